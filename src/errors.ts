@@ -1,0 +1,85 @@
+/**
+ * The errors a caller can meet, each with the facts as fields and a message that states expected and actual.
+ * The command line maps a class to its exit code; nothing else in here knows about processes.
+ */
+
+/** What every error of Variegate has in common: `exitCode` is what the command line ends with. */
+export abstract class VariegateError extends Error {
+  abstract readonly exitCode: 2 | 3 | 4 | 130;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The request makes no sense: an unknown option, a bad value, a combination that cannot be. */
+export class RequestError extends VariegateError {
+  readonly exitCode = 2;
+}
+
+/** A file or folder cannot be used: not there, cut short, not what it says it is. */
+export class FileError extends VariegateError {
+  readonly exitCode = 3;
+  readonly file: string;
+
+  constructor(file: string, problem: string, options?: ErrorOptions) {
+    super(`${file}: ${problem}`, options);
+    this.file = file;
+  }
+}
+
+/** A config asks for something that is not supported; refused by its name before anything is loaded. */
+export class UnsupportedConfigError extends VariegateError {
+  readonly exitCode = 3;
+  readonly file: string;
+  readonly key: string;
+  readonly actual: unknown;
+  readonly supported: string;
+
+  constructor(facts: { file: string; key: string; actual: unknown; supported: string }) {
+    super(
+      `${facts.file}: ${facts.key} = ${JSON.stringify(facts.actual)} is not supported; supported: ${facts.supported}`,
+    );
+    this.file = facts.file;
+    this.key = facts.key;
+    this.actual = facts.actual;
+    this.supported = facts.supported;
+  }
+}
+
+/** A weight that the config asks for is not in the file. */
+export class WeightMissingError extends VariegateError {
+  readonly exitCode = 3;
+  readonly tensor: string;
+  readonly file: string;
+
+  constructor(facts: { tensor: string; file: string }) {
+    super(`${facts.tensor} is missing from ${facts.file}; the config asks for it`);
+    this.tensor = facts.tensor;
+    this.file = facts.file;
+  }
+}
+
+/** A weight is there with another shape than the config asks for. */
+export class WeightShapeError extends VariegateError {
+  readonly exitCode = 3;
+  readonly tensor: string;
+  readonly file: string;
+  readonly expected: readonly number[];
+  readonly actual: readonly number[];
+
+  constructor(facts: { tensor: string; file: string; expected: readonly number[]; actual: readonly number[] }) {
+    const show = (shape: readonly number[]) => `[${shape.join(", ")}]`;
+    super(`${facts.tensor} in ${facts.file} is ${show(facts.actual)}; the config asks for ${show(facts.expected)}`);
+    this.tensor = facts.tensor;
+    this.file = facts.file;
+    this.expected = facts.expected;
+    this.actual = facts.actual;
+  }
+}
+
+/** The machine cannot run it: no such device, not enough memory, a full disk. */
+export class MachineError extends VariegateError {
+  readonly exitCode = 4;
+}
