@@ -1,0 +1,45 @@
+/** Pictures as bytes, and the way between them and what models take: −1…1, channels first. */
+import { type FloatTensor, float } from "./tensor.js";
+
+/** 8-bit RGB, row by row, three bytes a pixel. */
+export interface RgbImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** Picture `i` of x [B, 3, H, W] in −1…1 → bytes: round(255 · clamp(x / 2 + 0.5, 0, 1)) in float32 as diffusers does. */
+export function toRgb(x: FloatTensor, i = 0): RgbImage {
+  const [, channels = 3, height = 0, width = 0] = x.shape;
+  const plane = height * width;
+  const data = new Uint8Array(plane * 3);
+  for (let c = 0; c < 3; c++) {
+    const from = (i * channels + Math.min(c, channels - 1)) * plane;
+    const values = x.data.subarray(from, from + plane);
+    for (let p = 0; p < plane; p++) {
+      const v = Math.fround(Math.fround((values[p] ?? 0) / 2) + 0.5);
+      const scaled = Math.fround(Math.min(1, Math.max(0, v)) * 255);
+      // The nearest whole number, halves to the even one, as NumPy rounds.
+      const whole = Math.floor(scaled);
+      const rest = scaled - whole;
+      data[p * 3 + c] = rest > 0.5 || (rest === 0.5 && whole % 2 === 1) ? whole + 1 : whole;
+    }
+  }
+  return { width, height, data };
+}
+
+/** Bytes → [1, 3, H, W] with (v / 255 − mean) / std for each channel; the defaults give −1…1. */
+export function fromRgb(
+  image: RgbImage,
+  mean: readonly number[] = [0.5, 0.5, 0.5],
+  std: readonly number[] = [0.5, 0.5, 0.5],
+): FloatTensor {
+  const plane = image.width * image.height;
+  const data = new Float32Array(3 * plane);
+  for (let c = 0; c < 3; c++) {
+    for (let p = 0; p < plane; p++) {
+      data[c * plane + p] = ((image.data[p * 3 + c] ?? 0) / 255 - (mean[c] ?? 0)) / (std[c] ?? 1);
+    }
+  }
+  return float([1, 3, image.height, image.width], data);
+}

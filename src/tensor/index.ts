@@ -1,0 +1,5 @@
+export * from "./image.js";
+export * from "./random.js";
+export * from "./resize.js";
+export * from "./tensor.js";
+export * from "./weight.js";

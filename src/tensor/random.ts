@@ -1,0 +1,133 @@
+/**
+ * Normal random numbers equal to PyTorch's CPU generator: mt19937 (Matsumoto and Nishimura 1998) and the two ways in
+ * which ATen turns its words into normals (DistributionTemplates.h, DistributionsHelper.h). Knows nothing of latents.
+ */
+import { RequestError } from "../errors.js";
+import { count, type FloatTensor, float } from "./tensor.js";
+
+/** A stream of random numbers: what it gives depends on the seed and on everything drawn before, as in torch.Generator. */
+export interface Rng {
+  /** Standard normals, float32 [shape], equal to `torch.randn(shape, generator=g)` up to the last bits of log and cos. */
+  randn(shape: readonly number[]): FloatTensor;
+  /** A second stream that goes on from the same place, the kept second normal included. */
+  clone(): Rng;
+}
+
+/** Everything a generator remembers. `kept` is the second half of a Box–Muller pair that no call has taken yet. */
+interface State {
+  readonly words: Uint32Array;
+  next: number;
+  kept: number | null;
+}
+
+const N = 624;
+const M = 397;
+/** ATen fills in blocks of 16; below that length it draws one by one in double precision. */
+const BLOCK = 16;
+const { fround } = Math;
+const TWO_PI = fround(2 * Math.PI);
+
+/**
+ * A generator as `torch.Generator().manual_seed(seed)` makes it: only the low 32 bits of the seed count.
+ * @param seed a whole number, −2^63 … 2^64 − 1; beyond 2^53 as a bigint
+ * @throws RequestError when it is not
+ */
+export function createRng(seed: number | bigint): Rng {
+  if (typeof seed === "number" && !Number.isInteger(seed)) {
+    throw new RequestError(`the seed is ${seed}; expected a whole number`);
+  }
+  const whole = BigInt(seed);
+  if (whole < -(2n ** 63n) || whole >= 2n ** 64n) {
+    throw new RequestError(`the seed is ${seed}; expected a whole number from -2^63 to 2^64 - 1`);
+  }
+  const words = new Uint32Array(N);
+  words[0] = Number(BigInt.asUintN(32, whole));
+  for (let i = 1; i < N; i++) {
+    const before = word(words, i - 1);
+    words[i] = Math.imul(1812433253, before ^ (before >>> 30)) + i;
+  }
+  return rngOf({ words, next: N, kept: null });
+}
+
+function rngOf(state: State): Rng {
+  return {
+    randn(shape) {
+      const data = new Float32Array(count(shape));
+      if (data.length >= BLOCK) fillBlocks(state, data);
+      else for (let i = 0; i < data.length; i++) data[i] = oneNormal(state);
+      return float(shape, data);
+    },
+    clone: () => rngOf({ ...state, words: state.words.slice() }),
+  };
+}
+
+/** Uniforms first, over the whole length; then Box–Muller per block; a ragged end is 16 fresh uniforms over the last 16 places. */
+function fillBlocks(state: State, data: Float32Array): void {
+  for (let i = 0; i < data.length; i++) data[i] = uniform24(state);
+  for (let i = 0; i + BLOCK <= data.length; i += BLOCK) boxMuller(data.subarray(i, i + BLOCK));
+  if (data.length % BLOCK !== 0) {
+    const tail = data.subarray(data.length - BLOCK);
+    for (let i = 0; i < BLOCK; i++) tail[i] = uniform24(state);
+    boxMuller(tail);
+  }
+}
+
+/**
+ * 16 uniforms become 16 normals in place: places j and j + 8 are a pair (Box and Muller 1958). Logarithm, radius and
+ * angle are rounded to float32 as ATen's vectorised fill rounds them: the angle's rounding is what its values show most.
+ */
+function boxMuller(block: Float32Array): void {
+  const half = BLOCK / 2;
+  for (let j = 0; j < half; j++) {
+    const radius = fround(Math.sqrt(fround(-2 * fround(Math.log(1 - word(block, j))))));
+    const angle = fround(TWO_PI * word(block, j + half));
+    block[j] = radius * fround(Math.cos(angle));
+    block[j + half] = radius * fround(Math.sin(angle));
+  }
+}
+
+/** One normal in double precision; every second call returns what the call before kept. */
+function oneNormal(state: State): number {
+  if (state.kept !== null) {
+    const kept = state.kept;
+    state.kept = null;
+    return kept;
+  }
+  const angle = 2 * Math.PI * uniform53(state);
+  const radius = Math.sqrt(-2 * Math.log1p(-uniform53(state)));
+  state.kept = radius * Math.sin(angle);
+  return radius * Math.cos(angle);
+}
+
+/** [0, 1) on a grid of 2^-24, from the low bits of one word. */
+const uniform24 = (state: State): number => (nextWord(state) & 0xffffff) / 2 ** 24;
+
+/** [0, 1) on a grid of 2^-53, from two words, the high one first; the top 11 bits are dropped. */
+function uniform53(state: State): number {
+  const high = nextWord(state) & 0x1fffff;
+  return (high * 2 ** 32 + nextWord(state)) / 2 ** 53;
+}
+
+/** The next 32 bits, tempered. */
+function nextWord(state: State): number {
+  if (state.next === N) {
+    twist(state.words);
+    state.next = 0;
+  }
+  let y = word(state.words, state.next++);
+  y ^= y >>> 11;
+  y ^= (y << 7) & 0x9d2c5680;
+  y ^= (y << 15) & 0xefc60000;
+  y ^= y >>> 18;
+  return y >>> 0;
+}
+
+function twist(words: Uint32Array): void {
+  for (let i = 0; i < N; i++) {
+    const y = (word(words, i) & 0x80000000) | (word(words, (i + 1) % N) & 0x7fffffff);
+    words[i] = word(words, (i + M) % N) ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+  }
+}
+
+/** An element that is known to be there. */
+const word = (from: Uint32Array | Float32Array, i: number): number => from[i] ?? 0;

@@ -1,0 +1,139 @@
+/** Resizing pictures as Pillow does it (bicubic, antialiased, one axis after the other, rounded to bytes between): measures depend on it. */
+import type { RgbImage } from "./image.js";
+import { type FloatTensor, float } from "./tensor.js";
+
+/** Keys' cubic with a = −0.5, support 2. */
+function cubic(x: number): number {
+  const a = -0.5;
+  const t = Math.abs(x);
+  if (t < 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
+  return t < 2 ? (((t - 5) * t + 8) * t - 4) * a : 0;
+}
+
+interface Taps {
+  readonly first: number;
+  readonly weights: Float64Array;
+}
+
+/** For every output position, which inputs it reads and how much of each; shrinking widens the filter. */
+function taps(from: number, to: number): Taps[] {
+  const scale = from / to;
+  const stretch = Math.max(1, scale);
+  const support = 2 * stretch;
+  return Array.from({ length: to }, (_, i) => {
+    const center = (i + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(center - support + 0.5));
+    const last = Math.min(from, Math.trunc(center + support + 0.5));
+    const weights = Float64Array.from({ length: last - first }, (_, k) => cubic((k + first - center + 0.5) / stretch));
+    const sum = weights.reduce((s, w) => s + w, 0);
+    return { first, weights: weights.map((w) => w / sum) };
+  });
+}
+
+/** image → width × height. */
+export function resizeBicubic(image: RgbImage, width: number, height: number): RgbImage {
+  const wide = width === image.width ? image : alongRows(image, taps(image.width, width), width);
+  return height === wide.height ? wide : alongColumns(wide, taps(image.height, height), height);
+}
+
+function alongRows({ data, width: from, height }: RgbImage, columns: readonly Taps[], width: number): RgbImage {
+  const out = new Uint8ClampedArray(width * height * 3);
+  for (let y = 0; y < height; y++) {
+    for (const [x, { first, weights }] of columns.entries()) {
+      for (let c = 0; c < 3; c++) {
+        let sum = 0;
+        for (const [k, w] of weights.entries()) sum += w * (data[(y * from + first + k) * 3 + c] ?? 0);
+        out[(y * width + x) * 3 + c] = Math.floor(sum + 0.5);
+      }
+    }
+  }
+  return { width, height, data: new Uint8Array(out.buffer) };
+}
+
+function alongColumns({ data, width }: RgbImage, rows: readonly Taps[], height: number): RgbImage {
+  const out = new Uint8ClampedArray(width * height * 3);
+  for (const [y, { first, weights }] of rows.entries()) {
+    for (let i = 0; i < width * 3; i++) {
+      let sum = 0;
+      for (const [k, w] of weights.entries()) sum += w * (data[(first + k) * width * 3 + i] ?? 0);
+      out[y * width * 3 + i] = Math.floor(sum + 0.5);
+    }
+  }
+  return { width, height, data: new Uint8Array(out.buffer) };
+}
+
+/** Resizes so that the shorter side is `size`, then cuts out the middle size × size. */
+export function resizeAndCrop(image: RgbImage, size: number): RgbImage {
+  const scale = size / Math.min(image.width, image.height);
+  const side = (n: number) => (n * scale < size + 1e-9 ? size : Math.trunc(n * scale));
+  const resized = resizeBicubic(image, side(image.width), side(image.height));
+  const [left, top] = [Math.floor((resized.width - size) / 2), Math.floor((resized.height - size) / 2)];
+  const data = new Uint8Array(size * size * 3);
+  for (let y = 0; y < size; y++) {
+    const start = ((top + y) * resized.width + left) * 3;
+    data.set(resized.data.subarray(start, start + size * 3), y * size * 3);
+  }
+  return { width: size, height: size, data };
+}
+
+/** image → [1, 3, height, width] in 0…255 as clean-fid does: bicubic as above but nothing rounded to bytes, clipped at the end. */
+export function resizeBicubicFloat(image: RgbImage, width: number, height: number): FloatTensor {
+  const [columns, rows] = [taps(image.width, width), taps(image.height, height)];
+  return byChannel(image, width, height, (plane) => {
+    // Pillow leaves an axis alone that has its size already; its taps would do the same.
+    const wide = new Float32Array(width * image.height);
+    for (let y = 0; y < image.height; y++) {
+      for (const [x, { first, weights }] of columns.entries()) {
+        wide[y * width + x] = weights.reduce((s, w, k) => s + w * (plane[y * image.width + first + k] ?? 0), 0);
+      }
+    }
+    return Float32Array.from({ length: width * height }, (_, i) => {
+      const { first, weights } = rows[Math.floor(i / width)] ?? { first: 0, weights: new Float64Array() };
+      const sum = weights.reduce((s, w, k) => s + w * (wide[(first + k) * width + (i % width)] ?? 0), 0);
+      return Math.min(255, Math.max(0, sum));
+    });
+  });
+}
+
+/**
+ * image → [1, 3, height, width] in 0…255 as TensorFlow 1 resized: bilinear between the pixels at floor(i · from / to), without half
+ * a pixel's shift and without antialiasing. FID was defined with it.
+ */
+export function resizeBilinearTensorflow(image: RgbImage, width: number, height: number): FloatTensor {
+  const axis = (from: number, to: number) => {
+    const scale = Math.fround(from / to);
+    return Array.from({ length: to }, (_, i) => {
+      const at = Math.fround(i * scale);
+      const low = Math.floor(at);
+      return { low, high: Math.min(low + 1, from - 1), share: at - low };
+    });
+  };
+  const [columns, rows] = [axis(image.width, width), axis(image.height, height)];
+  return byChannel(image, width, height, (plane) => {
+    const out = new Float32Array(width * height);
+    for (const [y, r] of rows.entries()) {
+      for (const [x, c] of columns.entries()) {
+        const at = (row: number, column: number) => plane[row * image.width + column] ?? 0;
+        const top = at(r.low, c.low) + (at(r.low, c.high) - at(r.low, c.low)) * c.share;
+        const bottom = at(r.high, c.low) + (at(r.high, c.high) - at(r.high, c.low)) * c.share;
+        out[y * width + x] = top + (bottom - top) * r.share;
+      }
+    }
+    return out;
+  });
+}
+
+/** Every channel of a picture through `resize`, as [1, 3, height, width]. */
+function byChannel(
+  { data }: RgbImage,
+  width: number,
+  height: number,
+  resize: (plane: Float32Array) => Float32Array,
+): FloatTensor {
+  const out = new Float32Array(3 * width * height);
+  for (let c = 0; c < 3; c++) {
+    const plane = Float32Array.from({ length: data.length / 3 }, (_, i) => data[3 * i + c] ?? 0);
+    out.set(resize(plane), c * width * height);
+  }
+  return float([1, 3, height, width], out);
+}

@@ -1,0 +1,68 @@
+/** Arrays with a shape, as they travel between rooms and into a model: row-major, contiguous, nothing lazy. */
+
+/** float32 values [shape]; `data.length` is the product of `shape`. */
+export interface FloatTensor {
+  readonly dtype: "float32";
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** int64 values [shape], such as token ids. */
+export interface IntTensor {
+  readonly dtype: "int64";
+  readonly shape: readonly number[];
+  readonly data: BigInt64Array;
+}
+
+/** float64 values [shape], for linear algebra that needs them. */
+export interface DoubleTensor {
+  readonly dtype: "float64";
+  readonly shape: readonly number[];
+  readonly data: Float64Array;
+}
+
+export type Tensor = FloatTensor | IntTensor | DoubleTensor;
+
+/** Product of a shape; 1 for a scalar. */
+export const count = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
+
+/** A float32 tensor; `data` is kept, not copied. @throws RangeError when lengths disagree */
+export function float(shape: readonly number[], data: Float32Array = new Float32Array(count(shape))): FloatTensor {
+  if (data.length !== count(shape)) {
+    throw new RangeError(`[${shape.join(", ")}] holds ${count(shape)} values; ${data.length} were given`);
+  }
+  return { dtype: "float32", shape, data };
+}
+
+/** An int64 tensor from whole numbers. */
+export function int(shape: readonly number[], values: readonly number[]): IntTensor {
+  if (values.length !== count(shape)) {
+    throw new RangeError(`[${shape.join(", ")}] holds ${count(shape)} values; ${values.length} were given`);
+  }
+  return { dtype: "int64", shape, data: BigInt64Array.from(values, BigInt) };
+}
+
+/** Sample `i` of a batch: x [B, …] → view [1, …], sharing memory. */
+export function sample(x: FloatTensor, i: number): FloatTensor {
+  const size = count(x.shape.slice(1));
+  return float([1, ...x.shape.slice(1)], x.data.subarray(i * size, (i + 1) * size));
+}
+
+/** Joins along the first axis: n × [Bᵢ, …] → [ΣBᵢ, …]. @throws RangeError when the other axes differ */
+export function stack(parts: readonly FloatTensor[]): FloatTensor {
+  const first = parts[0];
+  if (!first) throw new RangeError("nothing to stack");
+  const rest = first.shape.slice(1);
+  for (const p of parts) {
+    if (p.shape.slice(1).join() !== rest.join()) {
+      throw new RangeError(`cannot stack [${p.shape.join(", ")}] onto [${first.shape.join(", ")}]`);
+    }
+  }
+  const data = new Float32Array(parts.reduce((n, p) => n + p.data.length, 0));
+  let at = 0;
+  for (const p of parts) {
+    data.set(p.data, at);
+    at += p.data.length;
+  }
+  return float([parts.reduce((n, p) => n + (p.shape[0] ?? 1), 0), ...rest], data);
+}
