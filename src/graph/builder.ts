@@ -1,0 +1,151 @@
+/** Draws a graph: each method adds one node and gives its output. Shapes are checked as they are drawn. */
+import type { Weight } from "../tensor/index.js";
+import { type Dim, type Graph, known, type Node, type Op, shapeOf, type Value, type ValueType } from "./op.js";
+
+/** The drawing hand. Every method that takes values gives a new value; nothing is ever changed. */
+export interface Builder {
+  /** An input of the graph; asked for again, it is the same one. */
+  input(name: string, shape: readonly Dim[], dtype?: ValueType): Value;
+  /** A weight of the checkpoint, in float32 whatever it is stored as; the same weight is one value. */
+  weight(weight: Weight): Value;
+  constant(shape: readonly number[], data: Float32Array): Value;
+  conv(x: Value, w: Value, bias: Value | undefined, o?: { stride?: number; pads?: Pads; groups?: number }): Value;
+  linear(x: Value, w: Value, bias?: Value): Value;
+  product(a: Value, b: Value): Value;
+  /** A low-rank change of a linear layer, or of a convolution (`o` as the convolution has it). */
+  lowRank(x: Value, factors: LowRankInputs): Value;
+  lowRankConv(x: Value, factors: LowRankInputs, o: { stride: number; pads: Pads }): Value;
+  groupNorm(x: Value, weight: Value, bias: Value, o: { groups: number; epsilon: number }): Value;
+  layerNorm(x: Value, weight: Value, bias: Value, epsilon: number): Value;
+  attention(q: Value, k: Value, v: Value, o: { heads: number; causal?: boolean }): Value;
+  add(a: Value, b: Value): Value;
+  sub(a: Value, b: Value): Value;
+  mul(a: Value, b: Value): Value;
+  div(a: Value, b: Value): Value;
+  silu(x: Value): Value;
+  gelu(x: Value): Value;
+  quickGelu(x: Value): Value;
+  relu(x: Value): Value;
+  tanh(x: Value): Value;
+  sin(x: Value): Value;
+  cos(x: Value): Value;
+  sqrt(x: Value): Value;
+  reshape(x: Value, shape: readonly Dim[]): Value;
+  transpose(x: Value, order: readonly number[]): Value;
+  concat(parts: readonly Value[], axis: number): Value;
+  slice(x: Value, axis: number, from: number, to: number): Value;
+  mean(x: Value, axes: readonly number[]): Value;
+  resizeNearest(x: Value, height: number, width: number): Value;
+  maxPool(x: Value, o: { kernel: number; stride: number; pad?: number; ceil?: boolean }): Value;
+  averagePool(x: Value, o: { kernel: number; stride: number; pad?: number; countPad?: boolean }): Value;
+  embedding(table: Value, ids: Value): Value;
+  pickRow(x: Value, index: Value): Value;
+  expandBatch(x: Value, like: Value): Value;
+  /** Ends the drawing. Nodes that no output needs are left out. */
+  finish(outputs: Readonly<Record<string, Value>>): Graph;
+}
+
+/** Inputs of the operations `lowRank` and `lowRankConv`, by their names there. */
+export interface LowRankInputs {
+  readonly down: Value;
+  readonly up: Value;
+  readonly slots: Value;
+  readonly scales: Value;
+}
+
+type Pads = readonly [number, number, number, number];
+
+/** Starts an empty drawing. */
+export function createBuilder(): Builder {
+  let ids = 0;
+  const inputs = new Map<string, Value>();
+  const weights = new Map<number, Weight>();
+  const byWeight = new Map<Weight, Value>();
+  const constants = new Map<number, { shape: readonly number[]; data: Float32Array }>();
+  const nodes: Node[] = [];
+
+  const fresh = (shape: readonly Dim[], dtype: ValueType = "float32"): Value => ({ id: ids++, dtype, shape });
+  const apply = (op: Op, ...from: Value[]): Value => {
+    const output = fresh(shapeOf(op, from), from[0]?.dtype);
+    nodes.push({ op, inputs: from, output });
+    return output;
+  };
+  const given = (...values: (Value | undefined)[]) => values.filter((v) => v !== undefined);
+
+  return {
+    input(name, shape, dtype = "float32") {
+      const asked = inputs.get(name);
+      if (asked) return asked;
+      const value = fresh(shape, dtype);
+      inputs.set(name, value);
+      return value;
+    },
+    weight(weight) {
+      const known = byWeight.get(weight);
+      if (known) return known;
+      const value = fresh(weight.shape);
+      byWeight.set(weight, value);
+      weights.set(value.id, weight);
+      return value;
+    },
+    constant(shape, data) {
+      const value = fresh(shape);
+      constants.set(value.id, { shape, data });
+      return value;
+    },
+    conv: (x, w, bias, { stride = 1, pads, groups = 1 } = {}) => {
+      const half = Math.floor(known(w.shape[2]) / 2);
+      return apply({ kind: "conv", stride, pads: pads ?? [half, half, half, half], groups }, ...given(x, w, bias));
+    },
+    linear: (x, w, bias) => apply({ kind: "linear" }, ...given(x, w, bias)),
+    product: (a, b) => apply({ kind: "product" }, a, b),
+    lowRank: (x, { down, up, slots, scales }) => apply({ kind: "lowRank" }, x, down, up, slots, scales),
+    lowRankConv: (x, { down, up, slots, scales }, { stride, pads }) =>
+      apply({ kind: "lowRankConv", stride, pads }, x, down, up, slots, scales),
+    groupNorm: (x, weight, bias, o) => apply({ kind: "groupNorm", ...o }, x, weight, bias),
+    layerNorm: (x, weight, bias, epsilon) => apply({ kind: "layerNorm", epsilon }, x, weight, bias),
+    attention: (q, k, v, { heads, causal = false }) => apply({ kind: "attention", heads, causal }, q, k, v),
+    add: (a, b) => apply({ kind: "add" }, a, b),
+    sub: (a, b) => apply({ kind: "sub" }, a, b),
+    mul: (a, b) => apply({ kind: "mul" }, a, b),
+    div: (a, b) => apply({ kind: "div" }, a, b),
+    silu: (x) => apply({ kind: "silu" }, x),
+    gelu: (x) => apply({ kind: "gelu" }, x),
+    quickGelu: (x) => apply({ kind: "quickGelu" }, x),
+    relu: (x) => apply({ kind: "relu" }, x),
+    tanh: (x) => apply({ kind: "tanh" }, x),
+    sin: (x) => apply({ kind: "sin" }, x),
+    cos: (x) => apply({ kind: "cos" }, x),
+    sqrt: (x) => apply({ kind: "sqrt" }, x),
+    reshape: (x, shape) => apply({ kind: "reshape", shape }, x),
+    transpose: (x, order) => apply({ kind: "transpose", order }, x),
+    concat: (parts, axis) => apply({ kind: "concat", axis }, ...parts),
+    slice: (x, axis, from, to) => apply({ kind: "slice", axis, from, to }, x),
+    mean: (x, axes) => apply({ kind: "mean", axes }, x),
+    resizeNearest: (x, height, width) => apply({ kind: "resizeNearest", height, width }, x),
+    maxPool: (x, { pad = 0, ceil = false, ...o }) => apply({ kind: "maxPool", ...o, pad, ceil }, x),
+    averagePool: (x, { pad = 0, countPad = true, ...o }) => apply({ kind: "averagePool", ...o, pad, countPad }, x),
+    embedding: (table, index) => apply({ kind: "embedding" }, table, index),
+    pickRow: (x, index) => apply({ kind: "pickRow" }, x, index),
+    expandBatch: (x, like) => apply({ kind: "expandBatch" }, x, like),
+    finish(outputs) {
+      const needed = new Set(Object.values(outputs).map((v) => v.id));
+      const kept = nodes
+        .toReversed()
+        .filter((node) => {
+          if (!needed.has(node.output.id)) return false;
+          for (const v of node.inputs) needed.add(v.id);
+          return true;
+        })
+        .reverse();
+      const only = <T>(map: ReadonlyMap<number, T>) => new Map([...map].filter(([id]) => needed.has(id)));
+      return {
+        inputs,
+        outputs: new Map(Object.entries(outputs)),
+        nodes: kept,
+        weights: only(weights),
+        constants: only(constants),
+      };
+    },
+  };
+}

@@ -1,0 +1,247 @@
+/** A graph as ONNX: every operation lowered to nodes that ONNX Runtime runs well, weights as external data where they lie. */
+import { count, type Weight } from "../tensor/index.js";
+import type { Dim, Graph, Op, OpKind, Value } from "./op.js";
+import { type Attribute, encodeModel, type NodeMessage, type TensorMessage } from "./proto.js";
+
+/** What a session is made from: the model's bytes, and weights that are not in a file, by the path the model calls them. */
+export interface EncodedGraph {
+  readonly model: Uint8Array;
+  readonly buffers: readonly { readonly path: string; readonly data: Uint8Array }[];
+}
+
+export interface EncodeOptions {
+  /** Attention as ONNX Runtime's own operator (default), or spelled out in plain ones. */
+  readonly fusedAttention?: boolean;
+}
+
+/** Collects ONNX nodes while operations are lowered. */
+interface Emitter {
+  node(type: string, inputs: readonly string[], attributes?: Record<string, Attribute>, domain?: string): string;
+  ints(values: readonly number[]): string;
+  floats(shape: readonly number[], fill: number): string;
+  /** [n, n]: 0 on and below the diagonal, a number that softmax makes 0 above it. */
+  causalMask(n: number): string;
+  readonly fusedAttention: boolean;
+}
+
+interface Lowering<K extends OpKind> {
+  readonly op: Op<K>;
+  readonly inputs: readonly Value[];
+  readonly names: readonly string[];
+  readonly output: Value;
+}
+
+type Rule<K extends OpKind> = (e: Emitter, n: Lowering<K>) => string;
+
+const MICROSOFT = "com.microsoft";
+const sameAs =
+  (type: string): Rule<OpKind> =>
+  (e, n) =>
+    e.node(type, n.names);
+
+/** The target of a Reshape: a named dimension that stays in its place is copied (0), one that moves is inferred (−1). */
+function target(from: readonly Dim[], to: readonly Dim[]): number[] {
+  return to.map((d, i) => (typeof d === "number" ? d : from[i] === d ? 0 : -1));
+}
+
+const windowOf = ({ kernel, stride, pad }: { kernel: number; stride: number; pad: number }) => ({
+  kernel_shape: { ints: [kernel, kernel] },
+  strides: { ints: [stride, stride] },
+  pads: { ints: [pad, pad, pad, pad] },
+});
+
+/** One node that never holds all scores at once. */
+const fusedAttention: Rule<"attention"> = (e, { op, names }) =>
+  e.node(
+    "MultiHeadAttention",
+    names,
+    { num_heads: { int: op.heads }, ...(op.causal && { unidirectional: { int: 1 } }) },
+    MICROSOFT,
+  );
+
+/** softmax(q kᵀ / √d + mask) v, spelled out. */
+const plainAttention: Rule<"attention"> = (e, { op, inputs, names, output }) => {
+  const [q = "", k = "", v = ""] = names;
+  const [length, features] = [Number(output.shape[1]), Number(output.shape[2])];
+  const width = features / op.heads;
+  const others = Number(inputs[1]?.shape[1]);
+  const split = (x: string, rows: number, order: readonly number[]) =>
+    e.node("Transpose", [e.node("Reshape", [x, e.ints([0, rows, op.heads, width])])], { perm: { ints: order } });
+  const scores = e.node("MatMul", [split(q, length, [0, 2, 1, 3]), split(k, others, [0, 2, 3, 1])]);
+  const scaled = e.node("Mul", [scores, e.floats([1], 1 / Math.sqrt(width))]);
+  const hidden = op.causal ? e.node("Add", [scaled, e.causalMask(length)]) : scaled;
+  const mixed = e.node("MatMul", [e.node("Softmax", [hidden], { axis: { int: -1 } }), split(v, others, [0, 2, 1, 3])]);
+  const back = e.node("Transpose", [mixed], { perm: { ints: [0, 2, 1, 3] } });
+  return e.node("Reshape", [back, e.ints([0, length, features])]);
+};
+
+const rules: { readonly [K in OpKind]: Rule<K> } = {
+  conv: (e, { op, names }) =>
+    e.node("Conv", names, {
+      strides: { ints: [op.stride, op.stride] },
+      pads: { ints: op.pads },
+      group: { int: op.groups },
+    }),
+  // Gemm reads the checkpoint's [out, in] as it lies and adds the bias on the way; it wants a matrix, so the
+  // leading dimensions are folded into one.
+  linear(e, { inputs, names, output }) {
+    const [x, w] = inputs;
+    const [xName = "", ...rest] = names;
+    const flat = x?.shape.length === 2;
+    const rows = flat ? xName : e.node("Reshape", [xName, e.ints([-1, Number(w?.shape[1])])]);
+    const y = e.node("Gemm", [rows, ...rest], { transB: { int: 1 } });
+    return flat ? y : e.node("Reshape", [y, e.ints(output.shape.map((d) => (typeof d === "number" ? d : -1)))]);
+  },
+  product: (e, { names: [a = "", b = ""] }) =>
+    e.node("MatMul", [a, e.node("Transpose", [b], { perm: { ints: [1, 0] } })]),
+  lowRank(e, { inputs, names }) {
+    const [x = "", down = "", up = "", slots = "", scales = ""] = names;
+    const chosen = e.node("Gather", [scales, slots], { axis: { int: 1 } });
+    const each = inputs[0]?.shape.length === 3 ? e.node("Unsqueeze", [chosen, e.ints([1])]) : chosen;
+    return e.node("MatMul", [e.node("Mul", [e.node("MatMul", [x, down]), each]), up]);
+  },
+  lowRankConv(e, { op, names }) {
+    const [x = "", down = "", up = "", slots = "", scales = ""] = names;
+    const chosen = e.node("Gather", [scales, slots], { axis: { int: 1 } });
+    const hidden = e.node("Conv", [x, down], { strides: { ints: [op.stride, op.stride] }, pads: { ints: op.pads } });
+    const each = e.node("Unsqueeze", [chosen, e.ints([2, 3])]);
+    return e.node("Conv", [e.node("Mul", [hidden, each]), up]);
+  },
+  // A group is one row of an instance normalisation without scale; the scale of each channel follows.
+  groupNorm(e, { op, inputs, names, output }) {
+    const channels = Number(output.shape[1]);
+    const rows = e.node("Reshape", [names[0] ?? "", e.ints([0, op.groups, -1])]);
+    const ones = e.floats([op.groups], 1);
+    const normal = e.node("InstanceNormalization", [rows, ones, e.floats([op.groups], 0)], {
+      epsilon: { float: op.epsilon },
+    });
+    const back = e.node("Reshape", [normal, e.ints(target(inputs[0]?.shape ?? [], output.shape))]);
+    const column = e.ints([channels, ...output.shape.slice(2).map(() => 1)]);
+    const scaled = e.node("Mul", [back, e.node("Reshape", [names[1] ?? "", column])]);
+    return e.node("Add", [scaled, e.node("Reshape", [names[2] ?? "", column])]);
+  },
+  layerNorm: (e, { op, names }) =>
+    e.node("LayerNormalization", names, { axis: { int: -1 }, epsilon: { float: op.epsilon } }),
+  attention: (e, n) => (e.fusedAttention ? fusedAttention(e, n) : plainAttention(e, n)),
+  add: sameAs("Add"),
+  sub: sameAs("Sub"),
+  mul: sameAs("Mul"),
+  div: sameAs("Div"),
+  silu: (e, { names }) => e.node("QuickGelu", names, { alpha: { float: 1 } }, MICROSOFT),
+  gelu: sameAs("Gelu"),
+  quickGelu: (e, { names }) => e.node("QuickGelu", names, { alpha: { float: 1.702 } }, MICROSOFT),
+  relu: sameAs("Relu"),
+  tanh: sameAs("Tanh"),
+  sin: sameAs("Sin"),
+  cos: sameAs("Cos"),
+  sqrt: sameAs("Sqrt"),
+  reshape: (e, { op, inputs, names }) =>
+    e.node("Reshape", [...names, e.ints(target(inputs[0]?.shape ?? [], op.shape))]),
+  transpose: (e, { op, names }) => e.node("Transpose", names, { perm: { ints: op.order } }),
+  concat: (e, { op, names }) => e.node("Concat", names, { axis: { int: op.axis } }),
+  slice: (e, { op, names }) => e.node("Slice", [...names, e.ints([op.from]), e.ints([op.to]), e.ints([op.axis])]),
+  mean: (e, { op, names }) => e.node("ReduceMean", [...names, e.ints(op.axes)], { keepdims: { int: 0 } }),
+  resizeNearest: (e, { op, names }) =>
+    e.node("Resize", [...names, "", "", e.ints([op.height, op.width])], {
+      axes: { ints: [2, 3] },
+      mode: { string: "nearest" },
+      coordinate_transformation_mode: { string: "asymmetric" },
+      nearest_mode: { string: "floor" },
+    }),
+  maxPool: (e, { op, names }) =>
+    e.node("MaxPool", names, { ...windowOf(op), ...(op.ceil && { ceil_mode: { int: 1 } }) }),
+  averagePool: (e, { op, names }) =>
+    e.node("AveragePool", names, { ...windowOf(op), count_include_pad: { int: Number(op.countPad) } }),
+  embedding: sameAs("Gather"),
+  pickRow(e, { names }) {
+    const [x = "", index = ""] = names;
+    const row = e.node("Unsqueeze", [index, e.ints([1])]);
+    return e.node("GatherND", [x, row], { batch_dims: { int: 1 } });
+  },
+  expandBatch(e, { names, inputs }) {
+    const [x = "", like = ""] = names;
+    const batch = e.node("Shape", [like], { start: { int: 0 }, end: { int: 1 } });
+    const rest = e.ints((inputs[0]?.shape.slice(1) ?? []).map(() => 1));
+    return e.node("Expand", [x, e.node("Concat", [batch, rest], { axis: { int: 0 } })]);
+  },
+};
+
+function lower<K extends OpKind>(e: Emitter, op: Op<K>, n: Omit<Lowering<K>, "op">): string {
+  const kind: K = op.kind;
+  return rules[kind](e, { op, ...n });
+}
+
+const bytesOf = (a: Float32Array | BigInt64Array) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+
+/**
+ * Encodes a graph. Weights in files are pointed at (`location` is the file's path without its leading slash: the session's
+ * external data folder is the root), weights in memory come back as `buffers`; anything but float32 is cast on the way in.
+ */
+export function encodeGraph(graph: Graph, { fusedAttention = true }: EncodeOptions = {}): EncodedGraph {
+  const nodes: NodeMessage[] = [];
+  const initializers: TensorMessage[] = [];
+  const buffers: { path: string; data: Uint8Array }[] = [];
+  const names = new Map<number, string>();
+  const tables = new Map<string, string>();
+  let serial = 0;
+
+  const table = (key: string, shape: readonly number[], type: "float32" | "int64", make: () => Uint8Array) => {
+    const known = tables.get(key);
+    if (known) return known;
+    const name = `table${tables.size}`;
+    tables.set(key, name);
+    initializers.push({ name, type, shape, data: { raw: make() } });
+    return name;
+  };
+  const emitter: Emitter = {
+    node(type, inputs, attributes, domain) {
+      const output = `n${serial++}`;
+      nodes.push({ type, inputs, outputs: [output], ...(attributes && { attributes }), ...(domain && { domain }) });
+      return output;
+    },
+    ints: (values) =>
+      table(`i${values.join()}`, [values.length], "int64", () => bytesOf(BigInt64Array.from(values, BigInt))),
+    floats: (shape, fill) =>
+      table(`f${shape.join()}=${fill}`, shape, "float32", () => bytesOf(new Float32Array(count(shape)).fill(fill))),
+    causalMask: (n) =>
+      table(`causal${n}`, [n, n], "float32", () =>
+        bytesOf(Float32Array.from({ length: n * n }, (_, i) => (i % n > Math.floor(i / n) ? -1e30 : 0))),
+      ),
+    fusedAttention,
+  };
+
+  const weightName = (weight: Weight, id: number): string => {
+    const { bytes, dtype, shape } = weight;
+    const name = `w${id}`;
+    if (bytes.in === "file") {
+      const location = bytes.file.replace(/^[/\\]/, "");
+      initializers.push({ name, type: dtype, shape, data: { location, offset: bytes.offset, length: bytes.length } });
+    } else {
+      const path = `memory/${id}`;
+      buffers.push({ path, data: bytes.bytes });
+      initializers.push({ name, type: dtype, shape, data: { location: path, offset: 0, length: bytes.bytes.length } });
+    }
+    return dtype === "float32" ? name : emitter.node("Cast", [name], { to: { int: 1 } });
+  };
+
+  for (const [name, v] of graph.inputs) names.set(v.id, name);
+  for (const [id, weight] of graph.weights) names.set(id, weightName(weight, id));
+  for (const [id, { shape, data }] of graph.constants) {
+    names.set(id, `c${id}`);
+    initializers.push({ name: `c${id}`, type: "float32", shape, data: { raw: bytesOf(data) } });
+  }
+  for (const { op, inputs, output } of graph.nodes) {
+    const inputNames = inputs.map((v) => names.get(v.id) ?? "");
+    names.set(output.id, lower(emitter, op, { inputs, names: inputNames, output }));
+  }
+  for (const [name, v] of graph.outputs) {
+    nodes.push({ type: "Identity", inputs: [names.get(v.id) ?? ""], outputs: [name] });
+  }
+
+  const face = (values: ReadonlyMap<string, Value>) =>
+    [...values].map(([name, v]) => ({ name, type: v.dtype, shape: v.shape }));
+  return {
+    model: encodeModel({ nodes, initializers, inputs: face(graph.inputs), outputs: face(graph.outputs) }),
+    buffers,
+  };
+}

@@ -1,0 +1,140 @@
+/** The few ONNX messages a graph needs, written by field number (onnx.proto3, IR version 10). Knows bytes, not operations. */
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+
+/** One attribute of a node; the value's form decides its ONNX type. */
+export type Attribute = { int: number } | { float: number } | { ints: readonly number[] } | { string: string };
+
+export interface NodeMessage {
+  readonly type: string;
+  readonly domain?: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes?: Readonly<Record<string, Attribute>>;
+}
+
+/** ONNX element types by the number that stands for them in a file. */
+export const ELEMENT = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+} as const;
+
+export type ElementType = keyof typeof ELEMENT;
+
+export interface TensorMessage {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+  readonly data:
+    | { readonly raw: Uint8Array }
+    | { readonly location: string; readonly offset: number; readonly length: number };
+}
+
+export interface ValueMessage {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly (number | string)[];
+}
+
+export interface ModelMessage {
+  readonly nodes: readonly NodeMessage[];
+  readonly initializers: readonly TensorMessage[];
+  readonly inputs: readonly ValueMessage[];
+  readonly outputs: readonly ValueMessage[];
+}
+
+type Fill = (w: BinaryWriter) => void;
+const WIRE = { varint: 0, bytes: 2, fixed32: 5 } as const;
+
+const text = (w: BinaryWriter, field: number, value: string) => w.tag(field, WIRE.bytes).string(value);
+const whole = (w: BinaryWriter, field: number, value: number) => w.tag(field, WIRE.varint).int64(value);
+function message(w: BinaryWriter, field: number, fill: Fill): void {
+  w.tag(field, WIRE.bytes).fork();
+  fill(w);
+  w.join();
+}
+
+function attribute(w: BinaryWriter, name: string, value: Attribute): void {
+  text(w, 1, name);
+  if ("int" in value) {
+    whole(w, 3, value.int);
+    whole(w, 20, 2);
+  } else if ("float" in value) {
+    w.tag(2, WIRE.fixed32).float(value.float);
+    whole(w, 20, 1);
+  } else if ("string" in value) {
+    text(w, 4, value.string);
+    whole(w, 20, 3);
+  } else {
+    for (const i of value.ints) whole(w, 8, i);
+    whole(w, 20, 7);
+  }
+}
+
+function node(w: BinaryWriter, n: NodeMessage): void {
+  for (const i of n.inputs) text(w, 1, i);
+  for (const o of n.outputs) text(w, 2, o);
+  text(w, 4, n.type);
+  for (const [name, value] of Object.entries(n.attributes ?? {})) message(w, 5, (w) => attribute(w, name, value));
+  if (n.domain) text(w, 7, n.domain);
+}
+
+function tensor(w: BinaryWriter, t: TensorMessage): void {
+  for (const d of t.shape) whole(w, 1, d);
+  whole(w, 2, ELEMENT[t.type]);
+  text(w, 8, t.name);
+  if ("raw" in t.data) {
+    w.tag(9, WIRE.bytes).bytes(t.data.raw);
+    return;
+  }
+  for (const [key, value] of Object.entries(t.data)) {
+    message(w, 13, (w) => {
+      text(w, 1, key);
+      text(w, 2, String(value));
+    });
+  }
+  whole(w, 14, 1);
+}
+
+function value(w: BinaryWriter, v: ValueMessage): void {
+  text(w, 1, v.name);
+  message(w, 2, (w) =>
+    message(w, 1, (w) => {
+      whole(w, 1, ELEMENT[v.type]);
+      message(w, 2, (w) => {
+        for (const d of v.shape) message(w, 1, (w) => (typeof d === "number" ? whole(w, 1, d) : text(w, 2, d)));
+      });
+    }),
+  );
+}
+
+/** A whole model as bytes: opset 20 of ONNX, 1 of com.microsoft. */
+export function encodeModel(model: ModelMessage): Uint8Array {
+  const w = new BinaryWriter();
+  whole(w, 1, 10);
+  text(w, 2, "variegate");
+  message(w, 7, (w) => {
+    for (const n of model.nodes) message(w, 1, (w) => node(w, n));
+    text(w, 2, "graph");
+    for (const t of model.initializers) message(w, 5, (w) => tensor(w, t));
+    for (const v of model.inputs) message(w, 11, (w) => value(w, v));
+    for (const v of model.outputs) message(w, 12, (w) => value(w, v));
+  });
+  for (const [domain, version] of [
+    ["", 20],
+    ["com.microsoft", 1],
+  ] as const) {
+    message(w, 8, (w) => {
+      text(w, 1, domain);
+      whole(w, 2, version);
+    });
+  }
+  return w.finish();
+}

@@ -1,0 +1,2 @@
+export { DEVICES, type Device, type ModelBytes } from "./protocol.js";
+export { openRuntime, type RunResult, type Runtime, type RuntimeOptions, type Session } from "./runtime.js";

@@ -1,0 +1,34 @@
+/** What the host and its worker say to each other: plain messages, answered one by one. */
+import type { Tensor } from "../tensor/index.js";
+
+/** Where a model may run; the names of ONNX Runtime's execution providers. */
+export const DEVICES = ["cpu", "webgpu", "cuda", "coreml", "dml"] as const;
+export type Device = (typeof DEVICES)[number];
+
+/** A model in ONNX: its bytes, and weights that are not in a file, by the path the model calls them. */
+export interface ModelBytes {
+  readonly model: Uint8Array;
+  readonly buffers: readonly { readonly path: string; readonly data: Uint8Array }[];
+}
+
+export type Request =
+  | {
+      readonly kind: "load";
+      readonly bytes: ModelBytes;
+      readonly folder: string;
+      readonly device: Device;
+      readonly threads: number;
+    }
+  | { readonly kind: "run"; readonly session: number; readonly feeds: Readonly<Record<string, Tensor>> }
+  /** Inputs that stay the same over many runs: kept in the worker instead of sent along. */
+  | { readonly kind: "hold"; readonly session: number; readonly tensors: Readonly<Record<string, Tensor>> }
+  | { readonly kind: "release"; readonly session: number };
+
+export type Answer =
+  | { readonly kind: "loaded"; readonly session: number }
+  | { readonly kind: "ran"; readonly outputs: Readonly<Record<string, Tensor>>; readonly milliseconds: number }
+  | { readonly kind: "held" }
+  | { readonly kind: "released" }
+  | { readonly kind: "failed"; readonly message: string };
+
+export type Numbered<T> = T & { readonly id: number };

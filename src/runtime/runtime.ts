@@ -1,0 +1,122 @@
+/** Sessions of ONNX Runtime behind a thread: load an encoded graph, run it, release it. Knows nothing of what a graph means. */
+import os from "node:os";
+import { Worker } from "node:worker_threads";
+import { MachineError } from "../errors.js";
+import type { Tensor } from "../tensor/index.js";
+import type { Answer, Device, ModelBytes, Numbered, Request } from "./protocol.js";
+
+/** A loaded model. */
+export interface Session {
+  /** Runs once; feeds and outputs by name. Feeds are copied, outputs belong to the caller. */
+  run(feeds: Readonly<Record<string, Tensor>>): Promise<RunResult>;
+  /** Keeps inputs for all runs that follow, instead of those kept before. They are copied. */
+  hold(tensors: Readonly<Record<string, Tensor>>): Promise<void>;
+  release(): Promise<void>;
+}
+
+export interface RunResult {
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Time inside ONNX Runtime, without the way to the worker and back. */
+  readonly milliseconds: number;
+}
+
+export interface Runtime {
+  readonly device: Device;
+  /** @throws MachineError when the device cannot hold or run the model */
+  load(bytes: ModelBytes): Promise<Session>;
+  /** Waits for the model call that is running, then ends the thread; every session is gone and its memory free. */
+  close(): Promise<void>;
+}
+
+export interface RuntimeOptions {
+  /** Default "cpu". */
+  readonly device?: Device;
+  /** Threads of one model call; default: all processors. */
+  readonly threads?: number;
+}
+
+/** Starts a worker. It does not keep the process alive while nothing is asked of it. */
+export function openRuntime({ device = "cpu", threads = os.availableParallelism() }: RuntimeOptions = {}): Runtime {
+  // The compiled worker, also when this file runs from src/ in a test: both folders are neighbours.
+  const worker = new Worker(new URL("../../dist/runtime/worker.js", import.meta.url));
+  worker.unref();
+  const waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>();
+  const running = new Set<Promise<Answer>>();
+  let serial = 0;
+  let ended: Error | undefined;
+
+  const end = (error: Error) => {
+    ended ??= error;
+    for (const { reject } of waiting.values()) reject(error);
+    waiting.clear();
+  };
+  worker.on("message", ({ id, ...answer }: Numbered<Answer>) => {
+    waiting.get(id)?.resolve(answer);
+    waiting.delete(id);
+    if (waiting.size === 0) worker.unref();
+  });
+  worker.on("error", (error) => end(new MachineError(`the model worker failed: ${String(error)}`)));
+  worker.on("exit", () => end(new MachineError("the runtime was closed")));
+
+  const ask = async <K extends Answer["kind"]>(
+    request: Request,
+    expected: K,
+  ): Promise<Extract<Answer, { kind: K }>> => {
+    if (ended) throw ended;
+    const id = ++serial;
+    worker.ref();
+    const asked = new Promise<Answer>((resolve, reject) => {
+      waiting.set(id, { resolve, reject });
+      worker.postMessage({ id, ...request } satisfies Numbered<Request>);
+    });
+    running.add(asked);
+    const answer = await asked.finally(() => running.delete(asked));
+    if (answer.kind === "failed") throw new MachineError(explain(answer.message, device));
+    if (!isKind(answer, expected)) throw new MachineError(`the model worker answered ${answer.kind}, not ${expected}`);
+    return answer;
+  };
+
+  return {
+    device,
+    async load(bytes) {
+      const folder = process.platform === "win32" ? process.cwd().slice(0, 3) : "/";
+      const { session } = await ask({ kind: "load", bytes, folder, device, threads }, "loaded");
+      return {
+        run: (feeds) => ask({ kind: "run", session, feeds }, "ran"),
+        hold: async (tensors) => {
+          await ask({ kind: "hold", session, tensors }, "held");
+        },
+        release: async () => {
+          if (!ended) await ask({ kind: "release", session }, "released");
+        },
+      };
+    },
+    async close() {
+      // A thread that is ended while it loads ONNX Runtime takes the process with it: whatever it answers, it has loaded by then.
+      if (serial === 0) await ask({ kind: "release", session: 0 }, "released").catch(() => {});
+      ended ??= new MachineError("the runtime was closed");
+      // A thread that is ended inside a model call takes the process with it.
+      await Promise.allSettled(running);
+      await worker.terminate();
+    },
+  };
+}
+
+const isKind = <K extends Answer["kind"]>(answer: Answer, kind: K): answer is Extract<Answer, { kind: K }> =>
+  answer.kind === kind;
+
+/** ONNX Runtime's message with what a user can do about the common causes. */
+function explain(message: string, device: Device): string {
+  // Native messages begin with a place in ONNX Runtime's source and the condition that failed there.
+  const short = (message.split("\n")[0] ?? message).replace(/^\/\S+\.cc:.* was false\. /, "");
+  if (/bad_alloc|failed to allocate|out of memory/i.test(message)) {
+    return `not enough memory for the model on ${device} (${short}); try a smaller --batch or --size`;
+  }
+  if (
+    /shared library|no available adapter|not supported|backend not found|adapter/i.test(message) &&
+    device !== "cpu"
+  ) {
+    return `${device} is not available here (${short}); try --device cpu, or see variegate doctor`;
+  }
+  return `ONNX Runtime on ${device}: ${short}`;
+}

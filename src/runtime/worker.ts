@@ -1,0 +1,98 @@
+/** The thread in which models run: ONNX Runtime blocks its thread, so it gets one of its own. Holds the sessions, knows nothing else. */
+import { parentPort } from "node:worker_threads";
+import * as ort from "onnxruntime-node";
+import type { Tensor } from "../tensor/index.js";
+import type { Answer, Numbered, Request } from "./protocol.js";
+
+// What goes wrong comes back as an error; ONNX Runtime would print it as well.
+ort.env.logLevel = "fatal";
+
+const sessions = new Map<number, ort.InferenceSession>();
+const held = new Map<number, Readonly<Record<string, ort.Tensor>>>();
+let serial = 0;
+
+const toOrt = (t: Tensor): ort.Tensor =>
+  t.dtype === "float32"
+    ? new ort.Tensor("float32", t.data, t.shape)
+    : t.dtype === "float64"
+      ? new ort.Tensor("float64", t.data, t.shape)
+      : new ort.Tensor("int64", t.data, t.shape);
+
+const asOrt = (tensors: Readonly<Record<string, Tensor>>): Record<string, ort.Tensor> =>
+  Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, toOrt(t)]));
+
+function fromOrt(t: ort.Tensor): Tensor {
+  if (t.data instanceof Float32Array) return { dtype: "float32", shape: t.dims, data: t.data };
+  if (t.data instanceof BigInt64Array) return { dtype: "int64", shape: t.dims, data: t.data };
+  if (t.data instanceof Float64Array) return { dtype: "float64", shape: t.dims, data: t.data };
+  throw new TypeError(`a model gave ${t.type}; only float32, float64 and int64 leave a graph`);
+}
+
+const session = (id: number): ort.InferenceSession => {
+  const found = sessions.get(id);
+  if (!found) throw new Error(`session ${id} was released`);
+  return found;
+};
+
+const answers: {
+  readonly [K in Request["kind"]]: (request: Extract<Request, { kind: K }>) => Promise<Answer>;
+} = {
+  async load({ bytes: { model, buffers }, folder, device, threads }) {
+    // ONNX Runtime would quietly go on without a provider that it was not built with.
+    if (!ort.listSupportedBackends().some(({ name }) => name === device)) {
+      throw new Error(`backend not found: this build of ONNX Runtime has no ${device}`);
+    }
+    const created = await ort.InferenceSession.create(model, {
+      executionProviders: [device],
+      intraOpNumThreads: threads,
+      logSeverityLevel: 3,
+      externalData: buffers.map(({ path, data }) => ({ path, data })),
+      extra: {
+        session: {
+          // Packing copies every matrix; at the sizes of these models the mapped pages are as fast (measured: npm run bench).
+          disable_prepacking: "1",
+          // Threads that spin while they wait take the processor from the next session: with the base, the distilled
+          // model and the decoder in turn, a picture took up to three times as long (measured: npm run bench).
+          "intra_op.allow_spinning": "0",
+          model_external_initializers_file_folder_path: folder,
+        },
+      },
+    });
+    sessions.set(++serial, created);
+    return { kind: "loaded", session: serial };
+  },
+  async run(request) {
+    const feeds = { ...held.get(request.session), ...asOrt(request.feeds) };
+    const start = performance.now();
+    const results = await session(request.session).run(feeds);
+    const milliseconds = performance.now() - start;
+    const outputs = Object.fromEntries(Object.entries(results).map(([name, t]) => [name, fromOrt(t)]));
+    return { kind: "ran", outputs, milliseconds };
+  },
+  async hold(request) {
+    held.set(request.session, asOrt(request.tensors));
+    return { kind: "held" };
+  },
+  async release(request) {
+    await session(request.session).release();
+    held.delete(request.session);
+    sessions.delete(request.session);
+    return { kind: "released" };
+  },
+};
+
+function answer<K extends Request["kind"]>(request: Extract<Request, { kind: K }>): Promise<Answer> {
+  const kind: K = request.kind;
+  return answers[kind](request);
+}
+
+parentPort?.on("message", async ({ id, ...request }: Numbered<Request>) => {
+  let reply: Answer;
+  try {
+    reply = await answer(request);
+  } catch (error) {
+    reply = { kind: "failed", message: error instanceof Error ? error.message : String(error) };
+  }
+  const moved = reply.kind === "ran" ? Object.values(reply.outputs).map((t) => t.data.buffer as ArrayBuffer) : [];
+  parentPort?.postMessage({ id, ...reply } satisfies Numbered<Answer>, moved);
+});

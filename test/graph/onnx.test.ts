@@ -1,0 +1,195 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { type Builder, createBuilder, type EncodeOptions, encodeGraph, type Value } from "../../src/graph/index.js";
+import { openRuntime } from "../../src/runtime/index.js";
+import { createRng, type FloatTensor, float, int, type Tensor } from "../../src/tensor/index.js";
+
+const runtime = openRuntime({ threads: 1 });
+afterAll(() => runtime.close());
+
+async function run(
+  draw: (g: Builder) => Value,
+  feeds: Record<string, Tensor>,
+  options: EncodeOptions = {},
+): Promise<FloatTensor> {
+  const g = createBuilder();
+  const session = await runtime.load(encodeGraph(g.finish({ y: draw(g) }), options));
+  const y = (await session.run(feeds)).outputs["y"];
+  await session.release();
+  if (y?.dtype !== "float32") throw new Error("float expected");
+  return y;
+}
+
+const values = (...v: number[]) => Float32Array.from(v);
+const close = (actual: FloatTensor, shape: number[], expected: readonly number[], digits = 5) => {
+  expect(actual.shape).toEqual(shape);
+  for (const [i, e] of expected.entries()) expect(actual.data[i]).toBeCloseTo(e, digits);
+};
+
+describe("lowering to ONNX", () => {
+  it("linear keeps leading dimensions and adds the bias", async () => {
+    // [1,2] · [[3,5],[7,11],[13,17]]ᵀ + [100,200,300]
+    const y = await run(
+      (g) =>
+        g.linear(
+          g.input("x", ["B", 1, 2]),
+          g.constant([3, 2], values(3, 5, 7, 11, 13, 17)),
+          g.constant([3], values(100, 200, 300)),
+        ),
+      { x: float([2, 1, 2], values(1, 2, -1, 0)) },
+    );
+    close(y, [2, 1, 3], [113, 229, 347, 97, 193, 287]);
+  });
+
+  it("group norm normalises each group of each sample on its own", async () => {
+    // two groups of two channels, one row of two pixels: group 1 of sample 1 is 1 3 5 7, mean 4, deviation √5
+    const x = float([2, 4, 1, 2], values(1, 3, 5, 7, 10, 10, 10, 10, 0, 0, 0, 4, 2, 2, 6, 6));
+    const y = await run(
+      (g) =>
+        g.groupNorm(
+          g.input("x", ["B", 4, 1, 2]),
+          g.constant([4], values(1, 2, 1, 1)),
+          g.constant([4], values(0, 0, 5, 0)),
+          { groups: 2, epsilon: 0 + 1e-12 },
+        ),
+      { x },
+    );
+    const s = Math.sqrt(5);
+    close(y, [2, 4, 1, 2], [-3 / s, -1 / s, 2 / s, 6 / s, 5, 5, 0, 0], 4);
+    // sample 2, group 2: 2 2 6 6, mean 4, deviation 2
+    expect([...y.data.slice(12)]).toEqual([4, 4, 1, 1].map((v) => expect.closeTo(v, 4)));
+  });
+
+  it.each([true, false])("attention is softmax(q kᵀ / √d) v for each head (fused: %s)", async (fusedAttention) => {
+    const rng = createRng(3);
+    const [q, k, v] = [rng.randn([2, 3, 8]), rng.randn([2, 5, 8]), rng.randn([2, 5, 8])];
+    const y = await run(
+      (g) => g.attention(g.input("q", ["B", 3, 8]), g.input("k", ["B", 5, 8]), g.input("v", ["B", 5, 8]), { heads: 2 }),
+      { q, k, v },
+      { fusedAttention },
+    );
+    const expected: number[] = [];
+    const at = (t: FloatTensor, b: number, l: number, d: number) =>
+      t.data[(b * (t.shape[1] ?? 0) + l) * 8 + d] ?? Number.NaN;
+    for (let b = 0; b < 2; b++) {
+      for (let l = 0; l < 3; l++) {
+        for (let d = 0; d < 8; d++) {
+          const head = Math.floor(d / 4) * 4;
+          const scores = [0, 1, 2, 3, 4].map(
+            (m) => [0, 1, 2, 3].reduce((s, i) => s + at(q, b, l, head + i) * at(k, b, m, head + i), 0) / 2,
+          );
+          const top = Math.max(...scores);
+          const weights = scores.map((s) => Math.exp(s - top));
+          const sum = weights.reduce((a, w) => a + w, 0);
+          expected.push(weights.reduce((s, w, m) => s + (w / sum) * at(v, b, m, d), 0));
+        }
+      }
+    }
+    close(y, [2, 3, 8], expected);
+  });
+
+  it.each([true, false])("causal attention hides what comes later (fused: %s)", async (fusedAttention) => {
+    const rng = createRng(4);
+    const x = rng.randn([1, 4, 4]);
+    const draw = (g: Builder) => {
+      const i = g.input("x", ["B", 4, 4]);
+      return g.attention(i, i, i, { heads: 1, causal: true });
+    };
+    const changed = float(
+      [1, 4, 4],
+      x.data.map((v, i) => (i < 8 ? v : v + 1)),
+    );
+    const [a, b] = [await run(draw, { x }, { fusedAttention }), await run(draw, { x: changed }, { fusedAttention })];
+    expect([...a.data.slice(0, 8)]).toEqual([...b.data.slice(0, 8)]);
+    expect(a.data[12]).not.toBeCloseTo(b.data[12] ?? 0, 3);
+    // the first token sees itself alone
+    expect([...a.data.slice(0, 4)]).toEqual([...x.data.slice(0, 4)].map((v) => expect.closeTo(v, 5)));
+  });
+
+  it("nearest resize to odd sizes takes pixel floor(i · from / to), height and width apart", async () => {
+    const y = await run((g) => g.resizeNearest(g.input("x", ["B", 1, 2, 3]), 3, 5), {
+      x: float([1, 1, 2, 3], values(1, 2, 3, 4, 5, 6)),
+    });
+    close(y, [1, 1, 3, 5], [1, 1, 2, 2, 3, 1, 1, 2, 2, 3, 4, 4, 5, 5, 6]);
+  });
+
+  it("largest and mean of windows, with padding that is not counted, counted, or hangs over", async () => {
+    // 1 2 3 4 / 5 6 7 8 / 9 10 11 12 with the sign turned: padding must not win as a 0 would
+    const x = float([1, 1, 3, 4], values(-1, -2, -3, -4, -5, -6, -7, -8, -9, -10, -11, -12));
+    const input = (g: Builder) => g.input("x", ["B", 1, 3, 4]);
+    const max = (o: { pad?: number; ceil?: boolean }) =>
+      run((g) => g.maxPool(input(g), { kernel: 2, stride: 2, ...o }), { x });
+    close(await max({}), [1, 1, 1, 2], [-1, -3]);
+    close(await max({ ceil: true }), [1, 1, 2, 2], [-1, -3, -9, -11]);
+    close(await max({ pad: 1 }), [1, 1, 2, 3], [-1, -2, -4, -5, -6, -8]);
+    const mean = (countPad: boolean) =>
+      run((g) => g.averagePool(input(g), { kernel: 3, stride: 2, pad: 1, countPad }), { x });
+    // top left window holds 1 2 5 6, top right 3 4 7 8 with the column before: 2 3 4 6 7 8 is inside
+    close(await mean(false), [1, 1, 2, 2], [-3.5, -5, -7.5, -9]);
+    close(await mean(true), [1, 1, 2, 2], [-14 / 9, -30 / 9, -30 / 9, -54 / 9]);
+    close(await run((g) => g.sqrt(g.input("x", [2])), { x: float([2], values(9, 2)) }), [2], [3, Math.SQRT2]);
+  });
+
+  it("convolution pads top, left, bottom, right as told", async () => {
+    // a 3×3 sum over [[1,2],[3,4]] padded below and at the right only, stride 2
+    const y = await run(
+      (g) =>
+        g.conv(g.input("x", ["B", 1, 2, 2]), g.constant([1, 1, 3, 3], values(1, 1, 1, 1, 1, 1, 1, 1, 1)), undefined, {
+          stride: 2,
+          pads: [0, 0, 1, 1],
+        }),
+      { x: float([1, 1, 2, 2], values(1, 2, 3, 4)) },
+    );
+    close(y, [1, 1, 1, 1], [10]);
+  });
+
+  it("activations follow their formulas", async () => {
+    const x = float([4], values(-2, -0.5, 0.5, 3));
+    const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
+    close(
+      await run((g) => g.silu(g.input("x", [4])), { x }),
+      [4],
+      [...x.data].map((v) => v * sigmoid(v)),
+    );
+    close(
+      await run((g) => g.quickGelu(g.input("x", [4])), { x }),
+      [4],
+      [...x.data].map((v) => v * sigmoid(1.702 * v)),
+    );
+    // x Φ(x) with Φ(−2) = 0.0227501, Φ(−0.5) = 0.3085375, Φ(0.5) = 0.6914625, Φ(3) = 0.9986501
+    close(await run((g) => g.gelu(g.input("x", [4])), { x }), [4], [-0.0455003, -0.1542688, 0.3457312, 2.9959503]);
+  });
+
+  it("picks one row for each sample and looks up words", async () => {
+    const table = values(0, 1, 10, 11, 20, 21);
+    const y = await run(
+      (g) =>
+        g.pickRow(
+          g.embedding(g.constant([3, 2], table), g.input("ids", ["B", 2], "int64")),
+          g.input("at", ["B"], "int64"),
+        ),
+      { ids: int([2, 2], [2, 0, 1, 2]), at: int([2], [0, 1]) },
+    );
+    close(y, [2, 2], [20, 21, 20, 21]);
+  });
+
+  it("repeats a sample over the batch", async () => {
+    const y = await run((g) => g.expandBatch(g.constant([1, 1, 2], values(5, 6)), g.input("x", ["B", 1])), {
+      x: float([3, 1]),
+    });
+    close(y, [3, 1, 2], [5, 6, 5, 6, 5, 6]);
+  });
+
+  it("takes weights from memory in half precision", async () => {
+    // 1.5 and −2 in float16 are 0x3E00 and 0xC000
+    const bytes = new Uint8Array(Uint16Array.of(0x3e00, 0xc000).buffer);
+    const y = await run(
+      (g) =>
+        g.mul(
+          g.input("x", [2]),
+          g.weight({ name: "w", dtype: "float16", shape: [2], bytes: { in: "memory", file: "none", bytes } }),
+        ),
+      { x: float([2], values(2, 3)) },
+    );
+    close(y, [2], [3, -6]);
+  });
+});
