@@ -1,0 +1,17 @@
+export {
+  type Checkpoint,
+  type Component,
+  type ConfigSource,
+  loneFolder,
+  type OpenedUNet,
+  openCheckpoint,
+  openComponentFolder,
+  openTokenizer,
+  openUNet,
+  type TokenizerFiles,
+} from "./folder.js";
+export { readJson, readText } from "./json.js";
+export { type LazyTensor, readSafetensors, safetensors, writeTensors } from "./safetensors.js";
+export { type ByteSource, openFile } from "./source.js";
+export { openComponentWeights, openTensorFile, openWeights, readFloats, readTensors } from "./weights.js";
+export { writeWhole } from "./write.js";

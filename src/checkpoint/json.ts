@@ -1,0 +1,40 @@
+/** JSON files of a checkpoint: configs, indexes, vocabularies. */
+import { readFile, stat } from "node:fs/promises";
+import { FileError } from "../errors.js";
+import { codeOf } from "./source.js";
+
+/** A vocabulary has a few megabytes; nothing that is read whole has more. */
+const MAX = 64_000_000;
+
+/**
+ * Parses a JSON file; with `optional` a file that is not there gives undefined.
+ * @throws FileError when it is not there, too large, or not JSON (with where it stops being that)
+ */
+export async function readJson(file: string, { optional = false } = {}): Promise<unknown> {
+  const text = await readText(file, { optional });
+  if (text === undefined) return undefined;
+  try {
+    // Python writes bare infinities, which JSON does not have.
+    return JSON.parse(text.replace(/(:\s*)(-?)Infinity\b/g, "$1$21e999").replace(/(:\s*)NaN\b/g, "$1null"));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.split("\n")[0] : "";
+    throw new FileError(file, `is not JSON: ${why}`, { cause });
+  }
+}
+
+/** A text file, or undefined when it is optional and not there. @throws FileError */
+export async function readText(file: string, { optional = false } = {}): Promise<string | undefined> {
+  try {
+    const { size } = await stat(file);
+    if (size > MAX) throw new FileError(file, `is ${size} bytes; a file of this kind has less than ${MAX}`);
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (error instanceof FileError) throw error;
+    const code = codeOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR") {
+      if (optional) return undefined;
+      throw new FileError(file, "there is no such file");
+    }
+    throw new FileError(file, `cannot be read (${code})`, { cause: error });
+  }
+}

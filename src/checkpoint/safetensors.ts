@@ -1,0 +1,164 @@
+/** The safetensors format: a JSON header that says where each tensor lies. Reads the header only, and trusts nothing in it. */
+import { open } from "node:fs/promises";
+import { z } from "zod";
+import { FileError } from "../errors.js";
+import { BYTES, count, type FloatTensor, type Weight, type WeightType } from "../tensor/index.js";
+import type { ByteSource } from "./source.js";
+
+const TYPES: Readonly<Record<string, WeightType>> = {
+  F64: "float64",
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+  I64: "int64",
+  I32: "int32",
+  I16: "int16",
+  I8: "int8",
+  U8: "uint8",
+  BOOL: "bool",
+};
+
+/** The reference reader's own bound. */
+const MAX_HEADER = 100_000_000;
+
+const index = z.int().nonnegative();
+const entrySchema = z.object({ dtype: z.string(), shape: z.array(index), data_offsets: z.tuple([index, index]) });
+const headerSchema = z.record(z.string(), z.unknown());
+
+export interface Safetensors {
+  readonly weights: ReadonlyMap<string, Weight>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Reads where every tensor lies. @throws FileError naming what is wrong, with what was expected */
+export async function readSafetensors(source: ByteSource): Promise<Safetensors> {
+  const { name: file, size } = source;
+  if (size < 8) throw new FileError(file, `is no safetensors file: ${size} bytes are less than its first number`);
+  const head = new DataView((await source.read(0, 8)).buffer);
+  const length = Number(head.getBigUint64(0, true));
+  if (length > MAX_HEADER || length > size - 8) {
+    throw new FileError(
+      file,
+      await impostor(source, `its header says ${length} bytes, the file has ${size - 8} after it`),
+    );
+  }
+  const start = 8 + length;
+  const header = parseHeader(file, await source.read(8, length));
+  const weights = new Map<string, Weight>();
+  const spans: { name: string; from: number; to: number }[] = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (name === "__metadata__") continue;
+    const parsed = entrySchema.safeParse(value);
+    if (!parsed.success) throw new FileError(file, `the header's entry ${name} is not dtype, shape and data_offsets`);
+    const {
+      dtype: word,
+      shape,
+      data_offsets: [from, to],
+    } = parsed.data;
+    const dtype = Object.hasOwn(TYPES, word) ? TYPES[word] : undefined;
+    if (!dtype) throw new FileError(file, `${name} is stored as ${word}; known are ${Object.keys(TYPES).join(", ")}`);
+    const bytes = count(shape) * BYTES[dtype];
+    if (to - from !== bytes) {
+      throw new FileError(
+        file,
+        `${name} is [${shape.join(", ")}] ${word}, ${bytes} bytes; its offsets hold ${to - from}`,
+      );
+    }
+    if (start + to > size) {
+      throw new FileError(
+        file,
+        `is cut short: ${name} ends at byte ${start + to}, the file at ${size}; fetch it again`,
+      );
+    }
+    spans.push({ name, from, to });
+    weights.set(name, { name, dtype, shape, bytes: { in: "file", file, offset: start + from, length: bytes } });
+  }
+  mustNotOverlap(file, spans);
+  const metadata = z.record(z.string(), z.string()).safeParse(header["__metadata__"] ?? {});
+  return { weights, metadata: metadata.success ? metadata.data : {} };
+}
+
+function parseHeader(file: string, bytes: Uint8Array): Record<string, unknown> {
+  try {
+    return headerSchema.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+  } catch (cause) {
+    throw new FileError(file, "is no safetensors file: its header is not a JSON object", { cause });
+  }
+}
+
+function mustNotOverlap(file: string, spans: { name: string; from: number; to: number }[]): void {
+  const sorted = spans.filter((s) => s.to > s.from).sort((a, b) => a.from - b.from);
+  for (const [i, span] of sorted.entries()) {
+    const before = sorted[i - 1];
+    if (before && before.to > span.from) throw new FileError(file, `${before.name} and ${span.name} overlap`);
+  }
+}
+
+/** Other things that are often saved under this name. */
+async function impostor(source: ByteSource, otherwise: string): Promise<string> {
+  const start = new TextDecoder().decode(await source.read(0, Math.min(200, source.size))).trimStart();
+  if (/^<(!doctype|html|\?xml)/i.test(start))
+    return "is a web page, not weights: the download went wrong, fetch the file itself";
+  if (start.startsWith("version https://git-lfs"))
+    return "is a Git LFS pointer, not weights: run `git lfs pull` where it came from";
+  if (start.startsWith("PK")) return "is a zip (a PyTorch file?), not safetensors: its name should end in .bin or .pt";
+  return `is no safetensors file: ${otherwise}`;
+}
+
+/** A tensor that is read when its turn comes. */
+export interface LazyTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  read(): Promise<FloatTensor>;
+}
+
+/** The length and the text before the tensors; padded so that these start at a multiple of eight, as the reference writer does. */
+function head(
+  tensors: readonly Pick<LazyTensor, "name" | "shape">[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let end = 0;
+  for (const { name, shape } of tensors) {
+    const bytes = count(shape) * BYTES.float32;
+    header[name] = { dtype: "F32", shape, data_offsets: [end, end + bytes] };
+    end += bytes;
+  }
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const out = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20, 8);
+  new DataView(out.buffer).setBigUint64(0, BigInt(out.length - 8), true);
+  out.set(text, 8);
+  return out;
+}
+
+const bytesOf = ({ data }: FloatTensor) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+/** Float32 tensors in the format; names keep their order. */
+export function safetensors(
+  tensors: Readonly<Record<string, FloatTensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const start = head(
+    Object.entries(tensors).map(([name, { shape }]) => ({ name, shape })),
+    metadata,
+  );
+  const out = new Uint8Array(start.length + Object.values(tensors).reduce((n, t) => n + t.data.byteLength, 0));
+  out.set(start);
+  let at = start.length;
+  for (const tensor of Object.values(tensors)) {
+    out.set(bytesOf(tensor), at);
+    at += tensor.data.byteLength;
+  }
+  return out;
+}
+
+/** Writes float32 tensors one after the other, so that one at a time is in memory. @throws FileError */
+export async function writeTensors(file: string, tensors: readonly LazyTensor[]): Promise<void> {
+  const out = await open(file, "w");
+  try {
+    await out.write(head(tensors, { format: "pt" }));
+    for (const tensor of tensors) await out.write(bytesOf(await tensor.read()));
+  } finally {
+    await out.close();
+  }
+}

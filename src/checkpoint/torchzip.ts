@@ -1,0 +1,141 @@
+/** PyTorch's own files (.bin, .pt, .ckpt): a zip of storages and a pickle that says which tensor is which window on them; or, before 1.6, the same one after the other. */
+import { FileError } from "../errors.js";
+import { BYTES, count, type Weight } from "../tensor/index.js";
+import { type Pickled, readPickle, readPickles, type TensorView } from "./pickle.js";
+import type { ByteSource } from "./source.js";
+import { readZip } from "./zip.js";
+
+/** Keys under which trainers put the state dict itself. */
+const WRAPPERS = ["state_dict", "model", "module", "teacher", "string_to_param"];
+const MAX_PICKLE = 100_000_000;
+
+/** Reads where every tensor lies; tensors whose elements are not in order are copied. @throws FileError */
+export async function readTorchFile(source: ByteSource): Promise<ReadonlyMap<string, Weight>> {
+  const start = await source.read(0, Math.min(4, source.size));
+  if (start[0] !== 0x50 || start[1] !== 0x4b) {
+    return readOldFile(source);
+  }
+  const entries = await readZip(source);
+  const pickle = [...entries.values()].find((e) => e.name === "data.pkl" || e.name.endsWith("/data.pkl"));
+  if (!pickle) throw new FileError(source.name, "is a zip, but not one of PyTorch's: data.pkl is missing");
+  if (pickle.length > MAX_PICKLE)
+    throw new FileError(source.name, `its pickle is ${pickle.length} bytes; a state dict's is far smaller`);
+  const root = pickle.name.slice(0, -"data.pkl".length);
+  const order = entries.get(`${root}byteorder`);
+  if (order && new TextDecoder().decode(await source.read(order.offset, Math.min(order.length, 16))) === "big") {
+    throw new FileError(source.name, "was written by a big-endian machine; save it again on an ordinary one");
+  }
+  const content = readPickle(await source.read(pickle.offset, pickle.length), source.name);
+  return weightsOf(source, content, (key) => entries.get(`${root}data/${key}`));
+}
+
+/** Where the bytes of a storage lie. */
+interface Place {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** torch.serialization.MAGIC_NUMBER, as a float64 holds it. */
+const MAGIC = Number(0x1950a86a20f9469cfc6cn);
+/** The pickles before the storages: a state dict's names and shapes. */
+const MAX_HEAD = 16_000_000;
+
+/**
+ * A file from before PyTorch 1.6 (_legacy_save): pickles of a magic number, a protocol, the machine, the content and the keys of the
+ * storages; then each storage as its number of elements and its bytes.
+ */
+async function readOldFile(source: ByteSource): Promise<ReadonlyMap<string, Weight>> {
+  const notTorch = () =>
+    new FileError(source.name, "is no PyTorch file: it is neither a zip nor in the format before 1.6");
+  const head = await source.read(0, Math.min(MAX_HEAD, source.size));
+  // PROTO, then LONG1: the magic number.
+  if (head[0] !== 0x80 || head[2] !== 0x8a) throw notTorch();
+  const { values, end } = readPickles(head, source.name, 5);
+  const [magic, , machine, content = null, keys] = values;
+  if (magic !== MAGIC || !Array.isArray(keys)) throw notTorch();
+  if (machine instanceof Map && machine.get("little_endian") === false) {
+    throw new FileError(source.name, "was written by a big-endian machine; save it again on an ordinary one");
+  }
+  const sizes = new Map<string, number>();
+  forEachTensor(content, source.name, (_, t) => sizes.set(t.storage.key, BYTES[t.storage.dtype]));
+  const places = new Map<string, Place>();
+  let at = end;
+  for (const key of keys as Pickled[]) {
+    const count = new DataView((await source.read(at, 8)).buffer).getBigInt64(0, true);
+    const size = sizes.get(String(key));
+    // Without a tensor on it nobody knows how wide its elements are, so what follows cannot be found.
+    if (size === undefined) break;
+    places.set(String(key), { offset: at + 8, length: Number(count) * size });
+    at += 8 + Number(count) * size;
+    if (count < 0n || at > source.size)
+      throw new FileError(source.name, `is cut short: its storages need ${at} bytes, it has ${source.size}`);
+  }
+  return weightsOf(source, content, (key) => places.get(key));
+}
+
+/** Calls `each` for every tensor of a state dict. */
+function forEachTensor(content: Pickled, file: string, each: (name: string, t: TensorView) => void): void {
+  for (const [name, value] of stateDict(content, file)) {
+    if (typeof name === "string" && isTensor(value)) each(name, value);
+  }
+}
+
+async function weightsOf(
+  source: ByteSource,
+  content: Pickled,
+  placeOf: (key: string) => Place | undefined,
+): Promise<ReadonlyMap<string, Weight>> {
+  const found: [string, TensorView][] = [];
+  forEachTensor(content, source.name, (name, t) => found.push([name, t]));
+  const weights = new Map<string, Weight>();
+  for (const [name, value] of found) {
+    const entry = placeOf(value.storage.key);
+    if (!entry) throw new FileError(source.name, `the storage of ${name} is missing`);
+    weights.set(name, await weightOf(source, name, value, entry));
+  }
+  if (weights.size === 0) throw new FileError(source.name, "holds no tensors");
+  return weights;
+}
+
+const isTensor = (v: Pickled): v is TensorView => typeof v === "object" && v !== null && "is" in v && v.is === "tensor";
+
+function stateDict(content: Pickled, file: string): Map<Pickled, Pickled> {
+  if (!(content instanceof Map)) throw new FileError(file, "holds something else than a dictionary of tensors");
+  for (const key of WRAPPERS) {
+    const inner = content.get(key);
+    if (inner instanceof Map) return inner;
+  }
+  return content;
+}
+
+async function weightOf(source: ByteSource, name: string, t: TensorView, entry: Place): Promise<Weight> {
+  const { dtype } = t.storage;
+  const size = BYTES[dtype];
+  const last = t.shape.includes(0) ? -1 : t.shape.reduce((n, d, i) => n + (d - 1) * (t.strides[i] ?? 0), t.offset);
+  if ((last + 1) * size > entry.length || count(t.shape) > entry.length / size) {
+    throw new FileError(source.name, `${name} reaches beyond its storage of ${entry.length} bytes`);
+  }
+  const base = { name, dtype, shape: t.shape };
+  const inOrder = t.shape.every((d, i) => d === 1 || t.strides[i] === count(t.shape.slice(i + 1)));
+  const length = count(t.shape) * size;
+  if (inOrder)
+    return { ...base, bytes: { in: "file", file: source.name, offset: entry.offset + t.offset * size, length } };
+  const storage = await source.read(entry.offset, entry.length);
+  return { ...base, bytes: { in: "memory", file: source.name, bytes: inRowOrder(storage, t, size) } };
+}
+
+/** Elements of a window, row by row. */
+function inRowOrder(storage: Uint8Array, { shape, strides, offset }: TensorView, size: number): Uint8Array {
+  const out = new Uint8Array(count(shape) * size);
+  const index = shape.map(() => 0);
+  for (let at = 0; at < out.length; at += size) {
+    const from = (offset + index.reduce((n, i, d) => n + i * (strides[d] ?? 0), 0)) * size;
+    out.set(storage.subarray(from, from + size), at);
+    for (let d = shape.length - 1; d >= 0; d--) {
+      index[d] = (index[d] ?? 0) + 1;
+      if ((index[d] ?? 0) < (shape[d] ?? 0)) break;
+      index[d] = 0;
+    }
+  }
+  return out;
+}
