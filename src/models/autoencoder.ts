@@ -1,0 +1,151 @@
+/** Between pixels and latents: AutoencoderKL (Rombach et al. 2022, appendix G), drawn from its config with the checkpoint's names. */
+import { z } from "zod";
+import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
+import type { WeightIndex } from "../tensor/index.js";
+import { type ConfigFile, oneOf, parseConfig, whole } from "./config.js";
+import { conv, groupNorm, linear, scope, toImage, toTokens, type Weights } from "./layers.js";
+import { resnet } from "./resnet.js";
+
+/** How a model's latents relate to what the decoder takes: z = latent · std / scale + mean + shift. */
+export interface LatentScaling {
+  readonly scale: number;
+  readonly shift: number;
+  /** One value for each latent channel; null: 0 and 1. */
+  readonly mean: readonly number[] | null;
+  readonly std: readonly number[] | null;
+}
+
+export interface AutoencoderConfig {
+  readonly kind: "kl";
+  readonly pixelChannels: number;
+  readonly latentChannels: number;
+  readonly channels: readonly number[];
+  readonly layers: number;
+  readonly groups: number;
+  readonly midAttention: boolean;
+  readonly quantConv: boolean;
+  readonly postQuantConv: boolean;
+  readonly scaling: LatentScaling;
+  /** The decoder overflows in float16: it must run in float32 (it always does here on the CPU). */
+  readonly forceUpcast: boolean;
+  /** Pixels for each latent, a power of two. */
+  readonly factor: number;
+}
+
+const schema = z.object({
+  in_channels: whole().default(3),
+  out_channels: whole().default(3),
+  down_block_types: z
+    .array(z.literal("DownEncoderBlock2D", { error: "DownEncoderBlock2D" }))
+    .default(["DownEncoderBlock2D"]),
+  up_block_types: z.array(z.literal("UpDecoderBlock2D", { error: "UpDecoderBlock2D" })).default(["UpDecoderBlock2D"]),
+  block_out_channels: z.array(whole()).min(1).default([64]),
+  layers_per_block: whole().default(1),
+  act_fn: oneOf(["silu", "swish"], "silu"),
+  latent_channels: whole().default(4),
+  norm_num_groups: whole().default(32),
+  scaling_factor: z.number().default(0.18215),
+  shift_factor: z.number().nullish(),
+  latents_mean: z.array(z.number()).nullish(),
+  latents_std: z.array(z.number()).nullish(),
+  force_upcast: z.boolean().default(true),
+  use_quant_conv: z.boolean().default(true),
+  use_post_quant_conv: z.boolean().default(true),
+  mid_block_add_attention: z.boolean().default(true),
+});
+
+/** Reads and checks an AutoencoderKL config. @throws UnsupportedConfigError naming the key */
+export function parseAutoencoderConfig(source: ConfigFile): AutoencoderConfig {
+  const c = parseConfig(schema, source);
+  return {
+    kind: "kl",
+    pixelChannels: c.out_channels,
+    latentChannels: c.latent_channels,
+    channels: c.block_out_channels,
+    layers: c.layers_per_block,
+    groups: c.norm_num_groups,
+    midAttention: c.mid_block_add_attention,
+    quantConv: c.use_quant_conv,
+    postQuantConv: c.use_post_quant_conv,
+    scaling: {
+      scale: c.scaling_factor,
+      shift: c.shift_factor ?? 0,
+      mean: c.latents_mean ?? null,
+      std: c.latents_std ?? null,
+    },
+    forceUpcast: c.force_upcast,
+    factor: 2 ** (c.block_out_channels.length - 1),
+  };
+}
+
+const EPSILON = 1e-6;
+
+/** Draws the decoder. Input: latents [B, Z, h, w] as the model was trained on (unscaled); output: image [B, C, h·f, w·f], about −1…1. */
+export function drawDecoder(c: AutoencoderConfig, index: WeightIndex, height: number, width: number): Graph {
+  const g = createBuilder();
+  const root = scope(g, index);
+  const w = root.at("decoder");
+  const [deepest = 1] = c.channels.toReversed();
+  let x = g.input("latents", ["B", c.latentChannels, height, width]);
+  if (c.postQuantConv) x = conv(g, root.at("post_quant_conv"), x, c.latentChannels, { kernel: 1 });
+  x = middle(g, c, w.at("mid_block"), conv(g, w.at("conv_in"), x, deepest));
+  for (const [i, channels] of c.channels.toReversed().entries()) {
+    const block = w.at("up_blocks").at(i);
+    for (let j = 0; j <= c.layers; j++) {
+      x = resnet(g, block.at("resnets").at(j), x, { channels, groups: c.groups, epsilon: EPSILON });
+    }
+    if (i === c.channels.length - 1) continue;
+    const doubled = g.resizeNearest(x, 2 * known(x.shape[2]), 2 * known(x.shape[3]));
+    x = conv(g, block.at("upsamplers").at(0).at("conv"), doubled, channels);
+  }
+  x = g.silu(groupNorm(g, w.at("conv_norm_out"), x, c.groups, EPSILON));
+  return g.finish({ image: conv(g, w.at("conv_out"), x, c.pixelChannels) });
+}
+
+/** Draws the encoder. Input: image [B, C, H, W] in −1…1; outputs: mean and logvar [B, Z, H/f, W/f] of the latents, unscaled. */
+export function drawEncoder(c: AutoencoderConfig, index: WeightIndex, height: number, width: number): Graph {
+  const g = createBuilder();
+  const root = scope(g, index);
+  const w = root.at("encoder");
+  let x = conv(g, w.at("conv_in"), g.input("image", ["B", c.pixelChannels, height, width]), c.channels[0] ?? 1);
+  for (const [i, channels] of c.channels.entries()) {
+    const block = w.at("down_blocks").at(i);
+    for (let j = 0; j < c.layers; j++) {
+      x = resnet(g, block.at("resnets").at(j), x, { channels, groups: c.groups, epsilon: EPSILON });
+    }
+    if (i === c.channels.length - 1) continue;
+    x = conv(g, block.at("downsamplers").at(0).at("conv"), x, channels, { stride: 2, pads: [0, 0, 1, 1] });
+  }
+  x = middle(g, c, w.at("mid_block"), x);
+  x = g.silu(groupNorm(g, w.at("conv_norm_out"), x, c.groups, EPSILON));
+  x = conv(g, w.at("conv_out"), x, 2 * c.latentChannels);
+  if (c.quantConv) x = conv(g, root.at("quant_conv"), x, 2 * c.latentChannels, { kernel: 1 });
+  return g.finish({
+    mean: g.slice(x, 1, 0, c.latentChannels),
+    logvar: g.slice(x, 1, c.latentChannels, 2 * c.latentChannels),
+  });
+}
+
+function middle(g: Builder, c: AutoencoderConfig, w: Weights, input: Value): Value {
+  const options = { channels: known(input.shape[1]), groups: c.groups, epsilon: EPSILON };
+  let x = resnet(g, w.at("resnets").at(0), input, options);
+  if (c.midAttention) x = attention(g, w.at("attentions").at(0), x, c.groups);
+  return resnet(g, w.at("resnets").at(1), x, options);
+}
+
+/** Names of the attention's four matrices: today's, and those of checkpoints from before diffusers 0.18. */
+const NAMES = {
+  today: { q: "to_q", k: "to_k", v: "to_v", out: "to_out.0" },
+  old: { q: "query", k: "key", v: "value", out: "proj_attn" },
+} as const;
+
+/** Self-attention with one head over all pixels. x [B, C, H, W] → same. */
+function attention(g: Builder, w: Weights, x: Value, groups: number): Value {
+  const names = NAMES[w.has("query") ? "old" : "today"];
+  const size = known(x.shape[1]);
+  const tokens = toTokens(g, groupNorm(g, w.at("group_norm"), x, groups, EPSILON));
+  const [q, k, v] = [names.q, names.k, names.v].map((name) => linear(g, w.at(name), tokens, size));
+  if (!q || !k || !v) throw new RangeError("attention needs three projections");
+  const y = linear(g, w.at(names.out), g.attention(q, k, v, { heads: 1 }), size);
+  return g.add(x, toImage(g, y, known(x.shape[2]), known(x.shape[3])));
+}

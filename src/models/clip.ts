@@ -1,0 +1,189 @@
+/** CLIP (Radford et al. 2021): the text encoders of Stable Diffusion and the two towers that measure pictures against words. */
+import { z } from "zod";
+import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
+import type { WeightIndex } from "../tensor/index.js";
+import { type ConfigFile, parseConfig, whole } from "./config.js";
+import { conv, layerNorm, linear, scope, type Weights } from "./layers.js";
+
+interface TowerConfig {
+  readonly features: number;
+  readonly hidden: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly activation: "gelu" | "quickGelu";
+  readonly epsilon: number;
+  readonly projection: number;
+}
+
+export interface TextEncoderConfig extends TowerConfig {
+  readonly vocabulary: number;
+  readonly positions: number;
+  /** Marks the token that is pooled; 2 stands for "the largest id", as in files from before transformers 4.31. */
+  readonly eosToken: number;
+}
+
+export interface ImageEncoderConfig extends TowerConfig {
+  readonly imageSize: number;
+  readonly patchSize: number;
+  readonly pixelChannels: number;
+}
+
+const towerSchema = z.object({
+  hidden_size: whole(),
+  intermediate_size: whole(),
+  num_hidden_layers: whole(),
+  num_attention_heads: whole(),
+  hidden_act: z.enum(["quick_gelu", "gelu"], { error: "quick_gelu, gelu" }).default("quick_gelu"),
+  layer_norm_eps: z.number().positive().default(1e-5),
+  projection_dim: whole().default(512),
+});
+const textSchema = towerSchema.extend({
+  vocab_size: whole().default(49408),
+  max_position_embeddings: whole().default(77),
+  eos_token_id: z.int().nullish(),
+});
+const imageSchema = towerSchema.extend({
+  image_size: whole().default(224),
+  patch_size: whole().default(32),
+  num_channels: whole().default(3),
+});
+
+const tower = (c: z.output<typeof towerSchema>): TowerConfig => ({
+  features: c.hidden_size,
+  hidden: c.intermediate_size,
+  layers: c.num_hidden_layers,
+  heads: c.num_attention_heads,
+  activation: c.hidden_act === "gelu" ? "gelu" : "quickGelu",
+  epsilon: c.layer_norm_eps,
+  projection: c.projection_dim,
+});
+
+/** Reads a CLIPTextModel config. @throws UnsupportedConfigError naming the key */
+export function parseTextEncoderConfig(source: ConfigFile): TextEncoderConfig {
+  const c = parseConfig(textSchema, source);
+  return {
+    ...tower(c),
+    vocabulary: c.vocab_size,
+    positions: c.max_position_embeddings,
+    eosToken: c.eos_token_id ?? 49407,
+  };
+}
+
+/** Reads the vision half of a CLIPModel config. @throws UnsupportedConfigError naming the key */
+export function parseImageEncoderConfig(source: ConfigFile): ImageEncoderConfig {
+  const c = parseConfig(imageSchema, source);
+  return { ...tower(c), imageSize: c.image_size, patchSize: c.patch_size, pixelChannels: c.num_channels };
+}
+
+/** Reads a CLIPModel config: one half for each tower; the projection is the model's. */
+export function parseClipConfig(source: ConfigFile): { text: TextEncoderConfig; image: ImageEncoderConfig } {
+  const c = parseConfig(
+    z.object({
+      text_config: z.record(z.string(), z.unknown()),
+      vision_config: z.record(z.string(), z.unknown()),
+      projection_dim: whole().default(512),
+    }),
+    source,
+  );
+  const half = (config: Record<string, unknown>) => ({
+    file: source.file,
+    config: { ...config, projection_dim: c.projection_dim },
+  });
+  return { text: parseTextEncoderConfig(half(c.text_config)), image: parseImageEncoderConfig(half(c.vision_config)) };
+}
+
+export interface TextEncoderShape {
+  /** Length of a prompt, L. */
+  readonly tokens: number;
+  /** Which hidden state the model is conditioned on: the last one under the final norm, or `back` layers before it. */
+  readonly state: { readonly back: number; readonly finalNorm: boolean };
+  /** Draw the pooled, projected text as well. */
+  readonly pooled: boolean;
+  /** Some places hold vectors of new words instead of the vocabulary's; default false. */
+  readonly newWords?: boolean;
+}
+
+/**
+ * Draws a text encoder, with or without the `text_model.` prefix in its names.
+ * Inputs: input_ids [B, L] int64; with pooled also pooled_index [B] int64; with newWords also known_words [B, L, 1], 0 where a
+ * vector of new_words [B, L, D] stands and 1 elsewhere. Outputs: hidden_state [B, L, D]; with pooled also
+ * text_embeds [B, P].
+ */
+export function drawTextEncoder(c: TextEncoderConfig, index: WeightIndex, shape: TextEncoderShape): Graph {
+  const g = createBuilder();
+  const root = scope(g, index);
+  const w = root.has("text_model") ? root.at("text_model") : root;
+  const ids = g.input("input_ids", ["B", shape.tokens], "int64");
+  const words = g.embedding(w.at("embeddings").at("token_embedding").get("weight", [c.vocabulary, c.features]), ids);
+  const table = w.at("embeddings").at("position_embedding").get("weight", [c.positions, c.features]);
+  const places = shape.tokens === c.positions ? table : g.slice(table, 0, 0, shape.tokens);
+  const spoken = shape.newWords
+    ? g.add(
+        g.mul(words, g.input("known_words", ["B", shape.tokens, 1])),
+        g.input("new_words", ["B", shape.tokens, c.features]),
+      )
+    : words;
+  const states = [g.add(spoken, places)];
+  for (let i = 0; i < c.layers; i++) {
+    const last = states.at(-1);
+    if (last) states.push(layer(g, c, w.at("encoder").at("layers").at(i), last, true));
+  }
+  const state = (back: number) => {
+    const found = states.at(-1 - back);
+    if (!found) throw new RangeError(`a text encoder of ${c.layers} layers has no hidden state ${-1 - back}`);
+    return found;
+  };
+  const norm = (x: Value) => layerNorm(g, w.at("final_layer_norm"), x, c.epsilon);
+  const hidden = state(shape.state.back);
+  const outputs = { hidden_state: shape.state.finalNorm ? norm(hidden) : hidden };
+  if (!shape.pooled) return g.finish(outputs);
+  const picked = g.pickRow(norm(state(0)), g.input("pooled_index", ["B"], "int64"));
+  const embeds = linear(g, root.at("text_projection"), picked, c.projection, { bias: false });
+  return g.finish({ ...outputs, text_embeds: embeds });
+}
+
+/** Where the pooled token stands: the first end-of-text, or the first of the largest ids where the config is an old one. */
+export function pooledIndex(ids: readonly number[], eosToken: number): number {
+  const wanted = eosToken === 2 ? Math.max(...ids) : eosToken;
+  return Math.max(0, ids.indexOf(wanted));
+}
+
+/** Draws the image tower. Input: image [B, 3, S, S], normalised; output: image_embeds [B, P]. */
+export function drawImageEncoder(c: ImageEncoderConfig, index: WeightIndex): Graph {
+  const g = createBuilder();
+  const root = scope(g, index);
+  const w = root.at("vision_model");
+  const embeddings = w.at("embeddings");
+  const side = Math.floor(c.imageSize / c.patchSize);
+  const image = g.input("image", ["B", c.pixelChannels, c.imageSize, c.imageSize]);
+  const patches = conv(g, embeddings.at("patch_embedding"), image, c.features, {
+    kernel: c.patchSize,
+    stride: c.patchSize,
+    pads: [0, 0, 0, 0],
+    bias: false,
+  });
+  const tokens = g.transpose(g.reshape(patches, ["B", c.features, side * side]), [0, 2, 1]);
+  const start = g.reshape(embeddings.get("class_embedding", [c.features]), [1, 1, c.features]);
+  const places = embeddings.at("position_embedding").get("weight", [side * side + 1, c.features]);
+  let x = g.add(g.concat([g.expandBatch(start, image), tokens], 1), places);
+  // The name is misspelt in the checkpoints.
+  x = layerNorm(g, w.at("pre_layrnorm"), x, c.epsilon);
+  for (let i = 0; i < c.layers; i++) x = layer(g, c, w.at("encoder").at("layers").at(i), x, false);
+  const first = g.reshape(g.slice(x, 1, 0, 1), ["B", c.features]);
+  const pooled = layerNorm(g, w.at("post_layernorm"), first, c.epsilon);
+  return g.finish({ image_embeds: linear(g, root.at("visual_projection"), pooled, c.projection, { bias: false }) });
+}
+
+/** Attention and feed-forward, each after its norm and added to its input. x [B, L, D] → same. */
+function layer(g: Builder, c: TowerConfig, w: Weights, input: Value, causal: boolean): Value {
+  const size = known(input.shape[2]);
+  const attn = w.at("self_attn");
+  const normed = layerNorm(g, w.at("layer_norm1"), input, c.epsilon);
+  const q = linear(g, attn.at("q_proj"), normed, size);
+  const k = linear(g, attn.at("k_proj"), normed, size);
+  const v = linear(g, attn.at("v_proj"), normed, size);
+  const x = g.add(input, linear(g, attn.at("out_proj"), g.attention(q, k, v, { heads: c.heads, causal }), size));
+  const mlp = w.at("mlp");
+  const h = linear(g, mlp.at("fc1"), layerNorm(g, w.at("layer_norm2"), x, c.epsilon), c.hidden);
+  return g.add(x, linear(g, mlp.at("fc2"), g[c.activation](h), size));
+}

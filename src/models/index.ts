@@ -1,0 +1,32 @@
+export {
+  type AutoencoderConfig,
+  drawDecoder,
+  drawEncoder,
+  type LatentScaling,
+  parseAutoencoderConfig,
+} from "./autoencoder.js";
+export {
+  drawTinyDecoder,
+  drawTinyEncoder,
+  parseTinyAutoencoderConfig,
+  type TinyAutoencoderConfig,
+} from "./autoencoder-tiny.js";
+export {
+  drawImageEncoder,
+  drawTextEncoder,
+  type ImageEncoderConfig,
+  parseClipConfig,
+  parseImageEncoderConfig,
+  parseTextEncoderConfig,
+  pooledIndex,
+  type TextEncoderConfig,
+  type TextEncoderShape,
+} from "./clip.js";
+export type { ConfigFile } from "./config.js";
+export { type BranchKind, type DreamSimBranch, drawDreamSim, dreamSimBranches } from "./dreamsim.js";
+export { drawInception, INCEPTION_SIDE } from "./inception.js";
+export { drawJudge, type JudgeConfig, parseJudgeConfig } from "./judge.js";
+export { drawLpips, type Trunk, trunkOf } from "./lpips.js";
+export { drawUNet, type UNetShape } from "./unet.js";
+export { parseUNetConfig, type UNetConfig } from "./unet-config.js";
+export { drawVit, parseVitConfig, type VitConfig, vitConfigOf } from "./vit.js";

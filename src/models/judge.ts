@@ -1,0 +1,58 @@
+/** A small convolutional classifier that reads known factors off a picture, drawn from the list of layers in its own config. */
+import { z } from "zod";
+import { createBuilder, type Graph, known, type Value } from "../graph/index.js";
+import type { WeightIndex } from "../tensor/index.js";
+import { type ConfigFile, parseConfig, whole } from "./config.js";
+import { scope } from "./layers.js";
+
+const activation = z.enum(["relu"]).nullable().default(null);
+const layerSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("conv"), weight: z.string(), stride: whole(), padding: whole(0), activation }),
+  z.object({ kind: z.literal("pool"), mode: z.literal("mean") }),
+  z.object({ kind: z.literal("flatten") }),
+  z.object({ kind: z.literal("linear"), weight: z.string(), activation }),
+]);
+const schema = z.object({
+  image_size: whole().default(64),
+  layers: z.array(layerSchema).min(1),
+  /** Values of each factor, in the order of the logits. */
+  factors: z.record(z.string(), z.array(z.union([z.string(), z.number()]))),
+  /** How a prompt names a value where it is not the value's own word. */
+  words: z.record(z.string(), z.record(z.string(), z.string())).default({}),
+  /** Numbers that follow the logits. */
+  regress: z.array(z.string()).default([]),
+});
+
+export type JudgeConfig = z.output<typeof schema>;
+
+/** Reads a judge's config. @throws UnsupportedConfigError naming the key */
+export const parseJudgeConfig = (source: ConfigFile): JudgeConfig => parseConfig(schema, source);
+
+/**
+ * Draws the classifier. Input: image [B, 3, S, S] in −1…1. Outputs: logits [B, N] (the factors' values one after the other, then
+ * the regressed numbers) and features [B, D], what the last layer reads.
+ */
+export function drawJudge(c: JudgeConfig, index: WeightIndex): Graph {
+  const g = createBuilder();
+  const w = scope(g, index);
+  const image = g.input("image", ["B", 3, c.image_size, c.image_size]);
+  let [x, features]: [Value, Value] = [image, image];
+  for (const layer of c.layers) {
+    features = x;
+    if (layer.kind === "pool") x = g.mean(x, [2, 3]);
+    else if (layer.kind === "flatten")
+      x = g.reshape(x, ["B", x.shape.slice(1).reduce<number>((n, d) => n * known(d), 1)]);
+    else {
+      const names = w.at(layer.weight);
+      const shape = index.weights.get(`${layer.weight}.weight`)?.shape ?? [];
+      const [weight, bias] = [names.get("weight", shape), names.get("bias", shape.slice(0, 1))];
+      const p = layer.kind === "conv" ? layer.padding : 0;
+      x =
+        layer.kind === "conv"
+          ? g.conv(x, weight, bias, { stride: layer.stride, pads: [p, p, p, p] })
+          : g.linear(x, weight, bias);
+      if (layer.activation) x = g.relu(x);
+    }
+  }
+  return g.finish({ logits: x, features });
+}

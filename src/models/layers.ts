@@ -1,0 +1,159 @@
+/** The layers every network is made of, drawn from named weights whose shapes are checked against what the config asks for. */
+import { WeightMissingError, WeightShapeError } from "../errors.js";
+import { type Builder, known, type LowRankInputs, type Value } from "../graph/index.js";
+import { BYTES, count, type Weight, type WeightIndex } from "../tensor/index.js";
+
+/** The weights below one name of a checkpoint; `at` goes deeper, `get` draws one after checking its shape. */
+export interface Weights {
+  at(name: string | number): Weights;
+  /** Is there any weight of this name, or below it? */
+  has(name: string): boolean;
+  /** The shape a weight is stored with; undefined where there is none. For networks whose sizes stand in no config. */
+  shape(name: string): readonly number[] | undefined;
+  /** @throws WeightMissingError, WeightShapeError */
+  get(name: string, shape: readonly number[]): Value;
+  /** Rows [from, to) of a matrix or vector whose full shape is `shape`, in place. */
+  rows(name: string, shape: readonly number[], from: number, to: number): Value;
+  /** This layer's own name where a low-rank change stands beside it; null where none does. */
+  readonly live: string | null;
+}
+
+/** Opens the weights of one component for drawing. */
+export function scope(g: Builder, index: WeightIndex, prefix = ""): Weights {
+  const path = (name: string) => (prefix ? `${prefix}.${name}` : name);
+  const find = (name: string, shape: readonly number[]): Weight => {
+    const weight = index.weights.get(path(name)) ?? index.imagine?.(path(name), shape);
+    if (!weight) throw new WeightMissingError({ tensor: path(name), file: index.source });
+    // Shapes that differ in ones only hold the same numbers: a 1×1 convolution is a matrix.
+    const squeezed = (s: readonly number[]) => s.filter((d) => d !== 1).join();
+    if (squeezed(weight.shape) !== squeezed(shape)) {
+      throw new WeightShapeError({
+        tensor: path(name),
+        file: weight.bytes.file,
+        expected: shape,
+        actual: weight.shape,
+      });
+    }
+    return weight.shape.join() === shape.join() ? weight : { ...weight, shape };
+  };
+  /** A weight where it lies, or as an input of the graph. */
+  const drawn = (name: string, shape: readonly number[]): Value => {
+    const weight = find(name, shape);
+    return index.given?.has(path(name)) ? g.input(path(name), shape) : g.weight(weight);
+  };
+  return {
+    at: (name) => scope(g, index, path(String(name))),
+    has: (name) => {
+      const start = `${path(name)}.`;
+      return index.weights.has(path(name)) || [...index.weights.keys()].some((k) => k.startsWith(start));
+    },
+    shape: (name) => index.weights.get(path(name))?.shape,
+    get: drawn,
+    rows: (name, shape, from, to) =>
+      index.given?.has(path(name))
+        ? g.slice(drawn(name, shape), 0, from, to)
+        : g.weight(sliceRows(find(name, shape), from, to)),
+    live: index.live?.has(prefix) ? prefix : null,
+  };
+}
+
+/** Rows [from, to) of a weight as a view of the same bytes. */
+function sliceRows(weight: Weight, from: number, to: number): Weight {
+  const row = BYTES[weight.dtype] * count(weight.shape.slice(1));
+  const { bytes } = weight;
+  return {
+    name: `${weight.name}[${from}:${to}]`,
+    dtype: weight.dtype,
+    shape: [to - from, ...weight.shape.slice(1)],
+    bytes:
+      bytes.in === "file"
+        ? { ...bytes, offset: bytes.offset + from * row, length: (to - from) * row }
+        : { ...bytes, bytes: bytes.bytes.subarray(from * row, to * row) },
+  };
+}
+
+/** x […, I] → […, out]: W x + b, and what adapters add. */
+export function linear(g: Builder, w: Weights, x: Value, out: number, { bias = true } = {}): Value {
+  const weight = w.get("weight", [out, known(x.shape.at(-1))]);
+  const y = g.linear(x, weight, bias ? w.get("bias", [out]) : undefined);
+  return w.live === null ? y : g.add(y, g.lowRank(x, linearFactors(g, w.live, known(x.shape.at(-1)), out)));
+}
+
+/** Rows [from, to) of a linear layer of `out` features: x […, I] → […, to − from]. */
+export function linearRows(g: Builder, w: Weights, x: Value, out: number, from: number, to: number): Value {
+  const weight = w.rows("weight", [out, known(x.shape.at(-1))], from, to);
+  const y = g.linear(x, weight, w.rows("bias", [out], from, to));
+  if (w.live === null) return y;
+  const factors = linearFactors(g, w.live, known(x.shape.at(-1)), out);
+  return g.add(y, g.lowRank(x, { ...factors, up: g.slice(factors.up, 1, from, to) }));
+}
+
+/** The inputs of a layer's low-rank change: rank is whatever they have when the graph runs. */
+function linearFactors(g: Builder, layer: string, inputs: number, out: number): LowRankInputs {
+  const rank = `rank of ${layer}`;
+  return {
+    down: g.input(`${layer}.down_t`, [inputs, rank]),
+    up: g.input(`${layer}.up_t`, [rank, out]),
+    slots: g.input(`${layer}.slots`, [rank], "int64"),
+    scales: g.input("adapter_scales", ["B", "slots"]),
+  };
+}
+
+export interface ConvOptions {
+  /** Default 3. */
+  readonly kernel?: number;
+  /** Default 1. */
+  readonly stride?: number;
+  /** Top, left, bottom, right; default kernel / 2 all around. */
+  readonly pads?: readonly [number, number, number, number];
+  /** Default true. */
+  readonly bias?: boolean;
+}
+
+/** x [B, C, H, W] → [B, out, H', W'], with what adapters add. */
+export function conv(g: Builder, w: Weights, x: Value, out: number, o: ConvOptions = {}): Value {
+  const { kernel = 3, stride = 1, pads, bias = true } = o;
+  const inputs = known(x.shape[1]);
+  const weight = w.get("weight", [out, inputs, kernel, kernel]);
+  const half = Math.floor(kernel / 2);
+  const place = { stride, pads: pads ?? ([half, half, half, half] as const) };
+  const y = g.conv(x, weight, bias ? w.get("bias", [out]) : undefined, place);
+  if (w.live === null) return y;
+  const rank = `rank of ${w.live}`;
+  const factors = {
+    down: g.input(`${w.live}.down`, [rank, inputs, kernel, kernel]),
+    up: g.input(`${w.live}.up`, [out, rank, 1, 1]),
+    slots: g.input(`${w.live}.slots`, [rank], "int64"),
+    scales: g.input("adapter_scales", ["B", "slots"]),
+  };
+  return g.add(y, g.lowRankConv(x, factors, place));
+}
+
+/** Wu & He 2018. x [B, C, …] → same. */
+export function groupNorm(g: Builder, w: Weights, x: Value, groups: number, epsilon: number): Value {
+  const channels = [known(x.shape[1])];
+  return g.groupNorm(x, w.get("weight", channels), w.get("bias", channels), { groups, epsilon });
+}
+
+/** Ba et al. 2016. x […, D] → same. */
+export function layerNorm(g: Builder, w: Weights, x: Value, epsilon = 1e-5): Value {
+  const features = [known(x.shape.at(-1))];
+  return g.layerNorm(x, w.get("weight", features), w.get("bias", features), epsilon);
+}
+
+/** x [B, C, H, W] → tokens [B, H·W, C]. */
+export function toTokens(g: Builder, x: Value): Value {
+  const [b = 1, c = 1, h, w] = x.shape;
+  return g.transpose(g.reshape(x, [b, c, known(h) * known(w)]), [0, 2, 1]);
+}
+
+/** Tokens [B, H·W, C] → [B, C, height, width]. */
+export function toImage(g: Builder, x: Value, height: number, width: number): Value {
+  const [b = 1, , c = 1] = x.shape;
+  return g.reshape(g.transpose(x, [0, 2, 1]), [b, c, height, width]);
+}
+
+/** v [B, C] laid over the pixels of an image: [B, C, 1, 1]. */
+export function perChannel(g: Builder, v: Value): Value {
+  return g.reshape(v, [v.shape[0] ?? 1, v.shape[1] ?? 1, 1, 1]);
+}

@@ -1,0 +1,55 @@
+/** Tables of positions that were learnt on one grid of patches, resampled to another: the weights of a bicubic interpolation. */
+
+export interface GridOptions {
+  /** Added to the new side before the scale is taken, as DINO's and DINOv2's first programs do. */
+  readonly offset: number;
+  /** Widen the filter when shrinking. */
+  readonly antialias: boolean;
+}
+
+/** Keys' cubic. */
+function cubic(x: number, a: number): number {
+  const t = Math.abs(x);
+  if (t <= 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
+  return t < 2 ? (((t - 5) * t + 8) * t - 4) * a : 0;
+}
+
+/** Weights along one axis [to, from]: torch.nn.functional.interpolate, bicubic, align_corners=False. */
+function along(from: number, to: number, { offset, antialias }: GridOptions): Float64Array[] {
+  const scale = from / (to + offset);
+  return Array.from({ length: to }, (_, i) => {
+    const row = new Float64Array(from);
+    if (antialias) {
+      // PyTorch's antialiased filter is Pillow's, with a = −0.5.
+      const stretch = Math.max(1, scale);
+      const center = (i + 0.5) * scale;
+      const first = Math.max(0, Math.trunc(center - 2 * stretch + 0.5));
+      const last = Math.min(from, Math.trunc(center + 2 * stretch + 0.5));
+      for (let k = first; k < last; k++) row[k] = cubic((k - center + 0.5) / stretch, -0.5);
+      const sum = row.reduce((s, v) => s + v, 0);
+      return row.map((v) => v / sum);
+    }
+    const center = (i + 0.5) * scale - 0.5;
+    const base = Math.floor(center);
+    for (let k = base - 1; k <= base + 2; k++) {
+      const at = Math.min(from - 1, Math.max(0, k));
+      row[at] = (row[at] ?? 0) + cubic(k - center, -0.75);
+    }
+    return row;
+  });
+}
+
+/** Weights from a grid of from × from to one of to × to, rows first: [to², from²]. */
+export function resampleGrid(from: number, to: number, options: GridOptions): Float32Array {
+  const axis = along(from, to, options);
+  const out = new Float32Array(to * to * from * from);
+  for (const [y, rows] of axis.entries()) {
+    for (const [x, columns] of axis.entries()) {
+      const start = (y * to + x) * from * from;
+      for (const [i, a] of rows.entries()) {
+        if (a !== 0) for (const [j, b] of columns.entries()) out[start + i * from + j] = a * b;
+      }
+    }
+  }
+  return out;
+}

@@ -1,0 +1,162 @@
+/** The UNet of Stable Diffusion and SDXL (diffusers' UNet2DConditionModel), drawn from its config with the checkpoint's own names. */
+import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
+import type { WeightIndex } from "../tensor/index.js";
+import { sinusoid } from "./embedding.js";
+import { conv, groupNorm, layerNorm, linear, linearRows, scope, toImage, toTokens, type Weights } from "./layers.js";
+import { resnet } from "./resnet.js";
+import type { AttentionConfig, BlockConfig, UNetConfig } from "./unet-config.js";
+
+/** What stays the same for every block of one drawing. */
+interface Sheet {
+  readonly g: Builder;
+  readonly c: UNetConfig;
+  /** Time embedding after its activation [B, E]. */
+  readonly temb: Value;
+  /** Text [B, L, D]. */
+  readonly context: Value;
+}
+
+export interface UNetShape {
+  /** Latent height and width. */
+  readonly height: number;
+  readonly width: number;
+  /** Length of the text, L. */
+  readonly tokens: number;
+}
+
+/**
+ * Draws the network.
+ * Inputs: sample [B, C, H, W]; timestep [B]; encoder_hidden_states [B, L, D]; with text_time also text_embeds [B, P] and
+ * time_ids [B, 6]; with time_cond_proj_dim also timestep_cond [B, G]. Output: prediction [B, C', H, W].
+ * @throws WeightMissingError, WeightShapeError when the weights are not those the config asks for
+ */
+export function drawUNet(c: UNetConfig, index: WeightIndex, { height, width, tokens }: UNetShape): Graph {
+  const g = createBuilder();
+  const w = scope(g, index);
+  const sample = g.input("sample", ["B", c.inChannels, height, width]);
+  const temb = g.silu(timeEmbedding(g, c, w));
+  const context = g.input("encoder_hidden_states", ["B", tokens, c.contextFeatures]);
+  const sheet: Sheet = { g, c, temb, context };
+
+  let x = conv(g, w.at("conv_in"), sample, c.down[0]?.channels ?? 1, { kernel: c.convInKernel });
+  const skips = [x];
+  for (const [i, block] of c.down.entries()) {
+    x = downBlock(sheet, w.at("down_blocks").at(i), x, block, skips);
+  }
+  if (c.mid) x = midBlock(sheet, w.at("mid_block"), x, c.mid);
+  for (const [i, block] of c.up.entries()) {
+    x = upBlock(sheet, w.at("up_blocks").at(i), x, block, skips);
+  }
+  x = g.silu(groupNorm(g, w.at("conv_norm_out"), x, c.groups, c.epsilon));
+  return g.finish({ prediction: conv(g, w.at("conv_out"), x, c.outChannels, { kernel: c.convOutKernel }) });
+}
+
+/** timestep [B] (with what else the config adds) → [B, E]. */
+function timeEmbedding(g: Builder, c: UNetConfig, w: Weights): Value {
+  const mlp = (w: Weights, x: Value) =>
+    linear(g, w.at("linear_2"), g.silu(linear(g, w.at("linear_1"), x, c.timeFeatures)), c.timeFeatures);
+  const timestep = g.input("timestep", ["B"]);
+  let t = sinusoid(g, g.reshape(timestep, ["B", 1]), c.time);
+  if (c.guidanceFeatures !== null) {
+    const guidance = g.input("timestep_cond", ["B", c.guidanceFeatures]);
+    t = g.add(t, linear(g, w.at("time_embedding").at("cond_proj"), guidance, c.time.features, { bias: false }));
+  }
+  const emb = mlp(w.at("time_embedding"), t);
+  if (!c.textTime) return emb;
+  const { sinusoid: size, features } = c.textTime;
+  const ids = 6;
+  const pooled = g.input("text_embeds", ["B", features - ids * size.features]);
+  const flat = g.reshape(g.input("time_ids", ["B", ids]), ["B", ids, 1]);
+  const each = Array.from({ length: ids }, (_, i) =>
+    sinusoid(g, g.reshape(g.slice(flat, 1, i, i + 1), ["B", 1]), size),
+  );
+  return g.add(emb, mlp(w.at("add_embedding"), g.concat([pooled, ...each], 1)));
+}
+
+/** Residual and attention layers, then a halving of the picture. Every output is kept for the way up. */
+function downBlock(s: Sheet, w: Weights, input: Value, block: BlockConfig, skips: Value[]): Value {
+  let x = input;
+  for (let i = 0; i < block.layers; i++) {
+    x = layer(s, w, i, x, block);
+    skips.push(x);
+  }
+  if (!block.resamples) return x;
+  const p = s.c.downsamplePadding;
+  const down = w.at("downsamplers").at(0).at("conv");
+  // Padding 0 means one row and column at the far side only (diffusers' Downsample2D).
+  x = conv(s.g, down, x, block.channels, { stride: 2, pads: p === 0 ? [0, 0, 1, 1] : [p, p, p, p] });
+  skips.push(x);
+  return x;
+}
+
+/** Residual, transformer, residual; without attention a single residual block. */
+function midBlock(s: Sheet, w: Weights, input: Value, mid: NonNullable<UNetConfig["mid"]>): Value {
+  const x = residual(s, w.at("resnets").at(0), input, mid.channels);
+  if (!mid.attention) return x;
+  const attended = transformer(s, w.at("attentions").at(0), x, mid.attention, mid.attention.depths[0] ?? 1);
+  return residual(s, w.at("resnets").at(1), attended, mid.channels);
+}
+
+/** Layers that each take one skip, then a doubling to the size of the next skip. */
+function upBlock(s: Sheet, w: Weights, input: Value, block: BlockConfig, skips: Value[]): Value {
+  let x = input;
+  for (let i = 0; i < block.layers; i++) {
+    const skip = skips.pop();
+    if (!skip) throw new RangeError("the up blocks ask for more skips than the down blocks left");
+    x = layer(s, w, i, s.g.concat([x, skip], 1), block);
+  }
+  if (!block.resamples) return x;
+  // Odd sizes do not come back by doubling: the next skip knows the size it had.
+  const [, , height, width] = skips.at(-1)?.shape ?? [];
+  x = s.g.resizeNearest(x, known(height), known(width));
+  return conv(s.g, w.at("upsamplers").at(0).at("conv"), x, block.channels);
+}
+
+function layer(s: Sheet, w: Weights, i: number, x: Value, block: BlockConfig): Value {
+  const y = residual(s, w.at("resnets").at(i), x, block.channels);
+  if (!block.attention) return y;
+  return transformer(s, w.at("attentions").at(i), y, block.attention, block.attention.depths[i] ?? 1);
+}
+
+function residual({ g, c, temb }: Sheet, w: Weights, x: Value, channels: number): Value {
+  return resnet(g, w, x, { channels, groups: c.groups, epsilon: c.epsilon, temb });
+}
+
+/** Transformer over the pixels of x [B, C, H, W] → same (diffusers' Transformer2DModel). Rombach et al. 2022, appendix E. */
+function transformer(s: Sheet, w: Weights, x: Value, a: AttentionConfig, depth: number): Value {
+  const { g, c } = s;
+  const [, channels, height, width] = x.shape.map((d, i) => (i === 0 ? 0 : known(d)));
+  const size = channels ?? 1;
+  // A 1×1 convolution is the same matrix: both projections are drawn as linear layers over tokens.
+  let h = linear(g, w.at("proj_in"), toTokens(g, groupNorm(g, w.at("norm"), x, c.groups, 1e-6)), size);
+  for (let i = 0; i < depth; i++) h = transformerBlock(s, w.at("transformer_blocks").at(i), h, a);
+  h = linear(g, w.at("proj_out"), h, size);
+  return g.add(x, toImage(g, h, height ?? 1, width ?? 1));
+}
+
+/** Self-attention, attention to the text, gated feed-forward; each added to its input. x [B, L, D] → same. */
+function transformerBlock({ g, context }: Sheet, w: Weights, input: Value, a: AttentionConfig): Value {
+  let x = input;
+  const first = layerNorm(g, w.at("norm1"), x);
+  x = g.add(x, attention(g, w.at("attn1"), first, a.onlyCross ? context : first, a.heads));
+  x = g.add(x, attention(g, w.at("attn2"), layerNorm(g, w.at("norm2"), x), context, a.heads));
+  return g.add(x, feedForward(g, w.at("ff"), layerNorm(g, w.at("norm3"), x)));
+}
+
+/** x [B, L, D], context [B, M, E] → [B, L, D]. Vaswani et al. 2017, §3.2.2. */
+function attention(g: Builder, w: Weights, x: Value, context: Value, heads: number): Value {
+  const size = known(x.shape[2]);
+  const q = linear(g, w.at("to_q"), x, size, { bias: false });
+  const k = linear(g, w.at("to_k"), context, size, { bias: false });
+  const v = linear(g, w.at("to_v"), context, size, { bias: false });
+  return linear(g, w.at("to_out").at(0), g.attention(q, k, v, { heads }), size);
+}
+
+/** GEGLU (Shazeer 2020): the halves of one projection are drawn as two, so that nothing has to be cut apart. */
+function feedForward(g: Builder, w: Weights, x: Value): Value {
+  const size = known(x.shape[2]);
+  const proj = w.at("net").at(0).at("proj");
+  const hidden = linearRows(g, proj, x, 8 * size, 0, 4 * size);
+  const gate = linearRows(g, proj, x, 8 * size, 4 * size, 8 * size);
+  return linear(g, w.at("net").at(2), g.mul(hidden, g.gelu(gate)), size);
+}
