@@ -1,0 +1,151 @@
+/**
+ * Takes a step: latents, a network's output and a row of the plan in, the next latents out. Pure: what a solver has to
+ * remember is a value that the caller carries. One sample at a time, so that a seed gives the same alone or in a batch.
+ */
+import type { FloatTensor, Rng } from "../tensor/index.js";
+import { combine, type Term } from "./linear.js";
+import { predict } from "./parameterisation.js";
+import type { Plan, RenoiseRow, Row, StepRow } from "./plan.js";
+import type { SolverSpec } from "./solver.js";
+
+/** What solvers with history remember; undefined before the first row and for solvers without. */
+export type SolverState =
+  | undefined
+  /** Outputs newest first, at most three, and the latents of the first row until its step has been corrected. */
+  | { readonly kind: "pndm"; readonly outputs: readonly FloatTensor[]; readonly kept: FloatTensor | null }
+  /** x0 of the step before. */
+  | { readonly kind: "dpm++2m"; readonly x0: FloatTensor };
+
+/** What a step starts from: x_t and the (guided) output of the network, both [1, C, H, W], and the sample's own generator. */
+export interface StepInput {
+  readonly xt: FloatTensor;
+  readonly output: FloatTensor;
+  readonly rng: Rng;
+  readonly state: SolverState;
+}
+
+/** What a step gives: the predicted clean latent, the next latents, both [1, C, H, W], and what to carry. */
+export interface StepOutput {
+  readonly x0: FloatTensor;
+  readonly xt: FloatTensor;
+  readonly state: SolverState;
+}
+
+/** The first latents from unit noise [shape]. */
+export const initialLatents = (plan: Plan, noise: FloatTensor): FloatTensor => combine([plan.initialScale, noise]);
+
+/** What a row of fresh noise needs, and gives: no network is asked there. */
+export type RenoiseInput = Omit<StepInput, "output">;
+export type RenoiseOutput = Omit<StepOutput, "x0">;
+
+/** The step of a row. Draws from `rng` exactly when diffusers' scheduler would; a row of fresh noise always draws. */
+export function advance(row: StepRow, input: StepInput): StepOutput;
+export function advance(row: RenoiseRow, input: RenoiseInput): RenoiseOutput;
+export function advance(row: Row, input: StepInput | RenoiseInput): StepOutput | RenoiseOutput {
+  // Fresh noise ends what a solver remembers: the model that goes on begins its own history.
+  if (row.kind === "renoise") return { xt: renoise(row, input.xt, input.rng), state: undefined };
+  if (!("output" in input)) throw new RangeError("a step needs the network's output");
+  return step(row, input);
+}
+
+function step(row: StepRow, input: StepInput): StepOutput {
+  switch (row.solver.kind) {
+    case "ddim":
+      return ddim(row.solver, row, input);
+    case "ddpm":
+      return ddpm(row.solver, row, input);
+    case "pndm":
+      return pndm(row.solver, row, input);
+    case "euler":
+      return euler(row, input);
+    case "euler-ancestral":
+      return eulerAncestral(row.solver, row, input);
+    case "dpm++2m":
+      return dpm(row.solver, row, input);
+    case "lcm":
+      return lcm(row.solver, row, input);
+    case "tcd":
+      return tcd(row.solver, row, input);
+  }
+}
+
+/** x_b = (α_b / α_a) x_a + √(σ_b² − (α_b / α_a)² σ_a²) z: exact in mean and variance for any x_a at the row's level. [shape] → [shape] */
+function renoise({ from, to }: RenoiseRow, xt: FloatTensor, rng: Rng): FloatTensor {
+  const scale = to.alpha / from.alpha;
+  // σ_b² − scale² σ_a² with σ² = 1 − ᾱ is 1 − ᾱ_b / ᾱ_a, without the cancellation.
+  return combine([scale, xt], [Math.sqrt(Math.max(1 - to.alphaBar / from.alphaBar, 0)), rng.randn(xt.shape)]);
+}
+
+type Spec<K extends SolverSpec["kind"]> = Extract<SolverSpec, { kind: K }>;
+
+const noise = (weight: number, draws: boolean, { xt, rng }: StepInput): readonly Term[] =>
+  draws ? [[weight, rng.randn(xt.shape)]] : [];
+
+function ddim(spec: Spec<"ddim">, row: StepRow, input: StepInput): StepOutput {
+  const { x0, eps } = predict(row.prediction, row.at, input.xt, input.output, spec.clip);
+  const xt = combine([row.to.alpha, x0], [spec.eps, eps], ...noise(spec.noise, spec.draws, input));
+  return { x0, xt, state: undefined };
+}
+
+function ddpm(spec: Spec<"ddpm">, row: StepRow, input: StepInput): StepOutput {
+  const { x0 } = predict(row.prediction, row.at, input.xt, input.output, spec.clip);
+  const xt = combine([spec.x0, x0], [spec.xt, input.xt], ...noise(spec.noise, spec.draws, input));
+  return { x0, xt, state: undefined };
+}
+
+function euler(row: StepRow, { xt, output }: StepInput): StepOutput {
+  const { x0, eps } = predict(row.prediction, row.at, xt, output);
+  return { x0, xt: combine([row.to.alpha, x0], [row.to.sigma, eps]), state: undefined };
+}
+
+function eulerAncestral(spec: Spec<"euler-ancestral">, row: StepRow, input: StepInput): StepOutput {
+  const { x0, eps } = predict(row.prediction, row.at, input.xt, input.output);
+  const xt = combine([row.to.alpha, x0], [spec.eps, eps], ...noise(spec.noise, true, input));
+  return { x0, xt, state: undefined };
+}
+
+function dpm(spec: Spec<"dpm++2m">, row: StepRow, { xt, output, state }: StepInput): StepOutput {
+  const { x0 } = predict(row.prediction, row.at, xt, output);
+  const before = state?.kind === "dpm++2m" ? state.x0 : undefined;
+  const change: readonly Term[] = before
+    ? [
+        [spec.change, x0],
+        [-spec.change, before],
+      ]
+    : [];
+  return { x0, xt: combine([spec.xt, xt], [spec.x0, x0], ...change), state: { kind: "dpm++2m", x0 } };
+}
+
+function lcm(spec: Spec<"lcm">, row: StepRow, input: StepInput): StepOutput {
+  const predicted = predict(row.prediction, row.at, input.xt, input.output, spec.clip);
+  const x0 = combine([spec.skip, input.xt], [spec.out, predicted.x0]);
+  const xt = spec.draws ? combine([row.to.alpha, x0], ...noise(row.to.sigma, true, input)) : x0;
+  return { x0, xt, state: undefined };
+}
+
+function tcd(spec: Spec<"tcd">, row: StepRow, input: StepInput): StepOutput {
+  const { x0, eps } = predict(row.prediction, row.at, input.xt, input.output);
+  const { alpha, sigma, scale } = spec;
+  const xt = combine([scale * alpha, x0], [scale * sigma, eps], ...noise(spec.noise, spec.draws, input));
+  return { x0, xt, state: undefined };
+}
+
+function pndm(spec: Spec<"pndm">, row: StepRow, { xt, output, state }: StepInput): StepOutput {
+  const { x0 } = predict(row.prediction, row.at, xt, output);
+  const history = state?.kind === "pndm" && spec.stage !== "start" ? state : { outputs: [], kept: null };
+  // Without the history it counts on (another solver ran before) a row leans on its own output alone.
+  const outputs = [output, ...history.outputs].slice(0, spec.weights.length);
+  const weights = outputs.length === spec.weights.length ? spec.weights : [1];
+  const blend = combine([0, output], ...outputs.map((past, i): Term => [weights[i] ?? 0, past]));
+  const start = (spec.stage === "repeat" ? history.kept : null) ?? xt;
+  const eps = row.prediction === "v_prediction" ? combine([spec.alpha, blend], [spec.sigma, start]) : blend;
+  return {
+    x0,
+    xt: combine([spec.xt, start], [spec.eps, eps]),
+    state: {
+      kind: "pndm",
+      outputs: spec.stage === "repeat" ? history.outputs : [output, ...history.outputs].slice(0, 3),
+      kept: spec.stage === "start" ? xt : null,
+    },
+  };
+}

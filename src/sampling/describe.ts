@@ -1,0 +1,42 @@
+/** A plan in words, as the cells of a table. Knows nothing of terminals. */
+import { type NoiseLevel, ratioOf } from "./level.js";
+import type { Plan, Row } from "./plan.js";
+import type { SolverSpec } from "./solver.js";
+
+export interface PlanTable {
+  readonly columns: readonly string[];
+  /** As many cells in every row as there are columns. */
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** The rows of a plan for printing: levels as "timestep / σ" with σ = sigma / alpha, as sigma-space solvers write it. */
+export function describePlan(plan: Plan): PlanTable {
+  return {
+    columns: ["step", "model", "timestep", "level in (t / σ)", "level out (t / σ)", "guidance", "predicts", "solver"],
+    rows: plan.rows.map((row, i) => [String(i), ...cells(row)]),
+  };
+}
+
+function cells(row: Row): readonly string[] {
+  const levels = [describeLevel(row.from), describeLevel(row.to)];
+  if (row.kind === "renoise") return ["", "", ...levels, "", "", "re-noise"];
+  const guidance = row.guidanceRescale > 0 ? `${row.guidance} (rescale ${row.guidanceRescale})` : `${row.guidance}`;
+  return [row.model, short(row.timestep), ...levels, guidance, PREDICTS[row.prediction], describeSolver(row.solver)];
+}
+
+const PREDICTS = { epsilon: "ε", v_prediction: "v", sample: "x0" } as const;
+
+/** "749 / 4.082", or "clean". */
+function describeLevel(level: NoiseLevel): string {
+  if (level.sigma === 0) return "clean";
+  return `${short(level.t)} / ${level.alpha === 0 ? "∞" : ratioOf(level).toPrecision(4)}`;
+}
+
+function describeSolver(solver: SolverSpec): string {
+  if (solver.kind === "dpm++2m") return `${solver.kind} (${solver.change === 0 ? "first" : "second"} order)`;
+  if (solver.kind === "pndm") return `${solver.kind} (${solver.stage})`;
+  const noisy = "noise" in solver ? solver.noise > 1e-9 : solver.kind === "lcm" && solver.draws;
+  return noisy ? `${solver.kind} + noise` : solver.kind;
+}
+
+const short = (t: number): string => String(Math.round(t * 100) / 100);

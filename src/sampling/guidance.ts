@@ -1,0 +1,28 @@
+/** Classifier-free guidance: how the conditional and the unconditional output become one. */
+import { type FloatTensor, float, sample, stack } from "../tensor/index.js";
+import { combine } from "./linear.js";
+
+/**
+ * uncond + guidance · (cond − uncond) (Ho and Salimans 2022), and with `rescale` above 0 each sample's spread pulled back
+ * towards that of `cond` by that share (Lin et al. 2023, eq. 14–16). cond, uncond [B, …] → [B, …].
+ */
+export function guide(cond: FloatTensor, uncond: FloatTensor, guidance: number, rescale = 0): FloatTensor {
+  const guided = combine([guidance, cond], [1 - guidance, uncond]);
+  if (rescale === 0) return guided;
+  const batch = cond.shape[0] ?? 0;
+  const samples = Array.from({ length: batch }, (_, i) => {
+    const one = sample(guided, i);
+    return combine([rescale * (deviation(sample(cond, i)) / deviation(one)) + (1 - rescale), one]);
+  });
+  return float(cond.shape, stack(samples).data);
+}
+
+/** Standard deviation over all values, with n − 1 as torch has it. */
+function deviation({ data }: FloatTensor): number {
+  let sum = 0;
+  for (const value of data) sum += value;
+  const mean = sum / data.length;
+  let squares = 0;
+  for (const value of data) squares += (value - mean) ** 2;
+  return Math.sqrt(squares / (data.length - 1));
+}

@@ -1,0 +1,20 @@
+export * from "./advance.js";
+export * from "./describe.js";
+export * from "./guidance.js";
+export * from "./level.js";
+export * from "./plan.js";
+export * from "./plan-json.js";
+export { type Schedule, type Stop, schedule } from "./schedule.js";
+export {
+  amendForStableDiffusion,
+  isScheduler,
+  type Prediction,
+  parseScheduler,
+  SCHEDULERS,
+  type SchedulerClass,
+  type SchedulerConfig,
+  type SchedulerSettings,
+  switchScheduler,
+} from "./scheduler.js";
+export type { SolverSpec } from "./solver.js";
+export type { Walk } from "./timesteps.js";

@@ -1,0 +1,50 @@
+/** From a network's output to the clean latent x0 and the noise ε that it implies. Linear, so each kind is four numbers. */
+import { RequestError } from "../errors.js";
+import type { FloatTensor } from "../tensor/index.js";
+import type { NoiseLevel } from "./level.js";
+import { combine } from "./linear.js";
+import type { Prediction } from "./scheduler.js";
+
+/** Weights of x_t and of the network's output. */
+interface Weights {
+  readonly xt: number;
+  readonly output: number;
+}
+
+/**
+ * x_t = α x0 + σ ε, solved for x0 and ε: with ε given; with v = α ε − σ x0 given (Salimans and Ho 2022, appendix D);
+ * with x0 given.
+ */
+const WEIGHTS: { readonly [K in Prediction]: (at: NoiseLevel) => { readonly x0: Weights; readonly eps: Weights } } = {
+  epsilon: ({ alpha, sigma }) => ({ x0: { xt: 1 / alpha, output: -sigma / alpha }, eps: { xt: 0, output: 1 } }),
+  v_prediction: ({ alpha, sigma }) => ({ x0: { xt: alpha, output: -sigma }, eps: { xt: sigma, output: alpha } }),
+  sample: ({ alpha, sigma }) => ({ x0: { xt: 0, output: 1 }, eps: { xt: 1 / sigma, output: -alpha / sigma } }),
+};
+
+/**
+ * What the output says: x_t, output [shape] → x0, ε [shape].
+ * `clip` bounds x0 to ±clip and leaves ε as it was, which is what diffusers' clip_sample does.
+ */
+export function predict(
+  prediction: Prediction,
+  at: NoiseLevel,
+  xt: FloatTensor,
+  output: FloatTensor,
+  clip: number | null = null,
+): { readonly x0: FloatTensor; readonly eps: FloatTensor } {
+  const { x0, eps } = WEIGHTS[prediction](at);
+  const clean = combine([x0.xt, xt], [x0.output, output]);
+  if (clip !== null) {
+    for (let i = 0; i < clean.data.length; i++) clean.data[i] = Math.min(Math.max(clean.data[i] ?? 0, -clip), clip);
+  }
+  return { x0: clean, eps: combine([eps.xt, xt], [eps.output, output]) };
+}
+
+/** @throws RequestError where a level says nothing about x0 under this prediction: ε at a level that is noise alone */
+export function checkPrediction(prediction: Prediction, at: NoiseLevel): void {
+  if (prediction === "epsilon" && at.alpha === 0) {
+    throw new RequestError(
+      `timestep ${at.t} is noise alone (zero terminal SNR), where epsilon does not determine x0; expected v_prediction or sample`,
+    );
+  }
+}

@@ -1,0 +1,54 @@
+/** Reads a plan back that was written as JSON: into run.json, into a PNG, or by hand. */
+import { z } from "zod";
+import { FileError } from "../errors.js";
+import type { Plan } from "./plan.js";
+
+const level = z.object({ t: z.number(), alphaBar: z.number(), alpha: z.number(), sigma: z.number() });
+const draws = z.boolean();
+const clip = z.number().nullable();
+const n = z.number();
+
+const solver = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("ddim"), eps: n, noise: n, draws, clip }),
+  z.object({ kind: z.literal("ddpm"), x0: n, xt: n, noise: n, draws, clip }),
+  z.object({
+    kind: z.literal("pndm"),
+    stage: z.enum(["start", "repeat", "multistep"]),
+    weights: z.array(n).min(1).max(4),
+    xt: n,
+    eps: n,
+    alpha: n,
+    sigma: n,
+  }),
+  z.object({ kind: z.literal("euler") }),
+  z.object({ kind: z.literal("euler-ancestral"), eps: n, noise: n }),
+  z.object({ kind: z.literal("dpm++2m"), xt: n, x0: n, change: n }),
+  z.object({ kind: z.literal("lcm"), skip: n, out: n, draws, clip }),
+  z.object({ kind: z.literal("tcd"), alpha: n, sigma: n, scale: n, noise: n, draws }),
+]);
+
+const row = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("step"),
+    model: z.enum(["base", "distilled"]),
+    timestep: n,
+    from: level,
+    at: level,
+    to: level,
+    prediction: z.enum(["epsilon", "v_prediction", "sample"]),
+    guidance: n,
+    guidanceRescale: n,
+    solver,
+  }),
+  z.object({ kind: z.literal("renoise"), from: level, to: level }),
+]);
+
+const plan = z.object({ initialScale: n, rows: z.array(row) });
+
+/** The plan in parsed JSON. @throws FileError naming the place that is wrong */
+export function parsePlan(json: unknown, file: string): Plan {
+  const result = plan.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new FileError(file, `this is not a plan: ${issue?.path.join(".") || "the whole"}: ${issue?.message}`);
+}

@@ -1,0 +1,210 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  advance,
+  type Grid,
+  makePlan,
+  type NoiseLevel,
+  type Prediction,
+  type Row,
+  renoiseRow,
+  type SolverSpec,
+  type StepRow,
+  schedule,
+} from "../../src/sampling/index.js";
+import { createRng, type FloatTensor, float } from "../../src/tensor/index.js";
+import { scheduler } from "./configs.js";
+
+/** A level with alpha 0.6 and sigma 0.8, and one with alpha 0.8 and sigma 0.6: every product below can be done in the head. */
+const NOISY: NoiseLevel = { t: 800, alphaBar: 0.36, alpha: 0.6, sigma: 0.8 };
+const CLEANER: NoiseLevel = { t: 400, alphaBar: 0.64, alpha: 0.8, sigma: 0.6 };
+
+const row = (solver: SolverSpec, fields: Partial<StepRow> = {}): StepRow => ({
+  kind: "step",
+  model: "base",
+  timestep: 800,
+  from: NOISY,
+  at: NOISY,
+  to: CLEANER,
+  prediction: "epsilon",
+  guidance: 0,
+  guidanceRescale: 0,
+  solver,
+  ...fields,
+});
+
+/** x0 = 1, −2 and ε = 0.5, 1 at NOISY: x_t = 0.6 x0 + 0.8 ε = 1, −0.4. */
+const x0 = [1, -2];
+const eps = [0.5, 1];
+const xt = pair(1, -0.4);
+const pairOf = (values: readonly number[]) => pair(values[0] ?? 0, values[1] ?? 0);
+
+function pair(a: number, b: number): FloatTensor {
+  return float([1, 1, 1, 2], Float32Array.of(a, b));
+}
+
+/** What the generator of seed 1 draws first for two values. */
+const z = createRng(1).randn([2]).data;
+const z0 = z[0] ?? 0;
+const z1 = z[1] ?? 0;
+
+function near(got: FloatTensor, want: readonly number[]) {
+  want.forEach((value, i) => {
+    expect(got.data[i]).toBeCloseTo(value, 6);
+  });
+}
+
+const step = (r: StepRow, output = pairOf(eps), x = xt) =>
+  advance(r, { xt: x, output, rng: createRng(1), state: undefined });
+
+describe("what the output means", () => {
+  it.each<[Prediction, readonly number[]]>([
+    ["epsilon", eps],
+    // v = α ε − σ x0 = 0.6 · 0.5 − 0.8 · 1, 0.6 · 1 + 0.8 · 2.
+    ["v_prediction", [-0.5, 2.2]],
+    ["sample", x0],
+  ])("%s gives the same x0 and the same step", (prediction, output) => {
+    const got = step(row({ kind: "euler" }, { prediction }), pairOf(output));
+    near(got.x0, x0);
+    // 0.8 x0 + 0.6 ε.
+    near(got.xt, [1.1, -1]);
+  });
+});
+
+describe("steps by hand", () => {
+  it("DDIM with fresh noise, and x0 clipped while ε stays", () => {
+    const spec = { kind: "ddim", eps: 0.5, noise: 0.1, draws: true, clip: 1.5 } as const;
+    const got = step(row(spec));
+    near(got.x0, [1, -1.5]);
+    near(got.xt, [0.8 + 0.25 + 0.1 * z0, -1.2 + 0.5 + 0.1 * z1]);
+  });
+
+  it("DDPM weighs x0 and x_t", () => {
+    const spec = { kind: "ddpm", x0: 0.3, xt: 0.5, noise: 0.2, draws: true, clip: null } as const;
+    near(step(row(spec)).xt, [0.3 + 0.5 + 0.2 * z0, -0.6 - 0.2 + 0.2 * z1]);
+  });
+
+  it("Euler a draws even where noise counts for nothing", () => {
+    const rng = createRng(1);
+    const spec = { kind: "euler-ancestral", eps: 0, noise: 0 } as const;
+    const got = advance(row(spec), { xt, output: pairOf(eps), rng, state: undefined });
+    near(got.xt, [0.8, -1.6]);
+    expect(rng.randn([2]).data).not.toEqual(z);
+  });
+
+  it("LCM mixes x_t in at the boundary, re-noises, and on its last step returns x0 without a draw", () => {
+    const rng = createRng(1);
+    const spec = { kind: "lcm", skip: 0.1, out: 0.9, draws: true, clip: null } as const;
+    const got = advance(row(spec), { xt, output: pairOf(eps), rng, state: undefined });
+    near(got.x0, [0.1 + 0.9, -0.04 - 1.8]);
+    near(got.xt, [0.8 * 1 + 0.6 * z0, 0.8 * -1.84 + 0.6 * z1]);
+    const untouched = createRng(1);
+    const last = advance(row({ ...spec, draws: false }), { xt, output: pairOf(eps), rng: untouched, state: undefined });
+    near(last.xt, [1, -1.84]);
+    expect(untouched.randn([2]).data).toEqual(z);
+  });
+
+  it("TCD goes to the level in between and noises from there", () => {
+    const spec = { kind: "tcd", alpha: 0.9, sigma: 0.4, scale: 0.5, noise: 0.3, draws: true } as const;
+    near(step(row(spec)).xt, [0.45 + 0.1 + 0.3 * z0, -0.9 + 0.2 + 0.3 * z1]);
+  });
+
+  it("DPM++ adds the change of x0 since the step before", () => {
+    const spec = { kind: "dpm++2m", xt: 0.5, x0: 0.4, change: 0.2 } as const;
+    const state = { kind: "dpm++2m", x0: pair(0.5, 0) } as const;
+    const got = advance(row(spec), { xt, output: pairOf(eps), rng: createRng(1), state });
+    near(got.xt, [0.5 + 0.4 + 0.2 * 0.5, -0.2 - 0.8 + 0.2 * -2]);
+    expect(got.state).toEqual({ kind: "dpm++2m", x0: got.x0 });
+    near(step(row(spec)).xt, [0.9, -1]);
+  });
+
+  it("PNDM takes its first step twice, from the latents it kept", () => {
+    const numbers = { xt: 2, eps: 1, alpha: 0.6, sigma: 0.8 };
+    const start = row({ kind: "pndm", stage: "start", weights: [1], ...numbers });
+    const repeat = row({ kind: "pndm", stage: "repeat", weights: [0.5, 0.5], ...numbers });
+    const onward = row({ kind: "pndm", stage: "multistep", weights: [1.5, -0.5], ...numbers });
+    const rng = createRng(1);
+    const first = advance(start, { xt, output: pair(1, 2), rng, state: undefined });
+    near(first.xt, [2 + 1, -0.8 + 2]);
+    const second = advance(repeat, { xt: first.xt, output: pair(3, 6), rng, state: first.state });
+    near(second.xt, [2 + 2, -0.8 + 4]);
+    const third = advance(onward, { xt: second.xt, output: pair(5, 0), rng, state: second.state });
+    // The history holds the first output, not the repeated one: 1.5 · 5 − 0.5 · 1, 1.5 · 0 − 0.5 · 2.
+    near(third.xt, [8 + 7, 6.4 - 1]);
+  });
+
+  it("forgets the history of another solver", () => {
+    const spec = { kind: "dpm++2m", xt: 0.5, x0: 0.4, change: 0.2 } as const;
+    const foreign = { kind: "pndm", outputs: [pair(9, 9)], kept: null } as const;
+    const got = advance(row(spec), { xt, output: pairOf(eps), rng: createRng(1), state: foreign });
+    near(got.xt, [0.9, -1]);
+  });
+});
+
+describe("with a network that is always right", () => {
+  /** The rows of a class over SD's betas. */
+  const rowsOf = (name: string, steps: number, fields: object = {}): readonly Row[] => {
+    const grid: Grid = { scheduler: scheduler(name, { timestep_spacing: "trailing", ...fields }), steps, guidance: 0 };
+    return makePlan({ mode: "base", base: grid }).rows;
+  };
+
+  it.each([
+    ["DDIMScheduler", {}],
+    ["EulerDiscreteScheduler", {}],
+    ["EulerDiscreteScheduler", { use_karras_sigmas: true }],
+    ["DPMSolverMultistepScheduler", {}],
+    ["DPMSolverMultistepScheduler", { solver_order: 1, use_karras_sigmas: true }],
+    ["LCMScheduler", {}],
+    ["DDPMScheduler", {}],
+    ["EulerAncestralDiscreteScheduler", {}],
+  ])("%s %j ends at the clean latent it was told", (name, fields) => {
+    const clean = float([1, 2, 3, 5], createRng(8).randn([30]).data);
+    for (const steps of [1, 2, 5, 20]) {
+      const rng = createRng(2);
+      let x = rng.randn(clean.shape);
+      let state: ReturnType<typeof advance>["state"];
+      for (const r of rowsOf(name, steps, { ...fields, prediction_type: "epsilon" })) {
+        if (r.kind !== "step") throw new Error("a base plan has steps only");
+        const output = float(
+          x.shape,
+          x.data.map((v, i) => (v - r.at.alpha * (clean.data[i] ?? 0)) / r.at.sigma),
+        );
+        const got = advance(r, { xt: x, output, rng, state });
+        // ε = (x − α x0) / σ in float32 loses what 1 / α makes big again.
+        got.x0.data.forEach((v, i) => {
+          expect(Math.abs(v - (clean.data[i] ?? 0))).toBeLessThan(1e-4);
+        });
+        ({ xt: x, state } = got);
+      }
+      x.data.forEach((v, i) => {
+        expect(Math.abs(v - (clean.data[i] ?? 0))).toBeLessThan(1e-4);
+      });
+    }
+  });
+});
+
+describe("fresh noise between levels", () => {
+  const { levelAt } = schedule(scheduler("DDIMScheduler"), { steps: 1 });
+  const levels = fc.tuple(fc.integer({ min: 0, max: 998 }), fc.integer({ min: 1, max: 999 })).filter(([a, b]) => a < b);
+
+  it("is exact: weights of x0, of the old noise and of the new one give the level it goes to", () => {
+    fc.assert(
+      fc.property(levels, ([a, b]) => {
+        const noise = renoiseRow(levelAt(a), levelAt(b));
+        // A latent of x0 = 1 without noise shows the weight of x_t; a zero latent shows the weight of z.
+        const ones = advance(noise, { xt: pair(1, 0), rng: createRng(1), state: undefined }).xt.data;
+        const fresh = (ones[1] ?? 0) / z1;
+        const kept = (ones[0] ?? 0) - fresh * z0;
+        expect(kept * noise.from.alpha).toBeCloseTo(noise.to.alpha, 5);
+        expect((kept * noise.from.sigma) ** 2 + fresh ** 2).toBeCloseTo(noise.to.sigma ** 2, 5);
+      }),
+    );
+  });
+
+  it("gives unit variance from unit variance", () => {
+    const x = createRng(3).randn([1, 4, 100, 110]);
+    const { data } = advance(renoiseRow(levelAt(300), levelAt(700)), { xt: x, rng: createRng(4), state: undefined }).xt;
+    const variance = data.reduce((sum, v) => sum + v * v, 0) / data.length;
+    expect(Math.abs(variance - 1)).toBeLessThan(0.02);
+  });
+});

@@ -1,0 +1,321 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { RequestError } from "../../src/errors.js";
+import {
+  advance,
+  describePlan,
+  type Grid,
+  initialLatents,
+  makePlan,
+  type Plan,
+  parsePlan,
+  type Row,
+  renoiseRow,
+  SCHEDULERS,
+  type SolverState,
+  sameLevel,
+  schedule,
+} from "../../src/sampling/index.js";
+import { createRng, float } from "../../src/tensor/index.js";
+import { scheduler } from "./configs.js";
+
+const dmd2: Grid = { scheduler: scheduler("LCMScheduler"), timesteps: [999, 749, 499, 249], guidance: 0 };
+const shared = { prediction: "epsilon", guidance: 0 } as const;
+const ddim = (steps: number, fields: object = {}): Grid => ({
+  scheduler: scheduler("DDIMScheduler", { steps_offset: 1, ...fields }),
+  steps,
+  guidance: 5,
+});
+
+/** Model, timestep, level in, level out. */
+const outline = (rows: readonly Row[]) =>
+  rows.map((row) =>
+    row.kind === "step" ? [row.model, row.timestep, row.from.t, row.to.t] : ["noise", "", row.from.t, row.to.t],
+  );
+
+/** Runs a plan with outputs that depend on the latents, the timestep and the place, and nothing else. */
+function run(plan: Plan): Float32Array {
+  const rng = createRng(5);
+  let xt = initialLatents(plan, rng.randn([1, 2, 3, 5]));
+  let state: SolverState;
+  for (const row of plan.rows) {
+    if (row.kind === "renoise") {
+      ({ xt, state } = advance(row, { xt, rng, state }));
+      continue;
+    }
+    const output = float(
+      xt.shape,
+      xt.data.map((x, i) => Math.sin(3 * x + i + row.timestep / 100)),
+    );
+    ({ xt, state } = advance(row, { xt, output, rng, state }));
+  }
+  return xt.data;
+}
+
+describe("hybrid on the distilled grid (the paper's recipe)", () => {
+  it("names the base model in the first rows, with its own guidance and prediction", () => {
+    const base = { prediction: "v_prediction", guidance: 3, guidanceRescale: 0.7 } as const;
+    const { rows } = makePlan({ mode: "hybrid", base, distilled: dmd2, switch: 1 });
+    expect(outline(rows)).toEqual([
+      ["base", 999, 999, 749],
+      ["distilled", 749, 749, 499],
+      ["distilled", 499, 499, 249],
+      ["distilled", 249, 249, -1],
+    ]);
+    expect(rows[0]).toMatchObject({ prediction: "v_prediction", guidance: 3, guidanceRescale: 0.7 });
+    expect(rows[1]).toMatchObject({ prediction: "epsilon", guidance: 0, guidanceRescale: 0 });
+  });
+
+  it("switch 0 is the distilled model alone, switch = steps the base on the distilled grid", () => {
+    const alone = makePlan({ mode: "distilled", distilled: dmd2 });
+    expect(makePlan({ mode: "hybrid", base: shared, distilled: dmd2, switch: 0 })).toEqual(alone);
+    const all = makePlan({ mode: "hybrid", base: shared, distilled: dmd2, switch: 4 }).rows;
+    expect(outline(all).map((cells) => cells[0])).toEqual(["base", "base", "base", "base"]);
+    expect(outline(all).map((cells) => cells.slice(1))).toEqual(outline(alone.rows).map((cells) => cells.slice(1)));
+  });
+});
+
+describe("single rows for the base, and rows left out", () => {
+  it("gives the base the rows that are listed and no other", () => {
+    const { rows } = makePlan({ mode: "hybrid", base: shared, distilled: dmd2, switch: [1, 3] });
+    expect(rows.map((r) => (r.kind === "step" ? r.model : r.kind))).toEqual(["distilled", "base", "distilled", "base"]);
+    expect(() => makePlan({ mode: "hybrid", base: shared, distilled: dmd2, switch: [4] })).toThrow("rows 0 to 3");
+    expect(() => makePlan({ mode: "hybrid", base: ddim(8), distilled: dmd2, switch: [1] })).toThrow(RequestError);
+  });
+
+  it("takes unit noise for latents at the first row that is left", () => {
+    const skipped = makePlan({ mode: "distilled", distilled: dmd2, skip: 1 });
+    expect(outline(skipped.rows)).toEqual(outline(makePlan({ mode: "distilled", distilled: dmd2 }).rows).slice(1));
+    expect(skipped.initialScale).toBe(1);
+    // Euler's noise is σ of that level in sigma space: sigma in variance-preserving terms (field: 4.0817 / √(1 + 4.0817²)).
+    const euler: Grid = {
+      scheduler: scheduler("EulerDiscreteScheduler", { timestep_spacing: "trailing" }),
+      steps: 4,
+      guidance: 0,
+    };
+    expect(makePlan({ mode: "base", base: euler, skip: 1 }).initialScale).toBeCloseTo(0.971_28, 4);
+    expect(makePlan({ mode: "base", base: euler }).initialScale).toBeCloseTo(0.997_67, 4);
+    for (const skip of [4, -1, 0.5]) expect(() => makePlan({ mode: "base", base: euler, skip })).toThrow("0 to 3");
+  });
+
+  it("starts a solver with history anew after the rows that were left out", () => {
+    const dpm: Grid = { scheduler: scheduler("DPMSolverMultistepScheduler"), steps: 5, guidance: 0 };
+    const first = makePlan({ mode: "base", base: dpm, skip: 2 }).rows[0];
+    expect(first?.kind === "step" && first.solver).toMatchObject({ kind: "dpm++2m", change: 0 });
+  });
+});
+
+describe("hybrid with a base grid of its own", () => {
+  it("walks the base to below the distilled row's level and noises back up to it", () => {
+    // DDIM leading 20: 951, 901, …, 751, 701; the distilled row 1 is at 749, so the base ends at 701 and noise brings it to 749.
+    const { rows } = makePlan({ mode: "hybrid", base: ddim(20), distilled: dmd2, switch: 1 });
+    expect(outline(rows)).toEqual([
+      ["base", 951, 951, 901],
+      ["base", 901, 901, 851],
+      ["base", 851, 851, 801],
+      ["base", 801, 801, 751],
+      ["base", 751, 751, 701],
+      ["noise", "", 701, 749],
+      ["distilled", 749, 749, 499],
+      ["distilled", 499, 499, 249],
+      ["distilled", 249, 249, -1],
+    ]);
+  });
+
+  it("needs no noise where the levels meet, also when one scheduler thinks in sigmas", () => {
+    const euler: Grid = {
+      scheduler: scheduler("EulerDiscreteScheduler", { timestep_spacing: "trailing" }),
+      steps: 4,
+      guidance: 5,
+    };
+    const plan = makePlan({ mode: "hybrid", base: euler, distilled: dmd2, switch: 2 });
+    expect(outline(plan.rows)).toEqual([
+      ["base", 999, 999, 749],
+      ["base", 749, 749, 499],
+      ["distilled", 499, 499, 249],
+      ["distilled", 249, 249, -1],
+    ]);
+    expect(plan.initialScale).toBeCloseTo(0.997667, 6);
+  });
+
+  it("gives the base at least one row, even where its grid starts below the hand-off", () => {
+    const { rows } = makePlan({
+      mode: "hybrid",
+      base: ddim(4),
+      distilled: { ...dmd2, timesteps: [999, 879] },
+      switch: 1,
+    });
+    expect(outline(rows).slice(0, 3)).toEqual([
+      ["base", 751, 751, 501],
+      ["noise", "", 501, 879],
+      ["distilled", 879, 879, -1],
+    ]);
+  });
+
+  it("with switch = steps is the base's whole grid", () => {
+    const plan = makePlan({ mode: "hybrid", base: ddim(6), distilled: dmd2, switch: 4 });
+    expect(plan).toEqual(makePlan({ mode: "base", base: ddim(6) }));
+  });
+
+  it("begins a solver's history anew for the model that goes on", () => {
+    const dpm = (steps: number): Grid => ({ scheduler: scheduler("DPMSolverMultistepScheduler"), steps, guidance: 0 });
+    const { rows } = makePlan({ mode: "hybrid", base: dpm(9), distilled: dpm(6), switch: 3 });
+    const changes = rows.flatMap((row) =>
+      row.kind === "step" && row.solver.kind === "dpm++2m" ? [[row.model, row.solver.change !== 0]] : [],
+    );
+    const handOff = changes.findIndex(([model]) => model === "distilled");
+    expect(changes[handOff - 1]).toEqual(["base", true]);
+    expect(changes[handOff]).toEqual(["distilled", false]);
+    expect(changes[handOff + 1]).toEqual(["distilled", true]);
+  });
+
+  it("refuses to enter PNDM midway", () => {
+    const pndm: Grid = { scheduler: scheduler("PNDMScheduler"), steps: 10, guidance: 0 };
+    expect(() => makePlan({ mode: "hybrid", base: ddim(20), distilled: pndm, switch: 2 })).toThrow(
+      /PNDM cannot be entered/,
+    );
+  });
+});
+
+describe("PNDM", () => {
+  it("runs one row more than it has timesteps; the second is visited twice", () => {
+    const grid: Grid = { scheduler: scheduler("PNDMScheduler", { steps_offset: 1 }), steps: 4, guidance: 0 };
+    expect(outline(makePlan({ mode: "base", base: grid }).rows)).toEqual([
+      ["base", 751, 751, 501],
+      ["base", 501, 501, 501],
+      ["base", 501, 501, 251],
+      ["base", 251, 251, 1],
+      ["base", 1, 1, 0],
+    ]);
+  });
+});
+
+/** Any plan that this room can make of SD's betas. */
+const anyPlan = fc
+  .record({
+    mode: fc.constantFrom("base", "distilled", "shared", "own"),
+    base: fc.constantFrom(...SCHEDULERS),
+    distilled: fc.constantFrom(...SCHEDULERS.filter((name) => name !== "PNDMScheduler")),
+    spacing: fc.constantFrom("leading", "trailing", "linspace"),
+    baseSteps: fc.integer({ min: 1, max: 25 }),
+    steps: fc.integer({ min: 1, max: 8 }),
+    eta: fc.constantFrom(0, 0.3, 1),
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    prediction: fc.constantFrom("epsilon", "v_prediction"),
+  })
+  .map(({ mode, at, ...given }) => {
+    const fields = { timestep_spacing: given.spacing, prediction_type: given.prediction, steps_offset: 1 };
+    const base: Grid = {
+      scheduler: scheduler(given.base, fields),
+      steps: given.baseSteps,
+      guidance: 2,
+      eta: given.eta,
+    };
+    const distilled: Grid = {
+      scheduler: scheduler(given.distilled, { ...fields, timestep_spacing: "trailing" }),
+      steps: given.steps,
+      guidance: 0,
+      eta: given.eta,
+    };
+    if (mode === "base") return makePlan({ mode, base });
+    if (mode === "distilled") return makePlan({ mode, distilled });
+    const k = Math.round(at * given.steps);
+    return makePlan({ mode: "hybrid", base: mode === "own" ? base : shared, distilled, switch: k });
+  });
+
+describe("every plan", () => {
+  it("is plain JSON: written, read and run it gives the same latents to the bit", () => {
+    fc.assert(
+      fc.property(anyPlan, (plan) => {
+        const again = parsePlan(JSON.parse(JSON.stringify(plan)), "run.json");
+        const latents = run(plan);
+        expect(latents.every(Number.isFinite)).toBe(true);
+        expect(run(again)).toEqual(latents);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("hands latents on where it took them: each row starts at the level where the one before ended", () => {
+    fc.assert(
+      fc.property(anyPlan, ({ rows }) => {
+        rows.forEach((row, i) => {
+          const before = rows[i - 1];
+          if (before) expect(row.from).toEqual(before.to);
+          if (row.kind === "renoise") {
+            expect(row.to.alphaBar).toBeLessThan(row.from.alphaBar);
+            const after = rows[i + 1];
+            expect(after?.kind === "step" && sameLevel(after.at, row.to)).toBe(true);
+          }
+        });
+        expect(rows.at(-1)?.to.sigma).toBeLessThan(0.03);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("is described in rows as wide as its columns", () => {
+    fc.assert(
+      fc.property(anyPlan, (plan) => {
+        const { columns, rows } = describePlan(plan);
+        expect(rows).toHaveLength(plan.rows.length);
+        for (const row of rows) expect(row).toHaveLength(columns.length);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe("describePlan", () => {
+  it("writes levels as timestep and σ", () => {
+    const plan = makePlan({ mode: "hybrid", base: ddim(20), distilled: dmd2, switch: 1 });
+    const { rows } = describePlan(plan);
+    expect(rows[4]).toEqual(["4", "base", "751", "751 / 4.117", "701 / 3.348", "5", "ε", "ddim"]);
+    expect(rows[5]).toEqual(["5", "", "", "701 / 3.348", "749 / 4.082", "", "", "re-noise"]);
+    expect(rows[6]).toEqual(["6", "distilled", "749", "749 / 4.082", "499 / 1.613", "0", "ε", "lcm + noise"]);
+    expect(rows[8]).toEqual(["8", "distilled", "249", "249 / 0.6932", "clean", "0", "ε", "lcm"]);
+  });
+});
+
+describe("refusals", () => {
+  const hybrid = (k: number, distilled: Grid = dmd2) =>
+    makePlan({ mode: "hybrid", base: shared, distilled, switch: k });
+
+  it.each([5, -1, 1.5, Number.NaN])("switch %d", (k) => {
+    expect(() => hybrid(k)).toThrow(RequestError);
+    expect(() => hybrid(k)).toThrow(new RegExp(`switch is ${k}; expected a whole number from 0 to 4`));
+  });
+
+  it("numbers out of range, by name", () => {
+    expect(() => hybrid(1, { ...dmd2, guidance: Number.NaN })).toThrow(/guidance of the distilled model is NaN/);
+    expect(() => hybrid(1, { ...dmd2, guidanceRescale: 2 })).toThrow(
+      /rescale of the distilled model is 2; expected 0 to 1/,
+    );
+    expect(() => hybrid(1, { ...dmd2, eta: -0.1 })).toThrow(/eta is -0.1; expected 0 to 1/);
+    expect(() => hybrid(1, { ...dmd2, timesteps: [249, 499] })).toThrow(/must fall/);
+  });
+
+  it("epsilon at a level that is noise alone", () => {
+    const zero = ddim(4, { rescale_betas_zero_snr: true, timestep_spacing: "trailing" });
+    expect(() => makePlan({ mode: "base", base: zero })).toThrow(/noise alone.*expected v_prediction/);
+  });
+
+  it("a base that predicts x0 on a grid whose solver has no rule for that", () => {
+    const turbo: Grid = { scheduler: scheduler("EulerAncestralDiscreteScheduler"), steps: 4, guidance: 0 };
+    const base = { prediction: "sample", guidance: 0 } as const;
+    expect(() => makePlan({ mode: "hybrid", base, distilled: turbo, switch: 1 })).toThrow(/predicts sample/);
+  });
+
+  it("taking noise away by adding some", () => {
+    const { levelAt } = schedule(scheduler("DDIMScheduler"), { steps: 1 });
+    expect(() => renoiseRow(levelAt(749), levelAt(701))).toThrow(/cannot re-noise from t 749 .* to the cleaner t 701/);
+    expect(renoiseRow(levelAt(701), levelAt(749)).kind).toBe("renoise");
+  });
+
+  it("JSON that is no plan, naming the place", () => {
+    const plan = JSON.parse(JSON.stringify(hybrid(1)));
+    plan.rows[2].solver.kind = "magic";
+    expect(() => parsePlan(plan, "run.json")).toThrow(/run\.json: this is not a plan: rows\.2\.solver/);
+    expect(() => parsePlan(null, "run.json")).toThrow(/this is not a plan/);
+  });
+});

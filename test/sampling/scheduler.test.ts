@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import { FileError, RequestError, UnsupportedConfigError } from "../../src/errors.js";
+import {
+  amendForStableDiffusion,
+  parseScheduler,
+  SCHEDULERS,
+  schedule,
+  switchScheduler,
+} from "../../src/sampling/index.js";
+import { SD15, scheduler } from "./configs.js";
+
+const timesteps = (config: Parameters<typeof schedule>[0], steps: number) =>
+  schedule(config, { steps }).stops.map((stop) => stop.timestep);
+
+describe("parseScheduler", () => {
+  it("takes the class's own defaults for what the file lacks", () => {
+    const ddim = parseScheduler({ _class_name: "DDIMScheduler" }, "f").settings;
+    expect(ddim).toMatchObject({
+      beta_start: 0.0001,
+      beta_schedule: "linear",
+      clip_sample: true,
+      timestep_spacing: "leading",
+    });
+    const lcm = parseScheduler({ _class_name: "LCMScheduler" }, "f").settings;
+    expect(lcm).toMatchObject({ beta_start: 0.00085, beta_schedule: "scaled_linear", clip_sample: false });
+    const euler = parseScheduler({ _class_name: "EulerDiscreteScheduler" }, "f").settings;
+    expect(euler.timestep_spacing).toBe("linspace");
+  });
+
+  it.each(SCHEDULERS)("reads %s with fields that it does not know", (name) => {
+    const config = scheduler(name, { a_field_of_tomorrow: [1] });
+    expect(config.className).toBe(name);
+    expect(schedule(config, { steps: 4 }).stops).toHaveLength(4);
+  });
+
+  it.each([
+    ["DDIMScheduler", "thresholding", true],
+    ["DDIMScheduler", "prediction_type", "flow_prediction"],
+    ["DDIMScheduler", "beta_schedule", "sigmoid"],
+    ["DDPMScheduler", "variance_type", "learned_range"],
+    ["PNDMScheduler", "skip_prk_steps", false],
+    ["PNDMScheduler", "prediction_type", "sample"],
+    ["EulerDiscreteScheduler", "use_exponential_sigmas", true],
+    ["EulerDiscreteScheduler", "timestep_type", "continuous"],
+    ["EulerAncestralDiscreteScheduler", "prediction_type", "sample"],
+    ["DPMSolverMultistepScheduler", "solver_order", 3],
+    ["DPMSolverMultistepScheduler", "use_lu_lambdas", true],
+    ["DPMSolverMultistepScheduler", "algorithm_type", "sde-dpmsolver++"],
+    ["LCMScheduler", "timestep_spacing", "sideways"],
+    ["TCDScheduler", "num_train_timesteps", 0],
+  ])("refuses %s with %s = %j by name", (name, key, actual) => {
+    const error = (() => {
+      try {
+        scheduler(name, { [key]: actual });
+      } catch (thrown) {
+        return thrown;
+      }
+    })();
+    expect(error).toBeInstanceOf(UnsupportedConfigError);
+    expect(error).toMatchObject({ key, actual, file: "scheduler_config.json" });
+  });
+
+  it("refuses what is no scheduler", () => {
+    expect(() => parseScheduler({ _class_name: "HeunDiscreteScheduler" }, "f")).toThrow(
+      /_class_name = "Heun.*supported: DDIM/,
+    );
+    expect(() => parseScheduler({}, "f")).toThrow(FileError);
+    expect(() => parseScheduler([], "f")).toThrow(FileError);
+    expect(() => schedule(scheduler("DDIMScheduler", { trained_betas: [0.1] }), { steps: 1 })).toThrow(/trained_betas/);
+  });
+
+  it("reads minus infinity in any form that a JSON reader may give it, and null as Python's None", () => {
+    for (const value of [-Infinity, "-Infinity", null]) {
+      expect(scheduler("DPMSolverMultistepScheduler", { lambda_min_clipped: value }).settings.lambda_min_clipped).toBe(
+        -Infinity,
+      );
+    }
+    expect(scheduler("EulerDiscreteScheduler", { use_karras_sigmas: null }).settings.use_karras_sigmas).toBe(false);
+  });
+});
+
+describe("switchScheduler", () => {
+  it("gives fields that the file lacked the new class's default: DDIM spaces leading, Euler linspace", () => {
+    const file = parseScheduler(SD15, "f");
+    expect(timesteps(switchScheduler(file, "DDIMScheduler"), 4)).toEqual([751, 501, 251, 1]);
+    expect(timesteps(switchScheduler(file, "EulerDiscreteScheduler"), 5)).toEqual([999, 749.25, 499.5, 249.75, 0]);
+  });
+
+  it("remembers the file's fields through a class that does not read them", () => {
+    const file = scheduler("EulerDiscreteScheduler", { use_karras_sigmas: true, timestep_spacing: "trailing" });
+    const there = switchScheduler(file, "DDIMScheduler");
+    expect(there.settings.use_karras_sigmas).toBe(false);
+    expect(switchScheduler(there, "EulerDiscreteScheduler").settings).toEqual(file.settings);
+  });
+
+  it("sets fields on the way", () => {
+    const config = switchScheduler(parseScheduler(SD15, "f"), "DDIMScheduler", { timestep_spacing: "trailing" });
+    expect(timesteps(config, 4)).toEqual([999, 749, 499, 249]);
+  });
+
+  it("refuses a class it does not know, naming those it does", () => {
+    expect(() => switchScheduler(parseScheduler(SD15, "f"), "UniPC")).toThrow(RequestError);
+    expect(() => switchScheduler(parseScheduler(SD15, "f"), "UniPC")).toThrow(/UniPC is not known; supported: DDIM/);
+  });
+});
+
+describe("amendForStableDiffusion", () => {
+  it("sets offset 1 and no clipping, and a later switch forgets what the file did not have", () => {
+    const bare = parseScheduler({ _class_name: "DDIMScheduler" }, "f");
+    const amended = amendForStableDiffusion(bare);
+    expect(amended.settings).toMatchObject({ steps_offset: 1, clip_sample: false });
+    expect(switchScheduler(amended, "DDPMScheduler").settings).toMatchObject({ steps_offset: 0, clip_sample: true });
+
+    const full = parseScheduler({ _class_name: "DDIMScheduler", steps_offset: 0, clip_sample: true }, "f");
+    const kept = switchScheduler(amendForStableDiffusion(full), "DDPMScheduler").settings;
+    expect(kept).toMatchObject({ steps_offset: 1, clip_sample: false });
+  });
+});
