@@ -1,0 +1,6 @@
+export { applyBias, applyDelta, type Delta, lowRank, rankOf, strengthOf } from "./delta.js";
+export { type Layer, type Layers, layersOf, nameTable, PARTS, type Part, sgmNames } from "./names.js";
+export { type Adapter, isAdapter, type ReadOptions, readAdapter, type Target } from "./read.js";
+export { BLOCKS, type Block, blockOf, constant, parseScale, type Scale, scaleAt } from "./scale.js";
+export { type Attached, mergeLayer, type Stack, stackOn } from "./stack.js";
+export { type AdapterFacts, adapterFacts, adapterTensors, DIALECTS, type Dialect } from "./write.js";

@@ -1,0 +1,132 @@
+/** What each layer of a model is called in every dialect: tables made from the model's own layers, so that a key is looked up and never guessed. */
+
+/** The networks an adapter may reach. */
+export const PARTS = ["unet", "text_encoder", "text_encoder_2"] as const;
+export type Part = (typeof PARTS)[number];
+
+/** A layer that can be adapted, by the checkpoint's own name, with the shape of its weight. */
+export interface Layer {
+  readonly part: Part;
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** The adaptable layers of a model: those with a weight of two or four dimensions. */
+export type Layers = ReadonlyMap<Part, ReadonlyMap<string, readonly number[]>>;
+
+/** Weights that are matrices and no layers. */
+const TABLES = /embedding(s)?$|embeddings\./;
+
+/** Layers from the names and shapes of a component's tensors. */
+export function layersOf(tensors: Iterable<readonly [string, readonly number[]]>): Map<string, readonly number[]> {
+  const found = new Map<string, readonly number[]>();
+  for (const [key, shape] of tensors) {
+    const name = key.endsWith(".weight") ? key.slice(0, -".weight".length) : "";
+    if (name && (shape.length === 2 || shape.length === 4) && !TABLES.test(name)) found.set(name, shape);
+  }
+  return found;
+}
+
+/** Every name under which files know a layer, in every dialect. */
+export function nameTable(layers: Layers): ReadonlyMap<string, Layer> {
+  const table = new Map<string, Layer>();
+  for (const [part, all] of layers) {
+    const sgm = part === "unet" ? sgmNames([...all.keys()]) : new Map<string, string>();
+    for (const [name, shape] of all) {
+      const layer = { part, name, shape };
+      for (const alias of aliases(part, name, sgm.get(name))) table.set(alias, layer);
+    }
+  }
+  return table;
+}
+
+const underscored = (name: string): string => name.replaceAll(".", "_");
+
+/** kohya's prefixes: SD 1.x has one text encoder, SDXL numbers them. */
+const KOHYA: { readonly [P in Part]: readonly string[] } = {
+  unet: ["lora_unet_"],
+  text_encoder: ["lora_te_", "lora_te1_"],
+  text_encoder_2: ["lora_te2_"],
+};
+
+function* aliases(part: Part, name: string, sgm: string | undefined): Generator<string> {
+  const bare = part === "unet" ? name : name.replace(/^text_model\./, "");
+  const long = part === "unet" ? name : `text_model.${bare}`;
+  for (const n of new Set([name, bare, long])) {
+    yield `${part}.${n}`;
+    yield `${part}.base_model.model.${n}`;
+    for (const prefix of KOHYA[part]) yield `${prefix}${underscored(n)}`;
+    if (part !== "unet") continue;
+    // diffusers before prefixes, and PEFT's own files.
+    yield n;
+    yield `base_model.model.${n}`;
+  }
+  if (sgm) {
+    yield `lora_unet_${underscored(sgm)}`;
+    yield `diffusion_model.${sgm}`;
+    yield `model.diffusion_model.${sgm}`;
+  }
+  // diffusers' attention processors (before 0.22): attn1.processor.to_q_lora, without the 0 of to_out.0.
+  const attention = /^(.*\.attn\d)\.(to_[qkv]|to_out)(?:\.0)?$/.exec(name);
+  if (attention) {
+    yield `${attention[1]}.processor.${attention[2]}`;
+    yield `${part}.${attention[1]}.processor.${attention[2]}`;
+  }
+}
+
+/** Layers of a residual block in Stability's own code. */
+const RESNET: Readonly<Record<string, string>> = {
+  conv1: "in_layers.2",
+  time_emb_proj: "emb_layers.1",
+  conv2: "out_layers.3",
+  conv_shortcut: "skip_connection",
+};
+
+const ENDS: Readonly<Record<string, string>> = {
+  conv_in: "input_blocks.0.0",
+  conv_out: "out.2",
+  "time_embedding.linear_1": "time_embed.0",
+  "time_embedding.linear_2": "time_embed.2",
+  "add_embedding.linear_1": "label_emb.0.0",
+  "add_embedding.linear_2": "label_emb.0.2",
+};
+
+/** diffusers' name → Stability's ("SGM") name, where blocks are counted through instead of nested. */
+export function sgmNames(names: readonly string[]): Map<string, string> {
+  const layers = (side: string, block: number) =>
+    new Set(names.flatMap((n) => new RegExp(`^${side}_blocks\\.${block}\\.resnets\\.(\\d+)\\.`).exec(n)?.[1] ?? []))
+      .size;
+  const has = (start: string) => names.some((n) => n.startsWith(start));
+  const starts = { down: [1], up: [0] };
+  for (let i = 0; has(`down_blocks.${i}.`); i++) {
+    const resamples = has(`down_blocks.${i}.downsamplers.`) ? 1 : 0;
+    starts.down.push((starts.down[i] ?? 0) + layers("down", i) + resamples);
+  }
+  for (let i = 0; has(`up_blocks.${i}.`); i++) starts.up.push((starts.up[i] ?? 0) + layers("up", i));
+
+  const found = new Map<string, string>();
+  for (const name of names) {
+    const sgm = ENDS[name] ?? inBlocks(name);
+    if (sgm) found.set(name, sgm);
+  }
+  return found;
+
+  function inBlocks(name: string): string | undefined {
+    const middle = /^mid_block\.(resnets|attentions)\.(\d)\.(.+)$/.exec(name);
+    if (middle) {
+      const [, kind, j, rest = ""] = middle;
+      return kind === "resnets" ? `middle_block.${2 * Number(j)}.${RESNET[rest] ?? rest}` : `middle_block.1.${rest}`;
+    }
+    const [, side, block, kind, layer, rest = ""] =
+      /^(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)$/.exec(name) ?? [];
+    if (side !== "down" && side !== "up") return undefined;
+    const [i, j] = [Number(block), Number(layer)];
+    const start = starts[side][i] ?? 0;
+    const where = side === "down" ? "input_blocks" : "output_blocks";
+    if (kind === "resnets") return `${where}.${start + j}.0.${RESNET[rest] ?? rest}`;
+    if (kind === "attentions") return `${where}.${start + j}.1.${rest}`;
+    if (kind === "downsamplers") return `${where}.${start + layers("down", i)}.0.op`;
+    const last = start + layers("up", i) - 1;
+    return `${where}.${last}.${has(`up_blocks.${i}.attentions.`) ? 2 : 1}.conv`;
+  }
+}
