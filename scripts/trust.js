@@ -1,0 +1,107 @@
+/**
+ * Which measure of variety to trust: paints prompts of the embedded world in three modes, measures each set with everything that
+ * ships, and holds each measure against the entropy of the factors that the judge reads. Writes a Markdown table to stdout.
+ *
+ *     node scripts/trust.js [seeds, default 48]
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { encodePng } from "../dist/cli/png.js";
+import { correlation, generate, measure, openPair, rankCorrelation, uniform, writeWhole } from "../dist/index.js";
+
+const PROMPTS = [
+  "a cartoon character",
+  "a red cartoon character",
+  "a cartoon character wearing a top hat",
+  "a round blue cartoon character",
+  "a cartoon character with cat ears on a teal background",
+  "a green cartoon character with one eye",
+  "a square cartoon character wearing a crown",
+  "a cartoon character on a navy background",
+  "a tall red cartoon character wearing a crown",
+  "a round red cartoon character on a gray background",
+  "a wide green cartoon character with antennae",
+  "a yellow cartoon character with antennae wearing a crown",
+  "a square pink cartoon character wearing a cap on a mint background",
+  "a pink cartoon character with horns on a brown background",
+  "a wide purple cartoon character with three eyes on a black background",
+  "a blue cartoon character with horns wearing a top hat on a beige background",
+];
+const MODES = ["base", "distilled", "hybrid"];
+const TRUTH = "judge.entropy";
+
+const seeds = Array.from({ length: Number(process.argv[2] ?? 48) }, (_, i) => i);
+const folder = mkdtempSync(path.join(tmpdir(), "variegate-trust-"));
+try {
+  const pair = await openPair();
+  for (const mode of MODES) {
+    const { mkdirSync } = await import("node:fs");
+    mkdirSync(path.join(folder, mode));
+    for await (const e of generate(pair, { mode, prompts: PROMPTS, seeds })) {
+      if (e.type !== "image") continue;
+      const png = await encodePng(e.image, { variegate: { prompt: PROMPTS[e.prompt], seed: e.seed, mode } });
+      await writeWhole(path.join(folder, mode, `${e.prompt}-${e.seed}.png`), png);
+    }
+    process.stderr.write(`${mode} painted\n`);
+  }
+  await pair.close();
+  const { folders } = await measure({ folders: MODES.map((m) => path.join(folder, m)) });
+  const values = (id) =>
+    folders.flatMap(({ measured }) => {
+      const of = measured.measures.find((m) => m.id === id)?.perPrompt ?? [];
+      return measured.prompts.map(({ prompt }, p) => ({ prompt, value: of[p] ?? null }));
+    });
+  const truth = values(TRUTH);
+  const ids = folders[0].measured.measures.filter((m) => m.perPrompt && m.id !== TRUTH).map((m) => m.id);
+  const rows = ids.flatMap((id) => {
+    const own = values(id);
+    const both = own.flatMap((o, i) =>
+      o.value === null || truth[i].value === null ? [] : [{ ...o, truth: truth[i].value }],
+    );
+    if (both.length < 0.9 * truth.length) return [];
+    const r = correlation(
+      both.map((b) => b.value),
+      both.map((b) => b.truth),
+    );
+    const rank = rankCorrelation(
+      both.map((b) => b.value),
+      both.map((b) => b.truth),
+    );
+    // Within a prompt only the mode changes: what is left when each prompt's own mean is taken away.
+    const less = (key) => both.map((b) => b[key] - mean(both.filter((x) => x.prompt === b.prompt).map((x) => x[key])));
+    return [{ id, r, rank, within: correlation(less("value"), less("truth")), interval: overPrompts(both) }];
+  });
+  rows.sort((a, b) => Math.abs(b.rank) - Math.abs(a.rank));
+  const out = [`${PROMPTS.length} prompts × ${MODES.length} modes, ${seeds.length} seeds each`, ""];
+  out.push("| measure | rank correlation [95 %] | correlation | within a prompt |", "|---|---|---|---|");
+  for (const { id, r, rank, within, interval } of rows) {
+    out.push(
+      `| ${id} | ${rank.toFixed(2)} [${interval.map((v) => v.toFixed(2)).join(", ")}] | ${r.toFixed(2)} | ${within.toFixed(2)} |`,
+    );
+  }
+  process.stdout.write(`${out.join("\n")}\n`);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function mean(v) {
+  return v.reduce((s, x) => s + x, 0) / v.length;
+}
+
+/** 95 % of the rank correlation over prompts drawn anew, each with all its modes. */
+function overPrompts(both) {
+  const prompts = [...new Set(both.map((b) => b.prompt))];
+  const random = uniform(1);
+  const drawn = Array.from({ length: 1000 }, () => {
+    const some = prompts.flatMap(() => {
+      const p = prompts[Math.floor(random() * prompts.length)];
+      return both.filter((b) => b.prompt === p);
+    });
+    return rankCorrelation(
+      some.map((b) => b.value),
+      some.map((b) => b.truth),
+    );
+  }).sort((a, b) => a - b);
+  return [drawn[24], drawn[974]];
+}

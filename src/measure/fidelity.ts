@@ -1,0 +1,131 @@
+/** How near pictures are to a reference, and how sure and varied their classes are. */
+import {
+  type Estimate,
+  frechetDistance,
+  inceptionScore,
+  kernelDistance,
+  neighbours,
+  type Product,
+  pooledEstimate,
+} from "../metrics/index.js";
+import { halves, type Measure, measured, noInterval, pick, type Sample } from "./number.js";
+
+/** A share's interval: within 0…1, and around the share itself where that lies at an end. */
+export const within01 = ({ low, high, ...rest }: Estimate): Estimate => ({
+  ...rest,
+  low: low === null ? null : Math.max(0, Math.min(low, rest.mean)),
+  high: high === null ? null : Math.min(1, Math.max(high, rest.mean)),
+});
+
+export async function closeness(
+  name: string,
+  a: readonly Float32Array[],
+  b: readonly Float32Array[],
+  sample: Sample,
+  multiply: Product,
+  k: number,
+): Promise<Measure[]> {
+  const least = Math.min(a.length, b.length);
+  if (least <= k) return [];
+  const cost = 3 * a.length * b.length * (a[0]?.length ?? 1);
+  const resamples = least < 2 * (k + 1) ? 0 : halves(cost);
+  const kinds = [
+    ["precision", "share of pictures near a reference picture", "fidelity"],
+    ["density", "how many reference neighbourhoods a picture lies in, over k", "fidelity"],
+    ["recall", "share of the reference near a picture", "diversity"],
+    ["coverage", "share of reference pictures with a picture in their neighbourhood", "diversity"],
+  ] as const;
+  const found: Measure[] = [];
+  for (const [id, about, kind] of kinds) {
+    const estimate = await pooledEstimate(
+      [a.length, b.length],
+      async (i, j) => (await neighbours(pick(b, j), pick(a, i), k, multiply))[id],
+      resamples,
+    );
+    // An interval about 1 would reach beyond what a share can be.
+    const value = id === "density" ? estimate : within01(estimate);
+    found.push(
+      measured(sample, {
+        id: `${name}.${id}`,
+        about: `${about} (k = ${k})`,
+        kind,
+        better: "higher",
+        value,
+        reference: b.length,
+        warnings: [
+          least < 1000 && `${least} pictures on the smaller side: neighbourhoods are wide below some thousands`,
+          noInterval(resamples),
+        ],
+      }),
+    );
+  }
+  return found;
+}
+
+export const FID_LEAST = 2048;
+
+export async function frechet(
+  name: string,
+  a: readonly Float32Array[],
+  b: readonly Float32Array[],
+  sample: Sample,
+  multiply: Product,
+): Promise<Measure> {
+  const least = Math.min(a.length, b.length);
+  const side = Math.min(least, 2048);
+  const resamples = halves(side * side * 2048 + 10 * side ** 3);
+  const value = await pooledEstimate(
+    [a.length, b.length],
+    (i, j) => frechetDistance(pick(a, i), pick(b, j), multiply),
+    least < 4 ? 0 : resamples,
+  );
+  return measured(sample, {
+    id: `${name}.fid`,
+    about: "Fréchet Inception distance to the reference",
+    kind: "fidelity",
+    better: "lower",
+    value,
+    reference: b.length,
+    warnings: [
+      least < FID_LEAST &&
+        `FID needs ${FID_LEAST.toLocaleString("en")} pictures on both sides; with ${least} it comes out too large: compare it with nothing but the same numbers of pictures, or trust KID`,
+      noInterval(resamples),
+    ],
+  });
+}
+
+export async function kernel(
+  name: string,
+  a: readonly Float32Array[],
+  b: readonly Float32Array[],
+  sample: Sample,
+  multiply: Product,
+): Promise<Measure> {
+  const least = Math.min(a.length, b.length);
+  const resamples = halves(3 * a.length * b.length * 2048);
+  return measured(sample, {
+    id: `${name}.kid`,
+    about: "Kernel Inception distance to the reference, all pictures, unbiased",
+    kind: "fidelity",
+    better: "lower",
+    value: await pooledEstimate(
+      [a.length, b.length],
+      (i, j) => kernelDistance(pick(a, i), pick(b, j), multiply),
+      least < 4 ? 0 : resamples,
+    ),
+    reference: b.length,
+    warnings: [least < 100 && `${least} pictures on the smaller side: unbiased, but noisy`, noInterval(resamples)],
+  });
+}
+
+export async function classScore(logits: readonly Float32Array[], sample: Sample): Promise<Measure> {
+  const resamples = logits.length < 4 ? 0 : halves(logits.length * 4000);
+  return measured(sample, {
+    id: "inception.score",
+    about: "Inception score: sure and varied classes (of photographs)",
+    kind: "fidelity",
+    better: "higher",
+    value: await pooledEstimate([logits.length, 1], async (i) => inceptionScore(pick(logits, i)), resamples),
+    warnings: [logits.length < 5000 && `${logits.length} pictures; the score grows with their number up to some 5,000`],
+  });
+}

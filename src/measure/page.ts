@@ -1,0 +1,197 @@
+/** The page of a measurement: one file that opens from disk, with every number, its interval, and the pictures it was taken of. */
+import { barX, barY, dot, link, ruleX, ruleY } from "@observablehq/plot";
+import { chart } from "../report/index.js";
+import type { RgbImage } from "../tensor/index.js";
+import type { PictureFolder } from "./folder.js";
+import type { Measured } from "./measure.js";
+import type { Measure } from "./number.js";
+
+const escaped = (s: string) => s.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+const number = (v: number | null) => (v === null || !Number.isFinite(v) ? "–" : v.toPrecision(4).replace(/\.?0+$/, ""));
+
+const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
+table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid #ddd}
+td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.warn{color:#8a5a00;font-size:13px}
+.grid{display:flex;flex-wrap:wrap;gap:4px}.grid img{width:96px;height:96px;object-fit:contain;background:#f4f4f4}
+figure{margin:1rem 0}svg{max-width:100%;height:auto}code{background:#f4f4f4}h2{margin-top:2.5rem}`;
+
+const KINDS = ["diversity", "semantic", "adherence", "fidelity"] as const;
+/** Pictures of a prompt, and prompts, that the page shows. */
+const [SHOWN, PROMPTS] = [12, 24];
+
+export interface Page {
+  readonly command: string;
+  readonly instruments: readonly {
+    readonly name: string;
+    readonly network: string;
+    readonly preparation: string;
+    readonly weights: readonly { readonly file: string; readonly sha256: string }[];
+  }[];
+  readonly notes: readonly string[];
+  readonly versions: Readonly<Record<string, string>>;
+  readonly folders: readonly { readonly measured: Measured; readonly pictures: PictureFolder }[];
+}
+
+/** The whole page as HTML. */
+export async function measurePage({ command, instruments, notes, versions, folders }: Page): Promise<string> {
+  const sections = [];
+  for (const { measured, pictures } of folders) sections.push(await folderSection(measured, pictures));
+  const tools = instruments.map((i) => {
+    const files = i.weights.map((w) => `${escaped(w.file)} <code>${w.sha256.slice(0, 12)}</code>`).join(", ");
+    return `<tr><td>${escaped(i.name)}<td>${escaped(i.network)}<td>${escaped(i.preparation)}<td>${files}`;
+  });
+  const made = Object.entries(versions).map(([k, v]) => `${k} ${v}`);
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Measures</title><style>${STYLE}</style>
+<h1>Measures</h1><p><code>${escaped(command)}</code></p>${notes.map((n) => `<p class="warn">${escaped(n)}</p>`).join("")}
+${folders.length > 1 ? comparison(folders.map((f) => f.measured)) : ""}${sections.join("\n")}
+<h2>Measured with</h2><table><tr><th>name<th>network<th>preparation<th>weights${tools.join("")}</table>
+<p>${escaped(made.join(" · "))}</p></html>
+`;
+}
+
+/** Every measure of several folders, one line each. */
+function comparison(all: readonly Measured[]): string {
+  const rows = all.flatMap(({ folder, measures }) =>
+    measures.map((m) => ({ folder, id: m.id, mean: m.value.mean, low: m.value.low, high: m.value.high })),
+  );
+  const ids = [...new Set(rows.map((r) => r.id))];
+  const charts = ids.map((id) => {
+    const own = rows.filter((r) => r.id === id && Number.isFinite(r.mean));
+    return own.length < 2
+      ? ""
+      : intervals(
+          id,
+          own.map((r) => ({ ...r, name: r.folder })),
+        );
+  });
+  return `<h2>Side by side</h2>${charts.join("")}`;
+}
+
+interface Interval {
+  readonly name: string;
+  readonly mean: number;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+const intervals = (title: string, rows: readonly Interval[]): string =>
+  chart({
+    title,
+    width: 720,
+    height: 60 + 24 * rows.length,
+    marginLeft: 220,
+    x: { label: null, nice: true },
+    y: { label: null, domain: rows.map((r) => r.name) },
+    marks: [
+      link(
+        rows.filter((r) => r.low !== null),
+        { x1: "low", x2: "high", y1: "name", y2: "name", stroke: "#8aa" },
+      ),
+      dot(rows, { x: "mean", y: "name", fill: "#146" }),
+    ],
+  });
+
+async function folderSection(measured: Measured, { groups }: PictureFolder): Promise<string> {
+  const tables = KINDS.flatMap((kind) => {
+    const own = measured.measures.filter((m) => m.kind === kind);
+    return own.length === 0 ? [] : [`<h3>${kind}</h3>${table(own)}`];
+  });
+  const skipped = measured.skipped.map((s) => `<li>${escaped(s.file)}: ${escaped(s.why)}`).join("");
+  const pictures = [];
+  for (const group of groups.slice(0, PROMPTS)) {
+    const shown = await Promise.all(group.pictures.slice(0, SHOWN).map(async (p) => thumbnail(await p.load(), p.file)));
+    const rest = group.pictures.length - shown.length;
+    pictures.push(
+      `<h4>${escaped(group.prompt || "(no prompt)")}</h4><div class="grid">${shown.join("")}</div>${rest > 0 ? `<p>and ${rest} more</p>` : ""}`,
+    );
+  }
+  const left = groups.length - PROMPTS;
+  return `<h2>${escaped(measured.folder)}</h2>${tables.join("")}${perPrompt(measured)}${spectra(measured)}${shares(measured)}
+${skipped === "" ? "" : `<h3>left out</h3><ul>${skipped}</ul>`}<h3>pictures</h3>${pictures.join("")}${left > 0 ? `<p>and ${left} more prompts</p>` : ""}`;
+}
+
+function table(measures: readonly Measure[]): string {
+  const rows = measures.map((m) => {
+    const { mean, low, high } = m.value;
+    const interval = low === null || high === null ? "–" : `${number(low)} … ${number(high)}`;
+    const sample = `${m.pictures} of ${m.prompts} prompts${m.reference === undefined ? "" : `, reference ${m.reference}`}`;
+    const warnings = m.warnings.map((w) => `<div class="warn">${escaped(w)}</div>`).join("");
+    return `<tr><td>${escaped(m.id)}<td>${escaped(m.about)}${warnings}<td class="n">${number(mean)}<td class="n">${interval}<td>${sample}<td>${m.better}`;
+  });
+  return `<table><tr><th>measure<th>what it is<th>value<th>95 %<th>pictures<th>better${rows.join("")}</table>`;
+}
+
+/** The distance of each prompt's pictures: where variety is missing. */
+function perPrompt({ measures, prompts }: Measured): string {
+  const own = measures.filter((m) => m.id.endsWith(".distance") && (m.perPrompt?.length ?? 0) > 1);
+  return own
+    .map((m) => {
+      const rows = (m.perPrompt ?? []).flatMap((value, p) => {
+        const name = prompts[p]?.prompt || "(no prompt)";
+        return value === null ? [] : [{ name: name.length > 40 ? `${name.slice(0, 39)}…` : name, value }];
+      });
+      return rows.length < 2 || rows.length > 60
+        ? ""
+        : chart({
+            title: `${m.id} by prompt`,
+            width: 720,
+            height: 60 + 18 * rows.length,
+            marginLeft: 270,
+            x: { label: null, zero: true },
+            y: { label: null, domain: [...new Set(rows.map((r) => r.name))] },
+            marks: [barX(rows, { x: "value", y: "name", fill: "#7aa5c4" }), ruleX([0])],
+          });
+    })
+    .join("");
+}
+
+/** Shares of variance: one direction that holds most means that pictures differ in one way only. */
+function spectra({ spectra: all }: Measured): string {
+  return Object.entries(all)
+    .map(([name, values]) =>
+      chart({
+        title: `${name}: share of the variance in each direction`,
+        width: 720,
+        height: 180,
+        x: { label: "direction", type: "band" },
+        y: { label: "share", grid: true },
+        marks: [
+          barY(
+            values.map((share, i) => ({ i: i + 1, share })),
+            { x: "i", y: "share", fill: "#7aa5c4" },
+          ),
+          ruleY([0]),
+        ],
+      }),
+    )
+    .join("");
+}
+
+function shares({ attributes }: Measured): string {
+  return attributes
+    .map(({ name, shown }) => ({ name, rows: Object.entries(shown).map(([value, count]) => ({ value, count })) }))
+    .filter(({ rows }) => rows.some((r) => r.count > 0))
+    .map(({ name, rows }) =>
+      chart({
+        title: `${name}, where the prompt leaves it open`,
+        width: 720,
+        height: 160,
+        x: { label: null, domain: rows.map((r) => r.value) },
+        y: { label: "pictures", grid: true },
+        marks: [barY(rows, { x: "value", y: "count", fill: "#c49a7a" }), ruleY([0])],
+      }),
+    )
+    .join("");
+}
+
+/** Small pictures keep every pixel; large ones are for looking at. */
+async function thumbnail({ width, height, data }: RgbImage, file: string): Promise<string> {
+  const { default: sharp } = await import("sharp");
+  const image = sharp(data, { raw: { width, height, channels: 3 } });
+  const small = Math.max(width, height) <= 96;
+  const bytes = small
+    ? await image.png().toBuffer()
+    : await image.resize(192, 192, { fit: "inside" }).webp({ quality: 80 }).toBuffer();
+  const source = `data:image/${small ? "png" : "webp"};base64,${bytes.toString("base64")}`;
+  return `<img src="${source}" title="${escaped(file)}" alt="${escaped(file)}">`;
+}

@@ -1,0 +1,132 @@
+/** A list of prompts for pictures that do not tell theirs: CSV, JSON or plain text. */
+import path from "node:path";
+import { z } from "zod";
+import { readJson, readText } from "../checkpoint/index.js";
+import { FileError, RequestError } from "../errors.js";
+
+export interface PromptList {
+  readonly file: string;
+  /** What the list calls its pictures, for messages. */
+  readonly names: readonly string[];
+  /** By file name, by name without ending, or by the number that a name begins with. */
+  readonly byName: ReadonlyMap<string, string>;
+  readonly byNumber: ReadonlyMap<number, string>;
+}
+
+const jsonSchema = z.union([
+  z.record(z.string(), z.union([z.string(), z.array(z.string())])),
+  z.array(z.object({ file: z.string(), prompt: z.string() })),
+]);
+
+const FILE_COLUMNS = ["file", "filename", "file_name", "image", "image_path", "path"];
+const NUMBER_COLUMNS = ["case_number", "number", "index", "id"];
+const PROMPT_COLUMNS = ["prompt", "caption", "text"];
+
+/**
+ * Reads a list of prompts:
+ * `.csv` with a column prompt (caption, text) and one of file (filename, image, path) or case_number (number, index, id), which a
+ * picture's name then begins with; `.json` as {file: prompt}, {prompt: [files]} or [{file, prompt}]; `.txt` with a prompt a line,
+ * counted from 0 as `generate` counts them. @throws FileError saying what the list has
+ */
+export async function readPrompts(file: string): Promise<PromptList> {
+  switch (path.extname(file).toLowerCase()) {
+    case ".csv":
+      return fromCsv(file, (await readText(file)) ?? "");
+    case ".json":
+      return fromJson(file, await readJson(file));
+    case ".txt": {
+      const lines = ((await readText(file)) ?? "").split(/\r?\n/).filter((line) => line.trim() !== "");
+      return numbered(
+        file,
+        lines.map((line, i) => [i, line.trim()]),
+      );
+    }
+    default:
+      throw new RequestError(`--prompts ${file}: give a .csv, .json or .txt file`);
+  }
+}
+
+const numbered = (file: string, rows: readonly (readonly [number, string])[]): PromptList => ({
+  file,
+  names: rows.map(([n]) => `${n}`),
+  byName: new Map(),
+  byNumber: new Map(rows),
+});
+
+const named = (file: string, rows: readonly (readonly [string, string])[]): PromptList => ({
+  file,
+  names: rows.map(([name]) => name),
+  byName: new Map(rows.map(([name, prompt]) => [name.replaceAll("\\", "/"), prompt])),
+  byNumber: new Map(),
+});
+
+function fromJson(file: string, value: unknown): PromptList {
+  const parsed = jsonSchema.safeParse(value);
+  if (!parsed.success) throw new FileError(file, "is neither {file: prompt}, {prompt: [files]} nor [{file, prompt}]");
+  if (Array.isArray(parsed.data))
+    return named(
+      file,
+      parsed.data.map((r) => [r.file, r.prompt]),
+    );
+  return named(
+    file,
+    Object.entries(parsed.data).flatMap(([key, v]) =>
+      typeof v === "string" ? [[key, v] as const] : v.map((f) => [f, key] as const),
+    ),
+  );
+}
+
+function fromCsv(file: string, text: string): PromptList {
+  const [head = [], ...rows] = csvRows(text);
+  const column = (names: readonly string[]) => head.findIndex((h) => names.includes(h.trim().toLowerCase()));
+  const [prompt, name, number] = [column(PROMPT_COLUMNS), column(FILE_COLUMNS), column(NUMBER_COLUMNS)];
+  if (prompt < 0 || (name < 0 && number < 0)) {
+    throw new FileError(
+      file,
+      `needs a column prompt and one of ${FILE_COLUMNS.join(", ")} or ${NUMBER_COLUMNS.join(", ")}; it has: ${head.join(", ") || "nothing"}`,
+    );
+  }
+  if (name >= 0)
+    return named(
+      file,
+      rows.map((r) => [r[name] ?? "", r[prompt] ?? ""]),
+    );
+  return numbered(
+    file,
+    rows.map((r) => [Number(r[number]), r[prompt] ?? ""]),
+  );
+}
+
+/** Rows of comma-separated values, quotes as in RFC 4180. */
+export function csvRows(text: string): string[][] {
+  const rows: string[][] = [[""]];
+  let quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i] ?? "";
+    const row = rows.at(-1) ?? [];
+    const add = (s: string) => {
+      row[row.length - 1] += s;
+    };
+    if (quoted) {
+      if (c !== '"') add(c);
+      else if (text[i + 1] === '"') {
+        add('"');
+        i++;
+      } else quoted = false;
+    } else if (c === '"') quoted = true;
+    else if (c === ",") row.push("");
+    else if (c === "\n") rows.push([""]);
+    else if (c !== "\r") add(c);
+  }
+  return rows.filter((row) => row.length > 1 || row[0] !== "");
+}
+
+/** The prompt of a picture, null where the list does not name it. */
+export function promptFor(list: PromptList, file: string): string | null {
+  const base = path.posix.basename(file);
+  const stem = base.replace(/\.\w+$/, "");
+  const byName = list.byName.get(file) ?? list.byName.get(base) ?? list.byName.get(stem);
+  if (byName !== undefined) return byName;
+  const number = /^(\d+)(?!\d)/.exec(stem)?.[1];
+  return (number === undefined ? undefined : list.byNumber.get(Number(number))) ?? null;
+}

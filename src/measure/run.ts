@@ -1,0 +1,196 @@
+/** A measurement from request to result: opens the instruments that are named, reads the folders, measures each. */
+import { RequestError } from "../errors.js";
+import { plainProduct } from "../metrics/index.js";
+import {
+  filesOf,
+  hashed,
+  type Instrument,
+  type InstrumentFacts,
+  openClip,
+  openDino,
+  openDreamSim,
+  openInception,
+  openJudge,
+  openLpips,
+  productsOn,
+} from "../pipeline/index.js";
+import { openRuntime, type Runtime, type RuntimeOptions } from "../runtime/index.js";
+import type { WeightIndex } from "../tensor/index.js";
+import { embeddedAttributes, readAttributes } from "./attributes.js";
+import { type PictureFolder, readFolder } from "./folder.js";
+import { type Instruments, looksOf, type Measured, measureFolder } from "./measure.js";
+import { readPrompts } from "./prompts.js";
+
+export interface MeasureRequest {
+  readonly folders: readonly string[];
+  readonly reference?: string;
+  /** A list of prompts, for pictures that do not tell theirs. */
+  readonly prompts?: string;
+  /** A CLIPModel folder; default: the embedded one. */
+  readonly clip?: string;
+  readonly dino?: string;
+  readonly dreamsim?: string;
+  readonly lpips?: string;
+  readonly inception?: string;
+  /** Attributes of the pictures' world, for semantic variety. */
+  readonly attributes?: string;
+  /** Neighbours of precision, recall, density, coverage. Default 5. */
+  readonly neighbours?: number;
+  readonly skipBad?: boolean;
+}
+
+export interface Measurement {
+  readonly instruments: readonly InstrumentFacts[];
+  readonly folders: readonly { readonly measured: Measured; readonly pictures: PictureFolder }[];
+  /** What to know about all of it, and what would be measured with more. */
+  readonly notes: readonly string[];
+}
+
+export interface MeasureProgress {
+  /** Pictures looked at, of how many, and what is happening. */
+  readonly onProgress?: (done: number, total: number, what: string) => void;
+  /** Called when the request is known to fit and nothing has been measured yet. */
+  readonly onReady?: () => Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+const EMBEDDED = { clip: "embedded:clip", judge: "embedded:judge" };
+
+/** Measures folders of pictures. @throws RequestError, FileError before anything is measured where the request does not fit */
+export async function measure(
+  request: MeasureRequest,
+  options: RuntimeOptions = {},
+  { onProgress, onReady, signal }: MeasureProgress = {},
+): Promise<Measurement> {
+  const prompts = request.prompts === undefined ? undefined : await readPrompts(request.prompts);
+  const given = request.attributes === undefined ? null : await readAttributes(request.attributes);
+  const shared = {
+    ...(request.skipBad && { skipBad: true }),
+    ...(signal && { signal }),
+    onPicture: (done: number, total: number) => onProgress?.(done, total, "reading pictures"),
+  };
+  const folders: PictureFolder[] = [];
+  for (const folder of request.folders)
+    folders.push(await readFolder(folder, { ...shared, ...(prompts && { prompts }) }));
+  const reference = request.reference === undefined ? undefined : await readFolder(request.reference, shared);
+  for (const folder of folders) enough(folder, reference, request.neighbours ?? 5);
+
+  const embedded = folders.every(isEmbedded);
+  const runtime = openRuntime(options);
+  try {
+    const instruments = await openAll(request, runtime, embedded);
+    const opened: Instruments = {
+      ...instruments,
+      attributes: given ?? (embedded && request.clip === undefined ? await embeddedAttributes() : []),
+      // Double precision is the processor's: elsewhere plain products do.
+      multiply: runtime.device === "cpu" ? productsOn(runtime) : plainProduct,
+    };
+    await onReady?.();
+    const total = folders.reduce((n, { groups }) => n + looksOf(opened, groups, reference), 0);
+    let done = 0;
+    const onPictures = (seen: number, what: string) => {
+      done += seen;
+      onProgress?.(done, total, what);
+    };
+    const measured = [];
+    for (const pictures of folders) {
+      const o = {
+        onPictures,
+        ...(reference && { reference }),
+        ...(signal && { signal }),
+        ...(request.neighbours && { neighbours: request.neighbours }),
+      };
+      measured.push({ measured: await measureFolder(pictures, opened, o), pictures });
+    }
+    const facts = [
+      opened.clip?.facts,
+      opened.judge?.facts,
+      ...opened.others.map((i) => i.facts),
+      opened.inception?.facts,
+      opened.inceptionClean?.facts,
+    ];
+    return {
+      instruments: facts.filter((f) => f !== undefined),
+      folders: measured,
+      notes: notesOn(request, embedded, opened),
+    };
+  } finally {
+    await runtime.close();
+  }
+}
+
+/** Made here, of the embedded world's size: then the judge knows what they show. */
+const isEmbedded = ({ groups }: PictureFolder) =>
+  groups.every((g) => g.told === "variegate" && g.pictures.every((p) => p.width === 64 && p.height === 64));
+
+/** Is there anything to measure? @throws RequestError */
+function enough({ folder, groups }: PictureFolder, reference: PictureFolder | undefined, k: number): void {
+  const count = (g: PictureFolder["groups"]) => g.reduce((n, { pictures }) => n + pictures.length, 0);
+  const n = count(groups);
+  if (n < 2) throw new RequestError(`${folder} holds one picture; how pictures differ needs two or more`);
+  const others = reference && count(reference.groups);
+  if (reference && others !== undefined && others <= k) {
+    throw new RequestError(
+      `the reference ${reference.folder} holds ${others} pictures; neighbourhoods of ${k} need at least ${k + 1}`,
+    );
+  }
+}
+
+async function openAll(
+  request: MeasureRequest,
+  runtime: Runtime,
+  embedded: boolean,
+): Promise<Omit<Instruments, "attributes" | "multiply">> {
+  const facts = async (
+    name: string,
+    network: string,
+    i: { index: () => Promise<WeightIndex>; preparation: string },
+  ) => ({
+    name,
+    network,
+    weights: await hashed(filesOf(await i.index())),
+    preparation: i.preparation,
+  });
+  const scorer = await openClip(request.clip ?? EMBEDDED.clip, runtime);
+  const clip = { scorer, facts: await facts("clip", `CLIP (${request.clip ?? EMBEDDED.clip})`, scorer) };
+  const reader = embedded ? await openJudge(EMBEDDED.judge, runtime) : null;
+  const judge = reader && {
+    reader,
+    facts: await facts("judge", `the embedded world's judge (${EMBEDDED.judge})`, reader),
+  };
+  const others: Instrument[] = [];
+  if (request.dino !== undefined) others.push(await openDino(request.dino, runtime));
+  if (request.dreamsim !== undefined) others.push(await openDreamSim(request.dreamsim, runtime));
+  if (request.lpips !== undefined) others.push(await openLpips(request.lpips, runtime));
+  const inception = request.inception === undefined ? null : await openInception(request.inception, runtime);
+  const clean =
+    request.inception !== undefined && request.reference !== undefined
+      ? await openInception(request.inception, runtime, "clean")
+      : null;
+  return {
+    clip,
+    ...(judge && { judge }),
+    others,
+    ...(inception && { inception }),
+    ...(clean && { inceptionClean: clean }),
+  };
+}
+
+function notesOn(request: MeasureRequest, embedded: boolean, { attributes }: Instruments): string[] {
+  const notes: string[] = [];
+  if (request.clip === undefined && !embedded) {
+    notes.push(
+      "The embedded CLIP knows cartoon characters of 64 pixels only: for other pictures name one with --clip.",
+    );
+  }
+  const more = [
+    [request.dreamsim, "--dreamsim for DreamSim distance"],
+    [request.dino, "--dino for DINO distance"],
+    [request.lpips, "--lpips for LPIPS"],
+    [request.inception, "--inception for the Inception score, and with --reference FID and KID"],
+    [request.reference, "--reference for precision, recall, density and coverage"],
+    [attributes.length > 0 ? "" : undefined, "--attributes for semantic variety"],
+  ].flatMap(([given, what]) => (given === undefined && what !== undefined ? [what] : []));
+  if (more.length > 0) notes.push(`Not measured: ${more.join("; ")}.`);
+  return notes;
+}

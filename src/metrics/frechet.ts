@@ -1,0 +1,142 @@
+/** Two sets of Inception features compared as distributions (FID, KID), and one set by how sure and how varied its classes are (IS). */
+import {
+  centred,
+  eigenvalues,
+  LARGEST_EIGEN,
+  type Matrix,
+  matrix,
+  meanRow,
+  type Product,
+  plainProduct,
+  rowsOf,
+  transpose,
+} from "./matrix.js";
+
+/** Sum of squares of all elements. */
+const squares = (a: Matrix) => a.data.reduce((s, v) => s + v * v, 0);
+
+/** x [n, d] → x / √(n − 1) around its mean: its Gram matrices hold the unbiased covariance's eigenvalues. */
+function deviations(x: Matrix): Matrix {
+  const c = centred(x);
+  const by = 1 / Math.sqrt(x.rows - 1);
+  return matrix(
+    c.rows,
+    c.columns,
+    c.data.map((v) => v * by),
+  );
+}
+
+/**
+ * Fréchet distance of two Gaussians with the means and covariances of a [n, d] and b [m, d] (Heusel et al. 2017, eq. 6).
+ * tr √(Σa Σb) is the sum of singular values of the n × m matrix between the sets, or where there are fewer features than
+ * pictures, of the d × d matrix between the covariances' Cholesky factors: whatever side is the smallest is worked on.
+ */
+export async function frechetDistance(
+  a: readonly Float32Array[],
+  b: readonly Float32Array[],
+  multiply: Product = plainProduct,
+): Promise<number> {
+  const [xa, xb] = [rowsOf(a), rowsOf(b)];
+  const [ma, mb] = [meanRow(xa), meanRow(xb)];
+  const [da, db] = [deviations(xa), deviations(xb)];
+  const means = ma.reduce((s, v, i) => s + (v - (mb[i] ?? 0)) ** 2, 0);
+  const few = Math.min(xa.rows, xb.rows) <= xa.columns;
+  const factor = async (x: Matrix) => (few ? x : cholesky(await multiply(transpose(x), transpose(x))));
+  const between = await multiply(await factor(da), await factor(db));
+  return means + squares(da) + squares(db) - 2 * (await nuclearNorm(between, multiply));
+}
+
+/**
+ * R with Rᵀ R = s, given back as the rows of R: they stand where the rows of x would in xᵀ x = s. Directions without variance
+ * become rows of zeros. s [d, d] symmetric, positive semi-definite.
+ */
+export function cholesky(s: Matrix): Matrix {
+  const d = s.rows;
+  const r = matrix(d, d, s.data.slice());
+  const at = (i: number, j: number) => r.data[i * d + j] ?? 0;
+  const least = 1e-12 * Math.max(...Array.from({ length: d }, (_, i) => at(i, i)));
+  for (let k = 0; k < d; k++) {
+    const pivot = at(k, k);
+    const row = r.data.subarray(k * d, (k + 1) * d);
+    if (pivot <= least) {
+      row.fill(0);
+      continue;
+    }
+    const by = 1 / Math.sqrt(pivot);
+    for (let j = 0; j < d; j++) row[j] = j < k ? 0 : (row[j] ?? 0) * by;
+    for (let i = k + 1; i < d; i++) {
+      const f = row[i] ?? 0;
+      if (f !== 0) for (let j = i; j < d; j++) r.data[i * d + j] = at(i, j) - f * (row[j] ?? 0);
+    }
+  }
+  return r;
+}
+
+const MOST_ROUNDS = 80;
+
+/**
+ * Sum of the singular values of c [n, m]. Up to `eigen` rows from the eigenvalues of c cᵀ; above from c's orthogonal factor u,
+ * as ⟨u, c⟩: the Newton–Schulz iteration x ← 3/2 x − 1/2 x xᵀ x (Higham 2008, eq. 8.20) takes products only and needs no inverse,
+ * so that directions without variance do no harm.
+ */
+export async function nuclearNorm(c: Matrix, multiply: Product, eigen = LARGEST_EIGEN): Promise<number> {
+  if (c.rows > c.columns) return nuclearNorm(transpose(c), multiply, eigen);
+  if (c.rows <= eigen) {
+    return eigenvalues(await multiply(c, c)).reduce((sum, v) => sum + Math.sqrt(Math.max(0, v)), 0);
+  }
+  const size = Math.sqrt(squares(c));
+  if (size === 0) return 0;
+  let x = matrix(
+    c.rows,
+    c.columns,
+    c.data.map((v) => v / size),
+  );
+  let before = 0;
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const cubed = await multiply(await multiply(x, x), transpose(x));
+    x = matrix(
+      c.rows,
+      c.columns,
+      x.data.map((v, i) => 1.5 * v - (cubed.data[i] ?? 0) / 2),
+    );
+    const now = x.data.reduce((s, v, i) => s + v * (c.data[i] ?? 0), 0);
+    if (now - before <= 1e-7 * now) return now;
+    before = now;
+  }
+  return before;
+}
+
+/**
+ * Kernel Inception distance (Bińkowski et al. 2018): unbiased squared MMD under (x·y / d + 1)³, over all of a [n, d] and b [m, d].
+ * May fall below 0 where the sets are alike.
+ */
+export async function kernelDistance(
+  a: readonly Float32Array[],
+  b: readonly Float32Array[],
+  multiply: Product = plainProduct,
+): Promise<number> {
+  const [xa, xb] = [rowsOf(a), rowsOf(b)];
+  const kernel = async (x: Matrix, y: Matrix) => (await multiply(x, y)).data.map((v) => (v / x.columns + 1) ** 3);
+  const sum = (k: Float64Array) => k.reduce((s, v) => s + v, 0);
+  const within = async (x: Matrix) => {
+    const k = await kernel(x, x);
+    return (sum(k) - sum(k.filter((_, i) => i % (x.rows + 1) === 0))) / (x.rows * (x.rows - 1));
+  };
+  return (await within(xa)) + (await within(xb)) - (2 * sum(await kernel(xa, xb))) / (xa.rows * xb.rows);
+}
+
+/** Inception score (Salimans et al. 2016, §4) of logits [n][classes]: exp of the mean divergence from the mean class distribution. */
+export function inceptionScore(logits: readonly Float32Array[]): number {
+  const shares = logits.map((row) => {
+    const top = Math.max(...row);
+    const e = Array.from(row, (v) => Math.exp(v - top));
+    const sum = e.reduce((s, v) => s + v, 0);
+    return e.map((v) => v / sum);
+  });
+  const mean = Array.from(
+    { length: logits[0]?.length ?? 0 },
+    (_, c) => shares.reduce((s, p) => s + (p[c] ?? 0), 0) / shares.length,
+  );
+  const divergence = shares.map((p) => p.reduce((s, v, c) => (v > 0 ? s + v * Math.log(v / (mean[c] ?? 1)) : s), 0));
+  return Math.exp(divergence.reduce((s, v) => s + v, 0) / shares.length);
+}

@@ -1,0 +1,53 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { isNamed } from "../../src/measure/attributes.js";
+import { csvRows, promptFor, readPrompts } from "../../src/measure/prompts.js";
+import { temporaryFolder } from "../support/folder.js";
+
+function list(name: string, content: string) {
+  const file = path.join(temporaryFolder(), name);
+  writeFileSync(file, content);
+  return readPrompts(file);
+}
+
+describe("lists of prompts", () => {
+  it("reads quotes, commas and line ends of CSV", () => {
+    expect(csvRows('a,"b, ""c""\r\nd",e\r\nf,,g\n')).toEqual([
+      ["a", 'b, "c"\r\nd', "e"],
+      ["f", "", "g"],
+    ]);
+  });
+
+  it("finds pictures by name, and by the number their name begins with", async () => {
+    const byName = await list("p.csv", 'filename,seed,caption\nx.png,1,"a fox, red"\nsub/y.png,2,an owl\n');
+    expect(promptFor(byName, "x.png")).toBe("a fox, red");
+    expect(promptFor(byName, "deep/x.png")).toBe("a fox, red");
+    expect(promptFor(byName, "sub/y.png")).toBe("an owl");
+    expect(promptFor(byName, "z.png")).toBeNull();
+    const coco = await list("coco_30k.csv", "case_number,prompt,evaluation_seed\n12,a fox,5\n");
+    expect(promptFor(coco, "12_0.png")).toBe("a fox");
+    expect(promptFor(coco, "120.png")).toBeNull();
+  });
+
+  it("reads JSON in three forms and lines of text", async () => {
+    for (const form of [{ "x.png": "a fox" }, { "a fox": ["x.png"] }, [{ file: "x.png", prompt: "a fox" }]]) {
+      expect(promptFor(await list("p.json", JSON.stringify(form)), "x.png")).toBe("a fox");
+    }
+    expect(promptFor(await list("p.txt", "a fox\n\nan owl\n"), "1-7.png")).toBe("an owl");
+  });
+
+  it("says what is missing", async () => {
+    await expect(list("p.csv", "name,words\nx,y\n")).rejects.toThrow(/column prompt.*it has: name, words/);
+    await expect(list("p.json", "[1]")).rejects.toThrow(/neither/);
+    await expect(list("p.yaml", "")).rejects.toThrow(/\.csv, \.json or \.txt/);
+  });
+});
+
+describe("attributes", () => {
+  it("are named by whole phrases only", () => {
+    const hat = { name: "hat", values: ["cap", "top hat"], texts: [] };
+    expect(isNamed(hat, "a fox in a Top Hat")).toBe(true);
+    expect(isNamed(hat, "a captain")).toBe(false);
+  });
+});
