@@ -1,0 +1,38 @@
+/** Variegate as a library: open a pair of models, generate with both, read what happens as events. */
+export {
+  type Adapter,
+  type AdapterFacts,
+  adapterFacts,
+  adapterTensors,
+  type Block,
+  constant,
+  type Delta,
+  DIALECTS,
+  type Dialect,
+  parseScale,
+  rankOf,
+  type Scale,
+  scaleAt,
+  strengthOf,
+  type Target,
+} from "./adapters/index.js";
+export { readTensors, safetensors, writeWhole } from "./checkpoint/index.js";
+export * from "./control/index.js";
+export * from "./errors.js";
+export * from "./measure/index.js";
+export * from "./metrics/index.js";
+export * from "./pipeline/index.js";
+export { DEVICES, type Device, openRuntime, type Runtime, type RuntimeOptions } from "./runtime/index.js";
+export {
+  describePlan,
+  type Mode,
+  type ModelName,
+  type NoiseLevel,
+  type Plan,
+  type PlanTable,
+  type RenoiseRow,
+  type Row,
+  type StepRow,
+} from "./sampling/index.js";
+export * from "./tensor/index.js";
+export * from "./trajectory/index.js";

@@ -1,0 +1,62 @@
+export {
+  type Adaptable,
+  type AdapterReference,
+  type AdapterUse,
+  layersIn,
+  openAdapter,
+  openAdapters,
+} from "./adapters.js";
+export { type ClipScorer, openClip } from "./clip-scorer.js";
+export { diffusersScript } from "./diffusers-script.js";
+export type { GenerateEvent, Milliseconds, Picture } from "./events.js";
+export { decodeLatents, generate } from "./generate.js";
+export {
+  type FidPreparation,
+  filesOf,
+  hashed,
+  type InceptionInstrument,
+  type Instrument,
+  type InstrumentFacts,
+  openDino,
+  openDreamSim,
+  openInception,
+  openLpips,
+} from "./instruments.js";
+export { type Factors, type JudgeReader, openJudge } from "./judge-reader.js";
+export { MEMORIES, type Memory, type MemoryNeed, memoryNeeds, memoryNeedsOf } from "./memory.js";
+export { type Merged, mergeAdapters } from "./merge.js";
+export {
+  type Decoder,
+  openDecoder,
+  openPair,
+  openPlanSource,
+  type Pair,
+  type PairReference,
+} from "./pair.js";
+export { readPairs } from "./pair-file.js";
+export { PAIRS, type PairRow, pairNamed, type SamplingDefaults } from "./pairs.js";
+export {
+  knownPair,
+  type PlanSource,
+  planFor,
+  type Ratio,
+  type Sampled,
+  type SamplingRequest,
+  type Spacing,
+} from "./planning.js";
+export { productsOn } from "./products.js";
+export { resolveAdapter, resolveReference } from "./reference.js";
+export {
+  type CheckReport,
+  type ComponentReport,
+  checkReference,
+  describeRun,
+  examine,
+  type MachineReport,
+  type Versions,
+  versions,
+} from "./report.js";
+export { type GenerateRequest, orderFor, requestForMode } from "./request.js";
+export { type Kept, keptVariety, openScorer, type Reading, type Scorer, type Summary, summarise } from "./scorer.js";
+export { createTokenizer, type Tokenizer } from "./tokenizer.js";
+export type { LearnedWord, WordReference } from "./words.js";

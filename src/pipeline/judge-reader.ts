@@ -1,0 +1,53 @@
+/** The judge as an instrument: the factors of a known world, read off its pictures. */
+import { openComponentFolder } from "../checkpoint/index.js";
+import { drawJudge, type JudgeConfig, parseJudgeConfig } from "../models/index.js";
+import type { Runtime } from "../runtime/index.js";
+import { fromRgb, type RgbImage, resizeBicubic, stack, type WeightIndex } from "../tensor/index.js";
+import { inBatches, rows } from "./clip-scorer.js";
+import { floats } from "./conditioning.js";
+import { resolveReference } from "./reference.js";
+import { network } from "./sessions.js";
+
+/** Value of every factor. */
+export type Factors = Readonly<Record<string, string | number>>;
+
+export interface JudgeReader {
+  readonly index: () => Promise<WeightIndex>;
+  readonly preparation: string;
+  readonly config: JudgeConfig;
+  read(images: readonly RgbImage[]): Promise<{ factors: Factors; features: Float32Array }[]>;
+}
+
+/** Opens a judge's folder. @throws FileError, UnsupportedConfigError */
+export async function openJudge(ref: string, runtime: Runtime): Promise<JudgeReader> {
+  const folder = await openComponentFolder(resolveReference(ref));
+  const config = parseJudgeConfig({ file: folder.configFile, config: folder.config });
+  const classifier = network("judge", runtime, (_: "judge", index) => drawJudge(config, index), folder.weights);
+  return {
+    index: folder.weights,
+    preparation: `${config.image_size} × ${config.image_size} (Pillow bicubic), −1…1`,
+    config,
+    read: (images) =>
+      inBatches(images, async (some) => {
+        const pixels = some.map((i) => fromRgb(resizeBicubic(i, config.image_size, config.image_size)));
+        const { outputs } = await classifier.run("judge", { image: stack(pixels) });
+        const features = rows(floats(outputs["features"]));
+        return rows(floats(outputs["logits"])).map((logits, i) => ({
+          factors: likeliest(config, logits),
+          features: features[i] ?? new Float32Array(),
+        }));
+      }),
+  };
+}
+
+/** The value of each factor with the largest logit. */
+function likeliest(config: JudgeConfig, logits: Float32Array): Factors {
+  let at = 0;
+  return Object.fromEntries(
+    Object.entries(config.factors).map(([name, values]) => {
+      const here = logits.subarray(at, at + values.length);
+      at += values.length;
+      return [name, values[here.indexOf(Math.max(...here))] ?? ""];
+    }),
+  );
+}

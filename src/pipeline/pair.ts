@@ -1,0 +1,303 @@
+/** Opens a pair of models: reads every config, checks that the parts fit, and keeps the networks that will be loaded when needed. */
+import type { Adapter, Part } from "../adapters/index.js";
+import { type Checkpoint, type Component, openCheckpoint, openComponentFolder, openUNet } from "../checkpoint/index.js";
+import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
+import type { Graph } from "../graph/index.js";
+import {
+  type AutoencoderConfig,
+  drawDecoder,
+  drawTinyDecoder,
+  drawUNet,
+  type LatentScaling,
+  parseAutoencoderConfig,
+  parseTextEncoderConfig,
+  parseTinyAutoencoderConfig,
+  parseUNetConfig,
+  type TinyAutoencoderConfig,
+  type UNetConfig,
+  type UNetShape,
+} from "../models/index.js";
+import { openRuntime, type Runtime, type RuntimeOptions } from "../runtime/index.js";
+import type { WeightIndex } from "../tensor/index.js";
+import { type Adaptable, type AdapterReference, type AdapterUse, openAdapter, openAdapters } from "./adapters.js";
+import { type TextEncoderParts, type TextEncoders, textEncoders } from "./conditioning.js";
+import { readPairs } from "./pair-file.js";
+import { type PairRow, pairNamed } from "./pairs.js";
+import { knownPair, type PlanSource, type Sampled } from "./planning.js";
+import { resolveReference } from "./reference.js";
+import { type Network, network } from "./sessions.js";
+import { createTokenizer } from "./tokenizer.js";
+import { openWords, type WordReference } from "./words.js";
+
+/** One denoising network with what it is sampled by. */
+export interface Model extends Sampled {
+  readonly unet: UNetConfig;
+  readonly weights: () => Promise<WeightIndex>;
+  readonly network: Network<UNetShape>;
+  /** What makes this model of the base's weights, where it is a LoRA. */
+  readonly adapter: Adapter | null;
+}
+
+export interface Decoder {
+  readonly config: AutoencoderConfig | TinyAutoencoderConfig;
+  readonly scaling: LatentScaling;
+  readonly weights: () => Promise<WeightIndex>;
+  readonly network: Network<{ readonly height: number; readonly width: number }>;
+}
+
+export interface Pair extends PlanSource, Adaptable {
+  readonly base: Model;
+  readonly distilled: Model | null;
+  readonly text: TextEncoders;
+  /** Layers of each text encoder. */
+  readonly textLayers: readonly number[];
+  /** Length of an encoded prompt. */
+  readonly tokens: number;
+  readonly decoder: Decoder;
+  /** Pixels of one latent. */
+  readonly factor: number;
+  /** Pixels that the model was made for. */
+  readonly size: { readonly width: number; readonly height: number };
+  /** No negative prompt means zeros, not an encoded "". */
+  readonly zeroNegative: boolean;
+  /** Adapters that act on every run. */
+  readonly adapters: readonly AdapterUse[];
+  readonly runtime: Runtime;
+  /** Frees everything. */
+  close(): Promise<void>;
+}
+
+/** Which models to open. Either a named pair, or a base with or without a distilled model. */
+export interface PairReference {
+  /** Default "embedded", unless `base` is given. */
+  readonly pair?: string;
+  /** A JSON file with rows of one's own beside the built-in pairs. */
+  readonly pairs?: string;
+  /** A diffusers folder. */
+  readonly base?: string;
+  /** A folder with unet/, a UNet folder, a UNet state dict (.safetensors, .bin), or a LoRA: then the distilled model is the base with it. */
+  readonly distilled?: string;
+  /** Another autoencoder: a folder with its config and weights. */
+  readonly decoder?: string;
+  /** LoRAs and sliders for every run. */
+  readonly adapters?: readonly AdapterReference[];
+  /** Learned words (textual inversion) that prompts may use. */
+  readonly embeddings?: readonly WordReference[];
+}
+
+/** The row that a reference names; null where it gives models instead. @throws RequestError with the nearest names */
+async function rowOf({ pair, pairs, base }: PairReference): Promise<PairRow | null> {
+  if (pair === undefined && base !== undefined) return null;
+  return pairNamed(pair ?? "embedded", await readPairs(pairs));
+}
+
+/** What `planFor` needs of a pair: from its row alone where that tells enough, else from its files. */
+export async function openPlanSource(reference: PairReference): Promise<PlanSource> {
+  const row = await rowOf(reference);
+  const known = row && reference.base === undefined && reference.distilled === undefined ? knownPair(row) : null;
+  if (known) return known;
+  const pair = await openPair(reference);
+  await pair.close();
+  return pair;
+}
+
+/**
+ * Opens a pair. Configs and weight headers are read and checked now; networks load when a run first needs them.
+ * @throws FileError, UnsupportedConfigError when a part cannot be used; RequestError when the parts do not fit
+ */
+export async function openPair(reference: PairReference = {}, options: RuntimeOptions = {}): Promise<Pair> {
+  const row = await rowOf(reference);
+  const baseRef = reference.base ?? row?.base ?? "";
+  const distilledRef = reference.distilled ?? (reference.base === undefined ? row?.distilled : undefined);
+  const checkpoint = await openCheckpoint(resolveReference(baseRef));
+  const scheduler = schedulerOf(checkpoint);
+  const unetPart = part(checkpoint, "unet", ["UNet2DConditionModel"]);
+  const baseUNet = parseUNetConfig({ file: unetPart.configFile, config: unetPart.config });
+  const distilledParts = distilledRef === undefined ? null : await openUNet(resolveReference(distilledRef), unetPart);
+  const parts = new Map<Part, () => Promise<WeightIndex>>([["unet", unetPart.weights]]);
+  const distilledUNet =
+    distilledParts && parseUNetConfig({ file: distilledParts.unet.configFile, config: distilledParts.unet.config });
+  if (distilledUNet) mustFit(baseUNet, distilledUNet, baseRef, distilledRef ?? "");
+
+  const family = baseUNet.textTime ? "sdxl" : "sd";
+  const encoders = textParts(checkpoint, family);
+  const width = encoders.reduce((n, e) => n + e.config.features, 0);
+  if (width !== baseUNet.contextFeatures) {
+    throw new RequestError(
+      `${baseRef}: the UNet takes text of ${baseUNet.contextFeatures} features (cross_attention_dim); its text encoders give ${width}`,
+    );
+  }
+  const decoderPart = reference.decoder
+    ? await openAutoencoder(reference.decoder)
+    : part(checkpoint, "vae", ["AutoencoderKL", "AutoencoderTiny"]);
+
+  for (const [i, encoder] of encoders.entries())
+    parts.set(i === 0 ? "text_encoder" : "text_encoder_2", encoder.weights);
+  const adapter = distilledParts?.lora
+    ? await openAdapter({ parts }, resolveReference(distilledRef ?? ""), { only: "unet", allowUnmatched: false })
+    : null;
+  const adapters = await openAdapters({ parts }, reference.adapters ?? []);
+  const words = await openWords(
+    reference.embeddings ?? [],
+    encoders.map((e) => e.config.features),
+  );
+
+  const runtime = openRuntime(options);
+  const model = (
+    name: string,
+    ref: string,
+    unet: UNetConfig,
+    component: Component,
+    own: Model["scheduler"],
+    adapter: Adapter | null = null,
+  ): Model => ({
+    ref,
+    unet,
+    guidanceFeatures: unet.guidanceFeatures,
+    scheduler: own,
+    weights: component.weights,
+    adapter,
+    network: network(
+      name,
+      runtime,
+      (shape: UNetShape, index) => drawn(component, () => drawUNet(unet, index, shape)),
+      component.weights,
+    ),
+  });
+  const decoder = decoderOf(runtime, decoderPart);
+  const text: TextEncoders = textEncoders(runtime, family, encoders, words);
+  const latentSize = baseUNet.sampleSize ?? [64, 64];
+  const { factor } = decoder.config;
+  const base = model("base", baseRef, baseUNet, unetPart, scheduler);
+  const distilled =
+    distilledParts && distilledUNet
+      ? model(
+          "distilled",
+          distilledRef ?? "",
+          distilledUNet,
+          distilledParts.unet,
+          distilledParts.scheduler ?? scheduler,
+          adapter,
+        )
+      : null;
+  return {
+    row,
+    family,
+    base,
+    distilled,
+    text,
+    textLayers: encoders.map((e) => e.config.layers),
+    tokens: encoders[0]?.tokenizer.maxLength ?? 77,
+    decoder,
+    factor,
+    size: row?.size ?? { width: latentSize[1] * factor, height: latentSize[0] * factor },
+    parts,
+    adapters,
+    zeroNegative: family === "sdxl" && checkpoint.index["force_zeros_for_empty_prompt"] !== false,
+    runtime,
+    close: () => runtime.close(),
+  };
+}
+
+/** Draws a network; shapes that do not fit together are the config's fault. @throws FileError naming the config */
+function drawn(component: Component, draw: () => Graph): Graph {
+  try {
+    return draw();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new FileError(component.configFile, `asks for a network that cannot be drawn: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** A component that must be there and be of a class that can be drawn. */
+function part(checkpoint: Checkpoint, name: string, classes: readonly string[]): Component {
+  const component = checkpoint.components.get(name);
+  if (!component) {
+    const has = [...checkpoint.components.keys()].join(", ");
+    throw new FileError(checkpoint.path, `${name} is missing; the folder has: ${has || "no components"}`);
+  }
+  if (!classes.includes(component.className)) {
+    throw new UnsupportedConfigError({
+      file: component.configFile,
+      key: "_class_name",
+      actual: component.className,
+      supported: classes.join(", "),
+    });
+  }
+  return component;
+}
+
+function schedulerOf(checkpoint: Checkpoint): Model["scheduler"] {
+  if (checkpoint.scheduler) return checkpoint.scheduler;
+  throw new FileError(checkpoint.path, "scheduler/scheduler_config.json is missing; it says how the model was trained");
+}
+
+/** The text encoders that the family's UNet is conditioned on, each with its tokenizer. */
+function textParts(checkpoint: Checkpoint, family: "sd" | "sdxl"): TextEncoderParts[] {
+  const names = family === "sd" ? (["text_encoder"] as const) : (["text_encoder", "text_encoder_2"] as const);
+  return names.map((name) => {
+    const component = part(checkpoint, name, ["CLIPTextModel", "CLIPTextModelWithProjection"]);
+    const files = checkpoint.tokenizers.get(name === "text_encoder" ? "tokenizer" : "tokenizer_2");
+    if (!files) throw new FileError(checkpoint.path, `the tokenizer of ${name} is missing`);
+    const config = parseTextEncoderConfig({ file: component.configFile, config: component.config });
+    return {
+      config,
+      tokenizer: createTokenizer(files, config.positions),
+      weights: component.weights,
+      // SDXL takes the pooled text of its second encoder only.
+      pooled: name === "text_encoder_2",
+    };
+  });
+}
+
+/** Two UNets can share a run when everything they exchange has the same shape. */
+function mustFit(base: UNetConfig, distilled: UNetConfig, baseRef: string, distilledRef: string): void {
+  const facts = (u: UNetConfig) => ({
+    in_channels: u.inChannels,
+    out_channels: u.outChannels,
+    cross_attention_dim: u.contextFeatures,
+    projection_class_embeddings_input_dim: u.textTime?.features ?? null,
+  });
+  const [a, b] = [facts(base), facts(distilled)];
+  const differ = Object.entries(a).filter(([key, value]) => b[key as keyof typeof b] !== value);
+  if (differ.length === 0) return;
+  const list = differ.map(([key, value]) => `${key}: base ${value}, distilled ${b[key as keyof typeof b]}`).join("; ");
+  throw new RequestError(`${distilledRef} does not fit ${baseRef}: ${list}`);
+}
+
+function decoderOf(runtime: Runtime, component: Component): Decoder {
+  const source = { file: component.configFile, config: component.config };
+  const { weights } = component;
+  const load = (draw: (index: WeightIndex, height: number, width: number) => Graph) =>
+    network(
+      "decoder",
+      runtime,
+      ({ height, width }: { height: number; width: number }, index) =>
+        drawn(component, () => draw(index, height, width)),
+      weights,
+    );
+  if (component.className === "AutoencoderTiny") {
+    const config = parseTinyAutoencoderConfig(source);
+    return { config, scaling: config.scaling, weights, network: load((w, h, x) => drawTinyDecoder(config, w, h, x)) };
+  }
+  const config = parseAutoencoderConfig(source);
+  return { config, scaling: config.scaling, weights, network: load((w, h, x) => drawDecoder(config, w, h, x)) };
+}
+
+/** Another decoder for a pair's latents, such as a TAESD. @throws FileError, UnsupportedConfigError */
+export async function openDecoder(runtime: Runtime, ref: string): Promise<Decoder> {
+  return decoderOf(runtime, await openAutoencoder(ref));
+}
+
+async function openAutoencoder(ref: string): Promise<Component> {
+  const component = await openComponentFolder(resolveReference(ref));
+  if (["AutoencoderKL", "AutoencoderTiny"].includes(component.className)) return component;
+  throw new UnsupportedConfigError({
+    file: component.configFile,
+    key: "_class_name",
+    actual: component.className,
+    supported: "AutoencoderKL, AutoencoderTiny",
+  });
+}

@@ -1,0 +1,287 @@
+/** Named pairs: one row of data for each released few-step model, with where its parts lie and how its author samples it. */
+import { distance } from "fastest-levenshtein";
+import { RequestError } from "../errors.js";
+
+/** How one model of a pair is sampled unless the request says otherwise. */
+export interface SamplingDefaults {
+  /** A diffusers scheduler class; default: the checkpoint's own. */
+  readonly scheduler?: string;
+  readonly spacing?: "leading" | "trailing" | "linspace";
+  readonly prediction?: "epsilon" | "v_prediction" | "sample";
+  readonly steps?: number;
+  readonly timesteps?: readonly number[];
+  readonly eta?: number;
+  readonly guidance: number;
+}
+
+export interface PairRow {
+  readonly name: string;
+  readonly about: string;
+  readonly family: "sd" | "sdxl";
+  /** As `--base` and `--distilled` take them; `embedded:` stands for the folder that ships with the package. */
+  readonly base: string;
+  readonly distilled: string;
+  /** A CLIPModel that measures this pair's pictures. */
+  readonly clip: string | null;
+  /** A classifier that reads the true factors, for worlds whose factors are known. */
+  readonly judge: string | null;
+  /** The base's scheduler config, where it is known: then a plan needs no file. */
+  readonly scheduler: Readonly<Record<string, unknown>> | null;
+  /** Width of the distilled model's guidance embedding, where guidance is an input of the network. */
+  readonly guidanceFeatures: number | null;
+  /** Parameters of one UNet, where they are known: then `doctor` can tell what fits before anything is fetched. */
+  readonly parameters: number | null;
+  readonly sampling: { readonly base: SamplingDefaults; readonly distilled: SamplingDefaults };
+  /** Pixels; null: what the checkpoint's config says. */
+  readonly size: { readonly width: number; readonly height: number } | null;
+  readonly licence: string;
+  /** Where these facts stand. */
+  readonly source: string;
+  /** Prompts for a first look. */
+  readonly prompts: readonly string[];
+}
+
+/** The noise schedule that Stable Diffusion models were trained with (field: scaled_linear, 1000 steps). */
+const TRAINED = {
+  num_train_timesteps: 1000,
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: "scaled_linear",
+  prediction_type: "epsilon",
+  clip_sample: false,
+  set_alpha_to_one: false,
+  steps_offset: 1,
+} as const;
+const EULER = { _class_name: "EulerDiscreteScheduler", timestep_spacing: "leading", ...TRAINED } as const;
+const PNDM = { _class_name: "PNDMScheduler", skip_prk_steps: true, ...TRAINED } as const;
+
+const square = (side: number) => ({ width: side, height: side });
+const PHOTOGRAPHS = ["a photo of a dog in a park", "a portrait of a scientist in her laboratory"] as const;
+
+/** What all pairs over one base share. */
+const SDXL = {
+  family: "sdxl",
+  base: "stabilityai/stable-diffusion-xl-base-1.0",
+  scheduler: EULER,
+  parameters: 2.567e9,
+  size: square(1024),
+  sampling: { steps: 50, guidance: 5 },
+} as const;
+const SSD = { ...SDXL, base: "segmind/SSD-1B", parameters: 1.331e9, sampling: { steps: 50, guidance: 9 } } as const;
+const SD15 = {
+  family: "sd",
+  base: "stable-diffusion-v1-5/stable-diffusion-v1-5",
+  scheduler: PNDM,
+  parameters: 0.86e9,
+  size: square(512),
+  sampling: { steps: 50, guidance: 7.5 },
+} as const;
+const SD21 = { ...SD15, base: "stabilityai/stable-diffusion-2-1-base", parameters: 0.866e9 } as const;
+
+type Base = Pick<PairRow, "family" | "base" | "scheduler" | "parameters" | "size"> & {
+  readonly sampling: SamplingDefaults;
+};
+interface Distilled {
+  readonly distilled: string;
+  readonly sampling: SamplingDefaults;
+  readonly licence: string;
+  readonly size?: PairRow["size"];
+  readonly guidanceFeatures?: number;
+}
+
+const row = (name: string, about: string, base: Base, d: Distilled): PairRow => ({
+  ...base,
+  name,
+  about,
+  clip: null,
+  judge: null,
+  distilled: d.distilled,
+  sampling: { base: base.sampling, distilled: d.sampling },
+  size: d.size ?? base.size,
+  guidanceFeatures: d.guidanceFeatures ?? null,
+  licence: d.licence,
+  source: `https://huggingface.co/${d.distilled.split(/[/:]/).slice(0, 2).join("/")}`,
+  prompts: PHOTOGRAPHS,
+});
+
+/** Few-step samplers, as their authors use them. */
+const lcm = (steps: number, guidance = 0): SamplingDefaults => ({ scheduler: "LCMScheduler", steps, guidance });
+const lcmAt = (...timesteps: number[]): SamplingDefaults => ({ scheduler: "LCMScheduler", timesteps, guidance: 0 });
+const tcd = (steps: number, eta: number, guidance = 0): SamplingDefaults => ({
+  scheduler: "TCDScheduler",
+  steps,
+  eta,
+  guidance,
+});
+const trailing = (scheduler: string, steps: number, guidance = 0): SamplingDefaults => ({
+  scheduler,
+  spacing: "trailing",
+  steps,
+  guidance,
+});
+
+const DMD2 = { licence: "CC-BY-NC-SA-4.0" };
+const LIGHTNING = { licence: "OpenRAIL++" };
+const LCM = { licence: "OpenRAIL++" };
+/** LCM's own UNets take guidance as an input (Luo et al. 2023, §4.2); their LoRAs do not. */
+const LCM_UNET = { ...LCM, guidanceFeatures: 256 };
+const HYPER = { licence: "OpenRAIL++" };
+const hyper = (file: string) => `ByteDance/Hyper-SD/${file}.safetensors`;
+const lightning = (file: string) => `ByteDance/SDXL-Lightning/sdxl_lightning_${file}.safetensors`;
+
+export const PAIRS: readonly PairRow[] = [
+  {
+    name: "embedded",
+    about: "a tiny SDXL-shaped pair over a world of cartoon characters, in this package",
+    family: "sdxl",
+    base: "embedded:base",
+    distilled: "embedded:distilled",
+    clip: "embedded:clip",
+    judge: "embedded:judge",
+    scheduler: null,
+    guidanceFeatures: null,
+    parameters: null,
+    sampling: { base: { steps: 25, guidance: 5 }, distilled: lcmAt(999, 749, 499, 249) },
+    size: null,
+    licence: "CC0-1.0",
+    source: "embedded/README.md",
+    prompts: ["a cartoon character wearing a top hat", "a smiling cartoon character on a teal background"],
+  },
+  row("sdxl-dmd2", "DMD2, 4 steps", SDXL, {
+    ...DMD2,
+    distilled: "tianweiy/DMD2/dmd2_sdxl_4step_unet_fp16.bin",
+    sampling: lcmAt(999, 749, 499, 249),
+  }),
+  row("sdxl-dmd2-lora", "DMD2, 4 steps, as a LoRA on the base", SDXL, {
+    ...DMD2,
+    distilled: "tianweiy/DMD2/dmd2_sdxl_4step_lora_fp16.safetensors",
+    sampling: lcmAt(999, 749, 499, 249),
+  }),
+  row("sdxl-dmd2-1", "DMD2, 1 step", SDXL, {
+    ...DMD2,
+    distilled: "tianweiy/DMD2/dmd2_sdxl_1step_unet_fp16.bin",
+    sampling: lcmAt(399),
+  }),
+  row("sdxl-dmd2-paper", "DMD2 on LCM's timesteps, as the paper's programs run it", SDXL, {
+    ...DMD2,
+    distilled: "tianweiy/DMD2/dmd2_sdxl_4step_unet_fp16.bin",
+    sampling: lcm(4),
+  }),
+  row("sdxl-turbo", "SDXL-Turbo, 1 to 4 steps at 512 px", SDXL, {
+    distilled: "stabilityai/sdxl-turbo:unet",
+    licence: "SAI NC community",
+    size: square(512),
+    sampling: trailing("EulerAncestralDiscreteScheduler", 4),
+  }),
+  row("sdxl-turbo-paper", "SDXL-Turbo at the base's 1024 px, as the paper's hybrid runs it", SDXL, {
+    distilled: "stabilityai/sdxl-turbo:unet",
+    licence: "SAI NC community",
+    sampling: trailing("EulerAncestralDiscreteScheduler", 4),
+  }),
+  row("sdxl-lightning-1", "SDXL-Lightning, 1 step, predicts x0", SDXL, {
+    ...LIGHTNING,
+    distilled: lightning("1step_unet_x0"),
+    sampling: { ...trailing("EulerDiscreteScheduler", 1), prediction: "sample" },
+  }),
+  ...[2, 4, 8].flatMap((n) => [
+    row(`sdxl-lightning-${n}`, `SDXL-Lightning, ${n} steps`, SDXL, {
+      ...LIGHTNING,
+      distilled: lightning(`${n}step_unet`),
+      sampling: trailing("EulerDiscreteScheduler", n),
+    }),
+    row(`sdxl-lightning-${n}-lora`, `SDXL-Lightning, ${n} steps, as a LoRA on the base`, SDXL, {
+      ...LIGHTNING,
+      distilled: lightning(`${n}step_lora`),
+      sampling: trailing("EulerDiscreteScheduler", n),
+    }),
+  ]),
+  row("sdxl-lcm", "LCM-SDXL, 2 to 8 steps; guidance is an input of the network", SDXL, {
+    ...LCM_UNET,
+    distilled: "latent-consistency/lcm-sdxl",
+    sampling: lcm(4, 8),
+  }),
+  row("sdxl-lcm-paper", "LCM-SDXL with guidance 0, as the paper's programs run it", SDXL, {
+    ...LCM_UNET,
+    distilled: "latent-consistency/lcm-sdxl",
+    sampling: lcm(4),
+  }),
+  row("sdxl-lcm-lora", "LCM-LoRA for SDXL, 4 to 8 steps", SDXL, {
+    ...LCM,
+    distilled: "latent-consistency/lcm-lora-sdxl/pytorch_lora_weights.safetensors",
+    sampling: lcm(4),
+  }),
+  row("sd15-lcm-lora", "LCM-LoRA for SD 1.5, 4 to 8 steps", SD15, {
+    ...LCM,
+    distilled: "latent-consistency/lcm-lora-sdv1-5/pytorch_lora_weights.safetensors",
+    sampling: lcm(4),
+  }),
+  row("ssd-1b-lcm", "LCM for SSD-1B, 2 to 8 steps; guidance is an input of the network", SSD, {
+    ...LCM_UNET,
+    distilled: "latent-consistency/lcm-ssd-1b",
+    sampling: lcm(4, 8),
+  }),
+  row("sdxl-hyper-1", "Hyper-SD, 1 step, UNet", SDXL, {
+    ...HYPER,
+    distilled: hyper("Hyper-SDXL-1step-Unet"),
+    sampling: lcmAt(800),
+  }),
+  row("sdxl-hyper-1-lora", "Hyper-SD, 1 step, LoRA", SDXL, {
+    ...HYPER,
+    distilled: hyper("Hyper-SDXL-1step-lora"),
+    sampling: tcd(1, 1),
+  }),
+  ...[2, 4, 8].map((n) =>
+    row(`sdxl-hyper-${n}`, `Hyper-SD, ${n} steps, LoRA`, SDXL, {
+      ...HYPER,
+      distilled: hyper(`Hyper-SDXL-${n}steps-lora`),
+      sampling: trailing("DDIMScheduler", n),
+    }),
+  ),
+  row("sdxl-hyper-unified", "Hyper-SD, 1 to 8 steps by one LoRA; a lower eta gives more detail", SDXL, {
+    ...HYPER,
+    distilled: hyper("Hyper-SDXL-1step-lora"),
+    sampling: tcd(4, 1),
+  }),
+  ...[8, 12].map((n) =>
+    row(`sdxl-hyper-${n}-cfg`, `Hyper-SD, ${n} steps, LoRA that keeps guidance and negative prompts`, SDXL, {
+      ...HYPER,
+      distilled: hyper(`Hyper-SDXL-${n}steps-CFG-lora`),
+      sampling: trailing("DDIMScheduler", n, 5),
+    }),
+  ),
+  row("sd15-hyper-1", "Hyper-SD for SD 1.5, 1 step, LoRA", SD15, {
+    ...HYPER,
+    distilled: hyper("Hyper-SD15-1step-lora"),
+    sampling: tcd(1, 1),
+  }),
+  ...[2, 4, 8].map((n) =>
+    row(`sd15-hyper-${n}`, `Hyper-SD for SD 1.5, ${n} steps, LoRA`, SD15, {
+      ...HYPER,
+      distilled: hyper(`Hyper-SD15-${n}steps-lora`),
+      sampling: trailing("DDIMScheduler", n),
+    }),
+  ),
+  row("sd-turbo", "SD-Turbo, 1 to 4 steps", SD21, {
+    distilled: "stabilityai/sd-turbo:unet",
+    licence: "SAI community",
+    sampling: trailing("EulerDiscreteScheduler", 4),
+  }),
+];
+
+/** @throws RequestError with the nearest names */
+export function pairNamed(name: string, rows: readonly PairRow[] = PAIRS): PairRow {
+  const found = rows.find((p) => p.name === name);
+  if (found) return found;
+  const near = rows
+    .map((r) => ({ name: r.name, far: farFrom(name.toLowerCase(), r.name) }))
+    .sort((a, b) => a.far - b.far)
+    .slice(0, 3)
+    .map((r) => r.name);
+  throw new RequestError(
+    `--pair ${name}: no such pair; the nearest are ${near.join(", ")}. \`variegate models list\` shows all`,
+  );
+}
+
+/** Letters that differ; a name that holds the other one counts as near. */
+const farFrom = (asked: string, name: string): number =>
+  name.includes(asked) ? (name.length - asked.length) / 100 : distance(asked, name);

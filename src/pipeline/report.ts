@@ -1,0 +1,193 @@
+/** What there is to say about models and machines without running anything: for `models check`, `doctor` and every run.json. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import os from "node:os";
+import { type Component, loneFolder, openCheckpoint, openComponentFolder } from "../checkpoint/index.js";
+import { FileError, VariegateError } from "../errors.js";
+import { createBuilder, encodeGraph, type Graph } from "../graph/index.js";
+import {
+  drawDecoder,
+  drawEncoder,
+  drawImageEncoder,
+  drawTextEncoder,
+  drawTinyDecoder,
+  drawTinyEncoder,
+  drawUNet,
+  parseAutoencoderConfig,
+  parseClipConfig,
+  parseTextEncoderConfig,
+  parseTinyAutoencoderConfig,
+  parseUNetConfig,
+} from "../models/index.js";
+import { DEVICES, type Device, openRuntime } from "../runtime/index.js";
+import { parseScheduler } from "../sampling/index.js";
+import { count, float, type WeightIndex } from "../tensor/index.js";
+import type { Pair } from "./pair.js";
+import { resolveReference } from "./reference.js";
+
+export interface Versions {
+  readonly variegate: string;
+  readonly node: string;
+  readonly onnxruntime: string;
+}
+
+const versionSchema = (file: string | URL): string => {
+  const json: unknown = JSON.parse(readFileSync(file, "utf8"));
+  return typeof json === "object" && json !== null && "version" in json ? String(json.version) : "unknown";
+};
+
+/** Versions of what makes the numbers. */
+export function versions(): Versions {
+  const ort = createRequire(import.meta.url).resolve("onnxruntime-node/package.json");
+  return {
+    variegate: versionSchema(new URL("../../package.json", import.meta.url)),
+    node: process.versions.node,
+    onnxruntime: versionSchema(ort),
+  };
+}
+
+/** What every run.json begins with. */
+export function describeRun(pair: Pair) {
+  return { versions: versions(), device: pair.runtime.device, platform: `${process.platform}-${process.arch}` };
+}
+
+export interface ComponentReport {
+  readonly name: string;
+  readonly className: string;
+  readonly parameters: number;
+  readonly bytes: number;
+  readonly dtypes: readonly string[];
+  /** Tensors that the config has no use for. */
+  readonly unused: readonly string[];
+}
+
+export interface CheckReport {
+  readonly ref: string;
+  readonly pipeline: string;
+  readonly components: readonly ComponentReport[];
+  readonly notes: readonly string[];
+}
+
+type Draw = (
+  source: { file: string; config: Readonly<Record<string, unknown>> },
+  index: WeightIndex,
+) => readonly Graph[];
+
+/** Draws every network that a class has, at a small size: shapes of weights do not depend on it. */
+const CLASSES: Readonly<Record<string, Draw>> = {
+  UNet2DConditionModel: (source, index) => {
+    const config = parseUNetConfig(source);
+    const side = 2 ** config.down.length;
+    return [drawUNet(config, index, { height: side, width: side, tokens: 8 })];
+  },
+  AutoencoderKL: (source, index) => {
+    const config = parseAutoencoderConfig(source);
+    const side = 2 * config.factor;
+    return [drawDecoder(config, index, 2, 2), drawEncoder(config, index, side, side)];
+  },
+  AutoencoderTiny: (source, index) => {
+    const config = parseTinyAutoencoderConfig(source);
+    const side = 2 * config.factor;
+    return [drawTinyDecoder(config, index, 2, 2), drawTinyEncoder(config, index, side, side)];
+  },
+  CLIPModel: (source, index) => {
+    const { text, image } = parseClipConfig(source);
+    const state = { back: 0, finalNorm: true };
+    return [drawTextEncoder(text, index, { tokens: 8, state, pooled: true }), drawImageEncoder(image, index)];
+  },
+  CLIPTextModel: (source, index) => drawText(source, index, false),
+  CLIPTextModelWithProjection: (source, index) => drawText(source, index, true),
+};
+
+const drawText = (...[source, index, pooled]: [...Parameters<Draw>, boolean]): Graph[] => {
+  const state = { back: 0, finalNorm: true };
+  return [drawTextEncoder(parseTextEncoderConfig(source), index, { tokens: 8, state, pooled })];
+};
+
+/**
+ * Reads everything a pipeline folder, or the folder of one network, says of itself and draws its networks, without loading one.
+ * @throws what opening it would
+ */
+export async function checkReference(ref: string): Promise<CheckReport> {
+  const path = resolveReference(ref);
+  const folder = loneFolder(path);
+  const alone = folder === null ? null : await openComponentFolder(folder);
+  const checkpoint = alone
+    ? { className: alone.className, components: new Map([[alone.name, alone]]), scheduler: null }
+    : await openCheckpoint(path);
+  const components: ComponentReport[] = [];
+  const notes: string[] = [];
+  for (const component of checkpoint.components.values()) {
+    const draw = CLASSES[component.className];
+    if (!draw) {
+      notes.push(`${component.name}: ${component.className} is not drawn here`);
+      continue;
+    }
+    components.push(await reportOn(component, draw));
+  }
+  if (checkpoint.scheduler) {
+    const { className } = parseScheduler(checkpoint.scheduler.config, checkpoint.scheduler.file);
+    notes.push(`scheduler: ${className}`);
+  }
+  if (components.length === 0) throw new FileError(path, `holds no network that can be drawn (${notes.join("; ")})`);
+  return { ref, pipeline: checkpoint.className, components, notes };
+}
+
+async function reportOn(component: Component, draw: Draw): Promise<ComponentReport> {
+  const index = await component.weights();
+  const graphs = draw({ file: component.configFile, config: component.config }, index);
+  const drawn = new Set(graphs.flatMap((g) => [...g.weights.values()].map((w) => w.name.replace(/\[.*\]$/, ""))));
+  const all = [...index.weights.values()];
+  const length = (w: (typeof all)[number]) => (w.bytes.in === "file" ? w.bytes.length : w.bytes.bytes.length);
+  return {
+    name: component.name,
+    className: component.className,
+    parameters: all.reduce((n, w) => n + count(w.shape), 0),
+    bytes: all.reduce((n, w) => n + length(w), 0),
+    dtypes: [...new Set(all.map((w) => w.dtype))].sort(),
+    unused: all.map((w) => w.name).filter((name) => !drawn.has(name)),
+  };
+}
+
+export interface MachineReport {
+  readonly versions: Versions;
+  readonly platform: string;
+  readonly processors: number;
+  readonly processor: string;
+  /** Bytes. */
+  readonly memory: number;
+  readonly free: number;
+  readonly devices: readonly { readonly device: Device; readonly runs: boolean; readonly why: string }[];
+}
+
+/** Looks at the machine and runs a small sum on every device. */
+export async function examine(): Promise<MachineReport> {
+  const devices = [];
+  for (const device of DEVICES) devices.push({ device, ...(await tryDevice(device)) });
+  return {
+    versions: versions(),
+    platform: `${process.platform}-${process.arch}`,
+    processors: os.availableParallelism(),
+    processor: os.cpus()[0]?.model ?? "unknown",
+    memory: Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
+    free: os.freemem(),
+    devices,
+  };
+}
+
+async function tryDevice(device: Device): Promise<{ runs: boolean; why: string }> {
+  const g = createBuilder();
+  const x = g.input("x", [2]);
+  const runtime = openRuntime({ device, threads: 1 });
+  try {
+    const session = await runtime.load(encodeGraph(g.finish({ y: g.add(x, x) })));
+    const { outputs } = await session.run({ x: float([2], Float32Array.of(1, 2)) });
+    const right = outputs["y"]?.dtype === "float32" && outputs["y"].data.join() === "2,4";
+    return { runs: right, why: right ? "a small sum came out right" : "a small sum came out wrong" };
+  } catch (error) {
+    if (error instanceof VariegateError) return { runs: false, why: error.message };
+    throw error;
+  } finally {
+    await runtime.close();
+  }
+}
