@@ -1,0 +1,26 @@
+export {
+  type CommitCurve,
+  type Committed,
+  commitCurve,
+  committed,
+  meanPairwise,
+  rootMeanSquare,
+  SPACES,
+  type Space,
+  spread,
+} from "./commit.js";
+export { openPreview, PREVIEWS, type Preview, type PreviewKind } from "./preview.js";
+export { type RecordedStep, type Recording, record, stepsOf, type Track } from "./record.js";
+export { fitRgb, type RgbFit, SDXL_FIT, showRgb } from "./rgb-fit.js";
+export {
+  type CausalRow,
+  modesOf,
+  requestsOf,
+  type Trace,
+  type TracedMode,
+  type TracedPictures,
+  type TraceEvent,
+  type TraceRequest,
+  trace,
+} from "./trace.js";
+export { type Finding, type Watched, watch } from "./watch.js";
