@@ -1,0 +1,18 @@
+// Base, distilled and hybrid on the embedded pair, as a library: how far apart are eight seeds?
+import { generate, openPair, openScorer, summarise } from "variegate";
+
+const prompts = ["a cartoon character wearing a crown"];
+const seeds = [0, 1, 2, 3, 4, 5, 6, 7];
+const pair = await openPair();
+const scorer = await openScorer(pair);
+for (const mode of ["base", "distilled", "hybrid"]) {
+  const images = [];
+  let calls = 0;
+  for await (const event of generate(pair, { mode, prompts, seeds })) {
+    if (event.type === "image") images.push(event.image);
+    if (event.type === "done") calls = event.calls / event.images;
+  }
+  const { distance, adherence } = summarise(await scorer.read([images], prompts));
+  console.log(`${mode}: ${calls} calls, distance ${distance.mean.toFixed(3)}, adherence ${adherence.mean.toFixed(3)}`);
+}
+await pair.close();

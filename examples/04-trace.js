@@ -1,0 +1,18 @@
+// When does each model decide? x0 after every step, its distance to the end, and what one row given to the base changes.
+import { openPair, trace } from "variegate";
+
+const pair = await openPair();
+const request = { prompt: "a cartoon character wearing a party hat", seeds: [0, 1, 2], fullSteps: 10 };
+for await (const event of trace(pair, request)) {
+  if (event.type !== "trace") continue;
+  for (const { mode, steps, commit } of event.trace.modes) {
+    const curve = commit.perceptual.mean.map((e) => e.mean.toFixed(2)).join(" ");
+    console.log(`${mode}, ${steps.length} steps: ${curve}`);
+  }
+  for (const { row, diversity } of event.trace.causal) {
+    console.log(
+      `${row === null ? "distilled alone" : `base at row ${row}`}: spread ${diversity.perceptual.toFixed(3)}`,
+    );
+  }
+}
+await pair.close();

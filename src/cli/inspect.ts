@@ -1,0 +1,143 @@
+/** The commands that look and load nothing: `plan`, `models check`, `doctor`. */
+import {
+  checkReference,
+  describePlan,
+  diffusersScript,
+  examine,
+  type GenerateRequest,
+  knownPair,
+  type MemoryNeed,
+  memoryNeeds,
+  memoryNeedsOf,
+  openPair,
+  openPlanSource,
+  type PairReference,
+  type PairRow,
+  pairNamed,
+  planFor,
+  RequestError,
+  readPairs,
+} from "../index.js";
+import { type Terminal, table } from "./terminal.js";
+
+/** Prints the rows a run would take, as a table or as a script for diffusers. */
+export async function runPlan(
+  terminal: Terminal,
+  models: PairReference,
+  request: GenerateRequest,
+  as: "table" | "diffusers",
+): Promise<void> {
+  const source = await openPlanSource(models);
+  if (as === "diffusers") {
+    const { prompts } = request.prompts.length > 0 ? request : (source.row ?? request);
+    if (!prompts[0]) throw new RequestError("--as diffusers needs a prompt");
+    const script = diffusersScript(source, {
+      ...request,
+      prompts: request.prompts.length > 0 ? prompts : [prompts[0]],
+    });
+    terminal.emit({ type: "script", script });
+    terminal.say(script.trimEnd());
+    return;
+  }
+  const plan = planFor(source, request);
+  terminal.emit({ type: "plan", ...plan });
+  const { columns, rows } = describePlan(plan);
+  terminal.say(table([columns, ...rows]));
+}
+
+/** Prints the named pairs. */
+export async function runList(terminal: Terminal, pairs: string | undefined): Promise<void> {
+  const rows = await readPairs(pairs);
+  for (const row of rows) terminal.emit({ type: "pair", ...row });
+  const head = ["pair", "what", "walks", "guidance", "pixels", "licence"];
+  terminal.say(
+    table([
+      head,
+      ...rows.map((row) => [
+        row.name,
+        row.about,
+        walkOf(row),
+        `${row.sampling.distilled.guidance}`,
+        row.size ? `${row.size.width}` : "",
+        row.licence,
+      ]),
+    ]),
+  );
+  terminal.say("");
+  terminal.say("--pair NAME uses one; --json shows every field; --pairs FILE adds rows of your own.");
+}
+
+/** "LCM 999 749 499 249": the scheduler of a pair's distilled model and the timesteps it calls. */
+function walkOf(row: PairRow): string {
+  const { scheduler, timesteps, steps } = row.sampling.distilled;
+  const known = knownPair(row);
+  const called = known
+    ? planFor(known, { mode: "distilled" }).rows.flatMap((r) => (r.kind === "step" ? [Math.round(r.timestep)] : []))
+    : (timesteps ?? (steps ? [`${steps} steps`] : []));
+  return [scheduler?.replace(/(Discrete)?Scheduler$/, "") ?? "its own", ...called].join(" ");
+}
+
+/** Prints what a reference holds and whether it can be drawn. */
+export async function runCheck(terminal: Terminal, ref: string): Promise<void> {
+  const report = await checkReference(ref);
+  terminal.emit({ type: "check", ...report });
+  terminal.say(`${report.pipeline} in ${report.ref}`);
+  terminal.say("");
+  terminal.say(
+    table([
+      ["part", "class", "parameters", "bytes", "stored as", "drawn"],
+      ...report.components.map((c) => [
+        c.name,
+        c.className,
+        millions(c.parameters),
+        megabytes(c.bytes),
+        c.dtypes.join(", "),
+        c.unused.length === 0 ? "yes" : `yes, ${c.unused.length} tensors unused`,
+      ]),
+    ]),
+  );
+  for (const note of report.notes) terminal.say(note);
+}
+
+/** Prints what this machine can run, and in which way the pair fits its memory. */
+export async function runDoctor(terminal: Terminal, models: PairReference): Promise<void> {
+  const report = await examine();
+  const { name, needs } = await needsOf(models);
+  const memory = needs?.map((n) => ({ ...n, fits: n.bytes < ROOM * report.memory })) ?? null;
+  terminal.emit({ type: "doctor", ...report, pair: name, needs: memory });
+  terminal.say(
+    `variegate ${report.versions.variegate} · Node ${report.versions.node} · ONNX Runtime ${report.versions.onnxruntime} · ${report.platform}`,
+  );
+  terminal.say(
+    `${report.processors} processors (${report.processor}), ${gigabytes(report.memory)} memory, ${gigabytes(report.free)} free`,
+  );
+  terminal.say("");
+  if (memory) {
+    const rows = memory.map((n) => [n.memory, megabytes(n.bytes), n.fits ? "yes" : "no"]);
+    terminal.say(table([[`memory for ${name}`, "weights take", "fits"], ...rows]));
+    terminal.say("");
+  }
+  terminal.say(
+    table([["device", "runs", "why"], ...report.devices.map((d) => [d.device, d.runs ? "yes" : "no", d.why])]),
+  );
+}
+
+/** Share of the memory that weights may take: the rest is for what a call works in, and for others. */
+const ROOM = 0.8;
+
+async function needsOf(models: PairReference): Promise<{ name: string; needs: MemoryNeed[] | null }> {
+  const row =
+    models.base === undefined ? pairNamed(models.pair ?? "embedded", await readPairs(models.pairs)) : undefined;
+  const known = row && models.distilled === undefined ? memoryNeedsOf(row) : null;
+  if (known) return { name: row?.name ?? "", needs: known };
+  const pair = await openPair(models);
+  try {
+    return { name: row?.name ?? pair.base.ref, needs: await memoryNeeds(pair) };
+  } finally {
+    await pair.close();
+  }
+}
+
+const millions = (n: number) => (n >= 1e9 ? `${(n / 1e9).toFixed(2)} G` : `${(n / 1e6).toFixed(2)} M`);
+const megabytes = (n: number) => (n >= 1e9 ? `${(n / 1e9).toFixed(2)} GB` : `${(n / 1e6).toFixed(1)} MB`);
+const gigabytes = (n: number) => `${(n / 2 ** 30).toFixed(1)} GiB`;

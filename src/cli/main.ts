@@ -1,0 +1,255 @@
+/** The command line: reads the words, hands them to a command, and turns what goes wrong into a line and an exit code. */
+import { Command, CommanderError, Option } from "commander";
+import { VariegateError } from "../errors.js";
+import { DIALECTS, type Dialect, PREVIEWS, versions } from "../index.js";
+import {
+  measureOf,
+  modelsOf,
+  type Options,
+  requestOf,
+  slideOf,
+  traceOf,
+  withDevice,
+  withMode,
+  withModels,
+  withOutput,
+  withPairs,
+  withPictures,
+  withSampling,
+  withTalk,
+} from "./options.js";
+import { openTerminal } from "./terminal.js";
+import { modes, scales, whole } from "./values.js";
+
+/** Ctrl-C: ends after the model call that is running, with whole files only. */
+class Interrupted extends VariegateError {
+  readonly exitCode = 130;
+}
+
+const interrupt = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.on(name, () => interrupt.abort(new Interrupted("interrupted; what was finished is kept")));
+}
+// Whoever reads our output may stop reading, as `head` does.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+const example = (...lines: string[]) => `Example:\n${lines.map((l) => `  ${l}`).join("\n")}\n\n`;
+
+const program = new Command("variegate")
+  .description("Variety and control for few-step text-to-image models.")
+  .version(versions().variegate)
+  .addHelpText(
+    "before",
+    example("variegate compare", 'variegate generate "a cartoon character wearing a crown" --seeds 0-7'),
+  )
+  .exitOverride()
+  .showSuggestionAfterError()
+  .configureOutput({ outputError: () => {} });
+
+withOutput(withPictures(withSampling(withModels(program.command("compare")))))
+  .description("base, distilled and hybrid side by side: contact sheet, diversity, adherence, time")
+  .argument("[prompts...]", "what to paint (default: the pair's own)")
+  .option("--clip <ref>", "a CLIPModel folder that measures the pictures (default: the pair's own)")
+  .addHelpText("before", example('variegate compare "a cartoon character wearing a party hat" --seeds 0-7'))
+  .action(async (prompts: string[], o: Options) => {
+    const { runCompare } = await import("./compare.js");
+    await runCompare(
+      openTerminal(o),
+      { ...modelsOf(o), ...(o.clip && { clip: o.clip }) },
+      requestOf(o, prompts),
+      o,
+      interrupt.signal,
+    );
+  });
+
+withOutput(withMode(withPictures(withSampling(withModels(program.command("generate"))))))
+  .description("pictures")
+  .argument("<prompts...>", "what to paint")
+  .option("--save-latents", "x_t and x0 of every step beside each picture")
+  .option("--resume", "go on with the run in --out")
+  .addHelpText("before", example('variegate generate "a cartoon character wearing a crown" --seeds 0-3 --out crowns'))
+  .action(async (prompts: string[], o: Options) => {
+    const { runGenerate } = await import("./generate.js");
+    await runGenerate(openTerminal(o), modelsOf(o), requestOf(o, prompts), o, interrupt.signal);
+  });
+
+withTalk(withMode(withPictures(withSampling(withModels(program.command("plan"))))))
+  .description("prints the rows that generate would run, without loading a model")
+  .argument("[prompts...]", "what the script of --as diffusers paints (default: the pair's own)")
+  .addOption(
+    new Option("--as <form>", "a table, or a Python script that does the same with diffusers")
+      .choices(["table", "diffusers"])
+      .default("table"),
+  )
+  .addHelpText(
+    "before",
+    example("variegate plan --mode hybrid --switch 1", "variegate plan --pair sdxl-dmd2 --as diffusers > varied.py"),
+  )
+  .action(async (prompts: string[], o: Options) => {
+    const { runPlan } = await import("./inspect.js");
+    await runPlan(openTerminal(o), modelsOf(o), requestOf(o, prompts), o.as ?? "table");
+  });
+
+withOutput(withPictures(withSampling(withModels(program.command("trace")))))
+  .description("x0 at every step of each model: when a run decides, and which model decided what")
+  .argument("<prompt>", "what to paint")
+  .option("--mode <list>", "which modes, such as base,hybrid (default: all that the models allow)", modes)
+  .option("--full-steps <n>", "steps of the base when it paints alone (default: the pair's)", whole(1))
+  .addOption(
+    new Option("--preview <kind>", "how latents are shown: the whole decoder, a TAESD, or a straight line to colours")
+      .choices(PREVIEWS)
+      .default("vae"),
+  )
+  .option("--taesd <ref>", "a TAESD folder, for --preview taesd")
+  .option(
+    "--watch <phrase>",
+    "mark where this is seen and dropped (repeatable)",
+    (phrase: string, all: string[] = []) => [...all, phrase],
+  )
+  .option("--no-causal", "leave out the runs that give single rows to the base")
+  .option("--clip <ref>", "a CLIPModel folder to look with (default: the pair's own)")
+  .option("--resume", "go on with the trace in --out")
+  .addHelpText(
+    "before",
+    example('variegate trace "a cartoon character wearing a party hat" --seeds 0-3 --watch "a party hat" --out traced'),
+  )
+  .action(async (prompt: string, o: Options) => {
+    const { runTrace } = await import("./trace.js");
+    await runTrace(openTerminal(o), modelsOf(o), traceOf(o, prompt), o, interrupt.signal);
+  });
+
+withOutput(withDevice(program.command("measure")))
+  .description("diversity, adherence and fidelity of folders of pictures, whoever made them")
+  .argument("<folders...>", "folders of pictures; several are set side by side")
+  .option("--reference <dir>", "pictures to compare with: precision, recall, density, coverage; FID and KID")
+  .option("--prompts <file>", "a .csv, .json or .txt that says which picture belongs to which prompt")
+  .option("--clip <ref>", "a CLIPModel folder (default: the embedded one)")
+  .option("--dino <ref>", "a ViTModel or Dinov2Model folder, or a file of DINO's own weights")
+  .option("--dreamsim <ref>", "DreamSim: the folder of its release, or merged weights")
+  .option("--lpips <trunk,heads>", "LPIPS: torchvision's AlexNet or VGG-16 and the package's alex.pth or vgg.pth")
+  .option("--inception <file>", "pt_inception-2015-12-05, the Inception-v3 of FID")
+  .option("--attributes <file>", "attributes of the pictures' world, for semantic variety")
+  .option("--neighbours <k>", "neighbours of precision, recall, density and coverage (default: 5)", whole(1))
+  .option("--skip-bad", "leave out pictures that cannot be read or have another size")
+  .addHelpText("before", example("variegate measure out/crowns --reference out/base"))
+  .action(async (folders: string[], o: Options) => {
+    const { runMeasure } = await import("./measure.js");
+    await runMeasure(openTerminal(o), measureOf(o, folders), modelsOf(o), o, interrupt.signal);
+  });
+
+withOutput(withPictures(withSampling(withModels(program.command("slide")))))
+  .description("one prompt along a slider's scales, on base, distilled and hybrid")
+  .argument("<prompt>", "what to paint")
+  .requiredOption("--slider <file>", "a slider or LoRA, trained on either model")
+  .option("--scales <list>", "such as -2..2:5 (from, to, how many) or 0,0.5,1 (default: -2..2:5)", scales)
+  .option("--mode <list>", "which modes, such as base,hybrid (default: all that the models allow)", modes)
+  .option("--concept <text>", "what the slider is for, in words: likeness to it is measured")
+  .option("--clip <ref>", "a CLIPModel folder to measure with (default: the pair's own)")
+  .addHelpText(
+    "before",
+    example(
+      'variegate slide "a cartoon character" --slider embedded:sliders/smile.base.safetensors --concept "a smiling cartoon character"',
+    ),
+  )
+  .action(async (prompt: string, o: Options) => {
+    const { runSlide } = await import("./slide.js");
+    await runSlide(
+      openTerminal(o),
+      modelsOf(o),
+      slideOf(o, prompt),
+      { ...o, slider: o.slider ?? "" },
+      interrupt.signal,
+    );
+  });
+
+const models = program.command("models").description("what is there and whether it can be used");
+
+withTalk(models.command("list"))
+  .description("the named pairs: what --pair takes")
+  .addOption(withPairs())
+  .addHelpText("before", example("variegate models list"))
+  .action(async (o: Options) => {
+    const { runList } = await import("./inspect.js");
+    await runList(openTerminal(o), o.pairs);
+  });
+
+withTalk(models.command("check"))
+  .description("what a model holds and whether it can be drawn; nothing is loaded")
+  .argument("<ref>", "a diffusers folder, a UNet folder, or embedded:base")
+  .addHelpText("before", example("variegate models check embedded:base"))
+  .action(async (ref: string, o: Options) => {
+    const { runCheck } = await import("./inspect.js");
+    await runCheck(openTerminal(o), ref);
+  });
+
+const adapters = program
+  .command("adapter")
+  .description("LoRAs and sliders: what they are, other dialects, merged models");
+
+withTalk(withModels(adapters.command("inspect")))
+  .description("what an adapter is, and what it does to a model")
+  .argument("<file>", "a LoRA, slider, LoHa, LoKr, DoRA … in any dialect")
+  .addHelpText("before", example("variegate adapter inspect smile.base"))
+  .action(async (file: string, o: Options) => {
+    const { runInspect } = await import("./adapter.js");
+    await runInspect(openTerminal(o), modelsOf(o), file);
+  });
+
+withTalk(withModels(adapters.command("convert")))
+  .description("the same adapter in the words of diffusers (PEFT) or of kohya's trainer")
+  .argument("<file>", "the adapter")
+  .addOption(new Option("--to <dialect>", "whose words").choices(DIALECTS).makeOptionMandatory())
+  .requiredOption("--out <file>", "the new .safetensors file")
+  .addHelpText("before", example("variegate adapter convert smile.base --to peft --out smile-peft.safetensors"))
+  .action(async (file: string, o: Options & { to: Dialect }) => {
+    const { runConvert } = await import("./adapter.js");
+    await runConvert(openTerminal(o), modelsOf(o), file, o.to, o.out ?? "");
+  });
+
+withTalk(withModels(adapters.command("merge")))
+  .description("a new diffusers folder whose weights hold the adapters of --lora; the old one stays as it is")
+  .requiredOption("--out <dir>", "the new folder")
+  .addHelpText("before", example("variegate adapter merge --base embedded:base --lora smile.base:1.5 --out smiling"))
+  .action(async (o: Options) => {
+    const { runMerge } = await import("./adapter.js");
+    const { adapters = [], base = "embedded:base" } = modelsOf(o);
+    await runMerge(openTerminal(o), base, adapters, o.out ?? "");
+  });
+
+withTalk(withModels(program.command("doctor")))
+  .description("what this machine can run, and why not")
+  .addHelpText("before", example("variegate doctor --pair sdxl-dmd2"))
+  .action(async (o: Options) => {
+    const { runDoctor } = await import("./inspect.js");
+    await runDoctor(openTerminal(o), modelsOf(o));
+  });
+
+/** Says what went wrong in a line or two and gives the exit code. */
+function explain(error: unknown): number {
+  const debug = process.argv.includes("--debug");
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    // Help that nobody asked for by name stands there already.
+    if (error.code === "commander.help") return 2;
+    process.stderr.write(`${error.message.replace(/^error: /, "")}\n`);
+    return 2;
+  }
+  if (error instanceof VariegateError) {
+    process.stderr.write(`${debug ? (error.stack ?? error.message) : error.message}\n`);
+    return error.exitCode;
+  }
+  const shown = error instanceof Error ? error : new Error(String(error));
+  process.stderr.write(
+    `something went wrong inside variegate: ${debug ? shown.stack : `${shown.message} (--debug shows where)`}\n`,
+  );
+  return 1;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = explain(error);
+}

@@ -1,0 +1,102 @@
+/** `variegate measure`: numbers about folders of pictures, whoever made them, as a table, a JSON object and a page. */
+import {
+  type Measure,
+  type Measurement,
+  type MeasureRequest,
+  measure,
+  measurePage,
+  type RuntimeOptions,
+  versions,
+} from "../index.js";
+import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
+import { type Progress, type Terminal, table } from "./terminal.js";
+
+export async function runMeasure(
+  terminal: Terminal,
+  request: MeasureRequest,
+  runtime: RuntimeOptions,
+  options: FolderOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  let progress: Progress | undefined;
+  let [total, out]: [number, RunFolder | undefined] = [0, undefined];
+  const result = await measure(request, runtime, {
+    signal,
+    onReady: async () => {
+      out = await openRunFolder("measure", request, options);
+    },
+    onProgress(done, of, what) {
+      if (of !== total) progress = terminal.progress(of, what);
+      total = of;
+      progress?.update(done, what);
+    },
+  });
+  progress?.stop();
+  const folder = out ?? (await openRunFolder("measure", request, options));
+  const { instruments, notes, folders } = result;
+  const object = {
+    command: "measure",
+    versions: versions(),
+    request,
+    instruments,
+    notes,
+    folders: folders.map((f) => f.measured),
+  };
+  const json = `${JSON.stringify(object, null, 2)}\n`;
+  await folder.write("measures.json", Buffer.from(json));
+  const command = ["variegate measure", ...request.folders, ...wordsOf(request)].join(" ");
+  const page = await measurePage({ command, instruments, notes, versions: { ...versions() }, folders });
+  await folder.write("report.html", Buffer.from(page));
+  terminal.emit(object);
+  terminal.say(table(rowsOf(result)));
+  terminal.say("");
+  for (const warning of warningsOf(result)) terminal.say(warning);
+  for (const note of notes) terminal.say(note);
+  for (const { measured } of folders) {
+    if (measured.skipped.length > 0) terminal.say(`${measured.folder}: ${measured.skipped.length} pictures left out`);
+  }
+  terminal.say(`numbers ${folder.dir}/measures.json`);
+  terminal.say(`page    ${folder.dir}/report.html`);
+}
+
+/** The options as they would be typed. */
+const wordsOf = ({ folders: _, ...o }: MeasureRequest): string[] =>
+  Object.entries(o).map(([k, v]) => {
+    const name = `--${k.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+    return v === true ? name : `${name} ${String(v)}`;
+  });
+
+/** One row a measure, one column a folder. */
+function rowsOf({ folders }: Measurement): string[][] {
+  const ids = [...new Set(folders.flatMap(({ measured }) => measured.measures.map((m) => m.id)))];
+  const head = [
+    "measure",
+    ...folders.map(({ measured }) => (folders.length > 1 ? measured.folder : "value [95 %]")),
+    "better",
+  ];
+  return [
+    head,
+    ...ids.map((id) => {
+      const found = folders.map(({ measured }) => measured.measures.find((m) => m.id === id));
+      return [id, ...found.map(cell), found.find((m) => m)?.better ?? ""];
+    }),
+  ];
+}
+
+function cell(m: Measure | undefined): string {
+  if (!m || !Number.isFinite(m.value.mean)) return "–";
+  const { mean, low, high } = m.value;
+  const digits = (v: number) => (Math.abs(v) >= 100 ? v.toFixed(1) : v.toFixed(3));
+  return low === null || high === null ? digits(mean) : `${digits(mean)} [${digits(low)}, ${digits(high)}]`;
+}
+
+/** Each warning once, with the measures it is about. */
+function warningsOf({ folders }: Measurement): string[] {
+  const about = new Map<string, Set<string>>();
+  for (const { measured } of folders) {
+    for (const { id, warnings } of measured.measures) {
+      for (const w of warnings) about.set(w, (about.get(w) ?? new Set()).add(id));
+    }
+  }
+  return [...about].map(([warning, ids]) => `${[...ids].join(", ")}: ${warning}`);
+}

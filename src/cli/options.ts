@@ -1,0 +1,222 @@
+/** The options that several commands share, and how they become a request. */
+import { type Command, Option } from "commander";
+import {
+  type AdapterReference,
+  DEVICES,
+  type GenerateRequest,
+  MEMORIES,
+  type MeasureRequest,
+  type Mode,
+  type PairReference,
+  type RuntimeOptions,
+  type SlideRequest,
+  type TraceRequest,
+  type WordReference,
+} from "../index.js";
+import { adapter, ratio, real, rows, seeds, size, timesteps, whole, word } from "./values.js";
+
+const SPACINGS = ["leading", "trailing", "linspace"] as const;
+const PREDICTIONS = ["epsilon", "v_prediction", "sample"] as const;
+const MODES = ["base", "distilled", "hybrid"] as const;
+
+/** A user's own rows. */
+export const withPairs = (): Option =>
+  new Option("--pairs <file>", "a JSON file with rows of your own for --pair").env("VARIEGATE_PAIRS");
+
+const collect = (text: string, all: readonly LoraOption[] = []): readonly LoraOption[] => [...all, adapter(text)];
+const collectWords = (text: string, all: readonly WordReference[] = []): readonly WordReference[] => [
+  ...all,
+  word(text),
+];
+type LoraOption = ReturnType<typeof adapter>;
+
+/** Which models to open and where they run. */
+export const withModels = (c: Command): Command =>
+  withDevice(
+    c
+      .option("--pair <name>", "a named pair, as `models list` shows them (default: embedded)")
+      .addOption(withPairs())
+      .option("--base <ref>", "the base model: a diffusers folder")
+      .option("--distilled <ref>", "the distilled model: a folder with unet/, a UNet folder or file, or a LoRA")
+      .option("--lora <file[:scale]>", "a LoRA or slider on both models (repeatable)", collect)
+      .option("--lora-base <file[:scale]>", "the same on the base only (repeatable)", collect)
+      .option("--lora-distilled <file[:scale]>", "the same on the distilled model only (repeatable)", collect)
+      .option("--allow-unmatched", "leave out keys of a LoRA that belong to no layer of the model")
+      .option("--embedding <file[=token]>", "a learned word (textual inversion) for prompts (repeatable)", collectWords)
+      .option("--decoder <ref>", "another autoencoder, such as a TAESD folder"),
+  );
+
+/** Where models run. */
+export const withDevice = (c: Command): Command =>
+  c
+    .addOption(new Option("--device <name>", "where models run").choices(DEVICES).default("cpu" as const))
+    .option("--threads <n>", "processor threads of one model call (default: all)", whole(1));
+
+/** How to sample. */
+export const withSampling = (c: Command): Command =>
+  c
+    .option("--switch <k>", "hybrid: rows that the base takes, the first so many (default: 1)", whole())
+    .addOption(
+      new Option("--base-rows <list>", "hybrid: rows that the base takes, by number, such as 0,2")
+        .argParser(rows)
+        .conflicts("switch"),
+    )
+    .option("--skip <n>", "rows left out at the beginning (default: 0)", whole())
+    .option("--steps <n>", "steps of the model's grid", whole())
+    .option("--timesteps <list>", "the grid itself, such as 999,749,499,249", timesteps)
+    .option("--scheduler <class>", "a diffusers scheduler class, such as EulerDiscreteScheduler")
+    .addOption(new Option("--spacing <kind>", "how the grid is laid").choices(SPACINGS))
+    .addOption(new Option("--prediction <kind>", "what the network predicts").choices(PREDICTIONS))
+    .option("--eta <x>", "share of fresh noise in a step, DDIM and TCD (default: 0)", real(0, 1))
+    .option("--guidance <x>", "classifier-free guidance; 1 and below is one forward", real(0))
+    .option("--guidance-rescale <x>", "guidance rescale, 0 to 1 (default: 0)", real(0, 1))
+    .option("--base-guidance <x>", "hybrid: guidance of the base (default: 0)", real(0))
+    .option("--base-scheduler <class>", "hybrid: the base walks a grid of its own by this scheduler")
+    .option("--base-steps <n>", "hybrid: the base walks a grid of its own of this many steps", whole(1))
+    .addOption(new Option("--base-spacing <kind>", "hybrid: how the base's own grid is laid").choices(SPACINGS))
+    .option("--ratio <a:b>", "hybrid: a steps of the base's own grid for each b distilled rows", ratio);
+
+export const withMode = (c: Command): Command =>
+  c.addOption(
+    new Option("--mode <mode>", "who paints (default: hybrid where there is a distilled model)").choices(MODES),
+  );
+
+/** What to paint. */
+export const withPictures = (c: Command): Command =>
+  c
+    .option("--negative <text>", "what to stay away from, where there is guidance")
+    .option("--clip-skip <n>", "text encoder layers left out at the end", whole())
+    .option("--seeds <list>", 'such as "0-7,42"', seeds)
+    .option("--batch <n>", "pictures in one model call", whole(1))
+    .addOption(
+      new Option(
+        "--memory <way>",
+        "one set of weights (distilled as a LoRA), two, or one after the other (default: what fits the distilled model)",
+      ).choices(MEMORIES),
+    )
+    .option("--size <WxH>", "pixels (default: what the model was made for)", size);
+
+/** Where results go and how much is said. */
+export const withOutput = (c: Command): Command =>
+  withTalk(
+    c
+      .option("--out <dir>", "folder for the results (default: a new one under out/)")
+      .option("--force", "write into a folder that holds another run"),
+  );
+
+export const withTalk = (c: Command): Command =>
+  c
+    .option("--json", "one JSON object a line on stdout")
+    .option("--quiet", "no progress")
+    .option("--debug", "show the stack of an error");
+
+/** The options of `measure`. */
+export const measureOf = (o: Options, folders: readonly string[]): MeasureRequest => ({
+  folders,
+  ...only(o, [
+    "reference",
+    "prompts",
+    "clip",
+    "dino",
+    "dreamsim",
+    "lpips",
+    "inception",
+    "attributes",
+    "neighbours",
+    "skipBad",
+  ]),
+});
+
+/** What commander makes of the options above; values have been checked by their parsers, and what was not given is not there. */
+export type Options = PairReference &
+  RuntimeOptions &
+  Omit<GenerateRequest, "prompts" | "mode"> &
+  Omit<MeasureRequest, "folders"> &
+  Pick<TraceRequest, "fullSteps" | "preview" | "taesd" | "causal" | "watch"> & {
+    readonly mode?: Mode | readonly Mode[];
+    readonly slider?: string;
+    readonly scales?: readonly number[];
+    readonly concept?: string;
+    readonly as?: "table" | "diffusers";
+    readonly embedding?: readonly WordReference[];
+    readonly lora?: readonly LoraOption[];
+    readonly loraBase?: readonly LoraOption[];
+    readonly loraDistilled?: readonly LoraOption[];
+    readonly allowUnmatched?: boolean;
+    readonly baseRows?: readonly number[];
+    readonly clip?: string;
+    readonly out?: string;
+    readonly force?: boolean;
+    readonly resume?: boolean;
+    readonly saveLatents?: boolean;
+    readonly json?: boolean;
+    readonly quiet?: boolean;
+  };
+
+const only = <T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> =>
+  Object.fromEntries(keys.filter((k) => from[k] !== undefined).map((k) => [k, from[k]])) as Pick<T, K>;
+
+/** The options that say which models and where. */
+export function modelsOf(o: Options): PairReference & RuntimeOptions {
+  const models = only(o, ["pair", "pairs", "base", "distilled", "decoder", "device", "threads"]);
+  const on = (list: readonly LoraOption[] | undefined, which: AdapterReference["on"]): AdapterReference[] =>
+    (list ?? []).map((l) => ({ ...l, on: which ?? "both", allowUnmatched: o.allowUnmatched === true }));
+  const adapters = [...on(o.lora, "both"), ...on(o.loraBase, "base"), ...on(o.loraDistilled, "distilled")];
+  return {
+    ...models,
+    ...(adapters.length > 0 && { adapters }),
+    ...(o.embedding && { embeddings: o.embedding }),
+  };
+}
+
+/** The options that say what to paint and how. */
+export const requestOf = (o: Options, prompts: readonly string[]): GenerateRequest => ({
+  prompts,
+  ...(typeof o.mode === "string" && { mode: o.mode }),
+  ...(o.baseRows && { switch: o.baseRows }),
+  ...only(o, [
+    "switch",
+    "steps",
+    "timesteps",
+    "scheduler",
+    "spacing",
+    "prediction",
+    "eta",
+    "guidance",
+    "guidanceRescale",
+    "baseGuidance",
+    "baseScheduler",
+    "baseSteps",
+    "baseSpacing",
+    "ratio",
+    "skip",
+    "negative",
+    "clipSkip",
+    "seeds",
+    "batch",
+    "memory",
+    "size",
+  ]),
+});
+
+/** The options of `trace`, which takes one prompt and several modes. */
+export function traceOf(o: Options, prompt: string): TraceRequest {
+  const { prompts: _, ...request } = requestOf(o, []);
+  const own = only(o, ["fullSteps", "preview", "taesd", "causal", "watch", "clip"]);
+  const seeds = o.seeds ?? [0, 1, 2, 3];
+  return { ...request, ...own, seeds, prompt, ...(typeof o.mode === "object" && { modes: o.mode }) };
+}
+
+/** The options of `slide`, which takes one prompt, one slider and several modes. */
+export function slideOf(o: Options, prompt: string): Omit<SlideRequest, "slider"> {
+  const { prompts: _, ...request } = requestOf(o, []);
+  const { seeds = [0, 1, 2, 3], scales = [-2, -1, 0, 1, 2] } = o;
+  return {
+    ...request,
+    ...only(o, ["concept", "clip"]),
+    seeds,
+    scales,
+    prompt,
+    ...(typeof o.mode === "object" && { modes: o.mode }),
+  };
+}

@@ -1,0 +1,110 @@
+/** `variegate slide`: one prompt along a slider's scales on every model, as strips, a page with a slider, and numbers. */
+import {
+  describeRun,
+  type Estimate,
+  openAdapter,
+  openPair,
+  type PairReference,
+  planFor,
+  type RuntimeOptions,
+  type Slide,
+  type SlideRequest,
+  type SlideStrip,
+  slide,
+  slideRequests,
+} from "../index.js";
+import { plain } from "./generate.js";
+import { slidePage } from "./page.js";
+import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
+import { drawSheet } from "./sheet.js";
+import { type Terminal, table } from "./terminal.js";
+
+export interface SlideOptions extends FolderOptions {
+  /** The slider's file. */
+  readonly slider: string;
+  readonly allowUnmatched?: boolean;
+}
+
+export async function runSlide(
+  terminal: Terminal,
+  models: PairReference & RuntimeOptions,
+  asked: Omit<SlideRequest, "slider">,
+  options: SlideOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const pair = await openPair(models, models);
+  try {
+    const slider = await openAdapter(pair, options.slider, options);
+    const request = { ...asked, slider };
+    const requests = slideRequests(pair, request);
+    const folder = await openRunFolder("slide", { models, asked, slider: options.slider }, options);
+    const steps = requests.map((r) => planFor(pair, r).rows.filter((row) => row.kind === "step").length + 1);
+    const pictures = asked.scales.length * (asked.seeds?.length ?? 1);
+    const progress = terminal.progress(pictures * steps.reduce((a, b) => a + b, 0), "loading");
+    let ticks = 0;
+    for await (const event of slide(pair, request, signal)) {
+      if (event.type === "slide") {
+        progress.update(ticks, "writing");
+        const files = await write(folder, event.slide, event.strips, describeRun(pair));
+        progress.stop();
+        terminal.emit({ type: "slide", ...event.slide });
+        terminal.emit({ type: "run", out: folder.dir, files });
+        tell(terminal, folder.dir, event.slide);
+        continue;
+      }
+      terminal.emit(plain(event));
+      if (event.type === "step") progress.update(++ticks, `${event.mode}: ${event.model} at ${event.timestep}`);
+      if (event.type === "image") progress.update(++ticks, `${event.mode}: scale ${asked.scales[event.prompt]}`);
+    }
+  } finally {
+    await pair.close();
+  }
+}
+
+async function write(
+  folder: RunFolder,
+  numbers: Slide,
+  strips: readonly SlideStrip[],
+  run: ReturnType<typeof describeRun>,
+) {
+  const sheet = await drawSheet(
+    numbers.rows.map(({ mode }) => ({
+      title: `${numbers.prompt}: ${mode}`,
+      columns: numbers.scales.map(String),
+      rows: strips.filter((s) => s.mode === mode).map((s) => ({ label: `seed ${s.seed}`, images: s.images })),
+    })),
+  );
+  return [
+    await folder.write("strips.png", sheet),
+    await folder.write("slide.html", Buffer.from(await slidePage(numbers, strips, run))),
+    await folder.write("slide.json", Buffer.from(`${JSON.stringify({ ...run, ...numbers }, null, 1)}\n`)),
+  ];
+}
+
+function tell(terminal: Terminal, dir: string, { rows, concept }: Slide): void {
+  const shown = (e: Estimate | null, digits: number) => {
+    if (e === null) return "–";
+    const interval = e.low === null || e.high === null ? "" : ` [${e.low.toFixed(digits)}, ${e.high.toFixed(digits)}]`;
+    return `${e.mean.toFixed(digits)}${interval}`;
+  };
+  const head = ["mode", "scale", "distance to scale 0"];
+  const more = concept === null ? [] : ["likeness to the concept", "change of it, %"];
+  terminal.say(
+    table([
+      [...head, ...more],
+      ...rows.flatMap(({ mode, stops }) =>
+        stops.map((s) => [
+          mode,
+          String(s.scale),
+          shown(s.distance, 3),
+          ...(concept === null ? [] : [shown(s.similarity, 3), shown(s.change, 1)]),
+        ]),
+      ),
+    ]),
+  );
+  terminal.say("");
+  if (concept === null) terminal.say('--concept "…" measures how much more like the words the pictures become');
+  terminal.say(`page    ${dir}/slide.html`);
+  terminal.say(`strips  ${dir}/strips.png`);
+  terminal.say(`numbers ${dir}/slide.json`);
+}

@@ -1,0 +1,212 @@
+/** `variegate trace`: x0 at every step of each model, as a page to look at, a film strip, numbers and latents. */
+import {
+  describeRun,
+  type FloatTensor,
+  float,
+  modesOf,
+  openPair,
+  type PairReference,
+  planFor,
+  type Recording,
+  type RuntimeOptions,
+  readTensors,
+  requestsOf,
+  safetensors,
+  stack,
+  stepsOf,
+  type Trace,
+  type TracedPictures,
+  type TraceRequest,
+  trace,
+} from "../index.js";
+import { plain } from "./generate.js";
+import { tracePage } from "./page.js";
+import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
+import { drawSheet } from "./sheet.js";
+import { type Terminal, table } from "./terminal.js";
+
+export async function runTrace(
+  terminal: Terminal,
+  models: PairReference & RuntimeOptions,
+  request: TraceRequest,
+  options: FolderOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const pair = await openPair(models, models);
+  try {
+    const { modes, causal } = requestsOf(pair, request);
+    const plans = modes.map((each) => planFor(pair, each));
+    const folder = await openRunFolder("trace", { models, request, plans }, options);
+    const kept = await finished(folder, modesOf(pair, request), plans, request.seeds ?? [0]);
+    const seeds = request.seeds?.length ?? 1;
+    const steps = plans.map((plan) => stepsOf(plan).length);
+    const left = modes.map((each, m) => (kept.some((k) => k.mode === each.mode) ? 0 : (steps[m] ?? 0) + 1));
+    const replaced = causal.map((each) => stepsOf(planFor(pair, each)).length + 1);
+    const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+    const total = seeds * (sum(left) + 2 * sum(steps) + sum(replaced));
+    const progress = terminal.progress(total, "loading");
+    const files: RunFile[] = [];
+    let ticks = 0;
+    for await (const event of trace(pair, request, kept, signal)) {
+      if (event.type === "recorded") {
+        const { recording } = event;
+        const file = await folder.write(`${recording.mode}.safetensors`, latentsFile(recording));
+        folder.log({ type: "mode", mode: recording.mode, ...file });
+      } else if (event.type === "preview") {
+        ticks += event.pictures;
+        progress.update(ticks, `${event.mode}: pictures of seed ${event.seed}`);
+      } else if (event.type !== "trace") {
+        terminal.emit(plain(event));
+        if (event.type !== "step" && event.type !== "image") continue;
+        const what =
+          event.causal === undefined ? event.mode : event.causal < 0 ? "distilled" : `row ${event.causal} by the base`;
+        progress.update(++ticks, event.type === "step" ? `${what}: ${event.model} at ${event.timestep}` : what);
+      } else {
+        progress.update(ticks, "writing");
+        files.push(...(await write(folder, event.trace, event.pictures, describeRun(pair))));
+        progress.stop();
+        terminal.emit({ type: "trace", ...event.trace });
+        terminal.emit({ type: "run", out: folder.dir, files });
+        tell(terminal, folder.dir, event.trace);
+      }
+    }
+  } finally {
+    await pair.close();
+  }
+}
+
+async function write(
+  folder: RunFolder,
+  numbers: Trace,
+  pictures: readonly TracedPictures[],
+  run: ReturnType<typeof describeRun>,
+): Promise<RunFile[]> {
+  const json = JSON.stringify({ ...run, ...numbers }, null, 1);
+  return [
+    await folder.write("trace.json", Buffer.from(`${json}\n`)),
+    await folder.write("filmstrip.png", await filmStrip(numbers, pictures)),
+    await folder.write("trace.html", Buffer.from(await tracePage(numbers, pictures, run))),
+  ];
+}
+
+/** x_t [seeds, steps + 1, C, h, w], x0 [seeds, steps, C, h, w], timesteps [steps], seeds in the header; float32, variance preserving. */
+function latentsFile({ mode, steps, tracks }: Recording): Uint8Array {
+  const perSeed = (of: readonly FloatTensor[]) => {
+    const all = stack(of);
+    return float([1, ...all.shape], all.data);
+  };
+  const timesteps = Float32Array.from(steps, (s) => s.timestep);
+  return safetensors(
+    {
+      x_t: stack(tracks.map((t) => perSeed([...t.xt, t.final]))),
+      x0: stack(tracks.map((t) => perSeed(t.x0))),
+      timesteps: float([timesteps.length], timesteps),
+    },
+    { latents: "variance preserving", mode, seeds: tracks.map((t) => t.seed).join(",") },
+  );
+}
+
+/** Modes that an earlier part of the same trace has finished. */
+async function finished(
+  folder: RunFolder,
+  modes: readonly Recording["mode"][],
+  plans: readonly Recording["plan"][],
+  seeds: readonly number[],
+): Promise<Recording[]> {
+  const done = new Set(folder.past.flatMap((e) => (e["type"] === "mode" ? [e["mode"]] : [])));
+  const found: Recording[] = [];
+  for (const [m, mode] of modes.entries()) {
+    const plan = plans[m];
+    if (!done.has(mode) || !plan) continue;
+    const tensors = await readTensors(`${folder.dir}/${mode}.safetensors`);
+    const parts = (name: string, s: number) => {
+      const { shape = [], data = new Float32Array() } = tensors.get(name) ?? {};
+      const [, n = 0, ...rest] = shape;
+      const size = rest.reduce((a, b) => a * b, 1);
+      return Array.from({ length: n }, (_, i) =>
+        float([1, ...rest], data.slice((s * n + i) * size, (s * n + i + 1) * size)),
+      );
+    };
+    const tracks = seeds.flatMap((seed, s) => {
+      const xt = parts("x_t", s);
+      const final = xt.pop();
+      return final ? [{ seed, xt, x0: parts("x0", s), final }] : [];
+    });
+    found.push({ mode, plan, steps: stepsOf(plan), tracks });
+  }
+  return found;
+}
+
+/** One row for each model and seed, one column for each step. */
+function filmStrip({ prompt, modes }: Trace, pictures: readonly TracedPictures[]): Promise<Uint8Array> {
+  return drawSheet(
+    modes.map(({ mode, steps }) => ({
+      title: `${prompt}: ${mode}`,
+      columns: steps.map((s) => `${s.model === mode ? "" : `${s.model} `}${Math.round(s.timestep)}`),
+      rows: pictures
+        .filter((p) => p.mode === mode)
+        .flatMap((p) => [
+          { label: `seed ${p.seed}`, images: p.x0 },
+          { label: "x_t", images: p.xt },
+        ]),
+    })),
+  );
+}
+
+function tell(terminal: Terminal, dir: string, { modes, causal, apart }: Trace): void {
+  const space = apart?.perceptual == null ? "pixel" : "perceptual";
+  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  const percent = (x: number) => `${Math.round(100 * x)} %`;
+  const head = [
+    "mode",
+    "steps",
+    "x0 of the first step to the end",
+    "half-way to it",
+    "committed after",
+    "spread of ends",
+  ];
+  terminal.say(
+    table([
+      head,
+      ...modes.map(({ mode, steps, commit, committed, spread }) => {
+        const curve = (commit[space] ?? commit.pixel).mean;
+        const done = committed?.[space];
+        return [
+          mode,
+          `${steps.length}`,
+          curve[0]?.mean.toFixed(3) ?? "",
+          curve[Math.floor(curve.length / 2)]?.mean.toFixed(3) ?? "",
+          done ? `${percent(mean(done.map((c) => c.share)))} of its steps` : "–",
+          spread?.[space]?.at(-1)?.toFixed(3) ?? "–",
+        ];
+      }),
+    ]),
+  );
+  if (causal) {
+    terminal.say("");
+    terminal.say(
+      table([
+        ["who takes what", "spread of ends", "change of the picture"],
+        ...causal.map(({ row, timestep, diversity, change }) => [
+          row === null ? "distilled alone" : `base at ${timestep} only (row ${row})`,
+          diversity?.[space]?.toFixed(3) ?? "–",
+          (change[space] ?? change.pixel).toFixed(3),
+        ]),
+      ]),
+    );
+  }
+  for (const { mode, watched } of modes) {
+    for (const { phrase, findings } of watched) {
+      for (const { seed, step, finding } of findings) {
+        const when =
+          finding === "dropped" ? `seen until step ${step}, not in the end` : `seen only from step ${step} on`;
+        terminal.say(`${mode}, seed ${seed}: "${phrase}" ${when}`);
+      }
+    }
+  }
+  terminal.say("");
+  terminal.say(`distances are ${space === "pixel" ? "of pixels" : "of CLIP features"}; trace.json has all`);
+  terminal.say(`page    ${dir}/trace.html`);
+  terminal.say(`strip   ${dir}/filmstrip.png`);
+  terminal.say(`numbers ${dir}/trace.json`);
+}

@@ -1,0 +1,131 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { readTensors, safetensors } from "../../src/checkpoint/index.js";
+import { generate, openPair, type PairReference } from "../../src/pipeline/index.js";
+import { createRng } from "../../src/tensor/index.js";
+import { temporaryFolder } from "../support/folder.js";
+
+const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
+
+function variegate(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+const folder = temporaryFolder();
+const file = path.join(folder, "mine.safetensors");
+const draw = createRng(3);
+const [attention, convolution] = [
+  "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q",
+  "mid_block.resnets.0.conv1",
+];
+const pair = await openPair();
+const { weights } = await pair.base.weights();
+await pair.close();
+const tensors = Object.fromEntries(
+  [attention, convolution].flatMap((layer) => {
+    const [out = 0, ...rest] = weights.get(`${layer}.weight`)?.shape ?? [];
+    const key = `lora_unet_${layer.replaceAll(".", "_")}`;
+    return [
+      [`${key}.lora_down.weight`, draw.randn([3, ...rest])],
+      [`${key}.lora_up.weight`, draw.randn([out, 3, ...rest.slice(1).map(() => 1)])],
+      [`${key}.alpha`, { dtype: "float32" as const, shape: [], data: Float32Array.of(0.2) }],
+    ];
+  }),
+);
+writeFileSync(file, safetensors(tensors));
+
+async function paint(reference: PairReference): Promise<Float32Array> {
+  const opened = await openPair(reference);
+  try {
+    const request = {
+      mode: "base" as const,
+      steps: 2,
+      guidance: 1,
+      seeds: [1],
+      prompts: ["a cartoon character"],
+      size: { width: 64, height: 48 },
+    };
+    for await (const event of generate(opened, request)) if (event.type === "image") return event.latents.data;
+    throw new Error("no picture");
+  } finally {
+    await opened.close();
+  }
+}
+const farthest = (a: Float32Array, b: Float32Array) =>
+  a.reduce((w, v, i) => Math.max(w, Math.abs(v - (b[i] ?? Number.NaN))), 0);
+
+describe("adapter", async () => {
+  const live = await paint({ base: "embedded:base", adapters: [{ ref: file, scale: "0.5" }] });
+
+  it("inspect says what it is and what it reaches", () => {
+    const { status, stdout } = variegate("adapter", "inspect", file, "--json");
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      kinds: { LoRA: 2 },
+      ranks: [3, 3],
+      dialects: ["kohya"],
+      fits: true,
+      unmatched: [],
+      targets: [{ part: "unet", layers: 2, blocks: { down: 1, mid: 1, up: 0, other: 0 } }],
+    });
+    expect(variegate("adapter", "inspect", file).stdout).toMatch(/2 × LoRA · kohya\nrank 3 · alpha 0\.2/);
+  });
+
+  it.each(["peft", "kohya"])("convert to %s says the same in other words", async (dialect) => {
+    const out = path.join(folder, `as-${dialect}.safetensors`);
+    expect(variegate("adapter", "convert", file, "--to", dialect, "--out", out)).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+    const keys = [...(await readTensors(out)).keys()];
+    const expected =
+      dialect === "peft"
+        ? `unet.${attention}.lora_A.weight`
+        : "lora_unet_input_blocks_3_1_transformer_blocks_0_attn1_to_q.lora_down.weight";
+    expect(keys).toContain(expected);
+    expect(farthest(await paint({ base: "embedded:base", adapters: [{ ref: out, scale: "0.5" }] }), live)).toBeLessThan(
+      1e-4,
+    );
+  });
+
+  it("merge writes a folder that paints the same, and leaves the base as it was", async () => {
+    const out = path.join(folder, "merged");
+    const words = ["adapter", "merge", "--base", "embedded:base", "--lora", `${file}:0.5`, "--out", out];
+    expect(variegate(...words)).toMatchObject({ status: 0 });
+    expect(farthest(await paint({ base: out }), live)).toBeLessThan(1e-3);
+    expect(farthest(await paint({ base: "embedded:base" }), live)).toBeGreaterThan(0.01);
+    expect(readdirSync(path.join(out, "unet")).sort((a, b) => a.localeCompare(b))).toEqual([
+      "config.json",
+      "diffusion_pytorch_model.safetensors",
+    ]);
+    expect(variegate(...words)).toMatchObject({ status: 2, stderr: expect.stringMatching(/is there already/) });
+    expect(existsSync(`${out}.partial`)).toBe(false);
+  });
+
+  it.each([
+    ["nothing to merge", 2, /nothing to merge/, ["merge", "--out", path.join(folder, "none")]],
+    [
+      "an unknown dialect",
+      2,
+      /Allowed choices are peft, kohya/,
+      ["convert", file, "--to", "other", "--out", "x.safetensors"],
+    ],
+    ["another kind of file", 2, /must end in \.safetensors/, ["convert", file, "--to", "peft", "--out", "x.bin"]],
+    ["no adapter", 3, /no such file/, ["inspect", "/nowhere.safetensors"]],
+    [
+      "scales by row",
+      2,
+      /one scale for all rows/,
+      ["merge", "--lora", `${file}:1@0`, "--out", path.join(folder, "none")],
+    ],
+  ])("refuses %s in a line", (_, code, message, args) => {
+    const { status, stderr } = variegate("adapter", ...args);
+    expect(status).toBe(code);
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);
+  });
+});

@@ -1,0 +1,323 @@
+import { spawn, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import { safetensors } from "../../src/checkpoint/index.js";
+import { temporaryFolder } from "../support/folder.js";
+
+const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
+const BASE = fileURLToPath(new URL("../../embedded/base", import.meta.url));
+
+function variegate(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+/** The embedded base with one part of its own, all else linked. */
+function baseWith(part: string, change: (folder: string) => void): string {
+  const folder = path.join(temporaryFolder(), "base");
+  mkdirSync(folder);
+  for (const name of readdirSync(BASE)) {
+    if (name === part) cpSync(path.join(BASE, name), path.join(folder, name), { recursive: true });
+    else symlinkSync(path.join(BASE, name), path.join(folder, name));
+  }
+  change(path.join(folder, part));
+  return folder;
+}
+
+const edit = (file: string, change: (config: Record<string, unknown>) => unknown) =>
+  writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(file, "utf8")))));
+
+describe("help", () => {
+  it.each([["compare"], ["generate"], ["plan"], ["models", "check"], ["doctor"]])(
+    "%s %s begins with an example",
+    (...words) => {
+      const { status, stdout } = variegate(...words.filter((w) => w !== undefined), "--help");
+      expect(status).toBe(0);
+      expect(stdout).toMatch(/^Example:\n {2}variegate /);
+    },
+  );
+});
+
+describe("plan", () => {
+  it("prints the rows of the default hybrid", () => {
+    const { stdout, status } = variegate("plan");
+    expect(status).toBe(0);
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .slice(2)
+        .map((line) => line.split(/\s+/).filter(Boolean).slice(1, 3)),
+    ).toEqual([
+      ["base", "999"],
+      ["distilled", "749"],
+      ["distilled", "499"],
+      ["distilled", "249"],
+    ]);
+  });
+
+  it("shows where fresh noise closes the gap between two grids", () => {
+    const { stdout } = variegate("plan", "--base-scheduler", "DDIMScheduler", "--base-steps", "8", "--json");
+    const plan = JSON.parse(stdout) as { rows: { kind: string; from: { t: number }; to: { t: number } }[] };
+    expect(plan.rows.map((r) => r.kind)).toEqual(["step", "step", "renoise", "step", "step", "step"]);
+    for (const [i, row] of plan.rows.entries()) if (i > 0) expect(row.from.t).toBe(plan.rows[i - 1]?.to.t);
+  });
+});
+
+describe("generate", () => {
+  it("writes pictures that say how they were made, latents, and a run that goes on where it stopped", async () => {
+    const out = path.join(temporaryFolder(), "run");
+    const words = [
+      "generate",
+      "a café 🙂",
+      "a crown",
+      "--seeds",
+      "1,3",
+      "--size",
+      "64x80",
+      "--save-latents",
+      "--out",
+      out,
+    ];
+    const first = variegate(...words, "--quiet");
+    expect(first.stderr).toBe("");
+    expect(first.status).toBe(0);
+    expect(readdirSync(out).sort()).toEqual(
+      ["0-1", "0-3", "1-1", "1-3"]
+        .flatMap((n) => [`${n}.png`, `${n}.safetensors`])
+        .concat("events.jsonl", "run.json")
+        .sort(),
+    );
+    const png = sharp(path.join(out, "0-1.png"));
+    const { width, height, comments } = await png.metadata();
+    expect([width, height]).toEqual([64, 80]);
+    const made = JSON.parse(comments?.find((c) => c.keyword === "variegate")?.text ?? "{}");
+    expect(made).toMatchObject({ prompt: "a café 🙂", seed: 1 });
+    expect(made.plan.rows.length).toBe(4);
+    const run = JSON.parse(readFileSync(path.join(out, "run.json"), "utf8"));
+    expect(run.files.map((f: { file: string }) => f.file)).toContain("1-3.png");
+    const pixels = () => sharp(path.join(out, "1-3.png")).raw().toBuffer();
+    const before = await pixels();
+
+    rmSync(path.join(out, "1-3.png"));
+    const lines = readFileSync(path.join(out, "events.jsonl"), "utf8").split("\n");
+    writeFileSync(
+      path.join(out, "events.jsonl"),
+      `${lines.filter((l) => !l.includes('"1-3.png"') && !l.includes('"done"')).join("\n")}{"type":"ima`,
+    );
+    expect(variegate(...words, "--quiet").status).toBe(2);
+    const again = variegate(...words, "--quiet", "--resume");
+    expect(again.stderr).toBe("");
+    expect(again.status).toBe(0);
+    // Alone instead of in a batch: some processors add up in another order, which may move a pixel by 1.
+    const after = await pixels();
+    expect(Math.max(...after.map((v, i) => Math.abs(v - (before[i] ?? 999))))).toBeLessThanOrEqual(1);
+  }, 120_000);
+
+  it("gives events as JSON lines and nothing else on stdout", () => {
+    const out = path.join(temporaryFolder(), "run");
+    const { stdout, status } = variegate("generate", "x", "--mode", "distilled", "--json", "--out", out);
+    expect(status).toBe(0);
+    const events = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { type: string });
+    expect(events.filter((e) => e.type === "step").length).toBe(4);
+    expect(events.at(-1)).toMatchObject({ type: "run", out });
+  });
+
+  it("stops at Ctrl-C with whole files only", async () => {
+    const out = path.join(temporaryFolder(), "run");
+    const child = spawn(process.execPath, [
+      BIN,
+      "generate",
+      "x",
+      "--mode",
+      "base",
+      "--seeds",
+      "0-999",
+      "--batch",
+      "2",
+      "--out",
+      out,
+      "--json",
+    ]);
+    let text = "";
+    child.stdout.on("data", (data) => {
+      text += String(data);
+      if (text.includes('"type":"image"')) child.kill("SIGINT");
+    });
+    const errors: string[] = [];
+    child.stderr.on("data", (data) => errors.push(String(data)));
+    const code = await new Promise((resolve) => child.on("exit", resolve));
+    expect(code).toBe(130);
+    expect(errors.join("")).toMatch(/interrupted; what was finished is kept/);
+    const names = readdirSync(out);
+    expect(names.filter((n) => n.includes("partial"))).toEqual([]);
+    for (const name of names.filter((n) => n.endsWith(".png")))
+      expect((await sharp(path.join(out, name)).metadata()).width).toBe(64);
+  }, 120_000);
+});
+
+describe("compare", () => {
+  it("writes a table, a sheet and every picture", async () => {
+    const out = path.join(temporaryFolder(), "run");
+    const { stdout, status } = variegate(
+      "compare",
+      "a red cartoon character wearing a crown",
+      "--seeds",
+      "0-2",
+      "--out",
+      out,
+    );
+    expect(status).toBe(0);
+    expect(stdout.split("\n")[0]).toMatch(/^mode +calls\/image +ms\/image +CLIP distance \[95 %\] +adherence/);
+    for (const [i, start] of ["base", "distilled", "hybrid"].entries()) {
+      expect(stdout.split("\n")[2 + i]?.split(/\s+/).slice(0, 2)).toEqual([start, ["50", "4", "4"][i]]);
+      expect(readdirSync(path.join(out, start)).length).toBe(3);
+    }
+    const { width, height } = await sharp(path.join(out, "sheet.png")).metadata();
+    expect([width, height]).toEqual([16 + 108 + 3 * 132 - 4 + 16, 16 + 34 + 22 + 3 * 132 + 16]);
+  }, 120_000);
+});
+
+describe("models check and doctor", () => {
+  it("checks the embedded base", () => {
+    const { stdout, status } = variegate("models", "check", "embedded:base", "--json");
+    expect(status).toBe(0);
+    const report = JSON.parse(stdout) as { components: { name: string; unused: string[] }[] };
+    expect(report.components.map((c) => c.name).sort((a, b) => a.localeCompare(b))).toEqual([
+      "text_encoder",
+      "text_encoder_2",
+      "unet",
+      "vae",
+    ]);
+    expect(report.components.flatMap((c) => c.unused)).toEqual([]);
+  });
+  it("says what runs", () => {
+    const { stdout, status } = variegate("doctor", "--json");
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout).devices[0]).toMatchObject({ device: "cpu", runs: true });
+  });
+});
+
+describe("bad input ends in a line or two and the right exit code", () => {
+  const weights = (folder: string) => path.join(folder, "diffusion_pytorch_model.safetensors");
+  it.each<[string, number, RegExp, string[]]>([
+    ["an unknown command", 2, /unknown command 'compar'.*\n.*Did you mean compare/, ["compar"]],
+    ["an unknown option", 2, /unknown option '--step'/, ["generate", "x", "--step", "3"]],
+    ["no prompt", 2, /missing required argument/, ["generate"]],
+    ["steps 0", 2, /steps is 0; expected/, ["generate", "x", "--steps", "0"]],
+    [
+      "a switch beyond the steps",
+      2,
+      /switch is 9; expected a whole number from 0 to 4/,
+      ["generate", "x", "--switch", "9"],
+    ],
+    ["a ratio that leaves no row", 2, /1:4 .* leaves no row of 4/, ["plan", "--ratio", "1:4"]],
+    ["a ratio that divides nothing", 2, /1\.33 base steps/, ["plan", "--ratio", "1:3"]],
+    ["more rows left out than there are", 2, /skip is 4 of 4 steps; expected .* 0 to 3/, ["plan", "--skip", "4"]],
+    ["rows and a switch", 2, /cannot be used with/, ["plan", "--base-rows", "1", "--switch", "1"]],
+    ["a seed that is no number", 2, /"a" is not a list of seeds/, ["generate", "x", "--seeds", "a"]],
+    [
+      "a size that does not divide",
+      2,
+      /width 63 is not a multiple of 4.*the nearest is 64/,
+      ["generate", "x", "--size", "63x64"],
+    ],
+    ["timesteps that climb", 2, /fall/, ["plan", "--timesteps", "249,999"]],
+    [
+      "an unknown scheduler",
+      2,
+      /FooScheduler is not known; supported: DDIMScheduler/,
+      ["plan", "--scheduler", "FooScheduler"],
+    ],
+    [
+      "an unknown pair",
+      2,
+      /--pair nope: no such pair; the nearest are .*`variegate models list` shows all/,
+      ["plan", "--pair", "nope"],
+    ],
+    ["a folder that is not there", 3, /there is no such folder/, ["generate", "x", "--base", "/no/where"]],
+    ["a folder that cannot be made", 3, /the folder cannot be made/, ["generate", "x", "--out", "/dev/null/x"]],
+  ])("%s", (_, code, message, words) => {
+    const { status, stderr, stdout } = variegate(...words);
+    expect(stderr).toMatch(message);
+    expect(status).toBe(code);
+    expect(stdout).toBe("");
+    expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);
+  });
+
+  it.each<[string, RegExp, string, (folder: string) => void]>([
+    [
+      "a config that is not JSON",
+      /unet.config\.json: is not JSON/,
+      "unet",
+      (f) => writeFileSync(path.join(f, "config.json"), "{ nope"),
+    ],
+    [
+      "an unsupported config value",
+      /class_embed_type = "timestep" is not supported; supported: null/,
+      "unet",
+      (f) => edit(path.join(f, "config.json"), (c) => ({ ...c, class_embed_type: "timestep" })),
+    ],
+    [
+      "an unknown block",
+      /down_block_types = .* is not supported; supported: CrossAttnDownBlock2D, DownBlock2D/,
+      "unet",
+      (f) =>
+        edit(path.join(f, "config.json"), (c) => ({
+          ...c,
+          down_block_types: ["DownBlock2D", "AttnDownBlock2D", "DownBlock2D"],
+        })),
+    ],
+    [
+      "an unknown scheduler class",
+      /_class_name = "UniPCMultistepScheduler" is not supported; supported: DDIMScheduler/,
+      "scheduler",
+      (f) => edit(path.join(f, "scheduler_config.json"), (c) => ({ ...c, _class_name: "UniPCMultistepScheduler" })),
+    ],
+    [
+      "weights cut short",
+      /is cut short: .* fetch it again/,
+      "unet",
+      (f) => writeFileSync(weights(f), readFileSync(weights(f)).subarray(0, 5_000_000)),
+    ],
+    [
+      "a tensor of another shape",
+      /conv_in\.weight in .* is \[64, 4, 3, 3\]; the config asks for \[64, 8, 3, 3\]/,
+      "unet",
+      (f) => edit(path.join(f, "config.json"), (c) => ({ ...c, in_channels: 8 })),
+    ],
+    [
+      "a missing tensor",
+      /time_embedding\.linear_1\.weight is missing from .*; the config asks for it/,
+      "unet",
+      (f) => writeFileSync(weights(f), safetensors({})),
+    ],
+    ["a component that is missing", /model_index\.json|vae is missing/, "vae", (f) => rmSync(f, { recursive: true })],
+  ])("%s", (_, message, part, change) => {
+    const base = baseWith(part, change);
+    const out = path.join(temporaryFolder(), "run");
+    const { status, stderr } = variegate(
+      "generate",
+      "x",
+      "--base",
+      base,
+      "--mode",
+      "base",
+      "--steps",
+      "2",
+      "--out",
+      out,
+      "--quiet",
+    );
+    expect(stderr).toMatch(message);
+    expect(status).toBe(3);
+    expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);
+    expect(existsSync(out) ? readdirSync(out).filter((n) => n.endsWith(".png")) : []).toEqual([]);
+  });
+});

@@ -1,0 +1,21 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const folder = new URL("../../examples/", import.meta.url);
+
+describe("examples run as they stand", () => {
+  it.each(readdirSync(folder).filter((f) => f.endsWith(".js")))(
+    "%s",
+    (file) => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL(file, folder))], {
+        encoding: "utf8",
+      });
+      expect(stderr).toBe("");
+      expect(status).toBe(0);
+      expect(stdout.trim().split("\n").length).toBeGreaterThan(2);
+    },
+    120_000,
+  );
+});

@@ -1,0 +1,233 @@
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import sharp from "sharp";
+import { beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { temporaryFolder } from "../support/folder.js";
+
+const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
+
+function variegate(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+const root = temporaryFolder();
+const folder = (name: string) => path.join(root, name);
+const PROMPTS = ["a cartoon character", "a red cartoon character wearing a crown"];
+
+beforeAll(() => {
+  for (const mode of ["base", "distilled"]) {
+    const { status } = variegate(
+      "generate",
+      ...PROMPTS,
+      "--seeds",
+      "0-7",
+      "--mode",
+      mode,
+      "--steps",
+      "4",
+      "--out",
+      folder(mode),
+      "--quiet",
+    );
+    expect(status).toBe(0);
+  }
+});
+
+const schema = z.object({
+  notes: z.array(z.string()),
+  instruments: z.array(
+    z.object({
+      name: z.string(),
+      preparation: z.string(),
+      weights: z.array(z.object({ sha256: z.string().length(64) })).min(1),
+    }),
+  ),
+  folders: z.array(
+    z.object({
+      prompts: z.array(z.object({ prompt: z.string(), told: z.string(), files: z.array(z.string()) })),
+      skipped: z.array(z.object({ file: z.string(), why: z.string() })),
+      measures: z.array(
+        z.object({
+          id: z.string(),
+          value: z.object({
+            mean: z.number().nullable(),
+            low: z.number().nullable(),
+            high: z.number().nullable(),
+            n: z.number(),
+          }),
+          pictures: z.number(),
+          perPrompt: z.array(z.number().nullable()).optional(),
+          warnings: z.array(z.string()),
+        }),
+      ),
+    }),
+  ),
+});
+
+function measured(...args: string[]) {
+  const { status, stdout, stderr } = variegate("measure", ...args, "--json", "--quiet");
+  if (status !== 0) throw new Error(stderr);
+  return schema.parse(JSON.parse(stdout));
+}
+
+describe("measure", () => {
+  it("measures what generate painted, prompt by prompt, and writes the same object and a page", () => {
+    const out = folder("measured");
+    const result = measured(folder("distilled"), "--reference", folder("base"), "--out", out);
+    const [one] = result.folders;
+    expect(one?.prompts.map((p) => [p.prompt, p.told, p.files.length])).toEqual(
+      PROMPTS.map((p) => [p, "variegate", 8]),
+    );
+    const of = (id: string) => one?.measures.find((m) => m.id === id);
+    for (const id of [
+      "clip.distance",
+      "clip.vendi",
+      "clip.recall",
+      "clip.score",
+      "attributes.entropy",
+      "judge.entropy",
+    ]) {
+      const { mean, low, high } = of(id)?.value ?? {};
+      expect(mean, id).toBeGreaterThan(0);
+      expect(low ?? 9, id).toBeLessThanOrEqual(mean ?? 0);
+      expect(high ?? -9, id).toBeGreaterThanOrEqual(mean ?? 0);
+    }
+    // A prompt that says more leaves less open.
+    const [open = 0, said = 0] = of("judge.distance")?.perPrompt ?? [];
+    expect(open ?? 0).toBeGreaterThan(said ?? 9);
+    expect(of("clip.recall")?.warnings.join()).toMatch(/16 pictures on the smaller side/);
+    expect(JSON.parse(readFileSync(path.join(out, "measures.json"), "utf8"))).toMatchObject({
+      folders: result.folders,
+    });
+    const page = readFileSync(path.join(out, "report.html"), "utf8");
+    expect(page.match(/<img src="data:image\/png/g)).toHaveLength(16);
+    expect(page).toContain("a red cartoon character wearing a crown");
+    expect(page).not.toMatch(/(src|href)="http/);
+    expect(variegate("measure", folder("distilled"), "--out", out)).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/already holds a run/),
+    });
+  });
+
+  it("copies have no variety, whatever their names", async () => {
+    const copies = folder("copies");
+    mkdirSync(copies);
+    const [first = ""] = readdirSync(folder("base")).filter((n) => n.endsWith(".png"));
+    // Without the chunk nothing tells the prompt.
+    const plain = await sharp(path.join(folder("base"), first))
+      .png()
+      .toBuffer();
+    for (let i = 0; i < 6; i++) writeFileSync(path.join(copies, `a red fox_${i}.png`), plain);
+    const result = measured(copies, "--out", folder("copies-measured"));
+    const of = (id: string) => result.folders[0]?.measures.find((m) => m.id === id)?.value.mean;
+    expect(of("clip.distance")).toBeCloseTo(0, 5);
+    expect(of("clip.vendi")).toBeCloseTo(1, 4);
+    expect(result.folders[0]?.prompts).toMatchObject([{ prompt: "a red fox", told: "name" }]);
+    expect(result.notes.join()).toMatch(/embedded CLIP knows cartoon characters/);
+    expect(result.folders[0]?.measures.some((m) => m.id.startsWith("judge"))).toBe(false);
+  });
+
+  it("takes prompts from a list and sets two folders side by side", () => {
+    const sorted = folder("sorted");
+    for (const [p, name] of ["a_fox", "an_owl"].entries()) {
+      mkdirSync(path.join(sorted, name), { recursive: true });
+      for (let i = 0; i < 3; i++) {
+        copyFileSync(path.join(folder("base"), `${p}-${i}.png`), path.join(sorted, name, `${i}.png`));
+      }
+    }
+    writeFileSync(
+      folder("list.json"),
+      JSON.stringify({
+        "a fox": ["a_fox/0.png", "a_fox/1.png", "a_fox/2.png"],
+        "an owl": ["an_owl/0.png", "an_owl/1.png", "an_owl/2.png"],
+      }),
+    );
+    const result = measured(sorted, "--prompts", folder("list.json"), "--out", folder("sorted-measured"));
+    expect(result.folders[0]?.prompts.map((p) => [p.prompt, p.told])).toEqual([
+      ["a fox", "list"],
+      ["an owl", "list"],
+    ]);
+    const { stdout, status } = variegate(
+      "measure",
+      folder("base"),
+      folder("distilled"),
+      "--out",
+      folder("both"),
+      "--quiet",
+    );
+    expect(status).toBe(0);
+    expect(stdout.split("\n")[0]).toMatch(/measure.*base.*distilled.*better/);
+    expect(readFileSync(path.join(folder("both"), "report.html"), "utf8")).toContain("Side by side");
+  });
+
+  it("names bad pictures, leaves them out only when told, and then counts them", async () => {
+    const bad = folder("bad");
+    mkdirSync(bad);
+    for (let i = 0; i < 4; i++) copyFileSync(path.join(folder("base"), `0-${i}.png`), path.join(bad, `0-${i}.png`));
+    writeFileSync(path.join(bad, "broken.png"), "hello");
+    await sharp({ create: { width: 80, height: 64, channels: 3, background: "red" } })
+      .png()
+      .toFile(path.join(bad, "wide.png"));
+    const refused = variegate("measure", bad, "--out", folder("bad-measured"));
+    expect(refused.status).toBe(3);
+    expect(refused.stderr).toMatch(/2 of 6 pictures.*broken\.png.*wide\.png: is 80 × 64; most are 64 × 64.*--skip-bad/);
+    expect(existsSync(folder("bad-measured"))).toBe(false);
+    const { folders } = measured(bad, "--skip-bad", "--out", folder("bad-measured"));
+    expect(folders[0]?.skipped.map((s) => s.file).sort()).toEqual(["broken.png", "wide.png"]);
+    expect(folders[0]?.measures[0]?.pictures).toBe(4);
+  });
+
+  it.each<[string, () => string[], number, RegExp]>([
+    ["no folder", () => [folder("nowhere")], 3, /no such folder/],
+    ["a file", () => [folder("one.csv")], 3, /a folder of pictures was expected/],
+    ["an empty folder", () => [folder("empty")], 3, /holds no pictures/],
+    ["one picture", () => [folder("one")], 2, /holds one picture; .*two or more/],
+    [
+      "a reference with too few",
+      () => [folder("base"), "--reference", folder("one")],
+      2,
+      /holds 1 pictures; .*at least 6/,
+    ],
+    [
+      "prompts that match nothing",
+      () => [folder("base"), "--prompts", folder("one.csv")],
+      2,
+      /names none of the 16 pictures/,
+    ],
+    [
+      "weights of another network",
+      () => [folder("base"), "--dino", "embedded:clip"],
+      3,
+      /model_type = "clip" is not supported/,
+    ],
+    [
+      "weights without Inception",
+      () => [folder("base"), "--inception", "embedded:clip/model.safetensors"],
+      3,
+      /Conv2d_1a_3x3\.conv\.weight is missing/,
+    ],
+    [
+      "weights without DreamSim",
+      () => [folder("base"), "--dreamsim", "embedded:clip/model.safetensors"],
+      3,
+      /holds no DreamSim tower/,
+    ],
+    ["half of LPIPS", () => [folder("base"), "--lpips", "alexnet.pth"], 2, /TRUNK,HEADS/],
+    ["a judge for CLIP", () => [folder("base"), "--clip", "embedded:judge"], 2, /not a CLIPModel folder/],
+    ["attributes that do not fit", () => [folder("base"), "--attributes", folder("one.json")], 3, /hat does not fit/],
+  ])("refuses %s in a line, and leaves nothing", (_, args, code, message) => {
+    mkdirSync(folder("empty"), { recursive: true });
+    mkdirSync(folder("one"), { recursive: true });
+    copyFileSync(path.join(folder("base"), "0-0.png"), path.join(folder("one"), "0.png"));
+    writeFileSync(folder("one.csv"), "file,prompt\nother.png,a fox\n");
+    writeFileSync(folder("one.json"), JSON.stringify({ hat: ["cap"] }));
+    const { status, stderr } = variegate("measure", ...args(), "--out", folder("refused"));
+    expect([status, stderr]).toEqual([code, expect.stringMatching(message)]);
+    expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);
+    expect(existsSync(folder("refused"))).toBe(false);
+  });
+});

@@ -1,0 +1,85 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import { safetensors } from "../../src/checkpoint/index.js";
+import { createRng } from "../../src/tensor/index.js";
+import { temporaryFolder } from "../support/folder.js";
+
+const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
+
+function variegate(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+const folder = temporaryFolder();
+const slider = path.join(folder, "slider.safetensors");
+writeFileSync(
+  slider,
+  safetensors({
+    "unet.conv_in.lora_A.weight": createRng(1).randn([2, 4, 3, 3]),
+    "unet.conv_in.lora_B.weight": createRng(2).randn([64, 2, 1, 1]),
+  }),
+);
+const out = path.join(folder, "slid");
+const browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((f) => existsSync(f));
+
+describe("slide", () => {
+  it("writes strips, numbers and a page", () => {
+    const { status, stderr, stdout } = variegate(
+      ...["slide", "a cartoon character", "--slider", slider, "--scales=-1..1:3", "--seeds", "1,2"],
+      ...["--mode", "distilled", "--concept", "a crown", "--out", out, "--quiet"],
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toMatch(/likeness to the concept/);
+    expect(readdirSync(out).sort((a, b) => a.localeCompare(b))).toEqual([
+      "events.jsonl",
+      "slide.html",
+      "slide.json",
+      "strips.png",
+    ]);
+    const { rows } = JSON.parse(readFileSync(path.join(out, "slide.json"), "utf8")) as { rows: { stops: unknown[] }[] };
+    expect(rows.map((r) => r.stops.length)).toEqual([3]);
+  });
+
+  it.skipIf(!browser)(
+    `has a slider that moves${browser ? "" : " (skipped: no chromium here)"}`,
+    async () => {
+      const opened = await chromium.launch({ executablePath: browser ?? "", args: ["--no-sandbox"] });
+      try {
+        const page = await opened.newPage();
+        const wrong: string[] = [];
+        page.on("pageerror", (error) => wrong.push(error.message));
+        await page.goto(pathToFileURL(path.join(out, "slide.html")).href);
+        expect(await page.locator("#grid img").count()).toBe(2);
+        const shown = () => page.getAttribute("#grid img", "src");
+        const middle = await shown();
+        expect(await page.textContent("#value")).toBe("0");
+        await page.keyboard.press("ArrowRight");
+        expect(await page.textContent("#value")).toBe("1");
+        expect(await shown()).not.toBe(middle);
+        await page.locator("#scale").fill("1");
+        expect(await shown()).toBe(middle);
+        expect(wrong).toEqual([]);
+      } finally {
+        await opened.close();
+      }
+    },
+    60_000,
+  );
+
+  it.each([
+    ["no slider", 2, /required option '--slider/, ["x"]],
+    ["scales that are none", 2, /"a" is not scales/, ["x", "--slider", slider, "--scales", "a"]],
+    ["a slider that is not there", 3, /no such file/, ["x", "--slider", "/nowhere.safetensors"]],
+    ["a part of no name", 3, /no adapter of the package has it in its name/, ["x", "--slider", "unheard-of"]],
+  ])("refuses %s in a line", (_, code, message, args) => {
+    const { status, stderr } = variegate("slide", ...args);
+    expect(status).toBe(code);
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);
+  });
+});

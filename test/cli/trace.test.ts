@@ -1,0 +1,163 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import { openWeights } from "../../src/checkpoint/index.js";
+import { temporaryFolder } from "../support/folder.js";
+
+const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
+const PROMPT = 'a <b>"cartoon" character</script> wearing a crown';
+
+function variegate(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+const out = path.join(temporaryFolder(), "traced");
+const words = [
+  "trace",
+  PROMPT,
+  "--seeds",
+  "1,4",
+  "--full-steps",
+  "5",
+  "--size",
+  "64x48",
+  "--watch",
+  "a crown",
+  "--out",
+  out,
+];
+const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const browser = BROWSERS.find((file) => existsSync(file));
+
+interface Numbers {
+  modes: { mode: string; steps: { timestep: number }[]; commit: { pixel: { mean: unknown[] } } }[];
+}
+
+describe("trace", () => {
+  const first = variegate(...words, "--quiet");
+  const numbers = (): Numbers => JSON.parse(readFileSync(path.join(out, "trace.json"), "utf8"));
+
+  it("writes a page, numbers, a film strip and the latents of each mode", async () => {
+    expect(first).toMatchObject({ status: 0, stderr: "" });
+    expect(readdirSync(out).sort((a, b) => a.localeCompare(b))).toEqual([
+      "base.safetensors",
+      "distilled.safetensors",
+      "events.jsonl",
+      "filmstrip.png",
+      "hybrid.safetensors",
+      "trace.html",
+      "trace.json",
+    ]);
+    expect(numbers().modes.map((m) => [m.mode, m.steps.length])).toEqual([
+      ["base", 5],
+      ["distilled", 4],
+      ["hybrid", 4],
+    ]);
+    const { weights } = await openWeights(path.join(out, "base.safetensors"));
+    expect(weights.get("x_t")?.shape).toEqual([2, 6, 4, 12, 16]);
+    expect(weights.get("x0")?.shape).toEqual([2, 5, 4, 12, 16]);
+    expect(weights.get("timesteps")?.shape).toEqual([5]);
+    expect((await sharp(path.join(out, "filmstrip.png")).metadata()).width).toBeGreaterThan(5 * 64);
+  });
+
+  it("refuses the folder of another trace, and goes on where one stopped", () => {
+    expect(variegate("trace", "something else", "--out", out)).toMatchObject({ status: 2 });
+    expect(variegate(...words).stderr).toMatch(/already holds a run; --resume goes on/);
+    const before = numbers();
+    const log = path.join(out, "events.jsonl");
+    const lines = readFileSync(log, "utf8").split("\n");
+    // As if it had been killed before the hybrid was done.
+    writeFileSync(log, lines.filter((l) => !l.includes('"hybrid.safetensors"')).join("\n"));
+    for (const file of ["hybrid.safetensors", "trace.json", "trace.html"]) rmSync(path.join(out, file));
+    const again = variegate(...words, "--resume", "--json");
+    expect(again.status).toBe(0);
+    const events = again.stdout
+      .trim()
+      .split("\n")
+      .map((line): { type: string; mode?: string; causal?: number } => JSON.parse(line));
+    const run = new Set(events.filter((e) => e.type === "step" && e.causal === undefined).map((e) => e.mode));
+    expect([...run]).toEqual(["hybrid"]);
+    expect(numbers().modes.map((m) => m.commit.pixel.mean.length)).toEqual(
+      before.modes.map((m) => m.commit.pixel.mean.length),
+    );
+  }, 60_000);
+
+  it.each([
+    [
+      "a watch phrase without a CLIP",
+      /needs a CLIP to look with.*--clip/,
+      ["x", "--base", "embedded:base", "--watch", "a hat"],
+    ],
+    ["a TAESD that is not named", /--preview taesd needs .* --taesd/, ["x", "--preview", "taesd"]],
+    ["a mode that is none", /"best" is not one of base, distilled, hybrid/, ["x", "--mode", "base,best"]],
+    ["a mode without its model", /needs a distilled model/, ["x", "--base", "embedded:base", "--mode", "hybrid"]],
+    ["no prompt", /missing required argument/, []],
+  ])("refuses %s in a line", (_, message, args) => {
+    const { status, stderr } = variegate("trace", ...args);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);
+  });
+
+  it.skipIf(!browser)(
+    `opens from disk and shows what it holds${browser ? "" : " (skipped: no chromium here)"}`,
+    async () => {
+      const opened = await chromium.launch({ executablePath: browser ?? "", args: ["--no-sandbox"] });
+      try {
+        const page = await opened.newPage({ viewport: { width: 1280, height: 900 } });
+        const wrong: string[] = [];
+        page.on("pageerror", (error) => wrong.push(error.message));
+        page.on("request", (request) => {
+          if (!/^(file|data):/.test(request.url())) wrong.push(`asked the network for ${request.url()}`);
+        });
+        await page.goto(pathToFileURL(path.join(out, "trace.html")).href);
+        expect(await page.textContent("h1")).toBe(PROMPT);
+        // As many cells and points as the numbers have steps.
+        const steps = numbers().modes.map((m) => m.steps.length);
+        const total = steps.reduce((a, b) => a + b, 0);
+        expect(await page.locator(".cell").count()).toBe(2 * total);
+        expect(await page.locator("#commit .point").count()).toBe(total);
+        for (const [i, { mode }] of numbers().modes.entries()) {
+          expect(await page.locator(`#spread .point[data-mode="${mode}"]`).count()).toBe(steps[i]);
+        }
+        // Scrubbing, by keys and by the slider, changes the picture and the words.
+        const shown = () => page.getAttribute("#left", "src");
+        const words = () => page.textContent("#where");
+        const [picture, place] = [await shown(), await words()];
+        await page.keyboard.press("End");
+        expect(await shown()).not.toBe(picture);
+        expect(await words()).not.toBe(place);
+        await page.keyboard.press("Home");
+        expect(await shown()).toBe(picture);
+        await page.locator("#scrub").fill("3");
+        expect(await shown()).not.toBe(picture);
+        // The other side, the noisy pictures, another space, zoom, dark.
+        await page
+          .locator('.cell[data-row="3"]')
+          .first()
+          .click({ modifiers: ["Shift"] });
+        expect(await page.textContent("#right-name")).toMatch(/distilled, seed 4/);
+        const clean = await shown();
+        await page.keyboard.press("x");
+        expect(await shown()).not.toBe(clean);
+        await page.locator('[data-space="latent"]').click();
+        expect(await page.getAttribute('[data-space="latent"]', "aria-selected")).toBe("true");
+        await page.keyboard.press("+");
+        expect(await page.getAttribute("#left", "style")).toContain("scale(1.2)");
+        const ground = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
+        const light = await ground();
+        await page.keyboard.press("d");
+        expect(await ground()).not.toBe(light);
+        expect(wrong).toEqual([]);
+      } finally {
+        await opened.close();
+      }
+    },
+    60_000,
+  );
+});
