@@ -1,0 +1,27 @@
+/** What a bench reports: one figure at a time, as a line for people or a JSON object for programs. */
+
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: "ms" | "s" | "GFLOP/s" | "share" | "ratio" | "MB";
+  /** What was aimed at, where there is an aim. */
+  readonly aim?: string;
+  readonly note?: string;
+}
+
+export type Report = (figure: Figure) => void;
+
+/** The middle of several times; the spread goes into the note. */
+export function middle(times: readonly number[]): { median: number; note: string } {
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (i: number) => sorted[i] ?? Number.NaN;
+  const median = at(Math.floor(sorted.length / 2));
+  return { median, note: `${sorted.length} runs, ${at(0).toFixed(1)} … ${at(sorted.length - 1).toFixed(1)} ms` };
+}
+
+/** A figure as a line of text. */
+export function lineOf({ name, value, unit, aim, note }: Figure): string {
+  const digits = Math.abs(value) < 10 ? 3 : Math.abs(value) < 1000 ? 1 : 0;
+  const extra = [aim && `aim ${aim}`, note].filter(Boolean).join("; ");
+  return `${name.padEnd(44)} ${value.toFixed(digits).padStart(9)} ${unit.padEnd(8)}${extra && ` ${extra}`}`;
+}
