@@ -1,0 +1,1 @@
+"""Makes the embedded pair from nothing: world, autoencoder, text encoders, judge, base, distilled models, adapters."""

@@ -1,0 +1,103 @@
+"""Knows how the autoencoder is trained: 64×64 pictures to 16×16 latents of four channels and back, small things included."""
+import torch
+from diffusers import AutoencoderKL
+
+from . import data, judge
+from .conditioning import autoencoder
+from .run import bfloat16
+
+BATCH = 16
+KL = 5e-4  # at 2e-3 one of the four channels falls silent, and horns with it (measured)
+PERCEIVED = .15
+SHAPE = {
+    "in_channels": 3, "out_channels": 3, "down_block_types": ["DownEncoderBlock2D"] * 3, "up_block_types": ["UpDecoderBlock2D"] * 3,
+    "block_out_channels": [16, 32, 64], "layers_per_block": 1, "latent_channels": 4, "norm_num_groups": 8, "sample_size": 64, "mid_block_add_attention": True,
+}
+
+
+def reconstruction(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Absolute and squared error, and the absolute error of both gradients, which keeps outlines where they are. [B, 3, H, W]"""
+    d = y - x
+    edges = d.diff(dim=-1).abs().mean() + d.diff(dim=-2).abs().mean()
+    return d.abs().mean() + 4 * d.pow(2).mean() + .5 * edges
+
+
+def perceived(eye: judge.Judge, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """How different two pictures look to the judge's early layers, as LPIPS: thin things weigh little in pixels and much here."""
+    with torch.no_grad():
+        wanted = eye.maps(x)
+    return sum((a - b).float().pow(2).sum(1).mean() for a, b in zip(eye.maps(y), wanted))
+
+
+@torch.no_grad()
+def psnr(vae: AutoencoderKL, characters: data.Characters, count: int = 512) -> float:
+    """Mean over images of the signal-to-noise ratio in dB of decode(encode), peak to peak 2."""
+    parts = []
+    for i in range(0, count, 64):
+        x = characters.batch(range(i, i + 64))
+        y = vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1)
+        parts.append(10 * torch.log10(4 / (y - x).pow(2).mean((1, 2, 3))))
+    return float(torch.cat(parts).mean())
+
+
+def run(run) -> None:
+    """Stage `autoencoder`. With --resume: from the checkpoint, or from base/vae when there is none; `--option part=decoder`
+    then leaves the encoder alone, so that the latents, and what was trained on them, stay valid. Where OUT has a judge, it looks
+    at the reconstructions too."""
+    training, held_out = data.load(run.out, data.TRAINING), data.load(run.out, data.HELD_OUT)
+    goes_on = run.resume and (run.out / "base" / "vae" / "config.json").exists()
+    vae = autoencoder(run.out / "base") if goes_on else AutoencoderKL(**SHAPE)
+    decoder_only = run.options.get("part") == "decoder"
+    if goes_on and not decoder_only:
+        revive(vae, training)
+    learning = [vae.decoder, vae.post_quant_conv] if decoder_only else [vae]
+    parameters = [p.requires_grad_() for part in learning for p in part.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=run.rate(2e-3), weight_decay=1e-4, fused=True)
+    eye = judge.load(run.out) if (run.out / "judge" / "model.safetensors").exists() else None
+    run.restore(vae=vae, optimizer=optimizer)
+    for _ in run.steps(optimizer):
+        x = training.batch(torch.randint(0, len(training), (BATCH,)))
+        with bfloat16():
+            posterior = vae.encode(x).latent_dist
+            y = vae.decode(posterior.sample()).sample
+            loss = reconstruction(y.float(), x)
+            if eye is not None:
+                loss = loss + PERCEIVED * perceived(eye, y, x)
+        if not decoder_only:
+            loss = loss + KL * posterior.kl().float().mean() / posterior.mean[0].numel()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.)
+        optimizer.step()
+        run.say(f"loss {loss.item():.4f} squared error {(y - x).pow(2).mean().item():.5f}")
+        if run.keep(vae=vae, optimizer=optimizer):
+            vae.save_pretrained(run.out / "base" / "vae")
+    run.keep(force=True, vae=vae, optimizer=optimizer)
+    if not goes_on:
+        vae.register_to_config(scaling_factor=_scaling(vae, training))
+    vae.save_pretrained(run.out / "base" / "vae")
+    print(f"autoencoder: {psnr(vae.eval(), held_out):.2f} dB on 512 held-out images, scaling {vae.config.scaling_factor:.4f}", flush=True)
+
+
+@torch.no_grad()
+def revive(vae: AutoencoderKL, training: data.Characters) -> None:
+    """Gives channels that carry nothing (their means hardly vary) a random mixture of the encoder's outputs and little noise
+    to start again from; the other channels stay what they are."""
+    means = vae.encode(training.batch(range(256))).latent_dist.mean
+    channels = means.shape[1]
+    for c in (means.std((0, 2, 3)) < .2).nonzero().flatten().tolist():
+        torch.nn.init.normal_(vae.quant_conv.weight[c], std=1)
+        mean = vae.encode(training.batch(range(256))).latent_dist.mean[:, c]
+        vae.quant_conv.weight[c] /= mean.std()
+        vae.quant_conv.bias[c] = (vae.quant_conv.bias[c] - mean.mean()) / mean.std()
+        vae.quant_conv.weight[channels + c] = 0
+        vae.quant_conv.bias[channels + c] = -4
+        torch.nn.init.normal_(vae.post_quant_conv.weight[:, c], std=.3)
+        print(f"channel {c} carried nothing and starts again", flush=True)
+
+
+@torch.no_grad()
+def _scaling(vae: AutoencoderKL, training: data.Characters) -> float:
+    """What makes the latents' standard deviation one, over the first 1,024 images."""
+    z = torch.cat([vae.encode(training.batch(range(i, i + 64))).latent_dist.sample() for i in range(0, 1024, 64)])
+    return float(1 / z.std())

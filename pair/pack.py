@@ -1,0 +1,83 @@
+"""Knows the shipped form of the pair: diffusers folders, half precision, safetensors, nothing of the machine that made it."""
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+from safetensors.torch import load_file, save_file
+
+from . import clip, conditioning, network
+
+SCHEDULER = {
+    "beta_start": .00085, "beta_end": .012, "beta_schedule": "scaled_linear", "steps_offset": 1, "timestep_spacing": "leading",
+    "prediction_type": "epsilon", "num_train_timesteps": 1000,
+}
+STUDENTS = ["distilled", "consistent"]
+PREPROCESSOR = {
+    "image_processor_type": "CLIPImageProcessor", "do_resize": True, "size": {"shortest_edge": 64}, "resample": 3, "do_center_crop": True,
+    "crop_size": {"height": 64, "width": 64}, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True,
+    "image_mean": [.5] * 3, "image_std": [.5] * 3,
+}
+PLAIN = ["judge", "sliders", "adapters"]
+
+
+def run(run) -> None:
+    """Stage `pack`: from OUT to `--option to=DIR`; what is not in OUT yet is left out."""
+    target = Path(run.options["to"])
+    _base(run.out, target)
+    for name in STUDENTS:
+        if (run.out / name / "unet").exists():
+            network.load(run.out / name).half().save_pretrained(target / name / "unet")
+    _clip(run.out, target / "clip")
+    for name in PLAIN:
+        if (run.out / name).exists():
+            _halved(run.out / name, target / name)
+    for file in target.rglob("*.json"):
+        _anonymous(file)
+    total = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
+    print(f"{total / 1e6:.1f} MB in {target.name}", flush=True)
+
+
+def _base(out: Path, target: Path) -> None:
+    text = conditioning.Text.load(out / "base")
+    pipeline = StableDiffusionXLPipeline(
+        vae=conditioning.autoencoder(out / "base"), unet=network.load(out / "base"), scheduler=EulerDiscreteScheduler(**SCHEDULER),
+        text_encoder=text.encoders[0], text_encoder_2=text.encoders[1], tokenizer=text.tokenizers[0], tokenizer_2=text.tokenizers[1],
+        force_zeros_for_empty_prompt=True, add_watermarker=False,
+    )
+    pipeline.to(torch.float16).save_pretrained(target / "base")
+    first = target / "base" / "text_encoder" / "model.safetensors"
+    tensors = load_file(first)  # transformers 5 leaves out the prefix that the files of the Hub have
+    save_file({_prefixed(k): v for k, v in tensors.items()}, first, metadata={"format": "pt"})
+    for name in ("tokenizer", "tokenizer_2"):  # transformers 5 no longer writes these two, which other readers need
+        for file in ("vocab.json", "merges.txt"):
+            shutil.copy(out / "base" / name / file, target / "base" / name / file)
+
+
+def _prefixed(key: str) -> str:
+    return key if key.startswith("text_model.") else f"text_model.{key}"
+
+
+def _clip(out: Path, target: Path) -> None:
+    clip.load(out).half().save_pretrained(target)
+    for file in (out / "base" / "tokenizer").iterdir():
+        shutil.copy(file, target / file.name)
+    (target / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR, indent=1) + "\n")
+
+
+def _halved(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for file in source.iterdir():
+        if file.suffix == ".safetensors":
+            save_file({k: v.half().contiguous() for k, v in load_file(file).items()}, target / file.name)
+        else:
+            shutil.copy(file, target / file.name)
+
+
+def _anonymous(file: Path) -> None:
+    """Drops what says where and how the file was loaded."""
+    config = json.loads(file.read_text())
+    loaded = {"_name_or_path", "is_local", "local_files_only"}
+    if isinstance(config, dict) and loaded & config.keys():
+        file.write_text(json.dumps({k: v for k, v in config.items() if k not in loaded}, indent=2) + "\n")

@@ -1,0 +1,128 @@
+"""Knows one training run: its clock, its learning rate, its checkpoints; not what is trained.
+
+The clock counts working time only: a process stopped with SIGSTOP resumes where its schedule was. SIGTERM and SIGINT
+end the run early and in order: the loop stops, and the stage writes its result as if its time were over.
+"""
+import contextlib
+import math
+import os
+import signal
+import time
+from pathlib import Path
+
+import torch
+
+CHECKPOINT_SECONDS = 150
+PAUSE_SECONDS = 30  # a step that seems to take longer was a pause
+
+
+class Run:
+    def __init__(self, stage: str, out: str, minutes: float, resume: bool, threads: int = 2, learning_rate: float | None = None, options: dict | None = None):
+        self.stage, self.out, self.seconds, self.resume = stage, Path(out), minutes * 60, resume
+        self.learning_rate, self.options = learning_rate, options or {}
+        self.out.mkdir(parents=True, exist_ok=True)
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        self.step, self.elapsed, self.stopped = 0, 0.0, False
+        self._tick = self._saved = self._said = time.monotonic()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def _stop(self, *_):
+        self.stopped = True
+
+    @property
+    def done(self) -> float:
+        """The share of the run's time that is over, 0…1."""
+        return min(1.0, self.elapsed / self.seconds)
+
+    def steps(self, *optimizers: torch.optim.Optimizer, warmup: int = 100, floor: float = .02):
+        """Yields step numbers until the time is over; sets each optimizer's rate (warm-up, then a cosine down to `floor`)."""
+        groups = [group for o in optimizers for group in o.param_groups]
+        for group in groups:
+            group.setdefault("peak", group["lr"])  # kept in the optimizer's own state, and so in checkpoints
+        self._tick = time.monotonic()
+        while self.done < 1 and not self.stopped:
+            gain = min(1, (self.step + 1) / warmup) * (floor + (1 - floor) * .5 * (1 + math.cos(math.pi * self.done)))
+            for group in groups:
+                group["lr"] = group["peak"] * gain
+            yield self.step
+            self.step += 1
+            now = time.monotonic()
+            self.elapsed += min(now - self._tick, PAUSE_SECONDS)
+            self._tick = now
+
+    def rate(self, default: float) -> float:
+        return self.learning_rate or default
+
+    def say(self, text: str, seconds: float = 20) -> None:
+        """A line of progress, at most one each `seconds`."""
+        if time.monotonic() - self._said > seconds:
+            self._said = time.monotonic()
+            print(f"{self.stage} step {self.step} {self.elapsed:.0f}/{self.seconds:.0f} s  {text}", flush=True)
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.out / "checkpoints" / f"{self.stage}.pt"
+
+    def restore(self, **parts) -> bool:
+        """Loads the checkpoint into modules, optimizers and averages when this run resumes one; says whether it did."""
+        if not (self.resume and self.checkpoint.exists()):
+            return False
+        state = torch.load(self.checkpoint, weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        self.step, self.elapsed = state["step"], state["elapsed"]
+        torch.manual_seed(self.step)  # other draws than those before
+        print(f"{self.stage} goes on from step {self.step}, {self.elapsed:.0f} s", flush=True)
+        return True
+
+    def keep(self, force: bool = False, **parts) -> bool:
+        """Writes a checkpoint now and then (under a temporary name first); says whether it did."""
+        if not force and time.monotonic() - self._saved < CHECKPOINT_SECONDS:
+            return False
+        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": self.step, "elapsed": self.elapsed}, partial)
+        os.replace(partial, self.checkpoint)
+        self._saved = time.monotonic()
+        return True
+
+
+def bfloat16(on: bool = True):
+    """Matrix products and convolutions in bfloat16, everything else in float32."""
+    return torch.autocast("cpu", torch.bfloat16) if on else contextlib.nullcontext()
+
+
+class Average:
+    """Exponential moving average of a module's state; early on it forgets faster."""
+
+    def __init__(self, module: torch.nn.Module, decay: float, every: int = 4):
+        self.decay, self.every, self.updates = decay, every, 0
+        self.values = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: torch.nn.Module, step: int) -> None:
+        if step % self.every:
+            return
+        self.updates += 1
+        keep = min(self.decay ** self.every, self.updates / (self.updates + 9))
+        for name, value in module.state_dict().items():
+            self.values[name].lerp_(value, 1 - keep) if value.is_floating_point() else self.values[name].copy_(value)
+
+    def state_dict(self) -> dict:
+        return {"updates": torch.tensor(self.updates), **{f"value.{k}": v for k, v in self.values.items()}}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.updates = int(state["updates"])
+        self.values = {k: state[f"value.{k}"].clone() for k in self.values}
+
+    @contextlib.contextmanager
+    def applied(self, module: torch.nn.Module):
+        """The module with the averaged weights, for as long as the block lasts."""
+        live = {k: v.detach().clone() for k, v in module.state_dict().items()}
+        module.load_state_dict(self.values)
+        try:
+            yield module
+        finally:
+            module.load_state_dict(live)
