@@ -1,0 +1,44 @@
+"""Makes the goldens: python -m parity --out test/goldens [--only NAME …] [--check]."""
+
+import argparse
+import sys
+
+import torch
+
+from . import adapters, component_cases, families, metrics, outputs, prompts, runs, scripts, steps, streams, vision
+from .store import Store
+
+RECORDERS = {
+    "random": streams.record,
+    "tokenizer": prompts.record,
+    "schedulers": steps.record,
+    "families": families.record,
+    "components": component_cases.record,
+    "networks": outputs.record,
+    "metrics": metrics.record,
+    "vision": vision.record,
+    "pipelines": runs.record,
+    "adapters": adapters.record,
+    "scripts": scripts.record,
+    "embedded": runs.record_embedded,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m parity", description=__doc__)
+    parser.add_argument("--out", default="test/goldens", help="the folder of goldens")
+    parser.add_argument("--only", action="append", choices=RECORDERS, help="only these (repeatable)")
+    parser.add_argument("--check", action="store_true", help="compare with what is there, write nothing")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
+    store = Store(options.out, options.check)
+    for name in options.only or RECORDERS:
+        print(name, file=sys.stderr, flush=True)
+        RECORDERS[name](store)
+    for difference in store.differences:
+        print(difference)
+    return 1 if store.differences else 0
+
+
+sys.exit(main())

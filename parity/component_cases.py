@@ -1,0 +1,216 @@
+"""Which tiny networks there are, and which checkpoints they make up. All are grown from seeds; none is trained."""
+
+import functools
+
+from .components import component
+from .scheduler_cases import FILES, SD
+
+# --- UNets -----------------------------------------------------------------------------------------------------------
+
+CROSS, PLAIN = "CrossAttnDownBlock2D", "DownBlock2D"
+CROSS_UP, PLAIN_UP = "CrossAttnUpBlock2D", "UpBlock2D"
+
+# As files from diffusers 0.6 have it: nothing that came later is named.
+SD1_UNET = {
+    "act_fn": "silu", "attention_head_dim": 8, "block_out_channels": [16, 32, 48, 48], "center_input_sample": False,
+    "cross_attention_dim": 32, "down_block_types": [CROSS, CROSS, CROSS, PLAIN], "downsample_padding": 1,
+    "flip_sin_to_cos": True, "freq_shift": 0, "in_channels": 4, "layers_per_block": 2, "mid_block_scale_factor": 1,
+    "norm_eps": 1e-05, "norm_num_groups": 8, "out_channels": 4, "sample_size": 8,
+    "up_block_types": [PLAIN_UP, CROSS_UP, CROSS_UP, CROSS_UP],
+}  # fmt: skip
+SD2_UNET = {**SD1_UNET, "attention_head_dim": [2, 4, 6, 6], "dual_cross_attention": False, "num_class_embeds": None,
+            "only_cross_attention": False, "upcast_attention": True, "use_linear_projection": True}  # fmt: skip
+SDXL_UNET = {
+    "act_fn": "silu", "addition_embed_type": "text_time", "addition_embed_type_num_heads": 64,
+    "addition_time_embed_dim": 8, "attention_head_dim": [1, 2, 3], "block_out_channels": [16, 32, 48],
+    "center_input_sample": False, "class_embed_type": None, "class_embeddings_concat": False, "conv_in_kernel": 3,
+    "conv_out_kernel": 3, "cross_attention_dim": 80, "cross_attention_norm": None,
+    "down_block_types": [PLAIN, CROSS, CROSS], "downsample_padding": 1, "dual_cross_attention": False,
+    "encoder_hid_dim": None, "encoder_hid_dim_type": None, "flip_sin_to_cos": True, "freq_shift": 0, "in_channels": 4,
+    "layers_per_block": 2, "mid_block_only_cross_attention": None, "mid_block_scale_factor": 1,
+    "mid_block_type": "UNetMidBlock2DCrossAttn", "norm_eps": 1e-05, "norm_num_groups": 8, "num_attention_heads": None,
+    "num_class_embeds": None, "only_cross_attention": False, "out_channels": 4,
+    "projection_class_embeddings_input_dim": 72, "resnet_out_scale_factor": 1.0, "resnet_skip_time_act": False,
+    "resnet_time_scale_shift": "default", "sample_size": 8, "time_cond_proj_dim": None, "time_embedding_act_fn": None,
+    "time_embedding_dim": None, "time_embedding_type": "positional", "timestep_post_act": None,
+    "transformer_layers_per_block": [1, 2, 3], "up_block_types": [CROSS_UP, CROSS_UP, PLAIN_UP],
+    "upcast_attention": None, "use_linear_projection": True,
+}  # fmt: skip
+# Segmind's prunings of SDXL: depths of their own for every layer on the way up, and no attention in the middle.
+SEGMIND = {**SDXL_UNET, "mid_block_type": None, "transformer_layers_per_block": [0, [2, 2], [4, 4]],
+           "reverse_transformer_layers_per_block": [[4, 4, 10], [2, 1, 1], 1]}  # fmt: skip
+
+# Three levels, one layer each: the smallest network that has every kind of block.
+SMALL = {
+    "block_out_channels": [16, 32, 32], "down_block_types": [CROSS, CROSS, PLAIN], "layers_per_block": 1,
+    "up_block_types": [PLAIN_UP, CROSS_UP, CROSS_UP], "cross_attention_dim": 24, "attention_head_dim": 4,
+    "norm_num_groups": 8, "sample_size": 8,
+}  # fmt: skip
+VARIANTS = {
+    "unet-mid-absent": {"mid_block_type": None},
+    "unet-mid-plain": {"mid_block_type": "UNetMidBlock2D"},
+    "unet-layers-per-block": {"layers_per_block": [1, 3, 2]},
+    "unet-text-per-block": {"cross_attention_dim": [24, 24, 24], "attention_head_dim": [4, 8, 2]},
+    "unet-norms": {"norm_num_groups": 4, "norm_eps": 0.002, "act_fn": "swish"},
+    "unet-time": {"flip_sin_to_cos": False, "freq_shift": 1, "time_embedding_dim": 40},
+    "unet-time-shift": {"flip_sin_to_cos": True, "freq_shift": 1},
+    "unet-kernels": {"conv_in_kernel": 5, "conv_out_kernel": 1, "downsample_padding": 0, "in_channels": 9},
+    "unet-only-cross": {"only_cross_attention": True},
+    "unet-only-cross-list": {"only_cross_attention": [True, False, False], "use_linear_projection": True},
+    "unet-depths": {"transformer_layers_per_block": [2, 1, 3]},
+    "unet-depths-own-way-up": {"transformer_layers_per_block": [2, [3], 1], "down_block_types": [PLAIN, CROSS, CROSS],
+                               "up_block_types": [CROSS_UP, PLAIN_UP, CROSS_UP], "use_linear_projection": True,
+                               "reverse_transformer_layers_per_block": [[0, 2], 1, [1, 3]]},
+    "unet-two-levels": {"block_out_channels": [16, 24], "down_block_types": [PLAIN, CROSS],
+                        "up_block_types": [CROSS_UP, PLAIN_UP]},
+    "unet-one-level": {"block_out_channels": [16], "down_block_types": [CROSS], "up_block_types": [CROSS_UP]},
+    "unet-no-attention": {"down_block_types": [PLAIN] * 3, "up_block_types": [PLAIN_UP] * 3},
+}  # fmt: skip
+
+# --- text and image encoders -------------------------------------------------------------------------------------------
+
+# The embedded tokenizers' vocabulary and length, so that prompts run through whole pipelines.
+TOKENS = {"vocab_size": 644, "max_position_embeddings": 32, "bos_token_id": 642, "eos_token_id": 643,
+          "pad_token_id": 643, "model_type": "clip_text_model", "layer_norm_eps": 1e-05}  # fmt: skip
+TEXT_SD1 = {**TOKENS, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4,
+            "hidden_act": "quick_gelu", "projection_dim": 32}  # fmt: skip
+TEXT_SD2 = {**TEXT_SD1, "hidden_act": "gelu", "num_hidden_layers": 3}
+TEXT_SDXL_1 = {**TEXT_SD1, "num_hidden_layers": 3}
+TEXT_SDXL_2 = {**TOKENS, "hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 4, "num_attention_heads": 3,
+               "hidden_act": "gelu", "projection_dim": 24}  # fmt: skip
+TEXT_OLD_EOS = {**TEXT_SDXL_2, "eos_token_id": 2, "bos_token_id": 0, "pad_token_id": 1, "hidden_act": "quick_gelu"}
+CLIP = {
+    "model_type": "clip", "projection_dim": 20, "logit_scale_init_value": 2.6592,
+    "text_config": {**TEXT_SD1, "num_hidden_layers": 2},
+    "vision_config": {"model_type": "clip_vision_model", "hidden_size": 36, "intermediate_size": 72,
+                      "num_hidden_layers": 3, "num_attention_heads": 3, "image_size": 24, "patch_size": 6,
+                      "hidden_act": "quick_gelu", "layer_norm_eps": 1e-05, "num_channels": 3},
+}  # fmt: skip
+
+# --- autoencoders --------------------------------------------------------------------------------------------------------
+
+KL = {
+    "act_fn": "silu", "block_out_channels": [8, 16, 16], "down_block_types": ["DownEncoderBlock2D"] * 3,
+    "in_channels": 3, "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 4, "out_channels": 3,
+    "sample_size": 32, "up_block_types": ["UpDecoderBlock2D"] * 3,
+}  # fmt: skip
+KL_SDXL = {**KL, "scaling_factor": 0.13025, "force_upcast": True, "layers_per_block": 2, "latents_mean": None,
+           "latents_std": None, "shift_factor": None}  # fmt: skip
+KL_STATISTICS = {**KL_SDXL, "layers_per_block": 1, "scaling_factor": 0.5, "latents_mean": [0.1, -0.2, 0.3, -0.4],
+                 "latents_std": [1.5, 0.5, 2.0, 0.75]}  # fmt: skip
+TINY = {
+    "act_fn": "relu", "block_out_channels": [8, 8, 8], "decoder_block_out_channels": [8, 8, 8],
+    "encoder_block_out_channels": [8, 8, 8], "force_upcast": False, "in_channels": 3, "latent_channels": 4,
+    "latent_magnitude": 3, "latent_shift": 0.5, "num_decoder_blocks": [3, 2, 1], "num_encoder_blocks": [1, 2, 3],
+    "out_channels": 3, "scaling_factor": 1.0, "upsampling_scaling_factor": 2,
+}  # fmt: skip
+
+
+def unet(config, seed, **options):
+    return component("diffusers", "UNet2DConditionModel", config, seed, **options)
+
+
+def autoencoder(config, seed, **options):
+    return component("diffusers", "AutoencoderKL", config, seed, **options)
+
+
+def text(config, seed, projection=False, **options):
+    class_name = "CLIPTextModelWithProjection" if projection else "CLIPTextModel"
+    return component("transformers", class_name, config, seed, **options)
+
+
+@functools.cache
+def components():
+    """Every component by name; seeds are far enough apart that no two weights are the same numbers."""
+    found = {
+        "unet-sd1": unet(SD1_UNET, 10_000, dtype="float16"),
+        "unet-sd1-lcm": unet({**SMALL, "cross_attention_dim": 32, "time_cond_proj_dim": 16}, 12_000),
+        "unet-sd2": unet(SD2_UNET, 20_000, dtype="bfloat16", storage="fp16"),
+        "unet-sdxl": unet(SDXL_UNET, 30_000, storage="sharded"),
+        "unet-sdxl-fast": unet(SDXL_UNET, 40_000, dtype="float16", storage="bin"),
+        "unet-sdxl-sample": unet(SDXL_UNET, 45_000),
+        "unet-sdxl-lcm": unet({**SDXL_UNET, "layers_per_block": 1, "time_cond_proj_dim": 32}, 50_000),
+        "unet-segmind": unet(SEGMIND, 60_000),
+        "unet-segmind-plain-mid": unet({**SEGMIND, "mid_block_type": "UNetMidBlock2D"}, 65_000, dtype="float16"),
+    }
+    for i, (name, changes) in enumerate(VARIANTS.items()):
+        found[name] = unet({**SMALL, **changes}, 70_000 + 2_000 * i)
+    positions = [["text_model.embeddings.position_ids", [1, 32]]]
+    found |= {
+        "text-sd1": text(TEXT_SD1, 200_000, dtype="float16", naming="text_model.", stray=positions),
+        "text-sd2": text(TEXT_SD2, 201_000, dtype="bfloat16", storage="fp16", naming="text_model."),
+        "text-sdxl-1": text(TEXT_SDXL_1, 202_000),
+        "text-sdxl-2": text(TEXT_SDXL_2, 203_000, projection=True, storage="bin"),
+        "text-old-eos": text(TEXT_OLD_EOS, 204_000, projection=True, dtype="float16"),
+        "clip": component("transformers", "CLIPModel", CLIP, 210_000, stray=[["vision_model.embeddings.position_ids", [1, 17]]]),
+        "vae-sd1": autoencoder(KL, 300_000, dtype="float16", naming="old attention"),
+        "vae-sdxl": autoencoder(KL_SDXL, 302_000),
+        "vae-statistics": autoencoder(KL_STATISTICS, 304_000),
+        "vae-shift": autoencoder({**KL, "scaling_factor": 0.7, "shift_factor": 0.15, "latent_channels": 8, "use_quant_conv": False, "use_post_quant_conv": False}, 306_000),
+        "vae-no-mid-attention": autoencoder({**KL, "mid_block_add_attention": False, "norm_num_groups": 2, "block_out_channels": [6, 10], "down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2}, 308_000),
+        "vae-half-quant": autoencoder({**KL, "use_quant_conv": True, "use_post_quant_conv": False}, 310_000, dtype="bfloat16"),
+        "taesd": component("diffusers", "AutoencoderTiny", TINY, 320_000, dtype="float16"),
+        "taesd-default": component("diffusers", "AutoencoderTiny", {"decoder_block_out_channels": [8] * 4, "encoder_block_out_channels": [8] * 4, "block_out_channels": [8] * 4}, 322_000),
+    }  # fmt: skip
+    return found
+
+
+SD_INDEX = {
+    "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.42.1", "feature_extractor": [None, None],
+    "image_encoder": [None, None], "requires_safety_checker": False, "safety_checker": [None, None],
+    "scheduler": ["diffusers", None], "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"], "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+}  # fmt: skip
+SDXL_INDEX = {
+    "_class_name": "StableDiffusionXLPipeline", "_diffusers_version": "0.42.1", "feature_extractor": [None, None],
+    "force_zeros_for_empty_prompt": True, "image_encoder": [None, None], "scheduler": ["diffusers", None],
+    "text_encoder": ["transformers", "CLIPTextModel"], "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
+    "tokenizer": ["transformers", "CLIPTokenizer"], "tokenizer_2": ["transformers", "CLIPTokenizer"],
+    "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
+}  # fmt: skip
+
+
+def sd(scheduler, unet_name, text_name, vae="vae-sd1"):
+    index = {**SD_INDEX, "scheduler": ["diffusers", scheduler["_class_name"]]}
+    return {"index": index, "scheduler": scheduler, "tokenizers": {"tokenizer": "base/tokenizer"},
+            "components": {"unet": unet_name, "text_encoder": text_name, "vae": vae}}  # fmt: skip
+
+
+def sdxl(scheduler, unet_name="unet-sdxl", vae="vae-sdxl", second="text-sdxl-2", **index):
+    index = {**SDXL_INDEX, **index, "scheduler": ["diffusers", scheduler["_class_name"]]}
+    tokenizers = {"tokenizer": "base/tokenizer", "tokenizer_2": "base/tokenizer_2"}
+    parts = {"unet": unet_name, "text_encoder": "text-sdxl-1", "text_encoder_2": second, "vae": vae}
+    return {"index": index, "scheduler": scheduler, "tokenizers": tokenizers, "components": parts}
+
+
+LIGHTNING = {**FILES["sdxl"], "timestep_spacing": "trailing"}
+HYPER = {"_class_name": "DDIMScheduler", **SD, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
+         "timestep_spacing": "trailing"}  # fmt: skip
+ZERO_SNR = {**FILES["sd21"], "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+# From before the fields mattered: the pipeline itself corrects offset and clipping.
+OUTDATED = {key: value for key, value in FILES["sd15"].items() if key not in ("steps_offset", "clip_sample")}
+
+CHECKPOINTS = {
+    "sd1": sd(FILES["sd15"], "unet-sd1", "text-sd1"),
+    "sd1-outdated": sd(OUTDATED, "unet-sd1", "text-sd1"),
+    "sd1-lcm": sd(FILES["lcm"], "unet-sd1-lcm", "text-sd1"),
+    "sd2": sd(FILES["sd21"], "unet-sd2", "text-sd2"),
+    "sd2-zero-snr": sd(ZERO_SNR, "unet-sd2", "text-sd2"),
+    "sdxl": sdxl(FILES["sdxl"]),
+    "sdxl-encoded-empty": sdxl(FILES["sdxl"], force_zeros_for_empty_prompt=False),
+    "sdxl-statistics": sdxl(FILES["sdxl"], vae="vae-statistics"),
+    "sdxl-old-eos": sdxl(FILES["sdxl"], second="text-old-eos"),
+    "segmind": sdxl(FILES["sdxl"], "unet-segmind"),
+    "sdxl-turbo": sdxl(FILES["turbo"], "unet-sdxl-fast"),
+    "sdxl-lightning": sdxl(LIGHTNING, "unet-sdxl-fast"),
+    "sdxl-lightning-1": sdxl({**LIGHTNING, "prediction_type": "sample"}, "unet-sdxl-sample"),
+    "sdxl-lcm": sdxl(FILES["lcm"], "unet-sdxl-lcm"),
+    "sdxl-hyper": sdxl(HYPER, "unet-sdxl-fast"),
+}
+
+
+def record(store):
+    for name, described in components().items():
+        store.put(f"components/{name}", described)
+    store.put("checkpoints", CHECKPOINTS)

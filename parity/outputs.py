@@ -1,0 +1,163 @@
+"""Records every network alone, loaded by its own library from a folder as checkpoints have it."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+from transformers.utils import logging
+
+from .component_cases import components
+from .components import load, write_component
+from .weights import noise
+
+# Outputs above this many values are sampled at a stride.
+MOST = 65_536
+
+
+def grown(seed, *shape, scale=1.0):
+    return {"seed": seed, "shape": list(shape)} | ({"scale": scale} if scale != 1.0 else {})
+
+
+def given(values):
+    return {"values": values}
+
+
+def tensor(entry):
+    """An input from its description."""
+    if "values" in entry:
+        return torch.tensor(entry["values"])
+    return noise(entry["shape"], entry["seed"]) * entry.get("scale", 1.0)
+
+
+# --- UNets ---------------------------------------------------------------------------------------------------------------
+
+
+def unet_runs(described):
+    """Two samples at different timesteps on latents that are not square, and sizes that do not halve evenly."""
+    config = described["config"]
+    channels, levels = config.get("in_channels", 4), len(config["block_out_channels"])
+    width = config["cross_attention_dim"]
+    width = width[0] if isinstance(width, list) else width
+    times = [[999, 1], [749.25, 20.5], [500, 259]]
+    sizes = [(8, 16), (10, 14), (5, 7)] if levels > 2 else [(6, 10), (3, 5)]
+    for i, (height, breadth) in enumerate(sizes):
+        inputs = {
+            "sample": grown(i * 10 + 1, 2, channels, height, breadth),
+            "timestep": given(times[i]),
+            "encoder_hidden_states": grown(i * 10 + 2, 2, 9 - i, width),
+        }
+        if config.get("addition_embed_type"):
+            pooled = config["projection_class_embeddings_input_dim"] - 6 * config["addition_time_embed_dim"]
+            inputs["text_embeds"] = grown(i * 10 + 3, 2, pooled)
+            inputs["time_ids"] = given([[64.0, 128.0, 0.0, 0.0, 64.0, 128.0], [1024.0, 768.0, 16.0, 32.0, 512.0, 640.0]])
+        if config.get("time_cond_proj_dim"):
+            inputs["timestep_cond"] = grown(i * 10 + 4, 2, config["time_cond_proj_dim"])
+        yield inputs
+
+
+def run_unet(model, inputs):
+    added = {key: inputs[key] for key in ("text_embeds", "time_ids") if key in inputs}
+    prediction = model(
+        inputs["sample"],
+        inputs["timestep"],
+        inputs["encoder_hidden_states"],
+        timestep_cond=inputs.get("timestep_cond"),
+        added_cond_kwargs=added or None,
+    ).sample
+    return {"prediction": prediction}
+
+
+# --- text and images -----------------------------------------------------------------------------------------------------
+
+START, END = 642, 643
+
+
+def padded(words, pad, length=32):
+    ids = [START, *words, END]
+    return ids + [pad] * (length - len(ids))
+
+
+def text_runs(_):
+    """Padded with the end token and with 0; full; and with an end token in the middle, where pooling stops."""
+    yield {"input_ids": given([padded([5, 600, 17, 3], END), padded([40, 41, 42, 43, 44, 45], 0)])}
+    yield {"input_ids": given([padded(list(range(100, 130)), END), padded([7, END, 8, 9], 0), padded([], END)])}
+
+
+def encoder(model):
+    return getattr(model, "text_model", model)
+
+
+def run_text(model, inputs):
+    result = model(inputs["input_ids"], output_hidden_states=True)
+    norm, states = encoder(model).final_layer_norm, result.hidden_states
+    outputs = {"last": result.last_hidden_state}
+    for back in (1, 2):
+        # SDXL takes states before the end as they are; SD's clip skip puts the final norm on them.
+        outputs |= {f"state-{back}": states[-1 - back], f"normed-{back}": norm(states[-1 - back])}
+    outputs["pooled"] = encoder(model)(inputs["input_ids"]).pooler_output
+    if hasattr(result, "text_embeds"):
+        outputs["text_embeds"] = result.text_embeds
+    return outputs
+
+
+def clip_runs(_):
+    yield {"input_ids": given([padded([5, 600, 17, 3], END), padded([40, 41], END)]), "image": grown(21, 3, 3, 24, 24)}
+
+
+def run_clip(model, inputs):
+    """Both towers before they are brought to unit length."""
+    image = model.vision_model(pixel_values=inputs["image"]).pooler_output
+    text = model.text_model(input_ids=inputs["input_ids"]).pooler_output
+    return {"image_embeds": model.visual_projection(image), "text_embeds": model.text_projection(text)}
+
+
+# --- autoencoders --------------------------------------------------------------------------------------------------------
+
+
+def autoencoder_runs(described):
+    config = described["config"]
+    levels = len(config.get("block_out_channels", config.get("decoder_block_out_channels", [])))
+    factor, channels = 2 ** (levels - 1), config.get("latent_channels", 4)
+    for i, (height, width) in enumerate([(6, 4), (5, 7)]):
+        yield {
+            "latents": grown(31 + 10 * i, 2, channels, height, width, scale=2.0),
+            "image": grown(32 + 10 * i, 2, 3, height * factor, width * factor, scale=0.5),
+        }
+
+
+def run_kl(model, inputs):
+    posterior = model.encode(inputs["image"]).latent_dist
+    return {"image": model.decode(inputs["latents"]).sample, "mean": posterior.mean, "logvar": posterior.logvar}
+
+
+def run_tiny(model, inputs):
+    return {"image": model.decode(inputs["latents"]).sample, "mean": model.encode(inputs["image"]).latents}
+
+
+RUNS = {
+    "UNet2DConditionModel": (unet_runs, run_unet),
+    "CLIPTextModel": (text_runs, run_text),
+    "CLIPTextModelWithProjection": (text_runs, run_text),
+    "CLIPModel": (clip_runs, run_clip),
+    "AutoencoderKL": (autoencoder_runs, run_kl),
+    "AutoencoderTiny": (autoencoder_runs, run_tiny),
+}
+
+
+def record(store):
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    for name, described in components().items():
+        runs, run = RUNS[described["class"]]
+        with tempfile.TemporaryDirectory() as folder:
+            write_component(Path(folder), described)
+            model = load(folder, described)
+        listed, tensors = [], {}
+        for i, inputs in enumerate(runs(described)):
+            outputs = run(model, {key: tensor(entry) for key, entry in inputs.items()})
+            listed.append({"inputs": inputs, "outputs": {}})
+            for key, value in outputs.items():
+                stride = -(-value.numel() // MOST)
+                listed[-1]["outputs"][key] = {"shape": list(value.shape), "stride": stride}
+                tensors[f"{i}/{key}"] = value if stride == 1 else value.flatten()[::stride]
+        store.put(f"networks/{name}", {"component": name, "runs": listed}, tensors)

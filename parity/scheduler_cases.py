@@ -1,0 +1,175 @@
+"""Which schedulers are walked: every class with every spacing, every prediction, and every option that changes a step."""
+
+SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
+SPACINGS = ["leading", "trailing", "linspace"]
+PREDICTIONS = ["epsilon", "v_prediction", "sample"]
+
+# What a class needs so that none of the cases below is about its odd defaults.
+PLAIN = {
+    "DDPMScheduler": {"clip_sample": False},
+    "DDIMScheduler": {"clip_sample": False, "set_alpha_to_one": False},
+    "PNDMScheduler": {"skip_prk_steps": True, "set_alpha_to_one": False},
+    "EulerDiscreteScheduler": {},
+    "EulerAncestralDiscreteScheduler": {},
+    "DPMSolverMultistepScheduler": {},
+    "LCMScheduler": {"clip_sample": False},
+    "TCDScheduler": {},
+}
+CLASSES = list(PLAIN)
+NO_SAMPLE = {"PNDMScheduler", "EulerAncestralDiscreteScheduler"}
+SPACED = set(CLASSES) - {"LCMScheduler", "TCDScheduler"}
+DISTILLED = {"LCMScheduler", "TCDScheduler"}
+TIMESTEPS = {"DDPMScheduler", "EulerDiscreteScheduler", "DPMSolverMultistepScheduler", "LCMScheduler", "TCDScheduler"}
+SNR = set(CLASSES) - {"PNDMScheduler"}
+
+# scheduler_config.json as checkpoints on the Hub have them (public facts; only the fields that say something).
+FILES = {
+    "sd15": {"_class_name": "PNDMScheduler", "_diffusers_version": "0.6.0", **SD, "clip_sample": False,
+             "set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1, "trained_betas": None},
+    "sd21": {"_class_name": "DDIMScheduler", "_diffusers_version": "0.8.0", **SD, "clip_sample": False,
+             "prediction_type": "v_prediction", "set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1,
+             "trained_betas": None},
+    "sdxl": {"_class_name": "EulerDiscreteScheduler", "_diffusers_version": "0.19.0.dev0", **SD, "clip_sample": False,
+             "interpolation_type": "linear", "prediction_type": "epsilon", "sample_max_value": 1.0,
+             "set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1, "timestep_spacing": "leading",
+             "trained_betas": None, "use_karras_sigmas": False},
+    "turbo": {"_class_name": "EulerAncestralDiscreteScheduler", "_diffusers_version": "0.24.0.dev0", **SD,
+              "clip_sample": False, "interpolation_type": "linear", "prediction_type": "epsilon",
+              "sample_max_value": 1.0, "set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1,
+              "timestep_spacing": "trailing", "trained_betas": None, "use_karras_sigmas": False},
+    "lcm": {"_class_name": "LCMScheduler", "_diffusers_version": "0.22.0.dev0", **SD, "clip_sample": False,
+            "clip_sample_range": 1.0, "dynamic_thresholding_ratio": 0.995, "original_inference_steps": 50,
+            "prediction_type": "epsilon", "rescale_betas_zero_snr": False, "sample_max_value": 1.0,
+            "set_alpha_to_one": True, "steps_offset": 0, "thresholding": False, "timestep_scaling": 10.0,
+            "timestep_spacing": "leading", "trained_betas": None},
+}  # fmt: skip
+
+
+def case(class_name, steps, *, eta=None, fields=None, **config):
+    """A case: the file as it would stand in the folder, and how it is walked. `steps` is a count or a list."""
+    walk = {"timesteps": steps} if isinstance(steps, list) else {"steps": steps}
+    found = {"file": {"_class_name": class_name, **SD, **PLAIN[class_name], **config}, "walk": walk}
+    if fields:
+        found["fields"] = fields
+    if eta is not None:
+        found["eta"] = eta
+    return found
+
+
+def common(name):
+    """What every class is asked."""
+    predictions = PREDICTIONS[:2] if name in NO_SAMPLE else PREDICTIONS
+    cases = {}
+    for spacing in SPACINGS if name in SPACED else [None]:
+        for prediction in predictions:
+            fields = {"prediction_type": prediction} | ({"timestep_spacing": spacing} if spacing else {})
+            cases["-".join(filter(None, [spacing, prediction]))] = case(name, 5, **fields)
+    for steps in (1, 2, 3, 8):
+        cases[f"{steps} steps"] = case(name, steps, **({"timestep_spacing": "trailing"} if name in SPACED else {}))
+    if name in SPACED:
+        cases["offset 1"] = case(name, 6, timestep_spacing="leading", steps_offset=1)
+        cases["17 steps leading"] = case(name, 17, timestep_spacing="leading", steps_offset=1)
+    # Euler a takes the root of a negative rounding error where the cosine schedule begins: diffusers' result is not a number.
+    for schedule in ("linear",) if name == "EulerAncestralDiscreteScheduler" else ("linear", "squaredcos_cap_v2"):
+        cases[f"betas {schedule}"] = case(name, 4, beta_schedule=schedule, beta_start=0.0001, beta_end=0.02)
+    cases["trained betas"] = case(name, 3, trained_betas=[round(0.001 + 0.0009 * i, 6) for i in range(20)],
+                                  num_train_timesteps=20, **({"original_inference_steps": 10} if name in DISTILLED else {}))  # fmt: skip
+    cases["500 training steps"] = case(name, 4, num_train_timesteps=500)
+    if name in SNR:
+        spaced = {"timestep_spacing": "trailing"} if name in SPACED else {}
+        cases["zero terminal SNR"] = case(name, 4, rescale_betas_zero_snr=True, prediction_type="v_prediction", **spaced)
+    if name in TIMESTEPS:
+        cases["timesteps of DMD2"] = case(name, [999, 749, 499, 249])
+        cases["timesteps at will"] = case(name, [981, 500, 333, 20, 3], prediction_type="v_prediction")
+        cases["one timestep"] = case(name, [399])
+    for file, given in FILES.items():
+        # A file without skip_prk_steps asks PNDM for Runge-Kutta steps.
+        if name != "PNDMScheduler" or given.get("skip_prk_steps"):
+            cases[f"from {file}"] = {"file": given, "walk": {"steps": 4}}
+    cases["from sdxl, changed"] = {"file": FILES["sdxl"], "fields": {"timestep_spacing": "trailing", "prediction_type": "v_prediction"}, "walk": {"steps": 4}}  # fmt: skip
+    return cases
+
+
+def clipping(name):
+    return {
+        "clip": case(name, 4, clip_sample=True),
+        "clip at 2.5": case(name, 4, clip_sample=True, clip_sample_range=2.5, prediction_type="v_prediction"),
+    }
+
+
+def karras(name):
+    return {
+        f"karras {spacing}": case(name, 6, use_karras_sigmas=True, timestep_spacing=spacing, steps_offset=1)
+        for spacing in SPACINGS
+    } | {
+        "karras 1 step": case(name, 1, use_karras_sigmas=True),
+        "karras v": case(name, 7, use_karras_sigmas=True, prediction_type="v_prediction"),
+        "sigma min last": case(name, 5, final_sigmas_type="sigma_min"),
+        "karras, sigma min last": case(name, 5, use_karras_sigmas=True, final_sigmas_type="sigma_min"),
+    }
+
+
+OWN = {
+    "DDPMScheduler": clipping("DDPMScheduler")
+    | {f"variance {v}": case("DDPMScheduler", 5, variance_type=v) for v in ("fixed_small", "fixed_large")},
+    "DDIMScheduler": clipping("DDIMScheduler")
+    | {f"eta {eta}": case("DDIMScheduler", 5, eta=eta, timestep_spacing="trailing") for eta in (0.3, 1.0)}
+    | {
+        "ends clean": case("DDIMScheduler", 5, set_alpha_to_one=True),
+        "ends clean, trailing": case("DDIMScheduler", 3, set_alpha_to_one=True, timestep_spacing="trailing"),
+        "clip with eta": case("DDIMScheduler", 4, eta=0.5, clip_sample=True),
+        "zero terminal SNR, sample, eta": case("DDIMScheduler", 4, eta=0.2, rescale_betas_zero_snr=True,
+                                              prediction_type="sample", timestep_spacing="trailing"),
+    },
+    "PNDMScheduler": {
+        "ends clean": case("PNDMScheduler", 6, set_alpha_to_one=True),
+        "12 steps": case("PNDMScheduler", 12, steps_offset=1),
+    },
+    "EulerDiscreteScheduler": karras("EulerDiscreteScheduler")
+    | {
+        "log-linear": case("EulerDiscreteScheduler", 5, interpolation_type="log_linear"),
+        "karras bounds": case("EulerDiscreteScheduler", 5, use_karras_sigmas=True, sigma_min=0.05, sigma_max=10.0),
+        "7 steps linspace": case("EulerDiscreteScheduler", 7, timestep_spacing="linspace"),
+    },
+    "EulerAncestralDiscreteScheduler": {
+        "7 steps linspace": case("EulerAncestralDiscreteScheduler", 7, timestep_spacing="linspace"),
+    },
+    "DPMSolverMultistepScheduler": karras("DPMSolverMultistepScheduler")
+    | {
+        "first order": case("DPMSolverMultistepScheduler", 5, solver_order=1),
+        "heun": case("DPMSolverMultistepScheduler", 6, solver_type="heun"),
+        "heun v, karras": case("DPMSolverMultistepScheduler", 6, solver_type="heun", prediction_type="v_prediction",
+                               use_karras_sigmas=True),
+        "euler at the end": case("DPMSolverMultistepScheduler", 16, euler_at_final=True, final_sigmas_type="sigma_min"),
+        "second order to the end": case("DPMSolverMultistepScheduler", 6, lower_order_final=False,
+                                        final_sigmas_type="sigma_min"),
+        "16 steps": case("DPMSolverMultistepScheduler", 16),
+        "16 steps, sigma min last": case("DPMSolverMultistepScheduler", 16, final_sigmas_type="sigma_min"),
+        "clipped lambda": case("DPMSolverMultistepScheduler", 5, beta_schedule="squaredcos_cap_v2",
+                               lambda_min_clipped=-5.1),
+    },
+    "LCMScheduler": clipping("LCMScheduler")
+    | {
+        "original 100": case("LCMScheduler", 6, original_inference_steps=100),
+        "scaling 1": case("LCMScheduler", 4, timestep_scaling=1.0),
+        "timestep of Hyper-SD": case("LCMScheduler", [800]),
+    },
+    "TCDScheduler": {f"eta {eta}": case("TCDScheduler", 4, eta=eta) for eta in (0.3, 0.7, 1.0)}
+    | {
+        "eta 1, one step": case("TCDScheduler", 1, eta=1.0),
+        "original 100": case("TCDScheduler", 6, eta=0.3, original_inference_steps=100),
+        "eta 0.3, zero terminal SNR": case("TCDScheduler", 4, eta=0.3, rescale_betas_zero_snr=True,
+                                           prediction_type="v_prediction"),
+    },
+}  # fmt: skip
+
+CASES = {name: common(name) | OWN[name] for name in CLASSES}
+
+# Timesteps alone, for counts that are too long to walk. Counts where trailing spacing runs one element too far are left out.
+COUNTS = [
+    (name, {"_class_name": name, **SD, **PLAIN[name], "timestep_spacing": spacing, "steps_offset": offset}, steps)
+    for name in CLASSES
+    for spacing in (SPACINGS if name in SPACED else ["leading"])
+    for offset in ((0, 1) if spacing == "leading" and name in SPACED else (0,))
+    for steps in ((1, 2, 3, 5, 6, 7, 9, 20, 25, 30, 50) if name in SPACED else (1, 2, 3, 5, 6, 7, 12, 16, 25, 49, 50))
+]

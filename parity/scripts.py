@@ -1,0 +1,52 @@
+"""Runs the scripts that `plan --as diffusers` writes, and records the latents they end with."""
+
+import contextlib
+import json
+import os
+import runpy
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parent.parent
+WRITE = """
+import { diffusersScript, openPlanSource } from "./dist/index.js";
+process.stdout.write(diffusersScript(await openPlanSource({}), JSON.parse(process.argv[1])));
+"""
+PROMPT = "a smiling red cartoon character wearing a top hat"
+WIDE = {"width": 80, "height": 48}
+COMMON = {"prompts": [PROMPT], "seeds": [0, 7]}
+
+CASES = {
+    "hybrid": {"size": WIDE},
+    "hybrid-guided": {"switch": 2, "baseGuidance": 4, "negative": "sad", "seeds": [3]},
+    "hybrid-own-grid": {"baseSteps": 10, "size": WIDE},
+    "hybrid-own-grid-ddim": {"baseScheduler": "DDIMScheduler", "baseSteps": 8, "switch": 2, "baseGuidance": 3, "guidanceRescale": 0.5},
+    "hybrid-ratio": {"ratio": {"base": 2, "distilled": 1}, "baseSpacing": "trailing"},
+    "hybrid-euler": {"scheduler": "EulerDiscreteScheduler", "spacing": "trailing", "steps": 4, "baseSteps": 6, "size": WIDE},
+    "hybrid-rows": {"switch": [1, 3]},
+    "hybrid-skip": {"skip": 1},
+    "distilled": {"mode": "distilled", "prompts": [PROMPT, "a green cartoon character"], "seeds": [5]},
+    "distilled-ancestral": {"mode": "distilled", "scheduler": "EulerAncestralDiscreteScheduler", "spacing": "trailing", "steps": 4},
+    "distilled-tcd": {"mode": "distilled", "scheduler": "TCDScheduler", "steps": 4, "eta": 0.3, "clipSkip": 1},
+    "base": {"mode": "base", "steps": 6, "size": WIDE},
+    "base-dpm": {"mode": "base", "steps": 6, "scheduler": "DPMSolverMultistepScheduler", "seeds": [2]},
+    "base-ddpm": {"mode": "base", "steps": 5, "scheduler": "DDPMScheduler", "seeds": [2]},
+}  # fmt: skip
+
+
+def run(request):
+    script = subprocess.run(["node", "--input-type=module", "-e", WRITE, json.dumps(request)], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Path("script.py").write_text(script)
+        latents = runpy.run_path("script.py")["latents"]
+        assert len(os.listdir()) == 1 + len(latents), "a picture for each"
+    return torch.cat([latents[key] for key in sorted(latents)])
+
+
+def record(store):
+    for name, asked in CASES.items():
+        request = {**COMMON, **asked}
+        store.put(f"scripts/{name}", {"request": request}, {"latents": run(request)})

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { knownPair, PAIRS, planFor } from "../../src/pipeline/index.js";
+import { advance, initialLatents, type SolverState } from "../../src/sampling/index.js";
+import { createRng, type FloatTensor, stack } from "../../src/tensor/index.js";
+import { description, farthest, tensors } from "../support/parity.js";
+
+const schema = z.object({
+  shape: z.array(z.number()),
+  seeds: z.object({ latents: z.number(), noise: z.number(), outputs: z.number() }),
+  cases: z.array(z.object({ name: z.string(), timesteps: z.array(z.number()) })),
+});
+
+describe("named pairs walk as diffusers does", async () => {
+  const { cases, seeds, shape } = description("families", schema);
+  const recorded = await tensors("families");
+  const known = PAIRS.flatMap((row) => knownPair(row) ?? []);
+
+  it("all of them are recorded", () => {
+    expect(cases.map((c) => c.name)).toEqual(known.map((source) => source.row?.name));
+  });
+
+  it.each(cases)("$name", ({ name, timesteps }) => {
+    const source = known.find((s) => s.row?.name === name);
+    if (!source) throw new Error(`no pair ${name}`);
+    const plan = planFor(source, { mode: "distilled" });
+    const rng = createRng(seeds.noise);
+    let xt = initialLatents(plan, createRng(seeds.latents).randn(shape));
+    let state: SolverState;
+    const latents: FloatTensor[] = [xt];
+    const called: number[] = [];
+    for (const [i, row] of plan.rows.entries()) {
+      if (row.kind !== "step") throw new Error("a distilled model alone needs no noise between its rows");
+      called.push(row.timestep);
+      ({ xt, state } = advance(row, { xt, output: createRng(seeds.outputs + i).randn(shape), rng, state }));
+      latents.push(xt);
+    }
+    expect(called).toEqual(timesteps);
+    expect(farthest(stack(latents).data, recorded.float(name).data)).toBeLessThan(2e-5);
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import {
+  advance,
+  type Grid,
+  initialLatents,
+  makePlan,
+  parseScheduler,
+  type SchedulerConfig,
+  type SolverState,
+  type StepRow,
+  switchScheduler,
+} from "../../src/sampling/index.js";
+import { createRng, type FloatTensor, stack } from "../../src/tensor/index.js";
+import { description, farthest, namesIn, tensors } from "../support/parity.js";
+
+const file = z.looseObject({ _class_name: z.string() });
+const walk = z.object({ steps: z.number().optional(), timesteps: z.array(z.number()).optional() });
+const schema = z.object({
+  shape: z.array(z.number()),
+  seeds: z.object({ latents: z.number(), noise: z.number(), outputs: z.number() }),
+  cases: z.array(
+    z.object({
+      name: z.string(),
+      file,
+      fields: z.record(z.string(), z.unknown()).default({}),
+      walk,
+      eta: z.number().default(0),
+      timesteps: z.array(z.number()),
+    }),
+  ),
+});
+const countsSchema = z.object({
+  cases: z.array(z.object({ class: z.string(), file, steps: z.number(), timesteps: z.array(z.number()) })),
+});
+
+/** Root mean square of one step: float32 in sigma space loses this much where σ is large. */
+const WITHIN = 2e-5;
+/** With zero terminal SNR, Euler and DPM++ begin at σ = 4096: diffusers' own float32 carries no more than this. */
+const WITHIN_ZERO_SNR = 1e-3;
+
+/** What diffusers' from_config makes of a file. */
+function schedulerOf(
+  className: string,
+  given: z.output<typeof file>,
+  fields: Record<string, unknown>,
+): SchedulerConfig {
+  const own = parseScheduler(given, "scheduler_config.json");
+  const stays = own.className === className && Object.keys(fields).length === 0;
+  return stays ? own : switchScheduler(own, className, fields);
+}
+
+function rowsOf(grid: Grid) {
+  const plan = makePlan({ mode: "base", base: grid });
+  return { plan, rows: plan.rows.filter((row): row is StepRow => row.kind === "step") };
+}
+
+describe.each(namesIn("schedulers").filter((name) => name !== "timesteps"))("%s", async (className) => {
+  const { cases, seeds, shape } = description(`schedulers/${className}`, schema);
+  const recorded = await tensors(`schedulers/${className}`);
+
+  it.each(cases)("$name", (golden) => {
+    const scheduler = schedulerOf(className, golden.file, golden.fields);
+    const { plan, rows } = rowsOf({ scheduler, ...golden.walk, guidance: 0, eta: golden.eta });
+    expectTimesteps(
+      rows.map((row) => row.timestep),
+      golden.timesteps,
+    );
+
+    const rng = createRng(seeds.noise);
+    let xt = initialLatents(plan, createRng(seeds.latents).randn(shape));
+    let state: SolverState;
+    const latents: FloatTensor[] = [xt];
+    const clean: FloatTensor[] = [];
+    for (const [i, row] of rows.entries()) {
+      const output = createRng(seeds.outputs + i).randn(shape);
+      const step = advance(row, { xt, output, rng, state });
+      ({ xt, state } = step);
+      latents.push(xt);
+      clean.push(step.x0);
+    }
+    const within = golden.file["rescale_betas_zero_snr"] === true ? WITHIN_ZERO_SNR : WITHIN;
+    expectSteps(latents, recorded.float(`${golden.name}/xt`), within, "x_t");
+    if (recorded.has(`${golden.name}/x0`)) expectSteps(clean, recorded.float(`${golden.name}/x0`), within, "x0");
+  });
+});
+
+describe("timesteps alone", () => {
+  const { cases } = description("schedulers/timesteps", countsSchema);
+  it.each(cases.map((c) => ({ ...c, title: `${c.class} ${String(c.file["timestep_spacing"])} ${c.steps}` })))(
+    "$title",
+    (golden) => {
+      const { rows } = rowsOf({ scheduler: parseScheduler(golden.file, "file"), steps: golden.steps, guidance: 0 });
+      expectTimesteps(
+        rows.map((row) => row.timestep),
+        golden.timesteps,
+      );
+    },
+  );
+});
+
+/** Exactly; where a timestep comes out of NumPy's float32 logarithm (Karras), to its last bits. */
+function expectTimesteps(actual: readonly number[], expected: readonly number[]): void {
+  expect(actual.length).toBe(expected.length);
+  expect(actual).toEqual(expected.map((t) => (Number.isInteger(4 * t) ? t : expect.closeTo(t, 3))));
+}
+
+/** Step by step, so that a message names the step. */
+function expectSteps(actual: readonly FloatTensor[], expected: FloatTensor, within: number, what: string): void {
+  expect([actual.length, ...(actual[0]?.shape.slice(1) ?? [])]).toEqual(expected.shape);
+  const size = expected.data.length / actual.length;
+  for (const [i, x] of actual.entries()) {
+    const theirs = expected.data.subarray(i * size, (i + 1) * size);
+    expect(farthest(stack([x]).data, theirs), `${what} at ${i}`).toBeLessThan(within);
+  }
+}

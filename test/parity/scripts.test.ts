@@ -1,0 +1,29 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { RequestError } from "../../src/errors.js";
+import { diffusersScript, generate, openPair } from "../../src/pipeline/index.js";
+import { type FloatTensor, stack } from "../../src/tensor/index.js";
+import { requestSchema } from "../support/checkpoint.js";
+import { description, farthest, LATENTS, namesIn, tensors } from "../support/parity.js";
+
+const schema = z.object({ request: requestSchema });
+
+describe("what the scripts of `plan --as diffusers` paint, run with diffusers", async () => {
+  const pair = await openPair({}, { threads: 1 });
+  afterAll(() => pair.close());
+
+  it.each(namesIn("scripts"))("%s", async (name) => {
+    const { request } = description(`scripts/${name}`, schema);
+    const latents: FloatTensor[] = [];
+    for await (const event of generate(pair, request)) if (event.type === "image") latents.push(event.latents);
+    const theirs = (await tensors(`scripts/${name}`)).float("latents");
+    expect(stack(latents).shape).toEqual(theirs.shape);
+    expect(farthest(stack(latents).data, theirs.data)).toBeLessThan(LATENTS);
+  });
+
+  it("refuses what no scheduler of diffusers takes", () => {
+    expect(() => diffusersScript(pair, { prompts: ["x"], prediction: "sample", scheduler: "DDIMScheduler" })).toThrow(
+      RequestError,
+    );
+  });
+});
