@@ -9,6 +9,8 @@ export {
   type Delta,
   DIALECTS,
   type Dialect,
+  type Keep,
+  LARGEST_RANK,
   parseScale,
   rankOf,
   type Scale,

@@ -84,6 +84,12 @@ export function lowRank(delta: Delta): { readonly down: FloatTensor; readonly up
   return { down: float([middle, inputs, ...kernel], data), up };
 }
 
+/** Whether a kind changes a layer's weight. */
+export const changesWeight = (delta: Delta): boolean => delta.kind !== "difference" || delta.weight !== null;
+
+/** Whether a kind changes a layer's bias. */
+export const changesBias = (delta: Delta): boolean => delta.kind === "difference" && delta.bias !== null;
+
 /** W + scale · (W′ − W) for a weight of `shape`. */
 export function applyDelta(delta: Delta, weight: FloatTensor, scale: number): FloatTensor {
   const { shape, data } = weight;

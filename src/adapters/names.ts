@@ -11,7 +11,7 @@ export interface Layer {
   readonly shape: readonly number[];
 }
 
-/** The adaptable layers of a model: those with a weight of two or four dimensions. */
+/** The adaptable layers of a model: linear and convolutional ones, and norms, whose weights have one dimension. */
 export type Layers = ReadonlyMap<Part, ReadonlyMap<string, readonly number[]>>;
 
 /** Weights that are matrices and no layers. */
@@ -22,7 +22,7 @@ export function layersOf(tensors: Iterable<readonly [string, readonly number[]]>
   const found = new Map<string, readonly number[]>();
   for (const [key, shape] of tensors) {
     const name = key.endsWith(".weight") ? key.slice(0, -".weight".length) : "";
-    if (name && (shape.length === 2 || shape.length === 4) && !TABLES.test(name)) found.set(name, shape);
+    if (name && [1, 2, 4].includes(shape.length) && !TABLES.test(name)) found.set(name, shape);
   }
   return found;
 }

@@ -115,11 +115,12 @@ export function readAdapter(
     throw new FileError(file, `is no adapter: no key ends like one (${[...tensors.keys()].slice(0, 2).join(", ")}, …)`);
   }
   const alphas = alphaIn(metadata);
-  const targets = [...groups].map(([layer, slots]): Target => {
-    const delta = deltaOf(file, layer, slots, alphas(layer));
-    checkShapes(file, layer, delta);
-    return { part: layer.part, layer: layer.name, delta };
-  });
+  const targets = [...groups].flatMap(([layer, slots]): Target[] =>
+    deltasOf(file, layer, slots, alphas(layer)).map((delta) => {
+      checkShapes(file, layer, delta);
+      return { part: layer.part, layer: layer.name, delta };
+    }),
+  );
   if (unmatched.length > 0 && !allowUnmatched) {
     const shown = unmatched.slice(0, 3).join(", ") + (unmatched.length > 3 ? ", …" : "");
     const how = unmatched.length === tensors.size ? "none" : `${tensors.size - unmatched.length}`;
@@ -128,7 +129,7 @@ export function readAdapter(
     );
   }
   const total = [...layers.values()].reduce((n, all) => n + all.size, 0);
-  return { file, dialects: [...dialects], targets, unmatched, untouched: total - targets.length };
+  return { file, dialects: [...dialects], targets, unmatched, untouched: total - groups.size };
 }
 
 function checkNumbers(file: string, key: string, { data }: FloatTensor): void {
@@ -155,6 +156,13 @@ function alphaIn(metadata: Readonly<Record<string, string>>): (layer: Layer) => 
     const alpha = own ?? read(`${part}.lora_alpha`) ?? read("lora_alpha");
     return typeof alpha === "number" ? alpha : null;
   };
+}
+
+/** What the tensors of one layer do: beside a change of the weight there may be one of the bias. */
+function deltasOf(file: string, layer: Layer, slots: ReadonlyMap<Slot, FloatTensor>, told: number | null): Delta[] {
+  const delta = deltaOf(file, layer, slots, told);
+  const bias = delta.kind === "difference" ? undefined : slots.get("diff_b");
+  return bias ? [delta, { kind: "difference", weight: null, bias }] : [delta];
 }
 
 function deltaOf(file: string, { name }: Layer, slots: ReadonlyMap<Slot, FloatTensor>, told: number | null): Delta {

@@ -21,6 +21,7 @@ export function adapterTensors(adapter: Adapter, dialect: Dialect, layers: Layer
   return Object.fromEntries(
     adapter.targets.flatMap((target) => {
       const { delta } = target;
+      if (delta.kind === "difference" && dialect === "kohya") return differences(target, sgm.get(target.layer));
       const plain = lowRank({ ...delta, ...("magnitude" in delta && { magnitude: null }) });
       if (!plain) {
         throw new RequestError(
@@ -60,14 +61,26 @@ function peft(file: string, { part, layer, delta }: Target, plain: Plain): [stri
   return [...tensors, [`${key}.lora_magnitude_vector`, float([magnitude.data.length], magnitude.data)]];
 }
 
+function differences({ part, layer, delta }: Target, sgm: string | undefined): [string, FloatTensor][] {
+  if (delta.kind !== "difference") return [];
+  const key = kohyaName(part, layer, sgm);
+  return [
+    ...(delta.weight ? [[`${key}.diff`, delta.weight] as [string, FloatTensor]] : []),
+    ...(delta.bias ? [[`${key}.diff_b`, delta.bias] as [string, FloatTensor]] : []),
+  ];
+}
+
 const PREFIX: { readonly [P in Part]: string } = {
   unet: "lora_unet_",
   text_encoder: "lora_te1_",
   text_encoder_2: "lora_te2_",
 };
 
+const kohyaName = (part: Part, layer: string, sgm: string | undefined): string =>
+  `${PREFIX[part]}${(sgm ?? long(part, layer)).replaceAll(".", "_")}`;
+
 function kohya({ part, layer, delta }: Target, plain: Plain, sgm: string | undefined): [string, FloatTensor][] {
-  const key = `${PREFIX[part]}${(sgm ?? long(part, layer)).replaceAll(".", "_")}`;
+  const key = kohyaName(part, layer, sgm);
   const magnitude = delta.kind === "low-rank" ? delta.magnitude : null;
   const rank = plain.down.shape[0] ?? 1;
   return [

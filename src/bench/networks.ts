@@ -47,11 +47,11 @@ export async function timeSliders(
     const graph = drawUNet(o.config, { ...o.index, live }, o.shape);
     const session = await runtime.load(encodeGraph(graph));
     const { held, scales } = sliderInputs(graph, adapters, o.batch);
-    await session.hold(held);
+    await session.hold("factors", held);
     const own = [...graph.inputs].filter(([name]) => !(name in held) && name !== "adapter_scales");
     const feeds = { ...feedsFor({ ...graph, inputs: new Map(own) }, o.batch), adapter_scales: scales };
     const times = [];
-    for (let i = 0; i <= o.runs; i++) times.push((await session.run(feeds)).milliseconds);
+    for (let i = 0; i <= o.runs; i++) times.push((await session.run(feeds, "factors")).milliseconds);
     const { median, note } = middle(times.slice(1));
     const name = `SDXL step with ${adapters} rank-4 slider${adapters > 1 ? "s" : ""} / without`;
     report({ name, value: median / plain, unit: "ratio", aim: adapters > 1 ? "≤ 1.15" : "≤ 1.05", note });

@@ -170,7 +170,7 @@ export function loneFolder(ref: string): string | null {
 }
 
 /** Keys that only adapter files have. */
-const ADAPTER = /lora_(down|up|A|B)|hada_|lokr_|\.alpha$/;
+const ADAPTER = /lora_(down|up|A|B)|hada_|lokr_|\.alpha$|\.diff(_b)?$/;
 
 /**
  * Opens a UNet: a whole pipeline folder, a folder with unet/ in it, a UNet folder, or a file of weights alone, which then has the

@@ -1,19 +1,24 @@
-/** `variegate adapter`: what an adapter is, the same in another dialect, and merged into a model. */
+/** `variegate adapter`: what an adapter is, the same in another dialect, merged into a model, and taken out of one. */
 import {
   type AdapterReference,
   adapterFacts,
   adapterTensors,
   type Dialect,
+  type ExtractedLayer,
+  type ExtractRequest,
+  extractAdapter,
   layersIn,
   mergeAdapters,
   openAdapter,
   openPair,
+  openRuntime,
   type PairReference,
   RequestError,
+  type RuntimeOptions,
   safetensors,
   writeWhole,
 } from "../index.js";
-import { type Terminal, table } from "./terminal.js";
+import { type Progress, type Terminal, table } from "./terminal.js";
 
 /** Prints what a file is and what it does to the pair's base. */
 export async function runInspect(terminal: Terminal, models: PairReference, file: string): Promise<void> {
@@ -58,8 +63,7 @@ export async function runConvert(
   to: Dialect,
   out: string,
 ): Promise<void> {
-  if (!/\.safetensors$/i.test(out))
-    throw new RequestError(`--out ${out}: the new file's name must end in .safetensors`);
+  mustBeSafetensors(out);
   const pair = await openPair(models);
   try {
     const tensors = adapterTensors(await openAdapter(pair, file), to, await layersIn(pair));
@@ -71,6 +75,77 @@ export async function runConvert(
   }
 }
 
+/** Writes what `to` has learned since `from`. */
+export async function runExtract(
+  terminal: Terminal,
+  request: ExtractRequest,
+  { dialect, out }: { readonly dialect: Dialect; readonly out: string },
+  options: RuntimeOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  mustBeSafetensors(out);
+  if ((request.keep === null || request.biases) && dialect === "peft")
+    throw new RequestError("--exact and --biases write differences, for which PEFT has no words; use --dialect kohya");
+  const runtime = openRuntime(options);
+  let progress: Progress | undefined;
+  try {
+    const extracted = await extractAdapter(
+      request,
+      runtime,
+      (done, total, layer) => {
+        progress ??= terminal.progress(total, layer);
+        progress.update(done, layer);
+      },
+      signal,
+    );
+    progress?.stop();
+    const { adapter, layers, kept, beyond } = extracted;
+    const tensors = adapterTensors(adapter, dialect, extracted.model);
+    await writeWhole(out, safetensors(tensors, { format: "pt" }));
+    const bytes = Object.values(tensors).reduce((n, t) => n + t.data.byteLength, 0);
+    terminal.emit({ type: "extracted", from: request.from, to: request.to, out, bytes, kept, beyond, layers });
+    terminal.say(table([["part", "layers", "rank", "changed by", "kept", "least kept in"], ...summaryOf(layers)]));
+    terminal.say("");
+    const missed = request.keep && !request.biases ? ", which a LoRA does not reach (--biases takes them along)" : "";
+    terminal.say(
+      `kept ${percent(kept)} of the difference; ${percent(beyond)} of it lies in biases, norms and embeddings${missed}`,
+    );
+    terminal.say(`${out} (${(bytes / 1e6).toFixed(1)} MB)`);
+  } finally {
+    await runtime.close();
+  }
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** A row for each kind of layer: ranks from least to greatest, the mean of what is kept, and where it is least. */
+function summaryOf(layers: readonly ExtractedLayer[]): string[][] {
+  const kinds = new Map<string, ExtractedLayer[]>();
+  for (const layer of layers) {
+    const place = /^(down_blocks|mid_block|up_blocks)/.exec(layer.layer)?.[1] ?? "other";
+    const kind = `${layer.part} ${layer.part === "unet" ? place : "all"}`;
+    kinds.set(kind, [...(kinds.get(kind) ?? []), layer]);
+  }
+  return [...kinds].map(([kind, all]) => {
+    const ranks = all.flatMap((l) => l.rank ?? []);
+    const mean = (of: (l: ExtractedLayer) => number) => all.reduce((n, l) => n + of(l), 0) / all.length;
+    const worst = all.reduce((a, b) => (b.kept < a.kept ? b : a));
+    return [
+      kind,
+      String(all.length),
+      ranks.length === 0 ? "whole" : `${Math.min(...ranks)} to ${Math.max(...ranks)}`,
+      percent(mean((l) => l.change)),
+      percent(mean((l) => l.kept)),
+      `${worst.layer} (${percent(worst.kept)})`,
+    ];
+  });
+}
+
+function mustBeSafetensors(out: string): void {
+  if (!/\.safetensors$/i.test(out))
+    throw new RequestError(`--out ${out}: the new file's name must end in .safetensors`);
+}
+
 /** Writes a model that has the adapters in its weights. */
 export async function runMerge(
   terminal: Terminal,
@@ -79,9 +154,12 @@ export async function runMerge(
   out: string,
 ): Promise<void> {
   if (adapters.length === 0) throw new RequestError("nothing to merge: name adapters with --lora FILE[:scale]");
-  const progress = terminal.progress(1, "opening");
-  const merged = await mergeAdapters(base, adapters, out, (done, total) => progress.update(done / total, "merging"));
-  progress.stop();
+  let progress: Progress | undefined;
+  const merged = await mergeAdapters(base, adapters, out, (done, total) => {
+    progress ??= terminal.progress(total, "merging");
+    progress.update(done, "merging");
+  });
+  progress?.stop();
   terminal.emit({ type: "merged", ...merged });
   for (const { part, layers } of merged.parts) terminal.say(`${part}: ${layers} layers changed`);
   terminal.say(merged.folder);

@@ -1,8 +1,9 @@
 /** The command line: reads the words, hands them to a command, and turns what goes wrong into a line and an exit code. */
 import { Command, CommanderError, Option } from "commander";
 import { VariegateError } from "../errors.js";
-import { DIALECTS, type Dialect, PREVIEWS, versions } from "../index.js";
+import { DIALECTS, LARGEST_RANK, PREVIEWS, versions } from "../index.js";
 import {
+  type ExtractOptions,
   measureOf,
   modelsOf,
   type Options,
@@ -19,7 +20,7 @@ import {
   withTalk,
 } from "./options.js";
 import { openTerminal } from "./terminal.js";
-import { modes, scales, whole } from "./values.js";
+import { modes, real, scales, whole } from "./values.js";
 
 /** Ctrl-C: ends after the model call that is running, with whole files only. */
 class Interrupted extends VariegateError {
@@ -204,7 +205,7 @@ withTalk(withModels(adapters.command("convert")))
   .addOption(new Option("--to <dialect>", "whose words").choices(DIALECTS).makeOptionMandatory())
   .requiredOption("--out <file>", "the new .safetensors file")
   .addHelpText("before", example("variegate adapter convert smile.base --to peft --out smile-peft.safetensors"))
-  .action(async (file: string, o: Options & { to: Dialect }) => {
+  .action(async (file: string, o: Options & { to: (typeof DIALECTS)[number] }) => {
     const { runConvert } = await import("./adapter.js");
     await runConvert(openTerminal(o), modelsOf(o), file, o.to, o.out ?? "");
   });
@@ -217,6 +218,45 @@ withTalk(withModels(adapters.command("merge")))
     const { runMerge } = await import("./adapter.js");
     const { adapters = [], base = "embedded:base" } = modelsOf(o);
     await runMerge(openTerminal(o), base, adapters, o.out ?? "");
+  });
+
+withTalk(withDevice(adapters.command("extract")))
+  .description("what one model has learned since another, as an adapter: then both run in one set of weights")
+  .requiredOption("--from <ref>", "the model before: a diffusers folder or a UNet folder")
+  .requiredOption("--to <ref>", "the model after: a folder, or a file of UNet weights")
+  .option("--rank <r>", `directions kept of each layer, 1 to ${LARGEST_RANK} (default: 64)`, whole(1, LARGEST_RANK))
+  .option("--energy <share>", "as many directions as hold this share of a layer's difference, such as 0.95", real(0, 1))
+  .addOption(
+    new Option("--exact", "the whole difference, biases and norms too; as large as the model").conflicts([
+      "rank",
+      "energy",
+    ]),
+  )
+  .option("--biases", "biases and norms too, as they are (Variegate and ComfyUI read them, diffusers does not)")
+  .addOption(new Option("--dialect <dialect>", "whose words").choices(DIALECTS).default("kohya"))
+  .requiredOption("--out <file>", "the new .safetensors file")
+  .addHelpText(
+    "before",
+    example(
+      "variegate adapter extract --from embedded:base --to embedded:distilled --rank 32 --out distilled-lora.safetensors",
+      'variegate compare "a cartoon character" --base embedded:base --distilled distilled-lora.safetensors --memory shared',
+    ),
+  )
+  .action(async (o: ExtractOptions) => {
+    const { runExtract } = await import("./adapter.js");
+    const rank = o.rank ?? (o.energy === undefined ? 64 : LARGEST_RANK);
+    await runExtract(
+      openTerminal(o),
+      {
+        from: o.from,
+        to: o.to,
+        keep: o.exact ? null : { rank, energy: o.energy ?? 1 },
+        biases: o.biases === true,
+      },
+      { dialect: o.dialect, out: o.out ?? "" },
+      modelsOf(o),
+      interrupt.signal,
+    );
   });
 
 withTalk(withModels(program.command("doctor")))

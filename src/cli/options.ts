@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import {
   type AdapterReference,
   DEVICES,
+  type Dialect,
   type GenerateRequest,
   MEMORIES,
   type MeasureRequest,
@@ -152,6 +153,17 @@ export type Options = PairReference &
     readonly json?: boolean;
     readonly quiet?: boolean;
   };
+
+/** The options of `adapter extract`. */
+export interface ExtractOptions extends Options {
+  readonly from: string;
+  readonly to: string;
+  readonly rank?: number;
+  readonly energy?: number;
+  readonly exact?: boolean;
+  readonly biases?: boolean;
+  readonly dialect: Dialect;
+}
 
 const only = <T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> =>
   Object.fromEntries(keys.filter((k) => from[k] !== undefined).map((k) => [k, from[k]])) as Pick<T, K>;

@@ -9,11 +9,18 @@ const refuse = (value: string, expected: string): never => {
 
 const isWhole = (text: string) => /^\d+$/.test(text) && Number.isSafeInteger(Number(text));
 
-/** A whole number of at least `least`. */
+/** A whole number from `least` to `most`. */
 export const whole =
-  (least = 0) =>
-  (text: string): number =>
-    isWhole(text) && Number(text) >= least ? Number(text) : refuse(text, `a whole number, at least ${least}`);
+  (least = 0, most = Number.POSITIVE_INFINITY) =>
+  (text: string): number => {
+    if (isWhole(text) && Number(text) >= least && Number(text) <= most) return Number(text);
+    return refuse(
+      text,
+      most === Number.POSITIVE_INFINITY
+        ? `a whole number, at least ${least}`
+        : `a whole number from ${least} to ${most}`,
+    );
+  };
 
 /** A finite number within bounds. */
 export const real =

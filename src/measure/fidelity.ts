@@ -5,9 +5,9 @@ import {
   inceptionScore,
   kernelDistance,
   neighbours,
-  type Product,
   pooledEstimate,
 } from "../metrics/index.js";
+import type { Product } from "../tensor/index.js";
 import { halves, type Measure, measured, noInterval, pick, type Sample } from "./number.js";
 
 /** A share's interval: within 0…1, and around the share itself where that lies at an end. */

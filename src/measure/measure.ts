@@ -1,7 +1,6 @@
 /** Measures a folder of pictures with the instruments that are there: every number with its interval, its sample and what to beware of. */
-import type { Product } from "../metrics/index.js";
 import type { ClipScorer, InceptionInstrument, Instrument, InstrumentFacts, JudgeReader } from "../pipeline/index.js";
-import type { RgbImage } from "../tensor/index.js";
+import type { Product, RgbImage } from "../tensor/index.js";
 import type { OpenAttribute } from "./attributes.js";
 import { classScore, closeness, frechet, kernel } from "./fidelity.js";
 import type { Group, PictureFolder } from "./folder.js";

@@ -1,6 +1,5 @@
 /** A measurement from request to result: opens the instruments that are named, reads the folders, measures each. */
 import { RequestError } from "../errors.js";
-import { plainProduct } from "../metrics/index.js";
 import {
   filesOf,
   hashed,
@@ -15,7 +14,7 @@ import {
   productsOn,
 } from "../pipeline/index.js";
 import { openRuntime, type Runtime, type RuntimeOptions } from "../runtime/index.js";
-import type { WeightIndex } from "../tensor/index.js";
+import { plainProduct, type WeightIndex } from "../tensor/index.js";
 import { embeddedAttributes, readAttributes } from "./attributes.js";
 import { type PictureFolder, readFolder } from "./folder.js";
 import { type Instruments, looksOf, type Measured, measureFolder } from "./measure.js";

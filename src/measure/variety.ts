@@ -1,7 +1,6 @@
 /** How varied the pictures of each prompt are, and what causes it, from features that nobody has named. */
 import {
   effectiveRank,
-  LARGEST_EIGEN,
   meanDistance,
   meanSimilarity,
   pairwise,
@@ -13,6 +12,7 @@ import {
   vendi,
 } from "../metrics/index.js";
 import type { Instrument } from "../pipeline/index.js";
+import { LARGEST_EIGEN } from "../tensor/index.js";
 import type { Group } from "./folder.js";
 import { lookAt, type MeasureOptions } from "./look.js";
 import { every, few, halves, type Measure, measured, orNull, pick, type Sample } from "./number.js";

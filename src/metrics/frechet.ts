@@ -10,7 +10,7 @@ import {
   plainProduct,
   rowsOf,
   transpose,
-} from "./matrix.js";
+} from "../tensor/index.js";
 
 /** Sum of squares of all elements. */
 const squares = (a: Matrix) => a.data.reduce((s, v) => s + v * v, 0);

@@ -14,7 +14,6 @@ export {
 } from "./diversity.js";
 export { correlation, pooledEstimate, rankCorrelation, setEstimate } from "./estimate.js";
 export { frechetDistance, inceptionScore, kernelDistance } from "./frechet.js";
-export { LARGEST_EIGEN, type Matrix, type Product, plainProduct } from "./matrix.js";
 export { type Neighbours, neighbours } from "./neighbours.js";
 export {
   effectiveRank,

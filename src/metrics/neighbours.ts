@@ -1,5 +1,5 @@
 /** Two sets of features compared by their nearest neighbours: precision and recall, density and coverage. */
-import { type Matrix, type Product, plainProduct, rowsOf } from "./matrix.js";
+import { type Matrix, type Product, plainProduct, rowsOf } from "../tensor/index.js";
 
 export interface Neighbours {
   /** Share of the pictures that lie in a ball of a reference picture (Kynkäänniemi et al. 2019). */

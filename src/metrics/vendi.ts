@@ -1,5 +1,5 @@
 /** How many different pictures a set amounts to: the eigenvalues of its similarity matrix, and what is read off them. */
-import { centred, eigenvalues, type Matrix, matrix, product, rowsOf, transpose, unitRows } from "./matrix.js";
+import { centred, eigenvalues, type Matrix, matrix, product, rowsOf, transpose, unitRows } from "../tensor/index.js";
 
 /** Order of the Vendi score: 1 weighs all kinds by how frequent they are, 2 (RKE) and ∞ see the frequent ones most. */
 export type Order = 1 | 2 | typeof Number.POSITIVE_INFINITY;

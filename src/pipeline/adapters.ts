@@ -2,6 +2,8 @@
 import {
   type Adapter,
   type Attached,
+  changesBias,
+  changesWeight,
   constant,
   type Layers,
   layersOf,
@@ -105,13 +107,15 @@ export function isOff(use: AdapterUse): boolean {
  * @param acts whether an adapter in the stack acts on the model at hand: one that does not has scale 0
  */
 export function equip(part: Part, uses: readonly AdapterUse[], acts: (use: AdapterUse) => boolean): Equipment | null {
-  const attached = uses.map((use): Attached => ({ adapter: use.adapter, scale: scaleOf(use) }));
+  const attached = uses.map(
+    (use): Attached => ({ adapter: use.adapter, scale: acts(use) ? scaleOf(use) : constant(0) }),
+  );
   const stack = stackOn(part, attached);
   if (!stack) return null;
-  const varied = uses.find((use) => typeof use.scale === "function" || !acts(use));
+  const varied = uses.find((use) => typeof use.scale === "function");
   if (varied && stack.merged.size > 0) {
     throw new RequestError(
-      `${varied.adapter.file} changes weights that are merged; its scale cannot differ between pictures or models`,
+      `${varied.adapter.file} changes weights that are merged; its scale cannot differ between pictures`,
     );
   }
   return {
@@ -127,7 +131,10 @@ export function equip(part: Part, uses: readonly AdapterUse[], acts: (use: Adapt
 /** The weights of a network as it is drawn under a stack: which layers take inputs beside them, and which weights are inputs themselves. */
 export function adaptedWeights(index: WeightIndex, stack: Stack | null): WeightIndex {
   if (!stack) return index;
-  const given = [...stack.merged.keys()].flatMap((layer) => [`${layer}.weight`, `${layer}.bias`]);
+  const given = [...stack.merged].flatMap(([layer, changes]) => [
+    ...(changes.some(({ delta }) => changesWeight(delta)) ? [`${layer}.weight`] : []),
+    ...(changes.some(({ delta }) => changesBias(delta)) ? [`${layer}.bias`] : []),
+  ]);
   return { ...index, live: stack.live, given: new Set(given.filter((name) => index.weights.has(name))) };
 }
 

@@ -9,6 +9,7 @@ export {
 export { type ClipScorer, openClip } from "./clip-scorer.js";
 export { diffusersScript } from "./diffusers-script.js";
 export type { GenerateEvent, Milliseconds, Picture } from "./events.js";
+export { type Extracted, type ExtractedLayer, type ExtractRequest, extractAdapter } from "./extract.js";
 export { decodeLatents, generate } from "./generate.js";
 export {
   type FidPreparation,

@@ -1,7 +1,7 @@
 /** Products of large matrices through ONNX Runtime in double precision: a hundred times what plain JavaScript does. */
 import { createBuilder } from "../graph/index.js";
-import { type Matrix, type Product, plainProduct } from "../metrics/index.js";
 import type { Runtime } from "../runtime/index.js";
+import { type Matrix, type Product, plainProduct } from "../tensor/index.js";
 import { NO_WEIGHTS, network } from "./sessions.js";
 
 /** Multiply-adds below which the way to the worker costs more than the product. */

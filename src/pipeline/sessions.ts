@@ -15,6 +15,9 @@ export interface Network<S> {
   release(): Promise<void>;
 }
 
+/** Sets of inputs that a network keeps: two models may take turns in one set of weights, each with its own. */
+const HELD = 2;
+
 /** For a graph whose weights are in it already, or that has none. */
 export const NO_WEIGHTS = async (): Promise<WeightIndex> => ({ source: "no file", weights: new Map() });
 
@@ -28,7 +31,7 @@ export function network<S>(
   draw: (shape: S, index: WeightIndex) => Graph | Promise<Graph>,
   weights: () => Promise<WeightIndex>,
 ): Network<S> {
-  let loaded: { key: string; session: Session; inputs: readonly string[]; held: string | null } | undefined;
+  let loaded: { key: string; session: Session; inputs: readonly string[]; held: string[] } | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -51,17 +54,19 @@ export function network<S>(
       await new Promise((resolve) => setTimeout(resolve));
       // ONNX Runtime 1.30's WebGPU attention came out wrong from 64 tokens on (seen on SwiftShader; relative error 0.2).
       const bytes = encodeGraph(graph, { fusedAttention: runtime.device !== "webgpu" });
-      loaded = { key, session: await runtime.load(bytes), inputs: [...graph.inputs.keys()], held: null };
+      loaded = { key, session: await runtime.load(bytes), inputs: [...graph.inputs.keys()], held: [] };
     }
-    if (stack && loaded.held !== stack.inputKey) {
-      await loaded.session.hold(await stackInputs(await weights(), stack, loaded.inputs));
-      loaded.held = stack.inputKey;
+    if (stack && !loaded.held.includes(stack.inputKey)) {
+      for (const old of loaded.held.splice(0, loaded.held.length - HELD + 1)) await loaded.session.drop(old);
+      await loaded.session.hold(stack.inputKey, await stackInputs(await weights(), stack, loaded.inputs));
+      loaded.held.push(stack.inputKey);
     }
     return loaded.session;
   }
   return {
     name,
-    run: (shape, feeds, stack = null) => inTurn(async () => (await session(shape, stack)).run(feeds)),
+    run: (shape, feeds, stack = null) =>
+      inTurn(async () => (await session(shape, stack)).run(feeds, stack?.inputKey ?? null)),
     load: (shape, stack = null) =>
       inTurn(async () => {
         const start = performance.now();

@@ -19,15 +19,28 @@ export type Request =
       readonly device: Device;
       readonly threads: number;
     }
-  | { readonly kind: "run"; readonly session: number; readonly feeds: Readonly<Record<string, Tensor>> }
-  /** Inputs that stay the same over many runs: kept in the worker instead of sent along. */
-  | { readonly kind: "hold"; readonly session: number; readonly tensors: Readonly<Record<string, Tensor>> }
+  | {
+      readonly kind: "run";
+      readonly session: number;
+      readonly feeds: Readonly<Record<string, Tensor>>;
+      /** The set of held inputs to run with. */
+      readonly held: string | null;
+    }
+  /** Inputs that stay the same over many runs: kept in the worker, under a name, instead of sent along. */
+  | {
+      readonly kind: "hold";
+      readonly session: number;
+      readonly name: string;
+      readonly tensors: Readonly<Record<string, Tensor>>;
+    }
+  | { readonly kind: "drop"; readonly session: number; readonly name: string }
   | { readonly kind: "release"; readonly session: number };
 
 export type Answer =
   | { readonly kind: "loaded"; readonly session: number }
   | { readonly kind: "ran"; readonly outputs: Readonly<Record<string, Tensor>>; readonly milliseconds: number }
   | { readonly kind: "held" }
+  | { readonly kind: "dropped" }
   | { readonly kind: "released" }
   | { readonly kind: "failed"; readonly message: string };
 

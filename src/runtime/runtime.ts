@@ -7,10 +7,12 @@ import type { Answer, Device, ModelBytes, Numbered, Request } from "./protocol.j
 
 /** A loaded model. */
 export interface Session {
-  /** Runs once; feeds and outputs by name. Feeds are copied, outputs belong to the caller. */
-  run(feeds: Readonly<Record<string, Tensor>>): Promise<RunResult>;
-  /** Keeps inputs for all runs that follow, instead of those kept before. They are copied. */
-  hold(tensors: Readonly<Record<string, Tensor>>): Promise<void>;
+  /** Runs once, with the inputs held under `held` beside the feeds; feeds and outputs by name. Feeds are copied, outputs belong to the caller. */
+  run(feeds: Readonly<Record<string, Tensor>>, held?: string | null): Promise<RunResult>;
+  /** Keeps inputs under a name for runs that ask for them. They are copied. */
+  hold(name: string, tensors: Readonly<Record<string, Tensor>>): Promise<void>;
+  /** Lets the inputs under a name go. */
+  drop(name: string): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -82,9 +84,12 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
       const folder = process.platform === "win32" ? process.cwd().slice(0, 3) : "/";
       const { session } = await ask({ kind: "load", bytes, folder, device, threads }, "loaded");
       return {
-        run: (feeds) => ask({ kind: "run", session, feeds }, "ran"),
-        hold: async (tensors) => {
-          await ask({ kind: "hold", session, tensors }, "held");
+        run: (feeds, held = null) => ask({ kind: "run", session, feeds, held }, "ran"),
+        hold: async (name, tensors) => {
+          await ask({ kind: "hold", session, name, tensors }, "held");
+        },
+        drop: async (name) => {
+          await ask({ kind: "drop", session, name }, "dropped");
         },
         release: async () => {
           if (!ended) await ask({ kind: "release", session }, "released");

@@ -8,7 +8,7 @@ import type { Answer, Numbered, Request } from "./protocol.js";
 ort.env.logLevel = "fatal";
 
 const sessions = new Map<number, ort.InferenceSession>();
-const held = new Map<number, Readonly<Record<string, ort.Tensor>>>();
+const held = new Map<number, Map<string, Readonly<Record<string, ort.Tensor>>>>();
 let serial = 0;
 
 const toOrt = (t: Tensor): ort.Tensor =>
@@ -62,7 +62,7 @@ const answers: {
     return { kind: "loaded", session: serial };
   },
   async run(request) {
-    const feeds = { ...held.get(request.session), ...asOrt(request.feeds) };
+    const feeds = { ...held.get(request.session)?.get(request.held ?? ""), ...asOrt(request.feeds) };
     const start = performance.now();
     const results = await session(request.session).run(feeds);
     const milliseconds = performance.now() - start;
@@ -70,8 +70,13 @@ const answers: {
     return { kind: "ran", outputs, milliseconds };
   },
   async hold(request) {
-    held.set(request.session, asOrt(request.tensors));
+    const sets = held.get(request.session) ?? new Map<string, Readonly<Record<string, ort.Tensor>>>();
+    held.set(request.session, sets.set(request.name, asOrt(request.tensors)));
     return { kind: "held" };
+  },
+  async drop(request) {
+    held.get(request.session)?.delete(request.name);
+    return { kind: "dropped" };
   },
   async release(request) {
     await session(request.session).release();

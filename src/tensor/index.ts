@@ -1,4 +1,5 @@
 export * from "./image.js";
+export * from "./matrix.js";
 export * from "./random.js";
 export * from "./resize.js";
 export * from "./tensor.js";

@@ -73,7 +73,7 @@ describe("names of layers", () => {
     }
   });
 
-  it("are those of matrices and convolutions, not of norms and tables", () => {
+  it("are those of matrices, convolutions and norms, not of tables", () => {
     const layers = layersOf([
       ["a.weight", [4, 2]],
       ["b.weight", [4, 2, 3, 3]],
@@ -81,6 +81,6 @@ describe("names of layers", () => {
       ["a.bias", [4]],
       ["text_model.embeddings.token_embedding.weight", [9, 4]],
     ]);
-    expect([...layers.keys()]).toEqual(["a", "b"]);
+    expect([...layers.keys()]).toEqual(["a", "b", "norm"]);
   });
 });

@@ -106,7 +106,41 @@ describe("adapter", async () => {
     expect(existsSync(`${out}.partial`)).toBe(false);
   });
 
+  it("extract writes what a model has learned, and says how much of it", async () => {
+    const out = path.join(folder, "extracted.safetensors");
+    const models = ["--from", "embedded:base", "--to", "embedded:distilled"];
+    const { status, stdout } = variegate("adapter", "extract", ...models, "--rank", "2", "--out", out, "--json");
+    expect(status).toBe(0);
+    const { kept, beyond, layers } = JSON.parse(stdout) as { kept: number; beyond: number; layers: { rank: number }[] };
+    expect(kept).toBeGreaterThan(0.05);
+    expect(beyond).toBeLessThan(0.05);
+    expect(layers.every((l) => l.rank <= 2)).toBe(true);
+    expect(variegate("adapter", "inspect", out).stdout).toMatch(new RegExp(`${layers.length} × LoRA · kohya\nrank 2`));
+  }, 60_000);
+
+  const both = ["extract", "--from", "embedded:base", "--to", "embedded:distilled"];
   it.each([
+    [
+      "whole differences in PEFT's words",
+      2,
+      /PEFT has no words/,
+      [...both, "--exact", "--dialect", "peft", "--out", "x.safetensors"],
+    ],
+    ["a rank and the whole", 2, /cannot be used with/, [...both, "--exact", "--rank", "4", "--out", "x.safetensors"]],
+    ["rank 0", 2, /a whole number from 1 to 502/, [...both, "--rank", "0", "--out", "x.safetensors"]],
+    ["more than all", 2, /a number from 0 to 1/, [...both, "--energy", "2", "--out", "x.safetensors"]],
+    [
+      "a model that is not there",
+      3,
+      /there is no such/,
+      ["extract", "--from", "embedded:base", "--to", "/no/where", "--out", "x.safetensors"],
+    ],
+    [
+      "the same model twice",
+      2,
+      /the same weights/,
+      ["extract", "--from", "embedded:base", "--to", "embedded:base", "--out", "x.safetensors"],
+    ],
     ["nothing to merge", 2, /nothing to merge/, ["merge", "--out", path.join(folder, "none")]],
     [
       "an unknown dialect",

@@ -18,8 +18,8 @@ import {
   varietyShares,
   vendi,
 } from "../../src/metrics/index.js";
-import { plainProduct, product, rowsOf, transpose } from "../../src/metrics/matrix.js";
 import { createRng } from "../../src/tensor/index.js";
+import { plainProduct, product, rowsOf, transpose } from "../../src/tensor/matrix.js";
 
 const v = (...values: number[]) => Float32Array.from(values);
 /** n normals of d features. */

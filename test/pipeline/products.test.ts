@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { frechetDistance, type Matrix, plainProduct } from "../../src/metrics/index.js";
+import { frechetDistance } from "../../src/metrics/index.js";
 import { productsOn } from "../../src/pipeline/index.js";
 import { openRuntime } from "../../src/runtime/index.js";
-import { createRng } from "../../src/tensor/index.js";
+import { createRng, type Matrix, plainProduct } from "../../src/tensor/index.js";
 
 const runtime = openRuntime({ threads: 2 });
 afterAll(() => runtime.close());

@@ -1,5 +1,5 @@
-/** Dense matrices in double precision, as measures need them: products of features, and eigenvalues of small symmetric ones. */
-import { Matrix as Dense, EigenvalueDecomposition } from "ml-matrix";
+/** Dense matrices in double precision: products, and eigenvalues of small symmetric ones. */
+import { Matrix as Dense, EigenvalueDecomposition, QrDecomposition } from "ml-matrix";
 
 /** Row-major. `data.length` is rows · columns. */
 export interface Matrix {
@@ -8,7 +8,7 @@ export interface Matrix {
   readonly data: Float64Array;
 }
 
-/** a [n, d], b [m, d] → a bᵀ [n, m]. The metrics room knows no runtime: whoever has a fast one hands it in. */
+/** a [n, d], b [m, d] → a bᵀ [n, m]. This room knows no runtime: whoever has a fast one hands it in. */
 export type Product = (a: Matrix, b: Matrix) => Promise<Matrix>;
 
 export const matrix = (rows: number, columns: number, data = new Float64Array(rows * columns)): Matrix => ({
@@ -84,11 +84,32 @@ export function centred(a: Matrix): Matrix {
 export const LARGEST_EIGEN = 512;
 
 /** Eigenvalues of a symmetric matrix, ascending. @throws RangeError above LARGEST_EIGEN */
-export function eigenvalues(a: Matrix): number[] {
+export const eigenvalues = (a: Matrix): number[] => decomposed(a).realEigenvalues.toSorted((x, y) => x - y);
+
+/** Eigenvalues of a symmetric matrix, descending, with a unit vector for each as the rows of a matrix. @throws RangeError above LARGEST_EIGEN */
+export function eigenvectors(a: Matrix): { readonly values: readonly number[]; readonly vectors: Matrix } {
+  const { realEigenvalues, eigenvectorMatrix } = decomposed(a);
+  const order = realEigenvalues
+    .map((_, i) => i)
+    .toSorted((i, j) => (realEigenvalues[j] ?? 0) - (realEigenvalues[i] ?? 0));
+  const columns = eigenvectorMatrix.to1DArray();
+  const vectors = matrix(a.rows, a.rows);
+  for (const [row, i] of order.entries()) {
+    for (let k = 0; k < a.rows; k++) vectors.data[row * a.rows + k] = columns[k * a.rows + i] ?? 0;
+  }
+  return { values: order.map((i) => realEigenvalues[i] ?? 0), vectors };
+}
+
+/** Orthonormal columns that span what the columns of `a` span, [n, m] with n ≥ m. */
+export function orthonormal(a: Matrix): Matrix {
+  const q = new QrDecomposition(Dense.from1DArray(a.rows, a.columns, a.data)).orthogonalMatrix;
+  return matrix(a.rows, a.columns, Float64Array.from(q.to1DArray()));
+}
+
+function decomposed(a: Matrix): EigenvalueDecomposition {
   if (a.rows !== a.columns) throw new RangeError(`a ${a.rows} × ${a.columns} matrix has no eigenvalues`);
   if (a.rows > LARGEST_EIGEN) {
     throw new RangeError(`eigenvalues are found up to ${LARGEST_EIGEN} rows; this matrix has ${a.rows}`);
   }
-  const dense = Dense.from1DArray(a.rows, a.columns, a.data);
-  return new EigenvalueDecomposition(dense, { assumeSymmetric: true }).realEigenvalues.toSorted((x, y) => x - y);
+  return new EigenvalueDecomposition(Dense.from1DArray(a.rows, a.columns, a.data), { assumeSymmetric: true });
 }

@@ -1,0 +1,93 @@
+/**
+ * How much of a distilled model a LoRA of each rank holds: extracts the embedded pair's at several ranks, paints with each and holds the
+ * pictures against the distilled model's own. Writes a Markdown table to stdout.
+ *
+ *     node scripts/ranks.js [seeds, default 16]
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import {
+  adapterTensors,
+  extractAdapter,
+  generate,
+  openPair,
+  openRuntime,
+  openScorer,
+  safetensors,
+  summarise,
+  writeWhole,
+} from "../dist/index.js";
+
+const PROMPTS = [
+  "a cartoon character",
+  "a red cartoon character",
+  "a cartoon character wearing a top hat",
+  "a cartoon character with cat ears on a teal background",
+  "a square cartoon character wearing a crown",
+  "a cartoon character on a navy background",
+];
+const say = (line) => process.stdout.write(`${line}\n`);
+const seeds = Array.from({ length: Number(process.argv[2] ?? 16) }, (_, i) => i);
+const request = { scheduler: "LCMScheduler", timesteps: [999, 749, 499, 249], guidance: 0, prompts: PROMPTS, seeds };
+const folder = mkdtempSync(path.join(tmpdir(), "variegate-ranks-"));
+
+async function paint(pair, asked) {
+  const images = PROMPTS.map(() => []);
+  for await (const event of generate(pair, { ...request, ...asked }))
+    if (event.type === "image") images[event.prompt].push(event.image);
+  return images;
+}
+const embedded = await openPair();
+const scorer = await openScorer(embedded);
+const numbers = async (images) => {
+  const { distance, adherence, factors } = summarise(await scorer.read(images, PROMPTS));
+  return [distance, factors.entropy, adherence].map((e) => e.mean.toFixed(3));
+};
+/** Root mean square difference of all pictures, of 255. */
+function difference(a, b) {
+  let [sum, n] = [0, 0];
+  for (const [i, row] of a.entries()) {
+    for (const [j, { data }] of row.entries()) {
+      for (const [k, v] of data.entries()) sum += (v - b[i][j].data[k]) ** 2;
+      n += data.length;
+    }
+  }
+  return Math.sqrt(sum / n).toFixed(1);
+}
+
+try {
+  const wanted = await paint(embedded, { mode: "distilled" });
+  say(
+    "| rank | of the difference | file (fp32) | pictures differ by (of 255) | CLIP distance | entropy, nats | CLIP score |",
+  );
+  say("|---|---|---|---|---|---|---|");
+  const rows = [8, 16, 32, 64, 160].flatMap((rank) => [
+    [String(rank), { rank, energy: 1 }, false],
+    [`${rank}, with biases`, { rank, energy: 1 }, true],
+  ]);
+  const runtime = openRuntime();
+  for (const [name, keep, biases] of [["0 (the base)", undefined], ...rows]) {
+    let images = [];
+    let facts = ["–", "–"];
+    if (keep) {
+      const { adapter, model, kept } = await extractAdapter(
+        { from: "embedded:base", to: "embedded:distilled", keep, biases },
+        runtime,
+      );
+      const file = path.join(folder, `${name}.safetensors`);
+      const bytes = safetensors(adapterTensors(adapter, "kohya", model));
+      await writeWhole(file, bytes);
+      facts = [`${(100 * kept).toFixed(0)} %`, `${(bytes.length / 1e6).toFixed(1)} MB`];
+      const pair = await openPair({ base: "embedded:base", distilled: file });
+      images = await paint(pair, { mode: "distilled", memory: "shared" });
+      await pair.close();
+    } else images = await paint(embedded, { mode: "base" });
+    say(`| ${[name, ...facts, difference(images, wanted), ...(await numbers(images))].join(" | ")} |`);
+  }
+  say(`| ${["the distilled model", "100 %", "–", "0", ...(await numbers(wanted))].join(" | ")} |`);
+  await runtime.close();
+  await embedded.close();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

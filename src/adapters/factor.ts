@@ -1,0 +1,90 @@
+/** A matrix as the product of two thin ones that keep the most of it: randomised SVD (Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1). */
+import {
+  createRng,
+  eigenvectors,
+  LARGEST_EIGEN,
+  type Matrix,
+  matrix,
+  orthonormal,
+  type Product,
+  transpose,
+} from "../tensor/index.js";
+
+/** How much to keep: at most `rank` directions, and no more than hold the share `energy` (0…1) of the squared Frobenius norm. */
+export interface Keep {
+  readonly rank: number;
+  readonly energy: number;
+}
+
+export interface ThinFactors {
+  /** [rows, r] */
+  readonly up: Matrix;
+  /** [r, columns] */
+  readonly down: Matrix;
+  /** Share of the squared Frobenius norm that up · down has. */
+  readonly kept: number;
+}
+
+/** Directions beyond those asked for that the sketch looks at, and passes that sharpen it (the paper's p and q). */
+const OVERSAMPLE = 10;
+const PASSES = 2;
+/** Directions of the first sketch where an energy is asked for; doubled until they hold it. */
+const FIRST = 24;
+/** The largest rank that can be asked for. */
+export const LARGEST_RANK = LARGEST_EIGEN - OVERSAMPLE;
+
+const squared = ({ data }: Matrix): number => data.reduce((s, v) => s + v * v, 0);
+
+/** up · down ≈ d; null where d is zero. Each factor carries the square root of the singular values. */
+export async function factorise(d: Matrix, keep: Keep, multiply: Product): Promise<ThinFactors | null> {
+  const total = squared(d);
+  if (total === 0) return null;
+  const turned = transpose(d);
+  if (d.rows <= d.columns) return thin(d, turned, keep, total, multiply);
+  const { up, down, kept } = await thin(turned, d, keep, total, multiply);
+  return { up: transpose(down), down: transpose(up), kept };
+}
+
+/** d [n, m] with n ≤ m, and its transpose. */
+async function thin(d: Matrix, turned: Matrix, keep: Keep, total: number, multiply: Product): Promise<ThinFactors> {
+  for (let sought = keep.energy < 1 ? Math.min(FIRST, keep.rank) : keep.rank; ; sought *= 2) {
+    const width = Math.min(sought + OVERSAMPLE, d.rows);
+    const basis = width === d.rows ? null : await rangeOf(d, turned, width, multiply);
+    // What d is on the basis, and the singular vectors of that; on the whole space it is d itself.
+    const small = basis ? await multiply(transpose(basis), turned) : d;
+    const { values, vectors } = eigenvectors(await multiply(small, small));
+    const most = Math.min(sought, keep.rank, width);
+    let rank = 0;
+    let held = 0;
+    while (rank < most && held < keep.energy * total && (values[rank] ?? 0) > 0) held += values[rank++] ?? 0;
+    if (held < keep.energy * total && rank === sought && sought < Math.min(keep.rank, d.rows)) continue;
+    const top = matrix(rank, width, vectors.data.slice(0, rank * width));
+    const roots = values.slice(0, rank).map((v) => v ** 0.25);
+    const left = basis ? await multiply(basis, top) : transpose(top);
+    const right = await multiply(top, transpose(small));
+    return {
+      up: matrix(
+        d.rows,
+        rank,
+        left.data.map((v, i) => v * (roots[i % rank] ?? 0)),
+      ),
+      down: matrix(
+        rank,
+        d.columns,
+        right.data.map((v, i) => v / (roots[Math.floor(i / d.columns)] ?? 1)),
+      ),
+      kept: held / total,
+    };
+  }
+}
+
+/** An orthonormal basis [n, width] of nearly everything that d does. */
+async function rangeOf(d: Matrix, turned: Matrix, width: number, multiply: Product): Promise<Matrix> {
+  const probes = createRng(0).randn([width, d.columns]);
+  let basis = orthonormal(await multiply(d, matrix(width, d.columns, Float64Array.from(probes.data))));
+  for (let pass = 0; pass < PASSES; pass++) {
+    const seen = await multiply(turned, transpose(basis));
+    basis = orthonormal(await multiply(d, transpose(seen)));
+  }
+  return basis;
+}
