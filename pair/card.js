@@ -1,8 +1,8 @@
-// The numbers of the embedded pair's model card, measured with Variegate itself: node pair/card.js [--seeds 64] [--prompts 16] [--slow]
+// The numbers of the embedded pair's model card, measured with Variegate itself: node pair/card.js [--seeds 64] [--prompts 16] [--slow] [--pair embedded-lora]
 import { parseArgs } from "node:util";
 import { generate, keptVariety, openPair, openScorer, summarise } from "variegate";
 
-const { values } = parseArgs({ options: { seeds: { type: "string", default: "64" }, prompts: { type: "string", default: "16" }, slow: { type: "boolean", default: false } } });
+const { values } = parseArgs({ options: { seeds: { type: "string", default: "64" }, prompts: { type: "string", default: "16" }, slow: { type: "boolean", default: false }, pair: { type: "string", default: "embedded" } } });
 const PROMPTS = [
   "a cartoon character", "a red cartoon character", "a cartoon character wearing a top hat", "a smiling round blue cartoon character",
   "a cartoon character with cat ears on a teal background", "a green cartoon character with one eye",
@@ -23,7 +23,7 @@ const MODES = {
 
 const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i);
 const show = (e) => (e === null ? "–" : `${e.mean.toFixed(3)} [${e.low?.toFixed(3) ?? "–"}, ${e.high?.toFixed(3) ?? "–"}]`);
-const pair = await openPair();
+const pair = await openPair({ pair: values.pair });
 const scorer = await openScorer(pair);
 console.log("| mode | calls | judge distance | CLIP distance | entropy of free factors, nats | named factors right | CLIP score |");
 console.log("|---|---|---|---|---|---|---|");

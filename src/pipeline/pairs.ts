@@ -39,6 +39,30 @@ export interface PairRow {
   readonly source: string;
   /** Prompts for a first look. */
   readonly prompts: readonly string[];
+  /** What experiments take unless told otherwise; null where nothing ships with the package. */
+  readonly trial: Trial | null;
+}
+
+/** Prompts, real pictures and adapters to try a pair with. */
+export interface Trial {
+  /** A .csv of prompts with their seeds. */
+  readonly prompts: string;
+  /** Real pictures of those prompts, as features. */
+  readonly reference: string;
+  readonly controls: readonly Control[];
+}
+
+/** A slider or LoRA with what it is for. */
+export interface Control {
+  readonly name: string;
+  readonly ref: string;
+  readonly scale: number;
+  /** In words: likeness to them is measured. */
+  readonly concept: string;
+  /** A number the judge reads, or a factor with values ("background=teal|navy"), where it has one for this. */
+  readonly reads?: string;
+  /** The paper's change of the CLIP score in percent, on the base and on DMD2. */
+  readonly paper?: { readonly base: number; readonly distilled: number };
 }
 
 /** The noise schedule that Stable Diffusion models were trained with (field: scaled_linear, 1000 steps). */
@@ -102,6 +126,7 @@ const row = (name: string, about: string, base: Base, d: Distilled): PairRow => 
   licence: d.licence,
   source: `https://huggingface.co/${d.distilled.split(/[/:]/).slice(0, 2).join("/")}`,
   prompts: PHOTOGRAPHS,
+  trial: null,
 });
 
 /** Few-step samplers, as their authors use them. */
@@ -123,6 +148,51 @@ const trailing = (scheduler: string, steps: number, guidance = 0): SamplingDefau
 const DMD2 = { licence: "CC-BY-NC-SA-4.0" };
 const LIGHTNING = { licence: "OpenRAIL++" };
 const LCM = { licence: "OpenRAIL++" };
+/** The paper's table 1 has "smile"; the others stand for themselves. */
+const slider = (name: string, concept: string, reads: string, paper?: Control["paper"]): readonly Control[] =>
+  (["base", "distilled"] as const).map((on) => ({
+    name: `${name} (${on})`,
+    ref: `embedded:sliders/${name}.${on}.safetensors`,
+    scale: 2,
+    concept,
+    reads,
+    ...(paper && on === "base" && { paper }),
+  }));
+
+const EMBEDDED: PairRow = {
+  name: "embedded",
+  about: "a tiny SDXL-shaped pair over a world of cartoon characters, in this package",
+  family: "sdxl",
+  base: "embedded:base",
+  distilled: "embedded:distilled",
+  clip: "embedded:clip",
+  judge: "embedded:judge",
+  scheduler: null,
+  guidanceFeatures: null,
+  parameters: null,
+  sampling: { base: { steps: 25, guidance: 5 }, distilled: lcmAt(999, 749, 499, 249) },
+  size: null,
+  licence: "CC0-1.0",
+  source: "embedded/README.md",
+  prompts: ["a blue cartoon character", "a cartoon character wearing a top hat"],
+  trial: {
+    prompts: "embedded:world/prompts.csv",
+    reference: "embedded:world/real.safetensors",
+    controls: [
+      ...slider("smile", "a smiling cartoon character", "smile", { base: 19.7, distilled: 21.4 }),
+      ...slider("eye-size", "a cartoon character with big eyes", "eye_size"),
+      {
+        name: "blueprint",
+        ref: "embedded:adapters/blueprint.safetensors",
+        scale: 1,
+        concept: "a cartoon character on a navy background",
+        // Its paper lies between two colours that the judge knows.
+        reads: "background=teal|navy",
+      },
+    ],
+  },
+};
+
 /** LCM's own UNets take guidance as an input (Luo et al. 2023, §4.2); their LoRAs do not. */
 const LCM_UNET = { ...LCM, guidanceFeatures: 256 };
 const HYPER = { licence: "OpenRAIL++" };
@@ -130,22 +200,12 @@ const hyper = (file: string) => `ByteDance/Hyper-SD/${file}.safetensors`;
 const lightning = (file: string) => `ByteDance/SDXL-Lightning/sdxl_lightning_${file}.safetensors`;
 
 export const PAIRS: readonly PairRow[] = [
+  EMBEDDED,
   {
-    name: "embedded",
-    about: "a tiny SDXL-shaped pair over a world of cartoon characters, in this package",
-    family: "sdxl",
-    base: "embedded:base",
-    distilled: "embedded:distilled",
-    clip: "embedded:clip",
-    judge: "embedded:judge",
-    scheduler: null,
-    guidanceFeatures: null,
-    parameters: null,
-    sampling: { base: { steps: 25, guidance: 5 }, distilled: lcmAt(999, 749, 499, 249) },
-    size: null,
-    licence: "CC0-1.0",
-    source: "embedded/README.md",
-    prompts: ["a cartoon character wearing a top hat", "a smiling cartoon character on a teal background"],
+    ...EMBEDDED,
+    name: "embedded-lora",
+    about: "the embedded pair in one set of weights: the distilled model as a LoRA on the base",
+    distilled: "embedded:adapters/distilled.safetensors",
   },
   row("sdxl-dmd2", "DMD2, 4 steps", SDXL, {
     ...DMD2,
