@@ -18,9 +18,10 @@ export {
   strengthOf,
   type Target,
 } from "./adapters/index.js";
-export { readTensors, safetensors, writeWhole } from "./checkpoint/index.js";
+export { readJson, readTensors, safetensors, writeWhole } from "./checkpoint/index.js";
 export * from "./control/index.js";
 export * from "./errors.js";
+export * from "./experiments/index.js";
 export * from "./measure/index.js";
 export * from "./metrics/index.js";
 export * from "./pipeline/index.js";

@@ -1,9 +1,12 @@
 /** The command line: reads the words, hands them to a command, and turns what goes wrong into a line and an exit code. */
 import { Command, CommanderError, Option } from "commander";
 import { VariegateError } from "../errors.js";
-import { DIALECTS, LARGEST_RANK, PREVIEWS, versions } from "../index.js";
+import { DIALECTS, LARGEST_RANK, PAPER, PREVIEWS, versions } from "../index.js";
 import {
+  collectControls,
+  type ExperimentWords,
   type ExtractOptions,
+  experimentOf,
   measureOf,
   modelsOf,
   type Options,
@@ -162,6 +165,46 @@ withOutput(withPictures(withSampling(withModels(program.command("slide")))))
       modelsOf(o),
       slideOf(o, prompt),
       { ...o, slider: o.slider ?? "" },
+      interrupt.signal,
+    );
+  });
+
+withOutput(withDevice(program.command("experiment")))
+  .description("tables and figures of the paper on your models, or an experiment of your own")
+  .argument("<name>", `${PAPER.join(", ")}, all, or run`)
+  .argument("[file]", "with run: a .json file that says what to paint and to measure")
+  .option("--pair <name>", "a named pair, as `models list` shows them (default: embedded)")
+  .addOption(withPairs())
+  .option("--base <ref>", "the base model: a diffusers folder")
+  .option("--distilled <ref>", "the distilled model: a folder with unet/, a UNet folder or file, or a LoRA")
+  .option(
+    "--prompts <file>",
+    "a .csv such as coco_30k.csv (prompt, evaluation_seed) or a .txt (default: the pair's own)",
+  )
+  .option("--images <n>", "pictures of every row (default: 128 to 2048, see docs/results.md)", whole(2))
+  .option("--slider <file:scale=concept>", "table1: an adapter and what it is for (repeatable)", collectControls)
+  .option("--reference <ref>", "real pictures, a folder, for FID, precision and recall (default: the pair's own)")
+  .option("--clip <ref>", "a CLIPModel folder that measures (default: the pair's own)")
+  .option("--dreamsim <ref>", "DreamSim, for its distance")
+  .option("--inception <file>", "pt_inception-2015-12-05, for FID and the Inception score")
+  .option(
+    "--workers <n>",
+    "processes that paint at the same time; times are taken with one only (default: 1)",
+    whole(1, 64),
+  )
+  .option("--dry-run", "say how many pictures and calls it would be, and how long")
+  .option("--resume", "go on with the experiment in --out; what is the same is not painted again")
+  .addHelpText(
+    "before",
+    example("variegate experiment table3 --images 128", "variegate experiment all --images 64 --workers 2"),
+  )
+  .action(async (name: string, file: string | undefined, o: Options & ExperimentWords) => {
+    const { runExperiment } = await import("./experiment.js");
+    await runExperiment(
+      openTerminal(o),
+      [name, file],
+      experimentOf(o),
+      { ...o, ...(o.slider && { sliders: o.slider }) },
       interrupt.signal,
     );
   });

@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import {
   type AdapterReference,
+  type Control,
   DEVICES,
   type Dialect,
   type GenerateRequest,
@@ -14,7 +15,7 @@ import {
   type TraceRequest,
   type WordReference,
 } from "../index.js";
-import { adapter, ratio, real, rows, seeds, size, timesteps, whole, word } from "./values.js";
+import { adapter, control, ratio, real, rows, seeds, size, timesteps, whole, word } from "./values.js";
 
 const SPACINGS = ["leading", "trailing", "linspace"] as const;
 const PREDICTIONS = ["epsilon", "v_prediction", "sample"] as const;
@@ -153,6 +154,35 @@ export type Options = PairReference &
     readonly json?: boolean;
     readonly quiet?: boolean;
   };
+
+/** The options of `experiment` that other commands do not have, or have otherwise. */
+export interface ExperimentWords {
+  readonly images?: number;
+  readonly slider?: readonly Control[];
+  readonly workers?: number;
+  readonly dryRun?: boolean;
+}
+
+export const collectControls = (text: string, all: readonly Control[] = []): readonly Control[] => [
+  ...all,
+  control(text),
+];
+
+/** The options of `experiment` that say with what it runs. */
+export const experimentOf = (o: Omit<Options, "slider"> & ExperimentWords) =>
+  only(o, [
+    "pair",
+    "pairs",
+    "base",
+    "distilled",
+    "device",
+    "threads",
+    "reference",
+    "clip",
+    "dreamsim",
+    "inception",
+    "workers",
+  ]);
 
 /** The options of `adapter extract`. */
 export interface ExtractOptions extends Options {

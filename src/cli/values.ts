@@ -88,6 +88,17 @@ export function adapter(text: string): { ref: string; scale?: string } {
   return { ref, scale };
 }
 
+/** "FILE:2=an old person" → an adapter, its scale (1 where none is given), and what it is for. */
+export function control(text: string): { name: string; ref: string; scale: number; concept: string } {
+  const [, file = "", concept = ""] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  const { ref, scale = "1" } = adapter(file);
+  const { whole: strength, rows } = parseScale(scale);
+  if (ref === "" || concept.trim() === "" || rows.length > 0) {
+    return refuse(text, 'an adapter with one scale and what it is for, such as "age.safetensors:2=an old person"');
+  }
+  return { name: ref.replace(/^.*[\\/:]/, "").replace(/\.\w+$/, ""), ref, scale: strength, concept };
+}
+
 /** "-2..2:5" → five scales from −2 to 2; "0,0.5,1" → those. */
 export function scales(text: string): number[] {
   const [, from = "", to = "", n = ""] = /^([-+\d.]+)\.\.([-+\d.]+):(\d+)$/.exec(text) ?? [];

@@ -1,6 +1,6 @@
 /** The page of a measurement: one file that opens from disk, with every number, its interval, and the pictures it was taken of. */
 import { barX, barY, dot, link, ruleX, ruleY } from "@observablehq/plot";
-import { chart } from "../report/index.js";
+import { chart, pictureUrl } from "../report/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { PictureFolder } from "./folder.js";
 import type { Measured } from "./measure.js";
@@ -184,14 +184,6 @@ function shares({ attributes }: Measured): string {
     .join("");
 }
 
-/** Small pictures keep every pixel; large ones are for looking at. */
-async function thumbnail({ width, height, data }: RgbImage, file: string): Promise<string> {
-  const { default: sharp } = await import("sharp");
-  const image = sharp(data, { raw: { width, height, channels: 3 } });
-  const small = Math.max(width, height) <= 96;
-  const bytes = small
-    ? await image.png().toBuffer()
-    : await image.resize(192, 192, { fit: "inside" }).webp({ quality: 80 }).toBuffer();
-  const source = `data:image/${small ? "png" : "webp"};base64,${bytes.toString("base64")}`;
-  return `<img src="${source}" title="${escaped(file)}" alt="${escaped(file)}">`;
+async function thumbnail(image: RgbImage, file: string): Promise<string> {
+  return `<img src="${await pictureUrl(image)}" title="${escaped(file)}" alt="${escaped(file)}">`;
 }

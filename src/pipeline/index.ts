@@ -35,7 +35,7 @@ export {
   type PairReference,
 } from "./pair.js";
 export { readPairs } from "./pair-file.js";
-export { PAIRS, type PairRow, pairNamed, type SamplingDefaults } from "./pairs.js";
+export { type Control, PAIRS, type PairRow, pairNamed, type SamplingDefaults, type Trial } from "./pairs.js";
 export {
   knownPair,
   type PlanSource,

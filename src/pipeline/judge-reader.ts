@@ -11,11 +11,19 @@ import { network } from "./sessions.js";
 /** Value of every factor. */
 export type Factors = Readonly<Record<string, string | number>>;
 
+/** What the judge says of a picture. */
+export interface Judged {
+  readonly factors: Factors;
+  /** The numbers it reads beside the factors, such as how much a face smiles. */
+  readonly measured: Readonly<Record<string, number>>;
+  readonly features: Float32Array;
+}
+
 export interface JudgeReader {
   readonly index: () => Promise<WeightIndex>;
   readonly preparation: string;
   readonly config: JudgeConfig;
-  read(images: readonly RgbImage[]): Promise<{ factors: Factors; features: Float32Array }[]>;
+  read(images: readonly RgbImage[]): Promise<Judged[]>;
 }
 
 /** Opens a judge's folder. @throws FileError, UnsupportedConfigError */
@@ -34,11 +42,16 @@ export async function openJudge(ref: string, runtime: Runtime): Promise<JudgeRea
         const features = rows(floats(outputs["features"]));
         return rows(floats(outputs["logits"])).map((logits, i) => ({
           factors: likeliest(config, logits),
+          measured: measuredBy(config, logits),
           features: features[i] ?? new Float32Array(),
         }));
       }),
   };
 }
+
+/** The numbers that follow the logits. */
+const measuredBy = ({ regress }: JudgeConfig, logits: Float32Array): Readonly<Record<string, number>> =>
+  Object.fromEntries(regress.map((name, i) => [name, logits[logits.length - regress.length + i] ?? Number.NaN]));
 
 /** The value of each factor with the largest logit. */
 function likeliest(config: JudgeConfig, logits: Float32Array): Factors {

@@ -66,6 +66,7 @@ export async function readPairs(file: string | undefined): Promise<readonly Pair
       clip: r.clip && from(folder, r.clip),
       judge: r.judge && from(folder, r.judge),
       source: r.source || file,
+      trial: null,
     }),
   );
   const names = own.map((r) => r.name);

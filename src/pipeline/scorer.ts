@@ -11,6 +11,7 @@ import {
 import type { JudgeConfig } from "../models/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { openClip } from "./clip-scorer.js";
+import { filesOf } from "./instruments.js";
 import { type Factors, openJudge } from "./judge-reader.js";
 import type { Pair } from "./pair.js";
 
@@ -25,12 +26,18 @@ export interface Reading {
   readonly factors: {
     readonly features: readonly (readonly Float32Array[])[];
     readonly read: readonly (readonly Factors[])[];
+    /** Numbers that the judge reads beside the factors. */
+    readonly measured: readonly (readonly Readonly<Record<string, number>>[])[];
     readonly named: readonly Factors[];
     readonly all: readonly string[];
   } | null;
 }
 
 export interface Scorer {
+  /** The files of everything that looks. */
+  files(): Promise<string[]>;
+  /** The factors whose value a prompt names; null without a judge. */
+  readonly named: ((prompt: string) => Factors) | null;
   read(images: readonly (readonly RgbImage[])[], prompts: readonly string[]): Promise<Reading>;
   /** CLIP features of pictures, [P] each. */
   features(images: readonly RgbImage[]): Promise<Float32Array[]>;
@@ -100,9 +107,12 @@ const freeEntropy = ({ read, named, all }: NonNullable<Reading["factors"]>): num
 export async function openScorer(pair: Pair, clip?: string): Promise<Scorer | null> {
   const ref = clip ?? pair.row?.clip ?? null;
   if (ref === null) return null;
-  const { images: embedImages, text: embedText } = await openClip(ref, pair.runtime);
+  const clipModel = await openClip(ref, pair.runtime);
+  const { images: embedImages, text: embedText } = clipModel;
   const judge = pair.row?.judge ? await openJudge(pair.row.judge, pair.runtime) : null;
   return {
+    files: async () => [...filesOf(await clipModel.index()), ...(judge ? filesOf(await judge.index()) : [])],
+    named: judge && ((prompt) => namedFactors(judge.config, prompt)),
     features: embedImages,
     textFeatures: embedText,
     async read(images, prompts) {
@@ -110,6 +120,7 @@ export async function openScorer(pair: Pair, clip?: string): Promise<Scorer | nu
       const similarity: number[][] = [];
       const read: Factors[][] = [];
       const judged: Float32Array[][] = [];
+      const measured: Readonly<Record<string, number>>[][] = [];
       for (const [p, prompt] of prompts.entries()) {
         const pictures = images[p] ?? [];
         const words = await embedText(prompt);
@@ -120,10 +131,12 @@ export async function openScorer(pair: Pair, clip?: string): Promise<Scorer | nu
         const seenByJudge = await judge.read(pictures);
         read.push(seenByJudge.map((s) => s.factors));
         judged.push(seenByJudge.map((s) => s.features));
+        measured.push(seenByJudge.map((s) => s.measured));
       }
       const factors = judge && {
         features: judged,
         read,
+        measured,
         named: prompts.map((prompt) => namedFactors(judge.config, prompt)),
         all: Object.keys(judge.config.factors),
       };

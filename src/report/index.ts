@@ -1,1 +1,2 @@
 export { chart } from "./chart.js";
+export { pictureUrl } from "./picture.js";

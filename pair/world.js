@@ -1,0 +1,20 @@
+// What experiments on the embedded pair take: prompts of the held-out characters, and CLIP features of how they really look.
+//     node pair/world.js made embedded
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { openPair, openScorer, referenceFile } from "variegate";
+
+const [, , made = "made", to = "embedded"] = process.argv;
+const captions = JSON.parse(readFileSync(`${made}/data/held-out/captions.json`, "utf8"));
+// NumPy's .npy: magic, version, length of the header (little-endian, 2 bytes at 8), header, then uint8 [N, 64, 64, 3].
+const file = readFileSync(`${made}/data/held-out/images.npy`);
+const pixels = file.subarray(10 + file.readUInt16LE(8));
+const size = 64 * 64 * 3;
+const images = captions.map((_, i) => ({ width: 64, height: 64, data: pixels.subarray(i * size, (i + 1) * size) }));
+
+mkdirSync(`${to}/world`, { recursive: true });
+const lines = captions.map(([first], i) => `${i},${first},${i}`);
+writeFileSync(`${to}/world/prompts.csv`, `case_number,prompt,evaluation_seed\n${lines.join("\n")}\n`);
+const pair = await openPair();
+const scorer = await openScorer(pair);
+writeFileSync(`${to}/world/real.safetensors`, referenceFile({ clip: await scorer.features(images) }));
+await pair.close();

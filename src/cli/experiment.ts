@@ -1,0 +1,123 @@
+/** `variegate experiment`: a table or figure of the paper, or an experiment of one's own, painted, measured and reported. */
+import path from "node:path";
+import {
+  type Control,
+  claimsOf,
+  type Definition,
+  type ExperimentRequest,
+  forecast,
+  numbersOf,
+  PAPER,
+  type PaperName,
+  pairNamed,
+  paperExperiment,
+  parseDefinition,
+  RequestError,
+  readJson,
+  readPairs,
+  readSittings,
+  runExperiments,
+} from "../index.js";
+import { type Progress, type Terminal, table } from "./terminal.js";
+
+export interface ExperimentOptions {
+  readonly out?: string;
+  readonly force?: boolean;
+  readonly resume?: boolean;
+  readonly prompts?: string;
+  readonly images?: number;
+  readonly sliders?: readonly Control[];
+  readonly dryRun?: boolean;
+}
+
+type Models = Omit<ExperimentRequest, "definitions" | "out" | "command">;
+
+export async function runExperiment(
+  terminal: Terminal,
+  [name, file]: readonly [string, string | undefined],
+  models: Models,
+  options: ExperimentOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const row = models.base === undefined ? pairNamed(models.pair ?? "embedded", await readPairs(models.pairs)) : null;
+  const definitions = await definitionsOf(name, file, row?.trial ?? null, row?.prompts ?? [], options);
+  const time = new Date().toISOString().slice(0, 19).replaceAll(":", "").replace("T", "-");
+  const out = path.resolve(options.out ?? path.join("out", `experiment-${name}-${time}`));
+  const reference = models.reference ?? row?.trial?.reference;
+  const request: ExperimentRequest = {
+    ...models,
+    ...(options.force && { force: true }),
+    ...(options.resume && { resume: true }),
+    ...(reference !== undefined && { reference }),
+    definitions,
+    out,
+    command: ["variegate", ...process.argv.slice(2)].map((w) => (/[\s"']/.test(w) ? JSON.stringify(w) : w)).join(" "),
+  };
+  if (options.dryRun) {
+    const { cells, there, pictures, calls, seconds } = await forecast(request, { signal });
+    terminal.emit({ type: "forecast", cells, there, pictures, calls, seconds });
+    terminal.say(`${pictures} pictures, ${calls} model calls, about ${duration(seconds)} with one worker`);
+    terminal.say(`${cells - there} of ${cells} cells are to be painted; nothing has been written`);
+    return;
+  }
+  let progress: Progress | undefined;
+  const { tables, files } = await runExperiments(request, {
+    signal,
+    onProgress(done, total, what) {
+      progress ??= terminal.progress(total, what);
+      progress.update(done, what);
+    },
+    onNote: (text) => terminal.note(text),
+  });
+  progress?.stop();
+  for (const t of tables) {
+    terminal.emit({ type: "table", ...t });
+    terminal.say(t.title);
+    terminal.say(table(numbersOf(t)));
+    terminal.say("");
+    if (t.judgements.length > 0) terminal.say(`${table(claimsOf(t))}\n`);
+  }
+  terminal.emit({ type: "run", out, files });
+  terminal.say(`page    ${out}/report.html`);
+  terminal.say(`tables  ${out}/report.md`);
+  terminal.say(`numbers ${out}/results.json, ${out}/results.parquet`);
+}
+
+async function definitionsOf(
+  name: string,
+  file: string | undefined,
+  trial: { readonly prompts: string; readonly controls: readonly Control[] } | null,
+  first: readonly string[],
+  { prompts, images, sliders }: ExperimentOptions,
+): Promise<Definition[]> {
+  if (name === "run") {
+    if (file === undefined) throw new RequestError("experiment run needs a FILE.json that says what to paint");
+    if (prompts !== undefined || images !== undefined) {
+      throw new RequestError(`--prompts and --images are for the paper's experiments; ${file} says its own`);
+    }
+    return [parseDefinition(file, await readJson(file))];
+  }
+  const isPaper = (n: string): n is PaperName => (PAPER as readonly string[]).includes(n);
+  if (name !== "all" && !isPaper(name)) {
+    throw new RequestError(`experiment ${name}: expected ${PAPER.join(", ")}, all, or run FILE.json`);
+  }
+  if (file !== undefined) throw new RequestError(`experiment ${name} takes no file; \`experiment run ${file}\` does`);
+  const from = prompts ?? trial?.prompts;
+  const sittings = from === undefined ? first.map((prompt) => ({ prompt, seed: 0 })) : await readSittings(from);
+  if (sittings.length === 0) throw new RequestError("experiment needs prompts: name a file with --prompts");
+  const controls = sliders ?? trial?.controls ?? [];
+  if (controls.length === 0 && name === "table1") {
+    throw new RequestError('table1 needs sliders or LoRAs: --slider "age.safetensors:1=an old person" (repeatable)');
+  }
+  const wanted: readonly PaperName[] =
+    name === "all" ? PAPER.filter((n) => n !== "table1" || controls.length > 0) : isPaper(name) ? [name] : [];
+  return wanted.map((n) =>
+    paperExperiment(n, { prompts: sittings, controls, ...(images !== undefined && { images }) }),
+  );
+}
+
+function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}

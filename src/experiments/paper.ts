@@ -1,0 +1,223 @@
+/** The tables and figures of the paper (Gandikota and Bau 2025, arXiv 2503.10637) as experiments: what is painted, what the paper found, what it claims. */
+import type { Control } from "../pipeline/index.js";
+import type { Definition, DefinitionInput } from "./definition.js";
+import { definitionSchema } from "./definition.js";
+
+export const PAPER = ["table1", "table2", "table3", "table4", "fig5", "fig7a", "fig7b", "fig7c"] as const;
+export type PaperName = (typeof PAPER)[number];
+
+export interface PaperRequest {
+  readonly prompts: readonly { readonly prompt: string; readonly seed: number }[];
+  /** Pictures of every row; default 1,024, in tables 2 and 4 as many as there are prompts, 2,048 at most, in table 1 and figure 5 128. */
+  readonly images?: number;
+  readonly controls: readonly Control[];
+}
+
+type Row = DefinitionInput["rows"][number];
+type Claim = NonNullable<DefinitionInput["claims"]>[number];
+
+const BASE: Row = { name: "base", sampling: { mode: "base" } };
+const DISTILLED: Row = { name: "distilled", sampling: { mode: "distilled" } };
+const HYBRID: Row = { name: "hybrid", sampling: { mode: "hybrid", switch: 1 } };
+
+const claim = (says: string, measure: Claim["measure"], row: string, is: Claim["is"], than?: string): Claim => ({
+  says,
+  measure,
+  row,
+  is,
+  ...(than !== undefined && { than }),
+});
+
+/** Few prompts with many seeds, for variety: 16 × 64 of 1,024, 8 × 16 of 128. */
+function varied({ prompts }: PaperRequest, images: number) {
+  const texts = [...new Set(prompts.map((p) => p.prompt))];
+  const some = texts.slice(0, Math.min(16, Math.max(2, Math.round(Math.sqrt(images / 2)))));
+  return { prompts: some, seeds: Math.max(2, Math.ceil(images / some.length)) };
+}
+
+/** Many prompts with a seed each, for fidelity. */
+const each = ({ prompts, images = 2048 }: PaperRequest) => ({ prompts: prompts.slice(0, images), seeds: 1 });
+
+const VARIETY = ["distance", "judge-distance", "dreamsim-distance", "entropy"] as const;
+const FIDELITY = ["frechet", "fid", "inception-score", "precision", "recall"] as const;
+const FID = { frechet: "FID", likeness: "CLIP score, ViT-B/16" };
+
+const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<DefinitionInput, "name"> } = {
+  table1: (request) => ({
+    title: "Table 1: sliders of one model on the other",
+    found:
+      "Sliders and LoRAs trained on SDXL change its distilled models about as much as SDXL itself, without training (mean change of the CLIP score to the concept).",
+    ...varied(request, request.images ?? 128),
+    measures: ["change", "reading", "identity"],
+    rows: [
+      ...[BASE, DISTILLED, HYBRID],
+      ...request.controls.flatMap((c) =>
+        [BASE, DISTILLED, HYBRID].map((plain): Row => {
+          const paper =
+            c.paper && (plain === BASE ? c.paper.base : plain === DISTILLED ? c.paper.distilled : undefined);
+          return {
+            name: `${c.name} on ${plain.name}`,
+            sampling: plain.sampling,
+            adapter: { ref: c.ref, scale: c.scale },
+            concept: c.concept,
+            against: plain.name,
+            ...(c.reads !== undefined && { reads: c.reads }),
+            ...(paper !== undefined && { paper: { change: paper } }),
+          };
+        }),
+      ),
+    ],
+    claims: request.controls.flatMap((c) => {
+      const measure = c.reads === undefined ? "change" : "reading";
+      const on = (model: string) => `${c.name} on ${model}`;
+      return [
+        claim(`${c.name} acts on the base`, measure, on("base"), "more"),
+        claim(`${c.name} acts on the distilled model`, measure, on("distilled"), "more"),
+        claim(`${c.name} acts on the hybrid`, measure, on("hybrid"), "more"),
+        claim("and on the distilled model as on the base", measure, on("distilled"), "at least as much", on("base")),
+      ];
+    }),
+  }),
+  table2: (request) => ({
+    title: "Table 2: fidelity, adherence and time",
+    found:
+      "The hybrid has the best FID of all three and the distilled model's time: COCO-10k, 1024 px, DMD2, one A100.",
+    ...each(request),
+    measures: [...FIDELITY, "likeness", "named", "calls", "time"],
+    paperMeasures: FID,
+    rows: [
+      { ...BASE, paper: { frechet: 12.74, "inception-score": 24.74, likeness: 31.83, time: 9220 } },
+      { ...DISTILLED, paper: { frechet: 15.52, "inception-score": 27.2, likeness: 31.69, time: 640 } },
+      { ...HYBRID, paper: { frechet: 10.79, "inception-score": 26.13, likeness: 32.12, time: 640 } },
+    ],
+    claims: [
+      claim("distilling costs fidelity to the real distribution", "frechet", "distilled", "more", "base"),
+      claim("the hybrid is nearer to it than the distilled model", "frechet", "hybrid", "less", "distilled"),
+      claim("and nearer than the base", "frechet", "hybrid", "less", "base"),
+      claim("the hybrid covers more of it than the distilled model", "recall", "hybrid", "more", "distilled"),
+      claim("the hybrid keeps to the prompt as the distilled model does", "likeness", "hybrid", "as much", "distilled"),
+      claim("the hybrid takes the distilled model's time", "time", "hybrid", "as much", "distilled"),
+    ],
+  }),
+  table3: (request) => ({
+    title: "Table 3: distance between seeds",
+    found:
+      "Distilling loses a fifth of the base's variety; the hybrid has more than the base (average DreamSim distance).",
+    ...varied(request, request.images ?? 1024),
+    measures: [...VARIETY, "likeness", "named"],
+    byPrompt: "distance",
+    paperMeasures: { distance: "DreamSim" },
+    rows: [
+      { ...BASE, paper: { distance: 0.337 } },
+      { ...DISTILLED, paper: { distance: 0.264 } },
+      { ...HYBRID, paper: { distance: 0.35 } },
+    ],
+    claims: [
+      claim("the distilled model is less varied than the base", "distance", "distilled", "less", "base"),
+      claim("the same in the judge's features", "judge-distance", "distilled", "less", "base"),
+      claim("and in the factors that the prompt leaves free", "entropy", "distilled", "less", "base"),
+      claim("the hybrid is more varied than the distilled model", "distance", "hybrid", "more", "distilled"),
+      claim("the same in the judge's features", "judge-distance", "hybrid", "more", "distilled"),
+      claim("and in the factors that the prompt leaves free", "entropy", "hybrid", "more", "distilled"),
+      claim("the hybrid is more varied than the base", "distance", "hybrid", "more", "base"),
+      claim("the same in the judge's features", "judge-distance", "hybrid", "more", "base"),
+      claim("and in the factors that the prompt leaves free", "entropy", "hybrid", "more", "base"),
+    ],
+  }),
+  table4: (request) => ({
+    title: "Table 4: without the first timestep",
+    found: "A hybrid that leaves out the first timestep takes three steps instead of four and its FID is even better.",
+    ...each(request),
+    measures: [...FIDELITY, "likeness", "named", "calls", "time"],
+    paperMeasures: FID,
+    rows: [
+      { ...HYBRID, paper: { frechet: 10.79, "inception-score": 26.13, likeness: 32.12, time: 640 } },
+      {
+        name: "first timestep left out",
+        sampling: { mode: "hybrid", switch: 1, skip: 1 },
+        paper: { frechet: 10.12, "inception-score": 24.69, likeness: 31.71, time: 530 },
+      },
+    ],
+    claims: [
+      claim("without the first timestep fidelity is better", "frechet", "first timestep left out", "less", "hybrid"),
+      claim("it takes less time", "time", "first timestep left out", "less", "hybrid"),
+      claim("adherence hardly suffers", "likeness", "first timestep left out", "as much", "hybrid"),
+    ],
+  }),
+  fig5: (request) => ({
+    title: "Figure 5: when a run has decided",
+    found: "The distilled model's first step already shows the final picture; the base needs about 30 % of its steps.",
+    ...varied(request, request.images ?? 128),
+    measures: ["committed", "committed-level", "distance"],
+    rows: [
+      { ...BASE, follow: true, paper: { committed: 0.3 } },
+      { ...DISTILLED, follow: true, paper: { committed: 0.25 } },
+      { ...HYBRID, follow: true },
+    ],
+    claims: [
+      claim(
+        "the distilled model decides at a noisier level than the base",
+        "committed-level",
+        "distilled",
+        "more",
+        "base",
+      ),
+    ],
+  }),
+  fig7a: (request) => ({
+    title: "Figure 7a: guidance of the base",
+    found: "The base's step is best without guidance: variety is highest around 0 and falls as guidance grows.",
+    ...varied(request, request.images ?? 1024),
+    axis: "guidance of the base's step",
+    measures: [...VARIETY, "likeness", "named"],
+    rows: [0, 2, 3, 5, 7].map((x) => ({
+      name: `guidance ${x}`,
+      x,
+      sampling: { mode: "hybrid", switch: 1, baseGuidance: x },
+    })),
+    claims: [
+      claim("without guidance pictures vary more than with 7", "distance", "guidance 0", "more", "guidance 7"),
+      claim("the same in the judge's features", "judge-distance", "guidance 0", "more", "guidance 7"),
+      claim("and in the free factors", "entropy", "guidance 0", "more", "guidance 7"),
+    ],
+  }),
+  fig7b: (request) => ({
+    title: "Figure 7b: how many steps the base takes",
+    found: "One step of the base restores the variety; more steps add little.",
+    ...varied(request, request.images ?? 1024),
+    axis: "steps that the base takes, of four",
+    measures: [...VARIETY, "likeness", "named"],
+    rows: [0, 1, 2, 3, 4].map((k) => ({
+      name: `k = ${k}`,
+      x: k,
+      sampling: { mode: k === 0 ? "distilled" : "hybrid", ...(k > 0 && { switch: k }) },
+    })),
+    claims: [
+      claim("one step is more varied than none", "distance", "k = 1", "more", "k = 0"),
+      claim("a second step adds little", "distance", "k = 2", "as much", "k = 1"),
+      claim("the same in the judge's features", "judge-distance", "k = 2", "as much", "k = 1"),
+      claim("and in the free factors", "entropy", "k = 2", "as much", "k = 1"),
+    ],
+  }),
+  fig7c: (request) => ({
+    title: "Figure 7c: base steps for one distilled step",
+    found: "One step of the base in place of the distilled model's first is best; a finer grid does not help.",
+    ...varied(request, request.images ?? 1024),
+    axis: "steps of the base in place of the first distilled step",
+    measures: [...VARIETY, "likeness", "named"],
+    rows: [1, 2, 4, 8].map((x) => ({
+      name: `${x}:1`,
+      x,
+      sampling: { mode: "hybrid", ratio: { base: x, distilled: 1 }, baseGuidance: 0 },
+    })),
+    claims: [
+      claim("one step is at least as varied as eight", "distance", "1:1", "at least as much", "8:1"),
+      claim("the same in the judge's features", "judge-distance", "1:1", "at least as much", "8:1"),
+      claim("one step keeps to the prompt at least as well as eight", "likeness", "1:1", "at least as much", "8:1"),
+    ],
+  }),
+};
+
+/** One of the paper's experiments for the models and prompts at hand. */
+export const paperExperiment = (name: PaperName, request: PaperRequest): Definition =>
+  definitionSchema.parse({ name, ...DEFINITIONS[name](request) });

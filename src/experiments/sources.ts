@@ -1,0 +1,80 @@
+/** Where an experiment's prompts and real pictures come from. */
+import { existsSync, statSync } from "node:fs";
+import path from "node:path";
+import { readTensors, readText, safetensors } from "../checkpoint/index.js";
+import { FileError, RequestError } from "../errors.js";
+import { csvRows, readFolder } from "../measure/index.js";
+import { productsOn, resolveReference } from "../pipeline/index.js";
+import { float } from "../tensor/index.js";
+import type { Reference } from "./measures.js";
+import type { Studio } from "./studio.js";
+
+/**
+ * Prompts of a `.csv` with a column prompt and, where it has one, evaluation_seed (as coco_30k.csv: case_number, prompt,
+ * evaluation_seed), or of a `.txt`, one a line, all with seed 0. @throws FileError saying what the file has
+ */
+export async function readSittings(ref: string): Promise<{ prompt: string; seed: number }[]> {
+  const ending = path.extname(ref).toLowerCase();
+  if (ending !== ".csv" && ending !== ".txt") throw new RequestError(`--prompts ${ref}: give a .csv or .txt file`);
+  const text = (await readText(resolveReference(ref))) ?? "";
+  const found =
+    ending === ".csv" ? fromCsv(ref, text) : text.split(/\r?\n/).map((line) => ({ prompt: line.trim(), seed: 0 }));
+  const prompts = found.filter((p) => p.prompt !== "");
+  if (prompts.length === 0) throw new FileError(ref, "holds no prompt");
+  return prompts;
+}
+
+function fromCsv(file: string, text: string): { prompt: string; seed: number }[] {
+  const [head = [], ...rows] = csvRows(text);
+  const names = head.map((h) => h.trim().toLowerCase());
+  const [prompt, seed] = [names.indexOf("prompt"), names.indexOf("evaluation_seed")];
+  if (prompt < 0) throw new FileError(file, `needs a column prompt; it has: ${head.join(", ") || "nothing"}`);
+  return rows.map((row, i) => {
+    const value = seed < 0 ? 0 : Number(row[seed]);
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new FileError(file, `row ${i + 2}: evaluation_seed is ${JSON.stringify(row[seed])}, not a whole number`);
+    }
+    return { prompt: (row[prompt] ?? "").trim(), seed: value };
+  });
+}
+
+/** Real pictures: a folder of them, or their features in a `.safetensors`, a tensor [N, D] for each instrument. */
+export async function readReference(ref: string, studio: Studio): Promise<Reference> {
+  const place = resolveReference(ref);
+  const multiply = productsOn(studio.pair.runtime);
+  if (!existsSync(place)) throw new FileError(ref, "is not there; --reference takes a folder of pictures");
+  if (!statSync(place).isDirectory()) {
+    const features: Record<string, Float32Array[]> = {};
+    for (const [name, { shape, data }] of await readTensors(place)) {
+      const [n = 0, d = 0] = shape;
+      features[name] = Array.from({ length: n }, (_, i) => data.slice(i * d, (i + 1) * d));
+    }
+    return { features, multiply, about: `features in ${ref}` };
+  }
+  const { groups } = await readFolder(place, {});
+  const pictures = groups.flatMap((g) => g.pictures);
+  const features: Record<string, Float32Array[]> = {};
+  for (let at = 0; at < pictures.length; at += TOGETHER) {
+    const images = await Promise.all(pictures.slice(at, at + TOGETHER).map((p) => p.load()));
+    for (const [name, f] of Object.entries(await studio.look(images))) {
+      features[name] ??= [];
+      features[name].push(...f);
+    }
+  }
+  return { features, multiply, about: `${pictures.length} pictures in ${ref}` };
+}
+
+const TOGETHER = 64;
+
+/** What `readReference` reads again. */
+export const referenceFile = (features: Readonly<Record<string, readonly Float32Array[]>>): Uint8Array =>
+  safetensors(
+    Object.fromEntries(
+      Object.entries(features).map(([name, rows]) => {
+        const d = rows[0]?.length ?? 0;
+        const data = new Float32Array(rows.length * d);
+        for (const [i, row] of rows.entries()) data.set(row, i * d);
+        return [name, float([rows.length, d], data)];
+      }),
+    ),
+  );

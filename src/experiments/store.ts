@@ -1,0 +1,225 @@
+/** The folder of an experiment: one line for each finished cell, written at once, so that a kill at any moment loses the cell in work and nothing else. */
+import {
+  appendFileSync,
+  closeSync,
+  createReadStream,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { mkdir } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { z } from "zod";
+import { writeWhole } from "../checkpoint/index.js";
+import { FileError, RequestError } from "../errors.js";
+
+const features = z.record(z.string(), z.string());
+
+const pictureSchema = z.object({
+  prompt: z.string(),
+  seed: z.number(),
+  /** Float32, little-endian, base64, by instrument. */
+  features,
+  factors: z.record(z.string(), z.union([z.string(), z.number()])).nullable(),
+  numbers: z.record(z.string(), z.number()).nullable(),
+  curve: z.array(z.number()).nullable(),
+});
+
+const resultSchema = z.object({
+  cell: z.string(),
+  calls: z.number(),
+  /** Everything from the prompt to the pixels, the base's calls too; loading not. */
+  milliseconds: z.number(),
+  /** How many workers had the machine. */
+  workers: z.number(),
+  timesteps: z.array(z.number()),
+  pictures: z.array(pictureSchema).min(1),
+});
+
+/** What a cell gave. */
+export type CellResult = z.output<typeof resultSchema>;
+
+/** Who may paint a cell, and where results go. Files do it here; a queue for many machines would offer the same three. */
+export interface Claims {
+  /** True for one asker only. */
+  claim(cell: string): boolean;
+  /** Keeps a result for good before it returns. */
+  append(result: CellResult): void;
+  /** A picture for people, beside the results. */
+  keep(name: string, bytes: Uint8Array): Promise<void>;
+}
+
+const RESULTS = "results.jsonl";
+const LOCK = "lock";
+const CLAIMS = "claims";
+const SAMPLES = "samples";
+
+/** The claims of a folder that a run has opened. */
+export function claimsIn(dir: string): Claims {
+  return {
+    claim(cell) {
+      try {
+        closeSync(openSync(path.join(dir, CLAIMS, cell), "wx"));
+        return true;
+      } catch (error) {
+        if (codeOf(error) === "EEXIST") return false;
+        throw new FileError(path.join(dir, CLAIMS), `cannot be written (${codeOf(error)})`, { cause: error });
+      }
+    },
+    append(result) {
+      // A line of its own on both sides: what a killed run left half-written spoils only itself.
+      append(path.join(dir, RESULTS), `\n${JSON.stringify(result)}\n`);
+    },
+    keep: (name, bytes) => writeWhole(path.join(dir, SAMPLES, name), bytes),
+  };
+}
+
+function append(file: string, text: string): void {
+  try {
+    const handle = openSync(file, "a");
+    try {
+      appendFileSync(handle, text);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+  } catch (error) {
+    throw new FileError(file, `cannot be written (${codeOf(error)})`, { cause: error });
+  }
+}
+
+/** What `readResults` found. */
+export interface Results {
+  readonly cells: ReadonlyMap<string, CellResult>;
+  /** Lines that are no results: cut by a kill, or not ours. Their cells are painted again. */
+  readonly spoilt: number;
+}
+
+/** All finished cells of a folder, or those of `only`. */
+export async function readResults(dir: string, only?: ReadonlySet<string>): Promise<Results> {
+  const cells = new Map<string, CellResult>();
+  let spoilt = 0;
+  const file = path.join(dir, RESULTS);
+  if (!existsSync(file)) return { cells, spoilt };
+  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line === "") continue;
+    const result = resultSchema.safeParse(parsed(line));
+    if (!result.success) spoilt++;
+    else if (only?.has(result.data.cell) ?? true) cells.set(result.data.cell, result.data);
+  }
+  return { cells, spoilt };
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}
+
+export interface FolderRules {
+  readonly resume?: boolean;
+  readonly force?: boolean;
+}
+
+/**
+ * Takes a folder for one run; the function that comes back lets it go. @throws RequestError when another run has it, or when it holds
+ * results and neither `resume` nor `force` says what to do with them
+ */
+export async function takeFolder(dir: string, { resume, force }: FolderRules): Promise<() => void> {
+  try {
+    await mkdir(dir, { recursive: true });
+  } catch (error) {
+    throw new FileError(dir, `the folder cannot be made (${codeOf(error)}); choose another with --out`, {
+      cause: error,
+    });
+  }
+  const release = lock(dir);
+  try {
+    const results = path.join(dir, RESULTS);
+    if (force) rmSync(results, { force: true });
+    if (existsSync(results) && !resume) {
+      throw new RequestError(
+        `${dir} already holds results; --resume goes on with them, --force begins anew, --out chooses another folder`,
+      );
+    }
+    rmSync(path.join(dir, CLAIMS), { recursive: true, force: true });
+    for (const folder of [CLAIMS, SAMPLES]) await mkdir(path.join(dir, folder), { recursive: true });
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return () => {
+    rmSync(path.join(dir, CLAIMS), { recursive: true, force: true });
+    release();
+  };
+}
+
+const ownerSchema = z.object({ pid: z.number(), host: z.string(), since: z.string() });
+
+/** One run at a time. The lock of a run that is no more, on this machine, is taken over. */
+function lock(dir: string): () => void {
+  const file = path.join(dir, LOCK);
+  const own = `${file}.${process.pid}`;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      // Linked into place with its text in it: whoever finds a lock can read whose it is.
+      writeFileSync(own, JSON.stringify({ pid: process.pid, host: os.hostname(), since: new Date().toISOString() }));
+      linkSync(own, file);
+      return () => rmSync(file, { force: true });
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST" || attempt > 1) {
+        throw new FileError(file, `cannot be written (${codeOf(error)})`, { cause: error });
+      }
+    } finally {
+      rmSync(own, { force: true });
+    }
+    const owner = ownerSchema.safeParse(parsed(readFileSync(file, "utf8")));
+    if (owner.success && !(owner.data.host === os.hostname() && !alive(owner.data.pid))) {
+      const { pid, host, since } = owner.data;
+      throw new RequestError(
+        `${dir} is in use by another run (process ${pid} on ${host}, since ${since}); wait for it, choose another --out, or delete ${file} if there is no such run`,
+      );
+    }
+    rmSync(file, { force: true });
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === "EPERM";
+  }
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error ? String(error.code) : String(error);
+
+/** Numbers as they stand in a line. */
+export const packed = (values: Float32Array): string =>
+  Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("base64");
+
+export function unpacked(text: string): Float32Array {
+  const bytes = Buffer.from(text, "base64");
+  const values = new Float32Array(Math.floor(bytes.length / 4));
+  for (let i = 0; i < values.length; i++) values[i] = bytes.readFloatLE(4 * i);
+  return values;
+}
+
+/** Pictures of a cell that were kept for people, as data URLs; none where they are gone. */
+export async function readSamples(dir: string, cell: string): Promise<string[]> {
+  const file = path.join(dir, SAMPLES, `${cell}.json`);
+  const urls = z
+    .array(z.string().startsWith("data:image/"))
+    .safeParse(existsSync(file) ? parsed(readFileSync(file, "utf8")) : []);
+  return urls.success ? urls.data : [];
+}

@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { cellsOf, type Origin } from "../../src/experiments/cell.js";
+import { parseDefinition, sittingsOf } from "../../src/experiments/definition.js";
+import { PAPER, paperExperiment } from "../../src/experiments/paper.js";
+import { PAIRS } from "../../src/pipeline/index.js";
+
+const SMALL = {
+  name: "mine",
+  title: "Mine",
+  prompts: ["a", { prompt: "b", seed: 7 }],
+  seeds: 3,
+  rows: [
+    { name: "base", sampling: { mode: "base" } },
+    { name: "hybrid", sampling: { mode: "hybrid", switch: 1 }, against: "base" },
+  ],
+  measures: ["distance"],
+};
+
+const origin = (rows: unknown = [], weights = "w"): Origin => ({ plan: { rows } as never, calls: 4, weights });
+const origins = (o: Origin = origin()) => new Map(["base", "hybrid"].map((name) => [name, o]));
+const idsOf = (value: unknown, o = origins()) => {
+  const definition = parseDefinition("x.json", value);
+  return cellsOf(definition, sittingsOf(definition), o).map((c) => c.id);
+};
+
+describe("definition", () => {
+  it.each([
+    [{ ...SMALL, sedes: 3 }, /Unrecognized key: "sedes"/],
+    [{ ...SMALL, rows: [{ ...SMALL.rows[0], sampling: { mode: "bass" } }] }, /rows\.0\.sampling\.mode/],
+    [{ ...SMALL, seeds: 0 }, /seeds/],
+    [{ ...SMALL, measures: ["beauty"] }, /measures\.0/],
+    [{ ...SMALL, rows: [SMALL.rows[0], SMALL.rows[0]] }, /the row "base" twice/],
+    [{ ...SMALL, rows: [SMALL.rows[1]] }, /speaks of a row "base"; its rows are hybrid/],
+    [[], /x\.json is no experiment/],
+  ])("refuses what it does not know, by name", (value, message) => {
+    expect(() => parseDefinition("x.json", value)).toThrow(message);
+  });
+
+  it("begins a prompt at its own seed", () => {
+    const sittings = sittingsOf(parseDefinition("x.json", SMALL));
+    expect(sittings.map((p) => p.map((s) => s.seed))).toEqual([
+      [0, 1, 2],
+      [7, 8, 9],
+    ]);
+  });
+
+  it("makes every experiment of the paper, all of whose claims speak of its rows", () => {
+    const controls = PAIRS[0]?.trial?.controls ?? [];
+    const prompts = Array.from({ length: 40 }, (_, seed) => ({ prompt: `prompt ${seed}`, seed }));
+    for (const name of PAPER) {
+      const definition = paperExperiment(name, { prompts, controls, images: 64 });
+      expect(() => parseDefinition(name, JSON.parse(JSON.stringify(definition)))).not.toThrow();
+      expect(definition.claims.length).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe("cells", () => {
+  it("are the same for the same content and others for other content", () => {
+    const ids = idsOf(SMALL);
+    expect(idsOf(SMALL)).toEqual(ids);
+    expect(idsOf({ ...SMALL, title: "Other", measures: ["distance", "entropy"] })).toEqual(ids);
+    expect(idsOf({ ...SMALL, seeds: 4 })).not.toEqual(ids);
+    expect(idsOf(SMALL, origins(origin([], "other weights")))).not.toEqual(ids);
+    expect(idsOf(SMALL, origins(origin([1])))).not.toEqual(ids);
+  });
+
+  it("keep what a longer list of rows shares with a shorter one", () => {
+    const longer = { ...SMALL, rows: [...SMALL.rows, { name: "guided", sampling: { mode: "base", guidance: 9 } }] };
+    const more = new Map([...origins(origin([1])), ["guided", origin([2])]]);
+    expect(idsOf(longer, more)).toEqual(expect.arrayContaining(idsOf(SMALL, origins(origin([1])))));
+  });
+
+  it("hold every picture once, 64 at most, rows side by side", () => {
+    const prompts = Array.from({ length: 5 }, (_, p) => `prompt ${p}`);
+    for (const seeds of [1, 20, 64, 100, 200]) {
+      const definition = parseDefinition("x.json", { ...SMALL, prompts, seeds });
+      const o = new Map([
+        ["base", origin([1])],
+        ["hybrid", origin([2])],
+      ]);
+      const cells = cellsOf(definition, sittingsOf(definition), o);
+      for (const row of ["base", "hybrid"]) {
+        const own = cells.filter((c) => c.row.name === row).flatMap((c) => c.sittings);
+        expect(new Set(own.map((s) => `${s.prompt} ${s.seed}`)).size).toBe(5 * seeds);
+        expect(own.length).toBe(5 * seeds);
+      }
+      expect(Math.max(...cells.map((c) => c.sittings.length))).toBeLessThanOrEqual(64);
+      expect(cells[0]?.sittings).toEqual(cells[1]?.sittings);
+    }
+  });
+});

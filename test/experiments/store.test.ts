@@ -1,0 +1,89 @@
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { claimsIn, packed, readResults, takeFolder, unpacked } from "../../src/experiments/store.js";
+import { temporaryFolder } from "../support/folder.js";
+
+const result = (cell: string) => ({
+  cell,
+  calls: 4,
+  milliseconds: 10,
+  workers: 1,
+  timesteps: [999],
+  pictures: [
+    {
+      prompt: "a",
+      seed: 0,
+      features: { clip: packed(Float32Array.of(1, -2.5)) },
+      factors: null,
+      numbers: null,
+      curve: null,
+    },
+  ],
+});
+
+describe("a folder of results", () => {
+  it("gives back what was put in, bit for bit", async () => {
+    const dir = temporaryFolder();
+    const release = await takeFolder(dir, {});
+    claimsIn(dir).append(result("one"));
+    release();
+    const { cells, spoilt } = await readResults(dir);
+    expect(spoilt).toBe(0);
+    expect(cells.get("one")).toEqual(result("one"));
+    expect([...unpacked(packed(Float32Array.of(1e-20, 3)))]).toEqual([Math.fround(1e-20), 3]);
+  });
+
+  it("loses only a line that was cut in the middle, and what follows stands on its own", async () => {
+    const dir = temporaryFolder();
+    (await takeFolder(dir, {}))();
+    const claims = claimsIn(dir);
+    claims.append(result("one"));
+    const file = path.join(dir, "results.jsonl");
+    appendFileSync(file, JSON.stringify(result("two")).slice(0, 50));
+    claims.append(result("three"));
+    const { cells, spoilt } = await readResults(dir);
+    expect([...cells.keys()]).toEqual(["one", "three"]);
+    expect(spoilt).toBe(1);
+  });
+
+  it("is one run's at a time", async () => {
+    const dir = temporaryFolder();
+    const release = await takeFolder(dir, {});
+    await expect(takeFolder(dir, { resume: true })).rejects.toThrow(`in use by another run (process ${process.pid} on`);
+    release();
+    (await takeFolder(dir, { resume: true }))();
+  });
+
+  it("is taken over from a run that was killed, not from one on another machine", async () => {
+    const dir = temporaryFolder();
+    const lock = path.join(dir, "lock");
+    // No process has the number 2^22 + 1: Linux gives none above 2^22.
+    writeFileSync(lock, JSON.stringify({ pid: 4_194_305, host: os.hostname(), since: "" }));
+    (await takeFolder(dir, {}))();
+    writeFileSync(lock, JSON.stringify({ pid: 4_194_305, host: "elsewhere", since: "" }));
+    await expect(takeFolder(dir, {})).rejects.toThrow("on elsewhere");
+    expect(readFileSync(lock, "utf8")).toContain("elsewhere");
+  });
+
+  it("is not written over unless asked", async () => {
+    const dir = temporaryFolder();
+    const release = await takeFolder(dir, {});
+    claimsIn(dir).append(result("one"));
+    release();
+    await expect(takeFolder(dir, {})).rejects.toThrow("--resume goes on with them");
+    (await takeFolder(dir, { resume: true }))();
+    expect((await readResults(dir)).cells.size).toBe(1);
+    (await takeFolder(dir, { force: true }))();
+    expect((await readResults(dir)).cells.size).toBe(0);
+  });
+
+  it("gives a cell to one asker", async () => {
+    const dir = temporaryFolder();
+    const release = await takeFolder(dir, {});
+    const [a, b] = [claimsIn(dir), claimsIn(dir)];
+    expect([a.claim("x"), b.claim("x"), b.claim("y")]).toEqual([true, false, true]);
+    release();
+  });
+});
