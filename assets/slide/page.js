@@ -30,7 +30,9 @@ function drawTable() {
   const rows = slide.rows.flatMap(({ mode, stops }) => stops.map((s, i) => ({ mode, i, ...s })));
   const number = (e, digits) => (e === null ? "–" : e.mean.toFixed(digits));
   const table = document.createElement("table");
-  const head = ["mode", "scale", "likeness to the concept", "change of it, %", "distance to scale 0"];
+  const readings = Object.keys(rows[0]?.readings ?? {});
+  const measures = ["likeness to the concept", "change of it, %", "distance to scale 0"];
+  const head = ["mode", "scale", ...measures, ...readings.map((name) => `${name}, read by the judge`)];
   const line = (cells, tag, hidden) => {
     const row = table.insertRow();
     for (const cell of cells) {
@@ -43,7 +45,8 @@ function drawTable() {
   };
   line(head, "th");
   for (const r of rows) {
-    line([r.mode, String(r.scale), number(r.similarity, 3), number(r.change, 1), number(r.distance, 3)], "td", r.i);
+    const numbers = [number(r.similarity, 3), number(r.change, 1), number(r.distance, 3)];
+    line([r.mode, String(r.scale), ...numbers, ...readings.map((name) => number(r.readings[name], 3))], "td", r.i);
   }
   at("table").replaceChildren(table);
 }

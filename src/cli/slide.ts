@@ -89,15 +89,17 @@ function tell(terminal: Terminal, dir: string, { rows, concept }: Slide): void {
   };
   const head = ["mode", "scale", "distance to scale 0"];
   const more = concept === null ? [] : ["likeness to the concept", "change of it, %"];
+  const readings = Object.keys(rows[0]?.stops[0]?.readings ?? {});
   terminal.say(
     table([
-      [...head, ...more],
+      [...head, ...more, ...readings.map((name) => `${name}, as the judge reads it`)],
       ...rows.flatMap(({ mode, stops }) =>
         stops.map((s) => [
           mode,
           String(s.scale),
           shown(s.distance, 3),
           ...(concept === null ? [] : [shown(s.similarity, 3), shown(s.change, 1)]),
+          ...readings.map((name) => shown(s.readings[name] ?? null, 3)),
         ]),
       ),
     ]),

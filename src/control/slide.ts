@@ -37,6 +37,8 @@ export interface SlideStop {
   readonly change: Estimate | null;
   /** Distance of CLIP features to the picture at scale 0: how much changed in all. */
   readonly distance: Estimate | null;
+  /** Numbers that the pair's judge reads off the pictures, such as how much a face smiles; none without a judge. */
+  readonly readings: Readonly<Record<string, Estimate>>;
 }
 
 export interface SlideRow {
@@ -103,10 +105,14 @@ export async function* slide(
       return { mode, seed, images: found };
     });
     strips.push(...own);
-    // features[seed][scale]
-    const features: Float32Array[][] = [];
-    if (scorer) for (const strip of own) features.push(await scorer.features(strip.images));
-    rows.push({ mode, stops: measure(scales, features, words) });
+    // Of each, [seed][scale].
+    const reading =
+      scorer &&
+      (await scorer.read(
+        own.map((s) => s.images),
+        own.map(() => prompt),
+      ));
+    rows.push({ mode, stops: measure(scales, reading?.features ?? [], reading?.factors?.measured ?? [], words) });
   }
   yield {
     type: "slide",
@@ -118,14 +124,19 @@ export async function* slide(
 function measure(
   scales: readonly number[],
   features: readonly (readonly Float32Array[])[],
+  measured: readonly (readonly Readonly<Record<string, number>>[])[],
   words: Float32Array | null,
 ): SlideStop[] {
   const zero = scales.indexOf(0);
   const over = (of: (strip: readonly Float32Array[]) => number): Estimate | null =>
     features.length === 0 ? null : meanEstimate(features.map((strip) => [of(strip)]));
   const likeness = (x: Float32Array | undefined) => (words && x ? 1 - cosineDistance(x, words) : 0);
+  const names = Object.keys(measured[0]?.[0] ?? {});
   return scales.map((scale, i) => ({
     scale,
+    readings: Object.fromEntries(
+      names.map((name) => [name, meanEstimate(measured.map((strip) => [strip[i]?.[name] ?? Number.NaN]))]),
+    ),
     similarity: words && over((strip) => likeness(strip[i])),
     change: words && zero >= 0 ? over((strip) => 100 * (likeness(strip[i]) / likeness(strip[zero]) - 1)) : null,
     distance:

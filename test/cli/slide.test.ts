@@ -45,6 +45,22 @@ describe("slide", () => {
     expect(rows.map((r) => r.stops.length)).toEqual([3]);
   });
 
+  it.each(["smile.base", "smile.distilled"])("%s makes faces smile on either model", (name) => {
+    const slid = path.join(folder, name);
+    const { status } = variegate(
+      ...["slide", "a cartoon character", "--slider", name, "--scales=-2..2:3", "--seeds", "0-7"],
+      ...["--mode", "base,distilled", "--out", slid, "--quiet"],
+    );
+    expect(status).toBe(0);
+    type Read = { rows: { stops: { readings: { smile: { mean: number } } }[] }[] };
+    const { rows } = JSON.parse(readFileSync(path.join(slid, "slide.json"), "utf8")) as Read;
+    for (const { stops } of rows) {
+      const [low = 0, middle = 0, high = 0] = stops.map((s) => s.readings.smile.mean);
+      expect(low).toBeLessThan(middle);
+      expect(middle).toBeLessThan(high);
+    }
+  });
+
   it.skipIf(!browser)(
     `has a slider that moves${browser ? "" : " (skipped: no chromium here)"}`,
     async () => {
