@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from . import adapters, component_cases, families, metrics, outputs, prompts, runs, scripts, steps, streams, vision
+from . import adapters, component_cases, families, metrics, outputs, prompts, runs, scripts, single_files, steps, streams, vision
 from .store import Store
 
 RECORDERS = {
@@ -20,6 +20,7 @@ RECORDERS = {
     "pipelines": runs.record,
     "adapters": adapters.record,
     "scripts": scripts.record,
+    "single": single_files.record,
     "embedded": runs.record_embedded,
 }
 

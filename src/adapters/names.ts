@@ -1,4 +1,5 @@
 /** What each layer of a model is called in every dialect: tables made from the model's own layers, so that a key is looked up and never guessed. */
+import { stabilityNames } from "../naming/index.js";
 
 /** The networks an adapter may reach. */
 export const PARTS = ["unet", "text_encoder", "text_encoder_2"] as const;
@@ -31,7 +32,7 @@ export function layersOf(tensors: Iterable<readonly [string, readonly number[]]>
 export function nameTable(layers: Layers): ReadonlyMap<string, Layer> {
   const table = new Map<string, Layer>();
   for (const [part, all] of layers) {
-    const sgm = part === "unet" ? sgmNames([...all.keys()]) : new Map<string, string>();
+    const sgm = part === "unet" ? stabilityNames([...all.keys()]) : new Map<string, string>();
     for (const [name, shape] of all) {
       const layer = { part, name, shape };
       for (const alias of aliases(part, name, sgm.get(name))) table.set(alias, layer);
@@ -71,62 +72,5 @@ function* aliases(part: Part, name: string, sgm: string | undefined): Generator<
   if (attention) {
     yield `${attention[1]}.processor.${attention[2]}`;
     yield `${part}.${attention[1]}.processor.${attention[2]}`;
-  }
-}
-
-/** Layers of a residual block in Stability's own code. */
-const RESNET: Readonly<Record<string, string>> = {
-  conv1: "in_layers.2",
-  time_emb_proj: "emb_layers.1",
-  conv2: "out_layers.3",
-  conv_shortcut: "skip_connection",
-};
-
-const ENDS: Readonly<Record<string, string>> = {
-  conv_in: "input_blocks.0.0",
-  conv_out: "out.2",
-  "time_embedding.linear_1": "time_embed.0",
-  "time_embedding.linear_2": "time_embed.2",
-  "add_embedding.linear_1": "label_emb.0.0",
-  "add_embedding.linear_2": "label_emb.0.2",
-};
-
-/** diffusers' name → Stability's ("SGM") name, where blocks are counted through instead of nested. */
-export function sgmNames(names: readonly string[]): Map<string, string> {
-  const layers = (side: string, block: number) =>
-    new Set(names.flatMap((n) => new RegExp(`^${side}_blocks\\.${block}\\.resnets\\.(\\d+)\\.`).exec(n)?.[1] ?? []))
-      .size;
-  const has = (start: string) => names.some((n) => n.startsWith(start));
-  const starts = { down: [1], up: [0] };
-  for (let i = 0; has(`down_blocks.${i}.`); i++) {
-    const resamples = has(`down_blocks.${i}.downsamplers.`) ? 1 : 0;
-    starts.down.push((starts.down[i] ?? 0) + layers("down", i) + resamples);
-  }
-  for (let i = 0; has(`up_blocks.${i}.`); i++) starts.up.push((starts.up[i] ?? 0) + layers("up", i));
-
-  const found = new Map<string, string>();
-  for (const name of names) {
-    const sgm = ENDS[name] ?? inBlocks(name);
-    if (sgm) found.set(name, sgm);
-  }
-  return found;
-
-  function inBlocks(name: string): string | undefined {
-    const middle = /^mid_block\.(resnets|attentions)\.(\d)\.(.+)$/.exec(name);
-    if (middle) {
-      const [, kind, j, rest = ""] = middle;
-      return kind === "resnets" ? `middle_block.${2 * Number(j)}.${RESNET[rest] ?? rest}` : `middle_block.1.${rest}`;
-    }
-    const [, side, block, kind, layer, rest = ""] =
-      /^(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)$/.exec(name) ?? [];
-    if (side !== "down" && side !== "up") return undefined;
-    const [i, j] = [Number(block), Number(layer)];
-    const start = starts[side][i] ?? 0;
-    const where = side === "down" ? "input_blocks" : "output_blocks";
-    if (kind === "resnets") return `${where}.${start + j}.0.${RESNET[rest] ?? rest}`;
-    if (kind === "attentions") return `${where}.${start + j}.1.${rest}`;
-    if (kind === "downsamplers") return `${where}.${start + layers("down", i)}.0.op`;
-    const last = start + layers("up", i) - 1;
-    return `${where}.${last}.${has(`up_blocks.${i}.attentions.`) ? 2 : 1}.conv`;
   }
 }

@@ -1,8 +1,9 @@
 /** An adapter as tensors again, in the words of diffusers (PEFT) or of kohya's trainer; and what it is, in a few facts. */
 import { RequestError } from "../errors.js";
+import { stabilityNames } from "../naming/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 import { type Delta, lowRank, rankOf, strengthOf } from "./delta.js";
-import { type Layers, type Part, sgmNames } from "./names.js";
+import type { Layers, Part } from "./names.js";
 import type { Adapter, Target } from "./read.js";
 import { BLOCKS, type Block, blockOf } from "./scale.js";
 
@@ -16,7 +17,7 @@ export type Dialect = (typeof DIALECTS)[number];
  */
 export function adapterTensors(adapter: Adapter, dialect: Dialect, layers: Layers): Record<string, FloatTensor> {
   const sgm = layers.has("text_encoder_2")
-    ? sgmNames([...(layers.get("unet")?.keys() ?? [])])
+    ? stabilityNames([...(layers.get("unet")?.keys() ?? [])])
     : new Map<string, string>();
   return Object.fromEntries(
     adapter.targets.flatMap((target) => {

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { FileError } from "../errors.js";
 import type { WeightIndex } from "../tensor/index.js";
 import { readJson, readText } from "./json.js";
+import { isStability, openSingleFile, openStabilityUNet } from "./single-file.js";
 import { contents, openComponentWeights, openWeights } from "./weights.js";
 
 export interface Component {
@@ -37,8 +38,8 @@ export interface Checkpoint {
   readonly path: string;
   /** The pipeline's class. */
   readonly className: string;
-  /** All of model_index.json. */
-  readonly index: Readonly<Record<string, unknown>>;
+  /** All of model_index.json. Of a checkpoint in one file: what it would say, and in `recognised` what it was taken for. */
+  readonly index: Readonly<Record<string, unknown>> & { readonly recognised?: unknown };
   readonly components: ReadonlyMap<string, Component>;
   readonly scheduler: ConfigSource | null;
   readonly tokenizers: ReadonlyMap<string, TokenizerFiles>;
@@ -60,8 +61,12 @@ async function mustBeFolder(folder: string): Promise<void> {
   if (!statSync(folder).isDirectory()) throw new FileError(folder, "is a file; a diffusers folder was expected");
 }
 
-/** Opens a diffusers folder by its model_index.json. Weights are not looked at yet. @throws FileError saying what is missing */
+/**
+ * Opens a diffusers folder by its model_index.json, whose weights are not looked at yet, or a whole checkpoint in one file.
+ * @throws FileError saying what is missing
+ */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
+  if (existsSync(folder) && !statSync(folder).isDirectory()) return openSingleFile(folder);
   await mustBeFolder(folder);
   const indexFile = path.join(folder, "model_index.json");
   if (!existsSync(indexFile)) {
@@ -181,6 +186,9 @@ export async function openUNet(ref: string, like: Component): Promise<OpenedUNet
   if (!statSync(ref).isDirectory()) {
     const index = await openWeights(ref);
     if ([...index.weights.keys()].some((key) => ADAPTER.test(key))) return { unet: like, scheduler: null, lora: true };
+    if (isStability(index.weights.keys())) {
+      return { unet: await openStabilityUNet(ref, like.config), scheduler: null, lora: false };
+    }
     return { unet: { ...like, name: path.basename(ref), weights: async () => index }, scheduler: null, lora: false };
   }
   if (existsSync(path.join(ref, "model_index.json"))) {

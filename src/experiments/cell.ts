@@ -10,12 +10,15 @@ export interface Cell {
   readonly sittings: readonly Sitting[];
   /** Model calls that it takes; guidance counts twice. */
   readonly calls: number;
+  /** Steps of one picture. */
+  readonly steps: number;
 }
 
 /** What a row's pictures follow from, beside prompts and seeds. */
 export interface Origin {
   readonly plan: Plan;
-  /** Model calls of one picture. */
+  /** Steps of one picture, and model calls: guidance takes two a step. */
+  readonly steps: number;
   readonly calls: number;
   /** Hash of every weight and config that has a part in it: models, instruments, adapter. */
   readonly weights: string;
@@ -54,7 +57,7 @@ export function cellsOf(
           sittings: chunk,
         };
         const id = createHash("sha256").update(JSON.stringify(content)).digest("hex").slice(0, 16);
-        return [{ id, row, sittings: chunk, calls: origin.calls * chunk.length }];
+        return [{ id, row, sittings: chunk, calls: origin.calls * chunk.length, steps: origin.steps }];
       }),
     ),
   );

@@ -164,7 +164,7 @@ function progressOf(cells: readonly Cell[], { onProgress }: RunOptions): Tick {
   let done = 0;
   return (calls, what) => {
     done += calls;
-    onProgress?.(Math.min(done, total), total, what);
+    onProgress?.(Math.min(Math.round(done), total), total, what);
   };
 }
 

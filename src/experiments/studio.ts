@@ -101,12 +101,11 @@ export async function openStudio(request: StudioRequest): Promise<Studio> {
       look,
       async originOf(row) {
         const plan = planFor(pair, row.sampling);
-        const calls = plan.rows.reduce((n, r) => {
-          if (r.kind === "renoise") return n;
-          return n + (isGuided(r) && (pair[r.model]?.guidanceFeatures ?? null) === null ? 2 : 1);
-        }, 0);
+        const steps = plan.rows.filter((r) => r.kind === "step");
+        const twice = steps.filter((r) => isGuided(r) && (pair[r.model]?.guidanceFeatures ?? null) === null);
+        const calls = steps.length + twice.length;
         const own = row.adapter ? await fingerprint([resolveAdapter(row.adapter.ref)]) : "";
-        return { plan, calls, weights: `${models} ${own}` };
+        return { plan, steps: steps.length, calls, weights: `${models} ${own}` };
       },
       async paint(cell, o) {
         const { row } = cell;
@@ -116,7 +115,7 @@ export async function openStudio(request: StudioRequest): Promise<Studio> {
           await paintAll(pair, { ...request, only: ({ seed }) => seed === first?.seed }, false, {});
           warm.add(row.name);
         }
-        const painted = await paintAll(pair, request, row.follow, o);
+        const painted = await paintAll(pair, request, row.follow, o, cell.calls / (cell.sittings.length * cell.steps));
         const reading = await scorer.read(painted.images, request.prompts);
         const features = await look(painted.images.flat());
         if (reading.factors) features["judge"] = reading.factors.features.flat();
@@ -182,6 +181,7 @@ async function paintAll(
   request: GenerateRequest,
   follow: boolean,
   { signal, onCalls }: Partial<PaintOptions>,
+  callsPerStep = 1,
 ): Promise<PaintedCell> {
   const made = request.prompts.map(() => [] as { image: RgbImage; seed: number; x0: FloatTensor[] }[]);
   const x0 = new Map<string, FloatTensor[]>();
@@ -194,7 +194,7 @@ async function paintAll(
       if (timesteps.length === event.index) timesteps.push(event.timestep);
       const key = `${event.prompt} ${event.seed}`;
       if (follow) x0.set(key, [...(x0.get(key) ?? []), event.x0]);
-      onCalls?.(1);
+      onCalls?.(callsPerStep);
     }
     if (event.type === "image") {
       const { image, prompt, seed } = event;

@@ -175,7 +175,7 @@ const bytesOf = (a: Float32Array | BigInt64Array) => new Uint8Array(a.buffer, a.
 
 /**
  * Encodes a graph. Weights in files are pointed at (`location` is the file's path without its leading slash: the session's
- * external data folder is the root), weights in memory come back as `buffers`; anything but float32 is cast on the way in.
+ * external data folder is the root), weights in memory come back as `buffers`, or lie in the model where there are both; anything but float32 is cast on the way in.
  */
 export function encodeGraph(graph: Graph, { fusedAttention = true }: EncodeOptions = {}): EncodedGraph {
   const nodes: NodeMessage[] = [];
@@ -210,12 +210,16 @@ export function encodeGraph(graph: Graph, { fusedAttention = true }: EncodeOptio
     fusedAttention,
   };
 
+  const inFiles = [...graph.weights.values()].some((w) => w.bytes.in === "file");
   const weightName = (weight: Weight, id: number): string => {
     const { bytes, dtype, shape } = weight;
     const name = `w${id}`;
     if (bytes.in === "file") {
       const location = bytes.file.replace(/^[/\\]/, "");
       initializers.push({ name, type: dtype, shape, data: { location, offset: bytes.offset, length: bytes.length } });
+    } else if (inFiles) {
+      // ONNX Runtime looks for all external data in memory as soon as some of it is there: the few go into the model itself.
+      initializers.push({ name, type: dtype, shape, data: { raw: bytes.bytes } });
     } else {
       const path = `memory/${id}`;
       buffers.push({ path, data: bytes.bytes });

@@ -33,6 +33,11 @@ interface Stretch {
  */
 export function diffusersScript(source: PlanSource, request: GenerateRequest): string {
   const plan = makePlan(planRequestFor(source, request));
+  if (/\.(safetensors|ckpt)$/i.test(source.base.ref)) {
+    throw new RequestError(
+      `--as diffusers takes a diffusers folder as the base; ${source.base.ref} is a checkpoint in one file`,
+    );
+  }
   const stretches = stretchesOf(source, request, plan);
   const rows = stretches.flatMap((s) => s.rows);
   const models = rows.some((r) => r.model === "distilled") ? modelsOf(source.distilled) : ONLY_BASE;

@@ -1,5 +1,5 @@
 /** Adapters merged into a model for good: a new diffusers folder whose weights hold them; the old one stays as it is. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { cp, mkdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { applyBias, applyDelta, type Part, type Target } from "../adapters/index.js";
@@ -35,6 +35,9 @@ export async function mergeAdapters(
 ): Promise<Merged> {
   const target = path.resolve(out);
   if (existsSync(target)) throw new RequestError(`${out} is there already; choose another folder`);
+  if (!statSync(resolveReference(base), { throwIfNoEntry: false })?.isDirectory()) {
+    throw new RequestError(`${base} is no diffusers folder: merged adapters are written into a copy of one`);
+  }
   const pair = await openPair({ base });
   const uses = await openAdapters(pair, adapters).finally(() => pair.close());
   const changes = new Map<Part, Map<string, { delta: Target["delta"]; scale: number }[]>>();

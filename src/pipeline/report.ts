@@ -113,10 +113,11 @@ export async function checkReference(ref: string): Promise<CheckReport> {
   const folder = loneFolder(path);
   const alone = folder === null ? null : await openComponentFolder(folder);
   const checkpoint = alone
-    ? { className: alone.className, components: new Map([[alone.name, alone]]), scheduler: null }
+    ? { className: alone.className, components: new Map([[alone.name, alone]]), scheduler: null, index: {} }
     : await openCheckpoint(path);
   const components: ComponentReport[] = [];
-  const notes: string[] = [];
+  const { recognised }: { readonly recognised?: unknown } = checkpoint.index;
+  const notes: string[] = typeof recognised === "string" ? [recognised] : [];
   for (const component of checkpoint.components.values()) {
     const draw = CLASSES[component.className];
     if (!draw) {

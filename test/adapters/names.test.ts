@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { layersOf, nameTable, sgmNames } from "../../src/adapters/index.js";
+import { layersOf, nameTable } from "../../src/adapters/index.js";
+import { stabilityNames } from "../../src/naming/index.js";
 
 /** The blocks of SDXL's UNet, as far as names go: two layers a block, no attention in the first. */
 const SDXL = [
@@ -22,7 +23,7 @@ const SDXL = [
 
 describe("names of layers", () => {
   it("in Stability's numbering count blocks through (field: input_blocks i is down block (i − 1) / 3)", () => {
-    const sgm = sgmNames(SDXL);
+    const sgm = stabilityNames(SDXL);
     expect(Object.fromEntries(sgm)).toMatchObject({
       conv_in: "input_blocks.0.0",
       "time_embedding.linear_1": "time_embed.0",

@@ -16,7 +16,12 @@ const SMALL = {
   measures: ["distance"],
 };
 
-const origin = (rows: unknown = [], weights = "w"): Origin => ({ plan: { rows } as never, calls: 4, weights });
+const origin = (rows: unknown = [], weights = "w"): Origin => ({
+  plan: { rows } as never,
+  calls: 4,
+  steps: 4,
+  weights,
+});
 const origins = (o: Origin = origin()) => new Map(["base", "hybrid"].map((name) => [name, o]));
 const idsOf = (value: unknown, o = origins()) => {
   const definition = parseDefinition("x.json", value);

@@ -1,0 +1,47 @@
+/** A CLIP text encoder's tensors by transformers' names, from OpenCLIP's, which keeps query, key and value in one. */
+
+/** Where a tensor of transformers lies in OpenCLIP's file. */
+export interface Place {
+  readonly key: string;
+  /** Which third of the rows it is, for the fused ones. */
+  readonly third?: 0 | 1 | 2;
+  /** Rows and columns change places. */
+  readonly turned?: true;
+}
+
+const LAYER: Readonly<Record<string, string>> = {
+  ln_1: "layer_norm1",
+  ln_2: "layer_norm2",
+  "attn.out_proj": "self_attn.out_proj",
+  "mlp.c_fc": "mlp.fc1",
+  "mlp.c_proj": "mlp.fc2",
+};
+
+/** OpenCLIP's names → transformers', for the first `layers` layers. A key that is none of a text encoder's is left out. */
+export function clipNames(keys: readonly string[], layers: number): Map<string, Place> {
+  const found = new Map<string, Place>();
+  const top: Readonly<Record<string, string>> = {
+    positional_embedding: "text_model.embeddings.position_embedding.weight",
+    "token_embedding.weight": "text_model.embeddings.token_embedding.weight",
+    "ln_final.weight": "text_model.final_layer_norm.weight",
+    "ln_final.bias": "text_model.final_layer_norm.bias",
+  };
+  for (const key of keys) {
+    const name = top[key];
+    if (name) found.set(name, { key });
+    if (key === "text_projection") found.set("text_projection.weight", { key, turned: true });
+    const [, layer = "", rest = ""] = /^transformer\.resblocks\.(\d+)\.(.+)$/.exec(key) ?? [];
+    if (layer === "" || Number(layer) >= layers) continue;
+    const own = `text_model.encoder.layers.${layer}`;
+    const fused = /^attn\.in_proj_(weight|bias)$/.exec(rest);
+    if (fused) {
+      for (const [third, part] of (["q", "k", "v"] as const).entries()) {
+        found.set(`${own}.self_attn.${part}_proj.${fused[1]}`, { key, third: third as 0 | 1 | 2 });
+      }
+    }
+    const [, name1 = "", end] = /^(.+)\.(weight|bias)$/.exec(rest) ?? [];
+    const plain = LAYER[name1];
+    if (plain) found.set(`${own}.${plain}.${end}`, { key });
+  }
+  return found;
+}

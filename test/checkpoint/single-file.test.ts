@@ -1,0 +1,139 @@
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { clipTokenizer } from "../../src/checkpoint/clip-vocabulary.js";
+import { openCheckpoint, readFloats } from "../../src/checkpoint/index.js";
+import { parseAutoencoderConfig, parseTextEncoderConfig, parseUNetConfig } from "../../src/models/index.js";
+import { createTokenizer, generate, openPair } from "../../src/pipeline/index.js";
+import { float } from "../../src/tensor/index.js";
+import { temporaryFolder } from "../support/folder.js";
+import { description } from "../support/parity.js";
+import { componentOf, FAMILIES, singleGolden, tensorsOf, writeFolder, writeSingle } from "../support/single-file.js";
+
+const root = temporaryFolder();
+const file = (name: string) => path.join(root, `${name}.safetensors`);
+
+describe.each(FAMILIES)("a checkpoint of %s in one file", (family) => {
+  const single = singleGolden(family);
+  const tensors = tensorsOf(single);
+  const whole = writeSingle(file(family), tensors);
+
+  it("has every tensor where diffusers' converters find it", async () => {
+    const { components } = await openCheckpoint(whole);
+    expect(new Set(components.keys())).toEqual(new Set(Object.keys(single.places)));
+    for (const [name, component] of components) {
+      const { weights } = await component.weights();
+      const wanted = componentOf(single, name, tensors);
+      expect(Object.keys(wanted).filter((key) => !weights.has(key))).toEqual([]);
+      for (const [key, { shape, data }] of Object.entries(wanted)) {
+        const weight = weights.get(key);
+        if (!weight) continue;
+        expect({ key, shape: weight.shape }).toEqual({ key, shape });
+        expect(Buffer.compare(Buffer.from((await readFloats(weight)).buffer), Buffer.from(data.slice().buffer))).toBe(
+          0,
+        );
+      }
+    }
+  });
+
+  it("copies only what has to be turned", async () => {
+    const { components } = await openCheckpoint(whole);
+    for (const component of components.values()) {
+      const { weights } = await component.weights();
+      const copied = [...weights].filter(([, w]) => w.bytes.in === "memory").map(([key]) => key);
+      expect(copied.filter((key) => key !== "text_projection.weight")).toEqual([]);
+    }
+  });
+
+  it("is drawn as its diffusers folder would be", async () => {
+    const { components } = await openCheckpoint(whole);
+    const configOf = (name: string) => ({ file: name, config: components.get(name)?.config ?? {} });
+    const golden = (config: Readonly<Record<string, unknown>>) => ({ file: "golden", config });
+    expect(parseUNetConfig(configOf("unet"))).toEqual(parseUNetConfig(golden(single.configs.unet)));
+    expect(parseAutoencoderConfig(configOf("vae"))).toEqual(parseAutoencoderConfig(golden(single.configs.vae)));
+    for (const [i, config] of single.configs.text.entries()) {
+      const own = parseTextEncoderConfig(configOf(i === 0 ? "text_encoder" : "text_encoder_2"));
+      expect(own).toEqual(parseTextEncoderConfig(golden(config)));
+    }
+  });
+
+  it("paints what the folder paints, to the bit", async () => {
+    const { scheduler } = await openCheckpoint(whole);
+    const folder = path.join(root, `${family}-folder`);
+    mkdirSync(folder);
+    await writeFolder(folder, family, single, scheduler?.config ?? {});
+    const paint = async (base: string) => {
+      const pair = await openPair({ base }, { threads: 1 });
+      try {
+        const size = { width: 16, height: 24 };
+        const request = { prompts: ["a fox, of all things!"], steps: 2, mode: "base" as const, size, guidance: 3 };
+        for await (const e of generate(pair, request)) if (e.type === "image") return [...e.latents.data];
+        return [];
+      } finally {
+        await pair.close();
+      }
+    };
+    expect(await paint(whole)).toEqual(await paint(folder));
+  });
+});
+
+describe("one file", () => {
+  const sdxl = singleGolden("sdxl");
+  const all = tensorsOf(sdxl);
+  const only = (keep: (key: string) => boolean) => Object.fromEntries(Object.entries(all).filter(([k]) => keep(k)));
+
+  it("gives its UNet as the distilled model of another, with or without the prefix", async () => {
+    const base = file("sdxl");
+    const bare = Object.fromEntries(
+      Object.entries(only((k) => k.startsWith("model.diffusion_model."))).map(([k, t]) => [k.slice(22), t]),
+    );
+    for (const distilled of [base, writeSingle(file("bare"), bare)]) {
+      const pair = await openPair({ base, distilled });
+      const weights = await pair.distilled?.weights();
+      expect(weights?.weights.get("down_blocks.1.attentions.0.proj_in.weight")?.shape).toEqual([64, 64]);
+      expect(pair.distilled?.unet).toEqual(pair.base.unet);
+      await pair.close();
+    }
+  });
+
+  it.each([
+    ["no autoencoder", (k: string) => !k.startsWith("first_stage"), /holds no autoencoder/],
+    [
+      "no text encoder",
+      (k: string) => !k.startsWith("conditioner"),
+      /UNet without text encoders: give it as --distilled/,
+    ],
+    ["no UNet", (k: string) => !k.startsWith("model."), /no checkpoint that is known: its tensors begin with/],
+  ])("with %s is refused with what to do", async (name, keep, message) => {
+    await expect(openCheckpoint(writeSingle(file(name), only(keep)))).rejects.toThrow(message);
+  });
+
+  it("of another family is refused by its name", async () => {
+    const flux = { "double_blocks.0.img_attn.qkv.weight": float([1], new Float32Array(1)) };
+    await expect(openCheckpoint(writeSingle(file("flux"), flux))).rejects.toThrow(/is FLUX by its names/);
+    const sd3 = { "model.diffusion_model.joint_blocks.0.x_block.weight": float([1], new Float32Array(1)) };
+    await expect(openCheckpoint(writeSingle(file("sd3"), sd3))).rejects.toThrow(/is Stable Diffusion 3/);
+  });
+
+  it("says so where its fine-tuner trained on v", async () => {
+    const marks = { v_pred: float([1], new Float32Array(1)), ztsnr: float([1], new Float32Array(1)) };
+    const { scheduler } = await openCheckpoint(writeSingle(file("v"), { ...all, ...marks }));
+    expect(scheduler?.config).toMatchObject({ prediction_type: "v_prediction", rescale_betas_zero_snr: true });
+  });
+});
+
+describe("CLIP's own vocabulary", () => {
+  const ids = z.array(z.array(z.number()));
+  const golden = description(
+    "single/vocabulary",
+    z.object({ prompts: z.array(z.string()), "<|endoftext|>": ids, "!": ids }),
+  );
+
+  it.each(["<|endoftext|>", "!"] as const)("with %s as padding gives transformers' ids", async (padding) => {
+    const tokenizer = createTokenizer(await clipTokenizer(padding));
+    for (const [i, prompt] of golden.prompts.entries()) {
+      expect({ prompt, ids: tokenizer.encode(prompt).ids }).toEqual({ prompt, ids: golden[padding][i] });
+    }
+  });
+});
