@@ -301,7 +301,7 @@ function modelsOf(distilled: Sampled | null): Models {
     const load = `distilled = UNet2DConditionModel.from_pretrained(${unetFolder(ref)}, torch_dtype=torch.float32).to(device)`;
     return { classes: ["UNet2DConditionModel"], imports: [], load: [load], pick: PICK };
   }
-  if (/lora/i.test(ref)) {
+  if (distilled?.isLora ?? /lora/i.test(ref)) {
     return {
       ...ONLY_BASE,
       load: [`pipe.load_lora_weights(${local ? text(resolveReference(ref)) : `${hub[0]}, weight_name=${hub[1]}`})`],

@@ -157,6 +157,7 @@ export async function openPair(reference: PairReference = {}, options: RuntimeOp
     scheduler: own,
     weights: component.weights,
     adapter,
+    isLora: adapter !== null,
     network: network(
       name,
       runtime,

@@ -65,6 +65,8 @@ export interface Sampled {
   readonly scheduler: { readonly file: string; readonly config: Readonly<Record<string, unknown>> };
   /** Width of the guidance embedding, where guidance is an input of the network. */
   readonly guidanceFeatures: number | null;
+  /** Whether it is a LoRA on the base, where that is known: a row that nobody has opened tells by its name. */
+  readonly isLora?: boolean;
 }
 
 /** A named pair as its row tells of it; null where the row does not know the base's scheduler. */

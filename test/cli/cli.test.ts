@@ -30,6 +30,15 @@ function baseWith(part: string, change: (folder: string) => void): string {
 const edit = (file: string, change: (config: Record<string, unknown>) => unknown) =>
   writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(file, "utf8")))));
 
+describe("plan --as diffusers", () => {
+  it("loads a LoRA as one, whatever its file is called", () => {
+    const { status, stdout } = variegate("plan", "a fox", "--pair", "embedded-lora", "--as", "diffusers");
+    expect(status).toBe(0);
+    expect(stdout).toContain("pipe.load_lora_weights(");
+    expect(stdout).not.toContain("load_state_dict");
+  });
+});
+
 describe("help", () => {
   it.each([["compare"], ["generate"], ["plan"], ["models", "check"], ["doctor"]])(
     "%s %s begins with an example",
