@@ -117,6 +117,15 @@ export async function openPair(reference: PairReference = {}, options: RuntimeOp
   const parts = new Map<Part, () => Promise<WeightIndex>>([["unet", unetPart.weights]]);
   const distilledUNet =
     distilledParts && parseUNetConfig({ file: distilledParts.unet.configFile, config: distilledParts.unet.config });
+  if (baseUNet.inChannels !== baseUNet.outChannels) {
+    // Inpainting and image-to-image models are shown more than the latents.
+    throw new UnsupportedConfigError({
+      file: unetPart.configFile,
+      key: "in_channels",
+      actual: baseUNet.inChannels,
+      supported: `${baseUNet.outChannels}, as many as out_channels: text to image`,
+    });
+  }
   if (distilledUNet) mustFit(baseUNet, distilledUNet, baseRef, distilledRef ?? "");
 
   const family = baseUNet.textTime ? "sdxl" : "sd";

@@ -109,6 +109,15 @@ describe("one file", () => {
     await expect(openCheckpoint(writeSingle(file(name), only(keep)))).rejects.toThrow(message);
   });
 
+  it("for inpainting is refused by the channels it takes", async () => {
+    const wide = float([64, 9, 3, 3], new Float32Array(64 * 81));
+    const inpainting = writeSingle(file("inpainting"), {
+      ...all,
+      "model.diffusion_model.input_blocks.0.0.weight": wide,
+    });
+    await expect(openPair({ base: inpainting })).rejects.toThrow(/in_channels = 9 is not supported; supported: 4/);
+  });
+
   it("of another family is refused by its name", async () => {
     const flux = { "double_blocks.0.img_attn.qkv.weight": float([1], new Float32Array(1)) };
     await expect(openCheckpoint(writeSingle(file("flux"), flux))).rejects.toThrow(/is FLUX by its names/);
