@@ -299,7 +299,7 @@ describe("bad input ends in a line or two and the right exit code", () => {
       "a tensor of another shape",
       /conv_in\.weight in .* is \[64, 4, 3, 3\]; the config asks for \[64, 8, 3, 3\]/,
       "unet",
-      (f) => edit(path.join(f, "config.json"), (c) => ({ ...c, in_channels: 8 })),
+      (f) => edit(path.join(f, "config.json"), (c) => ({ ...c, in_channels: 8, out_channels: 8 })),
     ],
     [
       "a missing tensor",
