@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from . import adapters, component_cases, families, metrics, outputs, prompts, runs, scripts, single_files, steps, streams, vision
+from . import adapters, blocks, component_cases, families, metrics, outputs, prompts, runs, scripts, single_files, steps, streams, vision
 from .store import Store
 
 RECORDERS = {
@@ -21,6 +21,7 @@ RECORDERS = {
     "adapters": adapters.record,
     "scripts": scripts.record,
     "single": single_files.record,
+    "gguf": blocks.record,
     "embedded": runs.record_embedded,
 }
 

@@ -2,11 +2,10 @@
 import path from "node:path";
 import { FileError } from "../errors.js";
 import { clipNames, diffusersNames, type Level, type Place, unetOutline, vaeNames } from "../naming/index.js";
-import { BYTES, count, type Weight, type WeightIndex } from "../tensor/index.js";
+import { BYTES, count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
 import { clipTokenizer } from "./clip-vocabulary.js";
 import type { Checkpoint, Component, ConfigSource } from "./folder.js";
-import { openFile } from "./source.js";
-import { openWeights } from "./weights.js";
+import { openWeights, readBytes } from "./weights.js";
 
 type Config = Readonly<Record<string, unknown>>;
 type Weights = ReadonlyMap<string, Weight>;
@@ -349,21 +348,14 @@ const placedShape = (shape: readonly number[], { third, turned }: Place): readon
 /** A third of the rows lies in one piece, a view; turned, a copy of a small matrix. */
 async function placed(weight: Weight, place: Place): Promise<Weight> {
   const shape = placedShape(weight.shape, place);
-  const { bytes } = weight;
-  const size = BYTES[weight.dtype];
   if (place.third !== undefined) {
-    const length = count(shape) * size;
-    const from = place.third * length;
-    const view =
-      bytes.in === "file"
-        ? { ...bytes, offset: bytes.offset + from, length }
-        : { ...bytes, bytes: bytes.bytes.subarray(from, from + length) };
-    return { ...weight, shape, bytes: view };
+    const n = count(shape);
+    return { ...weight, shape, bytes: valuesFrom(weight, place.third * n, n) };
   }
   if (!place.turned) return weight;
   const [rows = 0, columns = 0] = weight.shape;
-  const source =
-    bytes.in === "file" ? await (await openFile(bytes.file)).read(bytes.offset, bytes.length) : bytes.bytes;
+  const source = await readBytes(weight);
+  const size = BYTES[weight.dtype];
   const turned = new Uint8Array(source.length);
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) {
@@ -371,7 +363,7 @@ async function placed(weight: Weight, place: Place): Promise<Weight> {
       turned.set(source.subarray(at, at + size), (c * rows + r) * size);
     }
   }
-  return { ...weight, shape, bytes: { in: "memory", file: bytes.file, bytes: turned } };
+  return { ...weight, shape, bytes: { in: "memory", file: weight.bytes.file, bytes: turned } };
 }
 
 /** Fine-tuners who train on v or with zero terminal SNR leave a tensor of that name in the file. */

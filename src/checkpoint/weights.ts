@@ -4,7 +4,18 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { FileError } from "../errors.js";
-import { BYTES, count, type FloatTensor, float, type Weight, type WeightIndex } from "../tensor/index.js";
+import {
+  BYTES,
+  count,
+  type FloatTensor,
+  float,
+  fromBfloat16,
+  fromFloat16,
+  type Weight,
+  type WeightIndex,
+} from "../tensor/index.js";
+import { unpack } from "./blocks.js";
+import { readGguf } from "./gguf.js";
 import { readJson } from "./json.js";
 import { readSafetensors } from "./safetensors.js";
 import { openFile } from "./source.js";
@@ -12,13 +23,14 @@ import { readTorchFile } from "./torchzip.js";
 
 const TORCH = [".bin", ".pt", ".pth", ".ckpt", ".tar"];
 
-/** Opens a .safetensors, .bin, .pt, .pth or .ckpt file. @throws FileError */
+/** Opens a .safetensors, .gguf, .bin, .pt, .pth or .ckpt file. @throws FileError */
 export async function openWeights(file: string): Promise<WeightIndex> {
   const ending = path.extname(file).toLowerCase();
   if (ending === ".safetensors")
     return { source: file, weights: (await readSafetensors(await openFile(file))).weights };
+  if (ending === ".gguf") return { source: file, weights: (await readGguf(await openFile(file))).weights };
   if (TORCH.includes(ending)) return { source: file, weights: await readTorchFile(await openFile(file)) };
-  throw new FileError(file, `weights are read from .safetensors and ${TORCH.join(", ")} files`);
+  throw new FileError(file, `weights are read from .safetensors, .gguf and ${TORCH.join(", ")} files`);
 }
 
 /** The tensors of a file, and the words that safetensors keeps beside them. @throws FileError */
@@ -83,38 +95,33 @@ async function openShards(indexFile: string): Promise<WeightIndex> {
   return { source: indexFile, weights };
 }
 
+/** A weight's bytes, as its type has them: read from the file, or unpacked from blocks. Those in memory are not copied. */
+export async function readBytes({ shape, bytes }: Weight): Promise<Uint8Array> {
+  if (bytes.in === "memory") return bytes.bytes;
+  const stored = await (await openFile(bytes.file)).read(bytes.offset, bytes.length);
+  if (bytes.in === "file") return stored;
+  const values = unpack(bytes.format, stored).subarray(bytes.skip, bytes.skip + count(shape));
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
 /** The values of a small weight as float32, copied. */
-export async function readFloats({ name, dtype, shape, bytes }: Weight): Promise<Float32Array> {
-  const raw = bytes.in === "memory" ? bytes.bytes : await (await openFile(bytes.file)).read(bytes.offset, bytes.length);
-  const copy = raw.slice();
+export async function readFloats(weight: Weight): Promise<Float32Array> {
+  const { name, dtype, shape, bytes } = weight;
+  const raw = await readBytes(weight);
   const n = count(shape);
-  if (copy.length !== n * BYTES[dtype])
-    throw new FileError(bytes.file, `${name} has ${copy.length} bytes for ${n} values`);
-  const v = new DataView(copy.buffer);
-  const read: Partial<Record<Weight["dtype"], (i: number) => number>> = {
-    float64: (i) => v.getFloat64(8 * i, true),
-    float32: (i) => v.getFloat32(4 * i, true),
-    float16: (i) => halfToFloat(v.getUint16(2 * i, true)),
-    bfloat16: (i) => bfloat(v.getUint16(2 * i, true)),
+  if (raw.length !== n * BYTES[dtype])
+    throw new FileError(bytes.file, `${name} has ${raw.length} bytes for ${n} values`);
+  // A copy begins where its buffer does, so that it can be seen as wider numbers.
+  const { buffer } = new Uint8Array(raw);
+  const read: Partial<Record<Weight["dtype"], () => Float32Array>> = {
+    float64: () => Float32Array.from(new Float64Array(buffer)),
+    float32: () => new Float32Array(buffer),
+    float16: () => fromFloat16(new Uint16Array(buffer)),
+    bfloat16: () => fromBfloat16(new Uint16Array(buffer)),
   };
-  const at = read[dtype];
-  if (!at) throw new FileError(bytes.file, `${name} is ${dtype}; floating point was expected`);
-  return Float32Array.from({ length: n }, (_, i) => at(i));
-}
-
-function halfToFloat(h: number): number {
-  const sign = h & 0x8000 ? -1 : 1;
-  const exponent = (h >> 10) & 0x1f;
-  const fraction = h & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-const scratch = new DataView(new ArrayBuffer(4));
-function bfloat(b: number): number {
-  scratch.setUint32(0, b << 16);
-  return scratch.getFloat32(0);
+  const floats = read[dtype];
+  if (!floats) throw new FileError(bytes.file, `${name} is ${dtype}; floating point was expected`);
+  return floats();
 }
 
 /** Every tensor of a small file as float32, by name. @throws FileError */

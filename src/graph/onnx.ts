@@ -214,6 +214,9 @@ export function encodeGraph(graph: Graph, { fusedAttention = true }: EncodeOptio
   const weightName = (weight: Weight, id: number): string => {
     const { bytes, dtype, shape } = weight;
     const name = `w${id}`;
+    if (bytes.in === "blocks") {
+      throw new RangeError(`${weight.name} is stored in blocks of ${bytes.format}; it has to be unpacked first`);
+    }
     if (bytes.in === "file") {
       const location = bytes.file.replace(/^[/\\]/, "");
       initializers.push({ name, type: dtype, shape, data: { location, offset: bytes.offset, length: bytes.length } });

@@ -1,7 +1,7 @@
 /** The layers every network is made of, drawn from named weights whose shapes are checked against what the config asks for. */
 import { WeightMissingError, WeightShapeError } from "../errors.js";
 import { type Builder, known, type LowRankInputs, type Value } from "../graph/index.js";
-import { BYTES, count, type Weight, type WeightIndex } from "../tensor/index.js";
+import { count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
 
 /** The weights below one name of a checkpoint; `at` goes deeper, `get` draws one after checking its shape. */
 export interface Weights {
@@ -59,16 +59,12 @@ export function scope(g: Builder, index: WeightIndex, prefix = ""): Weights {
 
 /** Rows [from, to) of a weight as a view of the same bytes. */
 function sliceRows(weight: Weight, from: number, to: number): Weight {
-  const row = BYTES[weight.dtype] * count(weight.shape.slice(1));
-  const { bytes } = weight;
+  const row = count(weight.shape.slice(1));
   return {
     name: `${weight.name}[${from}:${to}]`,
     dtype: weight.dtype,
     shape: [to - from, ...weight.shape.slice(1)],
-    bytes:
-      bytes.in === "file"
-        ? { ...bytes, offset: bytes.offset + from * row, length: (to - from) * row }
-        : { ...bytes, bytes: bytes.bytes.subarray(from * row, to * row) },
+    bytes: valuesFrom(weight, from * row, (to - from) * row),
   };
 }
 

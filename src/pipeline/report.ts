@@ -21,7 +21,7 @@ import {
 } from "../models/index.js";
 import { DEVICES, type Device, openRuntime } from "../runtime/index.js";
 import { parseScheduler } from "../sampling/index.js";
-import { count, float, type WeightIndex } from "../tensor/index.js";
+import { count, float, storedAs, storedBytes, type WeightIndex } from "../tensor/index.js";
 import type { Pair } from "./pair.js";
 import { resolveReference } from "./reference.js";
 
@@ -139,13 +139,12 @@ async function reportOn(component: Component, draw: Draw): Promise<ComponentRepo
   const graphs = draw({ file: component.configFile, config: component.config }, index);
   const drawn = new Set(graphs.flatMap((g) => [...g.weights.values()].map((w) => w.name.replace(/\[.*\]$/, ""))));
   const all = [...index.weights.values()];
-  const length = (w: (typeof all)[number]) => (w.bytes.in === "file" ? w.bytes.length : w.bytes.bytes.length);
   return {
     name: component.name,
     className: component.className,
     parameters: all.reduce((n, w) => n + count(w.shape), 0),
-    bytes: all.reduce((n, w) => n + length(w), 0),
-    dtypes: [...new Set(all.map((w) => w.dtype))].sort(),
+    bytes: all.reduce((n, w) => n + storedBytes(w), 0),
+    dtypes: [...new Set(all.map(storedAs))].sort(),
     unused: all.map((w) => w.name).filter((name) => !drawn.has(name)),
   };
 }

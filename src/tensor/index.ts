@@ -1,3 +1,4 @@
+export * from "./half.js";
 export * from "./image.js";
 export * from "./matrix.js";
 export * from "./random.js";

@@ -27,10 +27,38 @@ export const BYTES: { readonly [T in WeightType]: number } = {
   bool: 1,
 };
 
-/** Little-endian, row-major, contiguous bytes in a file (`file` is a real path, symlinks resolved), or held in memory. */
+/** ggml's formats that store values in blocks, each block with scales of its own: how many values and bytes a block has. */
+export const BLOCKS = {
+  q4_0: { values: 32, bytes: 18 },
+  q4_1: { values: 32, bytes: 20 },
+  q5_0: { values: 32, bytes: 22 },
+  q5_1: { values: 32, bytes: 24 },
+  q8_0: { values: 32, bytes: 34 },
+  q2_k: { values: 256, bytes: 84 },
+  q3_k: { values: 256, bytes: 110 },
+  q4_k: { values: 256, bytes: 144 },
+  q5_k: { values: 256, bytes: 176 },
+  q6_k: { values: 256, bytes: 210 },
+  iq4_nl: { values: 32, bytes: 18 },
+  iq4_xs: { values: 256, bytes: 136 },
+} as const satisfies Readonly<Record<string, { readonly values: number; readonly bytes: number }>>;
+export type BlockFormat = keyof typeof BLOCKS;
+
+/**
+ * Little-endian, row-major, contiguous bytes in a file (`file` is a real path, symlinks resolved), or held in memory; or, of a float32
+ * weight, whole blocks in a file, of which the first `skip` values belong to what lies before.
+ */
 export type WeightBytes =
   | { readonly in: "file"; readonly file: string; readonly offset: number; readonly length: number }
-  | { readonly in: "memory"; readonly file: string; readonly bytes: Uint8Array };
+  | { readonly in: "memory"; readonly file: string; readonly bytes: Uint8Array }
+  | {
+      readonly in: "blocks";
+      readonly file: string;
+      readonly offset: number;
+      readonly length: number;
+      readonly format: BlockFormat;
+      readonly skip: number;
+    };
 
 /** One named weight. `name` is the checkpoint's own. */
 export interface Weight {
@@ -38,6 +66,29 @@ export interface Weight {
   readonly dtype: WeightType;
   readonly shape: readonly number[];
   readonly bytes: WeightBytes;
+}
+
+/** What a weight is stored as, in a word. */
+export const storedAs = ({ dtype, bytes }: Weight): WeightType | BlockFormat =>
+  bytes.in === "blocks" ? bytes.format : dtype;
+
+/** Bytes that a weight is stored in. */
+export const storedBytes = ({ bytes }: Weight): number => (bytes.in === "memory" ? bytes.bytes.length : bytes.length);
+
+/** `n` values of a weight from the `from`th on, in place: [n] of the same type. */
+export function valuesFrom({ dtype, bytes }: Weight, from: number, n: number): WeightBytes {
+  const size = BYTES[dtype];
+  if (bytes.in === "file") return { ...bytes, offset: bytes.offset + from * size, length: n * size };
+  if (bytes.in === "memory") return { ...bytes, bytes: bytes.bytes.subarray(from * size, (from + n) * size) };
+  const block = BLOCKS[bytes.format];
+  const start = bytes.skip + from;
+  const [first, end] = [Math.floor(start / block.values), Math.ceil((start + n) / block.values)];
+  return {
+    ...bytes,
+    offset: bytes.offset + first * block.bytes,
+    length: (end - first) * block.bytes,
+    skip: start - first * block.values,
+  };
 }
 
 /** All weights of one component by the checkpoint's own names; `source` names the file or folder in messages. */

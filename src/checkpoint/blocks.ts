@@ -1,0 +1,164 @@
+/**
+ * What the bytes of ggml's block formats say (ggml-quants.c): small whole numbers, and the scales that make values of them. A block of
+ * 256 values (the "K" formats) has a scale for every 16 or 32 of them, itself a small number times the block's own.
+ */
+import { BLOCKS, type BlockFormat, float16Values } from "../tensor/index.js";
+
+/** Unpacks one block: its bytes begin at `at`; values go to `to` and after. `half` tells a float16 of the block by its place. */
+type Unpack = (b: Uint8Array, at: number, out: Float32Array, to: number, half: (at: number) => number) => void;
+
+const { fround } = Math;
+const signed = (byte: number) => (byte << 24) >> 24;
+
+/** 32 values: the low four bits of 16 bytes, then the high four. `from` is where they lie, `add` gives a fifth bit where there is one. */
+function fours(b: Uint8Array, from: number, each: (i: number, q: number) => void): void {
+  for (let i = 0; i < 16; i++) {
+    const byte = b[from + i] ?? 0;
+    each(i, byte & 15);
+    each(i + 16, byte >> 4);
+  }
+}
+
+/** Bit `i` of the 32 that lie at `from`, as 16 or 0. */
+const fifth = (b: Uint8Array, from: number, i: number) => (((b[from + (i >> 3)] ?? 0) >> (i & 7)) & 1) << 4;
+
+/** Scale and minimum `j` of eight of Q4_K and Q5_K, six bits each in twelve bytes. */
+function scaleAndMin(b: Uint8Array, at: number, j: number): [number, number] {
+  const byte = (i: number) => b[at + i] ?? 0;
+  if (j < 4) return [byte(j) & 63, byte(j + 4) & 63];
+  return [(byte(j + 4) & 15) | ((byte(j - 4) >> 6) << 4), (byte(j + 4) >> 4) | ((byte(j) >> 6) << 4)];
+}
+
+/** The sixteen values that IQ4 formats choose from. */
+const IQ4 = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113] as const;
+
+/** Every product and difference is rounded to float32, as ggml has it. */
+const UNPACK: { readonly [F in BlockFormat]: Unpack } = {
+  // d, 32 × 4 bits: d (q − 8)
+  q4_0(b, at, out, to, half) {
+    const d = half(at);
+    fours(b, at + 2, (i, q) => {
+      out[to + i] = d * (q - 8);
+    });
+  },
+  // d, m, 32 × 4 bits: d q + m
+  q4_1(b, at, out, to, half) {
+    const [d, m] = [half(at), half(at + 2)];
+    fours(b, at + 4, (i, q) => {
+      out[to + i] = fround(d * q) + m;
+    });
+  },
+  // d, 32 fifth bits, 32 × 4 bits: d (q − 16)
+  q5_0(b, at, out, to, half) {
+    const d = half(at);
+    fours(b, at + 6, (i, q) => {
+      out[to + i] = d * ((q | fifth(b, at + 2, i)) - 16);
+    });
+  },
+  // d, m, 32 fifth bits, 32 × 4 bits: d q + m
+  q5_1(b, at, out, to, half) {
+    const [d, m] = [half(at), half(at + 2)];
+    fours(b, at + 8, (i, q) => {
+      out[to + i] = fround(d * (q | fifth(b, at + 4, i))) + m;
+    });
+  },
+  // d, 32 × int8: d q
+  q8_0(b, at, out, to, half) {
+    const d = half(at);
+    for (let i = 0; i < 32; i++) out[to + i] = d * signed(b[at + 2 + i] ?? 0);
+  },
+  // 16 × (4 bits scale, 4 bits minimum), 256 × 2 bits, d, dmin: d s q − dmin m
+  q2_k(b, at, out, to, half) {
+    const [d, dmin] = [half(at + 80), half(at + 82)];
+    for (let s = 0; s < 16; s++) {
+      const scale = b[at + s] ?? 0;
+      const [dl, ml] = [fround(d * (scale & 15)), fround(dmin * (scale >> 4))];
+      const [from, shift] = [at + 16 + 32 * (s >> 3) + 16 * (s & 1), 2 * ((s >> 1) & 3)];
+      for (let i = 0; i < 16; i++) out[to + 16 * s + i] = fround(dl * (((b[from + i] ?? 0) >> shift) & 3)) - ml;
+    }
+  },
+  // 256 third bits, 256 × 2 bits, 16 × 6 bits scale, d: d (s − 32) (q − 4 where the third bit is not set)
+  q3_k(b, at, out, to, half) {
+    const d = half(at + 108);
+    for (let s = 0; s < 16; s++) {
+      const low = ((b[at + 96 + (s & 7)] ?? 0) >> (s < 8 ? 0 : 4)) & 15;
+      const high = ((b[at + 104 + (s & 3)] ?? 0) >> (2 * (s >> 2))) & 3;
+      const dl = fround(d * ((low | (high << 4)) - 32));
+      const [half16, shift] = [16 * (s & 1), 2 * ((s >> 1) & 3)];
+      for (let i = 0; i < 16; i++) {
+        const q = ((b[at + 32 + 32 * (s >> 3) + half16 + i] ?? 0) >> shift) & 3;
+        const third = ((b[at + half16 + i] ?? 0) >> (s >> 1)) & 1;
+        out[to + 16 * s + i] = dl * (third ? q : q - 4);
+      }
+    }
+  },
+  // d, dmin, 8 × 6 bits scale and minimum, 256 × 4 bits: d s q − dmin m
+  q4_k(b, at, out, to, half) {
+    const [d, dmin] = [half(at), half(at + 2)];
+    for (let s = 0; s < 8; s++) {
+      const [scale, min] = scaleAndMin(b, at + 4, s);
+      const [dl, ml] = [fround(d * scale), fround(dmin * min)];
+      const [from, shift] = [at + 16 + 32 * (s >> 1), 4 * (s & 1)];
+      for (let i = 0; i < 32; i++) out[to + 32 * s + i] = fround(dl * (((b[from + i] ?? 0) >> shift) & 15)) - ml;
+    }
+  },
+  // d, dmin, 8 × 6 bits scale and minimum, 256 fifth bits, 256 × 4 bits: d s q − dmin m
+  q5_k(b, at, out, to, half) {
+    const [d, dmin] = [half(at), half(at + 2)];
+    for (let s = 0; s < 8; s++) {
+      const [scale, min] = scaleAndMin(b, at + 4, s);
+      const [dl, ml] = [fround(d * scale), fround(dmin * min)];
+      const [from, shift] = [at + 48 + 32 * (s >> 1), 4 * (s & 1)];
+      for (let i = 0; i < 32; i++) {
+        const high = (((b[at + 16 + i] ?? 0) >> s) & 1) << 4;
+        out[to + 32 * s + i] = fround(dl * ((((b[from + i] ?? 0) >> shift) & 15) | high)) - ml;
+      }
+    }
+  },
+  // 256 × low 4 bits, 256 × high 2 bits, 16 × int8 scale, d: d s (q − 32)
+  q6_k(b, at, out, to, half) {
+    const d = half(at + 208);
+    for (let s = 0; s < 16; s++) {
+      const dl = fround(d * signed(b[at + 192 + s] ?? 0));
+      // In each half of the block: 64 bytes of low bits serve 128 values, 32 bytes of high bits serve four times 32.
+      const [part, group, half16] = [s >> 3, (s >> 1) & 3, 16 * (s & 1)];
+      const low = at + 64 * part + 32 * (group & 1) + half16;
+      const high = at + 128 + 32 * part + half16;
+      for (let i = 0; i < 16; i++) {
+        const q = ((b[low + i] ?? 0) >> (4 * (group >> 1))) & 15;
+        out[to + 16 * s + i] = dl * ((q | ((((b[high + i] ?? 0) >> (2 * group)) & 3) << 4)) - 32);
+      }
+    }
+  },
+  // d, 32 × 4 bits: d times one of sixteen values
+  iq4_nl(b, at, out, to, half) {
+    const d = half(at);
+    fours(b, at + 2, (i, q) => {
+      out[to + i] = d * (IQ4[q] ?? 0);
+    });
+  },
+  // d, 8 × high 2 bits of a scale, 8 × its low 4 bits, 256 × 4 bits: d (s − 32) times one of sixteen values
+  iq4_xs(b, at, out, to, half) {
+    const d = half(at);
+    for (let s = 0; s < 8; s++) {
+      const low = ((b[at + 4 + (s >> 1)] ?? 0) >> (4 * (s & 1))) & 15;
+      const high = ((b[at + 2 + (s >> 2)] ?? 0) >> (2 * (s & 3))) & 3;
+      const dl = fround(d * ((low | (high << 4)) - 32));
+      fours(b, at + 8 + 16 * s, (i, q) => {
+        out[to + 32 * s + i] = dl * (IQ4[q] ?? 0);
+      });
+    }
+  },
+};
+
+/** Whole blocks → the values in them, float32. */
+export function unpack(format: BlockFormat, stored: Uint8Array): Float32Array {
+  const { values, bytes } = BLOCKS[format];
+  const blocks = Math.floor(stored.length / bytes);
+  const out = new Float32Array(blocks * values);
+  const table = float16Values();
+  const half = (at: number) => table[(stored[at] ?? 0) | ((stored[at + 1] ?? 0) << 8)] ?? 0;
+  const one = UNPACK[format];
+  for (let i = 0; i < blocks; i++) one(stored, i * bytes, out, i * values, half);
+  return out;
+}

@@ -1,0 +1,284 @@
+/**
+ * The GGUF format, as stable-diffusion.cpp and ComfyUI-GGUF write it: words about the model, then a table of tensors, then their bytes.
+ * Reads the head only, as much of it as it has come to, and trusts nothing in it.
+ */
+import { FileError } from "../errors.js";
+import { BLOCKS, type BlockFormat, BYTES, count, type Weight, type WeightType } from "../tensor/index.js";
+import { impostor, mustNotOverlap } from "./safetensors.js";
+import type { ByteSource } from "./source.js";
+
+export interface Gguf {
+  readonly weights: ReadonlyMap<string, Weight>;
+  /** Words and whole numbers about the model; `general.architecture` is the one that counts. */
+  readonly metadata: ReadonlyMap<string, Value>;
+}
+type Value = string | number | readonly number[];
+
+/** Far more than any model has; nothing is reserved for them before they are read. */
+const MAX_ENTRIES = 65_536;
+const MAX_HEAD = 100_000_000;
+const MAX_WORD = 1_000_000;
+/** A tensor has at most four dimensions in ggml. */
+const MAX_DIMENSIONS = 4;
+/** What is read of the file at once. */
+const STRETCH = 1 << 20;
+
+/** Types of tensors by ggml's numbers for them. */
+const TYPES: Readonly<Record<number, WeightType | BlockFormat>> = {
+  0: "float32",
+  1: "float16",
+  2: "q4_0",
+  3: "q4_1",
+  6: "q5_0",
+  7: "q5_1",
+  8: "q8_0",
+  10: "q2_k",
+  11: "q3_k",
+  12: "q4_k",
+  13: "q5_k",
+  14: "q6_k",
+  20: "iq4_nl",
+  23: "iq4_xs",
+  28: "float64",
+  30: "bfloat16",
+};
+
+const isBlocks = (type: WeightType | BlockFormat): type is BlockFormat => Object.hasOwn(BLOCKS, type);
+
+/** Widths of plain values about the model by GGUF's numbers for them: 8 is a word, 9 a row of values. */
+const WIDTHS: Readonly<Record<number, number>> = {
+  0: 1,
+  1: 1,
+  2: 2,
+  3: 2,
+  4: 4,
+  5: 4,
+  6: 4,
+  7: 1,
+  10: 8,
+  11: 8,
+  12: 8,
+};
+const WORD = 8;
+const ROW = 9;
+
+/** Models that other projects keep in GGUF files, by what they call them. */
+const OTHERS: Readonly<Record<string, string>> = {
+  flux: "FLUX",
+  sd3: "Stable Diffusion 3",
+  aura: "AuraFlow",
+  hidream: "HiDream",
+  cosmos: "Cosmos",
+  ltxv: "LTX-Video",
+  hyvid: "HunyuanVideo",
+  wan: "Wan",
+  lumina2: "Lumina 2",
+  qwen_image: "Qwen-Image",
+};
+/** What those write who mean a UNet; stable-diffusion.cpp writes nothing. */
+const OWN = ["sd1", "sd2", "sdxl"];
+const UNET = /(^|\.)(input_blocks\.0\.0|conv_in)\.weight$/;
+
+/** Reads where every tensor lies. @throws FileError naming what is wrong, with what was expected */
+export async function readGguf(source: ByteSource): Promise<Gguf> {
+  const { name: file, size } = source;
+  const head = reading(source);
+  const magic = size < 24 ? "" : String.fromCharCode(...(await head.bytes(4)));
+  if (magic !== "GGUF") throw new FileError(file, await impostor(source, "GGUF", "it does not begin with GGUF"));
+  const version = await head.whole(4);
+  if (version !== 2 && version !== 3) {
+    throw new FileError(
+      file,
+      version > 0xffff
+        ? "was written by a big-endian machine; make it again on an ordinary one"
+        : `is GGUF version ${version}; versions 2 and 3 are read`,
+    );
+  }
+  const tensors = await head.whole(8);
+  const words = await head.whole(8);
+  for (const [n, what] of [
+    [tensors, "tensors"],
+    [words, "values about the model"],
+  ] as const) {
+    if (n > MAX_ENTRIES) throw new FileError(file, `says that it has ${n} ${what}; no model has over ${MAX_ENTRIES}`);
+  }
+  const metadata = new Map<string, Value>();
+  for (let i = 0; i < words; i++) {
+    const key = await head.word();
+    const value = await head.value(await head.whole(4));
+    if (value !== undefined) metadata.set(key, value);
+  }
+  const entries: Entry[] = [];
+  for (let i = 0; i < tensors; i++) entries.push(await readEntry(file, head));
+  const alignment = metadata.get("general.alignment") ?? 32;
+  if (typeof alignment !== "number" || alignment < 8 || alignment > 65_536 || alignment % 8 !== 0) {
+    throw new FileError(file, `general.alignment = ${String(alignment)}; a multiple of 8 was expected`);
+  }
+  const start = Math.ceil(head.at() / alignment) * alignment;
+  mustBeDrawn(file, metadata.get("general.architecture"), entries);
+  const weights = new Map<string, Weight>();
+  for (const entry of entries) {
+    if (weights.has(entry.name)) throw new FileError(file, `has two tensors called ${entry.name}`);
+    weights.set(entry.name, weightOf(source, entry, start, metadata.get(`comfy.gguf.orig_shape.${entry.name}`)));
+  }
+  // Tensors that share their bytes could be unpacked to far more than the file holds.
+  mustNotOverlap(
+    file,
+    entries.map(({ name, offset, bytes }) => ({ name, from: offset, to: offset + bytes })),
+  );
+  return { weights, metadata };
+}
+
+/** A tensor as the table tells it. */
+interface Entry {
+  readonly name: string;
+  /** Slowest dimension first, as everybody but ggml has it. */
+  readonly shape: readonly number[];
+  readonly type: WeightType | BlockFormat;
+  /** From where the tensors begin. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+async function readEntry(file: string, head: Head): Promise<Entry> {
+  const name = await head.word();
+  const dimensions = await head.whole(4);
+  if (dimensions > MAX_DIMENSIONS) {
+    throw new FileError(file, `${name} has ${dimensions} dimensions; ggml has at most ${MAX_DIMENSIONS}`);
+  }
+  const reversed: number[] = [];
+  for (let d = 0; d < dimensions; d++) reversed.push(await head.whole(8));
+  const number = await head.whole(4);
+  const offset = await head.whole(8);
+  const type = Object.hasOwn(TYPES, number) ? TYPES[number] : undefined;
+  if (!type) {
+    const known = [...new Set(Object.values(TYPES))].join(", ");
+    throw new FileError(file, `${name} is stored as ggml's type ${number}; known are ${known}`);
+  }
+  const shape = reversed.toReversed();
+  const values = count(shape);
+  const block = isBlocks(type) ? BLOCKS[type] : { values: 1, bytes: BYTES[type] };
+  if (!Number.isSafeInteger(values * block.bytes)) {
+    throw new FileError(file, `${name} is [${shape.join(", ")}]; no file holds so many values`);
+  }
+  if ((reversed[0] ?? 1) % block.values !== 0) {
+    throw new FileError(
+      file,
+      `${name} is [${shape.join(", ")}] in ${type}, whose blocks hold ${block.values} values of one row`,
+    );
+  }
+  return { name, shape, type, offset, bytes: (values / block.values) * block.bytes };
+}
+
+function weightOf(source: ByteSource, entry: Entry, start: number, original: Value | undefined): Weight {
+  const { name, shape, type, bytes } = entry;
+  const offset = start + entry.offset;
+  if (offset + bytes > source.size) {
+    throw new FileError(
+      source.name,
+      `is cut short: ${name} ends at byte ${offset + bytes}, the file at ${source.size}; fetch it again`,
+    );
+  }
+  // ComfyUI-GGUF lays kernels out as rows of 256 values and says what shape they had.
+  if (Array.isArray(original) && count(original) !== count(shape)) {
+    throw new FileError(
+      source.name,
+      `${name} is [${shape.join(", ")}], its original shape [${original.join(", ")}]: not as many values`,
+    );
+  }
+  const place = { file: source.name, offset, length: bytes };
+  const base = { name, shape: Array.isArray(original) ? original : shape };
+  if (!isBlocks(type)) return { ...base, dtype: type, bytes: { in: "file", ...place } };
+  return { ...base, dtype: "float32", bytes: { in: "blocks", format: type, skip: 0, ...place } };
+}
+
+/** @throws FileError when the file says that it is of a family that is not run here */
+function mustBeDrawn(file: string, architecture: unknown, entries: readonly Entry[]): void {
+  if (typeof architecture !== "string" || OWN.includes(architecture)) return;
+  const known = Object.hasOwn(OTHERS, architecture) ? OTHERS[architecture] : undefined;
+  if (known === undefined && entries.some(({ name }) => UNET.test(name))) return;
+  throw new FileError(
+    file,
+    `is ${known ?? `of the architecture ${JSON.stringify(architecture)}`} (general.architecture); Stable Diffusion 1.x, 2.x and XL are drawn here`,
+  );
+}
+
+/** The head of a file, read forwards. */
+interface Head {
+  at(): number;
+  bytes(n: number): Promise<Uint8Array>;
+  /** An unsigned whole number of 4 or 8 bytes. */
+  whole(width: 4 | 8): Promise<number>;
+  word(): Promise<string>;
+  /** A value by its type; undefined for what nobody here asks for, which is passed over. */
+  value(type: number): Promise<Value | undefined>;
+}
+
+function reading(source: ByteSource): Head {
+  const { name: file, size } = source;
+  let at = 0;
+  let held: { start: number; bytes: Uint8Array } = { start: 0, bytes: new Uint8Array() };
+
+  function mustHave(n: number): void {
+    if (at + n > size) throw new FileError(file, `is cut short: its head goes on beyond byte ${size}; fetch it again`);
+    if (at + n > MAX_HEAD) throw new FileError(file, `has a head of more than ${MAX_HEAD} bytes; no model has that`);
+  }
+  async function bytes(n: number): Promise<Uint8Array> {
+    mustHave(n);
+    if (at + n > held.start + held.bytes.length) {
+      held = { start: at, bytes: await source.read(at, Math.min(Math.max(n, STRETCH), size - at)) };
+    }
+    const from = at - held.start;
+    at += n;
+    return held.bytes.subarray(from, from + n);
+  }
+  const view = async (n: number) => {
+    const b = await bytes(n);
+    return new DataView(b.buffer, b.byteOffset, n);
+  };
+  const skip = (n: number) => {
+    mustHave(n);
+    at += n;
+  };
+  async function whole(width: 4 | 8): Promise<number> {
+    const v = await view(width);
+    const n = width === 4 ? v.getUint32(0, true) : Number(v.getBigUint64(0, true));
+    if (!Number.isSafeInteger(n)) throw new FileError(file, `has the number ${n} at byte ${at - width}; it is broken`);
+    return n;
+  }
+  async function word(): Promise<string> {
+    const length = await whole(8);
+    if (length > MAX_WORD) throw new FileError(file, `has a word of ${length} bytes at byte ${at}; it is broken`);
+    return new TextDecoder().decode(await bytes(length));
+  }
+  async function value(type: number): Promise<Value | undefined> {
+    if (type === WORD) return word();
+    if (type === ROW) return row();
+    const width = WIDTHS[type];
+    if (width === undefined) throw new FileError(file, `has a value of type ${type} at byte ${at}; GGUF has 0 to 12`);
+    if (type === 4) return whole(4);
+    if (type === 5) return (await view(4)).getInt32(0, true);
+    if (type === 10) return whole(8);
+    skip(width);
+    return undefined;
+  }
+  /** Rows of int32 are shapes; rows of other things are a language model's and are passed over. */
+  async function row(): Promise<readonly number[] | undefined> {
+    const type = await whole(4);
+    const n = await whole(8);
+    if (type === WORD) {
+      for (let i = 0; i < n; i++) skip(await whole(8));
+      return undefined;
+    }
+    const width = WIDTHS[type];
+    if (width === undefined)
+      throw new FileError(file, `has a row of type ${type} at byte ${at}; plain values expected`);
+    if (type !== 5 || n > 8) {
+      skip(n * width);
+      return undefined;
+    }
+    const v = await view(4 * n);
+    return Array.from({ length: n }, (_, i) => v.getInt32(4 * i, true));
+  }
+  return { at: () => at, bytes, whole, word, value };
+}

@@ -1,0 +1,106 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { openWeights, readFloats } from "../../src/checkpoint/index.js";
+import { BLOCKS, storedAs, valuesFrom } from "../../src/tensor/index.js";
+import { temporaryFolder } from "../support/folder.js";
+import { type GgufFacts, type GgufTensor, ggufFile } from "../support/gguf.js";
+import { description, tensors } from "../support/parity.js";
+
+const root = temporaryFolder();
+const written = (name: string, bytes: Uint8Array) => {
+  const file = path.join(root, `${name}.gguf`);
+  writeFileSync(file, bytes);
+  return file;
+};
+
+const golden = description("gguf", z.object({ types: z.record(z.string(), z.string()) }));
+const recorded = await tensors("gguf");
+const every = written("every", recorded.bytes("file"));
+const WORDS: Readonly<Record<string, string>> = { f16: "float16", f32: "float32", bf16: "bfloat16" };
+
+describe("a GGUF file of the gguf package", () => {
+  it.each(Object.entries(golden.types))("gives %s as it does, to the bit", async (name, type) => {
+    const { weights } = await openWeights(every);
+    const weight = weights.get(name);
+    if (!weight) throw new Error(`${name} is not read`);
+    expect(storedAs(weight)).toBe(WORDS[type] ?? type);
+    const { shape, data } = recorded.float(name);
+    expect(weight.shape).toEqual(shape);
+    expect(new Uint32Array((await readFloats(weight)).buffer)).toEqual(new Uint32Array(data.slice().buffer));
+  });
+
+  it("holds every block format that is named", () => {
+    const stored = new Set(Object.values(golden.types));
+    expect(Object.keys(BLOCKS).filter((format) => !stored.has(format))).toEqual([]);
+  });
+
+  it.each([
+    ["random.Q4_K", 256, 512],
+    ["random.Q6_K", 100, 300],
+    ["normal.Q4_0", 31, 34],
+    ["normal.F16", 7, 600],
+  ])("gives the values of %s from %i to %i in place", async (name, from, to) => {
+    const weight = (await openWeights(every)).weights.get(name);
+    if (!weight) throw new Error(`${name} is not read`);
+    const part = { ...weight, shape: [to - from], bytes: valuesFrom(weight, from, to - from) };
+    // A part of the part lies where it should, too.
+    const inner = { ...part, shape: [2], bytes: valuesFrom(part, 1, 2) };
+    const { data } = recorded.float(name);
+    expect([...(await readFloats(part))]).toEqual([...data.slice(from, to)]);
+    expect([...(await readFloats(inner))]).toEqual([...data.slice(from + 1, from + 3)]);
+  });
+});
+
+describe("a bad GGUF file", () => {
+  const plain: GgufTensor = { name: "a.weight", shape: [2, 32], type: 8, bytes: new Uint8Array(68) };
+  const file = (facts: Partial<GgufFacts>) => ggufFile({ tensors: [plain], ...facts });
+  const whole = file({});
+  const tiny = (bytes: string) => Buffer.from(bytes.padEnd(64));
+
+  it("would be read if it were good", async () => {
+    expect((await openWeights(written("good", whole))).weights.get("a.weight")?.shape).toEqual([2, 32]);
+  });
+
+  it.each<[string, Uint8Array, RegExp]>([
+    ["is empty", new Uint8Array(), /is no GGUF file: it does not begin with GGUF/],
+    ["is something else", tiny("something"), /is no GGUF file/],
+    ["is a web page", tiny("<!doctype html>"), /is a web page, not weights/],
+    ["is a Git LFS pointer", tiny("version https://git-lfs.github.com/spec/v1"), /is a Git LFS pointer/],
+    ["is of version 1", file({ version: 1 }), /is GGUF version 1; versions 2 and 3 are read/],
+    ["is of a version to come", file({ version: 4 }), /is GGUF version 4/],
+    ["comes from a big-endian machine", file({ version: 0x03000000 }), /big-endian/],
+    ["says it has 2⁶³ tensors", file({ claims: { tensors: 1n << 63n } }), /has the number 9223372036854776000 at byte 8/],
+    ["says it has a billion tensors", file({ claims: { tensors: 1_000_000_000n } }), /no model has over 65536/],
+    ["says it has a billion values", file({ claims: { values: 1_000_000_000n } }), /values about the model; no model/],
+    ["says it has more tensors than it has", file({ claims: { tensors: 3n } }), /cut short|is broken|stored as ggml's/],
+    ["has a type nobody knows", file({ tensors: [{ ...plain, type: 99 }] }), /a\.weight is stored as ggml's type 99/],
+    ["has five dimensions", file({ claims: { dimensions: [32n, 2n, 1n, 1n, 1n] } }), /has 5 dimensions/],
+    ["has rows that break its blocks", file({ claims: { dimensions: [33n, 2n] } }), /blocks hold 32 values of one row/],
+    ["has more values than numbers go", file({ claims: { dimensions: [1n << 40n, 1n << 40n] } }), /no file holds so/],
+    ["has tensors beyond its end", file({ claims: { dimensions: [1n << 20n, 1n << 20n] } }), /is cut short: a\.weight/],
+    ["has an offset beyond its end", file({ claims: { offsets: [1n << 40n] } }), /is cut short: a\.weight ends at/],
+    ["has two tensors of one name", file({ tensors: [plain, plain] }), /two tensors called a\.weight/],
+    [
+      "has tensors that share their bytes",
+      file({ tensors: [plain, { ...plain, name: "b.weight" }], claims: { offsets: [0n, 32n] } }),
+      /a\.weight and b\.weight overlap/,
+    ],
+    [
+      "gives an original shape of another size",
+      file({ metadata: { "comfy.gguf.orig_shape.a.weight": [2, 33] } }),
+      /its original shape \[2, 33\]/,
+    ],
+    ["is FLUX", file({ metadata: { "general.architecture": "flux" } }), /is FLUX \(general\.architecture\); Stable Di/],
+    ["is a language model", file({ metadata: { "general.architecture": "llama" } }), /of the architecture "llama"/],
+  ])("that %s is refused with why", async (_, bytes, message) => {
+    await expect(openWeights(written("bad", bytes))).rejects.toThrow(message);
+  });
+
+  it("that ends anywhere is refused, never half read", async () => {
+    for (let length = 0; length < whole.length - 28; length += 3) {
+      await expect(openWeights(written("cut", whole.subarray(0, length)))).rejects.toThrow(/cut short|is no GGUF file/);
+    }
+  });
+});
