@@ -18,11 +18,12 @@ import {
   safetensors,
   writeWhole,
 } from "../index.js";
+import { fetching } from "./fetching.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
 
 /** Prints what a file is and what it does to the pair's base. */
 export async function runInspect(terminal: Terminal, models: PairReference, file: string): Promise<void> {
-  const pair = await openPair(models);
+  const pair = await openPair(models, fetching(terminal));
   try {
     const facts = adapterFacts(await openAdapter(pair, file, { allowUnmatched: true }));
     const fits = facts.unmatched.length === 0;
@@ -64,7 +65,7 @@ export async function runConvert(
   out: string,
 ): Promise<void> {
   mustBeSafetensors(out);
-  const pair = await openPair(models);
+  const pair = await openPair(models, fetching(terminal));
   try {
     const tensors = adapterTensors(await openAdapter(pair, file), to, await layersIn(pair));
     await writeWhole(out, safetensors(tensors, { format: "pt" }));
@@ -96,7 +97,7 @@ export async function runExtract(
         progress ??= terminal.progress(total, layer);
         progress.update(done, layer);
       },
-      signal,
+      fetching(terminal, signal),
     );
     progress?.stop();
     const { adapter, layers, kept, beyond } = extracted;
@@ -155,10 +156,11 @@ export async function runMerge(
 ): Promise<void> {
   if (adapters.length === 0) throw new RequestError("nothing to merge: name adapters with --lora FILE[:scale]");
   let progress: Progress | undefined;
-  const merged = await mergeAdapters(base, adapters, out, (done, total) => {
+  const onMerged = (done: number, total: number) => {
     progress ??= terminal.progress(total, "merging");
     progress.update(done, "merging");
-  });
+  };
+  const merged = await mergeAdapters(base, adapters, out, onMerged, fetching(terminal));
   progress?.stop();
   terminal.emit({ type: "merged", ...merged });
   for (const { part, layers } of merged.parts) terminal.say(`${part}: ${layers} layers changed`);

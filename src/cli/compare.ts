@@ -19,6 +19,7 @@ import {
   requestForMode,
   summarise,
 } from "../index.js";
+import { fetching } from "./fetching.js";
 import { plain } from "./generate.js";
 import { encodePng } from "./png.js";
 import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
@@ -44,7 +45,7 @@ export async function runCompare(
   options: FolderOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const pair = await openPair(models, models);
+  const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
   try {
     if (!pair.distilled)
       throw new RequestError("compare needs a distilled model: name one with --distilled, or a --pair");

@@ -18,6 +18,7 @@ import {
   readSittings,
   runExperiments,
 } from "../index.js";
+import { fetching } from "./fetching.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
 
 export interface ExperimentOptions {
@@ -54,7 +55,7 @@ export async function runExperiment(
     command: ["variegate", ...process.argv.slice(2)].map((w) => (/[\s"']/.test(w) ? JSON.stringify(w) : w)).join(" "),
   };
   if (options.dryRun) {
-    const { cells, there, pictures, calls, seconds } = await forecast(request, { signal });
+    const { cells, there, pictures, calls, seconds } = await forecast(request, fetching(terminal, signal));
     terminal.emit({ type: "forecast", cells, there, pictures, calls, seconds });
     terminal.say(`${pictures} pictures, ${calls} model calls, about ${duration(seconds)} with one worker`);
     terminal.say(`${cells - there} of ${cells} cells are to be painted; nothing has been written`);
@@ -62,7 +63,7 @@ export async function runExperiment(
   }
   let progress: Progress | undefined;
   const { tables, files } = await runExperiments(request, {
-    signal,
+    ...fetching(terminal, signal),
     onProgress(done, total, what) {
       progress ??= terminal.progress(total, what);
       progress.update(done, what);

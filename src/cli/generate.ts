@@ -13,6 +13,7 @@ import {
   safetensors,
   stack,
 } from "../index.js";
+import { fetching } from "./fetching.js";
 import { encodePng } from "./png.js";
 import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
@@ -30,7 +31,7 @@ export async function runGenerate(
   options: GenerateOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const pair = await openPair(models, models);
+  const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
   try {
     const plan = planFor(pair, request);
     const folder = await openRunFolder(

@@ -4,6 +4,7 @@ import {
   describePlan,
   diffusersScript,
   examine,
+  type Fetching,
   type GenerateRequest,
   knownPair,
   type MemoryNeed,
@@ -18,6 +19,7 @@ import {
   RequestError,
   readPairs,
 } from "../index.js";
+import { fetching } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
 
 /** Prints the rows a run would take, as a table or as a script for diffusers. */
@@ -27,7 +29,7 @@ export async function runPlan(
   request: GenerateRequest,
   as: "table" | "diffusers",
 ): Promise<void> {
-  const source = await openPlanSource(models);
+  const source = await openPlanSource(models, fetching(terminal));
   if (as === "diffusers") {
     const { prompts } = request.prompts.length > 0 ? request : (source.row ?? request);
     if (!prompts[0]) throw new RequestError("--as diffusers needs a prompt");
@@ -79,7 +81,7 @@ function walkOf(row: PairRow): string {
 
 /** Prints what a reference holds and whether it can be drawn. */
 export async function runCheck(terminal: Terminal, ref: string): Promise<void> {
-  const report = await checkReference(ref);
+  const report = await checkReference(ref, fetching(terminal));
   terminal.emit({ type: "check", ...report });
   terminal.say(`${report.pipeline} in ${report.ref}`);
   terminal.say("");
@@ -102,7 +104,7 @@ export async function runCheck(terminal: Terminal, ref: string): Promise<void> {
 /** Prints what this machine can run, and in which way the pair fits its memory. */
 export async function runDoctor(terminal: Terminal, models: PairReference): Promise<void> {
   const report = await examine();
-  const { name, needs } = await needsOf(models);
+  const { name, needs } = await needsOf(models, fetching(terminal));
   const memory = needs?.map((n) => ({ ...n, fits: n.bytes < ROOM * report.memory })) ?? null;
   terminal.emit({ type: "doctor", ...report, pair: name, needs: memory });
   terminal.say(
@@ -125,12 +127,15 @@ export async function runDoctor(terminal: Terminal, models: PairReference): Prom
 /** Share of the memory that weights may take: the rest is for what a call works in, and for others. */
 const ROOM = 0.8;
 
-async function needsOf(models: PairReference): Promise<{ name: string; needs: MemoryNeed[] | null }> {
+async function needsOf(
+  models: PairReference,
+  options: Fetching,
+): Promise<{ name: string; needs: MemoryNeed[] | null }> {
   const row =
     models.base === undefined ? pairNamed(models.pair ?? "embedded", await readPairs(models.pairs)) : undefined;
   const known = row && models.distilled === undefined ? memoryNeedsOf(row) : null;
   if (known) return { name: row?.name ?? "", needs: known };
-  const pair = await openPair(models);
+  const pair = await openPair(models, options);
   try {
     return { name: row?.name ?? pair.base.ref, needs: await memoryNeeds(pair) };
   } finally {

@@ -8,6 +8,7 @@ import {
   type RuntimeOptions,
   versions,
 } from "../index.js";
+import { fetching } from "./fetching.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
 
@@ -21,7 +22,7 @@ export async function runMeasure(
   let progress: Progress | undefined;
   let [total, out]: [number, RunFolder | undefined] = [0, undefined];
   const result = await measure(request, runtime, {
-    signal,
+    ...fetching(terminal, signal),
     onReady: async () => {
       out = await openRunFolder("measure", request, options);
     },

@@ -13,6 +13,7 @@ import {
   slide,
   slideRequests,
 } from "../index.js";
+import { fetching } from "./fetching.js";
 import { plain } from "./generate.js";
 import { slidePage } from "./page.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
@@ -32,7 +33,7 @@ export async function runSlide(
   options: SlideOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const pair = await openPair(models, models);
+  const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
   try {
     const slider = await openAdapter(pair, options.slider, options);
     const request = { ...asked, slider };

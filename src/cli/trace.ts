@@ -19,6 +19,7 @@ import {
   type TraceRequest,
   trace,
 } from "../index.js";
+import { fetching } from "./fetching.js";
 import { plain } from "./generate.js";
 import { tracePage } from "./page.js";
 import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
@@ -32,7 +33,7 @@ export async function runTrace(
   options: FolderOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const pair = await openPair(models, models);
+  const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
   try {
     const { modes, causal } = requestsOf(pair, request);
     const plans = modes.map((each) => planFor(pair, each));

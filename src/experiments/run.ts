@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { writeWhole } from "../checkpoint/index.js";
-import { versions } from "../pipeline/index.js";
+import { type Fetching, versions } from "../pipeline/index.js";
 import { pictureUrl } from "../report/index.js";
 import { type Cell, cellsOf, type Origin } from "./cell.js";
 import { type Definition, type ExperimentRow, sittingsOf } from "./definition.js";
@@ -34,8 +34,7 @@ export interface ExperimentRequest extends StudioRequest, FolderRules {
   readonly command: string;
 }
 
-export interface RunOptions {
-  readonly signal?: AbortSignal;
+export interface RunOptions extends Fetching {
   /** Picture steps done, of how many, and what is happening. */
   readonly onProgress?: (done: number, total: number, what: string) => void;
   readonly onNote?: (text: string) => void;
@@ -61,12 +60,13 @@ interface House {
   close(): Promise<void>;
 }
 
-function openHouse(request: StudioRequest): House {
+function openHouse(request: StudioRequest, fetching: Fetching): House {
   const open = new Map<string, Studio>();
   return {
     async studioOf({ models }) {
       const key = JSON.stringify(models ?? null);
-      const studio = open.get(key) ?? (await openStudio(models ? { ...withoutModels(request), ...models } : request));
+      const studio =
+        open.get(key) ?? (await openStudio(models ? { ...withoutModels(request), ...models } : request, fetching));
       open.set(key, studio);
       return studio;
     },
@@ -95,8 +95,8 @@ const unique = (works: readonly Work[]): Cell[] => [
 ];
 
 /** Says what a run would do; measures a few model calls for the time. */
-export async function forecast(request: ExperimentRequest, { signal }: RunOptions = {}): Promise<Forecast> {
-  const house = openHouse(request);
+export async function forecast(request: ExperimentRequest, o: RunOptions = {}): Promise<Forecast> {
+  const house = openHouse(request, o);
   try {
     const cells = unique(await worksOf(request.definitions, house));
     const { cells: done } = await readResults(request.out, new Set(cells.map((c) => c.id)));
@@ -105,7 +105,7 @@ export async function forecast(request: ExperimentRequest, { signal }: RunOption
     let milliseconds = 0;
     for (const { row, sittings, calls } of left) {
       const key = JSON.stringify([row.models ?? null, row.sampling.mode, row.sampling.size ?? null]);
-      const each = pace.get(key) ?? (await (await house.studioOf(row)).pace(row, sittings[0]?.prompt ?? "", signal));
+      const each = pace.get(key) ?? (await (await house.studioOf(row)).pace(row, sittings[0]?.prompt ?? "", o.signal));
       pace.set(key, each);
       milliseconds += each * calls;
     }
@@ -126,7 +126,7 @@ export async function forecast(request: ExperimentRequest, { signal }: RunOption
  * folder; `signal.reason` when aborted: finished cells are kept, and a run with `resume` goes on from them
  */
 export async function runExperiments(request: ExperimentRequest, o: RunOptions = {}): Promise<Outcome> {
-  const house = openHouse(request);
+  const house = openHouse(request, o);
   try {
     const works = await worksOf(request.definitions, house);
     const reference = await referenceOf(request, works, house);
@@ -201,7 +201,7 @@ export async function paintAsWorker(
   progress: Tick,
 ): Promise<void> {
   const threads = request.threads ?? Math.max(1, Math.floor(availableParallelism() / workers));
-  const house = openHouse({ ...request, threads });
+  const house = openHouse({ ...request, threads }, {});
   try {
     const cells = unique(await worksOf(request.definitions, house)).filter((c) => !there.has(c.id));
     await paintCells(cells, house, claimsIn(request.out), { workers, progress });

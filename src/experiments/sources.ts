@@ -1,10 +1,10 @@
 /** Where an experiment's prompts and real pictures come from. */
-import { existsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import path from "node:path";
 import { readTensors, readText, safetensors } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { csvRows, readFolder } from "../measure/index.js";
-import { productsOn, resolveReference } from "../pipeline/index.js";
+import { locate, productsOn, type Sources } from "../pipeline/index.js";
 import { float } from "../tensor/index.js";
 import type { Reference } from "./measures.js";
 import type { Studio } from "./studio.js";
@@ -13,10 +13,10 @@ import type { Studio } from "./studio.js";
  * Prompts of a `.csv` with a column prompt and, where it has one, evaluation_seed (as coco_30k.csv: case_number, prompt,
  * evaluation_seed), or of a `.txt`, one a line, all with seed 0. @throws FileError saying what the file has
  */
-export async function readSittings(ref: string): Promise<{ prompt: string; seed: number }[]> {
+export async function readSittings(ref: string, sources: Sources = {}): Promise<{ prompt: string; seed: number }[]> {
   const ending = path.extname(ref).toLowerCase();
   if (ending !== ".csv" && ending !== ".txt") throw new RequestError(`--prompts ${ref}: give a .csv or .txt file`);
-  const text = (await readText(resolveReference(ref))) ?? "";
+  const text = (await readText(await locate(ref, "file", sources))) ?? "";
   const found =
     ending === ".csv" ? fromCsv(ref, text) : text.split(/\r?\n/).map((line) => ({ prompt: line.trim(), seed: 0 }));
   const prompts = found.filter((p) => p.prompt !== "");
@@ -40,9 +40,8 @@ function fromCsv(file: string, text: string): { prompt: string; seed: number }[]
 
 /** Real pictures: a folder of them, or their features in a `.safetensors`, a tensor [N, D] for each instrument. */
 export async function readReference(ref: string, studio: Studio): Promise<Reference> {
-  const place = resolveReference(ref);
+  const place = await locate(ref, "file", studio.pair.sources);
   const multiply = productsOn(studio.pair.runtime);
-  if (!existsSync(place)) throw new FileError(ref, "is not there; --reference takes a folder of pictures");
   if (!statSync(place).isDirectory()) {
     const features: Record<string, Float32Array[]> = {};
     for (const [name, { shape, data }] of await readTensors(place)) {

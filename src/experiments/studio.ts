@@ -7,9 +7,11 @@ import {
   type AdapterUse,
   decodeLatents,
   type Factors,
+  type Fetching,
   filesOf,
   type GenerateRequest,
   generate,
+  locate,
   openAdapter,
   openDreamSim,
   openInception,
@@ -18,7 +20,6 @@ import {
   type Pair,
   type PairReference,
   planFor,
-  resolveAdapter,
   type Scorer,
 } from "../pipeline/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
@@ -68,14 +69,18 @@ export interface Painting {
 const SAMPLES = 8;
 
 /** Opens models and instruments; nothing is loaded before it is used. @throws RequestError without a CLIP to look with */
-export async function openStudio(request: StudioRequest): Promise<Studio> {
-  const pair = await openPair(request, request);
+export async function openStudio(request: StudioRequest, fetching: Fetching = {}): Promise<Studio> {
+  const pair = await openPair(request, { ...request, ...fetching });
   try {
     const scorer = await openScorer(pair, request.clip);
     if (!scorer) throw new RequestError("an experiment needs a CLIP to look with: name a CLIPModel folder with --clip");
     const { runtime } = pair;
-    const dreamsim = request.dreamsim === undefined ? null : await openDreamSim(request.dreamsim, runtime);
-    const inception = request.inception === undefined ? null : await openInception(request.inception, runtime);
+    const dreamsim =
+      request.dreamsim === undefined ? null : await openDreamSim(request.dreamsim, runtime, pair.sources);
+    const inception =
+      request.inception === undefined
+        ? null
+        : await openInception(request.inception, runtime, "tensorflow", pair.sources);
     const tools = [dreamsim, inception].flatMap((i) => i?.facts.weights.map((w) => w.sha256) ?? []);
     const models = await fingerprintOf(pair, await scorer.files(), tools);
     const adapters = new Map<string, AdapterUse["adapter"]>();
@@ -104,7 +109,7 @@ export async function openStudio(request: StudioRequest): Promise<Studio> {
         const steps = plan.rows.filter((r) => r.kind === "step");
         const twice = steps.filter((r) => isGuided(r) && (pair[r.model]?.guidanceFeatures ?? null) === null);
         const calls = steps.length + twice.length;
-        const own = row.adapter ? await fingerprint([resolveAdapter(row.adapter.ref)]) : "";
+        const own = row.adapter ? await fingerprint([await locate(row.adapter.ref, "adapter", pair.sources)]) : "";
         return { plan, steps: steps.length, calls, weights: `${models} ${own}` };
       },
       async paint(cell, o) {
@@ -237,7 +242,9 @@ async function fingerprintOf(pair: Pair, seenBy: readonly string[], tools: reado
     if (weights) for (const file of filesOf(await weights())) files.add(file);
   }
   const own = pair.distilled?.adapter ? [pair.distilled.ref] : [];
-  for (const ref of [...own, ...pair.adapters.map((use) => use.adapter.file)]) files.add(resolveAdapter(ref));
+  for (const ref of [...own, ...pair.adapters.map((use) => use.adapter.file)]) {
+    files.add(await locate(ref, "adapter", pair.sources));
+  }
   const scales = pair.adapters.map((use) => use.scale);
   const text = JSON.stringify([pair.base.unet, pair.distilled?.unet, pair.decoder.config, scales, tools]);
   return `${await fingerprint([...files])} ${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;

@@ -1,6 +1,7 @@
 /** A measurement from request to result: opens the instruments that are named, reads the folders, measures each. */
 import { RequestError } from "../errors.js";
 import {
+  type Fetching,
   filesOf,
   hashed,
   type Instrument,
@@ -11,7 +12,9 @@ import {
   openInception,
   openJudge,
   openLpips,
+  type Places,
   productsOn,
+  type Sources,
 } from "../pipeline/index.js";
 import { openRuntime, type Runtime, type RuntimeOptions } from "../runtime/index.js";
 import { plainProduct, type WeightIndex } from "../tensor/index.js";
@@ -20,7 +23,7 @@ import { type PictureFolder, readFolder } from "./folder.js";
 import { type Instruments, looksOf, type Measured, measureFolder } from "./measure.js";
 import { readPrompts } from "./prompts.js";
 
-export interface MeasureRequest {
+export interface MeasureRequest extends Places {
   readonly folders: readonly string[];
   readonly reference?: string;
   /** A list of prompts, for pictures that do not tell theirs. */
@@ -45,12 +48,11 @@ export interface Measurement {
   readonly notes: readonly string[];
 }
 
-export interface MeasureProgress {
+export interface MeasureProgress extends Fetching {
   /** Pictures looked at, of how many, and what is happening. */
   readonly onProgress?: (done: number, total: number, what: string) => void;
   /** Called when the request is known to fit and nothing has been measured yet. */
   readonly onReady?: () => Promise<void>;
-  readonly signal?: AbortSignal;
 }
 
 const EMBEDDED = { clip: "embedded:clip", judge: "embedded:judge" };
@@ -77,7 +79,10 @@ export async function measure(
   const embedded = folders.every(isEmbedded);
   const runtime = openRuntime(options);
   try {
-    const instruments = await openAll(request, runtime, embedded);
+    const instruments = await openAll(request, runtime, embedded, {
+      ...(request.libraries && { libraries: request.libraries }),
+      ...(signal && { signal }),
+    });
     const opened: Instruments = {
       ...instruments,
       attributes: given ?? (embedded && request.clip === undefined ? await embeddedAttributes() : []),
@@ -139,6 +144,7 @@ async function openAll(
   request: MeasureRequest,
   runtime: Runtime,
   embedded: boolean,
+  sources: Sources,
 ): Promise<Omit<Instruments, "attributes" | "multiply">> {
   const facts = async (
     name: string,
@@ -150,21 +156,22 @@ async function openAll(
     weights: await hashed(filesOf(await i.index())),
     preparation: i.preparation,
   });
-  const scorer = await openClip(request.clip ?? EMBEDDED.clip, runtime);
+  const scorer = await openClip(request.clip ?? EMBEDDED.clip, runtime, sources);
   const clip = { scorer, facts: await facts("clip", `CLIP (${request.clip ?? EMBEDDED.clip})`, scorer) };
-  const reader = embedded ? await openJudge(EMBEDDED.judge, runtime) : null;
+  const reader = embedded ? await openJudge(EMBEDDED.judge, runtime, sources) : null;
   const judge = reader && {
     reader,
     facts: await facts("judge", `the embedded world's judge (${EMBEDDED.judge})`, reader),
   };
   const others: Instrument[] = [];
-  if (request.dino !== undefined) others.push(await openDino(request.dino, runtime));
-  if (request.dreamsim !== undefined) others.push(await openDreamSim(request.dreamsim, runtime));
-  if (request.lpips !== undefined) others.push(await openLpips(request.lpips, runtime));
-  const inception = request.inception === undefined ? null : await openInception(request.inception, runtime);
+  if (request.dino !== undefined) others.push(await openDino(request.dino, runtime, sources));
+  if (request.dreamsim !== undefined) others.push(await openDreamSim(request.dreamsim, runtime, sources));
+  if (request.lpips !== undefined) others.push(await openLpips(request.lpips, runtime, sources));
+  const inception =
+    request.inception === undefined ? null : await openInception(request.inception, runtime, "tensorflow", sources);
   const clean =
     request.inception !== undefined && request.reference !== undefined
-      ? await openInception(request.inception, runtime, "clean")
+      ? await openInception(request.inception, runtime, "clean", sources)
       : null;
   return {
     clip,

@@ -20,7 +20,7 @@ import { FileError, RequestError } from "../errors.js";
 import type { ModelName } from "../sampling/index.js";
 import { count, type FloatTensor, float, type Tensor, type WeightIndex } from "../tensor/index.js";
 import type { Picture } from "./events.js";
-import { resolveAdapter } from "./reference.js";
+import { locate, type Sources } from "./reference.js";
 
 /** An adapter in use. */
 export interface AdapterUse {
@@ -43,6 +43,8 @@ export interface AdapterReference {
 /** What adapters may reach. */
 export interface Adaptable {
   readonly parts: ReadonlyMap<Part, () => Promise<WeightIndex>>;
+  /** Where adapters are looked up. */
+  readonly sources?: Sources;
 }
 
 /** Layers of a model, by part. */
@@ -66,7 +68,7 @@ export async function openAdapter(
   ref: string,
   options: { readonly allowUnmatched?: boolean; readonly only?: Part } = {},
 ): Promise<Adapter> {
-  const { weights, metadata } = await openTensorFile(resolveAdapter(ref));
+  const { weights, metadata } = await openTensorFile(await locate(ref, "adapter", model.sources));
   const bytes = [...weights.values()].reduce((n, w) => n + count(w.shape) * 4, 0);
   if (bytes > LARGEST)
     throw new FileError(ref, `holds ${(bytes / 1e9).toFixed(1)} GB of tensors: a model, not an adapter`);

@@ -15,7 +15,7 @@ import {
   type WeightIndex,
 } from "../tensor/index.js";
 import { floats } from "./conditioning.js";
-import { resolveReference } from "./reference.js";
+import { locate, type Sources } from "./reference.js";
 import { network } from "./sessions.js";
 import { createTokenizer } from "./tokenizer.js";
 
@@ -35,8 +35,8 @@ export interface ClipScorer {
 }
 
 /** Opens a CLIPModel folder. @throws RequestError when it is another model, FileError when it cannot be read */
-export async function openClip(ref: string, runtime: Runtime): Promise<ClipScorer> {
-  const folder = await openComponentFolder(resolveReference(ref));
+export async function openClip(ref: string, runtime: Runtime, sources: Sources = {}): Promise<ClipScorer> {
+  const folder = await openComponentFolder(await locate(ref, "clip", sources));
   const { config, configFile: file } = folder;
   if (config["model_type"] !== "clip") {
     throw new RequestError(

@@ -25,7 +25,7 @@ import type { Runtime } from "../runtime/index.js";
 import { count, type FloatTensor, float, matrix, type Product, type WeightIndex } from "../tensor/index.js";
 import { layersIn } from "./adapters.js";
 import { productsOn } from "./products.js";
-import { resolveReference } from "./reference.js";
+import { locate, type Sources } from "./reference.js";
 
 export interface ExtractRequest {
   /** A diffusers folder or a UNet folder. */
@@ -70,9 +70,9 @@ export async function extractAdapter(
   { from, to, keep, biases = false }: ExtractRequest,
   runtime: Runtime,
   progress: (done: number, total: number, layer: string) => void = () => {},
-  signal?: AbortSignal,
+  sources: Sources = {},
 ): Promise<Extracted> {
-  const [a, b] = await partsOf(from, to);
+  const [a, b] = await partsOf(from, to, sources);
   const model = await layersIn({ parts: a });
   const targets: Target[] = [];
   const layers: ExtractedLayer[] = [];
@@ -88,7 +88,7 @@ export async function extractAdapter(
     mustMatch(from, to, before, after);
     const shapes = model.get(part) ?? new Map<string, readonly number[]>();
     for (const [layer, shape] of shapes) {
-      signal?.throwIfAborted();
+      sources.signal?.throwIfAborted();
       progress(done++, total, layer);
       const weight = await differenceOf(before, after, `${layer}.weight`);
       const bias = await differenceOf(before, after, `${layer}.bias`);
@@ -141,9 +141,9 @@ function wholeOf(weight: Difference | null, bias: Difference | null): Delta | nu
 type Parts = ReadonlyMap<Part, () => Promise<WeightIndex>>;
 
 /** The networks of both that adapters reach. A file of weights has the UNet's config of `from`. */
-async function partsOf(from: string, to: string): Promise<readonly [Parts, Parts]> {
-  const first = await componentsOf(resolveReference(from));
-  const path = resolveReference(to);
+async function partsOf(from: string, to: string, sources: Sources): Promise<readonly [Parts, Parts]> {
+  const first = await componentsOf(await locate(from, "pipeline", sources));
+  const path = await locate(to, "pipeline", sources);
   const unet = first.get("unet");
   if (statSync(path, { throwIfNoEntry: false })?.isFile() && unet) {
     const opened = await openUNet(path, unet);

@@ -28,6 +28,7 @@ export { MEMORIES, type Memory, type MemoryNeed, memoryNeeds, memoryNeedsOf } fr
 export { type Merged, mergeAdapters } from "./merge.js";
 export {
   type Decoder,
+  type OpenOptions,
   openDecoder,
   openPair,
   openPlanSource,
@@ -46,7 +47,7 @@ export {
   type Spacing,
 } from "./planning.js";
 export { productsOn } from "./products.js";
-export { resolveAdapter, resolveReference } from "./reference.js";
+export { type Fetching, locate, type Places, resolveReference, type Sources, type Wanted } from "./reference.js";
 export {
   type CheckReport,
   type ComponentReport,

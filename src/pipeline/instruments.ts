@@ -33,7 +33,7 @@ import {
 } from "../tensor/index.js";
 import { inBatches, rows } from "./clip-scorer.js";
 import { floats } from "./conditioning.js";
-import { resolveReference } from "./reference.js";
+import { locate, type Sources } from "./reference.js";
 import { NO_WEIGHTS, network } from "./sessions.js";
 
 /** What a number was measured with. */
@@ -81,8 +81,8 @@ export const filesOf = (index: WeightIndex): string[] =>
 const isFolder = (file: string) => existsSync(file) && statSync(file).isDirectory();
 
 /** Opens DINO or DINOv2: a transformers folder, or a file of weights from the original releases. */
-export async function openDino(ref: string, runtime: Runtime): Promise<Instrument> {
-  const place = resolveReference(ref);
+export async function openDino(ref: string, runtime: Runtime, sources: Sources = {}): Promise<Instrument> {
+  const place = await locate(ref, "vision", sources);
   const folder = isFolder(place) ? await openComponentFolder(place) : null;
   const index = folder ? await folder.weights() : await openWeights(place);
   const config = folder ? parseVitConfig({ file: folder.configFile, config: folder.config }) : vitConfigOf(index);
@@ -137,8 +137,8 @@ const ORDER: readonly BranchKind[] = ["dino", "clip", "open_clip"];
  * Opens DreamSim: a file with its LoRA merged in, or the folder of its release: towers (`*_pretrain.pth*`) beside a `*_lora` folder
  * with adapter_config.json. @throws FileError saying what is missing
  */
-export async function openDreamSim(ref: string, runtime: Runtime): Promise<Instrument> {
-  const place = resolveReference(ref);
+export async function openDreamSim(ref: string, runtime: Runtime, sources: Sources = {}): Promise<Instrument> {
+  const place = await locate(ref, "vision", sources);
   const branches = isFolder(place) ? await releasedBranches(place) : dreamSimBranches(await openWeights(place));
   drawDreamSim(branches);
   const towers = network("dreamsim", runtime, (_: "dreamsim") => drawDreamSim(branches), NO_WEIGHTS);
@@ -214,8 +214,8 @@ const LPIPS_SIDE = 256;
  * Opens LPIPS: `TRUNK,HEADS`, torchvision's AlexNet or VGG-16 and the package's weights of layers, or one folder that holds both.
  * @throws RequestError when one of them is not named
  */
-export async function openLpips(ref: string, runtime: Runtime): Promise<Instrument> {
-  const [trunkFile, headsFile] = lpipsFiles(ref);
+export async function openLpips(ref: string, runtime: Runtime, sources: Sources = {}): Promise<Instrument> {
+  const [trunkFile, headsFile] = await lpipsFiles(ref, sources);
   const [trunk, heads] = [await openWeights(trunkFile), await openWeights(headsFile)];
   const name = trunkOf(trunk);
   if (!heads.weights.has("lin0.model.1.weight")) {
@@ -254,8 +254,12 @@ export async function openLpips(ref: string, runtime: Runtime): Promise<Instrume
   };
 }
 
-function lpipsFiles(ref: string): [string, string] {
-  const place = resolveReference(ref);
+async function lpipsFiles(ref: string, sources: Sources): Promise<[string, string]> {
+  const [trunk, heads, ...more] = ref.split(",");
+  if (trunk && heads && more.length === 0) {
+    return [await locate(trunk, "file", sources), await locate(heads, "file", sources)];
+  }
+  const place = await locate(ref, "file", sources);
   if (isFolder(place)) {
     const names = readdirSync(place).filter((n) => /\.(pth|pt|bin|safetensors)$/.test(n));
     const trunk = names.find((n) => /^(alexnet|vgg16)/.test(n));
@@ -266,8 +270,6 @@ function lpipsFiles(ref: string): [string, string] {
       `LPIPS needs alexnet*.pth or vgg16*.pth and alex.pth or vgg.pth; it has: ${names.join(", ") || "neither"}`,
     );
   }
-  const [trunk, heads, ...more] = ref.split(",").map(resolveReference);
-  if (trunk && heads && more.length === 0) return [trunk, heads];
   throw new RequestError(
     `--lpips ${ref}: give TRUNK,HEADS, such as alexnet-owt-7be5be79.pth,alex.pth, or a folder that holds both`,
   );
@@ -288,8 +290,9 @@ export async function openInception(
   ref: string,
   runtime: Runtime,
   preparation: FidPreparation = "tensorflow",
+  sources: Sources = {},
 ): Promise<InceptionInstrument> {
-  const index = await openWeights(resolveReference(ref));
+  const index = await openWeights(await locate(ref, "file", sources));
   drawInception(index);
   const net = network(
     "inception",

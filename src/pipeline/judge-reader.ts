@@ -5,7 +5,7 @@ import type { Runtime } from "../runtime/index.js";
 import { fromRgb, type RgbImage, resizeBicubic, stack, type WeightIndex } from "../tensor/index.js";
 import { inBatches, rows } from "./clip-scorer.js";
 import { floats } from "./conditioning.js";
-import { resolveReference } from "./reference.js";
+import { locate, type Sources } from "./reference.js";
 import { network } from "./sessions.js";
 
 /** Value of every factor. */
@@ -27,8 +27,8 @@ export interface JudgeReader {
 }
 
 /** Opens a judge's folder. @throws FileError, UnsupportedConfigError */
-export async function openJudge(ref: string, runtime: Runtime): Promise<JudgeReader> {
-  const folder = await openComponentFolder(resolveReference(ref));
+export async function openJudge(ref: string, runtime: Runtime, sources: Sources = {}): Promise<JudgeReader> {
+  const folder = await openComponentFolder(await locate(ref, "vision", sources));
   const config = parseJudgeConfig({ file: folder.configFile, config: folder.config });
   const classifier = network("judge", runtime, (_: "judge", index) => drawJudge(config, index), folder.weights);
   return {

@@ -8,7 +8,7 @@ import { FileError, RequestError } from "../errors.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 import { type AdapterReference, openAdapters } from "./adapters.js";
 import { openPair } from "./pair.js";
-import { resolveReference } from "./reference.js";
+import { locate, type Sources } from "./reference.js";
 
 /** What a merged folder holds. */
 export interface Merged {
@@ -32,13 +32,15 @@ export async function mergeAdapters(
   adapters: readonly AdapterReference[],
   out: string,
   progress: (done: number, total: number) => void = () => {},
+  sources: Sources = {},
 ): Promise<Merged> {
   const target = path.resolve(out);
   if (existsSync(target)) throw new RequestError(`${out} is there already; choose another folder`);
-  if (!statSync(resolveReference(base), { throwIfNoEntry: false })?.isDirectory()) {
+  const folder = await locate(base, "pipeline", sources);
+  if (!statSync(folder).isDirectory()) {
     throw new RequestError(`${base} is no diffusers folder: merged adapters are written into a copy of one`);
   }
-  const pair = await openPair({ base });
+  const pair = await openPair({ base }, sources);
   const uses = await openAdapters(pair, adapters).finally(() => pair.close());
   const changes = new Map<Part, Map<string, { delta: Target["delta"]; scale: number }[]>>();
   for (const { adapter, scale } of uses) {
@@ -51,7 +53,6 @@ export async function mergeAdapters(
       changes.set(part, layers);
     }
   }
-  const folder = resolveReference(base);
   const partial = `${target}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(path.dirname(target), { recursive: true });

@@ -24,7 +24,7 @@ import { type TextEncoderParts, type TextEncoders, textEncoders } from "./condit
 import { readPairs } from "./pair-file.js";
 import { type PairRow, pairNamed } from "./pairs.js";
 import { knownPair, type PlanSource, type Sampled } from "./planning.js";
-import { resolveReference } from "./reference.js";
+import { type Fetching, locate, type Places, type Sources } from "./reference.js";
 import { type Network, network } from "./sessions.js";
 import { createTokenizer } from "./tokenizer.js";
 import { openWords, type WordReference } from "./words.js";
@@ -63,12 +63,13 @@ export interface Pair extends PlanSource, Adaptable {
   /** Adapters that act on every run. */
   readonly adapters: readonly AdapterUse[];
   readonly runtime: Runtime;
+  readonly sources: Sources;
   /** Frees everything. */
   close(): Promise<void>;
 }
 
 /** Which models to open. Either a named pair, or a base with or without a distilled model. */
-export interface PairReference {
+export interface PairReference extends Places {
   /** Default "embedded", unless `base` is given. */
   readonly pair?: string;
   /** A JSON file with rows of one's own beside the built-in pairs. */
@@ -85,6 +86,9 @@ export interface PairReference {
   readonly embeddings?: readonly WordReference[];
 }
 
+/** Where a pair runs, and who hears of what is looked up for it. */
+export interface OpenOptions extends RuntimeOptions, Fetching {}
+
 /** The row that a reference names; null where it gives models instead. @throws RequestError with the nearest names */
 async function rowOf({ pair, pairs, base }: PairReference): Promise<PairRow | null> {
   if (pair === undefined && base !== undefined) return null;
@@ -92,11 +96,11 @@ async function rowOf({ pair, pairs, base }: PairReference): Promise<PairRow | nu
 }
 
 /** What `planFor` needs of a pair: from its row alone where that tells enough, else from its files. */
-export async function openPlanSource(reference: PairReference): Promise<PlanSource> {
+export async function openPlanSource(reference: PairReference, options: OpenOptions = {}): Promise<PlanSource> {
   const row = await rowOf(reference);
   const known = row && reference.base === undefined && reference.distilled === undefined ? knownPair(row) : null;
   if (known) return known;
-  const pair = await openPair(reference);
+  const pair = await openPair(reference, options);
   await pair.close();
   return pair;
 }
@@ -105,15 +109,17 @@ export async function openPlanSource(reference: PairReference): Promise<PlanSour
  * Opens a pair. Configs and weight headers are read and checked now; networks load when a run first needs them.
  * @throws FileError, UnsupportedConfigError when a part cannot be used; RequestError when the parts do not fit
  */
-export async function openPair(reference: PairReference = {}, options: RuntimeOptions = {}): Promise<Pair> {
+export async function openPair(reference: PairReference = {}, options: OpenOptions = {}): Promise<Pair> {
   const row = await rowOf(reference);
   const baseRef = reference.base ?? row?.base ?? "";
   const distilledRef = reference.distilled ?? (reference.base === undefined ? row?.distilled : undefined);
-  const checkpoint = await openCheckpoint(resolveReference(baseRef));
+  const sources = sourcesOf(reference, options);
+  const checkpoint = await openCheckpoint(await locate(baseRef, "pipeline", sources));
   const scheduler = schedulerOf(checkpoint);
   const unetPart = part(checkpoint, "unet", ["UNet2DConditionModel"]);
   const baseUNet = parseUNetConfig({ file: unetPart.configFile, config: unetPart.config });
-  const distilledParts = distilledRef === undefined ? null : await openUNet(resolveReference(distilledRef), unetPart);
+  const distilledPath = distilledRef === undefined ? null : await locate(distilledRef, "unet", sources);
+  const distilledParts = distilledPath === null ? null : await openUNet(distilledPath, unetPart);
   const parts = new Map<Part, () => Promise<WeightIndex>>([["unet", unetPart.weights]]);
   const distilledUNet =
     distilledParts && parseUNetConfig({ file: distilledParts.unet.configFile, config: distilledParts.unet.config });
@@ -137,18 +143,19 @@ export async function openPair(reference: PairReference = {}, options: RuntimeOp
     );
   }
   const decoderPart = reference.decoder
-    ? await openAutoencoder(reference.decoder)
+    ? await openAutoencoder(reference.decoder, sources)
     : part(checkpoint, "vae", ["AutoencoderKL", "AutoencoderTiny"]);
 
   for (const [i, encoder] of encoders.entries())
     parts.set(i === 0 ? "text_encoder" : "text_encoder_2", encoder.weights);
   const adapter = distilledParts?.lora
-    ? await openAdapter({ parts }, resolveReference(distilledRef ?? ""), { only: "unet", allowUnmatched: false })
+    ? await openAdapter({ parts }, distilledPath ?? "", { only: "unet", allowUnmatched: false })
     : null;
-  const adapters = await openAdapters({ parts }, reference.adapters ?? []);
+  const adapters = await openAdapters({ parts, sources }, reference.adapters ?? []);
   const words = await openWords(
     reference.embeddings ?? [],
     encoders.map((e) => e.config.features),
+    sources,
   );
 
   const runtime = openRuntime(options);
@@ -205,9 +212,15 @@ export async function openPair(reference: PairReference = {}, options: RuntimeOp
     adapters,
     zeroNegative: family === "sdxl" && checkpoint.index["force_zeros_for_empty_prompt"] !== false,
     runtime,
+    sources,
     close: () => runtime.close(),
   };
 }
+
+const sourcesOf = ({ libraries }: PairReference, { signal }: OpenOptions): Sources => ({
+  ...(libraries && { libraries }),
+  ...(signal && { signal }),
+});
 
 /** Draws a network; shapes that do not fit together are the config's fault. @throws FileError naming the config */
 function drawn(component: Component, draw: () => Graph): Graph {
@@ -297,12 +310,12 @@ function decoderOf(runtime: Runtime, component: Component): Decoder {
 }
 
 /** Another decoder for a pair's latents, such as a TAESD. @throws FileError, UnsupportedConfigError */
-export async function openDecoder(runtime: Runtime, ref: string): Promise<Decoder> {
-  return decoderOf(runtime, await openAutoencoder(ref));
+export async function openDecoder(runtime: Runtime, ref: string, sources: Sources = {}): Promise<Decoder> {
+  return decoderOf(runtime, await openAutoencoder(ref, sources));
 }
 
-async function openAutoencoder(ref: string): Promise<Component> {
-  const component = await openComponentFolder(resolveReference(ref));
+async function openAutoencoder(ref: string, sources: Sources): Promise<Component> {
+  const component = await openComponentFolder(await locate(ref, "autoencoder", sources));
   if (["AutoencoderKL", "AutoencoderTiny"].includes(component.className)) return component;
   throw new UnsupportedConfigError({
     file: component.configFile,

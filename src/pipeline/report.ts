@@ -23,7 +23,7 @@ import { DEVICES, type Device, openRuntime } from "../runtime/index.js";
 import { parseScheduler } from "../sampling/index.js";
 import { count, float, storedAs, storedBytes, type WeightIndex } from "../tensor/index.js";
 import type { Pair } from "./pair.js";
-import { resolveReference } from "./reference.js";
+import { locate, type Sources } from "./reference.js";
 
 export interface Versions {
   readonly variegate: string;
@@ -108,8 +108,8 @@ const drawText = (...[source, index, pooled]: [...Parameters<Draw>, boolean]): G
  * Reads everything a pipeline folder, or the folder of one network, says of itself and draws its networks, without loading one.
  * @throws what opening it would
  */
-export async function checkReference(ref: string): Promise<CheckReport> {
-  const path = resolveReference(ref);
+export async function checkReference(ref: string, sources: Sources = {}): Promise<CheckReport> {
+  const path = await locate(ref, "pipeline", sources);
   const folder = loneFolder(path);
   const alone = folder === null ? null : await openComponentFolder(folder);
   const checkpoint = alone

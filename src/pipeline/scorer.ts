@@ -107,9 +107,9 @@ const freeEntropy = ({ read, named, all }: NonNullable<Reading["factors"]>): num
 export async function openScorer(pair: Pair, clip?: string): Promise<Scorer | null> {
   const ref = clip ?? pair.row?.clip ?? null;
   if (ref === null) return null;
-  const clipModel = await openClip(ref, pair.runtime);
+  const clipModel = await openClip(ref, pair.runtime, pair.sources);
   const { images: embedImages, text: embedText } = clipModel;
-  const judge = pair.row?.judge ? await openJudge(pair.row.judge, pair.runtime) : null;
+  const judge = pair.row?.judge ? await openJudge(pair.row.judge, pair.runtime, pair.sources) : null;
   return {
     files: async () => [...filesOf(await clipModel.index()), ...(judge ? filesOf(await judge.index()) : [])],
     named: judge && ((prompt) => namedFactors(judge.config, prompt)),

@@ -3,7 +3,7 @@ import path from "node:path";
 import { openTensorFile, readFloats } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { type FloatTensor, float } from "../tensor/index.js";
-import { resolveAdapter } from "./reference.js";
+import { locate, type Sources } from "./reference.js";
 
 /** A word and its vectors for each text encoder, [n, D]. */
 export interface LearnedWord {
@@ -30,10 +30,11 @@ const NAMELESS = ["*", "emb_params"];
 export async function openWords(
   references: readonly WordReference[],
   widths: readonly number[],
+  sources: Sources = {},
 ): Promise<LearnedWord[]> {
   const words: LearnedWord[] = [];
   for (const { ref, token } of references) {
-    const { weights } = await openTensorFile(resolveAdapter(ref));
+    const { weights } = await openTensorFile(await locate(ref, "word", sources));
     const tensor = async (key: string): Promise<FloatTensor | null> => {
       const weight = weights.get(key);
       if (!weight) return null;

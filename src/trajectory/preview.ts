@@ -30,7 +30,8 @@ export async function openPreview(
     const fit = published ? SDXL_FIT : fitRgb(finished.latents, finished.images);
     return async (latents) => latents.map((x) => showRgb(fit, x));
   }
-  const decoder = kind === "taesd" && taesd !== undefined ? await openDecoder(pair.runtime, taesd) : pair.decoder;
+  const decoder =
+    kind === "taesd" && taesd !== undefined ? await openDecoder(pair.runtime, taesd, pair.sources) : pair.decoder;
   return (latents) => decodeSmall(pair, decoder, latents);
 }
 

@@ -250,7 +250,7 @@ describe("bad input ends in a line or two and the right exit code", () => {
       /--pair nope: no such pair; the nearest are .*`variegate models list` shows all/,
       ["plan", "--pair", "nope"],
     ],
-    ["a folder that is not there", 3, /there is no such folder/, ["generate", "x", "--base", "/no/where"]],
+    ["a folder that is not there", 3, /there is no such file or folder/, ["generate", "x", "--base", "/no/where"]],
     ["a folder that cannot be made", 3, /the folder cannot be made/, ["generate", "x", "--out", "/dev/null/x"]],
   ])("%s", (_, code, message, words) => {
     const { status, stderr, stdout } = variegate(...words);
