@@ -1,0 +1,136 @@
+/**
+ * The cache's layout, which is that of Hugging Face's own library: models--owner--name/ with blobs/ named by their hash, refs/ that
+ * say which commit a branch was at, snapshots/<commit>/ of links into blobs/, and .no_exist/ of files that a commit does not have.
+ */
+import { randomUUID } from "node:crypto";
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { FileError, MachineError } from "../errors.js";
+import { staysInside } from "./reference.js";
+
+/** Where things of one repository lie. */
+export interface Shelf {
+  readonly folder: string;
+  snapshot(commit: string): string;
+  pointer(commit: string, file: string): string;
+  blob(hash: string): string;
+  /** What has come of a blob so far. */
+  partial(hash: string): string;
+  ref(revision: string): string;
+  lock(hash: string): string;
+}
+
+export const folderName = (id: string): string => `models--${id.replace("/", "--")}`;
+
+export function shelfOf(cache: string, id: string): Shelf {
+  const folder = path.join(cache, folderName(id));
+  const snapshot = (commit: string) => path.join(folder, "snapshots", commit);
+  const blob = (hash: string) => path.join(folder, "blobs", hash);
+  return {
+    folder,
+    snapshot,
+    pointer: (commit, file) => path.join(snapshot(commit), ...file.split("/")),
+    blob,
+    partial: (hash) => `${blob(hash)}.incomplete`,
+    ref: (revision) => path.join(folder, "refs", ...revision.split("/")),
+    lock: (hash) => path.join(cache, ".locks", folderName(id), `${hash}.variegate.lock`),
+  };
+}
+
+/** Bytes of a file, links followed; null when it is not there. */
+export async function sizeOf(file: string): Promise<number | null> {
+  const found = await stat(file).catch(() => null);
+  return found?.isFile() ? found.size : null;
+}
+
+export const isCommit = (text: string): boolean => /^[0-9a-f]{40}$/.test(text);
+
+/** The commit that a revision was at when it was last asked for; null when the cache does not know. */
+export async function cachedCommit(shelf: Shelf, revision: string): Promise<string | null> {
+  if (isCommit(revision)) return revision;
+  const text = (await readFile(shelf.ref(revision), "utf8").catch(() => "")).trim();
+  if (isCommit(text)) return text;
+  // The beginning of a commit, as people copy it.
+  if (!/^[0-9a-f]{7,39}$/.test(revision)) return null;
+  const found = (await commitsIn(shelf)).filter((commit) => commit.startsWith(revision));
+  return found.length === 1 ? (found[0] ?? null) : null;
+}
+
+/** Commits of which the cache has something. */
+export async function commitsIn(shelf: Shelf): Promise<string[]> {
+  const names = await readdir(path.join(shelf.folder, "snapshots")).catch(() => []);
+  return names.filter(isCommit).sort();
+}
+
+/** Files of a commit that are there, whole or not, by their place in the repository. */
+export async function snapshotFiles(shelf: Shelf, commit: string): Promise<{ path: string; bytes: number }[]> {
+  const found: { path: string; bytes: number }[] = [];
+  const walk = async (place: string): Promise<void> => {
+    const entries = await readdir(path.join(shelf.snapshot(commit), place), { withFileTypes: true }).catch(() => []);
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const inside = place === "" ? entry.name : `${place}/${entry.name}`;
+      if (entry.isDirectory()) await walk(inside);
+      else {
+        const bytes = await sizeOf(shelf.pointer(commit, inside));
+        if (bytes !== null && staysInside(inside)) found.push({ path: inside, bytes });
+      }
+    }
+  };
+  await walk("");
+  return found;
+}
+
+/** Remembers which commit a revision is at. Whoever may not write the cache can still read it, so that is no failure. */
+export async function rememberCommit(shelf: Shelf, revision: string, commit: string): Promise<void> {
+  const file = shelf.ref(revision);
+  if (revision === commit || (await readFile(file, "utf8").catch(() => "")) === commit) return;
+  const temporary = `${file}.${randomUUID().slice(0, 8)}.tmp`;
+  try {
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(temporary, commit);
+    await rename(temporary, file);
+  } catch {
+    await rm(temporary, { force: true }).catch(() => {});
+  }
+}
+
+/**
+ * Puts a blob into a snapshot: a relative link, or, where links are not allowed (Windows without developer mode), the file itself
+ * when it is new and a copy when it may be another's.
+ */
+export async function pointTo(shelf: Shelf, commit: string, file: string, hash: string, isNew: boolean): Promise<void> {
+  const pointer = shelf.pointer(commit, file);
+  const blob = shelf.blob(hash);
+  await mkdir(path.dirname(pointer), { recursive: true });
+  const temporary = `${pointer}.${randomUUID().slice(0, 8)}.tmp`;
+  try {
+    await symlink(path.relative(path.dirname(pointer), blob), temporary, "file");
+  } catch (error) {
+    if (codeOf(error) !== "EPERM" && codeOf(error) !== "ENOTSUP") throw error;
+    if (isNew) return rename(blob, pointer);
+    await copyFile(blob, temporary);
+  }
+  await rename(temporary, pointer);
+}
+
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+
+/** What a user can do about a file system that says no; anything else is thrown as it is. */
+export function explainWriting(error: unknown, cache: string): never {
+  const code = codeOf(error);
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    throw new MachineError(
+      `${cache}: no space is left; what has come is kept. Free some, or set HF_HUB_CACHE to a folder with more room`,
+      { cause: error },
+    );
+  }
+  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"].includes(code)) {
+    throw new FileError(
+      cache,
+      `the cache cannot be written (${code}); set HF_HOME or HF_HUB_CACHE to a folder that you may write`,
+      { cause: error },
+    );
+  }
+  throw error;
+}

@@ -1,0 +1,172 @@
+/** One file from the Hub into the cache: goes on where it stopped, and gets its name when its size and hash are what was listed. */
+import { createHash, type Hash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, mkdir, open, rename, rm, truncate } from "node:fs/promises";
+import path from "node:path";
+import { FileError } from "../errors.js";
+import { explainWriting, pointTo, type Shelf, sizeOf } from "./cache.js";
+import { givenUp, type HubClient, type Incoming } from "./client.js";
+import { locked } from "./lock.js";
+import type { PlanFile } from "./plan.js";
+import type { HubReference } from "./reference.js";
+import { retried, Transient } from "./retry.js";
+
+export interface Download {
+  readonly hub: HubClient;
+  readonly reference: HubReference;
+  readonly commit: string;
+  readonly shelf: Shelf;
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes of the file that are there now. */
+  readonly onBytes: (there: number) => void;
+  readonly onNote: (text: string) => void;
+}
+
+/** A file whose hash is known. */
+export type KnownFile = PlanFile & { readonly hash: string };
+
+/**
+ * Fetches a file unless it is there, and puts it into the snapshot. Of several processes one fetches, the others wait.
+ * @throws HubError; FileError when what comes is not what was listed, or the cache cannot be written; MachineError when the disk is full
+ */
+export async function download(file: KnownFile, d: Download): Promise<void> {
+  const { shelf, commit } = d;
+  const cache = path.dirname(shelf.folder);
+  const blob = shelf.blob(file.hash);
+  if ((await sizeOf(shelf.pointer(commit, file.path))) === file.bytes) return;
+  let told = false;
+  const onWait = async () => {
+    if (!told) d.onNote(`another process is fetching ${file.path}; waiting for it`);
+    told = true;
+    d.onBytes(Math.min(file.bytes, (await sizeOf(shelf.partial(file.hash))) ?? 0));
+  };
+  try {
+    await mkdir(path.dirname(blob), { recursive: true });
+    const work = async () => {
+      const isNew = (await sizeOf(blob)) !== file.bytes;
+      if (isNew) await fetchBlob(file, blob, d);
+      if ((await sizeOf(shelf.pointer(commit, file.path))) !== file.bytes)
+        await pointTo(shelf, commit, file.path, file.hash, isNew);
+    };
+    await locked(shelf.lock(file.hash), work, d.signal, onWait);
+  } catch (error) {
+    d.signal?.throwIfAborted();
+    if (error instanceof Transient) throw givenUp(d.reference, error, d.hub.settings);
+    explainWriting(error, cache);
+  }
+  d.onBytes(file.bytes);
+}
+
+/** What has come of a file: how much, and the hash so far. */
+interface Progress {
+  readonly handle: FileHandle;
+  there: number;
+  hash: Hash;
+  /** What the server that has the bytes calls this version of them. */
+  etag: string | null;
+}
+
+async function fetchBlob(file: KnownFile, blob: string, d: Download): Promise<void> {
+  const partial = d.shelf.partial(file.hash);
+  const found = await sizeOf(partial);
+  if (found !== null && found > file.bytes) await rm(partial, { force: true });
+  const handle = await open(partial, "a");
+  try {
+    const { size: there } = await handle.stat();
+    const progress: Progress = { handle, there, hash: await hashOf(partial, file, there), etag: null };
+    const resumed = there > 0;
+    await allBytes(file, partial, progress, d);
+    if (progress.hash.digest("hex") !== file.hash) {
+      await truncate(partial, 0);
+      if (!resumed) throw wrong(file, d, "its hash is not the one that was listed; what came is deleted");
+      // What an earlier run left may have been spoilt: once more, all of it.
+      d.onNote(`what there was of ${file.path} is spoilt; fetching it from the beginning`);
+      Object.assign(progress, { there: 0, hash: newHash(file), etag: null });
+      await allBytes(file, partial, progress, d);
+      if (progress.hash.digest("hex") !== file.hash)
+        throw wrong(file, d, "its hash is not the one that was listed; what came is deleted");
+    }
+    await handle.datasync();
+    await handle.close();
+    await rename(partial, blob);
+  } catch (error) {
+    await handle.close().catch(() => {});
+    if (error instanceof WrongFile || (await sizeOf(partial)) === 0) await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+/** What came is not what was asked for. */
+class WrongFile extends FileError {}
+
+const wrong = (file: KnownFile, { reference }: Download, what: string) =>
+  new WrongFile(`${reference.id}/${file.path}`, `${what}; a proxy or a mirror in between may have changed it`);
+
+/** Git hashes a header and then the bytes; large files have the SHA-256 of their bytes alone. */
+function newHash({ hash, bytes }: KnownFile): Hash {
+  return hash.length === 64 ? createHash("sha256") : createHash("sha1").update(`blob ${bytes}\0`);
+}
+
+async function hashOf(partial: string, file: KnownFile, there: number): Promise<Hash> {
+  const hash = newHash(file);
+  if (there > 0) for await (const chunk of createReadStream(partial, { end: there - 1 })) hash.update(chunk);
+  return hash;
+}
+
+/** Fetches until all bytes are there, over as many connections as it takes. */
+async function allBytes(file: KnownFile, partial: string, progress: Progress, d: Download): Promise<void> {
+  d.onBytes(progress.there);
+  await retried(async () => {
+    if (progress.there === file.bytes) return;
+    const before = progress.there;
+    const incoming = await d.hub.open(d.reference, d.commit, file.path, rangeOf(progress));
+    try {
+      await takeIn(incoming, file, partial, progress, d);
+    } catch (error) {
+      await incoming.cancel();
+      if (!(error instanceof Transient)) throw error;
+      throw new Transient(error.message, { ...error, progressed: progress.there > before });
+    }
+  }, d.hub.patience);
+}
+
+/** If-Range: the rest only if it is of the same version; a weak tag does not promise the same bytes. */
+function rangeOf({ there, etag }: Progress): Record<string, string> {
+  if (there === 0) return {};
+  return { range: `bytes=${there}-`, ...(etag !== null && !etag.startsWith("W/") && { "if-range": etag }) };
+}
+
+/** Takes one answer in. @throws Transient when it ends too early */
+async function takeIn(incoming: Incoming, file: KnownFile, partial: string, progress: Progress, d: Download) {
+  const { status, headers } = incoming;
+  const [, from, of] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "") ?? [];
+  if (status === 206 && Number(of) !== file.bytes) throw wrongSize(file, d, Number(of));
+  if (status !== 206 || Number(from) !== progress.there) {
+    // The server has another version than the one begun, or knows no ranges: all over again.
+    await truncate(partial, 0);
+    Object.assign(progress, { there: 0, hash: newHash(file) });
+    d.onBytes(0);
+    if (status !== 200) throw new Transient("the server gives no part of the file");
+  }
+  const length = headers.get("content-length");
+  if (status === 200 && length !== null && Number(length) !== file.bytes) throw wrongSize(file, d, Number(length));
+  progress.etag = headers.get("etag");
+  for await (const chunk of incoming.chunks()) {
+    d.signal?.throwIfAborted();
+    if (progress.there + chunk.length > file.bytes)
+      throw wrongSize(file, d, progress.there + chunk.length, "more than ");
+    await writeAll(progress.handle, chunk);
+    progress.hash.update(chunk);
+    progress.there += chunk.length;
+    d.onBytes(progress.there);
+  }
+  if (progress.there < file.bytes) throw new Transient("the connection ended early");
+}
+
+const wrongSize = (file: KnownFile, d: Download, actual: number, more = ""): FileError =>
+  wrong(file, d, `is listed with ${file.bytes} bytes, but ${more}${actual} come`);
+
+/** A write may take less than all of it. */
+async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten;
+}

@@ -1,0 +1,121 @@
+/** Fetches what a plan needs: space is looked at first, small files come before large ones, a few at a time. */
+import path from "node:path";
+import { MachineError } from "../errors.js";
+import { explainWriting, rememberCommit, shelfOf } from "./cache.js";
+import { type Download, download, type KnownFile } from "./download.js";
+import { gigabytes } from "./events.js";
+import { freeBytesOf, type HubOptions, type HubPlan, hubFor, type PlanFile, planFetch } from "./plan.js";
+import type { HubReference } from "./reference.js";
+import type { Wanted } from "./selection.js";
+import { hubSettings } from "./settings.js";
+
+const TOGETHER = 4;
+/** Left free for others. */
+const SPARE = 64e6;
+/** A few reports a second are enough. */
+const REPORT_EVERY = 200;
+
+/** The local path of a place on the Hub, fetched as far as it is not in the cache. @throws as planFetch and fetchPlan do */
+export async function fetchReference(
+  reference: HubReference,
+  wanted: Wanted,
+  options: HubOptions = {},
+): Promise<string> {
+  return fetchPlan(await planFetch(reference, wanted, options), options);
+}
+
+/**
+ * Fetches what is missing of a plan.
+ * @returns the local path of what the reference named
+ * @throws MachineError before anything is fetched when the disk has no room; HubError, FileError; the signal's reason
+ */
+export async function fetchPlan(plan: HubPlan, options: HubOptions = {}): Promise<string> {
+  const { reference, commit, cache } = plan;
+  const settings = options.settings ?? hubSettings();
+  const shelf = shelfOf(cache, reference.id);
+  const left = plan.files.filter((file): file is KnownFile => !file.whole && file.hash !== null);
+  if (left.length > 0) {
+    await mustHaveRoom(plan, options.freeBytes ?? freeBytesOf);
+    options.onDownload?.({
+      type: "fetch-plan",
+      repository: reference.id,
+      revision: reference.revision,
+      commit,
+      files: plan.files.map(({ path, bytes, there }) => ({ path, bytes, there })),
+      bytes: plan.bytes,
+      missing: plan.missing,
+      cache,
+    });
+    const stop = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+    const note = (text: string) => options.onDownload?.({ type: "fetch-note", repository: reference.id, text });
+    const told = {
+      hub: hubFor(reference, settings, { ...options, signal }),
+      reference,
+      commit,
+      shelf,
+      signal,
+      onNote: note,
+    };
+    const report = reporter(plan, left, options);
+    // Weights last: where they are, the little files that say what they mean are there too.
+    const isLarge = (file: PlanFile) => file.bytes > 1e6 || /\.(safetensors|bin|ckpt|pth?)$/.test(file.path);
+    for (const some of [left.filter((f) => !isLarge(f)), left.filter(isLarge)]) {
+      await each(some, stop, (file) =>
+        download(file, { ...told, onBytes: (there) => report(file, there) } satisfies Download),
+      );
+    }
+    for (const { path: file, bytes } of left)
+      options.onDownload?.({ type: "fetched", repository: reference.id, path: file, bytes });
+  }
+  await rememberCommit(shelf, reference.revision, commit);
+  return plan.path;
+}
+
+async function mustHaveRoom(
+  { reference, missing, bytes, cache }: HubPlan,
+  freeBytes: (folder: string) => Promise<number>,
+) {
+  const free = await freeBytes(cache).catch((error: unknown) => explainWriting(error, path.dirname(cache)));
+  if (missing === 0 || missing + SPARE <= free) return;
+  const there = missing < bytes ? ` (${gigabytes(bytes - missing)} of ${gigabytes(bytes)} are there)` : "";
+  throw new MachineError(
+    `${reference.id} needs ${gigabytes(missing)}${there}, and ${cache} has ${gigabytes(free)} free; ` +
+      "free some (variegate models list --cached, models remove), or set HF_HUB_CACHE to a folder with more room",
+  );
+}
+
+/** Runs a few at a time; the first failure stops the others, and is thrown when all have stopped. */
+async function each(files: readonly KnownFile[], stop: AbortController, work: (file: KnownFile) => Promise<void>) {
+  const queue = [...files];
+  let failure: { readonly error: unknown } | null = null;
+  const worker = async () => {
+    for (let file = queue.shift(); file && !failure; file = queue.shift()) {
+      try {
+        await work(file);
+      } catch (error) {
+        failure ??= { error };
+        stop.abort(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: TOGETHER }, worker));
+  const failed = failure as { readonly error: unknown } | null;
+  if (failed) throw failed.error;
+}
+
+/** Adds the files' bytes up and tells of them a few times a second, and at the end. */
+function reporter({ reference, bytes, files }: HubPlan, left: readonly KnownFile[], { onDownload }: HubOptions) {
+  const there = new Map<string, number>(files.map((file) => [file.path, file.there]));
+  const ended = new Set<string>();
+  let last = 0;
+  return (file: KnownFile, now: number) => {
+    there.set(file.path, now);
+    if (now === file.bytes) ended.add(file.path);
+    const time = performance.now();
+    if (time - last < REPORT_EVERY && ended.size < left.length) return;
+    last = time;
+    const done = [...there.values()].reduce((a, b) => a + b, 0);
+    onDownload?.({ type: "fetch-progress", repository: reference.id, file: file.path, done, bytes });
+  };
+}
