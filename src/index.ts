@@ -22,6 +22,7 @@ export { readJson, readTensors, safetensors, writeWhole } from "./checkpoint/ind
 export * from "./control/index.js";
 export * from "./errors.js";
 export * from "./experiments/index.js";
+export * from "./hub/index.js";
 export * from "./measure/index.js";
 export * from "./metrics/index.js";
 export * from "./pipeline/index.js";

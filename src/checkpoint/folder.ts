@@ -170,9 +170,11 @@ export interface OpenedUNet {
 
 /** Where the one network of a folder lies that is no pipeline: in it, or under unet/; null when there is none. */
 export function loneFolder(ref: string): string | null {
-  if (existsSync(path.join(ref, "model_index.json"))) return null;
-  return [path.join(ref, "unet"), ref].find((f) => existsSync(path.join(f, "config.json"))) ?? null;
+  return existsSync(path.join(ref, "model_index.json")) ? null : networkIn(ref);
 }
+
+const networkIn = (ref: string): string | null =>
+  [path.join(ref, "unet"), ref].find((f) => existsSync(path.join(f, "config.json"))) ?? null;
 
 /** Keys that only adapter files have. */
 const ADAPTER = /lora_(down|up|A|B)|hada_|lokr_|\.alpha$|\.diff(_b)?$/;
@@ -191,13 +193,8 @@ export async function openUNet(ref: string, like: Component): Promise<OpenedUNet
     }
     return { unet: { ...like, name: path.basename(ref), weights: async () => index }, scheduler: null, lora: false };
   }
-  if (existsSync(path.join(ref, "model_index.json"))) {
-    const checkpoint = await openCheckpoint(ref);
-    const unet = checkpoint.components.get("unet");
-    if (!unet) throw new FileError(ref, "is a pipeline without a unet");
-    return { unet, scheduler: checkpoint.scheduler, lora: false };
-  }
-  const folder = loneFolder(ref);
+  // Of a pipeline only this is opened: its other parts need not be there.
+  const folder = networkIn(ref);
   if (folder === null) {
     throw new FileError(ref, `holds no UNet (unet/config.json or config.json); it has: ${await contents(ref)}`);
   }

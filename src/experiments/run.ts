@@ -2,7 +2,8 @@
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { writeWhole } from "../checkpoint/index.js";
-import { type Fetching, versions } from "../pipeline/index.js";
+import type { Fetching } from "../hub/index.js";
+import { versions } from "../pipeline/index.js";
 import { pictureUrl } from "../report/index.js";
 import { type Cell, cellsOf, type Origin } from "./cell.js";
 import { type Definition, type ExperimentRow, sittingsOf } from "./definition.js";

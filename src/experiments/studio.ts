@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { RequestError } from "../errors.js";
+import type { Fetching } from "../hub/index.js";
 import { cosineDistance } from "../metrics/index.js";
 import {
   type AdapterUse,
   decodeLatents,
   type Factors,
-  type Fetching,
   filesOf,
   type GenerateRequest,
   generate,

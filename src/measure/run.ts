@@ -1,7 +1,7 @@
 /** A measurement from request to result: opens the instruments that are named, reads the folders, measures each. */
 import { RequestError } from "../errors.js";
+import type { Fetching } from "../hub/index.js";
 import {
-  type Fetching,
   filesOf,
   hashed,
   type Instrument,
@@ -61,7 +61,7 @@ const EMBEDDED = { clip: "embedded:clip", judge: "embedded:judge" };
 export async function measure(
   request: MeasureRequest,
   options: RuntimeOptions = {},
-  { onProgress, onReady, signal }: MeasureProgress = {},
+  { onProgress, onReady, signal, onDownload }: MeasureProgress = {},
 ): Promise<Measurement> {
   const prompts = request.prompts === undefined ? undefined : await readPrompts(request.prompts);
   const given = request.attributes === undefined ? null : await readAttributes(request.attributes);
@@ -81,6 +81,8 @@ export async function measure(
   try {
     const instruments = await openAll(request, runtime, embedded, {
       ...(request.libraries && { libraries: request.libraries }),
+      ...(request.variant && { variant: request.variant }),
+      ...(onDownload && { onDownload }),
       ...(signal && { signal }),
     });
     const opened: Instruments = {

@@ -142,8 +142,8 @@ type Parts = ReadonlyMap<Part, () => Promise<WeightIndex>>;
 
 /** The networks of both that adapters reach. A file of weights has the UNet's config of `from`. */
 async function partsOf(from: string, to: string, sources: Sources): Promise<readonly [Parts, Parts]> {
-  const first = await componentsOf(await locate(from, "pipeline", sources));
-  const path = await locate(to, "pipeline", sources);
+  const first = await componentsOf(await locate(from, "model", sources));
+  const path = await locate(to, "model", sources);
   const unet = first.get("unet");
   if (statSync(path, { throwIfNoEntry: false })?.isFile() && unet) {
     const opened = await openUNet(path, unet);

@@ -47,7 +47,7 @@ export {
   type Spacing,
 } from "./planning.js";
 export { productsOn } from "./products.js";
-export { type Fetching, locate, type Places, resolveReference, type Sources, type Wanted } from "./reference.js";
+export { locate, type Places, resolveReference, type Sources } from "./reference.js";
 export {
   type CheckReport,
   type ComponentReport,

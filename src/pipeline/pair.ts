@@ -3,6 +3,7 @@ import type { Adapter, Part } from "../adapters/index.js";
 import { type Checkpoint, type Component, openCheckpoint, openComponentFolder, openUNet } from "../checkpoint/index.js";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
+import type { Fetching } from "../hub/index.js";
 import {
   type AutoencoderConfig,
   drawDecoder,
@@ -24,7 +25,7 @@ import { type TextEncoderParts, type TextEncoders, textEncoders } from "./condit
 import { readPairs } from "./pair-file.js";
 import { type PairRow, pairNamed } from "./pairs.js";
 import { knownPair, type PlanSource, type Sampled } from "./planning.js";
-import { type Fetching, locate, type Places, type Sources } from "./reference.js";
+import { locate, type Places, type Sources } from "./reference.js";
 import { type Network, network } from "./sessions.js";
 import { createTokenizer } from "./tokenizer.js";
 import { openWords, type WordReference } from "./words.js";
@@ -217,9 +218,11 @@ export async function openPair(reference: PairReference = {}, options: OpenOptio
   };
 }
 
-const sourcesOf = ({ libraries }: PairReference, { signal }: OpenOptions): Sources => ({
+const sourcesOf = ({ libraries, variant }: Places, { signal, onDownload }: Fetching): Sources => ({
   ...(libraries && { libraries }),
+  ...(variant && { variant }),
   ...(signal && { signal }),
+  ...(onDownload && { onDownload }),
 });
 
 /** Draws a network; shapes that do not fit together are the config's fault. @throws FileError naming the config */

@@ -2,35 +2,24 @@
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { FileError, RequestError } from "../errors.js";
+import {
+  type Fetching,
+  fetchReference,
+  HubError,
+  hubName,
+  parseHubReference,
+  type Variant,
+  type Wanted,
+} from "../hub/index.js";
 
 const EMBEDDED = new URL("../../embedded/", import.meta.url);
-
-/** What is wanted where a reference stands: it decides which files of a repository are needed. */
-export type Wanted =
-  /** A model with everything it paints with: a diffusers folder, or one file. */
-  | "pipeline"
-  /** What `--distilled` takes: a UNet, in whatever it lies, or a LoRA. */
-  | "unet"
-  | "autoencoder"
-  /** A CLIPModel with its tokenizer. */
-  | "clip"
-  /** Another network that looks at pictures. */
-  | "vision"
-  | "adapter"
-  /** A learned word. */
-  | "word"
-  /** Anything else: a file, or a folder as it is. */
-  | "file";
 
 /** Where references that are no paths are looked up. Plain data: it travels to other processes and into run.json. */
 export interface Places {
   /** Folders whose models are found by their names. */
   readonly libraries?: readonly string[];
-}
-
-/** Who may stop the looking up. */
-export interface Fetching {
-  readonly signal?: AbortSignal;
+  /** Precision that is fetched from the Hub where a repository has several; default "fp16". */
+  readonly variant?: Variant;
 }
 
 export interface Sources extends Places, Fetching {}
@@ -45,7 +34,7 @@ type Finding = { readonly path: string } | { readonly not: string };
 type Finder = (ref: string, wanted: Wanted, sources: Sources) => Finding | Promise<Finding>;
 
 /** In this order; the first that finds it decides. */
-const FINDERS: readonly Finder[] = [inPackage, onDisk, amongShipped];
+const FINDERS: readonly Finder[] = [inPackage, onDisk, amongShipped, onTheHub];
 
 /**
  * The local path of what a reference names.
@@ -68,6 +57,20 @@ function inPackage(ref: string): Finding {
 
 function onDisk(ref: string): Finding {
   return existsSync(ref) ? { path: ref } : { not: "there is no such file or folder" };
+}
+
+/** `owner/name` and places in it: from the cache, or fetched now. */
+async function onTheHub(ref: string, wanted: Wanted, { variant, signal, onDownload }: Sources): Promise<Finding> {
+  const reference = parseHubReference(ref);
+  if (!reference) return { not: "it is no name on the Hub (owner/name, owner/name:folder, owner/name/file)" };
+  try {
+    const options = { ...(variant && { variant }), ...(signal && { signal }), ...(onDownload && { onDownload }) };
+    return { path: await fetchReference(reference, wanted, options) };
+  } catch (error) {
+    // Whoever mistyped a path must hear that it was one; whoever meant the Hub needs no word of paths.
+    if (!(error instanceof HubError) || (error.status !== 401 && error.status !== 404)) throw error;
+    return { not: `on the Hub, ${hubName(reference)} ${error.problem}` };
+  }
 }
 
 /** Folders of the package that hold adapters. */

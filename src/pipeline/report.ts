@@ -109,7 +109,7 @@ const drawText = (...[source, index, pooled]: [...Parameters<Draw>, boolean]): G
  * @throws what opening it would
  */
 export async function checkReference(ref: string, sources: Sources = {}): Promise<CheckReport> {
-  const path = await locate(ref, "pipeline", sources);
+  const path = await locate(ref, "model", sources);
   const folder = loneFolder(path);
   const alone = folder === null ? null : await openComponentFolder(folder);
   const checkpoint = alone
