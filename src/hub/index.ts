@@ -5,4 +5,5 @@ export { type HubReference, hubName, parseHubReference } from "./reference.js";
 export { HubError } from "./refusal.js";
 export type { Wanted } from "./selection.js";
 export { type HubSettings, hubSettings } from "./settings.js";
+export { type CachedRepository, type CachedRevision, cachedRepositories, type Removal, removeCached } from "./stock.js";
 export { VARIANTS, type Variant } from "./weights.js";

@@ -1,0 +1,179 @@
+/** What the cache holds, whoever fetched it, and taking things out of it. */
+import { lstat, readdir, readFile, readlink, rm } from "node:fs/promises";
+import path from "node:path";
+import { FileError, RequestError } from "../errors.js";
+import { cachedCommit, commitsIn, explainWriting, folderName, isCommit, type Shelf, shelfOf } from "./cache.js";
+import { type HubReference, hubName } from "./reference.js";
+import { type HubSettings, hubSettings } from "./settings.js";
+
+export interface CachedRevision {
+  readonly commit: string;
+  /** Branches and tags that were there when they were last asked for. */
+  readonly refs: readonly string[];
+  readonly files: number;
+  /** Bytes of its files; several revisions may share them. */
+  readonly bytes: number;
+}
+
+export interface CachedRepository {
+  /** "owner/name". */
+  readonly id: string;
+  readonly revisions: readonly CachedRevision[];
+  /** On the disk, what is shared counted once, unfinished downloads with it. */
+  readonly bytes: number;
+  /** Of them, bytes of unfinished downloads. */
+  readonly unfinished: number;
+  /** When a file of it was last read, as far as the disk keeps that; ISO 8601. */
+  readonly used: string | null;
+}
+
+export interface Removal {
+  readonly removed: readonly string[];
+  /** Bytes on the disk. */
+  readonly freed: number;
+}
+
+/** A file of a snapshot and what it takes; `blob` where it is a link into blobs/. */
+interface Held {
+  readonly file: string;
+  readonly blob: string | null;
+  readonly bytes: number;
+  readonly read: number;
+}
+
+/** Repositories of models in the cache, by name. */
+export async function cachedRepositories({ cache }: HubSettings = hubSettings()): Promise<CachedRepository[]> {
+  const names = await readdir(cache).catch(() => []);
+  const ids = names.flatMap((name) => /^models--([^/]+?)--([^/]+)$/.exec(name)?.slice(1).join("/") ?? []);
+  return Promise.all(ids.sort().map((id) => repositoryOf(shelfOf(cache, id), id)));
+}
+
+async function repositoryOf(shelf: Shelf, id: string): Promise<CachedRepository> {
+  const refs = await refsOf(shelf);
+  const revisions: CachedRevision[] = [];
+  let used = 0;
+  let own = 0;
+  for (const commit of await commitsIn(shelf)) {
+    const held = await heldBy(shelf, commit);
+    used = Math.max(used, ...held.map((h) => h.read));
+    own += held.reduce((n, h) => n + (h.blob === null ? h.bytes : 0), 0);
+    const at = [...refs].flatMap(([name, where]) => (where === commit ? [name] : []));
+    revisions.push({ commit, refs: at, files: held.length, bytes: held.reduce((n, h) => n + h.bytes, 0) });
+  }
+  const blobs = await blobsOf(shelf);
+  const unfinished = blobs.reduce((n, b) => n + (b.name.endsWith(".incomplete") ? b.bytes : 0), 0);
+  return {
+    id,
+    revisions,
+    bytes: own + blobs.reduce((n, b) => n + b.bytes, 0),
+    unfinished,
+    used: used > 0 ? new Date(used).toISOString() : null,
+  };
+}
+
+async function blobsOf(shelf: Shelf): Promise<{ name: string; bytes: number }[]> {
+  const folder = path.dirname(shelf.blob("x"));
+  const names = await readdir(folder).catch(() => []);
+  return Promise.all(
+    names.map(async (name) => ({ name, bytes: (await lstat(path.join(folder, name)).catch(() => null))?.size ?? 0 })),
+  );
+}
+
+async function refsOf(shelf: Shelf): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const walk = async (folder: string, prefix: string): Promise<void> => {
+    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+      const [name, place] = [`${prefix}${entry.name}`, path.join(folder, entry.name)];
+      if (entry.isDirectory()) await walk(place, `${name}/`);
+      else found.set(name, (await readFile(place, "utf8").catch(() => "")).trim());
+    }
+  };
+  await walk(path.dirname(shelf.ref("x")), "");
+  return found;
+}
+
+async function heldBy(shelf: Shelf, commit: string): Promise<Held[]> {
+  const held: Held[] = [];
+  const walk = async (folder: string): Promise<void> => {
+    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+      const file = path.join(folder, entry.name);
+      if (entry.isDirectory()) {
+        await walk(file);
+        continue;
+      }
+      const target = entry.isSymbolicLink() ? path.resolve(folder, await readlink(file)) : null;
+      const found = await lstat(target ?? file).catch(() => null);
+      if (found) held.push({ file, blob: target, bytes: found.size, read: found.atimeMs });
+    }
+  };
+  await walk(shelf.snapshot(commit));
+  return held;
+}
+
+/**
+ * Takes a repository, or one revision of it, out of the cache. Files that another revision shares stay.
+ * @throws RequestError when a part of a revision is named; FileError when the cache has no such thing
+ */
+export async function removeCached(
+  reference: HubReference,
+  { dryRun = false, revision = false, settings = hubSettings() }: RemoveOptions = {},
+): Promise<Removal> {
+  if (reference.path !== "")
+    throw new RequestError(
+      `${hubName(reference)}: a whole repository is removed, or a revision of it (owner/name@revision)`,
+    );
+  const shelf = shelfOf(settings.cache, reference.id);
+  const commits = await commitsIn(shelf);
+  const there = (await lstat(shelf.folder).catch(() => null)) !== null;
+  if (!there) {
+    const has = (await cachedRepositories(settings)).map((r) => r.id).join(", ") || "nothing";
+    throw new FileError(reference.id, `is not in the cache (${settings.cache}), which has ${has}`);
+  }
+  const named = revision ? await cachedCommit(shelf, reference.revision) : null;
+  if (revision && (named === null || !commits.includes(named)))
+    throw new FileError(
+      hubName(reference),
+      `is not in the cache; of ${reference.id} it has ${commits.map((c) => c.slice(0, 7)).join(", ")}`,
+    );
+  const whole = named === null || commits.every((commit) => commit === named);
+  const plan = whole ? await wholeRemoval(shelf, settings, reference.id) : await revisionRemoval(shelf, named, commits);
+  if (!dryRun) {
+    try {
+      for (const place of plan.removed) await rm(place, { recursive: true, force: true });
+    } catch (error) {
+      explainWriting(error, settings.cache);
+    }
+  }
+  return plan;
+}
+
+export interface RemoveOptions {
+  /** Only say what would be. */
+  readonly dryRun?: boolean;
+  /** The reference's revision alone, not all of the repository. */
+  readonly revision?: boolean;
+  readonly settings?: HubSettings;
+}
+
+async function wholeRemoval(shelf: Shelf, { cache }: HubSettings, id: string): Promise<Removal> {
+  const { bytes } = await repositoryOf(shelf, id);
+  return { removed: [shelf.folder, path.join(cache, ".locks", folderName(id))], freed: bytes };
+}
+
+async function revisionRemoval(shelf: Shelf, commit: string, commits: readonly string[]): Promise<Removal> {
+  const kept = new Set<string>();
+  for (const other of commits.filter((c) => c !== commit)) {
+    for (const { blob } of await heldBy(shelf, other)) if (blob !== null) kept.add(blob);
+  }
+  const blobs = path.dirname(shelf.blob("x"));
+  const removed = [shelf.snapshot(commit), path.join(shelf.folder, ".no_exist", commit)];
+  const gone = new Set<string>();
+  let freed = 0;
+  for (const { blob, bytes } of await heldBy(shelf, commit)) {
+    if (blob !== null && (kept.has(blob) || gone.has(blob) || path.dirname(blob) !== blobs)) continue;
+    if (blob !== null) gone.add(blob);
+    freed += bytes;
+  }
+  for (const [name, at] of await refsOf(shelf)) if (at === commit && isCommit(at)) removed.push(shelf.ref(name));
+  return { removed: [...removed, ...gone], freed };
+}
