@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { RequestError } from "../errors.js";
+import { parseHubReference } from "../hub/index.js";
 import { type Grid, type ModelName, makePlan, type Plan, ratioOf, type StepRow } from "../sampling/index.js";
 import {
   choiceFor,
@@ -295,21 +296,23 @@ const PICK = ['unet = distilled if model == "distilled" else pipe.unet'];
 function modelsOf(distilled: Sampled | null): Models {
   const ref = distilled?.ref ?? "";
   const local = isLocal(ref);
-  const [owner, name, ...rest] = ref.split("/");
-  const hub = [text(`${owner}/${name}`), text(rest.join("/"))] as const;
-  if (!/\.(safetensors|bin|pt|pth|ckpt)$/i.test(ref)) {
+  const { id = ref, revision = "main", path: file = "" } = (local ? null : parseHubReference(ref)) ?? {};
+  const at = revision === "main" ? "" : `, revision=${text(revision)}`;
+  if (!/\.(safetensors|bin|pt|pth|ckpt)$/i.test(local ? ref : file)) {
     const load = `distilled = UNet2DConditionModel.from_pretrained(${unetFolder(ref)}, torch_dtype=torch.float32).to(device)`;
     return { classes: ["UNet2DConditionModel"], imports: [], load: [load], pick: PICK };
   }
   if (distilled?.isLora ?? /lora/i.test(ref)) {
     return {
       ...ONLY_BASE,
-      load: [`pipe.load_lora_weights(${local ? text(resolveReference(ref)) : `${hub[0]}, weight_name=${hub[1]}`})`],
+      load: [
+        `pipe.load_lora_weights(${local ? text(resolveReference(ref)) : `${text(id)}, weight_name=${text(file)}${at}`})`,
+      ],
       pick: ['(pipe.enable_lora if model == "distilled" else pipe.disable_lora)()', "unet = pipe.unet"],
     };
   }
-  const safe = /\.safetensors$/i.test(ref);
-  const file = local ? text(resolveReference(ref)) : `hf_hub_download(${hub.join(", ")})`;
+  const safe = /\.safetensors$/i.test(local ? ref : file);
+  const place = local ? text(resolveReference(ref)) : `hf_hub_download(${text(id)}, ${text(file)}${at})`;
   return {
     classes: ["UNet2DConditionModel"],
     imports: [
@@ -318,7 +321,7 @@ function modelsOf(distilled: Sampled | null): Models {
     ],
     load: [
       "distilled = UNet2DConditionModel.from_config(pipe.unet.config).to(device)",
-      `distilled.load_state_dict(${safe ? `load_file(${file})` : `torch.load(${file}, weights_only=True)`})`,
+      `distilled.load_state_dict(${safe ? `load_file(${place})` : `torch.load(${place}, weights_only=True)`})`,
     ],
     pick: PICK,
   };
@@ -334,8 +337,8 @@ function unetFolder(ref: string): string {
 /** What `from_pretrained` takes: a folder, or a Hub id with its revision and sub-folder. */
 function folder(ref: string): string {
   if (isLocal(ref)) return text(path.resolve(resolveReference(ref)));
-  const [, id = ref, revision, subfolder] = /^([^@:]+)(?:@([^:]+))?(?::(.+))?$/.exec(ref) ?? [];
-  const options = { revision, subfolder };
-  const given = Object.entries(options).flatMap(([key, value]) => (value ? [`${key}=${text(value)}`] : []));
+  const { id = ref, revision = "main", path: subfolder = "" } = parseHubReference(ref) ?? {};
+  const options = { ...(revision !== "main" && { revision }), ...(subfolder !== "" && { subfolder }) };
+  const given = Object.entries(options).map(([key, value]) => `${key}=${text(value)}`);
   return [text(id), ...given].join(", ");
 }
