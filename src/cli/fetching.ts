@@ -1,6 +1,38 @@
 /** What a person sees of models that are looked up and fetched before anything can run. */
-import type { Fetching } from "../index.js";
-import type { Terminal } from "./terminal.js";
+import { type DownloadEvent, type Fetching, gigabytes } from "../index.js";
+import { interrupted } from "./interrupt.js";
+import type { Progress, Terminal } from "./terminal.js";
 
 /** For whoever opens models: shows on the terminal what is fetched, and stops with the signal. */
-export const fetching = (_: Terminal, signal?: AbortSignal): Fetching => (signal ? { signal } : {});
+export function fetching(terminal: Terminal, signal: AbortSignal = interrupted): Fetching {
+  let bar: Progress | undefined;
+  let left = 0;
+  const show: { readonly [T in DownloadEvent["type"]]: (event: Extract<DownloadEvent, { type: T }>) => void } = {
+    "fetch-plan": ({ repository, commit, files, bytes, missing, cache }) => {
+      const there = missing < bytes ? `, ${gigabytes(bytes - missing)} of it there already` : "";
+      terminal.note(
+        `fetching ${repository} (commit ${commit.slice(0, 7)}): ${filesIn(files.length)}, ${gigabytes(bytes)}${there}, into ${cache}`,
+      );
+      left = files.filter((file) => file.there < file.bytes).length;
+      bar = terminal.progress(bytes, repository, { show: gigabytes, done: bytes - missing });
+    },
+    "fetch-progress": ({ done, repository, file }) => bar?.update(done, `${repository} ${file}`),
+    "fetch-note": ({ text }) => terminal.note(text),
+    fetched: () => {
+      left--;
+      if (left <= 0) bar?.stop();
+    },
+  };
+  const showAny = <T extends DownloadEvent["type"]>(event: Extract<DownloadEvent, { type: T }>, type: T) =>
+    show[type](event);
+  return {
+    signal,
+    onDownload(event) {
+      terminal.emit(event);
+      showAny(event, event.type);
+    },
+  };
+}
+
+/** "1 file", "18 files". */
+export const filesIn = (n: number): string => (n === 1 ? "1 file" : `${n} files`);

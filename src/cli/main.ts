@@ -2,6 +2,8 @@
 import { Command, CommanderError, Option } from "commander";
 import { VariegateError } from "../errors.js";
 import { DIALECTS, LARGEST_RANK, PAPER, PREVIEWS, versions } from "../index.js";
+import type { PullOptions } from "./hub.js";
+import { interrupted, listenForInterrupt } from "./interrupt.js";
 import {
   collectControls,
   type ExperimentWords,
@@ -21,19 +23,12 @@ import {
   withPictures,
   withSampling,
   withTalk,
+  withVariant,
 } from "./options.js";
 import { openTerminal } from "./terminal.js";
 import { modes, real, scales, whole } from "./values.js";
 
-/** Ctrl-C: ends after the model call that is running, with whole files only. */
-class Interrupted extends VariegateError {
-  readonly exitCode = 130;
-}
-
-const interrupt = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const) {
-  process.on(name, () => interrupt.abort(new Interrupted("interrupted; what was finished is kept")));
-}
+listenForInterrupt();
 // Whoever reads our output may stop reading, as `head` does.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
@@ -65,7 +60,7 @@ withOutput(withPictures(withSampling(withModels(program.command("compare")))))
       { ...modelsOf(o), ...(o.clip && { clip: o.clip }) },
       requestOf(o, prompts),
       o,
-      interrupt.signal,
+      interrupted,
     );
   });
 
@@ -77,7 +72,7 @@ withOutput(withMode(withPictures(withSampling(withModels(program.command("genera
   .addHelpText("before", example('variegate generate "a cartoon character wearing a crown" --seeds 0-3 --out crowns'))
   .action(async (prompts: string[], o: Options) => {
     const { runGenerate } = await import("./generate.js");
-    await runGenerate(openTerminal(o), modelsOf(o), requestOf(o, prompts), o, interrupt.signal);
+    await runGenerate(openTerminal(o), modelsOf(o), requestOf(o, prompts), o, interrupted);
   });
 
 withTalk(withMode(withPictures(withSampling(withModels(program.command("plan"))))))
@@ -122,7 +117,7 @@ withOutput(withPictures(withSampling(withModels(program.command("trace")))))
   )
   .action(async (prompt: string, o: Options) => {
     const { runTrace } = await import("./trace.js");
-    await runTrace(openTerminal(o), modelsOf(o), traceOf(o, prompt), o, interrupt.signal);
+    await runTrace(openTerminal(o), modelsOf(o), traceOf(o, prompt), o, interrupted);
   });
 
 withOutput(withDevice(program.command("measure")))
@@ -141,7 +136,7 @@ withOutput(withDevice(program.command("measure")))
   .addHelpText("before", example("variegate measure out/crowns --reference out/base"))
   .action(async (folders: string[], o: Options) => {
     const { runMeasure } = await import("./measure.js");
-    await runMeasure(openTerminal(o), measureOf(o, folders), modelsOf(o), o, interrupt.signal);
+    await runMeasure(openTerminal(o), measureOf(o, folders), modelsOf(o), o, interrupted);
   });
 
 withOutput(withPictures(withSampling(withModels(program.command("slide")))))
@@ -160,13 +155,7 @@ withOutput(withPictures(withSampling(withModels(program.command("slide")))))
   )
   .action(async (prompt: string, o: Options) => {
     const { runSlide } = await import("./slide.js");
-    await runSlide(
-      openTerminal(o),
-      modelsOf(o),
-      slideOf(o, prompt),
-      { ...o, slider: o.slider ?? "" },
-      interrupt.signal,
-    );
+    await runSlide(openTerminal(o), modelsOf(o), slideOf(o, prompt), { ...o, slider: o.slider ?? "" }, interrupted);
   });
 
 withOutput(withDevice(program.command("experiment")))
@@ -175,8 +164,12 @@ withOutput(withDevice(program.command("experiment")))
   .argument("[file]", "with run: a .json file that says what to paint and to measure")
   .option("--pair <name>", "a named pair, as `models list` shows them (default: embedded)")
   .addOption(withPairs())
-  .option("--base <ref>", "the base model: a diffusers folder")
-  .option("--distilled <ref>", "the distilled model: a folder with unet/, a UNet folder or file, or a LoRA")
+  .option("--base <ref>", "the base model: a diffusers folder, one file, or a Hub id (owner/name)")
+  .option(
+    "--distilled <ref>",
+    "the distilled model: a folder with unet/, a UNet folder or file, or a LoRA, here or on the Hub",
+  )
+  .addOption(withVariant())
   .option(
     "--prompts <file>",
     "a .csv such as coco_30k.csv (prompt, evaluation_seed) or a .txt (default: the pair's own)",
@@ -205,28 +198,59 @@ withOutput(withDevice(program.command("experiment")))
       [name, file],
       experimentOf(o),
       { ...o, ...(o.slider && { sliders: o.slider }) },
-      interrupt.signal,
+      interrupted,
     );
   });
 
 const models = program.command("models").description("what is there and whether it can be used");
 
 withTalk(models.command("list"))
-  .description("the named pairs: what --pair takes")
+  .description("the named pairs: what --pair takes; or what was fetched from the Hub, whoever did")
   .addOption(withPairs())
-  .addHelpText("before", example("variegate models list"))
-  .action(async (o: Options) => {
+  .option("--cached", "the Hub's cache on this machine: repositories, revisions, sizes, last use")
+  .addHelpText("before", example("variegate models list", "variegate models list --cached"))
+  .action(async (o: Options & { cached?: boolean }) => {
+    if (o.cached) {
+      const { runCached } = await import("./hub.js");
+      return runCached(openTerminal(o));
+    }
     const { runList } = await import("./inspect.js");
     await runList(openTerminal(o), o.pairs);
   });
 
 withTalk(models.command("check"))
   .description("what a model holds and whether it can be drawn; nothing is loaded")
-  .argument("<ref>", "a diffusers folder, a UNet folder, or embedded:base")
+  .argument("<ref>", "a diffusers folder, a UNet folder, a Hub id, or embedded:base")
   .addHelpText("before", example("variegate models check embedded:base"))
   .action(async (ref: string, o: Options) => {
     const { runCheck } = await import("./inspect.js");
     await runCheck(openTerminal(o), ref);
+  });
+
+withTalk(models.command("pull"))
+  .description("fetches a model from the Hub, only what is needed of it; says first what that is")
+  .argument("[ref]", "owner/name, owner/name@revision, owner/name:folder, or owner/name/file.safetensors")
+  .option("--pair <name>", "both models of a named pair, as `models list` shows them")
+  .addOption(withPairs())
+  .addOption(withVariant())
+  .option("--dry-run", "only say what would be fetched")
+  .addHelpText(
+    "before",
+    example("variegate models pull --pair sdxl-dmd2 --dry-run", "variegate models pull madebyollin/taesdxl"),
+  )
+  .action(async (ref: string | undefined, o: Options & PullOptions) => {
+    const { runPull } = await import("./hub.js");
+    await runPull(openTerminal(o), ref, o);
+  });
+
+withTalk(models.command("remove"))
+  .description("takes a model out of the Hub's cache, or one revision of it; what another revision shares stays")
+  .argument("<ref>", "owner/name or owner/name@revision")
+  .option("--dry-run", "only say what would be freed")
+  .addHelpText("before", example("variegate models remove madebyollin/taesdxl --dry-run"))
+  .action(async (ref: string, o: Options & { dryRun?: boolean }) => {
+    const { runRemove } = await import("./hub.js");
+    await runRemove(openTerminal(o), ref, o.dryRun === true);
   });
 
 const adapters = program
@@ -298,7 +322,7 @@ withTalk(withDevice(adapters.command("extract")))
       },
       { dialect: o.dialect, out: o.out ?? "" },
       modelsOf(o),
-      interrupt.signal,
+      interrupted,
     );
   });
 

@@ -13,6 +13,7 @@ import {
   type RuntimeOptions,
   type SlideRequest,
   type TraceRequest,
+  VARIANTS,
   type WordReference,
 } from "../index.js";
 import { adapter, control, ratio, real, rows, seeds, size, timesteps, whole, word } from "./values.js";
@@ -24,6 +25,13 @@ const MODES = ["base", "distilled", "hybrid"] as const;
 /** A user's own rows. */
 export const withPairs = (): Option =>
   new Option("--pairs <file>", "a JSON file with rows of your own for --pair").env("VARIEGATE_PAIRS");
+
+/** Precision of what is fetched. */
+export const withVariant = (): Option =>
+  new Option(
+    "--variant <precision>",
+    "what is fetched from the Hub where there are both (default: fp16; what is there is used)",
+  ).choices(VARIANTS);
 
 const collect = (text: string, all: readonly LoraOption[] = []): readonly LoraOption[] => [...all, adapter(text)];
 const collectWords = (text: string, all: readonly WordReference[] = []): readonly WordReference[] => [
@@ -38,14 +46,18 @@ export const withModels = (c: Command): Command =>
     c
       .option("--pair <name>", "a named pair, as `models list` shows them (default: embedded)")
       .addOption(withPairs())
-      .option("--base <ref>", "the base model: a diffusers folder")
-      .option("--distilled <ref>", "the distilled model: a folder with unet/, a UNet folder or file, or a LoRA")
+      .option("--base <ref>", "the base model: a diffusers folder, one file, or a Hub id (owner/name)")
+      .option(
+        "--distilled <ref>",
+        "the distilled model: a folder with unet/, a UNet folder or file, or a LoRA, here or on the Hub",
+      )
       .option("--lora <file[:scale]>", "a LoRA or slider on both models (repeatable)", collect)
       .option("--lora-base <file[:scale]>", "the same on the base only (repeatable)", collect)
       .option("--lora-distilled <file[:scale]>", "the same on the distilled model only (repeatable)", collect)
       .option("--allow-unmatched", "leave out keys of a LoRA that belong to no layer of the model")
       .option("--embedding <file[=token]>", "a learned word (textual inversion) for prompts (repeatable)", collectWords)
-      .option("--decoder <ref>", "another autoencoder, such as a TAESD folder"),
+      .option("--decoder <ref>", "another autoencoder, such as a TAESD folder or madebyollin/taesdxl")
+      .addOption(withVariant()),
   );
 
 /** Where models run. */
@@ -126,6 +138,7 @@ export const measureOf = (o: Options, folders: readonly string[]): MeasureReques
     "attributes",
     "neighbours",
     "skipBad",
+    "variant",
   ]),
 });
 
@@ -175,6 +188,7 @@ export const experimentOf = (o: Omit<Options, "slider"> & ExperimentWords) =>
     "pairs",
     "base",
     "distilled",
+    "variant",
     "device",
     "threads",
     "reference",
@@ -200,7 +214,7 @@ const only = <T extends object, K extends keyof T>(from: T, keys: readonly K[]):
 
 /** The options that say which models and where. */
 export function modelsOf(o: Options): PairReference & RuntimeOptions {
-  const models = only(o, ["pair", "pairs", "base", "distilled", "decoder", "device", "threads"]);
+  const models = only(o, ["pair", "pairs", "base", "distilled", "decoder", "variant", "device", "threads"]);
   const on = (list: readonly LoraOption[] | undefined, which: AdapterReference["on"]): AdapterReference[] =>
     (list ?? []).map((l) => ({ ...l, on: which ?? "both", allowUnmatched: o.allowUnmatched === true }));
   const adapters = [...on(o.lora, "both"), ...on(o.loraBase, "base"), ...on(o.loraDistilled, "distilled")];

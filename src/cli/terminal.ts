@@ -10,7 +10,15 @@ export interface Terminal {
   emit(value: unknown): void;
   /** Something to know, on stderr; silent with --quiet. */
   note(text: string): void;
-  progress(total: number, what: string): Progress;
+  progress(total: number, what: string, measure?: Measure): Progress;
+}
+
+/** What is counted where it is not pictures or steps. */
+export interface Measure {
+  /** An amount in words. */
+  readonly show: (amount: number) => string;
+  /** How much of the total is done before it begins. */
+  readonly done: number;
 }
 
 export interface Progress {
@@ -18,6 +26,8 @@ export interface Progress {
   update(done: number, what: string): void;
   stop(): void;
 }
+
+const COUNT: Measure = { show: String, done: 0 };
 
 const silent: Progress = { update: () => {}, stop: () => {} };
 
@@ -36,24 +46,25 @@ export function openTerminal({ json = false, quiet = false }: { json?: boolean; 
     note: (text) => {
       if (!quiet) process.stderr.write(`${text}\n`);
     },
-    progress(total, what) {
+    progress(total, what, measure = COUNT) {
       current?.stop();
       if (quiet) return silent;
-      current = process.stderr.isTTY ? bar(total, what) : lines(total, what);
+      current = process.stderr.isTTY ? bar(total, what, measure) : lines(total, what, measure);
       return current;
     },
   };
 }
 
-function bar(total: number, what: string): Progress {
+function bar(total: number, what: string, { show, done: first }: Measure): Progress {
   const shown = new SingleBar({
     stream: process.stderr,
     format: "{bar} {percentage}% · {value}/{total} · {eta_formatted} left · {what}",
     hideCursor: true,
     clearOnComplete: true,
     etaBuffer: 30,
+    formatValue: (amount, _, type) => (type === "value" || type === "total" ? show(amount) : String(amount)),
   });
-  shown.start(total, 0, { what });
+  shown.start(total, first, { what });
   return {
     update: (done, what) => shown.update(done, { what }),
     stop: () => {
@@ -65,19 +76,19 @@ function bar(total: number, what: string): Progress {
 const EVERY = 5_000;
 
 /** Where stderr is a file or a pipe: a line now and then instead of a bar. */
-function lines(total: number, first: string): Progress {
+function lines(total: number, begun: string, { show, done: first }: Measure): Progress {
   const start = performance.now();
   let last = start;
-  let what = first;
+  let what = begun;
   return {
     update(done, now) {
       what = now;
       const time = performance.now();
-      if (time - last < EVERY || done === 0) return;
+      if (time - last < EVERY || done <= first) return;
       last = time;
-      const left = ((time - start) / done) * (total - done);
+      const left = ((time - start) / (done - first)) * (total - done);
       process.stderr.write(
-        `${Math.floor((100 * done) / total)}% · ${done}/${total} · ${Math.ceil(left / 1000)} s left · ${what}\n`,
+        `${Math.floor((100 * done) / total)}% · ${show(done)}/${show(total)} · ${Math.ceil(left / 1000)} s left · ${what}\n`,
       );
     },
     stop: () => {},

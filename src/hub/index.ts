@@ -1,6 +1,6 @@
 export { type DownloadEvent, type Fetching, gigabytes, type PlannedFile } from "./events.js";
 export { type HubOptions, type HubPlan, type PlanFile, planFetch } from "./plan.js";
-export { fetchPlan, fetchReference } from "./pull.js";
+export { fetchPlan, fetchReference, mustHaveRoom } from "./pull.js";
 export { type HubReference, hubName, parseHubReference } from "./reference.js";
 export { HubError } from "./refusal.js";
 export type { Wanted } from "./selection.js";

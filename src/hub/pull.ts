@@ -1,7 +1,6 @@
 /** Fetches what a plan needs: space is looked at first, small files come before large ones, a few at a time. */
-import path from "node:path";
 import { MachineError } from "../errors.js";
-import { explainWriting, rememberCommit, shelfOf } from "./cache.js";
+import { rememberCommit, shelfOf } from "./cache.js";
 import { type Download, download, type KnownFile } from "./download.js";
 import { gigabytes } from "./events.js";
 import { freeBytesOf, type HubOptions, type HubPlan, hubFor, type PlanFile, planFetch } from "./plan.js";
@@ -35,7 +34,7 @@ export async function fetchPlan(plan: HubPlan, options: HubOptions = {}): Promis
   const shelf = shelfOf(cache, reference.id);
   const left = plan.files.filter((file): file is KnownFile => !file.whole && file.hash !== null);
   if (left.length > 0) {
-    await mustHaveRoom(plan, options.freeBytes ?? freeBytesOf);
+    await mustHaveRoom([plan], options.freeBytes);
     options.onDownload?.({
       type: "fetch-plan",
       repository: reference.id,
@@ -72,27 +71,34 @@ export async function fetchPlan(plan: HubPlan, options: HubOptions = {}): Promis
   return plan.path;
 }
 
-async function mustHaveRoom(
-  { reference, missing, bytes, cache }: HubPlan,
-  freeBytes: (folder: string) => Promise<number>,
-) {
-  const free = await freeBytes(cache).catch((error: unknown) => explainWriting(error, path.dirname(cache)));
-  if (missing === 0 || missing + SPARE <= free) return;
+/**
+ * Looks for room for all of several plans.
+ * @throws MachineError that says what is needed and what is free
+ */
+export async function mustHaveRoom(
+  plans: readonly HubPlan[],
+  freeBytes: (folder: string) => Promise<number> = freeBytesOf,
+): Promise<void> {
+  const sum = (of: (plan: HubPlan) => number) => plans.reduce((n, plan) => n + of(plan), 0);
+  const [missing, bytes, cache] = [sum((p) => p.missing), sum((p) => p.bytes), plans[0]?.cache ?? ""];
+  if (missing === 0) return;
+  const free = await freeBytes(cache);
+  if (missing + SPARE <= free) return;
   const there = missing < bytes ? ` (${gigabytes(bytes - missing)} of ${gigabytes(bytes)} are there)` : "";
   throw new MachineError(
-    `${reference.id} needs ${gigabytes(missing)}${there}, and ${cache} has ${gigabytes(free)} free; ` +
+    `${plans.map((p) => p.reference.id).join(" with ")} needs ${gigabytes(missing)}${there}, and ${cache} has ${gigabytes(free)} free; ` +
       "free some (variegate models list --cached, models remove), or set HF_HUB_CACHE to a folder with more room",
   );
 }
 
-/** Runs a few at a time; the first failure stops the others, and is thrown when all have stopped. */
+/** Runs a few at a time, files of the same bytes one after the other; the first failure stops the others, and is thrown when all have stopped. */
 async function each(files: readonly KnownFile[], stop: AbortController, work: (file: KnownFile) => Promise<void>) {
-  const queue = [...files];
+  const queue = [...new Set(files.map((f) => f.hash))].map((hash) => files.filter((f) => f.hash === hash));
   let failure: { readonly error: unknown } | null = null;
   const worker = async () => {
-    for (let file = queue.shift(); file && !failure; file = queue.shift()) {
+    for (let same = queue.shift(); same && !failure; same = queue.shift()) {
       try {
-        await work(file);
+        for (const file of same) await work(file);
       } catch (error) {
         failure ??= { error };
         stop.abort(error);

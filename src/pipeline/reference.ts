@@ -2,15 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { FileError, RequestError } from "../errors.js";
-import {
-  type Fetching,
-  fetchReference,
-  HubError,
-  hubName,
-  parseHubReference,
-  type Variant,
-  type Wanted,
-} from "../hub/index.js";
+import { type Fetching, fetchReference, HubError, parseHubReference, type Variant, type Wanted } from "../hub/index.js";
 
 const EMBEDDED = new URL("../../embedded/", import.meta.url);
 
@@ -67,9 +59,9 @@ async function onTheHub(ref: string, wanted: Wanted, { variant, signal, onDownlo
     const options = { ...(variant && { variant }), ...(signal && { signal }), ...(onDownload && { onDownload }) };
     return { path: await fetchReference(reference, wanted, options) };
   } catch (error) {
-    // Whoever mistyped a path must hear that it was one; whoever meant the Hub needs no word of paths.
-    if (!(error instanceof HubError) || (error.status !== 401 && error.status !== 404)) throw error;
-    return { not: `on the Hub, ${hubName(reference)} ${error.problem}` };
+    // Whoever mistyped a path must hear that it was one; what the Hub has and does not give is no mistyped path.
+    if (!(error instanceof HubError) || !/^(is not|has no) /.test(error.problem)) throw error;
+    return { not: `as a Hub id it ${error.problem}` };
   }
 }
 

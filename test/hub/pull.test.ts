@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { FileError, MachineError } from "../../src/errors.js";
 import {
   type DownloadEvent,
@@ -55,6 +55,7 @@ const hub = await startHub({
   "a/private": { revisions: { main: UNET }, private: true },
   "a/escape": { revisions: { main: { "config.json": text({}), "../../evil.safetensors": bytes(10) } } },
 });
+afterAll(() => hub.close());
 beforeEach(() => hub.reset());
 
 interface Scene {

@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { FileError, RequestError } from "../../src/errors.js";
 import {
   cachedRepositories,
@@ -26,6 +26,7 @@ const hub = await startHub({
 let cache = "";
 let settings = hubSettings({});
 const place = (ref: string) => parseHubReference(ref) ?? { id: "", revision: "", path: "" };
+afterAll(() => hub.close());
 beforeEach(async () => {
   cache = path.join(temporaryFolder(), "hub");
   settings = hubSettings({ HF_HOME: "/nowhere", HF_HUB_CACHE: cache, HF_ENDPOINT: hub.endpoint });

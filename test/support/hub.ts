@@ -8,7 +8,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll } from "vitest";
 
 export type Files = Readonly<Record<string, Uint8Array>>;
 
@@ -88,7 +87,7 @@ const listen = (server: Server) =>
     server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
   });
 
-/** Starts both servers; they end with the test file. */
+/** Starts both servers. */
 export async function startHub(repositories: Record<string, Repository>): Promise<Hub> {
   const times = new Map<string, number>();
   const asked: Asked[] = [];
@@ -187,7 +186,6 @@ export async function startHub(repositories: Record<string, Repository>): Promis
       }
     },
   };
-  afterAll(() => hub.close());
   return hub;
 }
 

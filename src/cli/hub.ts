@@ -1,0 +1,121 @@
+/** `variegate models pull`, `models list --cached`, `models remove`: the Hub and its cache on this machine. */
+import {
+  cachedRepositories,
+  fetchPlan,
+  gigabytes,
+  type HubPlan,
+  hubName,
+  hubSettings,
+  mustHaveRoom,
+  pairNamed,
+  parseHubReference,
+  planFetch,
+  RequestError,
+  readPairs,
+  removeCached,
+  type Variant,
+  type Wanted,
+} from "../index.js";
+import { fetching, filesIn } from "./fetching.js";
+import { type Terminal, table } from "./terminal.js";
+
+export interface PullOptions {
+  readonly pair?: string;
+  readonly pairs?: string;
+  readonly variant?: Variant;
+  readonly dryRun?: boolean;
+}
+
+/** Prints what is needed, then fetches it. */
+export async function runPull(terminal: Terminal, ref: string | undefined, options: PullOptions): Promise<void> {
+  const wanted = await wantedBy(ref, options);
+  const o = { ...fetching(terminal), ...(options.variant && { variant: options.variant }) };
+  const plans: HubPlan[] = [];
+  for (const [name, kind] of wanted) {
+    const reference = parseHubReference(name);
+    if (!reference)
+      throw new RequestError(
+        `${name} is no name on the Hub: owner/name, owner/name:folder or owner/name/file.safetensors`,
+      );
+    plans.push(await planFetch(reference, kind, o));
+  }
+  if (plans.length === 0) terminal.say("nothing to fetch: all of it ships with the package");
+  for (const plan of plans) describe(terminal, plan, options.dryRun === true);
+  await mustHaveRoom(plans);
+  if (options.dryRun) return;
+  for (const plan of plans) {
+    const path = await fetchPlan(plan, o);
+    terminal.emit({ type: "pulled", ref: hubName(plan.reference), commit: plan.commit, path, bytes: plan.bytes });
+    terminal.say(path);
+  }
+}
+
+/** What to fetch, and as what. */
+async function wantedBy(ref: string | undefined, { pair, pairs }: PullOptions): Promise<(readonly [string, Wanted])[]> {
+  if ((ref === undefined) === (pair === undefined)) throw new RequestError("name what to fetch: a REF, or --pair NAME");
+  if (ref !== undefined) return [[ref, "model"]];
+  const { base, distilled, clip } = pairNamed(pair ?? "", await readPairs(pairs));
+  const parts = [
+    [base, "pipeline"],
+    [distilled, "unet"],
+    [clip ?? "embedded:", "clip"],
+  ] as const;
+  return parts.filter(([name]) => !name.startsWith("embedded:"));
+}
+
+function describe(
+  terminal: Terminal,
+  { reference, commit, files, bytes, missing, cache }: HubPlan,
+  dryRun: boolean,
+): void {
+  const { id: repository, revision } = reference;
+  const listed = files.map(({ path, bytes, there }) => ({ path, bytes, there }));
+  // Without --dry-run the fetching says it.
+  if (dryRun) terminal.emit({ type: "fetch-plan", repository, revision, commit, files: listed, bytes, missing, cache });
+  terminal.say(`${hubName(reference)} (commit ${commit.slice(0, 7)})`);
+  const shown = (there: number, all: number) => (there === 0 ? "" : there === all ? "yes" : gigabytes(there));
+  terminal.say(
+    table([["file", "size", "there"], ...files.map((f) => [f.path, gigabytes(f.bytes), shown(f.there, f.bytes)])]),
+  );
+  const left = missing === 0 ? "all of it is there" : `${gigabytes(missing)} to fetch into ${cache}`;
+  terminal.say(`${filesIn(files.length)}, ${gigabytes(bytes)}; ${left}`);
+  terminal.say("");
+}
+
+/** Prints what the cache holds, a line for each revision. */
+export async function runCached(terminal: Terminal): Promise<void> {
+  const { cache } = hubSettings();
+  const repositories = await cachedRepositories();
+  for (const repository of repositories) terminal.emit({ type: "cached", cache, ...repository });
+  const rows = repositories.flatMap(({ id, bytes, used, revisions }) => {
+    const lines = revisions.length > 0 ? revisions : [{ commit: "", refs: [], files: 0, bytes: 0 }];
+    return lines.map(({ commit, refs, files, bytes: own }, i) => [
+      i === 0 ? id : "",
+      commit.slice(0, 7),
+      refs.join(", "),
+      String(files),
+      gigabytes(own),
+      i === 0 ? gigabytes(bytes) : "",
+      i === 0 ? (used?.slice(0, 10) ?? "") : "",
+    ]);
+  });
+  if (rows.length > 0) {
+    terminal.say(table([["repository", "commit", "revision", "files", "size", "on disk", "last used"], ...rows]));
+    terminal.say("");
+  }
+  const total = repositories.reduce((n, r) => n + r.bytes, 0);
+  const unfinished = repositories.reduce((n, r) => n + r.unfinished, 0);
+  const of = unfinished > 0 ? `, ${gigabytes(unfinished)} of it unfinished downloads` : "";
+  terminal.say(
+    `${repositories.length === 1 ? "1 repository" : `${repositories.length} repositories`}, ${gigabytes(total)}${of}, in ${cache}`,
+  );
+}
+
+/** Takes a repository or a revision of it out of the cache. */
+export async function runRemove(terminal: Terminal, ref: string, dryRun: boolean): Promise<void> {
+  const reference = parseHubReference(ref);
+  if (!reference) throw new RequestError(`${ref} is no name on the Hub: owner/name or owner/name@revision`);
+  const { removed, freed } = await removeCached(reference, { dryRun, revision: ref.includes("@") });
+  terminal.emit({ type: "removed", ref, dryRun, removed, freed });
+  terminal.say(`${ref}: ${gigabytes(freed)} ${dryRun ? "would be freed" : "freed"}`);
+}
