@@ -166,7 +166,9 @@ async function revisionRemoval(shelf: Shelf, commit: string, commits: readonly s
     for (const { blob } of await heldBy(shelf, other)) if (blob !== null) kept.add(blob);
   }
   const blobs = path.dirname(shelf.blob("x"));
-  const removed = [shelf.snapshot(commit), path.join(shelf.folder, ".no_exist", commit)];
+  // Python's library keeps its listings beside them.
+  const beside = [path.join(".no_exist", commit), path.join("trees", `${commit}.json`)];
+  const removed = [shelf.snapshot(commit), ...beside.map((place) => path.join(shelf.folder, place))];
   const gone = new Set<string>();
   let freed = 0;
   for (const { blob, bytes } of await heldBy(shelf, commit)) {

@@ -1,0 +1,221 @@
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { fetchReference, hubSettings } from "../../src/hub/index.js";
+import { generate, openPair } from "../../src/pipeline/index.js";
+import { temporaryFolder } from "../support/folder.js";
+import { filesOf, sha256, startHub } from "../support/hub.js";
+
+const embedded = (name: string) => filesOf(new URL(`../../embedded/${name}`, import.meta.url));
+const base = embedded("base");
+const UNET = "unet/diffusion_pytorch_model.safetensors";
+const adapters = embedded("adapters");
+const more = {
+  "README.md": Buffer.from("# Tiny"),
+  "safety_checker/model.safetensors": Buffer.alloc(1000),
+  "unet/diffusion_pytorch_model.bin": Buffer.alloc(1000),
+  "unet/diffusion_flax_model.msgpack": Buffer.alloc(1000),
+};
+const hub = await startHub({
+  "tiny/base": { revisions: { main: { ...base, ...more } } },
+  "tiny/distilled": { revisions: { main: embedded("distilled") } },
+  "tiny/lora": {
+    revisions: { main: { "pytorch_lora_weights.safetensors": adapters["distilled.safetensors"] ?? Buffer.alloc(0) } },
+  },
+  "tiny/sliders": { revisions: { main: embedded("sliders") } },
+  "tiny/clip": { revisions: { main: embedded("clip") } },
+  "tiny/weights": { revisions: { main: { "model.safetensors": base[UNET] ?? Buffer.alloc(0) } } },
+});
+afterAll(() => hub.close());
+beforeEach(() => hub.reset());
+
+const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
+const home = temporaryFolder();
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The command line in a process of its own: the server answers in this one. */
+function variegate(words: readonly string[], env: Record<string, string> = {}, during?: (kill: () => void) => void) {
+  return new Promise<Ended>((resolve) => {
+    const child = spawn(process.execPath, [BIN, ...words], {
+      env: { ...process.env, HF_HOME: home, HF_HUB_CACHE: "", HF_ENDPOINT: hub.endpoint, HF_TOKEN: "", ...env },
+    });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (text) => {
+      stdout += text;
+    });
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    during?.(() => child.kill("SIGINT"));
+    child.on("close", (status) => resolve({ status, stdout, stderr }));
+  });
+}
+const lines = (stdout: string): Record<string, unknown>[] =>
+  stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+/** The same without a process. */
+const pulled = (ref: string, home: string): Promise<string> =>
+  fetchReference({ id: ref, revision: "main", path: "" }, "model", {
+    settings: hubSettings({ HF_HOME: home, HF_ENDPOINT: hub.endpoint }),
+  });
+const inStore = () => hub.asked.filter((a) => a.at === "store");
+
+describe("models pull", () => {
+  it("says what it would fetch, and fetches nothing with --dry-run", async () => {
+    const { status, stdout } = await variegate(["models", "pull", "tiny/base", "--dry-run", "--json"]);
+    expect(status).toBe(0);
+    const [plan, ...rest] = lines(stdout);
+    expect(rest).toEqual([]);
+    const needed = Object.values(base).reduce((n, bytes) => n + bytes.length, 0);
+    expect(plan).toMatchObject({ type: "fetch-plan", repository: "tiny/base", bytes: needed, missing: needed });
+    expect(existsSync(path.join(home, "hub"))).toBe(false);
+    expect(inStore()).toEqual([]);
+  });
+
+  it("prints the plan, fetches, and prints where it is", async () => {
+    const { status, stdout, stderr } = await variegate(["models", "pull", "tiny/lora"]);
+    expect(stderr).toMatch(/^fetching tiny\/lora \(commit [0-9a-f]{7}\): 1 file, 3\.5 MB, into /);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/pytorch_lora_weights\.safetensors\s+3\.5 MB\n1 file, 3\.5 MB; 3\.5 MB to fetch into /);
+    expect(statSync(stdout.trim().split("\n").at(-1) ?? "").size).toBe(3545352);
+    const again = await variegate(["models", "pull", "tiny/lora"]);
+    expect(again.stdout).toMatch(
+      /pytorch_lora_weights\.safetensors\s+3\.5 MB\s+yes\n1 file, 3\.5 MB; all of it is there/,
+    );
+    expect(again.stderr).toBe("");
+  });
+
+  it("by two processes at once fetches once", async () => {
+    hub.mischief = (a) => (a.at === "store" ? { slow: 150 } : undefined);
+    const env = { HF_HOME: temporaryFolder() };
+    const both = await Promise.all([1, 2].map(() => variegate(["models", "pull", "tiny/weights", "--json"], env)));
+    expect(both.map((p) => p.status)).toEqual([0, 0]);
+    expect(inStore()).toHaveLength(1);
+    const places = both.map((p) => lines(p.stdout).find((e) => e["type"] === "pulled")?.["path"]);
+    expect(places[0]).toBe(places[1]);
+    expect(sha256(readFileSync(String(places[0])))).toBe(sha256(base[UNET] ?? Buffer.alloc(0)));
+    expect(both.filter((p) => /another process is fetching model\.safetensors/.test(p.stderr))).toHaveLength(1);
+  });
+
+  it("goes on after Ctrl-C where it was", async () => {
+    hub.mischief = (a) => (a.at === "store" ? { slow: 300 } : undefined);
+    const env = { HF_HOME: temporaryFolder() };
+    const blobs = path.join(env.HF_HOME, "hub", "models--tiny--weights", "blobs");
+    const kept = () => {
+      const [name] = existsSync(blobs) ? readdirSync(blobs) : [];
+      return name ? statSync(path.join(blobs, name)).size : 0;
+    };
+    const { status, stderr } = await variegate(["models", "pull", "tiny/weights"], env, (kill) => {
+      const timer = setInterval(() => {
+        if (kept() === 0) return;
+        clearInterval(timer);
+        kill();
+      }, 20);
+    });
+    expect(stderr).toMatch(/interrupted; what was finished is kept\n$/);
+    expect(status).toBe(130);
+    const there = kept();
+    expect(there).toBeGreaterThan(0);
+    hub.reset();
+    expect((await variegate(["models", "pull", "tiny/weights"], env)).status).toBe(0);
+    expect(inStore().map((a) => a.range)).toEqual([`bytes=${there}-`]);
+  });
+
+  it.each<[string, string[], number, RegExp]>([
+    ["nothing", [], 2, /name what to fetch: a REF, or --pair NAME/],
+    ["what could be several", ["tiny/sliders"], 3, /several files that could be meant.*smile\.base\.safetensors/],
+  ])("%s is refused", async (_, words, code, message) => {
+    const { status, stdout, stderr } = await variegate(["models", "pull", ...words]);
+    expect(stderr).toMatch(message);
+    expect(stdout).toBe("");
+    expect(status).toBe(code);
+  });
+});
+
+describe("models list --cached and models remove", () => {
+  it("show what is there, and take it away", async () => {
+    const env = { HF_HOME: temporaryFolder() };
+    await pulled("tiny/lora", env.HF_HOME);
+    const listed = await variegate(["models", "list", "--cached"], env);
+    expect(listed.stdout).toMatch(/tiny\/lora\s+[0-9a-f]{7}\s+main\s+1\s+3\.5 MB\s+3\.5 MB\s+\d{4}-\d\d-\d\d\n/);
+    expect(listed.stdout).toMatch(/1 repository, 3\.5 MB, in /);
+    const planned = await variegate(["models", "remove", "tiny/lora", "--dry-run"], env);
+    expect(planned.stdout).toBe("tiny/lora: 3.5 MB would be freed\n");
+    const [removed] = lines((await variegate(["models", "remove", "tiny/lora", "--json"], env)).stdout);
+    expect(removed).toMatchObject({ type: "removed", freed: 3545352 });
+    expect(readdirSync(path.join(env.HF_HOME, "hub"))).toEqual([".locks"]);
+  });
+});
+
+describe("a model from the Hub", () => {
+  const pictures = async (models: Parameters<typeof openPair>[0]) => {
+    const pair = await openPair(models, { threads: 1 });
+    try {
+      const found: number[][] = [];
+      for await (const e of generate(pair, { prompts: ["a blue cartoon character"], steps: 4, seeds: [3] }))
+        if (e.type === "image") found.push([...e.image.data]);
+      const weights = await pair.base.weights();
+      const files = new Set(
+        [...weights.weights.values()].flatMap((w) => (w.bytes.in === "file" ? [w.bytes.file] : [])),
+      );
+      return { found, files: [...files] };
+    } finally {
+      await pair.close();
+    }
+  };
+
+  it("is fetched on first use, mapped where it lies, and paints the same", async () => {
+    const words = ["generate", "a blue cartoon character", "--base", "tiny/base", "--distilled", "tiny/distilled:unet"];
+    const rest = ["--lora", "tiny/sliders/smile.base.safetensors:1.5", "--steps", "4", "--seeds", "3", "--json"];
+    const out = path.join(temporaryFolder(), "out");
+    const own = path.join(temporaryFolder(), "own");
+    const here = ["--base", "embedded:base", "--distilled", "embedded:distilled", "--lora", "smile.base:1.5"];
+    const [{ status, stdout, stderr }] = await Promise.all([
+      variegate([...words, ...rest, "--out", out]),
+      variegate(["generate", "a blue cartoon character", ...here, ...rest.slice(2), "--out", own]),
+    ]);
+    expect(stderr).toContain("fetching tiny/base");
+    expect(status).toBe(0);
+    expect(lines(stdout).filter((e) => e["type"] === "fetch-plan")).toHaveLength(3);
+    expect(sha256(readFileSync(path.join(out, "3.png")))).toBe(sha256(readFileSync(path.join(own, "3.png"))));
+  });
+
+  it("is had without a network afterwards, straight from the cache's blobs", async () => {
+    Object.assign(process.env, { HF_HOME: home, HF_HUB_OFFLINE: "1", HF_ENDPOINT: hub.endpoint });
+    try {
+      for (const ref of ["tiny/base", "tiny/lora"]) await pulled(ref, home);
+      hub.reset();
+      const cached = await pictures({ base: "tiny/base", distilled: "tiny/lora" });
+      const shipped = await pictures({ base: "embedded:base", distilled: "embedded:adapters/distilled.safetensors" });
+      expect(cached.found).toEqual(shipped.found);
+      expect(cached.found[0]?.length).toBe(64 * 64 * 3);
+      const blob = path.join(home, "hub", "models--tiny--base", "blobs", sha256(base[UNET] ?? Buffer.alloc(0)));
+      expect(cached.files.map((f) => realpathSync(f))).toEqual([realpathSync(blob)]);
+      expect(cached.files).toEqual([realpathSync(blob)]);
+      expect(hub.asked).toEqual([]);
+    } finally {
+      for (const name of ["HF_HOME", "HF_HUB_OFFLINE", "HF_ENDPOINT"]) delete process.env[name];
+    }
+  });
+
+  it("can be looked into", async () => {
+    const { status, stdout } = await variegate(["models", "check", "tiny/clip"]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^CLIPModel in tiny\/clip/);
+  });
+
+  it("that is neither a path nor on the Hub is said to be neither", async () => {
+    const { status, stderr } = await variegate(["models", "check", "models/nowhere"]);
+    expect(stderr).toMatch(/^models\/nowhere: there is no such file or folder, and as a Hub id it is not on the Hub/);
+    expect(status).toBe(3);
+  });
+});
