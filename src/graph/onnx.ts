@@ -1,18 +1,24 @@
 /** A graph as ONNX: every operation lowered to nodes that ONNX Runtime runs well, weights as external data where they lie. */
 import { count, type Weight } from "../tensor/index.js";
 import type { Dim, Graph, Op, OpKind, Value } from "./op.js";
-import { type Attribute, encodeModel, type NodeMessage, type TensorMessage } from "./proto.js";
+import { type Attribute, ELEMENT, encodeModel, type NodeMessage, type TensorMessage } from "./proto.js";
 
 /** What a session is made from: the model's bytes, and weights that are not in a file, by the path the model calls them. */
 export interface EncodedGraph {
   readonly model: Uint8Array;
   readonly buffers: readonly { readonly path: string; readonly data: Uint8Array }[];
+  /** Some matrices are multiplied in whole numbers, which is fast only when ONNX Runtime may lay them out anew. */
+  readonly packed: boolean;
 }
 
 export interface EncodeOptions {
   /** Attention as ONNX Runtime's own operator (default), or spelled out in plain ones. */
   readonly fusedAttention?: boolean;
+  /** What values are between inputs and outputs, which stay float32: default float32. */
+  readonly type?: FloatType;
 }
+
+type FloatType = "float32" | "float16";
 
 /** Collects ONNX nodes while operations are lowered. */
 interface Emitter {
@@ -21,6 +27,11 @@ interface Emitter {
   floats(shape: readonly number[], fill: number): string;
   /** [n, n]: 0 on and below the diagonal, a number that softmax makes 0 above it. */
   causalMask(n: number): string;
+  /** The weight that a value is, where it is stored as whole numbers with scales. */
+  quantised(v: Value | undefined): Weight | undefined;
+  cast(name: string, to: FloatType): string;
+  /** Products are taken in float16. */
+  readonly half: boolean;
   readonly fusedAttention: boolean;
 }
 
@@ -67,13 +78,35 @@ const plainAttention: Rule<"attention"> = (e, { op, inputs, names, output }) => 
   const others = Number(inputs[1]?.shape[1]);
   const split = (x: string, rows: number, order: readonly number[]) =>
     e.node("Transpose", [e.node("Reshape", [x, e.ints([0, rows, op.heads, width])])], { perm: { ints: order } });
-  const scores = e.node("MatMul", [split(q, length, [0, 2, 1, 3]), split(k, others, [0, 2, 3, 1])]);
-  const scaled = e.node("Mul", [scores, e.floats([1], 1 / Math.sqrt(width))]);
+  const scale = e.floats([1], 1 / Math.sqrt(width));
+  const [rows, columns] = [split(q, length, [0, 2, 1, 3]), split(k, others, [0, 2, 3, 1])];
+  // Scores before scaling can be beyond what float16 holds: there the factor goes in first, and softmax has float32.
+  const scaled = e.half
+    ? e.cast(e.node("MatMul", [e.node("Mul", [rows, e.cast(scale, "float16")]), columns]), "float32")
+    : e.node("Mul", [e.node("MatMul", [rows, columns]), scale]);
   const hidden = op.causal ? e.node("Add", [scaled, e.causalMask(length)]) : scaled;
-  const mixed = e.node("MatMul", [e.node("Softmax", [hidden], { axis: { int: -1 } }), split(v, others, [0, 2, 1, 3])]);
+  const shares = e.node("Softmax", [hidden], { axis: { int: -1 } });
+  const mixed = e.node("MatMul", [e.half ? e.cast(shares, "float16") : shares, split(v, others, [0, 2, 1, 3])]);
   const back = e.node("Transpose", [mixed], { perm: { ints: [0, 2, 1, 3] } });
   return e.node("Reshape", [back, e.ints([0, length, features])]);
 };
+
+/** x […, I] times a matrix of whole numbers: what is multiplied is made whole numbers on the way, block by block (accuracy 4). */
+function wholeNumbers(
+  e: Emitter,
+  [out = 0, inputs = 0]: readonly number[],
+  [, blocks = 1]: readonly number[],
+  [x = "", w = "", bias]: readonly string[],
+): string {
+  const attributes = { K: inputs, N: out, bits: 8, block_size: inputs / blocks, accuracy_level: 4 };
+  const y = e.node(
+    "MatMulNBits",
+    [x, w, `${w}.scales`],
+    Object.fromEntries(Object.entries(attributes).map(([name, int]) => [name, { int }])),
+    MICROSOFT,
+  );
+  return bias === undefined ? y : e.node("Add", [y, bias]);
+}
 
 const rules: { readonly [K in OpKind]: Rule<K> } = {
   conv: (e, { op, names }) =>
@@ -87,6 +120,8 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   linear(e, { inputs, names, output }) {
     const [x, w] = inputs;
     const [xName = "", ...rest] = names;
+    const quantised = e.quantised(w);
+    if (quantised?.scales) return wholeNumbers(e, quantised.shape, quantised.scales.shape, names);
     const flat = x?.shape.length === 2;
     const rows = flat ? xName : e.node("Reshape", [xName, e.ints([-1, Number(w?.shape[1])])]);
     const y = e.node("Gemm", [rows, ...rest], { transB: { int: 1 } });
@@ -166,6 +201,44 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   },
 };
 
+/**
+ * What an operation is computed in where products are taken in float16: means over many values need float32, and the rest takes what it is
+ * given, so that a timestep's sines and cosines stay float32 until the first layer.
+ */
+const TYPES: { readonly [K in OpKind]: FloatType | "given" } = {
+  conv: "float16",
+  linear: "float16",
+  product: "float16",
+  lowRank: "float16",
+  lowRankConv: "float16",
+  attention: "float16",
+  groupNorm: "float32",
+  layerNorm: "float32",
+  mean: "float32",
+  add: "given",
+  sub: "given",
+  mul: "given",
+  div: "given",
+  silu: "given",
+  gelu: "given",
+  quickGelu: "given",
+  relu: "given",
+  tanh: "given",
+  sin: "given",
+  cos: "given",
+  sqrt: "given",
+  reshape: "given",
+  transpose: "given",
+  concat: "given",
+  slice: "given",
+  resizeNearest: "given",
+  maxPool: "given",
+  averagePool: "given",
+  embedding: "given",
+  pickRow: "given",
+  expandBatch: "given",
+};
+
 function lower<K extends OpKind>(e: Emitter, op: Op<K>, n: Omit<Lowering<K>, "op">): string {
   const kind: K = op.kind;
   return rules[kind](e, { op, ...n });
@@ -177,12 +250,19 @@ const bytesOf = (a: Float32Array | BigInt64Array) => new Uint8Array(a.buffer, a.
  * Encodes a graph. Weights in files are pointed at (`location` is the file's path without its leading slash: the session's
  * external data folder is the root), weights in memory come back as `buffers`, or lie in the model where there are both; anything but float32 is cast on the way in.
  */
-export function encodeGraph(graph: Graph, { fusedAttention = true }: EncodeOptions = {}): EncodedGraph {
+export function encodeGraph(
+  graph: Graph,
+  { fusedAttention = true, type = "float32" }: EncodeOptions = {},
+): EncodedGraph {
   const nodes: NodeMessage[] = [];
   const initializers: TensorMessage[] = [];
   const buffers: { path: string; data: Uint8Array }[] = [];
   const names = new Map<number, string>();
   const tables = new Map<string, string>();
+  /** Types of values that are not what the graph says. */
+  const halves = new Set<string>();
+  const casts = new Map<string, string>();
+  const half = type === "float16";
   let serial = 0;
 
   const table = (key: string, shape: readonly number[], type: "float32" | "int64", make: () => Uint8Array) => {
@@ -207,16 +287,24 @@ export function encodeGraph(graph: Graph, { fusedAttention = true }: EncodeOptio
       table(`causal${n}`, [n, n], "float32", () =>
         bytesOf(Float32Array.from({ length: n * n }, (_, i) => (i % n > Math.floor(i / n) ? -1e30 : 0))),
       ),
+    quantised: (v) => {
+      const weight = v && graph.weights.get(v.id);
+      return weight?.scales ? weight : undefined;
+    },
+    cast(name, to) {
+      const key = `${name} ${to}`;
+      const cast = casts.get(key) ?? emitter.node("Cast", [name], { to: { int: ELEMENT[to] } });
+      casts.set(key, cast);
+      return cast;
+    },
     fusedAttention,
+    half,
   };
 
   const inFiles = [...graph.weights.values()].some((w) => w.bytes.in === "file");
-  const weightName = (weight: Weight, id: number): string => {
-    const { bytes, dtype, shape } = weight;
-    const name = `w${id}`;
-    if (bytes.in === "blocks") {
-      throw new RangeError(`${weight.name} is stored in blocks of ${bytes.format}; it has to be unpacked first`);
-    }
+  const stored = (name: string, { bytes, dtype, name: own }: Weight, shape: readonly number[]): void => {
+    if (bytes.in === "blocks")
+      throw new RangeError(`${own} is stored in blocks of ${bytes.format}; it has to be unpacked first`);
     if (bytes.in === "file") {
       const location = bytes.file.replace(/^[/\\]/, "");
       initializers.push({ name, type: dtype, shape, data: { location, offset: bytes.offset, length: bytes.length } });
@@ -224,11 +312,46 @@ export function encodeGraph(graph: Graph, { fusedAttention = true }: EncodeOptio
       // ONNX Runtime looks for all external data in memory as soon as some of it is there: the few go into the model itself.
       initializers.push({ name, type: dtype, shape, data: { raw: bytes.bytes } });
     } else {
-      const path = `memory/${id}`;
+      const path = `memory/${name}`;
       buffers.push({ path, data: bytes.bytes });
       initializers.push({ name, type: dtype, shape, data: { location: path, offset: 0, length: bytes.bytes.length } });
     }
-    return dtype === "float32" ? name : emitter.node("Cast", [name], { to: { int: 1 } });
+  };
+  const weightName = (weight: Weight, id: number): string => {
+    const { dtype, shape, scales } = weight;
+    const name = `w${id}`;
+    if (scales) {
+      const [out = 0, blocks = 1] = scales.shape;
+      stored(name, weight, [out, blocks, count(shape) / (out * blocks)]);
+      stored(`${name}.scales`, scales, scales.shape);
+      return name;
+    }
+    stored(name, weight, shape);
+    if (half && dtype === "float16") {
+      halves.add(name);
+      return name;
+    }
+    return dtype === "float32" ? name : emitter.cast(name, "float32");
+  };
+
+  /** Lowers an operation with its inputs in the type that it is computed in. */
+  const lowered = ({ op, inputs, output }: Graph["nodes"][number]): string => {
+    const given = inputs.map((v) => names.get(v.id) ?? "");
+    if (!half) return lower(emitter, op, { inputs, names: given, output });
+    const isHalf = (name: string) => halves.has(name);
+    const [first = ""] = given;
+    const inside = TYPES[op.kind] === "given" ? (given.some(isHalf) ? "float16" : "float32") : TYPES[op.kind];
+    const fit = given.map((name, i) =>
+      inputs[i]?.dtype !== "float32" || isHalf(name) === (inside === "float16")
+        ? name
+        : emitter.cast(name, inside === "float16" ? "float16" : "float32"),
+    );
+    const y = lower(emitter, op, { inputs, names: fit, output });
+    if (inside === "float16") halves.add(y);
+    if (inside === "float16" || !isHalf(first)) return y;
+    const back = emitter.cast(y, "float16");
+    halves.add(back);
+    return back;
   };
 
   for (const [name, v] of graph.inputs) names.set(v.id, name);
@@ -237,12 +360,14 @@ export function encodeGraph(graph: Graph, { fusedAttention = true }: EncodeOptio
     names.set(id, `c${id}`);
     initializers.push({ name: `c${id}`, type: "float32", shape, data: { raw: bytesOf(data) } });
   }
-  for (const { op, inputs, output } of graph.nodes) {
-    const inputNames = inputs.map((v) => names.get(v.id) ?? "");
-    names.set(output.id, lower(emitter, op, { inputs, names: inputNames, output }));
-  }
+  for (const node of graph.nodes) names.set(node.output.id, lowered(node));
   for (const [name, v] of graph.outputs) {
-    nodes.push({ type: "Identity", inputs: [names.get(v.id) ?? ""], outputs: [name] });
+    const from = names.get(v.id) ?? "";
+    nodes.push({
+      type: "Identity",
+      inputs: [halves.has(from) ? emitter.cast(from, "float32") : from],
+      outputs: [name],
+    });
   }
 
   const face = (values: ReadonlyMap<string, Value>) =>
@@ -250,5 +375,6 @@ export function encodeGraph(graph: Graph, { fusedAttention = true }: EncodeOptio
   return {
     model: encodeModel({ nodes, initializers, inputs: face(graph.inputs), outputs: face(graph.outputs) }),
     buffers,
+    packed: [...graph.weights.values()].some((w) => w.scales),
   };
 }

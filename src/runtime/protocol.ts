@@ -9,6 +9,8 @@ export type Device = (typeof DEVICES)[number];
 export interface ModelBytes {
   readonly model: Uint8Array;
   readonly buffers: readonly { readonly path: string; readonly data: Uint8Array }[];
+  /** Whether ONNX Runtime may lay matrices out anew. */
+  readonly packed: boolean;
 }
 
 export type Request =

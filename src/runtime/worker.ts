@@ -37,7 +37,7 @@ const session = (id: number): ort.InferenceSession => {
 const answers: {
   readonly [K in Request["kind"]]: (request: Extract<Request, { kind: K }>) => Promise<Answer>;
 } = {
-  async load({ bytes: { model, buffers }, folder, device, threads }) {
+  async load({ bytes: { model, buffers, packed }, folder, device, threads }) {
     // ONNX Runtime would quietly go on without a provider that it was not built with.
     if (!ort.listSupportedBackends().some(({ name }) => name === device)) {
       throw new Error(`backend not found: this build of ONNX Runtime has no ${device}`);
@@ -49,8 +49,9 @@ const answers: {
       externalData: buffers.map(({ path, data }) => ({ path, data })),
       extra: {
         session: {
-          // Packing copies every matrix; at the sizes of these models the mapped pages are as fast (measured: npm run bench).
-          disable_prepacking: "1",
+          // Packing copies every matrix; at the sizes of these models the mapped pages are as fast (measured: npm run bench),
+          // except where whole numbers are multiplied.
+          disable_prepacking: packed ? "0" : "1",
           // Threads that spin while they wait take the processor from the next session: with the base, the distilled
           // model and the decoder in turn, a picture took up to three times as long (measured: npm run bench).
           "intra_op.allow_spinning": "0",

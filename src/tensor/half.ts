@@ -32,3 +32,34 @@ export function fromBfloat16(bits: Uint16Array): Float32Array {
   for (let i = 0; i < bits.length; i++) out[i] = (bits[i] ?? 0) << 16;
   return new Float32Array(out.buffer);
 }
+
+/** float32 [n] → float16 bits [n], each the nearest (of two the even one), infinite beyond 65504 as hardware has it. */
+export function toFloat16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const out = new Uint16Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = rounded(bits[i] ?? 0);
+  return out;
+}
+
+/** The bits of a float32 → those of the nearest float16. */
+function rounded(b: number): number {
+  const sign = (b >>> 16) & 0x8000;
+  const size = b & 0x7fffffff;
+  if (size > 0x7f800000) return sign | 0x7e00;
+  // From 65520 on the nearest is infinite.
+  if (size >= 0x477ff000) return sign | 0x7c00;
+  // Below 2⁻¹⁴ values are 2⁻²⁴ apart: as many of those as the value holds.
+  if (size < 0x38800000) {
+    const shift = 126 - (size >>> 23);
+    return sign | (shift > 24 ? 0 : nearest((size & 0x7fffff) | 0x800000, shift));
+  }
+  return sign | (nearest(size, 13) - 0x1c000);
+}
+
+/** n / 2^shift, to the nearest whole number, of two to the even one. */
+function nearest(n: number, shift: number): number {
+  const whole = n >>> shift;
+  const rest = n - whole * 2 ** shift;
+  const half = 2 ** (shift - 1);
+  return rest > half || (rest === half && whole % 2 === 1) ? whole + 1 : whole;
+}

@@ -66,6 +66,8 @@ export interface Weight {
   readonly dtype: WeightType;
   readonly shape: readonly number[];
   readonly bytes: WeightBytes;
+  /** Of a matrix [O, I] of whole numbers q, as uint8: [O, I / n] float32; its values are (q − 128) · the scale of their n. */
+  readonly scales?: Weight;
 }
 
 /** What a weight is stored as, in a word. */

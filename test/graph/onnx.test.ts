@@ -20,6 +20,14 @@ async function run(
 }
 
 const values = (...v: number[]) => Float32Array.from(v);
+const bytesOf = (a: Float32Array) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+/** 1.5 as a float16. */
+const half = {
+  name: "half",
+  dtype: "float16",
+  shape: [1, 1],
+  bytes: { in: "memory", file: "none", bytes: Uint8Array.of(0x00, 0x3e) },
+} as const;
 const close = (actual: FloatTensor, shape: number[], expected: readonly number[], digits = 5) => {
   expect(actual.shape).toEqual(shape);
   for (const [i, e] of expected.entries()) expect(actual.data[i]).toBeCloseTo(e, digits);
@@ -38,6 +46,57 @@ describe("lowering to ONNX", () => {
       { x: float([2, 1, 2], values(1, 2, -1, 0)) },
     );
     close(y, [2, 1, 3], [113, 229, 347, 97, 193, 287]);
+  });
+
+  it("multiplies a matrix of whole numbers by the scales of its blocks, beside other operations", async () => {
+    // Row 1: 32 codes of 1 at 0.5 and 32 of −2 at 0.25; row 2: 3 at 1 and nothing. x is 1 in the first block, 2 in the second.
+    const codes = Uint8Array.from({ length: 128 }, (_, i) => 128 + ([1, -2, 3, 0][i >> 5] ?? 0));
+    const memory = (bytes: Uint8Array) => ({ in: "memory", file: "none", bytes }) as const;
+    const scales = {
+      name: "s",
+      dtype: "float32",
+      shape: [2, 2],
+      bytes: memory(bytesOf(values(0.5, 0.25, 1, 1))),
+    } as const;
+    const w = { name: "w", dtype: "uint8", shape: [2, 64], bytes: memory(codes), scales } as const;
+    const y = await run(
+      (g) => {
+        const x = g.input("x", ["B", 3, 64]);
+        return g.add(g.linear(x, g.weight(w), g.constant([2], values(100, 200))), g.constant([1], values(1)));
+      },
+      {
+        x: float(
+          [1, 3, 64],
+          Float32Array.from({ length: 192 }, (_, i) => (i % 64 < 32 ? 1 : 2) * (1 + Math.floor(i / 64))),
+        ),
+      },
+    );
+    // 32 · (1 · 0.5 − 2 · 2 · 0.25) = −16, 32 · 3 = 96; twice and three times that in the next rows.
+    close(y, [1, 3, 2], [85, 297, 69, 393, 53, 489], 3);
+  });
+
+  // On the processor ONNX Runtime keeps float32 between kernels that it has in float32 only; what constants were rounded to shows the types.
+  it.each<[string, (g: Builder, x: Value) => Value, number]>([
+    ["a product", (g, x) => g.linear(x, g.constant([1, 1], values(0.1))), 0.0999755859375],
+    ["what comes before the first product", (g, x) => g.mul(x, g.constant([1], values(0.1))), Math.fround(0.1)],
+    [
+      "what comes after a product",
+      (g, x) => g.mul(g.linear(x, g.constant([1, 1], values(1))), g.constant([1], values(0.1))),
+      0.0999755859375,
+    ],
+    ["a weight in float16", (g, x) => g.linear(x, g.weight(half)), 1.5],
+  ])("float16 is the type of %s as it should be", async (_, draw, expected) => {
+    const feeds = { x: float([1, 1], values(1)) };
+    const y = await run((g) => draw(g, g.input("x", ["B", 1])), feeds, { type: "float16" });
+    close(y, [1, 1], [expected], 9);
+  });
+
+  it("float16 leaves means and their scale in float32", async () => {
+    // Mean 0 and deviation 1 of −1 and 1; a scale of 0.1 that was float16 would give 0.09998.
+    const feeds = { x: float([1, 2], values(-1, 1)) };
+    const draw = (g: Builder) =>
+      g.layerNorm(g.input("x", ["B", 2]), g.constant([2], values(0.1, 0.1)), g.constant([2], values(0, 0)), 1e-12);
+    close(await run(draw, feeds, { type: "float16" }), [1, 2], [-0.1, 0.1], 7);
   });
 
   it("group norm normalises each group of each sample on its own", async () => {
