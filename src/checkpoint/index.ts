@@ -1,3 +1,4 @@
+export { type Derivation, type DeriveProgress, derive, derivedFolder } from "./derived.js";
 export {
   type Checkpoint,
   type Component,

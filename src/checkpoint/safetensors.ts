@@ -113,16 +113,23 @@ export interface LazyTensor {
   read(): Promise<FloatTensor>;
 }
 
+/** What the head of a file says of a tensor. */
+export interface Headed {
+  readonly name: string;
+  /** Default float32. */
+  readonly dtype?: WeightType;
+  readonly shape: readonly number[];
+}
+
+const wordOf = (dtype: WeightType): string => Object.keys(TYPES).find((word) => TYPES[word] === dtype) ?? dtype;
+
 /** The length and the text before the tensors; padded so that these start at a multiple of eight, as the reference writer does. */
-function head(
-  tensors: readonly Pick<LazyTensor, "name" | "shape">[],
-  metadata: Readonly<Record<string, string>>,
-): Uint8Array {
+export function head(tensors: readonly Headed[], metadata: Readonly<Record<string, string>>): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let end = 0;
-  for (const { name, shape } of tensors) {
-    const bytes = count(shape) * BYTES.float32;
-    header[name] = { dtype: "F32", shape, data_offsets: [end, end + bytes] };
+  for (const { name, dtype = "float32", shape } of tensors) {
+    const bytes = count(shape) * BYTES[dtype];
+    header[name] = { dtype: wordOf(dtype), shape, data_offsets: [end, end + bytes] };
     end += bytes;
   }
   const text = new TextEncoder().encode(JSON.stringify(header));

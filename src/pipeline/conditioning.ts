@@ -3,6 +3,7 @@ import type { Stack } from "../adapters/index.js";
 import { drawTextEncoder, pooledIndex, type TextEncoderConfig } from "../models/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { count, type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
+import { FLOAT32, type Precision } from "./precision.js";
 import { network } from "./sessions.js";
 import type { NewWord, Tokenizer, Tokens } from "./tokenizer.js";
 import type { LearnedWord } from "./words.js";
@@ -54,6 +55,7 @@ export function textEncoders(
   family: "sd" | "sdxl",
   parts: readonly TextEncoderParts[],
   words: readonly LearnedWord[] = [],
+  precision: Precision = FLOAT32,
 ): TextEncoders {
   const newWords = words.length > 0;
   const spoken = words.map((w): NewWord => ({ token: w.token, vectors: w.vectors[0]?.shape[0] ?? 0 }));
@@ -69,6 +71,7 @@ export function textEncoders(
           newWords,
         }),
       part.weights,
+      precision,
     ),
   );
   const known = new Map<string, Promise<Conditioning>>();

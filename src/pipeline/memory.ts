@@ -55,7 +55,7 @@ export function memoryNeedsOf({ parameters, family, distilled }: PairRow): Memor
   return needs(parts, /lora/i.test(distilled));
 }
 
-/** float32 is mapped where it lies; everything else is cast to float32 beside it. */
+/** float32 is mapped where it lies, or where it was unpacked to; everything else is cast to float32 beside it. */
 async function loaded(weights: () => Promise<WeightIndex>): Promise<number> {
   let bytes = 0;
   for (const { dtype, shape } of (await weights()).weights.values()) {

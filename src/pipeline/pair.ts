@@ -25,6 +25,7 @@ import { type TextEncoderParts, type TextEncoders, textEncoders } from "./condit
 import { readPairs } from "./pair-file.js";
 import { type PairRow, pairNamed } from "./pairs.js";
 import { knownPair, type PlanSource, type Sampled } from "./planning.js";
+import { type Compute, FLOAT32, mustCompute, type Precision, type Preparing } from "./precision.js";
 import { locate, type Places, type Sources } from "./reference.js";
 import { type Network, network } from "./sessions.js";
 import { createTokenizer } from "./tokenizer.js";
@@ -65,6 +66,8 @@ export interface Pair extends PlanSource, Adaptable {
   readonly adapters: readonly AdapterUse[];
   readonly runtime: Runtime;
   readonly sources: Sources;
+  /** What the networks compute in. */
+  readonly compute: Compute;
   /** Frees everything. */
   close(): Promise<void>;
 }
@@ -81,14 +84,19 @@ export interface PairReference extends Places {
   readonly distilled?: string;
   /** Another autoencoder: a folder with its config and weights. */
   readonly decoder?: string;
+  /** What networks compute in; default "float32". */
+  readonly compute?: Compute;
   /** LoRAs and sliders for every run. */
   readonly adapters?: readonly AdapterReference[];
   /** Learned words (textual inversion) that prompts may use. */
   readonly embeddings?: readonly WordReference[];
 }
 
-/** Where a pair runs, and who hears of what is looked up for it. */
-export interface OpenOptions extends RuntimeOptions, Fetching {}
+/** Where a pair runs, and who hears of what is looked up and prepared for it. */
+export interface OpenOptions extends RuntimeOptions, Fetching {
+  /** Told while weights are unpacked or quantised, which takes a while the first time. */
+  readonly onPrepare?: (preparing: Preparing) => void;
+}
 
 /** The row that a reference names; null where it gives models instead. @throws RequestError with the nearest names */
 async function rowOf({ pair, pairs, base }: PairReference): Promise<PairRow | null> {
@@ -111,6 +119,11 @@ export async function openPlanSource(reference: PairReference, options: OpenOpti
  * @throws FileError, UnsupportedConfigError when a part cannot be used; RequestError when the parts do not fit
  */
 export async function openPair(reference: PairReference = {}, options: OpenOptions = {}): Promise<Pair> {
+  const { compute = "float32" } = reference;
+  mustCompute(compute, options.device ?? "cpu");
+  // What is worth quantising is the UNet: it runs at every step.
+  const precision: Precision = { compute, onPrepare: options.onPrepare };
+  const beside: Precision = compute === "int8" ? { ...precision, compute: "float32" } : precision;
   const row = await rowOf(reference);
   const baseRef = reference.base ?? row?.base ?? "";
   const distilledRef = reference.distilled ?? (reference.base === undefined ? row?.distilled : undefined);
@@ -180,10 +193,11 @@ export async function openPair(reference: PairReference = {}, options: OpenOptio
       runtime,
       (shape: UNetShape, index) => drawn(component, () => drawUNet(unet, index, shape)),
       component.weights,
+      precision,
     ),
   });
-  const decoder = decoderOf(runtime, decoderPart);
-  const text: TextEncoders = textEncoders(runtime, family, encoders, words);
+  const decoder = decoderOf(runtime, decoderPart, beside);
+  const text: TextEncoders = textEncoders(runtime, family, encoders, words, beside);
   const latentSize = baseUNet.sampleSize ?? [64, 64];
   const { factor } = decoder.config;
   const base = model("base", baseRef, baseUNet, unetPart, scheduler);
@@ -214,6 +228,7 @@ export async function openPair(reference: PairReference = {}, options: OpenOptio
     zeroNegative: family === "sdxl" && checkpoint.index["force_zeros_for_empty_prompt"] !== false,
     runtime,
     sources,
+    compute,
     close: () => runtime.close(),
   };
 }
@@ -293,23 +308,31 @@ function mustFit(base: UNetConfig, distilled: UNetConfig, baseRef: string, disti
   throw new RequestError(`${distilledRef} does not fit ${baseRef}: ${list}`);
 }
 
-function decoderOf(runtime: Runtime, component: Component): Decoder {
+function decoderOf(runtime: Runtime, component: Component, precision: Precision = FLOAT32): Decoder {
   const source = { file: component.configFile, config: component.config };
   const { weights } = component;
-  const load = (draw: (index: WeightIndex, height: number, width: number) => Graph) =>
+  const load = (draw: (index: WeightIndex, height: number, width: number) => Graph, own: Precision) =>
     network(
       "decoder",
       runtime,
       ({ height, width }: { height: number; width: number }, index) =>
         drawn(component, () => draw(index, height, width)),
       weights,
+      own,
     );
   if (component.className === "AutoencoderTiny") {
     const config = parseTinyAutoencoderConfig(source);
-    return { config, scaling: config.scaling, weights, network: load((w, h, x) => drawTinyDecoder(config, w, h, x)) };
+    return {
+      config,
+      scaling: config.scaling,
+      weights,
+      network: load((w, h, x) => drawTinyDecoder(config, w, h, x), precision),
+    };
   }
   const config = parseAutoencoderConfig(source);
-  return { config, scaling: config.scaling, weights, network: load((w, h, x) => drawDecoder(config, w, h, x)) };
+  // A decoder that overflows in float16 says so in its config.
+  const own: Precision = config.forceUpcast ? { ...precision, compute: "float32" } : precision;
+  return { config, scaling: config.scaling, weights, network: load((w, h, x) => drawDecoder(config, w, h, x), own) };
 }
 
 /** Another decoder for a pair's latents, such as a TAESD. @throws FileError, UnsupportedConfigError */

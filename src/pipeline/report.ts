@@ -48,7 +48,8 @@ export function versions(): Versions {
 
 /** What every run.json begins with. */
 export function describeRun(pair: Pair) {
-  return { versions: versions(), device: pair.runtime.device, platform: `${process.platform}-${process.arch}` };
+  const { compute, runtime } = pair;
+  return { versions: versions(), device: runtime.device, compute, platform: `${process.platform}-${process.arch}` };
 }
 
 export interface ComponentReport {

@@ -4,6 +4,7 @@ import { encodeGraph, type Graph } from "../graph/index.js";
 import type { RunResult, Runtime, Session } from "../runtime/index.js";
 import type { Tensor, WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapters.js";
+import { FLOAT32, type Precision, prepared } from "./precision.js";
 
 /** A network whose graph depends on a shape S (latent size, length of the text) and on the adapters that are stacked on it. */
 export interface Network<S> {
@@ -30,6 +31,7 @@ export function network<S>(
   runtime: Runtime,
   draw: (shape: S, index: WeightIndex) => Graph | Promise<Graph>,
   weights: () => Promise<WeightIndex>,
+  precision: Precision = FLOAT32,
 ): Network<S> {
   let loaded: { key: string; session: Session; inputs: readonly string[]; held: string[] } | undefined;
   let turn: Promise<unknown> = Promise.resolve();
@@ -49,11 +51,15 @@ export function network<S>(
     const key = keyOf(shape, stack);
     if (loaded?.key !== key) {
       await release();
-      const graph = await draw(shape, adaptedWeights(await weights(), stack));
+      const drawn = await draw(shape, adaptedWeights(await weights(), stack));
+      const graph = await prepared(name, drawn, stack ? await draw(shape, await weights()) : drawn, precision);
       // Drawing and encoding a large network take some 50 ms each: whoever waits for the event loop gets a turn in between.
       await new Promise((resolve) => setTimeout(resolve));
       // ONNX Runtime 1.30's WebGPU attention came out wrong from 64 tokens on (seen on SwiftShader; relative error 0.2).
-      const bytes = encodeGraph(graph, { fusedAttention: runtime.device !== "webgpu" });
+      const bytes = encodeGraph(graph, {
+        fusedAttention: runtime.device !== "webgpu",
+        type: precision.compute === "float16" ? "float16" : "float32",
+      });
       loaded = { key, session: await runtime.load(bytes), inputs: [...graph.inputs.keys()], held: [] };
     }
     if (stack && !loaded.held.includes(stack.inputKey)) {

@@ -71,7 +71,11 @@ describe("a bad GGUF file", () => {
     ["is of version 1", file({ version: 1 }), /is GGUF version 1; versions 2 and 3 are read/],
     ["is of a version to come", file({ version: 4 }), /is GGUF version 4/],
     ["comes from a big-endian machine", file({ version: 0x03000000 }), /big-endian/],
-    ["says it has 2⁶³ tensors", file({ claims: { tensors: 1n << 63n } }), /has the number 9223372036854776000 at byte 8/],
+    [
+      "says it has 2⁶³ tensors",
+      file({ claims: { tensors: 1n << 63n } }),
+      /has the number 9223372036854776000 at byte 8/,
+    ],
     ["says it has a billion tensors", file({ claims: { tensors: 1_000_000_000n } }), /no model has over 65536/],
     ["says it has a billion values", file({ claims: { values: 1_000_000_000n } }), /values about the model; no model/],
     ["says it has more tensors than it has", file({ claims: { tensors: 3n } }), /cut short|is broken|stored as ggml's/],

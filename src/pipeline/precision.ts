@@ -1,0 +1,120 @@
+/** What networks compute in, and how a drawn network's weights are made fit for it before a session is made of them. */
+import { type Derivation, derive } from "../checkpoint/index.js";
+import { RequestError } from "../errors.js";
+import type { Graph } from "../graph/index.js";
+import type { Device } from "../runtime/index.js";
+import { quantise, toFloat16, type Weight } from "../tensor/index.js";
+
+/**
+ * float32: everything, the default. float16: weights and what flows between layers of networks on a GPU, normalisations and softmax aside.
+ * int8: the UNet's matrices as whole numbers on the processor, convolutions aside.
+ */
+export const COMPUTES = ["float32", "float16", "int8"] as const;
+export type Compute = (typeof COMPUTES)[number];
+
+/** Told while weights are unpacked or quantised, which happens once for a file: bytes written so far, and in all. */
+export interface Preparing {
+  readonly network: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface Precision {
+  readonly compute: Compute;
+  readonly onPrepare?: ((preparing: Preparing) => void) | undefined;
+}
+
+export const FLOAT32: Precision = { compute: "float32" };
+
+/** Whether a device computes so. @throws RequestError saying why not, and what to ask for instead */
+export function mustCompute(compute: Compute, device: Device): void {
+  if (compute === "float16" && device === "cpu") {
+    throw new RequestError(
+      "--compute float16 is for GPUs: ONNX Runtime's kernels for the processor would turn every value to float32 and back; take --compute float32 or int8, or another --device",
+    );
+  }
+  if (compute === "int8" && device !== "cpu") {
+    throw new RequestError(
+      `--compute int8 is for the processor; on ${device} take --compute float16, or leave it out for float32`,
+    );
+  }
+}
+
+/** How many values of a row may share a scale, the best first: more are faster, fewer are nearer (docs/precision.md). */
+const BLOCKS = [64, 32] as const;
+
+/** The block that a matrix's rows are whole numbers of; undefined where there is none. */
+const blockOf = ({ shape: [, inputs = 0, ...rest] }: Weight): number | undefined =>
+  rest.length === 0 && inputs > 0 ? BLOCKS.find((block) => inputs % block === 0) : undefined;
+
+/** Weights that are multiplied as matrices and used for nothing else. */
+function matrices(graph: Graph): ReadonlySet<number> {
+  const uses = graph.nodes.flatMap(({ op, inputs }) =>
+    inputs.map((v, i) => [v.id, op.kind === "linear" && i === 1] as const),
+  );
+  const other = new Set(uses.flatMap(([id, matrix]) => (matrix ? [] : [id])));
+  return new Set(uses.flatMap(([id, matrix]) => (matrix && !other.has(id) ? [id] : [])));
+}
+
+const bytesOf = (a: Float32Array | Uint16Array) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+
+/** A weight in blocks becomes plain numbers. */
+const unpacking = (from: Weight, dtype: "float32" | "float16"): Derivation => ({
+  from,
+  by: `unpacked to ${dtype}`,
+  makes: [{ name: from.name, dtype, shape: from.shape }],
+  make: (values) => [bytesOf(dtype === "float16" ? toFloat16(values) : values)],
+});
+
+const codesOf = (name: string) => `${name}.codes`;
+const scalesOf = (name: string) => `${name}.scales`;
+
+/** A matrix becomes whole numbers and scales. */
+const quantising = (from: Weight, block: number): Derivation => ({
+  from,
+  by: `quantised in blocks of ${block}`,
+  makes: [
+    { name: codesOf(from.name), dtype: "uint8", shape: from.shape },
+    { name: scalesOf(from.name), dtype: "float32", shape: [from.shape[0] ?? 0, (from.shape[1] ?? 0) / block] },
+  ],
+  make(values) {
+    const { codes, scales } = quantise(values, block);
+    return [codes, bytesOf(scales)];
+  },
+});
+
+/** What has to be made of a network's weights for `compute`, by their names. */
+export function derivations(graph: Graph, compute: Compute): ReadonlyMap<string, Derivation> {
+  const whole = compute === "int8" ? matrices(graph) : new Set<number>();
+  return new Map(
+    [...graph.weights].flatMap(([id, weight]) => {
+      const block = whole.has(id) ? blockOf(weight) : undefined;
+      if (block !== undefined) return [[weight.name, quantising(weight, block)] as const];
+      if (weight.bytes.in !== "blocks") return [];
+      return [[weight.name, unpacking(weight, compute === "float16" ? "float16" : "float32")] as const];
+    }),
+  );
+}
+
+/**
+ * The graph with weights that a session can be made of. `whole` is the same network with nothing stacked on it: what is made of its
+ * weights serves every stack. @throws MachineError when there is no room for what has to be made
+ */
+export async function prepared(
+  name: string,
+  graph: Graph,
+  whole: Graph,
+  { compute, onPrepare }: Precision,
+): Promise<Graph> {
+  const wanted = derivations(whole, compute);
+  if (wanted.size === 0) return graph;
+  const made = await derive([...wanted.values()], (done, total) => onPrepare?.({ network: name, done, total }));
+  const ready = (weight: Weight): Weight => {
+    const codes = made.get(codesOf(weight.name));
+    const scales = made.get(scalesOf(weight.name));
+    if (codes && scales) return { ...codes, name: weight.name, scales };
+    const plain = made.get(weight.name);
+    return plain ? { ...plain, shape: weight.shape } : weight;
+  };
+  return { ...graph, weights: new Map([...graph.weights].map(([id, weight]) => [id, ready(weight)])) };
+}
