@@ -1,10 +1,14 @@
-/** What a person sees of models that are looked up and fetched before anything can run. */
-import { type DownloadEvent, type Fetching, gigabytes } from "../index.js";
+/** What a person sees of models that are looked up, fetched and prepared before anything can run. */
+import { type DownloadEvent, type Fetching, gigabytes, type OpenOptions } from "../index.js";
 import { interrupted } from "./interrupt.js";
+import { preparing } from "./preparing.js";
 import type { Progress, Terminal } from "./terminal.js";
 
-/** For whoever opens models: shows on the terminal what is fetched, and stops with the signal. */
-export function fetching(terminal: Terminal, signal: AbortSignal = interrupted): Fetching {
+/** For whoever opens models: shows on the terminal what is fetched and prepared, and stops with the signal. */
+export function fetching(
+  terminal: Terminal,
+  signal: AbortSignal = interrupted,
+): Fetching & Pick<OpenOptions, "onPrepare"> {
   let bar: Progress | undefined;
   let left = 0;
   const show: { readonly [T in DownloadEvent["type"]]: (event: Extract<DownloadEvent, { type: T }>) => void } = {
@@ -27,6 +31,7 @@ export function fetching(terminal: Terminal, signal: AbortSignal = interrupted):
     show[type](event);
   return {
     signal,
+    onPrepare: preparing(terminal),
     onDownload(event) {
       terminal.emit(event);
       showAny(event, event.type);

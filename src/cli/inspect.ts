@@ -17,6 +17,7 @@ import {
   pairNamed,
   planFor,
   RequestError,
+  type RuntimeOptions,
   readPairs,
 } from "../index.js";
 import { fetching } from "./fetching.js";
@@ -25,11 +26,11 @@ import { type Terminal, table } from "./terminal.js";
 /** Prints the rows a run would take, as a table or as a script for diffusers. */
 export async function runPlan(
   terminal: Terminal,
-  models: PairReference,
+  models: PairReference & RuntimeOptions,
   request: GenerateRequest,
   as: "table" | "diffusers",
 ): Promise<void> {
-  const source = await openPlanSource(models, fetching(terminal));
+  const source = await openPlanSource(models, { ...models, ...fetching(terminal) });
   if (as === "diffusers") {
     const { prompts } = request.prompts.length > 0 ? request : (source.row ?? request);
     if (!prompts[0]) throw new RequestError("--as diffusers needs a prompt");
@@ -102,7 +103,7 @@ export async function runCheck(terminal: Terminal, ref: string): Promise<void> {
 }
 
 /** Prints what this machine can run, and in which way the pair fits its memory. */
-export async function runDoctor(terminal: Terminal, models: PairReference): Promise<void> {
+export async function runDoctor(terminal: Terminal, models: PairReference & RuntimeOptions): Promise<void> {
   const report = await examine();
   const { name, needs } = await needsOf(models, fetching(terminal));
   const memory = needs?.map((n) => ({ ...n, fits: n.bytes < ROOM * report.memory })) ?? null;
@@ -120,7 +121,10 @@ export async function runDoctor(terminal: Terminal, models: PairReference): Prom
     terminal.say("");
   }
   terminal.say(
-    table([["device", "runs", "why"], ...report.devices.map((d) => [d.device, d.runs ? "yes" : "no", d.why])]),
+    table([
+      ["device", "runs", "computes", "why"],
+      ...report.devices.map((d) => [d.device, d.runs ? "yes" : "no", d.computes.join(", ") || "–", d.why]),
+    ]),
   );
 }
 
@@ -128,14 +132,14 @@ export async function runDoctor(terminal: Terminal, models: PairReference): Prom
 const ROOM = 0.8;
 
 async function needsOf(
-  models: PairReference,
+  models: PairReference & RuntimeOptions,
   options: Fetching,
 ): Promise<{ name: string; needs: MemoryNeed[] | null }> {
   const row =
     models.base === undefined ? pairNamed(models.pair ?? "embedded", await readPairs(models.pairs)) : undefined;
-  const known = row && models.distilled === undefined ? memoryNeedsOf(row) : null;
+  const known = row && models.distilled === undefined ? memoryNeedsOf(row, models.compute) : null;
   if (known) return { name: row?.name ?? "", needs: known };
-  const pair = await openPair(models, options);
+  const pair = await openPair(models, { ...models, ...options });
   try {
     return { name: row?.name ?? pair.base.ref, needs: await memoryNeeds(pair) };
   } finally {

@@ -15,6 +15,7 @@ import {
   requestOf,
   slideOf,
   traceOf,
+  withCompute,
   withDevice,
   withMode,
   withModels,
@@ -170,6 +171,7 @@ withOutput(withDevice(program.command("experiment")))
     "the distilled model: a folder with unet/, a UNet folder or file, or a LoRA, here or on the Hub",
   )
   .addOption(withVariant())
+  .addOption(withCompute())
   .option(
     "--prompts <file>",
     "a .csv such as coco_30k.csv (prompt, evaluation_seed) or a .txt (default: the pair's own)",

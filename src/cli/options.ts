@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import {
   type AdapterReference,
+  COMPUTES,
   type Control,
   DEVICES,
   type Dialect,
@@ -57,8 +58,13 @@ export const withModels = (c: Command): Command =>
       .option("--allow-unmatched", "leave out keys of a LoRA that belong to no layer of the model")
       .option("--embedding <file[=token]>", "a learned word (textual inversion) for prompts (repeatable)", collectWords)
       .option("--decoder <ref>", "another autoencoder, such as a TAESD folder or madebyollin/taesdxl")
-      .addOption(withVariant()),
+      .addOption(withVariant())
+      .addOption(withCompute()),
   );
+
+/** What networks compute in. */
+export const withCompute = (): Option =>
+  new Option("--compute <type>", "float16 on GPUs, int8 on the processor (default: float32)").choices(COMPUTES);
 
 /** Where models run. */
 export const withDevice = (c: Command): Command =>
@@ -189,6 +195,7 @@ export const experimentOf = (o: Omit<Options, "slider"> & ExperimentWords) =>
     "base",
     "distilled",
     "variant",
+    "compute",
     "device",
     "threads",
     "reference",
@@ -214,7 +221,7 @@ const only = <T extends object, K extends keyof T>(from: T, keys: readonly K[]):
 
 /** The options that say which models and where. */
 export function modelsOf(o: Options): PairReference & RuntimeOptions {
-  const models = only(o, ["pair", "pairs", "base", "distilled", "decoder", "variant", "device", "threads"]);
+  const models = only(o, ["pair", "pairs", "base", "distilled", "decoder", "variant", "compute", "device", "threads"]);
   const on = (list: readonly LoraOption[] | undefined, which: AdapterReference["on"]): AdapterReference[] =>
     (list ?? []).map((l) => ({ ...l, on: which ?? "both", allowUnmatched: o.allowUnmatched === true }));
   const adapters = [...on(o.lora, "both"), ...on(o.loraBase, "base"), ...on(o.loraDistilled, "distilled")];

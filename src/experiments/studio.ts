@@ -246,7 +246,9 @@ async function fingerprintOf(pair: Pair, seenBy: readonly string[], tools: reado
     files.add(await locate(ref, "adapter", pair.sources));
   }
   const scales = pair.adapters.map((use) => use.scale);
-  const text = JSON.stringify([pair.base.unet, pair.distilled?.unet, pair.decoder.config, scales, tools]);
+  // float32 is what a fingerprint without a word about it means.
+  const computed = pair.compute === "float32" ? [] : [pair.compute];
+  const text = JSON.stringify([pair.base.unet, pair.distilled?.unet, pair.decoder.config, scales, tools, ...computed]);
   return `${await fingerprint([...files])} ${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
 }
 

@@ -53,6 +53,7 @@ export {
   type CheckReport,
   type ComponentReport,
   checkReference,
+  type DeviceReport,
   describeRun,
   examine,
   type MachineReport,

@@ -106,6 +106,7 @@ async function rowOf({ pair, pairs, base }: PairReference): Promise<PairRow | nu
 
 /** What `planFor` needs of a pair: from its row alone where that tells enough, else from its files. */
 export async function openPlanSource(reference: PairReference, options: OpenOptions = {}): Promise<PlanSource> {
+  mustCompute(reference.compute ?? "float32", options.device ?? "cpu");
   const row = await rowOf(reference);
   const known = row && reference.base === undefined && reference.distilled === undefined ? knownPair(row) : null;
   if (known) return known;

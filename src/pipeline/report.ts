@@ -19,10 +19,11 @@ import {
   parseTinyAutoencoderConfig,
   parseUNetConfig,
 } from "../models/index.js";
-import { DEVICES, type Device, openRuntime } from "../runtime/index.js";
+import { DEVICES, type Device, openRuntime, type Runtime } from "../runtime/index.js";
 import { parseScheduler } from "../sampling/index.js";
 import { count, float, storedAs, storedBytes, type WeightIndex } from "../tensor/index.js";
 import type { Pair } from "./pair.js";
+import { COMPUTES, type Compute } from "./precision.js";
 import { locate, type Sources } from "./reference.js";
 
 export interface Versions {
@@ -158,12 +159,22 @@ export interface MachineReport {
   /** Bytes. */
   readonly memory: number;
   readonly free: number;
-  readonly devices: readonly { readonly device: Device; readonly runs: boolean; readonly why: string }[];
+  readonly devices: readonly DeviceReport[];
 }
 
-/** Looks at the machine and runs a small sum on every device. */
+export interface DeviceReport {
+  readonly device: Device;
+  readonly runs: boolean;
+  readonly why: string;
+  /** What it computed a small product in, rightly. */
+  readonly computes: readonly Compute[];
+}
+
+const bytesOf = (a: Float32Array) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+
+/** Looks at the machine and runs small products on every device. */
 export async function examine(): Promise<MachineReport> {
-  const devices = [];
+  const devices: DeviceReport[] = [];
   for (const device of DEVICES) devices.push({ device, ...(await tryDevice(device)) });
   return {
     versions: versions(),
@@ -176,19 +187,50 @@ export async function examine(): Promise<MachineReport> {
   };
 }
 
-async function tryDevice(device: Device): Promise<{ runs: boolean; why: string }> {
-  const g = createBuilder();
-  const x = g.input("x", [2]);
+async function tryDevice(device: Device): Promise<Omit<DeviceReport, "device">> {
   const runtime = openRuntime({ device, threads: 1 });
   try {
-    const session = await runtime.load(encodeGraph(g.finish({ y: g.add(x, x) })));
-    const { outputs } = await session.run({ x: float([2], Float32Array.of(1, 2)) });
-    const right = outputs["y"]?.dtype === "float32" && outputs["y"].data.join() === "2,4";
-    return { runs: right, why: right ? "a small sum came out right" : "a small sum came out wrong" };
+    const computes: Compute[] = [];
+    for (const compute of COMPUTES) {
+      const asked = compute === "int8" ? device === "cpu" : compute === "float32" || device !== "cpu";
+      if (asked && (await multiplies(runtime, compute))) computes.push(compute);
+    }
+    const right = computes.includes("float32");
+    return { runs: right, why: right ? "a small product came out right" : "a small product came out wrong", computes };
   } catch (error) {
-    if (error instanceof VariegateError) return { runs: false, why: error.message };
+    if (error instanceof VariegateError) return { runs: false, why: error.message, computes: [] };
     throw error;
   } finally {
     await runtime.close();
+  }
+}
+
+/** Whether 32 ones times 32 halves are 16. @throws MachineError where float32, which everything has, cannot run */
+async function multiplies(runtime: Runtime, compute: Compute): Promise<boolean> {
+  const g = createBuilder();
+  const memory = (bytes: Uint8Array) => ({ in: "memory", file: "no file", bytes }) as const;
+  const scale = {
+    name: "scales",
+    dtype: "float32",
+    shape: [1, 1],
+    bytes: memory(bytesOf(Float32Array.of(0.5))),
+  } as const;
+  const matrix = {
+    name: "w",
+    dtype: "uint8",
+    shape: [1, 32],
+    bytes: memory(new Uint8Array(32).fill(129)),
+    scales: scale,
+  } as const;
+  const w = compute === "int8" ? g.weight(matrix) : g.constant([1, 32], new Float32Array(32).fill(0.5));
+  const graph = g.finish({ y: g.linear(g.input("x", [1, 32]), w) });
+  try {
+    const session = await runtime.load(encodeGraph(graph, { type: compute === "float16" ? "float16" : "float32" }));
+    const { outputs } = await session.run({ x: float([1, 32], new Float32Array(32).fill(1)) });
+    await session.release();
+    return outputs["y"]?.dtype === "float32" && Math.abs((outputs["y"].data[0] ?? 0) - 16) < 0.1;
+  } catch (error) {
+    if (compute === "float32" || !(error instanceof VariegateError)) throw error;
+    return false;
   }
 }

@@ -117,6 +117,9 @@ function explain(message: string, device: Device): string {
   if (/bad_alloc|failed to allocate|out of memory/i.test(message)) {
     return `not enough memory for the model on ${device} (${short}); try a smaller --batch or --size`;
   }
+  if (/requires f16|f16 but the device|shader-f16/i.test(message)) {
+    return `this ${device} device does not compute in float16; leave out --compute, or see variegate doctor`;
+  }
   if (
     /shared library|no available adapter|not supported|backend not found|adapter/i.test(message) &&
     device !== "cpu"
