@@ -1,3 +1,4 @@
+export { clipTokenizer } from "./clip-vocabulary.js";
 export { type Derivation, type DeriveProgress, derive, derivedFolder } from "./derived.js";
 export {
   type Checkpoint,
