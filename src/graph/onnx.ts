@@ -16,6 +16,8 @@ export interface EncodeOptions {
   readonly fusedAttention?: boolean;
   /** What values are between inputs and outputs, which stay float32: default float32. */
   readonly type?: FloatType;
+  /** Bytes of scores that spelled-out attention holds at once for a sample; default 128 MiB. */
+  readonly scores?: number;
 }
 
 type FloatType = "float32" | "float16";
@@ -25,14 +27,15 @@ interface Emitter {
   node(type: string, inputs: readonly string[], attributes?: Record<string, Attribute>, domain?: string): string;
   ints(values: readonly number[]): string;
   floats(shape: readonly number[], fill: number): string;
-  /** [n, n]: 0 on and below the diagonal, a number that softmax makes 0 above it. */
-  causalMask(n: number): string;
+  /** Rows [from, to) of [n, n]: 0 on and below the diagonal, a number that softmax makes 0 above it. */
+  causalMask(n: number, from: number, to: number): string;
   /** The weight that a value is, where it is stored as whole numbers with scales. */
   quantised(v: Value | undefined): Weight | undefined;
   cast(name: string, to: FloatType): string;
   /** Products are taken in float16. */
   readonly half: boolean;
   readonly fusedAttention: boolean;
+  readonly scores: number;
 }
 
 interface Lowering<K extends OpKind> {
@@ -61,7 +64,14 @@ const windowOf = ({ kernel, stride, pad }: { kernel: number; stride: number; pad
   pads: { ints: [pad, pad, pad, pad] },
 });
 
-/** One node that never holds all scores at once. */
+/** The most that WebGPU binds as one buffer unless it is asked for more. */
+const SCORES = 128 * 2 ** 20;
+
+/** Bytes of the scores of one sample. */
+const scoresOf = ({ op, inputs: [q, k] }: Lowering<"attention">): number =>
+  4 * op.heads * Number(q?.shape[1]) * Number(k?.shape[1]);
+
+/** One node that never holds all scores at once, unless it is causal (measured: docs/memory.md). */
 const fusedAttention: Rule<"attention"> = (e, { op, names }) =>
   e.node(
     "MultiHeadAttention",
@@ -70,8 +80,9 @@ const fusedAttention: Rule<"attention"> = (e, { op, names }) =>
     MICROSOFT,
   );
 
-/** softmax(q kᵀ / √d + mask) v, spelled out. */
-const plainAttention: Rule<"attention"> = (e, { op, inputs, names, output }) => {
+/** softmax(q kᵀ / √d + mask) v, spelled out; some queries after the other where the scores of all would be too many. */
+const plainAttention: Rule<"attention"> = (e, n) => {
+  const { op, inputs, names, output } = n;
   const [q = "", k = "", v = ""] = names;
   const [length, features] = [Number(output.shape[1]), Number(output.shape[2])];
   const width = features / op.heads;
@@ -79,14 +90,34 @@ const plainAttention: Rule<"attention"> = (e, { op, inputs, names, output }) => 
   const split = (x: string, rows: number, order: readonly number[]) =>
     e.node("Transpose", [e.node("Reshape", [x, e.ints([0, rows, op.heads, width])])], { perm: { ints: order } });
   const scale = e.floats([1], 1 / Math.sqrt(width));
-  const [rows, columns] = [split(q, length, [0, 2, 1, 3]), split(k, others, [0, 2, 3, 1])];
-  // Scores before scaling can be beyond what float16 holds: there the factor goes in first, and softmax has float32.
-  const scaled = e.half
-    ? e.cast(e.node("MatMul", [e.node("Mul", [rows, e.cast(scale, "float16")]), columns]), "float32")
-    : e.node("Mul", [e.node("MatMul", [rows, columns]), scale]);
-  const hidden = op.causal ? e.node("Add", [scaled, e.causalMask(length)]) : scaled;
-  const shares = e.node("Softmax", [hidden], { axis: { int: -1 } });
-  const mixed = e.node("MatMul", [e.half ? e.cast(shares, "float16") : shares, split(v, others, [0, 2, 1, 3])]);
+  const [queries, keys, values] = [
+    split(q, length, [0, 2, 1, 3]),
+    split(k, others, [0, 2, 3, 1]),
+    split(v, others, [0, 2, 1, 3]),
+  ];
+  const parts = Math.min(length, Math.ceil(scoresOf(n) / e.scores));
+  const mixedOf = (some: string, from: number, to: number) => {
+    // Scores before scaling can be beyond what float16 holds: there the factor goes in first, and softmax has float32.
+    const scaled = e.half
+      ? e.cast(e.node("MatMul", [e.node("Mul", [some, e.cast(scale, "float16")]), keys]), "float32")
+      : e.node("Mul", [e.node("MatMul", [some, keys]), scale]);
+    const hidden = op.causal ? e.node("Add", [scaled, e.causalMask(length, from, to)]) : scaled;
+    const shares = e.node("Softmax", [hidden], { axis: { int: -1 } });
+    return e.node("MatMul", [e.half ? e.cast(shares, "float16") : shares, values]);
+  };
+  const mixedIn = (part: number) => {
+    const [from, to] = [part, part + 1].map((i) => Math.round((i * length) / parts));
+    const bounds = [e.ints([from ?? 0]), e.ints([to ?? length]), e.ints([2])];
+    return mixedOf(e.node("Slice", [queries, ...bounds]), from ?? 0, to ?? length);
+  };
+  const mixed =
+    parts === 1
+      ? mixedOf(queries, 0, length)
+      : e.node(
+          "Concat",
+          Array.from({ length: parts }, (_, i) => mixedIn(i)),
+          { axis: { int: 2 } },
+        );
   const back = e.node("Transpose", [mixed], { perm: { ints: [0, 2, 1, 3] } });
   return e.node("Reshape", [back, e.ints([0, length, features])]);
 };
@@ -157,7 +188,8 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   },
   layerNorm: (e, { op, names }) =>
     e.node("LayerNormalization", names, { axis: { int: -1 }, epsilon: { float: op.epsilon } }),
-  attention: (e, n) => (e.fusedAttention ? fusedAttention(e, n) : plainAttention(e, n)),
+  attention: (e, n) =>
+    e.fusedAttention && !(n.op.causal && scoresOf(n) > e.scores) ? fusedAttention(e, n) : plainAttention(e, n),
   add: sameAs("Add"),
   sub: sameAs("Sub"),
   mul: sameAs("Mul"),
@@ -252,7 +284,7 @@ const bytesOf = (a: Float32Array | BigInt64Array) => new Uint8Array(a.buffer, a.
  */
 export function encodeGraph(
   graph: Graph,
-  { fusedAttention = true, type = "float32" }: EncodeOptions = {},
+  { fusedAttention = true, type = "float32", scores = SCORES }: EncodeOptions = {},
 ): EncodedGraph {
   const nodes: NodeMessage[] = [];
   const initializers: TensorMessage[] = [];
@@ -283,9 +315,11 @@ export function encodeGraph(
       table(`i${values.join()}`, [values.length], "int64", () => bytesOf(BigInt64Array.from(values, BigInt))),
     floats: (shape, fill) =>
       table(`f${shape.join()}=${fill}`, shape, "float32", () => bytesOf(new Float32Array(count(shape)).fill(fill))),
-    causalMask: (n) =>
-      table(`causal${n}`, [n, n], "float32", () =>
-        bytesOf(Float32Array.from({ length: n * n }, (_, i) => (i % n > Math.floor(i / n) ? -1e30 : 0))),
+    causalMask: (n, from, to) =>
+      table(`causal${n} ${from} ${to}`, [to - from, n], "float32", () =>
+        bytesOf(
+          Float32Array.from({ length: (to - from) * n }, (_, i) => (i % n > from + Math.floor(i / n) ? -1e30 : 0)),
+        ),
       ),
     quantised: (v) => {
       const weight = v && graph.weights.get(v.id);
@@ -299,6 +333,7 @@ export function encodeGraph(
     },
     fusedAttention,
     half,
+    scores,
   };
 
   const inFiles = [...graph.weights.values()].some((w) => w.bytes.in === "file");

@@ -164,6 +164,24 @@ describe("lowering to ONNX", () => {
     expect([...a.data.slice(0, 4)]).toEqual([...x.data.slice(0, 4)].map((v) => expect.closeTo(v, 5)));
   });
 
+  it.each([false, true])("attention is the same some queries after the other (causal: %s)", async (causal) => {
+    const rng = createRng(5);
+    const [q, k, v] = [rng.randn([2, 7, 6]), rng.randn([2, 7, 6]), rng.randn([2, 7, 6])];
+    const draw = (g: Builder) => {
+      const [a, b, c] = (["q", "k", "v"] as const).map((name) => g.input(name, ["B", 7, 6]));
+      if (!a || !b || !c) throw new Error("three inputs expected");
+      return g.attention(a, b, c, { heads: 3, causal });
+    };
+    const whole = await run(draw, { q, k, v }, { fusedAttention: false });
+    // 7 queries of 3 heads and 7 keys are 588 bytes: 84 each
+    for (const scores of [588, 587, 200, 84, 1]) {
+      const parts = await run(draw, { q, k, v }, { fusedAttention: false, scores });
+      close(parts, [2, 7, 6], [...whole.data], 6);
+    }
+    if (causal) close(await run(draw, { q, k, v }, { scores: 100 }), [2, 7, 6], [...whole.data], 5);
+    expect(whole.data[0]).not.toBeCloseTo(whole.data[6] ?? 0, 3);
+  });
+
   it("nearest resize to odd sizes takes pixel floor(i · from / to), height and width apart", async () => {
     const y = await run((g) => g.resizeNearest(g.input("x", ["B", 1, 2, 3]), 3, 5), {
       x: float([1, 1, 2, 3], values(1, 2, 3, 4, 5, 6)),
