@@ -1,7 +1,7 @@
 /** Networks that are drawn and loaded when first asked for, one shape at a time, and let go when another shape is wanted. */
 import type { Stack } from "../adapters/index.js";
 import { encodeGraph, type Graph } from "../graph/index.js";
-import type { RunResult, Runtime, Session } from "../runtime/index.js";
+import type { RunResult, Runtime, Session, Widen } from "../runtime/index.js";
 import type { Tensor, WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapters.js";
 import { FLOAT32, type Precision, prepared } from "./precision.js";
@@ -24,7 +24,7 @@ export const NO_WEIGHTS = async (): Promise<WeightIndex> => ({ source: "no file"
 
 /**
  * A network on `runtime` over `weights`; `draw` is called once for each new shape. Calls take turns: one that wants another shape
- * does not take the session away from one that is running.
+ * does not take the session away from one that is running. `widen` is asked when the network loads.
  */
 export function network<S>(
   name: string,
@@ -32,6 +32,7 @@ export function network<S>(
   draw: (shape: S, index: WeightIndex) => Graph | Promise<Graph>,
   weights: () => Promise<WeightIndex>,
   precision: Precision = FLOAT32,
+  widen: () => Promise<Widen> = async () => "once",
 ): Network<S> {
   let loaded: { key: string; session: Session; inputs: readonly string[]; held: string[] } | undefined;
   let turn: Promise<unknown> = Promise.resolve();
@@ -60,7 +61,7 @@ export function network<S>(
         fusedAttention: runtime.device !== "webgpu",
         type: precision.compute === "float16" ? "float16" : "float32",
       });
-      loaded = { key, session: await runtime.load(bytes), inputs: [...graph.inputs.keys()], held: [] };
+      loaded = { key, session: await runtime.load(bytes, await widen()), inputs: [...graph.inputs.keys()], held: [] };
     }
     if (stack && !loaded.held.includes(stack.inputKey)) {
       for (const old of loaded.held.splice(0, loaded.held.length - HELD + 1)) await loaded.session.drop(old);

@@ -5,6 +5,12 @@ import type { Tensor } from "../tensor/index.js";
 export const DEVICES = ["cpu", "webgpu", "cuda", "coreml", "dml"] as const;
 export type Device = (typeof DEVICES)[number];
 
+/**
+ * When weights in half precision become float32. once: as the model loads, which keeps both in memory. call: in every call that needs
+ * them, one at a time, while they stay mapped where they lie.
+ */
+export type Widen = "once" | "call";
+
 /** A model in ONNX: its bytes, and weights that are not in a file, by the path the model calls them. */
 export interface ModelBytes {
   readonly model: Uint8Array;
@@ -20,6 +26,7 @@ export type Request =
       readonly folder: string;
       readonly device: Device;
       readonly threads: number;
+      readonly widen: Widen;
     }
   | {
       readonly kind: "run";

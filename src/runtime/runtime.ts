@@ -3,7 +3,7 @@ import os from "node:os";
 import { Worker } from "node:worker_threads";
 import { MachineError } from "../errors.js";
 import type { Tensor } from "../tensor/index.js";
-import type { Answer, Device, ModelBytes, Numbered, Request } from "./protocol.js";
+import type { Answer, Device, ModelBytes, Numbered, Request, Widen } from "./protocol.js";
 
 /** A loaded model. */
 export interface Session {
@@ -24,8 +24,8 @@ export interface RunResult {
 
 export interface Runtime {
   readonly device: Device;
-  /** @throws MachineError when the device cannot hold or run the model */
-  load(bytes: ModelBytes): Promise<Session>;
+  /** @throws MachineError when the device cannot hold or run the model; `widen` is for weights in half precision, default "once" */
+  load(bytes: ModelBytes, widen?: Widen): Promise<Session>;
   /** Waits for the model call that is running, then ends the thread; every session is gone and its memory free. */
   close(): Promise<void>;
 }
@@ -80,9 +80,9 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
 
   return {
     device,
-    async load(bytes) {
+    async load(bytes, widen = "once") {
       const folder = process.platform === "win32" ? process.cwd().slice(0, 3) : "/";
-      const { session } = await ask({ kind: "load", bytes, folder, device, threads }, "loaded");
+      const { session } = await ask({ kind: "load", bytes, folder, device, threads, widen }, "loaded");
       return {
         run: (feeds, held = null) => ask({ kind: "run", session, feeds, held }, "ran"),
         hold: async (name, tensors) => {

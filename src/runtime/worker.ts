@@ -34,10 +34,16 @@ const session = (id: number): ort.InferenceSession => {
   return found;
 };
 
+/** Casts of weights stay in the graph, but for the small ones. */
+const KEEP_NARROW = {
+  constant_folding_max_output_size_in_bytes: "65536",
+  disable_specified_optimizers: "FuseFp16InitializerToFp32NodeTransformer",
+};
+
 const answers: {
   readonly [K in Request["kind"]]: (request: Extract<Request, { kind: K }>) => Promise<Answer>;
 } = {
-  async load({ bytes: { model, buffers, packed }, folder, device, threads }) {
+  async load({ bytes: { model, buffers, packed }, folder, device, threads, widen }) {
     // ONNX Runtime would quietly go on without a provider that it was not built with.
     if (!ort.listSupportedBackends().some(({ name }) => name === device)) {
       throw new Error(`backend not found: this build of ONNX Runtime has no ${device}`);
@@ -46,6 +52,9 @@ const answers: {
       executionProviders: [device],
       intraOpNumThreads: threads,
       logSeverityLevel: 3,
+      // The plan that ONNX Runtime makes after a first call is one block beside what that call took: twice the memory for no time
+      // (measured on SDXL's decoder: docs/memory.md).
+      enableMemPattern: false,
       externalData: buffers.map(({ path, data }) => ({ path, data })),
       extra: {
         session: {
@@ -57,6 +66,7 @@ const answers: {
           "intra_op.allow_spinning": "0",
           model_external_initializers_file_folder_path: folder,
         },
+        ...(widen === "call" && { optimization: KEEP_NARROW }),
       },
     });
     sessions.set(++serial, created);
