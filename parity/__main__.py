@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from . import adapters, blocks, component_cases, families, metrics, outputs, prompts, runs, scripts, single_files, steps, streams, vision
+from . import adapters, blocks, component_cases, families, metrics, outputs, prompts, recognition, runs, scripts, single_files, steps, streams, vision
 from .store import Store
 
 RECORDERS = {
@@ -22,6 +22,7 @@ RECORDERS = {
     "scripts": scripts.record,
     "single": single_files.record,
     "gguf": blocks.record,
+    "recognition": recognition.record,
     "embedded": runs.record_embedded,
 }
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from diffusers.loaders import single_file_utils as converters
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
@@ -201,6 +201,59 @@ def record_family(family, parts):
     return {"configs": parts, "tensors": [[k, s] for k, s in shapes.items()], "places": where}
 
 
+class Block(torch.nn.Module):
+    """TAESD's residual block (taesd.py of madebyollin/taesd, MIT)."""
+
+    def __init__(self, n):
+        super().__init__()
+        conv = lambda: torch.nn.Conv2d(n, n, 3, padding=1)
+        self.conv = torch.nn.Sequential(conv(), torch.nn.ReLU(), conv(), torch.nn.ReLU(), conv())
+
+    def forward(self, x):
+        return torch.relu(self.conv(x) + x)
+
+
+class Bend(torch.nn.Module):
+    def forward(self, x):
+        return torch.tanh(x / 3) * 3
+
+
+def taesd(half):
+    """One half as TAESD's own files number its layers."""
+    conv = lambda a, b, **options: torch.nn.Conv2d(a, b, 3, padding=1, **options)
+    blocks = lambda n: [Block(64) for _ in range(n)]
+    if half == "decoder":
+        level = lambda: [*blocks(3), torch.nn.Upsample(scale_factor=2), conv(64, 64, bias=False)]
+        return torch.nn.Sequential(Bend(), conv(4, 64), torch.nn.ReLU(), *level(), *level(), *level(), *blocks(1), conv(64, 3))
+    level = lambda: [conv(64, 64, stride=2, bias=False), *blocks(3)]
+    return torch.nn.Sequential(conv(3, 64), *blocks(1), *level(), *level(), *level(), conv(64, 4))
+
+
+def record_taesd():
+    """Names of both halves beside diffusers', proved by the pictures that both make of the same numbers."""
+    torch.manual_seed(0)
+    model, found = AutoencoderTiny(), {}
+    for half in ("encoder", "decoder"):
+        own, theirs = taesd(half), {k: v for k, v in model.state_dict().items() if k.startswith(f"{half}.")}
+        names = list(own.state_dict())
+        own.load_state_dict(dict(zip(names, theirs.values(), strict=True)))
+        x = torch.randn(1, 4 if half == "decoder" else 3, 16, 24)
+        image = own(x) * 2 - 1 if half == "decoder" else own((x + 1) / 2)
+        assert torch.equal(image, getattr(model, half)(x)), half
+        found[half] = [[a, b, list(v.shape)] for a, (b, v) in zip(names, theirs.items(), strict=True)]
+    return found
+
+
+def record_autoencoder():
+    """An autoencoder alone: Stability's names without the prefix, as sdxl_vae.safetensors and vae-ft-mse-840000 have them."""
+    config = FAMILIES["sdxl"]["vae"]
+    wanted = shapes_of(AutoencoderKL.from_config(config))
+    shapes = {vae_name(k, len(config["block_out_channels"])).removeprefix(VAE): s for k, s in wanted.items()}
+    shapes = {k: [*s, 1, 1] if re.search(r"attn_1\.(q|k|v|proj_out)\.weight", k) else s for k, s in shapes.items()}
+    found = places(converters.convert_ldm_vae_checkpoint(marked(shapes), config), shapes, wanted)
+    return {"config": config, "tensors": [[k, s] for k, s in shapes.items()], "places": {k: p[0] for k, p in found.items()}}
+
+
 def vocabulary():
     """As openai/CLIP's simple_tokenizer counts its words."""
     merges = gzip.decompress(VOCABULARY.read_bytes()).decode().split("\n")[1 : 49152 - 256 - 2 + 1]
@@ -223,4 +276,6 @@ def record_vocabulary():
 def record(store):
     for family, parts in FAMILIES.items():
         store.put(f"single/{family}", record_family(family, parts))
+    store.put("single/taesd", record_taesd())
+    store.put("single/autoencoder", record_autoencoder())
     store.put("single/vocabulary", record_vocabulary())

@@ -3,10 +3,12 @@ import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { FileError } from "../errors.js";
+import { DRAWN, FAMILY_NAMES, type Family, otherClass } from "../naming/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 import { readJson, readText } from "./json.js";
-import { isStability, openSingleFile, openStabilityUNet } from "./single-file.js";
-import { contents, openComponentWeights, openWeights } from "./weights.js";
+import { openRecognised, refusal, unetPart } from "./parts.js";
+import { openSingleFile, schedulerFor } from "./single-file.js";
+import { contents, openComponentWeights } from "./weights.js";
 
 export interface Component {
   readonly name: string;
@@ -38,8 +40,13 @@ export interface Checkpoint {
   readonly path: string;
   /** The pipeline's class. */
   readonly className: string;
-  /** All of model_index.json. Of a checkpoint in one file: what it would say, and in `recognised` what it was taken for. */
-  readonly index: Readonly<Record<string, unknown>> & { readonly recognised?: unknown };
+  /** All of model_index.json. Of a checkpoint in one file: what it would say. */
+  readonly index: Readonly<Record<string, unknown>>;
+  /** What it is and what tells. */
+  readonly recognised: { readonly about: string; readonly because: readonly string[] };
+  /** What was left out or made up. */
+  readonly notes: readonly string[];
+  readonly family: Family;
   readonly components: ReadonlyMap<string, Component>;
   readonly scheduler: ConfigSource | null;
   readonly tokenizers: ReadonlyMap<string, TokenizerFiles>;
@@ -47,8 +54,8 @@ export interface Checkpoint {
 
 const object = z.record(z.string(), z.unknown());
 const entry = z.tuple([z.string().nullable(), z.string().nullable()]);
-/** Components that hold no network. */
-const NOT_NETWORKS = ["scheduler", "tokenizer", "tokenizer_2", "feature_extractor", "image_processor"];
+/** Components that no picture here needs, by what they are in diffusers' pipelines. */
+const NOT_NEEDED = ["feature_extractor", "image_processor", "safety_checker", "image_encoder", "watermark"];
 
 async function readObject(file: string): Promise<Readonly<Record<string, unknown>>> {
   const parsed = object.safeParse(await readJson(file));
@@ -62,28 +69,27 @@ async function mustBeFolder(folder: string): Promise<void> {
 }
 
 /**
- * Opens a diffusers folder by its model_index.json, whose weights are not looked at yet, or a whole checkpoint in one file.
- * @throws FileError saying what is missing
+ * Opens a diffusers folder by its model_index.json (or, where that is missing, by its sub-folders), whose weights are not looked at
+ * yet, or a checkpoint in one file.
+ * @throws FileError saying what is missing, or of which family it is that is not drawn
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   if (existsSync(folder) && !statSync(folder).isDirectory()) return openSingleFile(folder);
   await mustBeFolder(folder);
   const indexFile = path.join(folder, "model_index.json");
-  if (!existsSync(indexFile)) {
-    throw new FileError(
-      folder,
-      `is no diffusers folder: model_index.json is missing; it has: ${await contents(folder)}`,
-    );
-  }
-  const index = await readObject(indexFile);
+  const written = existsSync(indexFile);
+  const index = written ? await readObject(indexFile) : await indexOf(folder);
+  const className = typeof index["_class_name"] === "string" ? index["_class_name"] : "unknown";
+  mustBeDrawn(indexFile, className);
   const components = new Map<string, Component>();
   const tokenizers = new Map<string, TokenizerFiles>();
+  const notes = written ? [] : ["model_index.json is missing: the parts are those whose folders are there"];
   let scheduler: ConfigSource | null = null;
   for (const [name, value] of Object.entries(index)) {
     const parsed = entry.safeParse(value);
-    const className = parsed.data?.[1];
+    const partClass = parsed.data?.[1];
     // Flags stand between the components; a component that is not there is [null, null].
-    if (!parsed.success || className == null) continue;
+    if (!parsed.success || partClass == null) continue;
     if (!/^\w+$/.test(name)) throw new FileError(indexFile, `${JSON.stringify(name)} is not the name of a component`);
     const part = path.join(folder, name);
     if (name === "scheduler") {
@@ -91,14 +97,79 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
       scheduler = { file, config: await readObject(file) };
     } else if (name.startsWith("tokenizer")) {
       tokenizers.set(name, await openTokenizer(part));
-    } else if (!NOT_NETWORKS.includes(name) && existsSync(path.join(part, "config.json"))) {
+    } else if (NEEDED.includes(name) && existsSync(path.join(part, "config.json"))) {
       const { config, configFile } = await readConfig(part);
-      components.set(name, component(name, className, part, configFile, config));
+      components.set(name, component(name, partClass, part, configFile, config));
+    } else if (!NEEDED.includes(name)) {
+      notes.push(
+        `${name} (${partClass}) is left out: ${NOT_NEEDED.includes(name) ? "no picture needs it" : "unknown here"}`,
+      );
     }
   }
-  const className = typeof index["_class_name"] === "string" ? index["_class_name"] : "unknown";
-  return { path: folder, className, index, components, scheduler, tokenizers };
+  const unet = components.get("unet")?.config ?? {};
+  const family = familyOf(className, unet);
+  if (!scheduler && !written && family !== "sd2") {
+    scheduler = { file: folder, config: schedulerFor(family) };
+    notes.push(
+      `scheduler/ is missing: taken as ${FAMILY_NAMES[family]} was trained (${scheduler.config["_class_name"]})`,
+    );
+  }
+  const recognised = { about: FAMILY_NAMES[family], because: [becauseOf(className, written, unet)] };
+  return { path: folder, className, index, components, scheduler, tokenizers, recognised, notes, family };
 }
+
+/** Components that make a picture. */
+const NEEDED = ["unet", "vae", "text_encoder", "text_encoder_2"];
+
+function becauseOf(className: string, written: boolean, unet: Readonly<Record<string, unknown>>): string {
+  const text = unet["cross_attention_dim"];
+  const width = typeof text === "number" ? `; its UNet reads text of ${text} features` : "";
+  return `${written ? `model_index.json says ${className}` : "its folders are named as a pipeline's"}${width}`;
+}
+
+const familyOf = (className: string, unet: Readonly<Record<string, unknown>>): Family => {
+  if (/XL/.test(className) || unet["addition_embed_type"] === "text_time") return "sdxl";
+  return unet["cross_attention_dim"] === 1024 ? "sd2" : "sd1";
+};
+
+/** @throws FileError naming the family that a class is of, where it is not drawn here */
+function mustBeDrawn(file: string, className: string): void {
+  const other = otherClass(className);
+  if (other) throw new FileError(file, `says ${className}: ${other}; ${DRAWN}`);
+}
+
+/** What a missing model_index.json would say, from the sub-folders. @throws FileError where there is no unet among them */
+async function indexOf(folder: string): Promise<Readonly<Record<string, unknown>>> {
+  const has = await contents(folder);
+  const config = async (name: string) => {
+    const file = path.join(folder, name, "config.json");
+    return existsSync(file) ? classOf(await readObject(file)) : null;
+  };
+  const own = path.join(folder, "config.json");
+  if (existsSync(own)) mustBeDrawn(own, classOf(await readObject(own)));
+  const transformer = path.join(folder, "transformer", "config.json");
+  if (existsSync(transformer)) mustBeDrawn(transformer, classOf(await readObject(transformer)));
+  const found = await Promise.all(NEEDED.map(async (name) => [name, await config(name)] as const));
+  const parts = Object.fromEntries(found.flatMap(([name, cls]) => (cls === null ? [] : [[name, ["", cls]]])));
+  if (!("unet" in parts)) {
+    throw new FileError(folder, `is no diffusers folder: model_index.json is missing; it has: ${has}`);
+  }
+  const others = ["tokenizer", "tokenizer_2"].filter((name) => existsSync(path.join(folder, name)));
+  const scheduler = existsSync(path.join(folder, "scheduler", "scheduler_config.json"));
+  return {
+    _class_name: "text_encoder_2" in parts ? "StableDiffusionXLPipeline" : "StableDiffusionPipeline",
+    ...parts,
+    ...Object.fromEntries(others.map((name) => [name, ["transformers", "CLIPTokenizer"]])),
+    ...(scheduler && { scheduler: ["diffusers", "a scheduler"] }),
+  };
+}
+
+/** diffusers writes its class into the config, transformers writes its architecture. */
+const classOf = (config: Readonly<Record<string, unknown>>): string => {
+  const named =
+    config["_class_name"] ?? (Array.isArray(config["architectures"]) ? config["architectures"][0] : undefined);
+  return typeof named === "string" ? named : "unknown";
+};
 
 async function readConfig(folder: string) {
   const configFile = path.join(folder, "config.json");
@@ -134,9 +205,8 @@ function component(
 export async function openComponentFolder(folder: string): Promise<Component> {
   await mustBeFolder(folder);
   const { config, configFile } = await readConfig(folder);
-  const named =
-    config["_class_name"] ?? (Array.isArray(config["architectures"]) ? config["architectures"][0] : undefined);
-  const className = typeof named === "string" ? named : "unknown";
+  const className = classOf(config);
+  mustBeDrawn(configFile, className);
   const hasTokenizer = existsSync(path.join(folder, "tokenizer.json")) || existsSync(path.join(folder, "vocab.json"));
   const tokenizer = hasTokenizer ? await openTokenizer(folder) : null;
   return component(path.basename(folder), className, folder, configFile, config, tokenizer);
@@ -176,9 +246,6 @@ export function loneFolder(ref: string): string | null {
 const networkIn = (ref: string): string | null =>
   [path.join(ref, "unet"), ref].find((f) => existsSync(path.join(f, "config.json"))) ?? null;
 
-/** Keys that only adapter files have. */
-const ADAPTER = /lora_(down|up|A|B)|hada_|lokr_|\.alpha$|\.diff(_b)?$/;
-
 /**
  * Opens a UNet: a whole pipeline folder, a folder with unet/ in it, a UNet folder, or a file of weights alone, which then has the
  * config of `like`, or a LoRA on it. @throws FileError saying what was found instead
@@ -186,12 +253,7 @@ const ADAPTER = /lora_(down|up|A|B)|hada_|lokr_|\.alpha$|\.diff(_b)?$/;
 export async function openUNet(ref: string, like: Component): Promise<OpenedUNet> {
   if (!existsSync(ref)) throw new FileError(ref, "there is no such file or folder");
   if (!statSync(ref).isDirectory()) {
-    const index = await openWeights(ref);
-    if ([...index.weights.keys()].some((key) => ADAPTER.test(key))) return { unet: like, scheduler: null, lora: true };
-    if (isStability(index.weights.keys())) {
-      return { unet: await openStabilityUNet(ref, like.config), scheduler: null, lora: false };
-    }
-    return { unet: { ...like, name: path.basename(ref), weights: async () => index }, scheduler: null, lora: false };
+    return openUNetFile(ref, like);
   }
   // Of a pipeline only this is opened: its other parts need not be there.
   const folder = networkIn(ref);
@@ -205,3 +267,32 @@ export async function openUNet(ref: string, like: Component): Promise<OpenedUNet
   const own = path.join(ref, "scheduler", "scheduler_config.json");
   return { unet, scheduler: existsSync(own) ? { file: own, config: await readObject(own) } : null, lora: false };
 }
+
+/** The UNet of a file, or a LoRA on `like`. What shapes do not tell of it is as in `like`. */
+async function openUNetFile(file: string, like: Component): Promise<OpenedUNet> {
+  const { index, recognised } = await openRecognised(file);
+  if (recognised.kind === "adapter") return { unet: like, scheduler: null, lora: true };
+  if (recognised.kind !== "unet" && recognised.kind !== "checkpoint") {
+    throw refusal(file, recognised, "a UNet or a LoRA was expected");
+  }
+  const { family } = recognised;
+  const place = recognised.kind === "unet" ? recognised : { family, names: "stability" as const, prefix: WHOLE };
+  const unet = unetPart(index, place);
+  const { attention_head_dim: heads, sample_size: _, ...told } = unet.config;
+  const levels = (channels: unknown) => (Array.isArray(channels) ? channels.length : 0);
+  const own = like.config["attention_head_dim"];
+  const same = Array.isArray(own)
+    ? own.length === levels(told["block_out_channels"])
+    : typeof own === "number" || heads === undefined;
+  const features = like.config["addition_time_embed_dim"];
+  const config = {
+    ...like.config,
+    ...told,
+    ...(!same && { attention_head_dim: heads }),
+    ...(typeof features === "number" && { addition_time_embed_dim: features }),
+  };
+  return { unet: { ...unet, config }, scheduler: null, lora: false };
+}
+
+/** Where a whole checkpoint has its UNet. */
+const WHOLE = "model.diffusion_model.";

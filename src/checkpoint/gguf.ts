@@ -4,7 +4,7 @@
  */
 import { FileError } from "../errors.js";
 import { BLOCKS, type BlockFormat, BYTES, count, type Weight, type WeightType } from "../tensor/index.js";
-import { impostor, mustNotOverlap } from "./safetensors.js";
+import { mustNotOverlap } from "./safetensors.js";
 import type { ByteSource } from "./source.js";
 
 export interface Gguf {
@@ -84,7 +84,7 @@ export async function readGguf(source: ByteSource): Promise<Gguf> {
   const { name: file, size } = source;
   const head = reading(source);
   const magic = size < 24 ? "" : String.fromCharCode(...(await head.bytes(4)));
-  if (magic !== "GGUF") throw new FileError(file, await impostor(source, "GGUF", "it does not begin with GGUF"));
+  if (magic !== "GGUF") throw new FileError(file, "is no GGUF file: it does not begin with GGUF");
   const version = await head.whole(4);
   if (version !== 2 && version !== 3) {
     throw new FileError(

@@ -1,4 +1,5 @@
 export { clipTokenizer } from "./clip-vocabulary.js";
+export { latentScaleOf } from "./configs.js";
 export { type Derivation, type DeriveProgress, derive, derivedFolder } from "./derived.js";
 export {
   type Checkpoint,
@@ -13,7 +14,9 @@ export {
   type TokenizerFiles,
 } from "./folder.js";
 export { readJson, readText } from "./json.js";
+export { openAutoencoderFile, openRecognised, openTextEncoderFile } from "./parts.js";
 export { type LazyTensor, readSafetensors, safetensors, writeTensors } from "./safetensors.js";
+export { withTextEncoders } from "./single-file.js";
 export { type ByteSource, openFile } from "./source.js";
 export { openComponentWeights, openTensorFile, openWeights, readFloats, readTensors } from "./weights.js";
 export { writeWhole } from "./write.js";

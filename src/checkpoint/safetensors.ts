@@ -39,7 +39,7 @@ export async function readSafetensors(source: ByteSource): Promise<Safetensors> 
   if (length > MAX_HEADER || length > size - 8) {
     throw new FileError(
       file,
-      await impostor(source, "safetensors", `its header says ${length} bytes, the file has ${size - 8} after it`),
+      `is no safetensors file, or cut short: its header says ${length} bytes, the file has ${size - 8} after it`,
     );
   }
   const start = 8 + length;
@@ -93,17 +93,6 @@ export function mustNotOverlap(file: string, spans: { name: string; from: number
     const before = sorted[i - 1];
     if (before && before.to > span.from) throw new FileError(file, `${before.name} and ${span.name} overlap`);
   }
-}
-
-/** Other things that are often saved under this name. */
-export async function impostor(source: ByteSource, format: string, otherwise: string): Promise<string> {
-  const start = new TextDecoder().decode(await source.read(0, Math.min(200, source.size))).trimStart();
-  if (/^<(!doctype|html|\?xml)/i.test(start))
-    return "is a web page, not weights: the download went wrong, fetch the file itself";
-  if (start.startsWith("version https://git-lfs"))
-    return "is a Git LFS pointer, not weights: run `git lfs pull` where it came from";
-  if (start.startsWith("PK")) return `is a zip (a PyTorch file?), not ${format}: its name should end in .bin or .pt`;
-  return `is no ${format} file: ${otherwise}`;
 }
 
 /** A tensor that is read when its turn comes. */

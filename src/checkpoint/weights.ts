@@ -15,30 +15,48 @@ import {
   type WeightIndex,
 } from "../tensor/index.js";
 import { unpack } from "./blocks.js";
+import { type Container, containerOf } from "./container.js";
 import { readGguf } from "./gguf.js";
 import { readJson } from "./json.js";
 import { readSafetensors } from "./safetensors.js";
-import { openFile } from "./source.js";
+import { type ByteSource, codeOf, openFile } from "./source.js";
 import { readTorchFile } from "./torchzip.js";
 
-const TORCH = [".bin", ".pt", ".pth", ".ckpt", ".tar"];
+const ENDINGS = [".safetensors", ".sft", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".tar"];
 
-/** Opens a .safetensors, .gguf, .bin, .pt, .pth or .ckpt file. @throws FileError */
-export async function openWeights(file: string): Promise<WeightIndex> {
-  const ending = path.extname(file).toLowerCase();
-  if (ending === ".safetensors")
-    return { source: file, weights: (await readSafetensors(await openFile(file))).weights };
-  if (ending === ".gguf") return { source: file, weights: (await readGguf(await openFile(file))).weights };
-  if (TORCH.includes(ending)) return { source: file, weights: await readTorchFile(await openFile(file)) };
-  throw new FileError(file, `weights are read from .safetensors, .gguf and ${TORCH.join(", ")} files`);
-}
+type Tensors = Omit<WeightIndex, "source"> & { readonly metadata: Readonly<Record<string, string>> };
+
+/** How each container is read. */
+const READERS: { readonly [C in Container]: (source: ByteSource) => Promise<Tensors> } = {
+  safetensors: readSafetensors,
+  torch: async (source) => ({ weights: await readTorchFile(source), metadata: {} }),
+  gguf: async (source) => ({ weights: (await readGguf(source)).weights, metadata: {} }),
+};
+
+/** Where the first bytes say nothing, the name tells which reader says what is wrong. */
+const BY_ENDING: Readonly<Record<string, Container>> = {
+  ".safetensors": "safetensors",
+  ".sft": "safetensors",
+  ".gguf": "gguf",
+};
+
+/** Opens a file of tensors by what is in it, whatever its name ends in. @throws FileError saying what it is instead */
+export const openWeights = async (file: string): Promise<WeightIndex> => {
+  const { weights } = await openTensorFile(file);
+  return { source: file, weights };
+};
 
 /** The tensors of a file, and the words that safetensors keeps beside them. @throws FileError */
-export async function openTensorFile(
-  file: string,
-): Promise<WeightIndex & { readonly metadata: Readonly<Record<string, string>> }> {
-  if (path.extname(file).toLowerCase() !== ".safetensors") return { ...(await openWeights(file)), metadata: {} };
-  return { source: file, ...(await readSafetensors(await openFile(file))) };
+export async function openTensorFile(file: string): Promise<WeightIndex & Pick<Tensors, "metadata">> {
+  const source = await openFile(file);
+  const ending = path.extname(file).toLowerCase();
+  const container = (await containerOf(source)) ?? BY_ENDING[ending] ?? "torch";
+  try {
+    return { source: file, ...(await READERS[container](source)) };
+  } catch (error) {
+    if (ENDINGS.includes(ending) || !(error instanceof FileError)) throw error;
+    throw new FileError(file, `weights are read from ${ENDINGS.join(", ")} files`, { cause: error });
+  }
 }
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
@@ -70,9 +88,11 @@ export async function openComponentWeights(folder: string, stem: string): Promis
   return name.endsWith(".json") ? openShards(file) : openWeights(file);
 }
 
-/** What a folder holds, in a few words, for messages. */
+/** What a folder holds, in a few words, for messages. @throws FileError where it may not be read */
 export async function contents(folder: string): Promise<string> {
-  const names = await readdir(folder).catch(() => []);
+  const names = await readdir(folder).catch((error: unknown) => {
+    throw new FileError(folder, `cannot be read (${codeOf(error)})`, { cause: error });
+  });
   const shown = names.slice(0, 8).join(", ") || "nothing";
   return names.length > 8 ? `${shown} and ${names.length - 8} more` : shown;
 }
@@ -82,8 +102,18 @@ async function openShards(indexFile: string): Promise<WeightIndex> {
   if (!parsed.success) throw new FileError(indexFile, "has no weight_map of tensor names to files");
   const folder = path.dirname(indexFile);
   const shards = new Map<string, WeightIndex>();
-  for (const shard of new Set(Object.values(parsed.data.weight_map))) {
-    if (path.basename(shard) !== shard) throw new FileError(indexFile, `names ${shard}, which is outside its folder`);
+  const names = [...new Set(Object.values(parsed.data.weight_map))];
+  const outside = names.find((shard) => path.basename(shard) !== shard);
+  if (outside !== undefined) throw new FileError(indexFile, `names ${outside}, which is outside its folder`);
+  const missing = names.filter((shard) => !existsSync(path.join(folder, shard)));
+  if (missing.length > 0) {
+    const which = missing.slice(0, 3).join(", ") + (missing.length > 3 ? ", …" : "");
+    throw new FileError(
+      indexFile,
+      `names ${names.length} files, of which ${missing.length} are missing: ${which}; fetch them`,
+    );
+  }
+  for (const shard of names) {
     shards.set(shard, await openWeights(path.join(folder, shard)));
   }
   const weights = new Map<string, Weight>();

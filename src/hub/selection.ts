@@ -11,6 +11,7 @@ export type Wanted =
   /** A model to look into, whatever it is. */
   | "model"
   | "autoencoder"
+  | "text encoder"
   /** A CLIPModel with its tokenizer. */
   | "clip"
   /** Another network that looks at pictures. */
@@ -59,7 +60,8 @@ const FORMS: { readonly [W in Wanted]: readonly Form[] } = {
   pipeline: [wholePipeline, oneWeightFile],
   unet: [unetInside, network, loraFile, oneWeightFile],
   model: [wholePipeline, unetInside, network, loraFile, oneWeightFile],
-  autoencoder: [network, vaeInside],
+  autoencoder: [network, vaeInside, oneWeightFile],
+  "text encoder": [network, oneWeightFile],
   clip: [network],
   vision: [network, everything],
   adapter: [loraFile, oneWeightFile],
@@ -109,7 +111,8 @@ const WORDS: { readonly [W in Wanted]: string } = {
   pipeline: "a model to paint with (model_index.json, or one .safetensors file)",
   unet: "a UNet or a LoRA",
   model: "a model or a LoRA",
-  autoencoder: "an autoencoder (config.json with weights, or vae/)",
+  autoencoder: "an autoencoder (config.json with weights, vae/, or one file)",
+  "text encoder": "a text encoder (config.json with weights, or one file)",
   clip: "a CLIPModel (config.json with weights)",
   vision: "a network that looks at pictures",
   adapter: "a LoRA (one .safetensors file)",

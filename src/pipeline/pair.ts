@@ -1,6 +1,18 @@
 /** Opens a pair of models: reads every config, checks that the parts fit, and keeps the networks that will be loaded when needed. */
+import { existsSync, statSync } from "node:fs";
+import path from "node:path";
 import type { Adapter, Part } from "../adapters/index.js";
-import { type Checkpoint, type Component, openCheckpoint, openComponentFolder, openUNet } from "../checkpoint/index.js";
+import {
+  type Checkpoint,
+  type Component,
+  latentScaleOf,
+  openAutoencoderFile,
+  openCheckpoint,
+  openComponentFolder,
+  openTextEncoderFile,
+  openUNet,
+  withTextEncoders,
+} from "../checkpoint/index.js";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
 import type { Fetching } from "../hub/index.js";
@@ -82,10 +94,12 @@ export interface PairReference extends Places {
   readonly base?: string;
   /** A folder with unet/, a UNet folder, a UNet state dict (.safetensors, .bin), or a LoRA: then the distilled model is the base with it. */
   readonly distilled?: string;
-  /** Another autoencoder: a folder with its config and weights. */
+  /** Another autoencoder: a folder with its config and weights, or a file. */
   readonly decoder?: string;
   /** What networks compute in; default "float32". */
   readonly compute?: Compute;
+  /** The base's text encoders, where it has none or others are wanted: files or folders, in any order. */
+  readonly textEncoders?: readonly string[];
   /** LoRAs and sliders for every run. */
   readonly adapters?: readonly AdapterReference[];
   /** Learned words (textual inversion) that prompts may use. */
@@ -129,7 +143,9 @@ export async function openPair(reference: PairReference = {}, options: OpenOptio
   const baseRef = reference.base ?? row?.base ?? "";
   const distilledRef = reference.distilled ?? (reference.base === undefined ? row?.distilled : undefined);
   const sources = sourcesOf(reference, options);
-  const checkpoint = await openCheckpoint(await locate(baseRef, "pipeline", sources));
+  const opened = await openCheckpoint(await locate(baseRef, "pipeline", sources));
+  const own = await openTextEncoders(reference.textEncoders ?? [], opened, sources);
+  const checkpoint = own.length > 0 ? withTextEncoders(opened, own) : opened;
   const scheduler = schedulerOf(checkpoint);
   const unetPart = part(checkpoint, "unet", ["UNet2DConditionModel"]);
   const baseUNet = parseUNetConfig({ file: unetPart.configFile, config: unetPart.config });
@@ -158,7 +174,7 @@ export async function openPair(reference: PairReference = {}, options: OpenOptio
     );
   }
   const decoderPart = reference.decoder
-    ? await openAutoencoder(reference.decoder, sources)
+    ? await openAutoencoder(reference.decoder, sources, scalingOf(checkpoint))
     : part(checkpoint, "vae", ["AutoencoderKL", "AutoencoderTiny"]);
 
   for (const [i, encoder] of encoders.entries())
@@ -256,6 +272,14 @@ function drawn(component: Component, draw: () => Graph): Graph {
 /** A component that must be there and be of a class that can be drawn. */
 function part(checkpoint: Checkpoint, name: string, classes: readonly string[]): Component {
   const component = checkpoint.components.get(name);
+  if (!component && statSync(checkpoint.path).isFile()) {
+    throw new FileError(
+      checkpoint.path,
+      name === "vae"
+        ? "holds no autoencoder; name one with --decoder"
+        : "holds a UNet without text encoders: give it as --distilled, or name them with --text-encoder (one for Stable Diffusion 1.x and 2.x, two for XL)",
+    );
+  }
   if (!component) {
     const has = [...checkpoint.components.keys()].join(", ");
     throw new FileError(checkpoint.path, `${name} is missing; the folder has: ${has || "no components"}`);
@@ -274,6 +298,28 @@ function part(checkpoint: Checkpoint, name: string, classes: readonly string[]):
 function schedulerOf(checkpoint: Checkpoint): Model["scheduler"] {
   if (checkpoint.scheduler) return checkpoint.scheduler;
   throw new FileError(checkpoint.path, "scheduler/scheduler_config.json is missing; it says how the model was trained");
+}
+
+/** The text encoders that `--text-encoder` names. */
+async function openTextEncoders(
+  refs: readonly string[],
+  { family }: Checkpoint,
+  sources: Sources,
+): Promise<Component[]> {
+  const found: Component[] = [];
+  for (const ref of refs) {
+    const place = await locate(ref, "text encoder", sources);
+    const isFile = statSync(place, { throwIfNoEntry: false })?.isFile();
+    found.push(await (isFile ? openTextEncoderFile(place, "text_encoder", family) : openComponentFolder(place)));
+  }
+  return found;
+}
+
+/** The scale of the latents that a checkpoint's own autoencoder has, or its family's where it has none. */
+function scalingOf(checkpoint: Checkpoint): number {
+  const own = checkpoint.components.get("vae");
+  const scale = own?.className === "AutoencoderKL" ? own.config["scaling_factor"] : undefined;
+  return typeof scale === "number" ? scale : latentScaleOf(checkpoint.family);
 }
 
 /** The text encoders that the family's UNet is conditioned on, each with its tokenizer. */
@@ -341,8 +387,11 @@ export async function openDecoder(runtime: Runtime, ref: string, sources: Source
   return decoderOf(runtime, await openAutoencoder(ref, sources));
 }
 
-async function openAutoencoder(ref: string, sources: Sources): Promise<Component> {
-  const component = await openComponentFolder(await locate(ref, "autoencoder", sources));
+/** @param scaling the scale of the latents that a file without a config is to decode */
+async function openAutoencoder(ref: string, sources: Sources, scaling?: number): Promise<Component> {
+  const place = await locate(ref, "autoencoder", sources);
+  if (statSync(place, { throwIfNoEntry: false })?.isFile()) return openAutoencoderFile(place, scaling);
+  const component = await openComponentFolder(autoencoderFolder(place));
   if (["AutoencoderKL", "AutoencoderTiny"].includes(component.className)) return component;
   throw new UnsupportedConfigError({
     file: component.configFile,
@@ -350,4 +399,10 @@ async function openAutoencoder(ref: string, sources: Sources): Promise<Component
     actual: component.className,
     supported: "AutoencoderKL, AutoencoderTiny",
   });
+}
+
+/** The folder of the autoencoder: the one that was named, or vae/ in a pipeline's. */
+function autoencoderFolder(place: string): string {
+  const inside = path.join(place, "vae");
+  return existsSync(path.join(place, "config.json")) || !existsSync(inside) ? place : inside;
 }

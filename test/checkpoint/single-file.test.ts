@@ -97,16 +97,32 @@ describe("one file", () => {
     }
   });
 
-  it.each([
-    ["no autoencoder", (k: string) => !k.startsWith("first_stage"), /holds no autoencoder/],
-    [
-      "no text encoder",
-      (k: string) => !k.startsWith("conditioner"),
-      /UNet without text encoders: give it as --distilled/,
-    ],
-    ["no UNet", (k: string) => !k.startsWith("model."), /no checkpoint that is known: its tensors begin with/],
-  ])("with %s is refused with what to do", async (name, keep, message) => {
-    await expect(openCheckpoint(writeSingle(file(name), only(keep)))).rejects.toThrow(message);
+  it("without its autoencoder or its text encoders is what is left of it", async () => {
+    const bare = writeSingle(
+      file("no-vae"),
+      only((k) => !k.startsWith("first_stage")),
+    );
+    const { components } = await openCheckpoint(bare);
+    expect([...components.keys()]).toEqual(["unet", "text_encoder", "text_encoder_2"]);
+    await expect(openPair({ base: bare })).rejects.toThrow(/holds no autoencoder; name one with --decoder/);
+    const mute = writeSingle(
+      file("no-text"),
+      only((k) => !k.startsWith("conditioner")),
+    );
+    await expect(openPair({ base: mute })).rejects.toThrow(/holds a UNet without text encoders: .*--text-encoder/);
+  });
+
+  it("without its UNet is refused", async () => {
+    await expect(
+      openCheckpoint(
+        writeSingle(
+          file("no-unet"),
+          only((k) => !k.startsWith("model.")),
+        ),
+      ),
+    ).rejects.toThrow(
+      /is an autoencoder \(AutoencoderKL\) of 4 latent channels .*; a whole checkpoint or a UNet was expected/,
+    );
   });
 
   it("for inpainting is refused by the channels it takes", async () => {
@@ -120,9 +136,11 @@ describe("one file", () => {
 
   it("of another family is refused by its name", async () => {
     const flux = { "double_blocks.0.img_attn.qkv.weight": float([1], new Float32Array(1)) };
-    await expect(openCheckpoint(writeSingle(file("flux"), flux))).rejects.toThrow(/is FLUX by its names/);
+    await expect(openCheckpoint(writeSingle(file("flux"), flux))).rejects.toThrow(
+      /is FLUX.1, by its names .*Stable Diffusion 1.x, 2.x and XL run here/,
+    );
     const sd3 = { "model.diffusion_model.joint_blocks.0.x_block.weight": float([1], new Float32Array(1)) };
-    await expect(openCheckpoint(writeSingle(file("sd3"), sd3))).rejects.toThrow(/is Stable Diffusion 3/);
+    await expect(openCheckpoint(writeSingle(file("sd3"), sd3))).rejects.toThrow(/is Stable Diffusion 3, by its names/);
   });
 
   it("says so where its fine-tuner trained on v", async () => {

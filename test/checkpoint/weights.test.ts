@@ -67,7 +67,7 @@ describe("weights of a component", () => {
     [
       "a shard that is missing",
       { [`${stem}.safetensors.index.json`]: JSON.stringify({ weight_map: { a: "x.safetensors" } }) },
-      /x\.safetensors: there is no such file/,
+      /names 1 files, of which 1 are missing: x\.safetensors; fetch them/,
     ],
     ["an index that is not JSON", { [`${stem}.safetensors.index.json`]: "{" }, /is not JSON/],
   ])("refuses %s", async (_, files, message) => {

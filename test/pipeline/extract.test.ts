@@ -8,6 +8,7 @@ import { type Extracted, extractAdapter, generate, openPair, type PairReference 
 import { openRuntime } from "../../src/runtime/index.js";
 import type { Mode } from "../../src/sampling/index.js";
 import { temporaryFolder } from "../support/folder.js";
+import { singleGolden, tensorsOf, writeSingle } from "../support/single-file.js";
 
 const runtime = openRuntime({ threads: 1 });
 afterAll(() => runtime.close());
@@ -77,8 +78,7 @@ describe("models that differ by no adapter", () => {
   });
 
   it("are refused when they are no relatives, naming the tensor", async () => {
-    const file = path.join(temporaryFolder(), "other.safetensors");
-    writeFileSync(file, safetensors({ "conv_in.weight": { dtype: "float32", shape: [1], data: Float32Array.of(1) } }));
+    const file = writeSingle(path.join(temporaryFolder(), "other.safetensors"), tensorsOf(singleGolden("sd1")));
     const asked = extractAdapter({ from, to: file, keep: null }, runtime);
     await expect(asked).rejects.toThrow(RequestError);
     await expect(asked).rejects.toThrow(/no relative of embedded:base: .* is not there, and \[/);

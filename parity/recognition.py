@@ -1,0 +1,50 @@
+"""What tensors of other families are called, by diffusers' own classes and by what diffusers' loaders look for in single files."""
+
+import re
+
+import diffusers
+import torch
+from diffusers.loaders.single_file_utils import CHECKPOINT_KEY_NAMES
+
+# Class → what it should be taken for.
+CLASSES = {
+    "AuraFlowTransformer2DModel": "AuraFlow", "AutoencoderKLWan": "an autoencoder of video (Wan's or Qwen-Image's)",
+    "AutoencoderKLHunyuanVideo": "an autoencoder of video", "AutoencoderKLTemporalDecoder": "an autoencoder of video",
+    "ChromaTransformer2DModel": "Chroma", "CogVideoXTransformer3DModel": "CogVideoX", "CogView4Transformer2DModel": "CogView",
+    "ControlNetModel": "a ControlNet", "CosmosTransformer3DModel": "Cosmos", "DiTTransformer2DModel": "DiT",
+    "Flux2Transformer2DModel": "FLUX.2", "FluxControlNetModel": "a ControlNet of FLUX or Qwen-Image", "FluxTransformer2DModel": "FLUX.1",
+    "HunyuanVideoTransformer3DModel": "HunyuanVideo", "I2VGenXLUNet": "I2VGen-XL", "Kandinsky3UNet": "Kandinsky 3",
+    "Kandinsky5Transformer3DModel": "Kandinsky 5", "LTX2VideoTransformer3DModel": "LTX-2", "LTXVideoTransformer3DModel": "LTX-Video",
+    "Lumina2Transformer2DModel": "Lumina", "MochiTransformer3DModel": "Mochi", "MotionAdapter": "AnimateDiff",
+    "PixArtTransformer2DModel": "PixArt", "PriorTransformer": "Kandinsky 2", "QwenImageTransformer2DModel": "Qwen-Image",
+    "SD3ControlNetModel": "a ControlNet of Stable Diffusion 3", "SD3Transformer2DModel": "Stable Diffusion 3", "SanaTransformer2DModel": "Sana",
+    "StableCascadeUNet": "Stable Cascade", "T2IAdapter": "a T2I-Adapter", "UNet3DConditionModel": "ModelScope's text to video",
+    "UNetMotionModel": "AnimateDiff", "UNetSpatioTemporalConditionModel": "Stable Video Diffusion", "WanTransformer3DModel": "Wan",
+    "ZImageTransformer2DModel": "Z-Image",
+    # Drawn here.
+    "AutoencoderKL": None, "AutoencoderTiny": None, "UNet2DConditionModel": None,
+}  # fmt: skip
+
+# What diffusers looks for → what it should be taken for.
+ORIGINALS = {
+    "animatediff": "AnimateDiff", "auraflow": "AuraFlow", "chroma": "Chroma", "controlnet": "a ControlNet", "cosmos-1.0": "Cosmos",
+    "flux": "FLUX.1", "flux2": "FLUX.2", "hidream": "HiDream", "hunyuan-video": "HunyuanVideo", "ltx-video": "LTX-Video", "lumina2": "Lumina",
+    "mochi-1-preview": "Mochi", "playground-v2-5": "Playground v2.5, which is trained on EDM's noise levels", "sana": "Sana",
+    "sd3": "Stable Diffusion 3", "sd35_large": "Stable Diffusion 3.5 large", "stable_cascade_stage_b": "Stable Cascade",
+    "stable_cascade_stage_c": "Stable Cascade", "wan": "Wan", "wan_vae": "the autoencoder of Wan", "xl_refiner": "the SDXL refiner",
+    "z-image-turbo": "Z-Image",
+}  # fmt: skip
+
+
+def names(class_name):
+    """Of the first of everything that is numbered: a family is told by what it has, not by how much of it."""
+    with torch.device("meta"):
+        model = getattr(diffusers, class_name)()
+    return {k: list(v.shape) for k, v in model.state_dict().items() if all(n == "0" for n in re.findall(r"(?<=\.)\d+(?=\.)", k))}
+
+
+def record(store):
+    classes = [{"class": name, "is": family, "tensors": [[k, s] for k, s in names(name).items()]} for name, family in CLASSES.items()]
+    listed = lambda found: [found] if isinstance(found, str) else found
+    originals = [{"is": family, "tensors": listed(CHECKPOINT_KEY_NAMES[key])} for key, family in ORIGINALS.items()]
+    store.put("recognition", {"classes": classes, "originals": originals})

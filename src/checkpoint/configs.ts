@@ -1,0 +1,200 @@
+/** What a network's config would say, told from the names (diffusers' and transformers') and shapes of its tensors, and from its family what they do not tell. */
+import { FileError } from "../errors.js";
+import type { Family, Shapes } from "../naming/index.js";
+
+export type Config = Readonly<Record<string, unknown>>;
+
+/** What no shape tells: heads of each attention (or features of each head), pixels of a side / 8, the scale of its latents. */
+interface FamilyFacts {
+  readonly heads: number | null;
+  readonly headFeatures: number;
+  readonly sampleSize: number;
+  readonly scaling: number;
+}
+
+export const FACTS: { readonly [F in Family]: FamilyFacts } = {
+  sd1: { heads: 8, headFeatures: 40, sampleSize: 64, scaling: 0.18215 },
+  sd2: { heads: null, headFeatures: 64, sampleSize: 96, scaling: 0.18215 },
+  sdxl: { heads: null, headFeatures: 64, sampleSize: 128, scaling: 0.13025 },
+};
+
+/** What a family's latents are multiplied by after encoding, and divided by before decoding. */
+export const latentScaleOf = (family: Family): number => FACTS[family].scaling;
+
+/** Reads dimensions by name. */
+function reader(file: string, shapes: Shapes) {
+  const keys = [...shapes.keys()];
+  return {
+    keys,
+    dim: (key: string, i: number): number => {
+      const size = shapes.get(key)?.[i];
+      if (size === undefined) throw new FileError(file, `${key} is missing`);
+      return size;
+    },
+    /** How many numbers stand at the group of this pattern. */
+    many: (pattern: RegExp): number => new Set(keys.flatMap((k) => pattern.exec(k)?.[1] ?? [])).size,
+  };
+}
+
+interface Level {
+  readonly channels: number;
+  /** Transformers beside each layer; null where there are none. */
+  readonly depths: readonly (number | null)[];
+}
+
+/** The config of a UNet. @throws FileError where a tensor is missing, or no config of diffusers can say what it is */
+export function unetConfig(file: string, shapes: Shapes, family: Family): Config {
+  const { keys, dim, many } = reader(file, shapes);
+  const depthAt = (place: string): number | null =>
+    shapes.has(`${place}.proj_in.weight`)
+      ? many(new RegExp(`^${place.replaceAll(".", "\\.")}\\.transformer_blocks\\.(\\d+)\\.`))
+      : null;
+  const levels = (side: "down" | "up"): Level[] =>
+    Array.from({ length: many(new RegExp(`^${side}_blocks\\.(\\d+)\\.`)) }, (_, i) => {
+      const block = `${side}_blocks.${i}`;
+      const layers = many(new RegExp(`^${side}_blocks\\.${i}\\.resnets\\.(\\d+)\\.`));
+      return {
+        channels: dim(`${block}.resnets.0.conv1.weight`, 0),
+        depths: Array.from({ length: layers }, (__, j) => depthAt(`${block}.attentions.${j}`)),
+      };
+    });
+  const [down, up] = [levels("down"), levels("up")];
+  const middle = keys.some((k) => k.startsWith("mid_block.")) ? { depth: depthAt("mid_block.attentions.0") } : null;
+  const crosses = (level: Level) => level.depths.some((d) => d !== null);
+  const depths = (all: readonly Level[]) => all.map((l) => l.depths.map((d) => d ?? 0));
+  const channels = down.map((l) => l.channels);
+  const context = keys.find((k) => k.endsWith(".attn2.to_k.weight"));
+  const projection = keys.find((k) => k.endsWith(".proj_in.weight"));
+  const label = shapes.get("add_embedding.linear_1.weight");
+  const { heads, headFeatures, sampleSize } = FACTS[family];
+  return {
+    sample_size: sampleSize,
+    in_channels: dim("conv_in.weight", 1),
+    out_channels: dim("conv_out.weight", 0),
+    block_out_channels: channels,
+    down_block_types: down.map((l) => (crosses(l) ? "CrossAttnDownBlock2D" : "DownBlock2D")),
+    up_block_types: up.map((l) => (crosses(l) ? "CrossAttnUpBlock2D" : "UpBlock2D")),
+    mid_block_type: middle && (middle.depth === null ? "UNetMidBlock2D" : "UNetMidBlock2DCrossAttn"),
+    layers_per_block: down.map((l) => l.depths.length),
+    // The middle block takes the last of these, however deep its neighbours are.
+    transformer_layers_per_block: withMiddle(file, depths(down), middle?.depth ?? null),
+    reverse_transformer_layers_per_block: depths(up),
+    attention_head_dim: heads ?? channels.map((c) => Math.max(1, Math.floor(c / headFeatures))),
+    cross_attention_dim: context === undefined ? 1280 : dim(context, 1),
+    use_linear_projection: projection !== undefined && shapes.get(projection)?.length === 2,
+    time_cond_proj_dim: shapes.get("time_embedding.cond_proj.weight")?.[1] ?? null,
+    ...(label && {
+      addition_embed_type: "text_time",
+      addition_time_embed_dim: SIZE_FEATURES,
+      projection_class_embeddings_input_dim: label[1],
+    }),
+  };
+}
+
+/** Features of each of SDXL's six numbers of size and crop. */
+const SIZE_FEATURES = 256;
+
+/** A config says the middle block's depth by the first of the last level's, which may have no transformers of its own. */
+function withMiddle(file: string, depths: readonly (readonly number[])[], middle: number | null): number[][] {
+  const last = depths.at(-1) ?? [];
+  if (middle === null) return depths.map((own) => [...own]);
+  if (last[0] && last[0] !== middle) {
+    throw new FileError(
+      file,
+      `its middle block has ${middle} transformers, the level beside it ${last[0]}; no config of diffusers can say so`,
+    );
+  }
+  return depths.map((own, i) => (i === depths.length - 1 ? own.map((d) => d || middle) : [...own]));
+}
+
+/**
+ * The config of an AutoencoderKL, which may lack its encoder.
+ * @param scaling the scale of the latents; undefined: nobody knows yet, and the config does not say
+ */
+export function autoencoderConfig(file: string, shapes: Shapes, scaling: number | undefined, upcast: boolean): Config {
+  const { dim, many } = reader(file, shapes);
+  const levels = many(/^decoder\.up_blocks\.(\d+)\./);
+  const channels = Array.from({ length: levels }, (_, i) =>
+    dim(`decoder.up_blocks.${levels - 1 - i}.resnets.0.conv2.weight`, 0),
+  );
+  return {
+    in_channels: 3,
+    out_channels: dim("decoder.conv_out.weight", 0),
+    block_out_channels: channels,
+    down_block_types: channels.map(() => "DownEncoderBlock2D"),
+    up_block_types: channels.map(() => "UpDecoderBlock2D"),
+    latent_channels: dim("decoder.conv_in.weight", 1),
+    layers_per_block: many(/^decoder\.up_blocks\.0\.resnets\.(\d+)\./) - 1,
+    ...(scaling !== undefined && { scaling_factor: scaling }),
+    force_upcast: upcast,
+    use_quant_conv: shapes.has("quant_conv.weight"),
+    use_post_quant_conv: shapes.has("post_quant_conv.weight"),
+    mid_block_add_attention: [...shapes.keys()].some((k) => k.startsWith("decoder.mid_block.attentions.")),
+  };
+}
+
+/** The config of an AutoencoderTiny, of which one half may be missing: then it says the half's twin. */
+export function tinyAutoencoderConfig(file: string, shapes: Shapes): Config {
+  const halves = { decoder: blocksOf(shapes, "decoder"), encoder: blocksOf(shapes, "encoder") };
+  const decoder = halves.decoder.length > 0 ? halves.decoder : halves.encoder.toReversed();
+  const encoder = halves.encoder.length > 0 ? halves.encoder : halves.decoder.toReversed();
+  if (decoder.length === 0) throw new FileError(file, "has no layers of a TAESD");
+  const last = Math.max(
+    -1,
+    ...[...shapes.keys()].map((k) => Number(/^encoder\.layers\.(\d+)\.weight$/.exec(k)?.[1] ?? -1)),
+  );
+  const entry = shapes.get("decoder.layers.0.weight");
+  return {
+    latent_channels: entry?.[1] ?? shapes.get(`encoder.layers.${last}.weight`)?.[0] ?? 4,
+    decoder_block_out_channels: decoder.map(() => entry?.[0] ?? shapes.get("encoder.layers.0.weight")?.[0] ?? 64),
+    encoder_block_out_channels: encoder.map(() => shapes.get("encoder.layers.0.weight")?.[0] ?? entry?.[0] ?? 64),
+    num_decoder_blocks: decoder,
+    num_encoder_blocks: encoder,
+  };
+}
+
+/** Residual blocks between the plain convolutions of one half, from the numbers of its layers. */
+function blocksOf(shapes: Shapes, half: "encoder" | "decoder"): number[] {
+  const layers = new Map<number, "block" | "plain">();
+  for (const key of shapes.keys()) {
+    const [, name, layer, kind = ""] = /^(encoder|decoder)\.layers\.(\d+)\.(conv\.0|weight)/.exec(key) ?? [];
+    if (name === half) layers.set(Number(layer), kind === "weight" ? "plain" : "block");
+  }
+  const ordered = [...layers].sort(([a], [b]) => a - b).map(([, kind]) => kind);
+  // Every plain convolution ends a level; the encoder's first and the decoder's first only begin.
+  const counts: number[] = [];
+  let open = 0;
+  for (const kind of ordered.slice(1)) {
+    if (kind === "block") open++;
+    else {
+      counts.push(open);
+      open = 0;
+    }
+  }
+  return counts;
+}
+
+/** Every CLIP text encoder has heads of so many features. */
+const CLIP_HEAD = 64;
+
+/**
+ * The config of a CLIP text encoder, by transformers' names with `text_model.` before them.
+ * @param act how its layers bend: "quick_gelu" is OpenAI's own, "gelu" OpenCLIP's
+ */
+export function clipConfig(file: string, shapes: Shapes, act: "quick_gelu" | "gelu"): Config {
+  const { dim, many } = reader(file, shapes);
+  const hidden = dim("text_model.embeddings.token_embedding.weight", 1);
+  return {
+    vocab_size: dim("text_model.embeddings.token_embedding.weight", 0),
+    hidden_size: hidden,
+    intermediate_size: dim("text_model.encoder.layers.0.mlp.fc1.weight", 0),
+    num_hidden_layers: many(/encoder\.layers\.(\d+)\.mlp\.fc1\.weight$/),
+    num_attention_heads: Math.max(1, Math.floor(hidden / CLIP_HEAD)),
+    max_position_embeddings: dim("text_model.embeddings.position_embedding.weight", 0),
+    projection_dim: shapes.get("text_projection.weight")?.[0] ?? hidden,
+    hidden_act: act,
+    eos_token_id: 49407,
+    bos_token_id: 49406,
+    pad_token_id: 1,
+  };
+}

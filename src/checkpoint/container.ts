@@ -1,0 +1,43 @@
+/** What a file is by its first bytes, whatever its name ends in: a container of tensors, or something else that was saved under such a name. */
+import { FileError } from "../errors.js";
+import type { ByteSource } from "./source.js";
+
+export type Container = "safetensors" | "torch" | "gguf";
+
+const startsWith = (bytes: Uint8Array, word: string): boolean =>
+  [...word].every((letter, i) => bytes[i] === letter.charCodeAt(0));
+
+/** Tells the container; null where the first bytes say nothing. @throws FileError for an empty file, a web page, a JSON message, a Git LFS pointer */
+export async function containerOf(source: ByteSource): Promise<Container | null> {
+  const { name, size } = source;
+  if (size === 0) throw new FileError(name, "is empty: the download went wrong, fetch it again");
+  const start = await source.read(0, Math.min(600, size));
+  if (startsWith(start, "GGUF")) return "gguf";
+  if (startsWith(start, "PK\x03\x04")) return "torch";
+  // A length of eight bytes, then JSON.
+  if (start[8] === 0x7b && start[7] === 0 && start[6] === 0) return "safetensors";
+  // PROTO 2 and later: pickles, of PyTorch before 1.6 or of somebody else.
+  if (start[0] === 0x80 && (start[1] ?? 0) >= 2 && (start[1] ?? 9) <= 5) return "torch";
+  const impostor = impostorOf(new TextDecoder().decode(start));
+  if (impostor) throw new FileError(name, impostor);
+  return null;
+}
+
+/** What is often saved under the name of weights. */
+function impostorOf(start: string): string | null {
+  const text = start.trimStart();
+  if (/^<(!doctype|html|head|\?xml|!--)/i.test(text))
+    return "is a web page, not weights: the download went wrong (a link to a page, or one that asks for a login); fetch the file itself";
+  if (text.startsWith("version https://git-lfs")) {
+    const size = /^size (\d+)$/m.exec(text)?.[1];
+    const whole = size ? ` (the file itself has ${megabytes(Number(size))})` : "";
+    return `is a Git LFS pointer, not weights${whole}: run \`git lfs pull\` in its repository, or fetch the file itself`;
+  }
+  if (/^[{[]/.test(text)) {
+    const said = /"(?:error|message|detail)"\s*:\s*"([^"]{1,120})/.exec(text)?.[1];
+    return `is a JSON text, not weights${said ? `; it says "${said}"` : ""}: the download went wrong, fetch it again`;
+  }
+  return null;
+}
+
+const megabytes = (n: number): string => (n >= 1e9 ? `${(n / 1e9).toFixed(2)} GB` : `${(n / 1e6).toFixed(1)} MB`);

@@ -1,0 +1,232 @@
+/** One network out of a file's tensors: by diffusers' or transformers' names, every weight where it lies, with the config that its names and shapes tell. */
+import path from "node:path";
+import { FileError } from "../errors.js";
+import {
+  clipNames,
+  diffusersNames,
+  FAMILY_NAMES,
+  type Family,
+  type Place,
+  type Recognised,
+  recognise,
+  type Shapes,
+  tinyNames,
+  vaeNames,
+} from "../naming/index.js";
+import { BYTES, count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
+import { autoencoderConfig, type Config, clipConfig, FACTS, tinyAutoencoderConfig, unetConfig } from "./configs.js";
+import type { Component } from "./folder.js";
+import { openWeights, readBytes } from "./weights.js";
+
+type Weights = ReadonlyMap<string, Weight>;
+type Of<K extends Recognised["kind"]> = Extract<Recognised, { kind: K }>;
+
+/** The shapes of tensors, by which they are recognised. */
+export const shapesOf = (weights: Weights): Shapes => new Map([...weights].map(([name, w]) => [name, w.shape]));
+
+/** Opens a file and tells what it is. @throws FileError */
+export async function openRecognised(file: string): Promise<{ index: WeightIndex; recognised: Recognised }> {
+  const index = await openWeights(file);
+  return { index, recognised: recognise(shapesOf(index.weights)) };
+}
+
+/** What a file turned out to be, for the message that refuses it. */
+export const refusal = (file: string, { about, because }: Recognised, wanted: string): FileError =>
+  new FileError(file, `is ${about} (${because}); ${wanted}`);
+
+/** A component whose config was told from shapes. */
+const part = (
+  { source }: WeightIndex,
+  name: string,
+  className: string,
+  config: Config,
+  weights: () => Promise<Weights>,
+): Component => {
+  let opened: Promise<WeightIndex> | undefined;
+  return {
+    name,
+    className,
+    folder: path.dirname(source),
+    configFile: `${source} (${name})`,
+    config: { _class_name: className, ...config },
+    tokenizer: null,
+    weights: () => {
+      opened ??= weights().then((w) => ({ source, weights: w }));
+      return opened;
+    },
+  };
+};
+
+/** The tensors under a prefix, without it. */
+const under = (weights: Weights, prefix: string): Map<string, Weight> =>
+  new Map([...weights].flatMap(([key, w]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), w] as const] : [])));
+
+const renamed = (weights: Weights, names: ReadonlyMap<string, string>): Map<string, Weight> =>
+  new Map(
+    [...names].flatMap(([key, name]) => {
+      const weight = weights.get(key);
+      return weight ? [[name, weight] as const] : [];
+    }),
+  );
+
+/** The UNet among a file's tensors. @throws FileError */
+export function unetPart(
+  index: WeightIndex,
+  { family, names, prefix }: Pick<Of<"unet">, "family" | "names" | "prefix">,
+): Component {
+  const own = under(index.weights, prefix);
+  const weights = names === "diffusers" ? own : renamed(own, diffusersNames([...own.keys()]));
+  const config = unetConfig(index.source, shapesOf(weights), family);
+  return part(index, "unet", "UNet2DConditionModel", config, async () => weights);
+}
+
+/** The names of an AutoencoderKL's attention, today's and older ones, whose matrices are stored as convolutions of one pixel by some. */
+const ATTENTION = /\.attentions\.\d\.(to_(q|k|v|out\.0)|query|key|value|proj_attn)\.weight$/;
+
+/**
+ * The autoencoder among a file's tensors.
+ * @param family whose latents it decodes, where that is known
+ */
+export function autoencoderPart(
+  index: WeightIndex,
+  { names, prefix }: Pick<Of<"autoencoder">, "names" | "prefix">,
+  family: Family | null,
+): Component {
+  const own = under(index.weights, prefix);
+  const all = names === "diffusers" ? own : renamed(own, vaeNames([...own.keys()]));
+  // The same numbers with two dimensions less.
+  const weights = new Map(
+    [...all].map(([name, w]) => [
+      name,
+      ATTENTION.test(name) && w.shape.length === 4 ? { ...w, shape: w.shape.slice(0, 2) } : w,
+    ]),
+  );
+  const scaling = family === null ? undefined : FACTS[family].scaling;
+  const config = autoencoderConfig(index.source, shapesOf(weights), scaling, family === "sdxl");
+  return part(index, "vae", "AutoencoderKL", config, async () => weights);
+}
+
+/** The TAESD, or the half of one, among a file's tensors. */
+export function tinyPart(
+  index: WeightIndex,
+  { names, half }: Pick<Of<"tiny autoencoder">, "names" | "half">,
+): Component {
+  const { weights } = index;
+  const all =
+    names === "taesd" && half !== "both" ? renamed(weights, tinyNames([...weights.keys()], half)) : new Map(weights);
+  return part(index, "vae", "AutoencoderTiny", tinyAutoencoderConfig(index.source, shapesOf(all)), async () => all);
+}
+
+/** Widths of the text encoders that OpenCLIP trained. */
+const OPENCLIP_WIDTHS = [1024, 1280];
+
+/**
+ * A text encoder among a file's tensors, by either names.
+ * @param family whose text it reads: Stable Diffusion 2.x was trained on the last layer but one, so the last is left out
+ */
+export function textEncoderPart(
+  index: WeightIndex,
+  name: string,
+  { names, prefix }: Pick<Of<"text encoder">, "names" | "prefix">,
+  family: Family | null,
+): Component {
+  const own = under(index.weights, prefix);
+  const built = names === "transformers" ? asTransformers(own) : asOpenClip(own, family === "sd2" ? 1 : 0);
+  const width = built.shapes.get("text_model.embeddings.token_embedding.weight")?.[1] ?? 0;
+  const act = names === "openclip" || OPENCLIP_WIDTHS.includes(width) ? "gelu" : "quick_gelu";
+  const config = clipConfig(index.source, built.shapes, act);
+  const whole = width === 1024 && names === "transformers" && config["num_hidden_layers"] === 24;
+  const projected = family !== "sd2" && built.shapes.has("text_projection.weight");
+  return part(
+    index,
+    name,
+    projected ? "CLIPTextModelWithProjection" : "CLIPTextModel",
+    { ...config, ...(whole && { num_hidden_layers: 23 }) },
+    built.weights,
+  );
+}
+
+interface Built {
+  readonly shapes: Shapes;
+  readonly weights: () => Promise<Weights>;
+}
+
+function asTransformers(own: Weights): Built {
+  const weights = new Map(
+    [...own].map(([key, w]) => [/^text_(model|projection)\./.test(key) ? key : `text_model.${key}`, w]),
+  );
+  return { shapes: shapesOf(weights), weights: async () => weights };
+}
+
+/** `drop`: layers at the end that are left out. */
+function asOpenClip(own: Weights, drop: number): Built {
+  const keys = [...own.keys()];
+  const layers = new Set(keys.flatMap((k) => /^transformer\.resblocks\.(\d+)\./.exec(k)?.[1] ?? [])).size - drop;
+  const places = [...clipNames(keys, layers)].flatMap(([name, place]) => {
+    const weight = own.get(place.key);
+    return weight ? [{ name, place, weight }] : [];
+  });
+  return {
+    shapes: new Map(places.map(({ name, place, weight }) => [name, placedShape(weight.shape, place)])),
+    weights: async () => {
+      const found = new Map<string, Weight>();
+      for (const { name, place, weight } of places) found.set(name, await placed(weight, place));
+      return found;
+    },
+  };
+}
+
+const placedShape = (shape: readonly number[], { third, turned }: Place): readonly number[] => {
+  const [rows = 0, ...rest] = shape;
+  if (third !== undefined) return [rows / 3, ...rest];
+  return turned ? shape.toReversed() : shape;
+};
+
+/** A third of the rows lies in one piece, a view; turned, a copy of a small matrix. */
+async function placed(weight: Weight, place: Place): Promise<Weight> {
+  const shape = placedShape(weight.shape, place);
+  if (place.third !== undefined) {
+    const n = count(shape);
+    return { ...weight, shape, bytes: valuesFrom(weight, place.third * n, n) };
+  }
+  if (!place.turned) return weight;
+  const [rows = 0, columns = 0] = weight.shape;
+  const source = await readBytes(weight);
+  const size = BYTES[weight.dtype];
+  const turned = new Uint8Array(source.length);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) {
+      const at = (r * columns + c) * size;
+      turned.set(source.subarray(at, at + size), (c * rows + r) * size);
+    }
+  }
+  return { ...weight, shape, bytes: { in: "memory", file: weight.bytes.file, bytes: turned } };
+}
+
+/**
+ * Opens an autoencoder alone, whatever names it has, or the one in a whole checkpoint.
+ * @param scaling the scale of the latents that it is to decode; undefined: as its family has it, where the file tells one
+ * @throws FileError saying what the file is instead
+ */
+export async function openAutoencoderFile(file: string, scaling?: number): Promise<Component> {
+  const { index, recognised } = await openRecognised(file);
+  const found = autoencoderIn(index, recognised);
+  if (!found) throw refusal(file, recognised, "an autoencoder was expected: AutoencoderKL or TAESD");
+  // A TAESD takes the latents as they are.
+  if (scaling === undefined || found.className === "AutoencoderTiny") return found;
+  return { ...found, config: { ...found.config, scaling_factor: scaling } };
+}
+
+function autoencoderIn(index: WeightIndex, recognised: Recognised): Component | null {
+  if (recognised.kind === "autoencoder") return autoencoderPart(index, recognised, null);
+  if (recognised.kind === "tiny autoencoder") return tinyPart(index, recognised);
+  const whole = recognised.kind === "checkpoint" && index.weights.has("first_stage_model.decoder.conv_in.weight");
+  return whole ? autoencoderPart(index, { names: "stability", prefix: "first_stage_model." }, recognised.family) : null;
+}
+
+/** Opens a text encoder alone. @throws FileError saying what the file is instead */
+export async function openTextEncoderFile(file: string, name: string, family: Family): Promise<Component> {
+  const { index, recognised } = await openRecognised(file);
+  if (recognised.kind === "text encoder") return textEncoderPart(index, name, recognised, family);
+  throw refusal(file, recognised, `a text encoder of ${FAMILY_NAMES[family]} was expected`);
+}

@@ -1,0 +1,213 @@
+/** Families of models that are not drawn here, so that they can be called by their name: what gives them away in the names of tensors and of classes. */
+
+export interface OtherFamily {
+  readonly name: string;
+  /** Any of these lists: all of its names are there, each the beginning of a tensor's name or of what follows one of its dots. */
+  readonly tensors: readonly (readonly string[])[];
+  /** diffusers' classes of its pipelines and networks. */
+  readonly classes?: RegExp;
+}
+
+const family = (name: string, classes: RegExp | undefined, ...tensors: (readonly string[])[]): OtherFamily => ({
+  name,
+  tensors,
+  ...(classes && { classes }),
+});
+
+/** Those that contain another's names come before it. */
+export const OTHERS: readonly OtherFamily[] = [
+  // What stands beside a model and steers it.
+  family("a ControlNet of FLUX or Qwen-Image", /^(Flux|QwenImage)(Multi)?ControlNetModel/, ["controlnet_x_embedder."]),
+  family("a ControlNet of Stable Diffusion 3", /^SD3ControlNetModel/, ["controlnet_blocks.", "pos_embed_input."]),
+  family("a ControlNet of Z-Image", /^ZImageControlNet/, ["control_layers.0."], ["control_all_x_embedder."]),
+  family(
+    "a ControlNet",
+    /ControlNet(Union|XS)?Model$/,
+    ["control_model."],
+    ["controlnet_cond_embedding."],
+    ["input_hint_block.0."],
+    ["controlnet_blocks.0."],
+  ),
+  family("a T2I-Adapter", /^T2IAdapter/, ["adapter.body.0."], ["adapter.total_downscale_factor"]),
+  family("an IP-Adapter", undefined, ["ip_adapter.1."], ["1.to_k_ip.weight"], ["image_proj.proj."]),
+  family("GLIGEN", /GLIGEN/, ["position_net."]),
+
+  // Stable Diffusion's relatives with its UNet's names.
+  family("the SDXL refiner", undefined, ["conditioner.embedders.0.model."]),
+  family("Playground v2.5, which is trained on EDM's noise levels", undefined, ["edm_mean"]),
+  family("CosXL, which is trained on EDM's noise levels", undefined, ["edm_vpred.sigma_max"]),
+  family("Stable unCLIP", /^StableUnCLIP/, ["noise_augmentor."], ["embedder.model.visual."]),
+  family(
+    "Stable Video Diffusion",
+    /^(StableVideoDiffusion|UNetSpatioTemporalCondition)/,
+    ["input_blocks.1.0.time_stack."],
+    ["input_blocks.1.1.time_stack."],
+    ["down_blocks.0.resnets.0.temporal_res_block."],
+  ),
+  family(
+    "AnimateDiff",
+    /^(AnimateDiff|MotionAdapter|UNetMotion|PIA)/,
+    ["down_blocks.0.motion_modules."],
+    ["motion_modules.0."],
+    ["mid_block.motion_modules."],
+  ),
+  family("I2VGen-XL", /^I2VGenXL/, ["image_latents_context_embedding."]),
+  family(
+    "ModelScope's text to video",
+    /^(TextToVideo|VideoToVideo|UNet3DCondition)/,
+    ["transformer_in.", "temp_convs."],
+    ["down_blocks.0.temp_convs."],
+    ["input_blocks.1.2.transformer_blocks.", "input_blocks.1.0.temopral_conv."],
+  ),
+  family("Kandinsky 3", /^Kandinsky3/, ["encoder_hid_proj.projection_linear."]),
+  family(
+    "Kandinsky 5",
+    /^Kandinsky5/,
+    ["visual_transformer_blocks.", "text_transformer_blocks."],
+    ["text_embeddings.in_layer."],
+  ),
+  family(
+    "Kandinsky 2",
+    /^Kandinsky/,
+    ["add_embedding.image_norm."],
+    ["encoder_hid_proj.image_embeds."],
+    ["prd_embedding", "clip_mean"],
+  ),
+  family("DeepFloyd IF", /^IF[A-Z]/, ["add_embedding.pool.", "encoder_hid_proj."], ["encoder_pooling."]),
+
+  // Transformers.
+  family("FLUX.2", /^Flux2/, ["single_stream_modulation."], ["double_stream_modulation_img."]),
+  family("FLUX.3", /^Flux3/, ["early_stream_modulations."], ["x_embedders.image."], ["ref_time_in.in_layer."]),
+  family("Chroma", /^Chroma/, ["distilled_guidance_layer."]),
+  family(
+    "HunyuanVideo",
+    /^Hunyuan(Video|Skyreels)/,
+    ["txt_in.individual_token_refiner."],
+    ["context_embedder.token_refiner.", "transformer_blocks."],
+  ),
+  family(
+    "HunyuanDiT",
+    /^HunyuanDiT/,
+    ["mlp_t5.0.", "pooler.q_proj."],
+    ["text_embedder.linear_1.", "norm_out.linear.", "blocks.0.norm3."],
+  ),
+  family(
+    "FLUX.1",
+    /^(Flux|ReduxImage)/,
+    ["double_blocks.0.img_attn."],
+    ["single_transformer_blocks.0.proj_mlp.", "context_embedder."],
+  ),
+  family("Stable Diffusion 3.5 large", undefined, ["joint_blocks.37."]),
+  family("Stable Diffusion 3.5 medium", undefined, ["joint_blocks.0.x_block.attn2."]),
+  family(
+    "Stable Diffusion 3",
+    /^(StableDiffusion3|SD3)/,
+    ["joint_blocks.0."],
+    ["transformer_blocks.0.attn.add_k_proj.", "pos_embed.proj.", "time_text_embed.text_embedder."],
+  ),
+  family("AuraFlow", /^AuraFlow/, ["double_layers.0.attn."], ["joint_transformer_blocks.0."]),
+  family("Sana", /^Sana/, ["blocks.0.mlp.inverted_conv."], ["transformer_blocks.0.ff.conv_inverted."]),
+  family("LTX-2", /^LTX2/, ["av_ca_a2v_gate_adaln_single."], ["av_cross_attn_video_scale_shift."]),
+  family(
+    "LTX-Video",
+    /^LTX/,
+    ["patchify_proj."],
+    ["transformer_blocks.0.scale_shift_table", "time_embed.emb.", "caption_projection.", "proj_in."],
+    ["decoder.last_scale_shift_table"],
+  ),
+  family("Mochi", /^Mochi/, ["blocks.0.attn.qkv_x."], ["pos_frequencies", "time_embed.pooler."]),
+  family(
+    "Wan",
+    /^(Wan|SkyReels|ChronoEdit)/,
+    ["head.modulation"],
+    ["condition_embedder.text_embedder.", "blocks.0.attn1.norm_q.", "blocks.0.ffn.net."],
+  ),
+  family("HiDream", /^HiDream/, ["double_stream_blocks.0."]),
+  family("Z-Image", /^ZImage/, ["cap_pad_token"], ["layers.0.adaLN_modulation.0."], ["all_final_layer.2-1."]),
+  family("Lumina", /^Lumina/, ["cap_embedder.0."], ["time_caption_embed.caption_embedder."]),
+  family(
+    "Qwen-Image",
+    /^QwenImage/,
+    ["transformer_blocks.0.img_mod."],
+    ["transformer_blocks.0.img_mlp.net."],
+    ["txt_in.text_norm."],
+  ),
+  family("Krea 2", /^Krea2/, ["txtfusion.projector."], ["time_mod_proj.", "txt_in.linear_1."]),
+  family(
+    "Cosmos",
+    /^Cosmos/,
+    ["net.x_embedder.proj.1."],
+    ["learnable_pos_embed."],
+    ["time_embed.t_embedder.", "patch_embed.proj.", "transformer_blocks.0.norm2.linear_1."],
+  ),
+  family(
+    "PixArt",
+    /^PixArt/,
+    ["y_embedder.y_proj.fc1.", "blocks.0.scale_shift_table"],
+    ["adaln_single.emb.timestep_embedder.", "pos_embed.proj."],
+  ),
+  // Without a name of its own: its attention is PixArt's.
+  family("Sana", undefined, ["blocks.0.cross_attn.q_linear.", "blocks.0.cross_attn.kv_linear."]),
+  family("CogVideoX", /^(CogVideoX|ConsisID)/, [
+    "patch_embed.text_proj.",
+    "transformer_blocks.0.norm1.linear.",
+    "time_embedding.",
+  ]),
+  family("CogView", /^CogView/, ["time_condition_embed.", "patch_embed.text_proj."]),
+  family("OmniGen", /^OmniGen/, ["llm.layers.0.", "x_embedder."], ["patch_embedding.output_image_proj."]),
+  family("DiT", /^DiT/, ["transformer_blocks.0.norm1.emb.timestep_embedder.", "proj_out_2."]),
+  family(
+    "Stable Cascade",
+    /^(StableCascade|Wuerstchen)/,
+    ["clip_txt_mapper."],
+    ["clip_txt_pooled_mapper."],
+    ["down_blocks.1.0.channelwise."],
+    ["effnet_mapper."],
+  ),
+
+  // Other parts: what stands beside these in folders.
+  family("the autoencoder of Wan", /^AutoencoderKLWan/, ["decoder.middle.0.residual.0.gamma"]),
+  family("an autoencoder of video (Wan's or Qwen-Image's)", /^AutoencoderKLQwenImage/, [
+    "decoder.mid_block.resnets.0.norm1.gamma",
+  ]),
+  family(
+    "an autoencoder of video",
+    /^AutoencoderKL(?=.)/,
+    ["decoder.conv_in.conv.weight"],
+    ["decoder.time_conv_out."],
+    ["decoder.conv_in_3d."],
+  ),
+  family(
+    "a deep compression autoencoder (Sana's)",
+    /^AutoencoderDC/,
+    ["decoder.stages.1.op_list."],
+    ["encoder.project_in.conv."],
+    ["decoder.up_blocks.1.0.conv1."],
+  ),
+  family("a T5 text encoder, as FLUX and Stable Diffusion 3 have", /^(UM)?T5/i, [
+    "encoder.block.0.layer.0.SelfAttention.",
+  ]),
+  family("a language model", undefined, ["layers.0.self_attn.q_proj.weight", "layers.0.mlp.gate_proj.weight"]),
+  family("an upscaler of pictures (ESRGAN)", undefined, ["model.1.sub.0.RDB1."], ["body.0.rdb1."], ["RRDB_trunk.0."]),
+  family("a hypernetwork", undefined, ["768.0.linear.0.weight"]),
+];
+
+/** What gives a file away as of another family: its name and the tensor that tells; null when nothing does. */
+export function otherFamily(keys: readonly string[]): { readonly name: string; readonly tensor: string } | null {
+  // Where a name stands after a dot it may be the part's own: prefixes differ from tool to tool.
+  const find = (start: string) => keys.find((k) => k.startsWith(start) || k.includes(`.${start}`));
+  for (const { name, tensors } of OTHERS) {
+    for (const all of tensors) {
+      const found = all.map(find);
+      if (found.every((key) => key !== undefined)) return { name, tensor: found[0] ?? "" };
+    }
+  }
+  return null;
+}
+
+/** The family that a class of diffusers belongs to; null where it is none of these. */
+export const otherClass = (className: string): string | null =>
+  OTHERS.find(({ classes }) => classes?.test(className))?.name ?? null;
+
+/** What is drawn here, for messages about what is not. */
+export const DRAWN = "Stable Diffusion 1.x, 2.x and XL run here";
