@@ -18,7 +18,7 @@ export {
   strengthOf,
   type Target,
 } from "./adapters/index.js";
-export { readJson, readTensors, safetensors, writeWhole } from "./checkpoint/index.js";
+export { type Library, readJson, readTensors, type Shelf, safetensors, writeWhole } from "./checkpoint/index.js";
 export * from "./control/index.js";
 export * from "./errors.js";
 export * from "./experiments/index.js";

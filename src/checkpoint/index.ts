@@ -14,6 +14,7 @@ export {
   type TokenizerFiles,
 } from "./folder.js";
 export { readJson, readText } from "./json.js";
+export { findShelved, type Library, SHELVES, type Shelf, type Shelved, shelved } from "./libraries.js";
 export { openAutoencoderFile, openRecognised, openTextEncoderFile } from "./parts.js";
 export { type LazyTensor, readSafetensors, safetensors, writeTensors } from "./safetensors.js";
 export { withTextEncoders } from "./single-file.js";

@@ -3,6 +3,7 @@ import path from "node:path";
 import { FileError } from "../errors.js";
 import {
   clipNames,
+  DRAWN,
   diffusersNames,
   FAMILY_NAMES,
   type Family,
@@ -31,8 +32,8 @@ export async function openRecognised(file: string): Promise<{ index: WeightIndex
 }
 
 /** What a file turned out to be, for the message that refuses it. */
-export const refusal = (file: string, { about, because }: Recognised, wanted: string): FileError =>
-  new FileError(file, `is ${about} (${because}); ${wanted}`);
+export const refusal = (file: string, { kind, about, because }: Recognised, wanted: string): FileError =>
+  new FileError(file, `is ${about} (${because}); ${kind === "other" ? DRAWN : wanted}`);
 
 /** A component whose config was told from shapes. */
 const part = (

@@ -13,6 +13,7 @@ import {
   openPair,
   openRuntime,
   type PairReference,
+  type Places,
   RequestError,
   type RuntimeOptions,
   safetensors,
@@ -81,7 +82,7 @@ export async function runExtract(
   terminal: Terminal,
   request: ExtractRequest,
   { dialect, out }: { readonly dialect: Dialect; readonly out: string },
-  options: RuntimeOptions,
+  options: RuntimeOptions & Places,
   signal: AbortSignal,
 ): Promise<void> {
   mustBeSafetensors(out);
@@ -97,7 +98,7 @@ export async function runExtract(
         progress ??= terminal.progress(total, layer);
         progress.update(done, layer);
       },
-      fetching(terminal, signal),
+      { ...(options.libraries && { libraries: options.libraries }), ...fetching(terminal, signal) },
     );
     progress?.stop();
     const { adapter, layers, kept, beyond } = extracted;
@@ -153,6 +154,7 @@ export async function runMerge(
   base: string,
   adapters: readonly AdapterReference[],
   out: string,
+  places: Places,
 ): Promise<void> {
   if (adapters.length === 0) throw new RequestError("nothing to merge: name adapters with --lora FILE[:scale]");
   let progress: Progress | undefined;
@@ -160,7 +162,7 @@ export async function runMerge(
     progress ??= terminal.progress(total, "merging");
     progress.update(done, "merging");
   };
-  const merged = await mergeAdapters(base, adapters, out, onMerged, fetching(terminal));
+  const merged = await mergeAdapters(base, adapters, out, onMerged, { ...places, ...fetching(terminal) });
   progress?.stop();
   terminal.emit({ type: "merged", ...merged });
   for (const { part, layers } of merged.parts) terminal.say(`${part}: ${layers} layers changed`);

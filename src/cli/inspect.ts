@@ -22,6 +22,7 @@ import {
 } from "../index.js";
 import { fetching } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
+import { gigabytes, megabytes, millions } from "./words.js";
 
 /** Prints the rows a run would take, as a table or as a script for diffusers. */
 export async function runPlan(
@@ -146,7 +147,3 @@ async function needsOf(
     await pair.close();
   }
 }
-
-const millions = (n: number) => (n >= 1e9 ? `${(n / 1e9).toFixed(2)} G` : `${(n / 1e6).toFixed(2)} M`);
-const megabytes = (n: number) => (n >= 1e9 ? `${(n / 1e9).toFixed(2)} GB` : `${(n / 1e6).toFixed(1)} MB`);
-const gigabytes = (n: number) => `${(n / 2 ** 30).toFixed(1)} GiB`;

@@ -12,11 +12,13 @@ import {
   measureOf,
   modelsOf,
   type Options,
+  placesOf,
   requestOf,
   slideOf,
   traceOf,
   withCompute,
   withDevice,
+  withLibraries,
   withMode,
   withModels,
   withOutput,
@@ -121,7 +123,7 @@ withOutput(withPictures(withSampling(withModels(program.command("trace")))))
     await runTrace(openTerminal(o), modelsOf(o), traceOf(o, prompt), o, interrupted);
   });
 
-withOutput(withDevice(program.command("measure")))
+withOutput(withLibraries(withDevice(program.command("measure"))))
   .description("diversity, adherence and fidelity of folders of pictures, whoever made them")
   .argument("<folders...>", "folders of pictures; several are set side by side")
   .option("--reference <dir>", "pictures to compare with: precision, recall, density, coverage; FID and KID")
@@ -159,7 +161,7 @@ withOutput(withPictures(withSampling(withModels(program.command("slide")))))
     await runSlide(openTerminal(o), modelsOf(o), slideOf(o, prompt), { ...o, slider: o.slider ?? "" }, interrupted);
   });
 
-withOutput(withDevice(program.command("experiment")))
+withOutput(withLibraries(withDevice(program.command("experiment"))))
   .description("tables and figures of the paper on your models, or an experiment of your own")
   .argument("<name>", `${PAPER.join(", ")}, all, or run`)
   .argument("[file]", "with run: a .json file that says what to paint and to measure")
@@ -206,18 +208,28 @@ withOutput(withDevice(program.command("experiment")))
 
 const models = program.command("models").description("what is there and whether it can be used");
 
-withTalk(models.command("list"))
-  .description("the named pairs: what --pair takes; or what was fetched from the Hub, whoever did")
+withTalk(withLibraries(models.command("list")))
+  .description(
+    "the named pairs: what --pair takes; with --comfy or --a1111, what is in these folders; or what was fetched from the Hub, whoever did",
+  )
   .addOption(withPairs())
   .option("--cached", "the Hub's cache on this machine: repositories, revisions, sizes, last use")
-  .addHelpText("before", example("variegate models list", "variegate models list --cached"))
+  .addHelpText(
+    "before",
+    example("variegate models list", "variegate models list --cached", "variegate models list --comfy ~/ComfyUI"),
+  )
   .action(async (o: Options & { cached?: boolean }) => {
+    const { libraries } = placesOf(o);
     if (o.cached) {
       const { runCached } = await import("./hub.js");
-      return runCached(openTerminal(o));
+      await runCached(openTerminal(o));
+    } else if (libraries) {
+      const { runLibrary } = await import("./library.js");
+      await runLibrary(openTerminal(o), libraries);
+    } else {
+      const { runList } = await import("./inspect.js");
+      await runList(openTerminal(o), o.pairs);
     }
-    const { runList } = await import("./inspect.js");
-    await runList(openTerminal(o), o.pairs);
   });
 
 withTalk(models.command("check"))
@@ -286,10 +298,10 @@ withTalk(withModels(adapters.command("merge")))
   .action(async (o: Options) => {
     const { runMerge } = await import("./adapter.js");
     const { adapters = [], base = "embedded:base" } = modelsOf(o);
-    await runMerge(openTerminal(o), base, adapters, o.out ?? "");
+    await runMerge(openTerminal(o), base, adapters, o.out ?? "", placesOf(o));
   });
 
-withTalk(withDevice(adapters.command("extract")))
+withTalk(withLibraries(withDevice(adapters.command("extract"))))
   .description("what one model has learned since another, as an adapter: then both run in one set of weights")
   .requiredOption("--from <ref>", "the model before: a diffusers folder or a UNet folder")
   .requiredOption("--to <ref>", "the model after: a folder, or a file of UNet weights")

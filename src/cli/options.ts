@@ -1,4 +1,6 @@
 /** The options that several commands share, and how they become a request. */
+import { existsSync } from "node:fs";
+import { delimiter } from "node:path";
 import { type Command, Option } from "commander";
 import {
   type AdapterReference,
@@ -7,10 +9,12 @@ import {
   DEVICES,
   type Dialect,
   type GenerateRequest,
+  type Library,
   MEMORIES,
   type MeasureRequest,
   type Mode,
   type PairReference,
+  type Places,
   type RuntimeOptions,
   type SlideRequest,
   type TraceRequest,
@@ -41,10 +45,34 @@ const collectWords = (text: string, all: readonly WordReference[] = []): readonl
 ];
 type LoraOption = ReturnType<typeof adapter>;
 
+/** Where names are looked up that are no paths. */
+export const withLibraries = (c: Command): Command =>
+  c
+    .addOption(
+      new Option(
+        "--comfy <dir>",
+        "models by their names in ComfyUI's folder (or an extra_model_paths.yaml); repeatable",
+      )
+        .argParser(collectFolders)
+        .env("VARIEGATE_COMFY"),
+    )
+    .addOption(
+      new Option("--a1111 <dir>", "models by their names in A1111's folder; repeatable")
+        .argParser(collectFolders)
+        .env("VARIEGATE_A1111"),
+    );
+
+const collectTexts = (text: string, all: readonly string[] = []): readonly string[] => [...all, text];
+/** In the environment several stand in one, as in PATH. */
+const collectFolders = (text: string, all: readonly string[] = []): readonly string[] => [
+  ...all,
+  ...(existsSync(text) ? [text] : text.split(delimiter).filter((folder) => folder !== "")),
+];
+
 /** Which models to open and where they run. */
 export const withModels = (c: Command): Command =>
   withDevice(
-    c
+    withLibraries(c)
       .option("--pair <name>", "a named pair, as `models list` shows them (default: embedded)")
       .addOption(withPairs())
       .option("--base <ref>", "the base model: a diffusers folder, one file, or a Hub id (owner/name)")
@@ -52,12 +80,17 @@ export const withModels = (c: Command): Command =>
         "--distilled <ref>",
         "the distilled model: a folder with unet/, a UNet folder or file, or a LoRA, here or on the Hub",
       )
+      .option(
+        "--text-encoder <ref>",
+        "a text encoder of the base, where its file has none (repeatable: two for SDXL)",
+        collectTexts,
+      )
       .option("--lora <file[:scale]>", "a LoRA or slider on both models (repeatable)", collect)
       .option("--lora-base <file[:scale]>", "the same on the base only (repeatable)", collect)
       .option("--lora-distilled <file[:scale]>", "the same on the distilled model only (repeatable)", collect)
       .option("--allow-unmatched", "leave out keys of a LoRA that belong to no layer of the model")
       .option("--embedding <file[=token]>", "a learned word (textual inversion) for prompts (repeatable)", collectWords)
-      .option("--decoder <ref>", "another autoencoder, such as a TAESD folder or madebyollin/taesdxl")
+      .option("--decoder <ref>", "another autoencoder, such as a TAESD: a folder, a file, or madebyollin/taesdxl")
       .addOption(withVariant())
       .addOption(withCompute()),
   );
@@ -146,6 +179,7 @@ export const measureOf = (o: Options, folders: readonly string[]): MeasureReques
     "skipBad",
     "variant",
   ]),
+  ...placesOf(o),
 });
 
 /** What commander makes of the options above; values have been checked by their parsers, and what was not given is not there. */
@@ -160,6 +194,9 @@ export type Options = PairReference &
     readonly concept?: string;
     readonly as?: "table" | "diffusers";
     readonly embedding?: readonly WordReference[];
+    readonly textEncoder?: readonly string[];
+    readonly comfy?: readonly string[];
+    readonly a1111?: readonly string[];
     readonly lora?: readonly LoraOption[];
     readonly loraBase?: readonly LoraOption[];
     readonly loraDistilled?: readonly LoraOption[];
@@ -188,8 +225,9 @@ export const collectControls = (text: string, all: readonly Control[] = []): rea
 ];
 
 /** The options of `experiment` that say with what it runs. */
-export const experimentOf = (o: Omit<Options, "slider"> & ExperimentWords) =>
-  only(o, [
+export const experimentOf = (o: Omit<Options, "slider"> & ExperimentWords) => ({
+  ...placesOf(o),
+  ...only(o, [
     "pair",
     "pairs",
     "base",
@@ -203,7 +241,8 @@ export const experimentOf = (o: Omit<Options, "slider"> & ExperimentWords) =>
     "dreamsim",
     "inception",
     "workers",
-  ]);
+  ]),
+});
 
 /** The options of `adapter extract`. */
 export interface ExtractOptions extends Options {
@@ -219,6 +258,15 @@ export interface ExtractOptions extends Options {
 const only = <T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> =>
   Object.fromEntries(keys.filter((k) => from[k] !== undefined).map((k) => [k, from[k]])) as Pick<T, K>;
 
+/** Where to look names up. */
+export const placesOf = ({ comfy = [], a1111 = [] }: Pick<Options, "comfy" | "a1111">): Places => {
+  const libraries: Library[] = [
+    ...comfy.map((path) => ({ kind: "comfy" as const, path })),
+    ...a1111.map((path) => ({ kind: "a1111" as const, path })),
+  ];
+  return libraries.length > 0 ? { libraries } : {};
+};
+
 /** The options that say which models and where. */
 export function modelsOf(o: Options): PairReference & RuntimeOptions {
   const models = only(o, ["pair", "pairs", "base", "distilled", "decoder", "variant", "compute", "device", "threads"]);
@@ -229,6 +277,8 @@ export function modelsOf(o: Options): PairReference & RuntimeOptions {
     ...models,
     ...(adapters.length > 0 && { adapters }),
     ...(o.embedding && { embeddings: o.embedding }),
+    ...(o.textEncoder && { textEncoders: o.textEncoder }),
+    ...placesOf(o),
   };
 }
 

@@ -1,5 +1,5 @@
 /** What a set of tensors is, told from their names and shapes alone, whatever file they come in: a whole checkpoint, one of its networks, an adapter, or a family that is not drawn here. */
-import { DRAWN, otherFamily } from "./others.js";
+import { otherFamily } from "./others.js";
 
 /** Names of tensors with their shapes. */
 export type Shapes = ReadonlyMap<string, readonly number[]>;
@@ -98,9 +98,7 @@ const beginnings = (keys: readonly string[]): string =>
 
 function other(keys: readonly string[]): Recognised | null {
   const found = otherFamily(keys);
-  return (
-    found && { kind: "other", about: `${found.name}, by its names`, because: `${found.tensor} is there; ${DRAWN}` }
-  );
+  return found && { kind: "other", about: `${found.name}, by its names`, because: `${found.tensor} is there` };
 }
 
 function whole(keys: readonly string[], shapes: Shapes): Recognised | null {
@@ -145,7 +143,7 @@ function unet(shapes: Shapes): Recognised | null {
   const projection = [...shapes].find(([k]) => k.startsWith(prefix) && k.endsWith(".proj_in.weight"))?.[1];
   const context = [...shapes].find(([k]) => k.startsWith(prefix) && k.endsWith(".attn2.to_k.weight"))?.[1][1];
   if (sizes && context === 1280) {
-    return { kind: "other", about: "the UNet of the SDXL refiner", because: `its text has 1280 features; ${DRAWN}` };
+    return { kind: "other", about: "the UNet of the SDXL refiner", because: "its text has 1280 features" };
   }
   const entry = shapes.get(`${prefix}${stability === undefined ? "conv_in" : "input_blocks.0.0"}.weight`)?.[1] ?? 0;
   const family = sizes ? "sdxl" : projection?.length === 2 ? "sd2" : "sd1";
@@ -274,7 +272,7 @@ function adapter(keys: readonly string[], shapes: Shapes): Recognised | null {
   if (first === undefined) return null;
   const stranger = OTHER_ADAPTERS.find(([p]) => keys.some((k) => p.test(k)))?.[1] ?? otherFamily(keys)?.name;
   if (stranger) {
-    return { kind: "other", about: `an adapter for ${stranger}`, because: `${first} is there; ${DRAWN}` };
+    return { kind: "other", about: `an adapter for ${stranger}`, because: `${first} is there` };
   }
   const reads = [...shapes].find(([k]) =>
     /attn2[._](processor\.)?to_[kv]([._]lora)?\.(lora_down|down|lora_A|lora\.down|lora_A\.default|hada_w1_b)(\.weight)?$/.test(

@@ -1,6 +1,7 @@
 /** What a reference stands for: something that ships with the package, a path, or a name that is looked up; always a local path in the end. */
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { findShelved, type Library, SHELVES, type Shelf } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { type Fetching, fetchReference, HubError, parseHubReference, type Variant, type Wanted } from "../hub/index.js";
 
@@ -8,8 +9,8 @@ const EMBEDDED = new URL("../../embedded/", import.meta.url);
 
 /** Where references that are no paths are looked up. Plain data: it travels to other processes and into run.json. */
 export interface Places {
-  /** Folders whose models are found by their names. */
-  readonly libraries?: readonly string[];
+  /** Trees of models, as ComfyUI and A1111 keep them, whose models are found by their names. */
+  readonly libraries?: readonly Library[];
   /** Precision that is fetched from the Hub where a repository has several; default "fp16". */
   readonly variant?: Variant;
 }
@@ -26,7 +27,7 @@ type Finding = { readonly path: string } | { readonly not: string };
 type Finder = (ref: string, wanted: Wanted, sources: Sources) => Finding | Promise<Finding>;
 
 /** In this order; the first that finds it decides. */
-const FINDERS: readonly Finder[] = [inPackage, onDisk, amongShipped, onTheHub];
+const FINDERS: readonly Finder[] = [inPackage, onDisk, inLibraries, amongShipped, onTheHub];
 
 /**
  * The local path of what a reference names.
@@ -63,6 +64,31 @@ async function onTheHub(ref: string, wanted: Wanted, { variant, signal, onDownlo
     if (!(error instanceof HubError) || !/^(is not|has no) /.test(error.problem)) throw error;
     return { not: `as a Hub id it ${error.problem}` };
   }
+}
+
+/** Which kinds of things in a tree of models may be meant. */
+const SHELVES_OF: { readonly [W in Wanted]: readonly Shelf[] } = {
+  pipeline: ["checkpoint", "diffusers", "unet"],
+  unet: ["unet", "checkpoint", "adapter", "diffusers"],
+  autoencoder: ["autoencoder"],
+  "text encoder": ["text encoder"],
+  clip: [],
+  vision: [],
+  adapter: ["adapter"],
+  word: ["word"],
+  file: [],
+  model: SHELVES,
+};
+
+/** By name in the trees that were given. */
+async function inLibraries(ref: string, wanted: Wanted, { libraries = [] }: Sources): Promise<Finding> {
+  if (libraries.length === 0) return { not: "" };
+  const shelves = SHELVES_OF[wanted];
+  const found = await findShelved(libraries, ref, shelves);
+  if (found) return { path: found.path };
+  const trees = libraries.map((l) => l.path).join(", ");
+  if (shelves.length === 0) return { not: "" };
+  return { not: `nothing in ${trees} is called so (looked for: ${shelves.join(", ")})` };
 }
 
 /** Folders of the package that hold adapters. */

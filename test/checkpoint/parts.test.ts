@@ -185,9 +185,7 @@ describe("Stable Diffusion 2.x", () => {
 describe("text encoders", () => {
   it("by transformers' names and by OpenCLIP's are the same numbers", () => {
     const keys = Object.keys(under("conditioner.embedders.1.model."));
-    expect([...clipNames(keys, 3).keys()].toSorted()).toEqual(
-      Object.keys(sdxl.places["text_encoder_2"] ?? {}).toSorted(),
-    );
+    expect(new Set(clipNames(keys, 3).keys())).toEqual(new Set(Object.keys(sdxl.places["text_encoder_2"] ?? {})));
   });
 
   it("in a file that is no model are refused", async () => {

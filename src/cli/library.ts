@@ -1,0 +1,42 @@
+/** `variegate models list --comfy DIR`: what is in the folders of other programs, by kind. */
+import { type Library, type LibraryItem, readLibraries } from "../index.js";
+import { type Progress, type Terminal, table } from "./terminal.js";
+import { megabytes, millions } from "./words.js";
+
+/** Letters of what a thing is; --json has all of them. */
+const WIDEST = 72;
+
+/** Prints every model of the trees with what it is. */
+export async function runLibrary(terminal: Terminal, libraries: readonly Library[]): Promise<void> {
+  let progress: Progress | undefined;
+  const began = performance.now();
+  const items: LibraryItem[] = [];
+  for await (const item of readLibraries(libraries, (done, total) => {
+    // Heads are read in no time, unless a disk is slow.
+    if (performance.now() - began > 1000) progress ??= terminal.progress(total, "looking");
+    progress?.update(done, "looking");
+  })) {
+    terminal.emit({ type: "model", ...item });
+    items.push(item);
+  }
+  progress?.stop();
+  const head = ["kind", "name", "what it is", "parameters", "bytes", "stored as", "runs"];
+  terminal.say(
+    table([
+      head,
+      ...items.map((item) => [
+        item.shelf,
+        item.name,
+        item.about.length > WIDEST ? `${item.about.slice(0, WIDEST - 1)}…` : item.about,
+        item.parameters === null ? "" : millions(item.parameters),
+        item.bytes === null ? "" : megabytes(item.bytes),
+        item.dtypes.join(", "),
+        item.runs ? "yes" : "no",
+      ]),
+    ]),
+  );
+  terminal.say("");
+  terminal.say(
+    "A name here is what --base, --distilled, --lora, --decoder and the others take, or a part of it that no other has.",
+  );
+}
