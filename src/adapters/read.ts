@@ -67,13 +67,13 @@ const ENDINGS: readonly (readonly [string, Slot, string])[] = [
 ];
 
 /** A key without its ending, and what the ending says. The longest ending counts. */
-function parse(key: string): { stem: string; slot: Slot; dialect: string } | null {
+export function parseKey(key: string): { stem: string; slot: Slot; dialect: string } | null {
   const found = ENDINGS.filter(([end]) => key.endsWith(end)).toSorted((a, b) => b[0].length - a[0].length)[0];
   return found ? { stem: key.slice(0, -found[0].length), slot: found[1], dialect: found[2] } : null;
 }
 
 /** Whether the names in a file are an adapter's and not a network's. */
-export const isAdapter = (keys: Iterable<string>): boolean => [...keys].some((key) => parse(key) !== null);
+export const isAdapter = (keys: Iterable<string>): boolean => [...keys].some((key) => parseKey(key) !== null);
 
 export interface ReadOptions {
   /** Keys that belong to no layer are left out instead of refused; default false. */
@@ -99,7 +99,7 @@ export function readAdapter(
   const unmatched: string[] = [];
   const dialects = new Set<string>();
   for (const [key, tensor] of tensors) {
-    const parsed = parse(key);
+    const parsed = parseKey(key);
     const layer = parsed && table.get(parsed.stem);
     if (!parsed || !layer) {
       unmatched.push(key);

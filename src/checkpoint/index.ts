@@ -15,7 +15,7 @@ export {
 } from "./folder.js";
 export { readJson, readText } from "./json.js";
 export { findShelved, type Library, SHELVES, type Shelf, type Shelved, shelved } from "./libraries.js";
-export { openAutoencoderFile, openRecognised, openTextEncoderFile } from "./parts.js";
+export { openAutoencoderFile, openRecognised, openTextEncoderFile, refusal, shapesOf } from "./parts.js";
 export { type LazyTensor, readSafetensors, safetensors, writeTensors } from "./safetensors.js";
 export { withTextEncoders } from "./single-file.js";
 export { type ByteSource, openFile } from "./source.js";

@@ -1,6 +1,5 @@
-/** The commands that look and load nothing: `plan`, `models check`, `doctor`. */
+/** The commands that look and load nothing: `plan`, `models list`, `doctor`. */
 import {
-  checkReference,
   describePlan,
   diffusersScript,
   examine,
@@ -22,7 +21,7 @@ import {
 } from "../index.js";
 import { fetching } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
-import { gigabytes, megabytes, millions } from "./words.js";
+import { gigabytes, megabytes, ROOM } from "./words.js";
 
 /** Prints the rows a run would take, as a table or as a script for diffusers. */
 export async function runPlan(
@@ -81,28 +80,6 @@ function walkOf(row: PairRow): string {
   return [scheduler?.replace(/(Discrete)?Scheduler$/, "") ?? "its own", ...called].join(" ");
 }
 
-/** Prints what a reference holds and whether it can be drawn. */
-export async function runCheck(terminal: Terminal, ref: string): Promise<void> {
-  const report = await checkReference(ref, fetching(terminal));
-  terminal.emit({ type: "check", ...report });
-  terminal.say(`${report.pipeline} in ${report.ref}`);
-  terminal.say("");
-  terminal.say(
-    table([
-      ["part", "class", "parameters", "bytes", "stored as", "drawn"],
-      ...report.components.map((c) => [
-        c.name,
-        c.className,
-        millions(c.parameters),
-        megabytes(c.bytes),
-        c.dtypes.join(", "),
-        c.unused.length === 0 ? "yes" : `yes, ${c.unused.length} tensors unused`,
-      ]),
-    ]),
-  );
-  for (const note of report.notes) terminal.say(note);
-}
-
 /** Prints what this machine can run, and in which way the pair fits its memory. */
 export async function runDoctor(terminal: Terminal, models: PairReference & RuntimeOptions): Promise<void> {
   const report = await examine();
@@ -128,9 +105,6 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Runt
     ]),
   );
 }
-
-/** Share of the memory that weights may take: the rest is for what a call works in, and for others. */
-const ROOM = 0.8;
 
 async function needsOf(
   models: PairReference & RuntimeOptions,

@@ -6,6 +6,7 @@ import type { PullOptions } from "./hub.js";
 import { interrupted, listenForInterrupt } from "./interrupt.js";
 import {
   collectControls,
+  collectTexts,
   type ExperimentWords,
   type ExtractOptions,
   experimentOf,
@@ -232,13 +233,22 @@ withTalk(withLibraries(models.command("list")))
     }
   });
 
-withTalk(models.command("check"))
-  .description("what a model holds and whether it can be drawn; nothing is loaded")
-  .argument("<ref>", "a diffusers folder, a UNet folder, a Hub id, or embedded:base")
-  .addHelpText("before", example("variegate models check embedded:base"))
-  .action(async (ref: string, o: Options) => {
-    const { runCheck } = await import("./inspect.js");
-    await runCheck(openTerminal(o), ref);
+withTalk(withLibraries(models.command("check")))
+  .description("what a model or adapter is and why we think so, what is missing, what goes with it; nothing is loaded")
+  .argument(
+    "<ref>",
+    "a diffusers folder, one network's folder, a file of weights, an adapter, a Hub id, a name in --comfy",
+  )
+  .option("--lora <file>", "an adapter: does it fit this model? (repeatable)", collectTexts)
+  .option("--base <ref>", "a model: does this adapter fit it?")
+  .addHelpText(
+    "before",
+    example("variegate models check embedded:base", "variegate models check smile.base --base embedded:base"),
+  )
+  .action(async (ref: string, o: Omit<Options, "lora"> & { readonly lora?: readonly string[] }) => {
+    const { runCheck } = await import("./check.js");
+    const asked = { ...(o.lora && { adapters: o.lora }), ...(o.base !== undefined && { base: o.base }) };
+    await runCheck(openTerminal(o), ref, { ...placesOf(o), ...asked });
   });
 
 withTalk(models.command("pull"))

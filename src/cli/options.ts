@@ -62,7 +62,7 @@ export const withLibraries = (c: Command): Command =>
         .env("VARIEGATE_A1111"),
     );
 
-const collectTexts = (text: string, all: readonly string[] = []): readonly string[] => [...all, text];
+export const collectTexts = (text: string, all: readonly string[] = []): readonly string[] => [...all, text];
 /** In the environment several stand in one, as in PATH. */
 const collectFolders = (text: string, all: readonly string[] = []): readonly string[] => [
   ...all,

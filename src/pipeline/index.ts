@@ -6,6 +6,7 @@ export {
   openAdapter,
   openAdapters,
 } from "./adapters.js";
+export { type CheckReport, type CheckRequest, type ComponentReport, checkReference, type FitReport } from "./check.js";
 export { type ClipScorer, openClip } from "./clip-scorer.js";
 export { diffusersScript } from "./diffusers-script.js";
 export type { GenerateEvent, Milliseconds, Picture } from "./events.js";
@@ -51,9 +52,6 @@ export { COMPUTES, type Compute, type Preparing } from "./precision.js";
 export { productsOn } from "./products.js";
 export { locate, type Places, resolveReference, type Sources } from "./reference.js";
 export {
-  type CheckReport,
-  type ComponentReport,
-  checkReference,
   type DeviceReport,
   describeRun,
   examine,

@@ -92,7 +92,7 @@ async function inLibraries(ref: string, wanted: Wanted, { libraries = [] }: Sour
 }
 
 /** Folders of the package that hold adapters. */
-const SHIPPED = ["embedded:sliders", "embedded:adapters"] as const;
+export const SHIPPED = ["embedded:sliders", "embedded:adapters"] as const;
 
 /** An adapter by a part of a name that one of the package's adapters alone has. */
 function amongShipped(ref: string, wanted: Wanted): Finding {

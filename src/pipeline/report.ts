@@ -1,30 +1,13 @@
-/** What there is to say about models and machines without running anything: for `models check`, `doctor` and every run.json. */
+/** What there is to say about versions and machines: for `doctor` and every run.json. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
-import { type Component, loneFolder, openCheckpoint, openComponentFolder } from "../checkpoint/index.js";
-import { FileError, VariegateError } from "../errors.js";
-import { createBuilder, encodeGraph, type Graph } from "../graph/index.js";
-import {
-  drawDecoder,
-  drawEncoder,
-  drawImageEncoder,
-  drawTextEncoder,
-  drawTinyDecoder,
-  drawTinyEncoder,
-  drawUNet,
-  parseAutoencoderConfig,
-  parseClipConfig,
-  parseTextEncoderConfig,
-  parseTinyAutoencoderConfig,
-  parseUNetConfig,
-} from "../models/index.js";
+import { VariegateError } from "../errors.js";
+import { createBuilder, encodeGraph } from "../graph/index.js";
 import { DEVICES, type Device, openRuntime, type Runtime } from "../runtime/index.js";
-import { parseScheduler } from "../sampling/index.js";
-import { count, float, storedAs, storedBytes, type WeightIndex } from "../tensor/index.js";
+import { float } from "../tensor/index.js";
 import type { Pair } from "./pair.js";
 import { COMPUTES, type Compute } from "./precision.js";
-import { locate, type Sources } from "./reference.js";
 
 export interface Versions {
   readonly variegate: string;
@@ -51,104 +34,6 @@ export function versions(): Versions {
 export function describeRun(pair: Pair) {
   const { compute, runtime } = pair;
   return { versions: versions(), device: runtime.device, compute, platform: `${process.platform}-${process.arch}` };
-}
-
-export interface ComponentReport {
-  readonly name: string;
-  readonly className: string;
-  readonly parameters: number;
-  readonly bytes: number;
-  readonly dtypes: readonly string[];
-  /** Tensors that the config has no use for. */
-  readonly unused: readonly string[];
-}
-
-export interface CheckReport {
-  readonly ref: string;
-  readonly pipeline: string;
-  readonly components: readonly ComponentReport[];
-  readonly notes: readonly string[];
-}
-
-type Draw = (
-  source: { file: string; config: Readonly<Record<string, unknown>> },
-  index: WeightIndex,
-) => readonly Graph[];
-
-/** Draws every network that a class has, at a small size: shapes of weights do not depend on it. */
-const CLASSES: Readonly<Record<string, Draw>> = {
-  UNet2DConditionModel: (source, index) => {
-    const config = parseUNetConfig(source);
-    const side = 2 ** config.down.length;
-    return [drawUNet(config, index, { height: side, width: side, tokens: 8 })];
-  },
-  AutoencoderKL: (source, index) => {
-    const config = parseAutoencoderConfig(source);
-    const side = 2 * config.factor;
-    return [drawDecoder(config, index, 2, 2), drawEncoder(config, index, side, side)];
-  },
-  AutoencoderTiny: (source, index) => {
-    const config = parseTinyAutoencoderConfig(source);
-    const side = 2 * config.factor;
-    return [drawTinyDecoder(config, index, 2, 2), drawTinyEncoder(config, index, side, side)];
-  },
-  CLIPModel: (source, index) => {
-    const { text, image } = parseClipConfig(source);
-    const state = { back: 0, finalNorm: true };
-    return [drawTextEncoder(text, index, { tokens: 8, state, pooled: true }), drawImageEncoder(image, index)];
-  },
-  CLIPTextModel: (source, index) => drawText(source, index, false),
-  CLIPTextModelWithProjection: (source, index) => drawText(source, index, true),
-};
-
-const drawText = (...[source, index, pooled]: [...Parameters<Draw>, boolean]): Graph[] => {
-  const state = { back: 0, finalNorm: true };
-  return [drawTextEncoder(parseTextEncoderConfig(source), index, { tokens: 8, state, pooled })];
-};
-
-/**
- * Reads everything a pipeline folder, or the folder of one network, says of itself and draws its networks, without loading one.
- * @throws what opening it would
- */
-export async function checkReference(ref: string, sources: Sources = {}): Promise<CheckReport> {
-  const path = await locate(ref, "model", sources);
-  const folder = loneFolder(path);
-  const alone = folder === null ? null : await openComponentFolder(folder);
-  const checkpoint = alone
-    ? { className: alone.className, components: new Map([[alone.name, alone]]), scheduler: null, index: {} }
-    : await openCheckpoint(path);
-  const components: ComponentReport[] = [];
-  const { recognised }: { readonly recognised?: unknown } = checkpoint.index;
-  const notes: string[] = typeof recognised === "string" ? [recognised] : [];
-  for (const component of checkpoint.components.values()) {
-    const draw = CLASSES[component.className];
-    if (!draw) {
-      notes.push(`${component.name}: ${component.className} is not drawn here`);
-      continue;
-    }
-    components.push(await reportOn(component, draw));
-  }
-  if (checkpoint.scheduler) {
-    const { className } = parseScheduler(checkpoint.scheduler.config, checkpoint.scheduler.file);
-    notes.push(`scheduler: ${className}`);
-  }
-  if (components.length === 0) throw new FileError(path, `holds no network that can be drawn (${notes.join("; ")})`);
-  return { ref, pipeline: checkpoint.className, components, notes };
-}
-
-async function reportOn(component: Component, draw: Draw): Promise<ComponentReport> {
-  const index = await component.weights();
-  const graphs = draw({ file: component.configFile, config: component.config }, index);
-  const drawn = new Set(graphs.flatMap((g) => [...g.weights.values()].map((w) => w.name.replace(/\[.*\]$/, ""))));
-  const all = [...index.weights.values()];
-  return {
-    name: component.name,
-    className: component.className,
-    parameters: all.reduce((n, w) => n + count(w.shape), 0),
-    bytes: all.reduce((n, w) => n + storedBytes(w), 0),
-    dtypes: [...new Set(all.map(storedAs))].sort(),
-    unused: all.map((w) => w.name).filter((name) => !drawn.has(name)),
-  };
 }
 
 export interface MachineReport {
