@@ -5,7 +5,9 @@ import sys
 
 import torch
 
-from . import adapters, blocks, component_cases, families, metrics, outputs, prompts, recognition, runs, scripts, single_files, steps, streams, vision
+from . import (
+    adapters, blocks, component_cases, families, hub, metrics, outputs, prompts, recognition, runs, scripts, single_files, steps, streams, vision,
+)
 from .store import Store
 
 RECORDERS = {
@@ -24,6 +26,7 @@ RECORDERS = {
     "gguf": blocks.record,
     "recognition": recognition.record,
     "embedded": runs.record_embedded,
+    "hub": hub.record,
 }
 
 
