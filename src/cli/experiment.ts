@@ -5,6 +5,7 @@ import {
   claimsOf,
   type Definition,
   type ExperimentRequest,
+  type Fetching,
   forecast,
   numbersOf,
   PAPER,
@@ -41,7 +42,10 @@ export async function runExperiment(
   signal: AbortSignal,
 ): Promise<void> {
   const row = models.base === undefined ? pairNamed(models.pair ?? "embedded", await readPairs(models.pairs)) : null;
-  const definitions = await definitionsOf(name, file, row?.trial ?? null, row?.prompts ?? [], options);
+  const definitions = await definitionsOf(name, file, row?.trial ?? null, row?.prompts ?? [], {
+    ...options,
+    ...fetching(terminal, signal),
+  });
   const time = new Date().toISOString().slice(0, 19).replaceAll(":", "").replace("T", "-");
   const out = path.resolve(options.out ?? path.join("out", `experiment-${name}-${time}`));
   const reference = models.reference ?? row?.trial?.reference;
@@ -89,7 +93,7 @@ async function definitionsOf(
   file: string | undefined,
   trial: { readonly prompts: string; readonly controls: readonly Control[] } | null,
   first: readonly string[],
-  { prompts, images, sliders }: ExperimentOptions,
+  { prompts, images, sliders, ...sources }: ExperimentOptions & Fetching,
 ): Promise<Definition[]> {
   if (name === "run") {
     if (file === undefined) throw new RequestError("experiment run needs a FILE.json that says what to paint");
@@ -104,7 +108,8 @@ async function definitionsOf(
   }
   if (file !== undefined) throw new RequestError(`experiment ${name} takes no file; \`experiment run ${file}\` does`);
   const from = prompts ?? trial?.prompts;
-  const sittings = from === undefined ? first.map((prompt) => ({ prompt, seed: 0 })) : await readSittings(from);
+  const sittings =
+    from === undefined ? first.map((prompt) => ({ prompt, seed: 0 })) : await readSittings(from, sources);
   if (sittings.length === 0) throw new RequestError("experiment needs prompts: name a file with --prompts");
   const controls = sliders ?? trial?.controls ?? [];
   if (controls.length === 0 && name === "table1") {

@@ -6,6 +6,7 @@ import path from "node:path";
 import { FileError } from "../errors.js";
 import { explainWriting, pointTo, type Shelf, sizeOf } from "./cache.js";
 import { givenUp, type HubClient, type Incoming } from "./client.js";
+import { gigabytes } from "./events.js";
 import { locked } from "./lock.js";
 import type { PlanFile } from "./plan.js";
 import type { HubReference } from "./reference.js";
@@ -66,6 +67,9 @@ interface Progress {
   etag: string | null;
 }
 
+/** What takes more than a moment to hash. */
+const LONG_TO_READ = 5e8;
+
 async function fetchBlob(file: KnownFile, blob: string, d: Download): Promise<void> {
   const partial = d.shelf.partial(file.hash);
   const found = await sizeOf(partial);
@@ -73,6 +77,7 @@ async function fetchBlob(file: KnownFile, blob: string, d: Download): Promise<vo
   const handle = await open(partial, "a");
   try {
     const { size: there } = await handle.stat();
+    if (there > LONG_TO_READ) d.onNote(`reading the ${gigabytes(there)} that are there of ${file.path}`);
     const progress: Progress = { handle, there, hash: await hashOf(partial, file, there), etag: null };
     const resumed = there > 0;
     await allBytes(file, partial, progress, d);

@@ -60,7 +60,8 @@ export async function planFetch(reference: HubReference, wanted: Wanted, options
   if (settings.offline || (known !== null && isCommit(reference.revision))) {
     const found = await local();
     if (typeof found !== "string") return found;
-    if (settings.offline) throw new FileError(hubName(reference), await offlineProblem(shelf, reference, known, found));
+    if (settings.offline)
+      throw new HubError(hubName(reference), await offlineProblem(shelf, reference, known, found), null);
   }
   try {
     return await fromHub(hub, reference, wanted, shelf, options);
@@ -187,12 +188,12 @@ async function offlineProblem(
   known: string | null,
   lacks: string,
 ): Promise<string> {
-  const offline = "HF_HUB_OFFLINE is set";
+  const offline = "and HF_HUB_OFFLINE is set";
   if (known !== null && lacks !== "")
-    return `${offline}, and of commit ${known.slice(0, 7)} the cache has not all: it ${lacks}`;
+    return `is in the cache, but not all of commit ${known.slice(0, 7)}: it ${lacks}; ${offline}`;
   const commits = (await commitsIn(shelf)).map((commit) => commit.slice(0, 7));
-  if (commits.length === 0) return `${offline}, and the cache has nothing of it (${shelf.folder})`;
-  return `${offline}, and the cache does not know ${revision}; it has ${commits.join(", ")} (${shelf.folder})`;
+  if (commits.length === 0) return `is not in the cache (${shelf.folder}), ${offline}`;
+  return `is not in the cache at ${revision}, ${offline}; there is ${commits.join(", ")} (${shelf.folder})`;
 }
 
 /** Bytes that whoever runs this may still write to a folder's disk; the folder need not be there yet. */

@@ -61,8 +61,10 @@ async function onTheHub(ref: string, wanted: Wanted, { variant, signal, onDownlo
     return { path: await fetchReference(reference, wanted, options) };
   } catch (error) {
     // Whoever mistyped a path must hear that it was one; what the Hub has and does not give is no mistyped path.
-    if (!(error instanceof HubError) || !/^(is not|has no) /.test(error.problem)) throw error;
-    return { not: `as a Hub id it ${error.problem}` };
+    if (!(error instanceof HubError)) throw error;
+    if (/^(is not|has no) /.test(error.problem)) return { not: `as a Hub id it ${error.problem}` };
+    if (/ cannot be reached /.test(error.problem)) return { not: `for a Hub id, ${error.problem}` };
+    throw error;
   }
 }
 

@@ -21,6 +21,8 @@ const more = {
 const hub = await startHub({
   "tiny/base": { revisions: { main: { ...base, ...more } } },
   "tiny/distilled": { revisions: { main: embedded("distilled") } },
+  "stabilityai/stable-diffusion-xl-base-1.0": { revisions: { main: base } },
+  "stabilityai/sdxl-turbo": { revisions: { main: { ...base, ...embedded("distilled") } } },
   "tiny/lora": {
     revisions: { main: { "pytorch_lora_weights.safetensors": adapters["distilled.safetensors"] ?? Buffer.alloc(0) } },
   },
@@ -79,6 +81,16 @@ describe("models pull", () => {
     expect(plan).toMatchObject({ type: "fetch-plan", repository: "tiny/base", bytes: needed, missing: needed });
     expect(existsSync(path.join(home, "hub"))).toBe(false);
     expect(inStore()).toEqual([]);
+  });
+
+  it("takes both models of a named pair", async () => {
+    const { status, stdout } = await variegate(["models", "pull", "--pair", "sdxl-turbo", "--dry-run", "--json"]);
+    expect(status).toBe(0);
+    const files = lines(stdout).map((e) => [e["repository"], (e["files"] as { path: string }[]).map((f) => f.path)]);
+    expect(files).toEqual([
+      ["stabilityai/stable-diffusion-xl-base-1.0", expect.arrayContaining(["model_index.json", "unet/config.json"])],
+      ["stabilityai/sdxl-turbo", ["unet/config.json", "unet/diffusion_pytorch_model.safetensors"]],
+    ]);
   });
 
   it("prints the plan, fetches, and prints where it is", async () => {

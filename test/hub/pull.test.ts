@@ -343,6 +343,14 @@ describe("the disk", () => {
     expect(inStore()).toEqual([]);
     await get("a/unet", "unet", { freeBytes: async () => 65e6 });
   });
+  it("that may not be written is read all the same", async () => {
+    const { cache, get } = scene();
+    const place = await get("a/unet");
+    const refs = path.join(cache, "models--a--unet", "refs");
+    rmSync(refs, { recursive: true });
+    writeFileSync(refs, "a file where the folder should be");
+    expect(await get("a/unet")).toBe(place);
+  });
   it("that may not be written is said with what to do", async () => {
     const { cache, get } = scene();
     mkdirSync(path.dirname(cache), { recursive: true });
@@ -367,12 +375,14 @@ describe("without a network", () => {
   it("what is not there is said with what is", async () => {
     const { cache, get } = scene();
     await expect(get("a/unet", "unet", offline)).rejects.toThrow(
-      /^a\/unet: HF_HUB_OFFLINE is set, and the cache has nothing of it/,
+      /^a\/unet: is not in the cache \(.*\), and HF_HUB_OFFLINE is set/,
     );
     await get("a/unet/config.json", "file");
-    await expect(get("a/unet", "unet", offline)).rejects.toThrow(/has not all: it has no weights/);
+    await expect(get("a/unet", "unet", offline)).rejects.toThrow(
+      /is in the cache, but not all of commit [0-9a-f]{7}: it has no weights/,
+    );
     await expect(get("a/unet@v1", "unet", offline)).rejects.toThrow(
-      new RegExp(`does not know v1; it has ${hub.commit("a/unet").slice(0, 7)} \\(${cache}`),
+      new RegExp(`is not in the cache at v1, .*; there is ${hub.commit("a/unet").slice(0, 7)} \\(${cache}`),
     );
   });
   it("a Hub that cannot be reached is told, and the cache does", async () => {
