@@ -43,6 +43,24 @@ export async function sizeOf(file: string): Promise<number | null> {
   return found?.isFile() ? found.size : null;
 }
 
+/**
+ * Makes a folder and those above it. Node's own recursive mkdir says ENOENT where a disk is read only, and never comes back where a
+ * pseudo file system takes no folders. @throws what the disk says
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if ((await stat(folder).catch(() => null))?.isDirectory()) return;
+    if (codeOf(error) !== "ENOENT" || path.dirname(folder) === folder) throw error;
+    await makeFolder(path.dirname(folder));
+    await mkdir(folder).catch((again: unknown) => {
+      // Another process was faster.
+      if (codeOf(again) !== "EEXIST") throw again;
+    });
+  }
+}
+
 export const isCommit = (text: string): boolean => /^[0-9a-f]{40}$/.test(text);
 
 /** The commit that a revision was at when it was last asked for; null when the cache does not know. */
@@ -86,7 +104,7 @@ export async function rememberCommit(shelf: Shelf, revision: string, commit: str
   if (revision === commit || (await readFile(file, "utf8").catch(() => "")) === commit) return;
   const temporary = `${file}.${randomUUID().slice(0, 8)}.tmp`;
   try {
-    await mkdir(path.dirname(file), { recursive: true });
+    await makeFolder(path.dirname(file));
     await writeFile(temporary, commit);
     await rename(temporary, file);
   } catch {
@@ -101,7 +119,7 @@ export async function rememberCommit(shelf: Shelf, revision: string, commit: str
 export async function pointTo(shelf: Shelf, commit: string, file: string, hash: string, isNew: boolean): Promise<void> {
   const pointer = shelf.pointer(commit, file);
   const blob = shelf.blob(hash);
-  await mkdir(path.dirname(pointer), { recursive: true });
+  await makeFolder(path.dirname(pointer));
   const temporary = `${pointer}.${randomUUID().slice(0, 8)}.tmp`;
   try {
     await symlink(path.relative(path.dirname(pointer), blob), temporary, "file");
@@ -125,7 +143,8 @@ export function explainWriting(error: unknown, cache: string): never {
       { cause: error },
     );
   }
-  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"].includes(code)) {
+  // ENOENT: a file system that takes no folders, such as /proc.
+  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "ENOENT"].includes(code)) {
     throw new FileError(
       cache,
       `the cache cannot be written (${code}); set HF_HOME or HF_HUB_CACHE to a folder that you may write`,

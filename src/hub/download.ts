@@ -1,10 +1,10 @@
 /** One file from the Hub into the cache: goes on where it stopped, and gets its name when its size and hash are what was listed. */
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm, truncate } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, truncate } from "node:fs/promises";
 import path from "node:path";
 import { FileError } from "../errors.js";
-import { explainWriting, pointTo, type Shelf, sizeOf } from "./cache.js";
+import { explainWriting, makeFolder, pointTo, type Shelf, sizeOf } from "./cache.js";
 import { givenUp, type HubClient, type Incoming } from "./client.js";
 import { gigabytes } from "./events.js";
 import { locked } from "./lock.js";
@@ -42,7 +42,7 @@ export async function download(file: KnownFile, d: Download): Promise<void> {
     d.onBytes(Math.min(file.bytes, (await sizeOf(shelf.partial(file.hash))) ?? 0));
   };
   try {
-    await mkdir(path.dirname(blob), { recursive: true });
+    await makeFolder(path.dirname(blob));
     const work = async () => {
       const isNew = (await sizeOf(blob)) !== file.bytes;
       if (isNew) await fetchBlob(file, blob, d);

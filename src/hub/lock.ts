@@ -3,11 +3,11 @@
  * has not; both write blobs under other names first, so that at worst something is fetched twice.
  */
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { codeOf } from "./cache.js";
+import { codeOf, makeFolder } from "./cache.js";
 
 const FRESHEN = 2_000;
 /** Not freshened for so long, and its process gone from this machine: nobody holds it. */
@@ -33,7 +33,7 @@ export async function locked<T>(
   onWait: () => Promise<void> = async () => {},
 ): Promise<T> {
   const me: Holder = { token: randomUUID(), host: os.hostname(), process: process.pid };
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolder(path.dirname(file));
   while (!(await take(file, me))) {
     signal?.throwIfAborted();
     if (await isStale(file)) continue;

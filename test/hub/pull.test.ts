@@ -351,6 +351,13 @@ describe("the disk", () => {
     writeFileSync(refs, "a file where the folder should be");
     expect(await get("a/unet")).toBe(place);
   });
+  it.skipIf(process.platform !== "linux")("where no folder can be made is said too", async () => {
+    const { get } = scene();
+    const nowhere = { env: { HF_HUB_CACHE: "/proc/nowhere/hub" }, freeBytes: async () => 1e12 };
+    await expect(get("a/unet", "unet", nowhere)).rejects.toThrow(
+      /^\/proc\/nowhere\/hub: the cache cannot be written \(ENOENT\)/,
+    );
+  });
   it("that may not be written is said with what to do", async () => {
     const { cache, get } = scene();
     mkdirSync(path.dirname(cache), { recursive: true });
