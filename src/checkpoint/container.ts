@@ -18,13 +18,13 @@ export async function containerOf(source: ByteSource): Promise<Container | null>
   if (start[8] === 0x7b && start[7] === 0 && start[6] === 0) return "safetensors";
   // PROTO 2 and later: pickles, of PyTorch before 1.6 or of somebody else.
   if (start[0] === 0x80 && (start[1] ?? 0) >= 2 && (start[1] ?? 9) <= 5) return "torch";
-  const impostor = impostorOf(new TextDecoder().decode(start));
+  const impostor = impostorOf(new TextDecoder().decode(start), /\.json$/i.test(name));
   if (impostor) throw new FileError(name, impostor);
   return null;
 }
 
 /** What is often saved under the name of weights. */
-function impostorOf(start: string): string | null {
+function impostorOf(start: string, named: boolean): string | null {
   const text = start.trimStart();
   if (/^<(!doctype|html|head|\?xml|!--)/i.test(text))
     return "is a web page, not weights: the download went wrong (a link to a page, or one that asks for a login); fetch the file itself";
@@ -34,6 +34,7 @@ function impostorOf(start: string): string | null {
     return `is a Git LFS pointer, not weights${whole}: run \`git lfs pull\` in its repository, or fetch the file itself`;
   }
   if (/^[{[]/.test(text)) {
+    if (named) return "is a JSON file, not weights; name the folder that it is in";
     const said = /"(?:error|message|detail)"\s*:\s*"([^"]{1,120})/.exec(text)?.[1];
     return `is a JSON text, not weights${said ? `; it says "${said}"` : ""}: the download went wrong, fetch it again`;
   }

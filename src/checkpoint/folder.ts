@@ -152,7 +152,8 @@ async function indexOf(folder: string): Promise<Readonly<Record<string, unknown>
   const found = await Promise.all(NEEDED.map(async (name) => [name, await config(name)] as const));
   const parts = Object.fromEntries(found.flatMap(([name, cls]) => (cls === null ? [] : [[name, ["", cls]]])));
   if (!("unet" in parts)) {
-    throw new FileError(folder, `is no diffusers folder: model_index.json is missing; it has: ${has}`);
+    const named = /\.(safetensors|ckpt|gguf|sft|pt|bin)\b/.test(has) ? "; a file in it may be named itself" : "";
+    throw new FileError(folder, `is no diffusers folder: model_index.json is missing; it has: ${has}${named}`);
   }
   const others = ["tokenizer", "tokenizer_2"].filter((name) => existsSync(path.join(folder, name)));
   const scheduler = existsSync(path.join(folder, "scheduler", "scheduler_config.json"));
@@ -246,6 +247,39 @@ export function loneFolder(ref: string): string | null {
 const networkIn = (ref: string): string | null =>
   [path.join(ref, "unet"), ref].find((f) => existsSync(path.join(f, "config.json"))) ?? null;
 
+/** Names that trainers give an adapter's file. */
+const ADAPTER_FILES = ["pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin", "adapter_model.safetensors"];
+
+/**
+ * The file of an adapter: what was named, or the file in a folder that diffusers or PEFT saved one into.
+ * @throws FileError for a folder without one, saying what it has
+ */
+export async function adapterFile(place: string): Promise<string> {
+  if (!isFolder(place)) return place;
+  const found = adapterIn(place);
+  if (found) return found;
+  throw new FileError(
+    place,
+    `is a folder without an adapter (${ADAPTER_FILES.join(", ")}); it has: ${await contents(place)}`,
+  );
+}
+
+/** The adapter's file of a folder; null where it has none. */
+export const adapterIn = (folder: string): string | null =>
+  ADAPTER_FILES.map((name) => path.join(folder, name)).find((file) => existsSync(file)) ?? null;
+
+const isFolder = (place: string): boolean => statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+
+/** The folder of an autoencoder: the one that was named, or vae/ in a pipeline's. @throws FileError saying what it has instead */
+export async function autoencoderFolder(place: string): Promise<string> {
+  const found = [place, path.join(place, "vae")].find((folder) => existsSync(path.join(folder, "config.json")));
+  if (found) return found;
+  throw new FileError(
+    place,
+    `holds no autoencoder (config.json with weights, or vae/); it has: ${await contents(place)}`,
+  );
+}
+
 /**
  * Opens a UNet: a whole pipeline folder, a folder with unet/ in it, a UNet folder, or a file of weights alone, which then has the
  * config of `like`, or a LoRA on it. @throws FileError saying what was found instead
@@ -258,6 +292,8 @@ export async function openUNet(ref: string, like: Component): Promise<OpenedUNet
   // Of a pipeline only this is opened: its other parts need not be there.
   const folder = networkIn(ref);
   if (folder === null) {
+    const adapter = adapterIn(ref);
+    if (adapter) return openUNetFile(adapter, like);
     throw new FileError(ref, `holds no UNet (unet/config.json or config.json); it has: ${await contents(ref)}`);
   }
   const unet = await openComponentFolder(folder);

@@ -2,6 +2,9 @@ export { clipTokenizer } from "./clip-vocabulary.js";
 export { latentScaleOf } from "./configs.js";
 export { type Derivation, type DeriveProgress, derive, derivedFolder } from "./derived.js";
 export {
+  adapterFile,
+  adapterIn,
+  autoencoderFolder,
   type Checkpoint,
   type Component,
   type ConfigSource,

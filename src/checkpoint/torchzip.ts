@@ -48,7 +48,8 @@ async function readOldFile(source: ByteSource): Promise<ReadonlyMap<string, Weig
   const notTorch = () =>
     new FileError(source.name, "is no PyTorch file: it is neither a zip nor in the format before 1.6");
   const head = await source.read(0, Math.min(MAX_HEAD, source.size));
-  // PROTO, then LONG1: the magic number.
+  // PROTO, then LONG1: the magic number. Of another pickle it is said what it asks for, if that is the trouble.
+  if (head[0] === 0x80 && head[2] !== 0x8a) readPickle(head, source.name);
   if (head[0] !== 0x80 || head[2] !== 0x8a) throw notTorch();
   const { values, end } = readPickles(head, source.name, 5);
   const [magic, , machine, content = null, keys] = values;

@@ -15,7 +15,7 @@ import {
   type Stack,
   stackOn,
 } from "../adapters/index.js";
-import { openTensorFile, readFloats } from "../checkpoint/index.js";
+import { adapterFile, openTensorFile, readFloats } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
 import type { ModelName } from "../sampling/index.js";
 import { count, type FloatTensor, float, type Tensor, type WeightIndex } from "../tensor/index.js";
@@ -68,7 +68,7 @@ export async function openAdapter(
   ref: string,
   options: { readonly allowUnmatched?: boolean; readonly only?: Part } = {},
 ): Promise<Adapter> {
-  const { weights, metadata } = await openTensorFile(await locate(ref, "adapter", model.sources));
+  const { weights, metadata } = await openTensorFile(await adapterFile(await locate(ref, "adapter", model.sources)));
   const bytes = [...weights.values()].reduce((n, w) => n + count(w.shape) * 4, 0);
   if (bytes > LARGEST)
     throw new FileError(ref, `holds ${(bytes / 1e9).toFixed(1)} GB of tensors: a model, not an adapter`);

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import pathOf from "node:path";
 import { fitting, type Part } from "../adapters/index.js";
 import {
+  adapterFile,
+  adapterIn,
   type Checkpoint,
   type Component,
   loneFolder,
@@ -138,6 +140,8 @@ export async function checkReference(ref: string, request: CheckRequest = {}): P
 async function subjectOf(path: string): Promise<Subject> {
   if (!statSync(path).isDirectory()) return fileSubject(path);
   const folder = loneFolder(path);
+  const adapter = folder === null ? adapterIn(path) : null;
+  if (adapter) return fileSubject(adapter);
   if (folder === null || isPipeline(path)) {
     const checkpoint = await openCheckpoint(path);
     return { ...pipelineFacts(checkpoint), kind: "pipeline" };
@@ -347,7 +351,7 @@ const onShelves = async (shelves: readonly Shelf[], { libraries = [] }: CheckReq
 /** Null for what is no adapter. */
 async function fitOf(ref: string, path: string, compare: ReturnType<typeof fitting>): Promise<FitReport | null> {
   try {
-    const { index, recognised } = await openRecognised(path);
+    const { index, recognised } = await openRecognised(await adapterFile(path));
     if (recognised.kind === "learned word") return null;
     if (recognised.kind !== "adapter") return { ref, fits: false, why: `is ${recognised.about}` };
     return { ref, ...said(compare(shapesOf(index.weights))) };

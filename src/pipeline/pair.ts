@@ -1,8 +1,8 @@
 /** Opens a pair of models: reads every config, checks that the parts fit, and keeps the networks that will be loaded when needed. */
-import { existsSync, statSync } from "node:fs";
-import path from "node:path";
+import { statSync } from "node:fs";
 import type { Adapter, Part } from "../adapters/index.js";
 import {
+  autoencoderFolder,
   type Checkpoint,
   type Component,
   latentScaleOf,
@@ -391,7 +391,7 @@ export async function openDecoder(runtime: Runtime, ref: string, sources: Source
 async function openAutoencoder(ref: string, sources: Sources, scaling?: number): Promise<Component> {
   const place = await locate(ref, "autoencoder", sources);
   if (statSync(place, { throwIfNoEntry: false })?.isFile()) return openAutoencoderFile(place, scaling);
-  const component = await openComponentFolder(autoencoderFolder(place));
+  const component = await openComponentFolder(await autoencoderFolder(place));
   if (["AutoencoderKL", "AutoencoderTiny"].includes(component.className)) return component;
   throw new UnsupportedConfigError({
     file: component.configFile,
@@ -399,10 +399,4 @@ async function openAutoencoder(ref: string, sources: Sources, scaling?: number):
     actual: component.className,
     supported: "AutoencoderKL, AutoencoderTiny",
   });
-}
-
-/** The folder of the autoencoder: the one that was named, or vae/ in a pipeline's. */
-function autoencoderFolder(place: string): string {
-  const inside = path.join(place, "vae");
-  return existsSync(path.join(place, "config.json")) || !existsSync(inside) ? place : inside;
 }
