@@ -211,7 +211,7 @@ const models = program.command("models").description("what is there and whether 
 
 withTalk(withLibraries(models.command("list")))
   .description(
-    "the named pairs: what --pair takes; with --comfy or --a1111, what is in these folders; or what was fetched from the Hub, whoever did",
+    "the named pairs: what --pair takes; or what is in ComfyUI's and A1111's folders, or was fetched from the Hub",
   )
   .addOption(withPairs())
   .option("--cached", "the Hub's cache on this machine: repositories, revisions, sizes, last use")

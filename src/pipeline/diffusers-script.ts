@@ -34,11 +34,6 @@ interface Stretch {
  */
 export function diffusersScript(source: PlanSource, request: GenerateRequest): string {
   const plan = makePlan(planRequestFor(source, request));
-  if (/\.(safetensors|ckpt)$/i.test(source.base.ref)) {
-    throw new RequestError(
-      `--as diffusers takes a diffusers folder as the base; ${source.base.ref} is a checkpoint in one file`,
-    );
-  }
   const stretches = stretchesOf(source, request, plan);
   const rows = stretches.flatMap((s) => s.rows);
   const models = rows.some((r) => r.model === "distilled") ? modelsOf(source.distilled) : ONLY_BASE;
@@ -50,7 +45,8 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     clipSkip: request.clipSkip ?? 0,
     zeros: request.negative === undefined,
   };
-  const classes = ["DiffusionPipeline", ...models.classes, ...stretches.flatMap((s) => s.classes)];
+  const pipeline = pipelineOf(source);
+  const classes = [pipeline.className, ...models.classes, ...stretches.flatMap((s) => s.classes)];
   const { prompts, seeds = [0], negative, size = source.row?.size } = request;
   const lines = [
     `"""${heading(plan)} Written by \`variegate plan --as diffusers\`."""`,
@@ -65,7 +61,7 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     ...(facts.guided ? [`negative = ${negative === undefined ? "None" : text(negative)}`] : []),
     'device = "cuda" if torch.cuda.is_available() else "cpu"',
     "",
-    `pipe = DiffusionPipeline.from_pretrained(${folder(source.base.ref)}, torch_dtype=torch.float32).to(device)`,
+    `pipe = ${pipeline.className}.${pipeline.open}, torch_dtype=torch.float32).to(device)`,
     ...models.load,
     ...stretches.map((s, i) => `${nameOf(i)} = ${s.scheduler}`),
     size
@@ -96,6 +92,19 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     '        image.save(f"{number}-{seed}.png")',
   ];
   return `${lines.join("\n")}\n`;
+}
+
+const ONE_FILE = /\.(safetensors|ckpt)$/i;
+const placeOf = ({ path: place, ref }: Sampled): string => place ?? ref;
+
+/** The class and the beginning of the call that opens the base: a folder, a Hub id, or a checkpoint in one file. */
+function pipelineOf({ base, family }: PlanSource): { readonly className: string; readonly open: string } {
+  const place = placeOf(base);
+  if (!ONE_FILE.test(place)) return { className: "DiffusionPipeline", open: `from_pretrained(${folder(place)}` };
+  const className = family === "sdxl" ? "StableDiffusionXLPipeline" : "StableDiffusionPipeline";
+  if (isLocal(place)) return { className, open: `from_single_file(${text(path.resolve(place))}` };
+  const { id = place, revision = "main", path: file = "" } = parseHubReference(place) ?? {};
+  return { className, open: `from_single_file(${text(`https://huggingface.co/${id}/blob/${revision}/${file}`)}` };
 }
 
 /** What decides which lines a script needs. */
@@ -168,7 +177,9 @@ function schedulerLine(
   const changed = Object.entries(fields).map(([key, value]) => `, ${key}="${value}"`);
   const { base, distilled } = source;
   const config = (which === "distilled" && distilled ? distilled : base).scheduler.config;
-  const from = config === base.scheduler.config ? "pipe.scheduler.config" : python(config);
+  // What diffusers takes one file's scheduler for may differ from what the file's tensors tell.
+  const own = config === base.scheduler.config && !ONE_FILE.test(placeOf(base));
+  const from = own ? "pipe.scheduler.config" : python(config);
   if (from === "pipe.scheduler.config" && name === undefined && changed.length === 0) {
     return { scheduler: "pipe.scheduler", classes: [] };
   }
@@ -294,7 +305,7 @@ const ONLY_BASE: Models = { classes: [], imports: [], load: [], pick: ["unet = p
 const PICK = ['unet = distilled if model == "distilled" else pipe.unet'];
 
 function modelsOf(distilled: Sampled | null): Models {
-  const ref = distilled?.ref ?? "";
+  const ref = distilled ? placeOf(distilled) : "";
   const local = isLocal(ref);
   const { id = ref, revision = "main", path: file = "" } = (local ? null : parseHubReference(ref)) ?? {};
   const at = revision === "main" ? "" : `, revision=${text(revision)}`;

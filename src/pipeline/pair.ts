@@ -1,5 +1,6 @@
 /** Opens a pair of models: reads every config, checks that the parts fit, and keeps the networks that will be loaded when needed. */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Adapter, Part } from "../adapters/index.js";
 import {
   autoencoderFolder,
@@ -143,7 +144,8 @@ export async function openPair(reference: PairReference = {}, options: OpenOptio
   const baseRef = reference.base ?? row?.base ?? "";
   const distilledRef = reference.distilled ?? (reference.base === undefined ? row?.distilled : undefined);
   const sources = sourcesOf(reference, options);
-  const opened = await openCheckpoint(await locate(baseRef, "pipeline", sources));
+  const basePath = await locate(baseRef, "pipeline", sources);
+  const opened = await openCheckpoint(basePath);
   const own = await openTextEncoders(reference.textEncoders ?? [], opened, sources);
   const checkpoint = own.length > 0 ? withTextEncoders(opened, own) : opened;
   const scheduler = schedulerOf(checkpoint);
@@ -217,17 +219,20 @@ export async function openPair(reference: PairReference = {}, options: OpenOptio
   const text: TextEncoders = textEncoders(runtime, family, encoders, words, beside);
   const latentSize = baseUNet.sampleSize ?? [64, 64];
   const { factor } = decoder.config;
-  const base = model("base", baseRef, baseUNet, unetPart, scheduler);
+  const base = { ...model("base", baseRef, baseUNet, unetPart, scheduler), ...foundAt(basePath, sources) };
   const distilled =
     distilledParts && distilledUNet
-      ? model(
-          "distilled",
-          distilledRef ?? "",
-          distilledUNet,
-          distilledParts.unet,
-          distilledParts.scheduler ?? scheduler,
-          adapter,
-        )
+      ? {
+          ...model(
+            "distilled",
+            distilledRef ?? "",
+            distilledUNet,
+            distilledParts.unet,
+            distilledParts.scheduler ?? scheduler,
+            adapter,
+          ),
+          ...foundAt(distilledPath ?? "", sources),
+        }
       : null;
   return {
     row,
@@ -256,6 +261,10 @@ const sourcesOf = ({ libraries, variant }: Places, { signal, onDownload }: Fetch
   ...(signal && { signal }),
   ...(onDownload && { onDownload }),
 });
+
+/** The path of what lies in a tree of models: its name says it to nobody else. */
+const foundAt = (path: string, { libraries = [] }: Sources): { readonly path?: string } =>
+  libraries.length > 0 && existsSync(path) ? { path: resolve(path) } : {};
 
 /** Draws a network; shapes that do not fit together are the config's fault. @throws FileError naming the config */
 function drawn(component: Component, draw: () => Graph): Graph {

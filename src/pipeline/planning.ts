@@ -62,6 +62,8 @@ export interface PlanSource {
 /** One model, as far as sampling goes. */
 export interface Sampled {
   readonly ref: string;
+  /** Where a name in a tree of models was found. */
+  readonly path?: string;
   readonly scheduler: { readonly file: string; readonly config: Readonly<Record<string, unknown>> };
   /** Width of the guidance embedding, where guidance is an input of the network. */
   readonly guidanceFeatures: number | null;

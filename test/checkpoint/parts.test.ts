@@ -1,10 +1,10 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { openAutoencoderFile, openCheckpoint, readFloats } from "../../src/checkpoint/index.js";
 import { clipNames, tinyNames, vaeNames } from "../../src/naming/index.js";
-import { generate, openDecoder, openPair } from "../../src/pipeline/index.js";
+import { diffusersScript, generate, openDecoder, openPair } from "../../src/pipeline/index.js";
 import { openRuntime } from "../../src/runtime/index.js";
 import { type FloatTensor, float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -89,6 +89,25 @@ describe("parts of a checkpoint in files of their own, as ComfyUI keeps them", (
     expect(pair.base.unet.down.map((d) => d.attention?.depths)).toEqual([undefined, [2, 2], [3, 3]]);
     await pair.close();
   });
+});
+
+it("the script for diffusers opens one file as diffusers does, with the scheduler that its tensors tell", async () => {
+  const libraries = [{ kind: "comfy" as const, path: temporaryFolder() }];
+  mkdirSync(path.join(libraries[0]?.path ?? "", "models", "checkpoints"), { recursive: true });
+  const inTree = path.join(libraries[0]?.path ?? "", "models", "checkpoints", "mine.safetensors");
+  symlinkSync(whole, inTree);
+  for (const [reference, place] of [
+    [{ base: whole }, whole],
+    [{ base: "mine", libraries }, inTree],
+  ] as const) {
+    const pair = await openPair(reference);
+    const script = diffusersScript(pair, { prompts: ["a fox"], mode: "base", steps: 2 });
+    expect(script).toContain(
+      `pipe = StableDiffusionXLPipeline.from_single_file("${place}", torch_dtype=torch.float32)`,
+    );
+    expect(script).toMatch(/scheduler = EulerDiscreteScheduler\.from_config\(\{.*"prediction_type": "epsilon"/);
+    await pair.close();
+  }
 });
 
 describe("an autoencoder alone", () => {
