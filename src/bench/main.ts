@@ -9,6 +9,7 @@ import { openRuntime } from "../runtime/index.js";
 import { openPreview, type Recording, record, trace } from "../trajectory/index.js";
 import { diffusersStep, findPython } from "./diffusers.js";
 import { type Figure, lineOf, middle, type Report } from "./figures.js";
+import { compareInt8, timeInt8 } from "./int8.js";
 import { matmulPeak, timeSliders, timeStep } from "./networks.js";
 import { makeSyntheticSdxl } from "./synthetic.js";
 
@@ -154,6 +155,13 @@ const BENCHES: readonly Bench[] = [
       }
       const { median, note } = middle(times.slice(1));
       report({ name: "--help", value: median, unit: "ms", aim: "< 300", note });
+    },
+  },
+  {
+    name: "int8",
+    async run(report) {
+      await compareInt8(threads, report);
+      await timeInt8(threads, await peakOf(report), report);
     },
   },
   {

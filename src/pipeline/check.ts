@@ -7,6 +7,7 @@ import {
   adapterIn,
   type Checkpoint,
   type Component,
+  derivedFolder,
   loneFolder,
   openAutoencoderFile,
   openCheckpoint,
@@ -21,7 +22,7 @@ import {
 import { FileError, VariegateError } from "../errors.js";
 import { type Family, type Recognised, recognise } from "../naming/index.js";
 import { parseScheduler } from "../sampling/index.js";
-import { count, storedAs, storedBytes, type WeightIndex } from "../tensor/index.js";
+import { BYTES, count, storedAs, storedBytes, type WeightIndex } from "../tensor/index.js";
 import { layersIn } from "./adapters.js";
 import { drawingOf } from "./drawing.js";
 import { type MemoryNeed, memoryNeeds } from "./memory.js";
@@ -106,6 +107,7 @@ export async function checkReference(ref: string, request: CheckRequest = {}): P
   const notes = [...subject.notes];
   for (const component of subject.components) {
     const draw = drawingOf(component);
+    notes.push(...unpackingNote(component.name, await component.weights()));
     if (draw) components.push(await reportOn(component, draw));
     else notes.push(`${component.name}: ${component.className} is not drawn here`);
   }
@@ -226,6 +228,18 @@ const summary = (index: WeightIndex) => {
     dtypes: [...new Set(all.map(storedAs))].sort((a, b) => (a < b ? -1 : 1)),
   };
 };
+
+/** What blocks become when they are first used. */
+function unpackingNote(name: string, { weights }: WeightIndex): string[] {
+  const blocks = [...weights.values()].filter(({ bytes }) => bytes.in === "blocks");
+  if (blocks.length === 0) return [];
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+  const stored = blocks.reduce((n, w) => n + storedBytes(w), 0);
+  const unpacked = blocks.reduce((n, { shape, dtype }) => n + count(shape) * BYTES[dtype], 0);
+  return [
+    `${name}: ${megabytes(stored)} in blocks become ${megabytes(unpacked)} of float32, once, in ${derivedFolder()}`,
+  ];
+}
 
 const tensorsIn = (name: string, index: WeightIndex): ComponentReport => ({
   name,

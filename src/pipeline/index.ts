@@ -48,7 +48,7 @@ export {
   type SamplingRequest,
   type Spacing,
 } from "./planning.js";
-export { COMPUTES, type Compute, type Preparing } from "./precision.js";
+export { COMPUTES, type Compute, type Precision, type Preparing, prepareWeights } from "./precision.js";
 export { productsOn } from "./products.js";
 export { locate, type Places, resolveReference, type Sources } from "./reference.js";
 export {

@@ -93,7 +93,7 @@ export interface PairReference extends Places {
   readonly pairs?: string;
   /** A diffusers folder. */
   readonly base?: string;
-  /** A folder with unet/, a UNet folder, a UNet state dict (.safetensors, .bin), or a LoRA: then the distilled model is the base with it. */
+  /** A folder with unet/, a UNet folder, a UNet state dict (.safetensors, .gguf, .bin), or a LoRA: then the distilled model is the base with it. */
   readonly distilled?: string;
   /** Another autoencoder: a folder with its config and weights, or a file. */
   readonly decoder?: string;

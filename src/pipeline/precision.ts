@@ -100,7 +100,7 @@ export function derivations(graph: Graph, compute: Compute): ReadonlyMap<string,
  * The graph with weights that a session can be made of. `whole` is the same network with nothing stacked on it: what is made of its
  * weights serves every stack. @throws MachineError when there is no room for what has to be made
  */
-export async function prepared(
+export async function prepareWeights(
   name: string,
   graph: Graph,
   whole: Graph,

@@ -4,7 +4,7 @@ import { encodeGraph, type Graph } from "../graph/index.js";
 import type { RunResult, Runtime, Session, Widen } from "../runtime/index.js";
 import type { Tensor, WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapters.js";
-import { FLOAT32, type Precision, prepared } from "./precision.js";
+import { FLOAT32, type Precision, prepareWeights } from "./precision.js";
 
 /** A network whose graph depends on a shape S (latent size, length of the text) and on the adapters that are stacked on it. */
 export interface Network<S> {
@@ -53,7 +53,7 @@ export function network<S>(
     if (loaded?.key !== key) {
       await release();
       const drawn = await draw(shape, adaptedWeights(await weights(), stack));
-      const graph = await prepared(name, drawn, stack ? await draw(shape, await weights()) : drawn, precision);
+      const graph = await prepareWeights(name, drawn, stack ? await draw(shape, await weights()) : drawn, precision);
       // Drawing and encoding a large network take some 50 ms each: whoever waits for the event loop gets a turn in between.
       await new Promise((resolve) => setTimeout(resolve));
       // ONNX Runtime 1.30's WebGPU attention came out wrong from 64 tokens on (seen on SwiftShader; relative error 0.2).
