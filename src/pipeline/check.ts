@@ -329,12 +329,13 @@ async function adaptersFor(parts: Parts, request: CheckRequest): Promise<FitRepo
     return existsSync(dir) ? readdirSync(dir).map((f) => ({ ref: `${folder}/${f}`, path: pathOf.join(dir, f) })) : [];
   });
   const compare = fitting(await layersIn({ parts }));
-  const reports = [];
+  const reports: FitReport[] = [];
   for (const { ref, path } of [...named, ...shipped, ...(await onShelves(["adapter"], request))]) {
     const report = await fitOf(ref, path, compare);
     // What ships with the package and was not asked for is of no interest where it does not fit.
-    const asked = request.adapters?.includes(ref) || !ref.startsWith("embedded:");
-    if (report && (report.fits || asked)) reports.push(report);
+    const asked = !shipped.some((s) => s.ref === ref) || request.adapters?.includes(ref);
+    const twice = reports.some((r) => r.ref === ref);
+    if (report && !twice && (report.fits || asked)) reports.push(report);
   }
   return reports;
 }

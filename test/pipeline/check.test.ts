@@ -2,7 +2,6 @@ import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } f
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkReference, resolveReference } from "../../src/pipeline/index.js";
-import { float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { singleGolden, tensorsOf, writeSingle } from "../support/single-file.js";
 
