@@ -75,6 +75,12 @@ export function drawTinyDecoder(c: TinyAutoencoderConfig, index: WeightIndex, he
   return g.finish({ image: g.sub(g.mul(x, scalar(g, 2)), scalar(g, 1)) });
 }
 
+/** Latents that the decoder looks at on each side of one: a pixel for each 3×3 convolution, half as far after every doubling. */
+export function tinyReach({ decoder }: TinyAutoencoderConfig): number {
+  const convolutions = decoder.map(({ layers }, i) => (i === 0 ? 1 : 0) + 3 * layers + 1);
+  return Math.ceil(convolutions.reduce((sum, n, i) => sum + n / 2 ** i, 0)) + 1;
+}
+
 /** Draws the encoder. Input: image [B, C, H, W] in −1…1; output: mean [B, Z, H/f, W/f] (there is no variance). */
 export function drawTinyEncoder(c: TinyAutoencoderConfig, index: WeightIndex, height: number, width: number): Graph {
   const g = createBuilder();

@@ -78,17 +78,15 @@ export function parseAutoencoderConfig(source: ConfigFile): AutoencoderConfig {
   };
 }
 
-const EPSILON = 1e-6;
+/** Added to the variance under the root of every norm. */
+export const EPSILON = 1e-6;
 
 /** Draws the decoder. Input: latents [B, Z, h, w] as the model was trained on (unscaled); output: image [B, C, h·f, w·f], about −1…1. */
 export function drawDecoder(c: AutoencoderConfig, index: WeightIndex, height: number, width: number): Graph {
   const g = createBuilder();
   const root = scope(g, index);
   const w = root.at("decoder");
-  const [deepest = 1] = c.channels.toReversed();
-  let x = g.input("latents", ["B", c.latentChannels, height, width]);
-  if (c.postQuantConv) x = conv(g, root.at("post_quant_conv"), x, c.latentChannels, { kernel: 1 });
-  x = middle(g, c, w.at("mid_block"), conv(g, w.at("conv_in"), x, deepest));
+  let x = drawDecoderHead(g, c, root, height, width);
   for (const [i, channels] of c.channels.toReversed().entries()) {
     const block = w.at("up_blocks").at(i);
     for (let j = 0; j <= c.layers; j++) {
@@ -100,6 +98,16 @@ export function drawDecoder(c: AutoencoderConfig, index: WeightIndex, height: nu
   }
   x = g.silu(groupNorm(g, w.at("conv_norm_out"), x, c.groups, EPSILON));
   return g.finish({ image: conv(g, w.at("conv_out"), x, c.pixelChannels) });
+}
+
+/** The decoder up to its up blocks, which is all at the size of the latents: its input → [B, C, h, w]. `root` holds all weights. */
+export function drawDecoderHead(g: Builder, c: AutoencoderConfig, root: Weights, height: number, width: number): Value {
+  const w = root.at("decoder");
+  const [deepest = 1] = c.channels.toReversed();
+  let x = g.input("latents", ["B", c.latentChannels, height, width]);
+  if (c.postQuantConv) x = conv(g, root.at("post_quant_conv"), x, c.latentChannels, { kernel: 1 });
+  x = conv(g, w.at("conv_in"), x, deepest);
+  return middle(g, c, w.at("mid_block"), x);
 }
 
 /** Draws the encoder. Input: image [B, C, H, W] in −1…1; outputs: mean and logvar [B, Z, H/f, W/f] of the latents, unscaled. */

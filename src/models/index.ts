@@ -2,6 +2,7 @@ export {
   type AutoencoderConfig,
   drawDecoder,
   drawEncoder,
+  EPSILON as AUTOENCODER_EPSILON,
   type LatentScaling,
   parseAutoencoderConfig,
 } from "./autoencoder.js";
@@ -10,6 +11,7 @@ export {
   drawTinyEncoder,
   parseTinyAutoencoderConfig,
   type TinyAutoencoderConfig,
+  tinyReach,
 } from "./autoencoder-tiny.js";
 export {
   drawImageEncoder,
@@ -23,6 +25,7 @@ export {
   type TextEncoderShape,
 } from "./clip.js";
 export type { ConfigFile } from "./config.js";
+export { type DecoderStage, decoderStages, drawHead } from "./decoder-stages.js";
 export { type BranchKind, type DreamSimBranch, drawDreamSim, dreamSimBranches } from "./dreamsim.js";
 export { drawInception, INCEPTION_SIDE } from "./inception.js";
 export { drawJudge, type JudgeConfig, parseJudgeConfig } from "./judge.js";

@@ -1,0 +1,150 @@
+/** Pictures in pieces: how a size is cut into tiles, and how a tile is taken out of a map and put into one. Knows nothing of models. */
+import { type FloatTensor, float } from "../tensor/index.js";
+
+/** A rectangle of a map, in its own pixels. */
+export interface Tile {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Channels of a picture-sized value, each an array of its own, so that one can be let go without the others. */
+export interface Planes {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: readonly Float32Array[];
+  /** Of each channel, over the pixels that were pasted. */
+  readonly sums: Float64Array;
+  readonly squares: Float64Array;
+}
+
+/**
+ * Tiles of one size that lie side by side and cover height × width, each at most `side` long. The last of a row or column may reach
+ * over the edge: all tiles are as alike as can be, so that little does.
+ */
+export function tilesOf(height: number, width: number, side: number): Tile[] {
+  const [rows, columns] = [Math.ceil(height / side), Math.ceil(width / side)];
+  const [h, w] = [Math.ceil(height / rows), Math.ceil(width / columns)];
+  return Array.from({ length: rows * columns }, (_, i) => ({
+    top: Math.floor(i / columns) * h,
+    left: (i % columns) * w,
+    height: h,
+    width: w,
+  })).filter(({ top, left }) => top < height && left < width);
+}
+
+/** The same tile of a map that is `factor` times as large. */
+export const scaled = ({ top, left, height, width }: Tile, factor: number): Tile => ({
+  top: top * factor,
+  left: left * factor,
+  height: height * factor,
+  width: width * factor,
+});
+
+/** A tile with `ring` pixels more on every side. */
+export const widened = ({ top, left, height, width }: Tile, ring: number): Tile => ({
+  top: top - ring,
+  left: left - ring,
+  height: height + 2 * ring,
+  width: width + 2 * ring,
+});
+
+/**
+ * Windows of one size around tiles, with at least `margin` pixels between a tile and whatever of its window's edges is not an edge of the
+ * picture: what a network that looks no farther than `margin` makes of the tile is the same as in the whole picture.
+ */
+export function windowAround(tile: Tile, height: number, width: number, margin: number): Tile {
+  const span = (from: number, length: number, whole: number) => {
+    const size = Math.min(whole, length + 2 * margin);
+    return { at: Math.max(0, Math.min(from - margin, whole - size)), size };
+  };
+  const [y, x] = [span(tile.top, tile.height, height), span(tile.left, tile.width, width)];
+  return { top: y.at, left: x.at, height: y.size, width: x.size };
+}
+
+/** Empty planes; into the arrays `reuse` where there are some, which are overwritten. */
+export function planes(height: number, width: number, count: number, reuse: readonly Float32Array[] = []): Planes {
+  const channels = Array.from({ length: count }, (_, c) => reuse[c] ?? new Float32Array(height * width));
+  return { height, width, channels, sums: new Float64Array(count), squares: new Float64Array(count) };
+}
+
+/** x [1, C, H, W] as planes. */
+export function planesOf(x: FloatTensor): Planes {
+  const [, count = 1, height = 1, width = 1] = x.shape;
+  const whole = planes(height, width, count);
+  paste(whole, { top: 0, left: 0, height, width }, x);
+  return whole;
+}
+
+/** Planes as [1, C, H, W]. */
+export function joined({ height, width, channels }: Planes): FloatTensor {
+  const x = float([1, channels.length, height, width]);
+  for (const [c, plane] of channels.entries()) x.data.set(plane, c * height * width);
+  return x;
+}
+
+/** A tile of a map as [1, C, h, w]; zeros where it reaches over the edge. */
+export function cut({ height, width, channels }: Planes, tile: Tile): FloatTensor {
+  const piece = float([1, channels.length, tile.height, tile.width]);
+  const left = Math.max(0, tile.left);
+  const right = Math.min(width, tile.left + tile.width);
+  const bottom = Math.min(height, tile.top + tile.height);
+  for (const [c, plane] of channels.entries()) {
+    for (let y = Math.max(0, tile.top); y < bottom; y++) {
+      const at = (c * tile.height + y - tile.top) * tile.width + left - tile.left;
+      piece.data.set(plane.subarray(y * width + left, y * width + right), at);
+    }
+  }
+  return piece;
+}
+
+/** Puts x [1, C, h, w] into a map at a tile; what reaches over the edge is left out. Counts what it puts into the sums. */
+export function paste(into: Planes, tile: Tile, x: FloatTensor): void {
+  const { height, width, channels, sums, squares } = into;
+  const [bottom, right] = [Math.min(height, tile.top + tile.height), Math.min(width, tile.left + tile.width)];
+  for (const [c, plane] of channels.entries()) {
+    let [sum, square] = [0, 0];
+    for (let y = tile.top; y < bottom; y++) {
+      const from = (c * tile.height + y - tile.top) * tile.width;
+      const row = x.data.subarray(from, from + right - tile.left);
+      plane.set(row, y * width + tile.left);
+      for (const v of row) {
+        sum += v;
+        square += v * v;
+      }
+    }
+    sums[c] = (sums[c] ?? 0) + sum;
+    squares[c] = (squares[c] ?? 0) + square;
+  }
+}
+
+/** [1, 1, h, w]: 1 where a tile lies in the picture, 0 where it reaches over the edge. */
+export function inside(height: number, width: number, tile: Tile): FloatTensor {
+  const mask = float([1, 1, tile.height, tile.width]);
+  for (let y = 0; y < tile.height; y++) {
+    const row = tile.top + y;
+    if (row < 0 || row >= height) continue;
+    const from = y * tile.width + Math.max(0, -tile.left);
+    mask.data.fill(1, from, y * tile.width + Math.min(tile.width, width - tile.left));
+  }
+  return mask;
+}
+
+/** Mean and deviation of each of `groups` groups of channels over a whole map, for every channel: [1, C, 1, 1]. */
+export function statistics({ height, width, channels, sums, squares }: Planes, groups: number, epsilon: number) {
+  const count = channels.length;
+  const size = count / groups;
+  const n = size * height * width;
+  const mean = float([1, count, 1, 1]);
+  const deviation = float([1, count, 1, 1]);
+  const total = (of: Float64Array, group: number) =>
+    of.subarray(group * size, (group + 1) * size).reduce((a, b) => a + b, 0);
+  for (let group = 0; group < groups; group++) {
+    const m = total(sums, group) / n;
+    const variance = Math.max(0, total(squares, group) / n - m * m);
+    mean.data.fill(m, group * size, (group + 1) * size);
+    deviation.data.fill(Math.sqrt(variance + epsilon), group * size, (group + 1) * size);
+  }
+  return { mean, deviation };
+}
