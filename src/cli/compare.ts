@@ -8,6 +8,7 @@ import {
   keptVariety,
   type Milliseconds,
   type Mode,
+  type OpenOptions,
   openPair,
   openScorer,
   type Pair,
@@ -15,7 +16,6 @@ import {
   planFor,
   RequestError,
   type RgbImage,
-  type RuntimeOptions,
   requestForMode,
   summarise,
 } from "../index.js";
@@ -40,7 +40,7 @@ interface Outcome {
 
 export async function runCompare(
   terminal: Terminal,
-  models: PairReference & RuntimeOptions & { clip?: string },
+  models: PairReference & OpenOptions & { clip?: string },
   given: GenerateRequest,
   options: FolderOptions,
   signal: AbortSignal,
@@ -120,6 +120,7 @@ async function paint(pair: Pair, request: GenerateRequest, s: Studio): Promise<O
   let milliseconds: Milliseconds = { encode: 0, denoise: 0, decode: 0 };
   for await (const event of generate(pair, request, s.signal)) {
     s.terminal.emit({ mode, ...plain(event) });
+    if (event.type === "fitted") for (const why of event.why) s.terminal.note(why);
     if (event.type === "step") s.progress.update(++s.ticker.ticks, `${mode}: ${event.model} at ${event.timestep}`);
     if (event.type === "image") {
       const { prompt, seed, image } = event;

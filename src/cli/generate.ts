@@ -6,10 +6,10 @@ import {
   type GenerateEvent,
   type GenerateRequest,
   generate,
+  type OpenOptions,
   openPair,
   type PairReference,
   planFor,
-  type RuntimeOptions,
   safetensors,
   stack,
 } from "../index.js";
@@ -26,7 +26,7 @@ type Steps = { xt: FloatTensor[]; x0: FloatTensor[]; timesteps: number[] };
 
 export async function runGenerate(
   terminal: Terminal,
-  models: PairReference & RuntimeOptions,
+  models: PairReference & OpenOptions,
   request: GenerateRequest,
   options: GenerateOptions,
   signal: AbortSignal,
@@ -53,6 +53,7 @@ export async function runGenerate(
     const only = (p: { prompt: number; seed: number }) => !skip.has(name(p.prompt, p.seed));
     for await (const event of generate(pair, { ...request, only }, signal)) {
       terminal.emit(plain(event));
+      if (event.type === "fitted") for (const why of event.why) terminal.note(why);
       if (event.type === "encoded" && event.truncated > 0) {
         terminal.note(`prompt ${event.prompt}: ${event.truncated} tokens did not fit and are left out`);
       }

@@ -4,11 +4,14 @@ import {
   diffusersScript,
   examine,
   type Fetching,
+  fits,
   type GenerateRequest,
   knownPair,
   type MemoryNeed,
+  machineRoom,
   memoryNeeds,
   memoryNeedsOf,
+  type OpenOptions,
   openPair,
   openPlanSource,
   type PairReference,
@@ -81,10 +84,11 @@ function walkOf(row: PairRow): string {
 }
 
 /** Prints what this machine can run, and in which way the pair fits its memory. */
-export async function runDoctor(terminal: Terminal, models: PairReference & RuntimeOptions): Promise<void> {
+export async function runDoctor(terminal: Terminal, models: PairReference & OpenOptions): Promise<void> {
   const report = await examine();
+  const room = models.room ?? machineRoom();
   const { name, needs } = await needsOf(models, fetching(terminal));
-  const memory = needs?.map((n) => ({ ...n, fits: n.bytes < ROOM * report.memory })) ?? null;
+  const memory = needs?.map((n) => ({ ...n, fits: fits(n.stored, room) })) ?? null;
   terminal.emit({ type: "doctor", ...report, pair: name, needs: memory });
   terminal.say(
     `variegate ${report.versions.variegate} · Node ${report.versions.node} · ONNX Runtime ${report.versions.onnxruntime} · ${report.platform}`,
@@ -94,8 +98,8 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Runt
   );
   terminal.say("");
   if (memory) {
-    const rows = memory.map((n) => [n.memory, megabytes(n.bytes), n.fits ? "yes" : "no"]);
-    terminal.say(table([[`memory for ${name}`, "weights take", "fits"], ...rows]));
+    const rows = memory.map((n) => [n.memory, megabytes(n.bytes), megabytes(n.stored), n.fits ? "yes" : "no"]);
+    terminal.say(table([[`memory for ${name}`, "weights as float32", "as stored", "fits"], ...rows]));
     terminal.say("");
   }
   terminal.say(
@@ -107,7 +111,7 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Runt
 }
 
 async function needsOf(
-  models: PairReference & RuntimeOptions,
+  models: PairReference & OpenOptions,
   options: Fetching,
 ): Promise<{ name: string; needs: MemoryNeed[] | null }> {
   const row =

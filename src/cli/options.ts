@@ -13,15 +13,15 @@ import {
   MEMORIES,
   type MeasureRequest,
   type Mode,
+  type OpenOptions,
   type PairReference,
   type Places,
-  type RuntimeOptions,
   type SlideRequest,
   type TraceRequest,
   VARIANTS,
   type WordReference,
 } from "../index.js";
-import { adapter, control, ratio, real, rows, seeds, size, timesteps, whole, word } from "./values.js";
+import { adapter, control, gigabytes, ratio, real, rows, seeds, size, tile, timesteps, whole, word } from "./values.js";
 
 const SPACINGS = ["leading", "trailing", "linspace"] as const;
 const PREDICTIONS = ["epsilon", "v_prediction", "sample"] as const;
@@ -103,7 +103,8 @@ export const withCompute = (): Option =>
 export const withDevice = (c: Command): Command =>
   c
     .addOption(new Option("--device <name>", "where models run").choices(DEVICES).default("cpu" as const))
-    .option("--threads <n>", "processor threads of one model call (default: all)", whole(1));
+    .option("--threads <n>", "processor threads of one model call (default: all)", whole(1))
+    .option("--room <GB>", "memory that a run may take, in GB (default: 0.8 of the machine's)", gigabytes);
 
 /** How to sample. */
 export const withSampling = (c: Command): Command =>
@@ -144,8 +145,13 @@ export const withPictures = (c: Command): Command =>
     .addOption(
       new Option(
         "--memory <way>",
-        "one set of weights (distilled as a LoRA), two, or one after the other (default: what fits the distilled model)",
+        "one set of weights (distilled as a LoRA), two, or one after the other (default: what fits the models and the memory)",
       ).choices(MEMORIES),
+    )
+    .option(
+      "--tile <N>",
+      "latents on the side of a tile that is decoded at a time, or off (default: by the memory)",
+      tile,
     )
     .option("--size <WxH>", "pixels (default: what the model was made for)", size);
 
@@ -184,7 +190,7 @@ export const measureOf = (o: Options, folders: readonly string[]): MeasureReques
 
 /** What commander makes of the options above; values have been checked by their parsers, and what was not given is not there. */
 export type Options = PairReference &
-  RuntimeOptions &
+  OpenOptions &
   Omit<GenerateRequest, "prompts" | "mode"> &
   Omit<MeasureRequest, "folders"> &
   Pick<TraceRequest, "fullSteps" | "preview" | "taesd" | "causal" | "watch"> & {
@@ -268,8 +274,19 @@ export const placesOf = ({ comfy = [], a1111 = [] }: Pick<Options, "comfy" | "a1
 };
 
 /** The options that say which models and where. */
-export function modelsOf(o: Options): PairReference & RuntimeOptions {
-  const models = only(o, ["pair", "pairs", "base", "distilled", "decoder", "variant", "compute", "device", "threads"]);
+export function modelsOf(o: Options): PairReference & OpenOptions {
+  const models = only(o, [
+    "pair",
+    "pairs",
+    "base",
+    "distilled",
+    "decoder",
+    "variant",
+    "compute",
+    "device",
+    "threads",
+    "room",
+  ]);
   const on = (list: readonly LoraOption[] | undefined, which: AdapterReference["on"]): AdapterReference[] =>
     (list ?? []).map((l) => ({ ...l, on: which ?? "both", allowUnmatched: o.allowUnmatched === true }));
   const adapters = [...on(o.lora, "both"), ...on(o.loraBase, "base"), ...on(o.loraDistilled, "distilled")];
@@ -308,6 +325,7 @@ export const requestOf = (o: Options, prompts: readonly string[]): GenerateReque
     "seeds",
     "batch",
     "memory",
+    "tile",
     "size",
   ]),
 });

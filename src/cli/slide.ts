@@ -2,11 +2,11 @@
 import {
   describeRun,
   type Estimate,
+  type OpenOptions,
   openAdapter,
   openPair,
   type PairReference,
   planFor,
-  type RuntimeOptions,
   type Slide,
   type SlideRequest,
   type SlideStrip,
@@ -28,7 +28,7 @@ export interface SlideOptions extends FolderOptions {
 
 export async function runSlide(
   terminal: Terminal,
-  models: PairReference & RuntimeOptions,
+  models: PairReference & OpenOptions,
   asked: Omit<SlideRequest, "slider">,
   options: SlideOptions,
   signal: AbortSignal,
@@ -54,6 +54,7 @@ export async function runSlide(
         continue;
       }
       terminal.emit(plain(event));
+      if (event.type === "fitted") for (const why of event.why) terminal.note(why);
       if (event.type === "step") progress.update(++ticks, `${event.mode}: ${event.model} at ${event.timestep}`);
       if (event.type === "image") progress.update(++ticks, `${event.mode}: scale ${asked.scales[event.prompt]}`);
     }

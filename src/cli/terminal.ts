@@ -8,7 +8,7 @@ export interface Terminal {
   say(text: string): void;
   /** A JSON line; silent without --json. */
   emit(value: unknown): void;
-  /** Something to know, on stderr; silent with --quiet. */
+  /** Something to know, on stderr, said once however often; silent with --quiet. */
   note(text: string): void;
   progress(total: number, what: string, measure?: Measure): Progress;
 }
@@ -33,6 +33,7 @@ const silent: Progress = { update: () => {}, stop: () => {} };
 
 export function openTerminal({ json = false, quiet = false }: { json?: boolean; quiet?: boolean }): Terminal {
   let current: Progress | undefined;
+  const noted = new Set<string>();
   // Whatever ends the run, the bar goes and the cursor comes back.
   process.once("exit", () => current?.stop());
   return {
@@ -44,7 +45,9 @@ export function openTerminal({ json = false, quiet = false }: { json?: boolean; 
       if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
     },
     note: (text) => {
-      if (!quiet) process.stderr.write(`${text}\n`);
+      if (quiet || noted.has(text)) return;
+      noted.add(text);
+      process.stderr.write(`${text}\n`);
     },
     progress(total, what, measure = COUNT) {
       current?.stop();

@@ -4,11 +4,11 @@ import {
   type FloatTensor,
   float,
   modesOf,
+  type OpenOptions,
   openPair,
   type PairReference,
   planFor,
   type Recording,
-  type RuntimeOptions,
   readTensors,
   requestsOf,
   safetensors,
@@ -28,7 +28,7 @@ import { type Terminal, table } from "./terminal.js";
 
 export async function runTrace(
   terminal: Terminal,
-  models: PairReference & RuntimeOptions,
+  models: PairReference & OpenOptions,
   request: TraceRequest,
   options: FolderOptions,
   signal: AbortSignal,
@@ -58,6 +58,7 @@ export async function runTrace(
         progress.update(ticks, `${event.mode}: pictures of seed ${event.seed}`);
       } else if (event.type !== "trace") {
         terminal.emit(plain(event));
+        if (event.type === "fitted") for (const why of event.why) terminal.note(why);
         if (event.type !== "step" && event.type !== "image") continue;
         const what =
           event.causal === undefined ? event.mode : event.causal < 0 ? "distilled" : `row ${event.causal} by the base`;

@@ -133,6 +133,21 @@ export function ratio(text: string): { base: number; distilled: number } {
   return { base: Number(a), distilled: Number(b) };
 }
 
+/** "12.5" → bytes. */
+export function gigabytes(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value * 1e9;
+  return refuse(text, 'a number of GB such as "12"');
+}
+
+/** "32" → latents on a tile's side; "off" → no tiles. */
+export const tile = (text: string): number | "off" => {
+  if (text === "off") return "off";
+  return isWhole(text) && Number(text) >= 4
+    ? Number(text)
+    : refuse(text, 'a whole number of latents, at least 4, or "off"');
+};
+
 /** "832x640" → width and height in pixels. */
 export function size(text: string): { width: number; height: number } {
   const [, w = "", h = ""] = /^(\d+)[x×](\d+)$/.exec(text) ?? [];

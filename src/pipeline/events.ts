@@ -1,6 +1,7 @@
 /** What a run tells while it goes: a discriminated union that plain generation, progress and visualisation all read. */
 import type { ModelName, NoiseLevel } from "../sampling/index.js";
 import type { FloatTensor, RgbImage } from "../tensor/index.js";
+import type { Memory } from "./memory.js";
 
 /** Which picture an event is about: prompt number and seed. */
 export interface Picture {
@@ -10,6 +11,8 @@ export interface Picture {
 }
 
 export type GenerateEvent =
+  /** What was asked for does not fit the memory, and what is done instead, as sentences for people. */
+  | { readonly type: "fitted"; readonly memory: Memory; readonly batch: number; readonly why: readonly string[] }
   | { readonly type: "loaded"; readonly network: string; readonly milliseconds: number }
   | { readonly type: "encoded"; readonly prompt: number; readonly truncated: number }
   | ({

@@ -24,6 +24,7 @@ import {
 import { type AdapterUse, type Equipment, equip } from "./adapters.js";
 import { type Conditioning, floats, guidanceEmbedding, slotScales } from "./conditioning.js";
 import type { GenerateEvent, Picture } from "./events.js";
+import { fitted } from "./memory.js";
 import type { Decoder, Model, Pair } from "./pair.js";
 import { type GenerateRequest, type Order, orderFor } from "./request.js";
 
@@ -60,8 +61,9 @@ export async function* generate(
   request: GenerateRequest,
   signal?: AbortSignal,
 ): AsyncGenerator<GenerateEvent, void, undefined> {
-  const order = orderFor(pair, request);
+  const { order, why } = await fitted(pair, orderFor(pair, request), request.memory);
   signal?.throwIfAborted();
+  if (why.length > 0) yield { type: "fitted", memory: order.memory, batch: order.batch, why };
   const meter: Meter = { calls: 0, encode: 0, denoise: 0, decode: 0 };
 
   const start = performance.now();
@@ -88,7 +90,7 @@ export async function* generate(
       for (const batch of group) yield* denoise(pair, order, cast, phase, batch, meter, signal);
       if (sequential) await cast.network(phase.model).release();
     }
-    for (const batch of group) yield* decode(pair, batch, meter, signal);
+    for (const batch of group) yield* decode(pair, batch, order.tile, meter, signal);
   }
   if (sequential) await pair.decoder.network.release();
   const { calls, ...milliseconds } = meter;
@@ -279,18 +281,20 @@ const PIXELS_PER_CALL = 512 * 512;
 async function* decode(
   pair: Pair,
   canvases: readonly Canvas[],
+  tile: Order["tile"],
   meter: Meter,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const [, , height = 1, width = 1] = canvases[0]?.xt.shape ?? [];
   const together = Math.max(1, Math.floor(PIXELS_PER_CALL / (height * width * pair.factor ** 2)));
-  const loading = await pair.decoder.network.load({ height, width });
+  const tiled = (await tileSide(pair.decoder, { height, width }, pair.room, tile)) !== null;
+  const loading = tiled ? 0 : await pair.decoder.network.load({ height, width });
   if (loading > 0) yield { type: "loaded", network: "decoder", milliseconds: loading };
   for (let at = 0; at < canvases.length; at += together) {
     signal?.throwIfAborted();
     const some = canvases.slice(at, at + together);
     const start = performance.now();
-    const images = await decodeLatents(pair, stack(some.map((c) => c.xt)));
+    const images = await decodeLatents(pair, stack(some.map((c) => c.xt)), pair.decoder, tile);
     meter.decode += performance.now() - start;
     for (const [i, { xt, prompt, seed }] of some.entries()) {
       const image = images[i];
@@ -299,11 +303,30 @@ async function* decode(
   }
 }
 
-/** Latents [B, C, h, w] as the UNet makes them → B pictures of h·f × w·f pixels, by the pair's decoder or another. */
+/** Share of the room that a decoder may work in before it is given tiles: it shares the memory with weights that stay loaded. */
+const DECODER_SHARE = 1 / 4;
+/** Pixels on a tile's side where none is asked for: SDXL's decoder works in 0.4 GB beside the picture's maps then. */
+const TILE_PIXELS = 256;
+
+/** Latents on a tile's side, or null where the picture is decoded whole: as asked for, or by what the whole would take. */
+async function tileSide(
+  decoder: Decoder,
+  shape: { readonly height: number; readonly width: number },
+  room: number,
+  asked: Order["tile"],
+): Promise<number | null> {
+  const longest = Math.max(shape.height, shape.width);
+  if (typeof asked === "number") return asked < longest ? asked : null;
+  if (asked === "off" || (await decoder.worksIn(shape)) <= DECODER_SHARE * room) return null;
+  return Math.ceil(TILE_PIXELS / decoder.config.factor);
+}
+
+/** Latents [B, C, h, w] as the UNet makes them → B pictures of h·f × w·f pixels, by the pair's decoder or another; `tile` as in a request. */
 export async function decodeLatents(
   pair: Pair,
   latents: FloatTensor,
   decoder: Decoder = pair.decoder,
+  tile?: Order["tile"],
 ): Promise<RgbImage[]> {
   const [batch = 1, channels = 1, height = 1, width = 1] = latents.shape;
   const { scale, shift, mean, std } = decoder.scaling;
@@ -312,7 +335,14 @@ export async function decodeLatents(
     const c = Math.floor(i / plane) % channels;
     return (v * (std?.[c] ?? 1)) / scale + (mean?.[c] ?? 0) + shift;
   });
-  const { outputs } = await decoder.network.run({ height, width }, { latents: float(latents.shape, unscaled) });
+  const z = float(latents.shape, unscaled);
+  const side = await tileSide(decoder, { height, width }, pair.room, tile);
+  if (side !== null) {
+    const images: RgbImage[] = [];
+    for (let i = 0; i < batch; i++) images.push(toRgb(await decoder.inTiles(sample(z, i), side), 0));
+    return images;
+  }
+  const { outputs } = await decoder.network.run({ height, width }, { latents: z });
   const pixels = floats(outputs["image"]);
   return Array.from({ length: batch }, (_, i) => toRgb(pixels, i));
 }

@@ -26,7 +26,7 @@ export {
 } from "./instruments.js";
 export { type Factors, type JudgeReader, openJudge } from "./judge-reader.js";
 export { type LibraryItem, readLibraries } from "./library.js";
-export { MEMORIES, type Memory, type MemoryNeed, memoryNeeds, memoryNeedsOf } from "./memory.js";
+export { fits, MEMORIES, type Memory, type MemoryNeed, machineRoom, memoryNeeds, memoryNeedsOf } from "./memory.js";
 export { type Merged, mergeAdapters } from "./merge.js";
 export {
   type Decoder,

@@ -1,9 +1,13 @@
-/** How the networks of a pair share memory, and what each way takes: one set of weights, two, or one after the other. */
+/** How the networks of a pair share memory, what each way takes, and what is done where it would be more than the machine has. */
+import os from "node:os";
+import { workingBytes } from "../graph/index.js";
 import { drawUNet } from "../models/index.js";
+import type { Widen } from "../runtime/index.js";
 import { BYTES, count, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { Model, Pair } from "./pair.js";
 import type { PairRow } from "./pairs.js";
 import { type Compute, derivations } from "./precision.js";
+import type { Order } from "./request.js";
 
 /**
  * shared: one set of weights, the distilled model is the base with its LoRA on (the default for a LoRA). dual: both models stay loaded, pictures appear batch by batch. sequential: all prompts are encoded, then every batch runs the
@@ -14,35 +18,68 @@ export type Memory = (typeof MEMORIES)[number];
 
 export interface MemoryNeed {
   readonly memory: Memory;
-  /** Weights in memory at the peak of a run; what a call works in comes on top. */
+  /** Weights in memory at the peak of a run, as float32; what a call works in comes on top. */
   readonly bytes: number;
+  /** The same while weights in half precision stay as they are stored, and are widened in every call. */
+  readonly stored: number;
+}
+
+/** Bytes of a part's weights. */
+interface Size {
+  readonly bytes: number;
+  readonly stored: number;
 }
 
 interface Parts {
-  readonly text: number;
-  readonly base: number;
-  readonly distilled: number;
-  readonly decoder: number;
+  readonly text: Size;
+  readonly base: Size;
+  readonly distilled: Size;
+  readonly decoder: Size;
 }
 
-const needs = ({ text, base, distilled, decoder }: Parts, lora: boolean): MemoryNeed[] => [
-  ...(lora ? [{ memory: "shared" as const, bytes: text + base + decoder }] : []),
-  { memory: "dual", bytes: text + base + distilled + decoder },
-  { memory: "sequential", bytes: Math.max(text, base, distilled, decoder) },
-];
+/** Share of the machine's memory that a run may take: the rest is for others. */
+const ROOM = 0.8;
+
+/** Share of the room that weights may take: the rest is what calls work in. */
+const WEIGHTS = 0.75;
+
+/** Whether weights leave enough of the room to work in. */
+export const fits = (bytes: number, room: number): boolean => bytes <= WEIGHTS * room;
+
+/** What a run may take of this machine, or of what it is held to (a container's limit), in bytes. */
+export function machineRoom(): number {
+  const held = process.constrainedMemory();
+  return ROOM * (held > 0 ? Math.min(held, os.totalmem()) : os.totalmem());
+}
+
+function needs({ text, base, distilled, decoder }: Parts, lora: boolean): MemoryNeed[] {
+  const of = (memory: Memory, total: (kind: keyof Size) => number): MemoryNeed => ({
+    memory,
+    bytes: total("bytes"),
+    stored: total("stored"),
+  });
+  return [
+    ...(lora ? [of("shared", (k) => text[k] + base[k] + decoder[k])] : []),
+    of("dual", (k) => text[k] + base[k] + distilled[k] + decoder[k]),
+    of("sequential", (k) => Math.max(text[k], base[k], distilled[k], decoder[k])),
+  ];
+}
+
+/** The parts of a pair whose weights a run takes. */
+export type Weighed = Pick<Pair, "text" | "base" | "distilled" | "decoder" | "compute">;
 
 /** What the weights of an opened pair take in what it computes in. */
-export async function memoryNeeds(pair: Pair): Promise<MemoryNeed[]> {
+export async function memoryNeeds(pair: Weighed): Promise<MemoryNeed[]> {
   // Only the UNet is quantised (openPair), and a decoder that overflows in float16 stays float32.
   const beside = pair.compute === "int8" ? "float32" : pair.compute;
   const { config } = pair.decoder;
   const decoding = "forceUpcast" in config && config.forceUpcast ? "float32" : beside;
+  const unet = (model: Model) => (pair.compute === "int8" ? quantised(model) : loaded(model.weights, beside));
   const text = await Promise.all(pair.text.weights.map((weights) => loaded(weights, beside)));
-  const unet = (model: Model) => (pair.compute === "int8" ? quantised(model) : loaded(model.weights, pair.compute));
   const parts = {
-    text: text.reduce((n, bytes) => n + bytes, 0),
+    text: sum(text),
     base: await unet(pair.base),
-    distilled: pair.distilled ? await unet(pair.distilled) : 0,
+    distilled: pair.distilled ? await unet(pair.distilled) : NOTHING,
     decoder: await loaded(pair.decoder.weights, decoding),
   };
   return needs(parts, pair.distilled?.adapter != null);
@@ -58,31 +95,105 @@ export function memoryNeedsOf(
 ): MemoryNeed[] | null {
   // How much of a network is matrices, only its files tell.
   if (parameters === null || compute === "int8") return null;
-  // Half precision on disk, as the Hub's files are: mapped, and cast to float32 at load unless float16 is what is computed in.
-  const half = (n: number) => n * (BYTES.float16 + (compute === "float16" ? 0 : BYTES.float32));
+  // Half precision on disk, as the Hub's files are.
+  const half = (n: number): Size => ({ bytes: n * BYTES[compute], stored: n * BYTES.float16 });
   const { text, decoder } = BESIDE[family];
   const parts = { text: half(text), base: half(parameters), distilled: half(parameters), decoder: half(decoder) };
   return needs(parts, /lora/i.test(distilled));
 }
 
-/** Bytes of a weight that is computed with as `type`: mapped where it lies if that is what it is stored as, else cast beside it. */
-function taken({ dtype, shape, bytes }: Weight, type: "float32" | "float16"): number {
+const NOTHING: Size = { bytes: 0, stored: 0 };
+const sum = (sizes: readonly Size[]): Size =>
+  sizes.reduce((a, b) => ({ bytes: a.bytes + b.bytes, stored: a.stored + b.stored }), NOTHING);
+
+/** What a weight takes that is computed with as `type`. What was mapped to be cast once can be dropped, so it is not counted beside. */
+function taken({ dtype, shape, bytes }: Weight, type: "float32" | "float16"): Size {
+  const whole = count(shape) * BYTES[type];
   // Blocks are unpacked into a file of the right type, which is mapped.
-  if (bytes.in === "blocks") return count(shape) * BYTES[type];
-  return count(shape) * (BYTES[dtype] + (dtype === type ? 0 : BYTES[type]));
+  return { bytes: whole, stored: bytes.in === "blocks" ? whole : count(shape) * BYTES[dtype] };
 }
 
-async function loaded(weights: () => Promise<WeightIndex>, type: "float32" | "float16"): Promise<number> {
-  return [...(await weights()).weights.values()].reduce((n, w) => n + taken(w, type), 0);
-}
+const loaded = async (weights: () => Promise<WeightIndex>, type: "float32" | "float16"): Promise<Size> =>
+  sum([...(await weights()).weights.values()].map((w) => taken(w, type)));
 
 /** A UNet whose matrices are whole numbers: those ONNX Runtime keeps laid out anew, everything else is float32. */
-async function quantised({ unet, weights }: Model): Promise<number> {
+async function quantised({ unet, weights }: Model): Promise<Size> {
   const side = 2 ** unet.down.length;
   const graph = drawUNet(unet, await weights(), { height: side, width: side, tokens: 8 });
   const made = derivations(graph, "int8");
-  return [...graph.weights.values()].reduce((n, weight) => {
-    const makes = made.get(weight.name)?.makes;
-    return n + (makes?.reduce((m, { dtype, shape }) => m + count(shape) * BYTES[dtype], 0) ?? taken(weight, "float32"));
-  }, 0);
+  return sum(
+    [...graph.weights.values()].map((weight) => {
+      const makes = made.get(weight.name)?.makes;
+      if (!makes) return taken(weight, "float32");
+      const bytes = makes.reduce((m, { dtype, shape }) => m + count(shape) * BYTES[dtype], 0);
+      return { bytes, stored: bytes };
+    }),
+  );
 }
+
+/** The way a pair runs unless a request names one. */
+export const usualMemory = (pair: Weighed): Memory => (pair.distilled?.adapter ? "shared" : "dual");
+
+/** Half precision is widened once where all of it then fits the room: it saves a tenth of a large step, and takes twice the memory. */
+export async function widening(pair: Weighed, room: number): Promise<Widen> {
+  const need = (await memoryNeeds(pair)).find((n) => n.memory === usualMemory(pair));
+  return need && !fits(need.bytes, room) ? "call" : "once";
+}
+
+/**
+ * What ONNX Runtime takes for a value that is alive: its arena grows by doubling, and what is free in it does not always fit (measured
+ * on SDXL's decoder and UNet: docs/memory.md).
+ */
+const ARENA = 2;
+
+/** Bytes that a call works in, beside the weights. */
+export const workedIn = (graph: Parameters<typeof workingBytes>[0], batch: number): number =>
+  ARENA * workingBytes(graph, batch);
+
+/** An order that fits the room, and what had to be changed for it. */
+export interface Fitted {
+  readonly order: Order;
+  readonly why: readonly string[];
+}
+
+/**
+ * Makes an order fit the pair's room: one model after the other where the weights would not fit together and nobody asked for them to,
+ * and no more pictures in a call than there is memory left to work in.
+ */
+export async function fitted(pair: Pair, order: Order, asked: Memory | undefined): Promise<Fitted> {
+  const why: string[] = [];
+  const all = await memoryNeeds(pair);
+  const widen = await pair.widen();
+  const sizeOf = (memory: Memory) => {
+    const need = all.find((n) => n.memory === memory);
+    return (widen === "once" ? need?.bytes : need?.stored) ?? 0;
+  };
+  let { memory } = order;
+  if (asked === undefined && memory !== "sequential" && !fits(sizeOf(memory), pair.room)) {
+    why.push(
+      `the weights take ${inBytes(sizeOf(memory))} together, a run may take ${inBytes(pair.room)}: one model after the other (--memory sequential)`,
+    );
+    memory = "sequential";
+  }
+  let batch = Math.min(order.batch, Math.max(1, order.pictures.length));
+  if (batch > 1) {
+    const each = await bytesPerPicture(pair, order);
+    const most = Math.max(1, Math.floor((pair.room - sizeOf(memory)) / each));
+    if (most < batch) {
+      why.push(`${batch} pictures in one call would take ${inBytes(batch * each)} to work in: ${most} at a time`);
+      batch = most;
+    }
+  }
+  return { order: { ...order, memory, batch }, why };
+}
+
+/** What a call of the larger UNet works in for each picture; guidance holds every picture twice. */
+async function bytesPerPicture(pair: Pair, { width, height, plan }: Order): Promise<number> {
+  const shape = { height: height / pair.factor, width: width / pair.factor, tokens: pair.tokens };
+  const guided = plan.rows.some((row) => row.kind === "step" && row.guidance > 1) ? 2 : 1;
+  const models = [pair.base, ...(pair.distilled ? [pair.distilled] : [])];
+  const each = models.map(async ({ unet, weights }) => workedIn(drawUNet(unet, await weights(), shape), guided));
+  return Math.max(...(await Promise.all(each)));
+}
+
+const inBytes = (n: number): string => (n < 1e9 ? `${(n / 1e6).toFixed(0)} MB` : `${(n / 1e9).toFixed(1)} GB`);

@@ -31,16 +31,18 @@ import {
   type UNetConfig,
   type UNetShape,
 } from "../models/index.js";
-import { openRuntime, type Runtime, type RuntimeOptions } from "../runtime/index.js";
-import type { WeightIndex } from "../tensor/index.js";
+import { openRuntime, type Runtime, type RuntimeOptions, type Widen } from "../runtime/index.js";
+import type { FloatTensor, WeightIndex } from "../tensor/index.js";
 import { type Adaptable, type AdapterReference, type AdapterUse, openAdapter, openAdapters } from "./adapters.js";
-import { type TextEncoderParts, type TextEncoders, textEncoders } from "./conditioning.js";
+import { floats, type TextEncoderParts, type TextEncoders, textEncoders } from "./conditioning.js";
+import { machineRoom, widening, workedIn } from "./memory.js";
 import { readPairs } from "./pair-file.js";
 import { type PairRow, pairNamed } from "./pairs.js";
 import { knownPair, type PlanSource, type Sampled } from "./planning.js";
 import { type Compute, FLOAT32, mustCompute, type Precision, type Preparing } from "./precision.js";
 import { locate, type Places, type Sources } from "./reference.js";
 import { type Network, network } from "./sessions.js";
+import { stagedDecoder, type TiledDecoder, windowedDecoder } from "./tiled-decoder.js";
 import { createTokenizer } from "./tokenizer.js";
 import { openWords, type WordReference } from "./words.js";
 
@@ -57,7 +59,15 @@ export interface Decoder {
   readonly config: AutoencoderConfig | TinyAutoencoderConfig;
   readonly scaling: LatentScaling;
   readonly weights: () => Promise<WeightIndex>;
-  readonly network: Network<{ readonly height: number; readonly width: number }>;
+  readonly network: Network<LatentSize>;
+  /** Bytes that a call for one picture works in. */
+  worksIn(size: LatentSize): Promise<number>;
+  readonly inTiles: TiledDecoder;
+}
+
+interface LatentSize {
+  readonly height: number;
+  readonly width: number;
 }
 
 export interface Pair extends PlanSource, Adaptable {
@@ -81,6 +91,10 @@ export interface Pair extends PlanSource, Adaptable {
   readonly sources: Sources;
   /** What the networks compute in. */
   readonly compute: Compute;
+  /** Bytes that a run may take. */
+  readonly room: number;
+  /** When weights in half precision become float32: by what fits the room. */
+  readonly widen: () => Promise<Widen>;
   /** Frees everything. */
   close(): Promise<void>;
 }
@@ -111,6 +125,8 @@ export interface PairReference extends Places {
 export interface OpenOptions extends RuntimeOptions, Fetching {
   /** Told while weights are unpacked or quantised, which takes a while the first time. */
   readonly onPrepare?: (preparing: Preparing) => void;
+  /** Bytes that a run may take; default: 0.8 of the machine's memory, or of what the process is held to. */
+  readonly room?: number;
 }
 
 /** The row that a reference names; null where it gives models instead. @throws RequestError with the nearest names */
@@ -137,8 +153,14 @@ export async function openPlanSource(reference: PairReference, options: OpenOpti
 export async function openPair(reference: PairReference = {}, options: OpenOptions = {}): Promise<Pair> {
   const { compute = "float32" } = reference;
   mustCompute(compute, options.device ?? "cpu");
+  const room = options.room ?? machineRoom();
+  let chosen: Promise<Widen> | undefined;
+  const widen = () => {
+    chosen ??= widening({ text, base, distilled, decoder, compute }, room);
+    return chosen;
+  };
   // What is worth quantising is the UNet: it runs at every step.
-  const precision: Precision = { compute, onPrepare: options.onPrepare };
+  const precision: Precision = { compute, onPrepare: options.onPrepare, widen };
   const beside: Precision = compute === "int8" ? { ...precision, compute: "float32" } : precision;
   const row = await rowOf(reference);
   const baseRef = reference.base ?? row?.base ?? "";
@@ -251,6 +273,8 @@ export async function openPair(reference: PairReference = {}, options: OpenOptio
     runtime,
     sources,
     compute,
+    room,
+    widen,
     close: () => runtime.close(),
   };
 }
@@ -367,28 +391,37 @@ function mustFit(base: UNetConfig, distilled: UNetConfig, baseRef: string, disti
 function decoderOf(runtime: Runtime, component: Component, precision: Precision = FLOAT32): Decoder {
   const source = { file: component.configFile, config: component.config };
   const { weights } = component;
-  const load = (draw: (index: WeightIndex, height: number, width: number) => Graph, own: Precision) =>
-    network(
+  const made = (draw: (index: WeightIndex, height: number, width: number) => Graph, own: Precision) => ({
+    weights,
+    network: network(
       "decoder",
       runtime,
-      ({ height, width }: { height: number; width: number }, index) =>
-        drawn(component, () => draw(index, height, width)),
+      ({ height, width }: LatentSize, index) => drawn(component, () => draw(index, height, width)),
       weights,
       own,
-    );
+    ),
+    worksIn: async ({ height, width }: LatentSize) => {
+      const index = await weights();
+      return workedIn(
+        drawn(component, () => draw(index, height, width)),
+        1,
+      );
+    },
+  });
   if (component.className === "AutoencoderTiny") {
     const config = parseTinyAutoencoderConfig(source);
-    return {
-      config,
-      scaling: config.scaling,
-      weights,
-      network: load((w, h, x) => drawTinyDecoder(config, w, h, x), precision),
+    const decoder = made((w, h, x) => drawTinyDecoder(config, w, h, x), precision);
+    const run = async (latents: FloatTensor) => {
+      const [, , height = 1, width = 1] = latents.shape;
+      return floats((await decoder.network.run({ height, width }, { latents })).outputs["image"]);
     };
+    return { ...decoder, config, scaling: config.scaling, inTiles: windowedDecoder(config, run) };
   }
   const config = parseAutoencoderConfig(source);
   // A decoder that overflows in float16 says so in its config.
   const own: Precision = config.forceUpcast ? { ...precision, compute: "float32" } : precision;
-  return { config, scaling: config.scaling, weights, network: load((w, h, x) => drawDecoder(config, w, h, x), own) };
+  const decoder = made((w, h, x) => drawDecoder(config, w, h, x), own);
+  return { ...decoder, config, scaling: config.scaling, inTiles: stagedDecoder(runtime, config, weights, own) };
 }
 
 /** Another decoder for a pair's latents, such as a TAESD. @throws FileError, UnsupportedConfigError */

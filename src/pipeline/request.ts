@@ -3,7 +3,7 @@ import { RequestError } from "../errors.js";
 import type { Mode, Plan } from "../sampling/index.js";
 import { type AdapterUse, isOff } from "./adapters.js";
 import type { Picture } from "./events.js";
-import type { Memory } from "./memory.js";
+import { type Memory, usualMemory } from "./memory.js";
 import type { Pair } from "./pair.js";
 import { planFor, type SamplingRequest } from "./planning.js";
 
@@ -20,8 +20,10 @@ export interface GenerateRequest extends SamplingRequest {
   readonly batch?: number;
   /** LoRAs and sliders, beside those of the pair. */
   readonly adapters?: readonly AdapterUse[];
-  /** Whether both models stay loaded; default "shared" where the distilled model is a LoRA, else "dual". */
+  /** Whether both models stay loaded; default "shared" where the distilled model is a LoRA, else "dual"; "sequential" where that does not fit. */
   readonly memory?: Memory;
+  /** Latents on the longer side of a tile that is decoded at a time; "off": the whole picture. Default: tiles where the memory asks for them. */
+  readonly tile?: number | "off";
   /** Paints only the pictures for which this is true; default: all. */
   readonly only?: (picture: Picture) => boolean;
 }
@@ -37,11 +39,15 @@ export interface Order {
   readonly height: number;
   readonly batch: number;
   readonly memory: Memory;
+  readonly tile: number | "off" | undefined;
   readonly adapters: readonly AdapterUse[];
 }
 
 /** Latent pixels that one model call takes comfortably; a picture of 1024 × 1024 is one of them. */
 const LATENTS_PER_CALL = 128 * 128;
+
+/** Latents: below that a tile is mostly the ring around it. */
+const SMALLEST_TILE = 4;
 
 /** Checks a request against the pair. @throws RequestError saying what was asked and what is possible */
 export function orderFor(pair: Pair, request: GenerateRequest): Order {
@@ -68,11 +74,15 @@ export function orderFor(pair: Pair, request: GenerateRequest): Order {
   const batch = request.batch ?? Math.max(1, Math.min(16, Math.floor(LATENTS_PER_CALL / latents)));
   if (!Number.isInteger(batch) || batch < 1) throw new RequestError(`batch ${batch} is not a whole number, 1 and up`);
   const lora = pair.distilled?.adapter ?? null;
-  const memory = request.memory ?? (lora ? "shared" : "dual");
+  const memory = request.memory ?? usualMemory(pair);
   if (memory === "shared" && !lora) {
     throw new RequestError(
       "--memory shared keeps one set of weights: the distilled model must be a LoRA on the base; take --memory dual or sequential",
     );
+  }
+  const { tile } = request;
+  if (tile !== undefined && tile !== "off" && (!Number.isInteger(tile) || tile < SMALLEST_TILE)) {
+    throw new RequestError(`tile ${tile} is not a whole number of latents, ${SMALLEST_TILE} and up`);
   }
   return {
     plan: planFor(pair, request),
@@ -85,6 +95,7 @@ export function orderFor(pair: Pair, request: GenerateRequest): Order {
     ...size,
     batch,
     memory,
+    tile,
     adapters: [...pair.adapters, ...(request.adapters ?? [])].filter((use) => !isOff(use)),
   };
 }
@@ -92,7 +103,7 @@ export function orderFor(pair: Pair, request: GenerateRequest): Order {
 /** The same pictures in another mode: the base alone takes its own defaults, what was asked of the grid is for the distilled model and the hybrid. */
 export function requestForMode(mode: Mode, given: GenerateRequest): GenerateRequest {
   if (mode !== "base") return { ...given, mode };
-  const { prompts, negative, seeds, clipSkip, size, batch, memory, adapters, guidanceRescale } = given;
+  const { prompts, negative, seeds, clipSkip, size, batch, memory, tile, adapters, guidanceRescale } = given;
   return {
     mode,
     prompts,
@@ -102,6 +113,7 @@ export function requestForMode(mode: Mode, given: GenerateRequest): GenerateRequ
     ...(size && { size }),
     ...(batch !== undefined && { batch }),
     ...(memory && { memory }),
+    ...(tile !== undefined && { tile }),
     ...(adapters && { adapters }),
     ...(guidanceRescale !== undefined && { guidanceRescale }),
   };

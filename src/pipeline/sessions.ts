@@ -1,7 +1,7 @@
 /** Networks that are drawn and loaded when first asked for, one shape at a time, and let go when another shape is wanted. */
 import type { Stack } from "../adapters/index.js";
 import { encodeGraph, type Graph } from "../graph/index.js";
-import type { RunResult, Runtime, Session, Widen } from "../runtime/index.js";
+import type { RunResult, Runtime, Session } from "../runtime/index.js";
 import type { Tensor, WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapters.js";
 import { FLOAT32, type Precision, prepareWeights } from "./precision.js";
@@ -23,8 +23,30 @@ const HELD = 2;
 export const NO_WEIGHTS = async (): Promise<WeightIndex> => ({ source: "no file", weights: new Map() });
 
 /**
+ * A drawn network as a session, its weights made fit for what is computed in, and the names of its inputs. `plain`: the same without
+ * adapters, whose weights can be made once for all of them.
+ */
+export async function sessionOf(
+  name: string,
+  runtime: Runtime,
+  drawn: Graph,
+  precision: Precision,
+  plain: Graph = drawn,
+): Promise<{ session: Session; inputs: readonly string[] }> {
+  const graph = await prepareWeights(name, drawn, plain, precision);
+  // Drawing and encoding a large network take some 50 ms each: whoever waits for the event loop gets a turn in between.
+  await new Promise((resolve) => setTimeout(resolve));
+  const bytes = encodeGraph(graph, {
+    // ONNX Runtime 1.30's WebGPU attention came out wrong from 64 tokens on (seen on SwiftShader; relative error 0.2).
+    fusedAttention: runtime.device !== "webgpu",
+    type: precision.compute === "float16" ? "float16" : "float32",
+  });
+  return { session: await runtime.load(bytes, await precision.widen?.()), inputs: [...graph.inputs.keys()] };
+}
+
+/**
  * A network on `runtime` over `weights`; `draw` is called once for each new shape. Calls take turns: one that wants another shape
- * does not take the session away from one that is running. `widen` is asked when the network loads.
+ * does not take the session away from one that is running.
  */
 export function network<S>(
   name: string,
@@ -32,7 +54,6 @@ export function network<S>(
   draw: (shape: S, index: WeightIndex) => Graph | Promise<Graph>,
   weights: () => Promise<WeightIndex>,
   precision: Precision = FLOAT32,
-  widen: () => Promise<Widen> = async () => "once",
 ): Network<S> {
   let loaded: { key: string; session: Session; inputs: readonly string[]; held: string[] } | undefined;
   let turn: Promise<unknown> = Promise.resolve();
@@ -53,15 +74,9 @@ export function network<S>(
     if (loaded?.key !== key) {
       await release();
       const drawn = await draw(shape, adaptedWeights(await weights(), stack));
-      const graph = await prepareWeights(name, drawn, stack ? await draw(shape, await weights()) : drawn, precision);
-      // Drawing and encoding a large network take some 50 ms each: whoever waits for the event loop gets a turn in between.
-      await new Promise((resolve) => setTimeout(resolve));
-      // ONNX Runtime 1.30's WebGPU attention came out wrong from 64 tokens on (seen on SwiftShader; relative error 0.2).
-      const bytes = encodeGraph(graph, {
-        fusedAttention: runtime.device !== "webgpu",
-        type: precision.compute === "float16" ? "float16" : "float32",
-      });
-      loaded = { key, session: await runtime.load(bytes, await widen()), inputs: [...graph.inputs.keys()], held: [] };
+      const plain = stack ? await draw(shape, await weights()) : drawn;
+      const made = await sessionOf(name, runtime, drawn, precision, plain);
+      loaded = { key, ...made, held: [] };
     }
     if (stack && !loaded.held.includes(stack.inputKey)) {
       for (const old of loaded.held.splice(0, loaded.held.length - HELD + 1)) await loaded.session.drop(old);

@@ -1,5 +1,5 @@
 /** Decodes latents a tile at a time, with the same picture as in one piece: the autoencoder in stages, the tiny one in windows. */
-import { encodeGraph, type Graph } from "../graph/index.js";
+import type { Graph } from "../graph/index.js";
 import {
   AUTOENCODER_EPSILON,
   type AutoencoderConfig,
@@ -12,6 +12,8 @@ import {
 import type { Runtime, Session } from "../runtime/index.js";
 import type { FloatTensor, Tensor, WeightIndex } from "../tensor/index.js";
 import { floats } from "./conditioning.js";
+import type { Precision } from "./precision.js";
+import { sessionOf } from "./sessions.js";
 import {
   cut,
   inside,
@@ -38,12 +40,13 @@ export function stagedDecoder(
   runtime: Runtime,
   config: AutoencoderConfig,
   weights: () => Promise<WeightIndex>,
+  precision: Precision,
 ): TiledDecoder {
   return async (latents, side) => {
     const [, , height = 1, width = 1] = latents.shape;
     const index = await weights();
     let map = planesOf(
-      await once(runtime, drawHead(config, index, height, width), (session) => mapOf(session, { latents })),
+      await once(runtime, precision, drawHead(config, index, height, width), (session) => mapOf(session, { latents })),
     );
     const tiles = tilesOf(height, width, side);
     let factor = 1;
@@ -52,7 +55,7 @@ export function stagedDecoder(
       if (stage.begins) residual = map;
       const [read, added]: [Planes, Planes | null] = [map, residual];
       const { height: h = 1, width: w = 1 } = scaled(tiles[0] ?? { top: 0, left: 0, height, width }, factor);
-      map = await once(runtime, stage.draw(index, h, w), async (session) => {
+      map = await once(runtime, precision, stage.draw(index, h, w), async (session) => {
         let made: Planes | null = null;
         for (const tile of tiles) {
           const here = scaled(tile, factor);
@@ -111,8 +114,13 @@ const mapOf = async (session: Session, feeds: Readonly<Record<string, Tensor>>):
   floats((await session.run(feeds)).outputs["made"]);
 
 /** Loads a graph, works with it, lets it go. */
-async function once<T>(runtime: Runtime, graph: Graph, work: (session: Session) => Promise<T>): Promise<T> {
-  const session = await runtime.load(encodeGraph(graph, { fusedAttention: runtime.device !== "webgpu" }));
+async function once<T>(
+  runtime: Runtime,
+  precision: Precision,
+  graph: Graph,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const { session } = await sessionOf("decoder", runtime, graph, precision);
   try {
     return await work(session);
   } finally {

@@ -1,8 +1,11 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { MachineError } from "../../src/errors.js";
 import { createBuilder, encodeGraph } from "../../src/graph/index.js";
 import { openRuntime } from "../../src/runtime/index.js";
 import { createRng, float } from "../../src/tensor/index.js";
+import { temporaryFolder } from "../support/folder.js";
 
 const double = () => {
   const g = createBuilder();
@@ -10,7 +13,35 @@ const double = () => {
   return encodeGraph(g.finish({ y: g.add(x, x) }));
 };
 
+/** Memory of this process that is no mapped file, bytes. */
+const own = () => 1024 * Number(/RssAnon:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? Number.NaN);
+
 describe("the runtime", () => {
+  it.runIf(process.platform === "linux")("leaves weights in half precision where they lie when asked to", async () => {
+    const n = 4096;
+    const file = path.join(temporaryFolder(), "weights");
+    // 1 as float16, everywhere
+    writeFileSync(file, new Uint16Array(n * n).fill(0x3c00));
+    const g = createBuilder();
+    const bytes = { in: "file", file, offset: 0, length: 2 * n * n } as const;
+    const weight = g.weight({ name: "w", dtype: "float16", shape: [n, n], bytes });
+    const encoded = encodeGraph(g.finish({ y: g.linear(g.input("x", [1, n]), weight) }));
+    const grown: number[] = [];
+    for (const widen of ["once", "call"] as const) {
+      const runtime = openRuntime({ threads: 1 });
+      await (await runtime.load(double())).release();
+      const before = own();
+      const session = await runtime.load(encoded, widen);
+      grown.push(own() - before);
+      const { y } = (await session.run({ x: float([1, n], new Float32Array(n).fill(0.5)) })).outputs;
+      expect(y?.data[17]).toBe(n / 2);
+      await runtime.close();
+    }
+    const [once = 0, call = 0] = grown;
+    expect(once).toBeGreaterThan(0.9 * 4 * n * n);
+    expect(call).toBeLessThan(0.5 * 4 * n * n);
+  });
+
   it("keeps the event loop free while a model runs", async () => {
     const runtime = openRuntime({ threads: 1 });
     const g = createBuilder();

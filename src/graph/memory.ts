@@ -1,0 +1,46 @@
+/** What a run of a graph works in: the values that are alive at the same time. Weights are not part of it. */
+import type { Dim, Graph, Node } from "./op.js";
+
+const FLOAT = 4;
+const bytesOf = (shape: readonly Dim[], batch: number): number =>
+  FLOAT * shape.reduce<number>((n, d) => n * (typeof d === "number" ? d : batch), 1);
+
+/** What an operation needs beside its inputs and its output: attention turns its three inputs to where each head lies in one piece. */
+const scratchOf = ({ op, inputs }: Node, batch: number): number =>
+  op.kind === "attention" ? inputs.reduce((n, v) => n + bytesOf(v.shape, batch), 0) : 0;
+
+/**
+ * The most bytes of values that are alive at once in a run with a batch of `batch`, each from the node that makes it to the last that
+ * reads it. A reshape is its input under another name.
+ */
+export function workingBytes(graph: Graph, batch: number): number {
+  const owner = new Map<number, number>();
+  const owned = (id: number): number => owner.get(id) ?? id;
+  const lastRead = new Map<number, number>();
+  for (const [at, { op, inputs, output }] of graph.nodes.entries()) {
+    const [first] = inputs;
+    if (op.kind === "reshape" && first) owner.set(output.id, owned(first.id));
+    for (const v of inputs) lastRead.set(owned(v.id), at);
+  }
+  for (const v of graph.outputs.values()) lastRead.set(owned(v.id), graph.nodes.length);
+
+  const alive = new Map<number, number>();
+  for (const v of graph.inputs.values()) alive.set(v.id, bytesOf(v.shape, batch));
+  let now = [...alive.values()].reduce((n, b) => n + b, 0);
+  let most = now;
+  for (const [at, node] of graph.nodes.entries()) {
+    const { op, inputs, output } = node;
+    if (op.kind !== "reshape") {
+      const made = bytesOf(output.shape, batch);
+      alive.set(output.id, made);
+      now += made;
+    }
+    most = Math.max(most, now + scratchOf(node, batch));
+    for (const id of new Set(inputs.map((v) => owned(v.id)))) {
+      if (lastRead.get(id) !== at) continue;
+      now -= alive.get(id) ?? 0;
+      alive.delete(id);
+    }
+  }
+  return most;
+}
