@@ -3,7 +3,7 @@
 export interface Figure {
   readonly name: string;
   readonly value: number;
-  readonly unit: "ms" | "s" | "GFLOP/s" | "share" | "ratio" | "MB" | "of 255" | "dB";
+  readonly unit: "ms" | "s" | "GFLOP/s" | "share" | "ratio" | "MB" | "GB" | "of 255" | "dB";
   /** What was aimed at, where there is an aim. */
   readonly aim?: string;
   readonly note?: string;

@@ -10,6 +10,7 @@ import { openPreview, type Recording, record, trace } from "../trajectory/index.
 import { diffusersStep, findPython } from "./diffusers.js";
 import { type Figure, lineOf, middle, type Report } from "./figures.js";
 import { compareInt8, timeInt8 } from "./int8.js";
+import { runMemory } from "./memory.js";
 import { matmulPeak, timeSliders, timeStep } from "./networks.js";
 import { makeSyntheticSdxl } from "./synthetic.js";
 
@@ -18,6 +19,8 @@ const embedded = fileURLToPath(new URL("../../embedded/base/unet/", import.meta.
 
 interface Bench {
   readonly name: string;
+  /** Only when it is asked for by name. */
+  readonly asked?: true;
   run(report: Report): Promise<void>;
 }
 
@@ -186,16 +189,19 @@ const BENCHES: readonly Bench[] = [
       }
     },
   },
+  { name: "memory", asked: true, run: (report) => runMemory(report, threads) },
 ];
 
 const program = new Command("bench")
   .description("Speed and memory, from one run on one machine.")
   .addHelpText("before", "Example:\n  npm run bench -- --only hybrid\n\n")
   .option("--json", "one JSON object a line")
+  .option("--sdxl", "peak memory of a whole SDXL run at 1024 px, phase by phase (as --only memory); 12.1 GB of disk")
   .option("--only <name>", `one part: ${BENCHES.map((b) => b.name).join(", ")}`);
 
-const { json, only } = program.parse().opts<{ json?: boolean; only?: string }>();
-const chosen = BENCHES.filter((b) => only === undefined || b.name === only);
+const options = program.parse().opts<{ json?: boolean; only?: string; sdxl?: boolean }>();
+const { json, only = options.sdxl ? "memory" : undefined } = options;
+const chosen = BENCHES.filter((b) => (only === undefined ? !b.asked : b.name === only));
 if (chosen.length === 0)
   program.error(`--only ${only}: no such part; there are: ${BENCHES.map((b) => b.name).join(", ")}`, { exitCode: 2 });
 const report = (figure: Figure) => process.stdout.write(`${json ? JSON.stringify(figure) : lineOf(figure)}\n`);
