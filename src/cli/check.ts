@@ -1,9 +1,15 @@
 /** `variegate models check`: prints what a model or adapter is, and what can be done with it. */
-import os from "node:os";
-import { type CheckReport, type CheckRequest, checkReference, type FitReport } from "../index.js";
+import {
+  type CheckReport,
+  type CheckRequest,
+  checkReference,
+  type FitReport,
+  machineRoom,
+  memoryUses,
+} from "../index.js";
 import { fetching } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
-import { gigabytes, megabytes, millions, ROOM } from "./words.js";
+import { gigabytes, megabytes, millions } from "./words.js";
 
 /** Names shown of a long list; --json has all. */
 const SHOWN = 12;
@@ -11,9 +17,9 @@ const SHOWN = 12;
 /** Prints what a reference holds, what tells that, and what goes with it. */
 export async function runCheck(terminal: Terminal, ref: string, request: CheckRequest): Promise<void> {
   const report = await checkReference(ref, { ...request, ...fetching(terminal) });
-  const machine = Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  const memory = report.memory?.map((n) => ({ ...n, fits: n.bytes < ROOM * machine })) ?? null;
-  terminal.emit({ type: "check", ...report, memory, machine });
+  const room = machineRoom();
+  const memory = report.memory && memoryUses(report.memory, room);
+  terminal.emit({ type: "check", ...report, memory, room });
   const say = (text: string) => terminal.say(text);
 
   say(`${report.ref}: ${report.about || report.pipeline}`);
@@ -49,7 +55,7 @@ export async function runCheck(terminal: Terminal, ref: string, request: CheckRe
     const best = memory.find((n) => n.fits);
     const how = memory.map((n) => `${n.memory} ${megabytes(n.bytes)}${n.fits ? "" : " (too much)"}`).join(", ");
     const verdict = best ? `fits, with --memory ${best.memory}` : "does not fit";
-    say(`memory: weights take ${how}; this machine has ${gigabytes(machine)}: it ${verdict}`);
+    say(`memory: weights take ${how}; a run may take ${gigabytes(room)} of this machine: it ${verdict}`);
   }
 }
 

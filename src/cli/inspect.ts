@@ -4,13 +4,13 @@ import {
   diffusersScript,
   examine,
   type Fetching,
-  fits,
   type GenerateRequest,
   knownPair,
   type MemoryNeed,
   machineRoom,
   memoryNeeds,
   memoryNeedsOf,
+  memoryUses,
   type OpenOptions,
   openPair,
   openPlanSource,
@@ -24,7 +24,7 @@ import {
 } from "../index.js";
 import { fetching } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
-import { gigabytes, megabytes, ROOM } from "./words.js";
+import { gigabytes, megabytes } from "./words.js";
 
 /** Prints the rows a run would take, as a table or as a script for diffusers. */
 export async function runPlan(
@@ -88,7 +88,7 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Open
   const report = await examine();
   const room = models.room ?? machineRoom();
   const { name, needs } = await needsOf(models, fetching(terminal));
-  const memory = needs?.map((n) => ({ ...n, fits: fits(n.stored, room) })) ?? null;
+  const memory = needs && memoryUses(needs, room);
   terminal.emit({ type: "doctor", ...report, pair: name, needs: memory });
   terminal.say(
     `variegate ${report.versions.variegate} · Node ${report.versions.node} · ONNX Runtime ${report.versions.onnxruntime} · ${report.platform}`,
@@ -98,8 +98,8 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Open
   );
   terminal.say("");
   if (memory) {
-    const rows = memory.map((n) => [n.memory, megabytes(n.bytes), megabytes(n.stored), n.fits ? "yes" : "no"]);
-    terminal.say(table([[`memory for ${name}`, "weights as float32", "as stored", "fits"], ...rows]));
+    const rows = memory.map((n) => [n.memory, megabytes(n.bytes), n.fits ? "yes" : "no"]);
+    terminal.say(table([[`memory for ${name}`, "weights take", "fits"], ...rows]));
     terminal.say("");
   }
   terminal.say(

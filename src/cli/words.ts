@@ -4,6 +4,3 @@ export const millions = (n: number): string => (n >= 1e9 ? `${(n / 1e9).toFixed(
 export const megabytes = (n: number): string =>
   n >= 1e9 ? `${(n / 1e9).toFixed(2)} GB` : `${(n / 1e6).toFixed(1)} MB`;
 export const gigabytes = (n: number): string => `${(n / 2 ** 30).toFixed(1)} GiB`;
-
-/** Share of the memory that weights may take: the rest is for what a call works in, and for others. */
-export const ROOM = 0.8;

@@ -26,7 +26,16 @@ export {
 } from "./instruments.js";
 export { type Factors, type JudgeReader, openJudge } from "./judge-reader.js";
 export { type LibraryItem, readLibraries } from "./library.js";
-export { fits, MEMORIES, type Memory, type MemoryNeed, machineRoom, memoryNeeds, memoryNeedsOf } from "./memory.js";
+export {
+  MEMORIES,
+  type Memory,
+  type MemoryNeed,
+  type MemoryUse,
+  machineRoom,
+  memoryNeeds,
+  memoryNeedsOf,
+  memoryUses,
+} from "./memory.js";
 export { type Merged, mergeAdapters } from "./merge.js";
 export {
   type Decoder,

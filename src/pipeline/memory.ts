@@ -43,8 +43,11 @@ const ROOM = 0.8;
 /** Share of the room that weights may take: the rest is what calls work in. */
 const WEIGHTS = 0.75;
 
-/** Whether weights leave enough of the room to work in. */
-export const fits = (bytes: number, room: number): boolean => bytes <= WEIGHTS * room;
+/**
+ * Share of the room up to which half precision is widened once. To widen it in every call costs a tenth of a step of SDXL at 512 px and
+ * a fiftieth at 1024; to have it wide, twice the memory and a load that takes as long as many steps.
+ */
+const WIDENED = 1 / 8;
 
 /** What a run may take of this machine, or of what it is held to (a container's limit), in bytes. */
 export function machineRoom(): number {
@@ -131,14 +134,34 @@ async function quantised({ unet, weights }: Model): Promise<Size> {
   );
 }
 
+/** What a way of sharing memory comes to in a room. */
+export interface MemoryUse {
+  readonly memory: Memory;
+  /** What the weights take at the peak. */
+  readonly bytes: number;
+  /** Leaves enough to work in. */
+  readonly fits: boolean;
+}
+
+/** When half precision is widened in a room; the first of the needs is the usual way. */
+const wideningOf = ([usual]: readonly MemoryNeed[], room: number): Widen =>
+  usual && usual.bytes > WIDENED * room ? "call" : "once";
+
+/** What each way takes in a room of so many bytes. */
+export function memoryUses(all: readonly MemoryNeed[], room: number): MemoryUse[] {
+  const widen = wideningOf(all, room);
+  return all.map(({ memory, bytes, stored }) => {
+    const taken = widen === "once" ? bytes : stored;
+    return { memory, bytes: taken, fits: taken <= WEIGHTS * room };
+  });
+}
+
 /** The way a pair runs unless a request names one. */
 export const usualMemory = (pair: Weighed): Memory => (pair.distilled?.adapter ? "shared" : "dual");
 
-/** Half precision is widened once where all of it then fits the room: it saves a tenth of a large step, and takes twice the memory. */
-export async function widening(pair: Weighed, room: number): Promise<Widen> {
-  const need = (await memoryNeeds(pair)).find((n) => n.memory === usualMemory(pair));
-  return need && !fits(need.bytes, room) ? "call" : "once";
-}
+/** When the half-precision weights of a pair are widened. */
+export const widening = async (pair: Weighed, room: number): Promise<Widen> =>
+  wideningOf(await memoryNeeds(pair), room);
 
 /**
  * What ONNX Runtime takes for a value that is alive: its arena grows by doubling, and what is free in it does not always fit (measured
@@ -162,14 +185,11 @@ export interface Fitted {
  */
 export async function fitted(pair: Pair, order: Order, asked: Memory | undefined): Promise<Fitted> {
   const why: string[] = [];
-  const all = await memoryNeeds(pair);
-  const widen = await pair.widen();
-  const sizeOf = (memory: Memory) => {
-    const need = all.find((n) => n.memory === memory);
-    return (widen === "once" ? need?.bytes : need?.stored) ?? 0;
-  };
+  const uses = memoryUses(await memoryNeeds(pair), pair.room);
+  const sizeOf = (memory: Memory) => uses.find((u) => u.memory === memory)?.bytes ?? 0;
   let { memory } = order;
-  if (asked === undefined && memory !== "sequential" && !fits(sizeOf(memory), pair.room)) {
+  const use = uses.find((u) => u.memory === memory);
+  if (asked === undefined && memory !== "sequential" && !use?.fits) {
     why.push(
       `the weights take ${inBytes(sizeOf(memory))} together, a run may take ${inBytes(pair.room)}: one model after the other (--memory sequential)`,
     );

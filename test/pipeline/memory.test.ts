@@ -2,12 +2,12 @@ import os from "node:os";
 import { describe, expect, it } from "vitest";
 import { createBuilder, workingBytes } from "../../src/graph/index.js";
 import {
-  fits,
   type GenerateEvent,
   type GenerateRequest,
   generate,
   machineRoom,
   memoryNeeds,
+  memoryUses,
   openPair,
   type Pair,
 } from "../../src/pipeline/index.js";
@@ -50,7 +50,10 @@ describe("memory", () => {
     expect(usual.some((e) => e.type === "fitted")).toBe(false);
 
     const little = await openPair({}, { threads: 1, room: dual });
-    expect(fits(dual, dual)).toBe(false);
+    expect(memoryUses(needs, dual)).toMatchObject([
+      { memory: "dual", bytes: dual, fits: false },
+      { memory: "sequential", fits: true },
+    ]);
     const events = await run(little, { mode: "hybrid", seeds: [1, 2, 3] });
     const fitted = events.find((e) => e.type === "fitted");
     expect(fitted).toMatchObject({ memory: "sequential" });
@@ -70,7 +73,7 @@ describe("memory", () => {
     expect(pictures(alone).size).toBe(3);
   });
 
-  it("widens half precision once where there is room, else in every call, with the same pictures", async () => {
+  it("widens half precision once where there is much room, else in every call, with the same pictures", async () => {
     const painted = [];
     for (const room of [undefined, 1]) {
       const pair = await openPair({ base: checkpointFolder("sd1") }, { threads: 1, ...(room && { room }) });
