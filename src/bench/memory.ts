@@ -8,7 +8,14 @@ import { makeSyntheticPair, type SyntheticPair } from "./synthetic.js";
 /** What a run may take of 16 GB. */
 const ROOM = 0.8 * 16e9;
 const AIM = "< 16";
-const EVERY = 25;
+const EVERY = 50;
+
+/** A phase ends when its network is let go; what it is called here. */
+const PHASES: Readonly<Record<string, string>> = {
+  base: "base UNet, load and one row",
+  distilled: "distilled UNet, load and one row",
+  decoder: "decoding in tiles",
+};
 
 interface Peak {
   /** Resident memory with mapped files, bytes. */
@@ -124,12 +131,8 @@ export async function measurePhases(
       meter.phase();
       for await (const event of generate(pair, request)) {
         if (event.type === "fitted") for (const why of event.why) process.stderr.write(`${why}\n`);
-        if (event.type === "encoded") tell("text encoders");
-        if (event.type === "step") tell(`${event.model} UNet, load and one row`);
-        if (event.type === "image") {
-          painted = event;
-          tell("decoding in tiles");
-        }
+        if (event.type === "image") painted = event;
+        if (event.type === "released") tell(PHASES[event.network] ?? event.network);
       }
       if (!painted) return;
       meter.phase();

@@ -14,6 +14,8 @@ export type GenerateEvent =
   /** What was asked for does not fit the memory, and what is done instead, as sentences for people. */
   | { readonly type: "fitted"; readonly memory: Memory; readonly batch: number; readonly why: readonly string[] }
   | { readonly type: "loaded"; readonly network: string; readonly milliseconds: number }
+  /** One model after the other: what was let go. */
+  | { readonly type: "released"; readonly network: string }
   | { readonly type: "encoded"; readonly prompt: number; readonly truncated: number }
   | ({
       readonly type: "step";

@@ -80,7 +80,10 @@ export async function* generate(
   meter.encode = performance.now() - start;
 
   const sequential = order.memory === "sequential";
-  if (sequential) await pair.text.release();
+  if (sequential) {
+    await pair.text.release();
+    yield { type: "released", network: "text encoders" };
+  }
   const batches = Array.from({ length: Math.ceil(canvases.length / order.batch) }, (_, i) =>
     canvases.slice(i * order.batch, (i + 1) * order.batch),
   );
@@ -88,11 +91,16 @@ export async function* generate(
   for (const group of sequential ? [batches] : batches.map((batch) => [batch])) {
     for (const phase of phasesOf(order.plan)) {
       for (const batch of group) yield* denoise(pair, order, cast, phase, batch, meter, signal);
-      if (sequential) await cast.network(phase.model).release();
+      if (!sequential) continue;
+      await cast.network(phase.model).release();
+      yield { type: "released", network: phase.model };
     }
     for (const batch of group) yield* decode(pair, batch, order.tile, meter, signal);
   }
-  if (sequential) await pair.decoder.network.release();
+  if (sequential) {
+    await pair.decoder.network.release();
+    yield { type: "released", network: "decoder" };
+  }
   const { calls, ...milliseconds } = meter;
   yield { type: "done", images: order.pictures.length, calls, milliseconds };
 }

@@ -46,6 +46,13 @@ describe("generate", () => {
     for (const [i, picture] of pictures(inTurn).entries()) {
       expect(farthest(picture.data, pictures(together)[i]?.data ?? new Float32Array())).toBeLessThan(1e-4);
     }
+    expect(inTurn.flatMap((e) => (e.type === "released" ? [e.network] : []))).toEqual([
+      "text encoders",
+      "base",
+      "distilled",
+      "decoder",
+    ]);
+    expect(together.some((e) => e.type === "released")).toBe(false);
     const steps = inTurn.filter((e) => e.type === "step");
     const models = steps.map((s) => s.model);
     expect(models.lastIndexOf("base")).toBeLessThan(models.indexOf("distilled"));
