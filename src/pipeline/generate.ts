@@ -302,7 +302,7 @@ async function* decode(
     signal?.throwIfAborted();
     const some = canvases.slice(at, at + together);
     const start = performance.now();
-    const images = await decodeLatents(pair, stack(some.map((c) => c.xt)), pair.decoder, tile);
+    const images = await decodeLatents(pair, stack(some.map((c) => c.xt)), pair.decoder, tile, signal);
     meter.decode += performance.now() - start;
     for (const [i, { xt, prompt, seed }] of some.entries()) {
       const image = images[i];
@@ -335,6 +335,7 @@ export async function decodeLatents(
   latents: FloatTensor,
   decoder: Decoder = pair.decoder,
   tile?: Order["tile"],
+  signal?: AbortSignal,
 ): Promise<RgbImage[]> {
   const [batch = 1, channels = 1, height = 1, width = 1] = latents.shape;
   const { scale, shift, mean, std } = decoder.scaling;
@@ -347,7 +348,7 @@ export async function decodeLatents(
   const side = await tileSide(decoder, { height, width }, pair.room, tile);
   if (side !== null) {
     const images: RgbImage[] = [];
-    for (let i = 0; i < batch; i++) images.push(toRgb(await decoder.inTiles(sample(z, i), side), 0));
+    for (let i = 0; i < batch; i++) images.push(toRgb(await decoder.inTiles(sample(z, i), side, signal), 0));
     return images;
   }
   const { outputs } = await decoder.network.run({ height, width }, { latents: z });

@@ -29,8 +29,8 @@ import {
   windowAround,
 } from "./tiles.js";
 
-/** Latents of one picture [1, Z, h, w] → picture [1, C, h·f, w·f]; tiles are at most `side` latents long. */
-export type TiledDecoder = (latents: FloatTensor, side: number) => Promise<FloatTensor>;
+/** Latents of one picture [1, Z, h, w] → picture [1, C, h·f, w·f]; tiles are at most `side` latents long. `signal` stops it between two tiles. */
+export type TiledDecoder = (latents: FloatTensor, side: number, signal?: AbortSignal) => Promise<FloatTensor>;
 
 /**
  * AutoencoderKL: the part at latent size whole, then stage after stage over all tiles. Between two stages the whole map lies in plain
@@ -42,7 +42,7 @@ export function stagedDecoder(
   weights: () => Promise<WeightIndex>,
   precision: Precision,
 ): TiledDecoder {
-  return async (latents, side) => {
+  return async (latents, side, signal) => {
     const [, , height = 1, width = 1] = latents.shape;
     const index = await weights();
     let map = planesOf(
@@ -58,6 +58,7 @@ export function stagedDecoder(
       map = await once(runtime, precision, stage.draw(index, h, w), async (session) => {
         let made: Planes | null = null;
         for (const tile of tiles) {
+          signal?.throwIfAborted();
           const here = scaled(tile, factor);
           const piece = await mapOf(session, feedsFor(stage, read, added, here));
           // The block's input is read where its sum is written, and nowhere else: its arrays take the sum.
@@ -96,11 +97,12 @@ export function windowedDecoder(
   run: (latents: FloatTensor) => Promise<FloatTensor>,
 ): TiledDecoder {
   const { factor, pixelChannels } = config;
-  return async (latents, side) => {
+  return async (latents, side, signal) => {
     const whole = planesOf(latents);
     const { height, width } = whole;
     const picture = planes(height * factor, width * factor, pixelChannels);
     for (const tile of tilesOf(height, width, side)) {
+      signal?.throwIfAborted();
       const window = windowAround(tile, height, width, tinyReach(config));
       const made = planesOf(await run(cut(whole, window)));
       const within = { ...tile, top: tile.top - window.top, left: tile.left - window.left };

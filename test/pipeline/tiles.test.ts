@@ -110,6 +110,12 @@ describe("decoding in tiles", async () => {
     expect(tiled[0] && whole[1] && farthest(tiled[0], whole[1])).toBeGreaterThan(50);
   });
 
+  it("stops between two tiles", async () => {
+    const reason = new Error("enough");
+    const stopped = decodeLatents(pair, z, pair.decoder, 7, AbortSignal.abort(reason));
+    await expect(stopped).rejects.toBe(reason);
+  });
+
   it.each(["vae-sdxl", "vae-no-mid-attention", "taesd"])("the same with %s", async (name) => {
     const decoder = await openDecoder(pair.runtime, componentFolder(name));
     const channels = decoder.config.latentChannels;
