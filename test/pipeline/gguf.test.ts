@@ -82,8 +82,8 @@ describe.each<[Stored, number]>([
   });
 
   it("says in check what it is stored as", async () => {
-    const { components, notes } = await checkReference(file);
-    expect(notes[0]).toMatch(/Stable Diffusion XL/);
+    const { about, components, notes } = await checkReference(file);
+    expect(about).toMatch(/Stable Diffusion XL/);
     expect(components.find((c) => c.name === "unet")?.dtypes).toEqual(["float32", stored].sort());
     expect(components.find((c) => c.name === "vae")?.dtypes).toEqual(["float32"]);
     const unpacked = notes.filter((n) => /unet: .* MB in blocks become .* MB of float32, once/.test(n));
@@ -136,7 +136,10 @@ describe("a UNet in GGUF", () => {
   });
 
   it("alone as the base is told where it belongs", async () => {
-    await expect(openCheckpoint(path.join(root, "bare.gguf"))).rejects.toThrow(/a UNet alone: give it as --distil/);
+    for (const name of ["bare.gguf", "diffusers.gguf"]) {
+      const base = path.join(root, name);
+      await expect(openPair({ base })).rejects.toThrow(/a UNet without text encoders: give it as --distilled/);
+    }
   });
 });
 
