@@ -82,10 +82,10 @@ describe("int8 on the processor", () => {
     expect(distilled).not.toBeNull();
     // Every matrix of a number of columns that blocks of 32 fill becomes 1 + 4 / 64 or 1 + 4 / 32 bytes a value.
     let [least, most] = [0, 0];
-    for (const { shape, dtype } of (await base.weights()).weights.values()) {
+    for (const { shape } of (await base.weights()).weights.values()) {
       const [rows = 0, columns = 0] = shape;
-      // float32 is mapped; the rest is cast beside what is mapped.
-      const before = BYTES[dtype] + (dtype === "float32" ? 0 : 4);
+      // Computed in float32, whatever it is stored as.
+      const before = BYTES.float32;
       const is2d = shape.length === 2 || (shape.length === 4 && shape[2] === 1 && shape[3] === 1);
       if (is2d && columns % 32 === 0) most += rows * columns * (before - 1 - 4 / 64);
       if (shape.length === 2 && columns % 32 === 0) least += rows * columns * (before - 1 - 4 / 32);
