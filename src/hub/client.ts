@@ -240,9 +240,10 @@ function parsed<T>(schema: z.ZodType<T>, text: string, url: string): T {
   } catch {
     // Said below.
   }
-  throw new FileError(
+  throw new HubError(
     url,
     "is no answer of a Hub; if HF_ENDPOINT is set, check that it is one, else the proxy in between",
+    null,
   );
 }
 

@@ -34,6 +34,8 @@ export interface HubPlan {
   readonly cache: string;
   /** What will be handed out, on this machine. */
   readonly path: string;
+  /** What a cache that holds a part of the repository cannot tell. */
+  readonly guessed: boolean;
 }
 
 export interface PlanFile extends Listed {
@@ -59,8 +61,8 @@ export async function planFetch(reference: HubReference, wanted: Wanted, options
   // A commit never changes: what is whole in the cache needs no question.
   if (settings.offline || (known !== null && isCommit(reference.revision))) {
     const found = await local();
-    if (typeof found !== "string") return found;
-    if (settings.offline)
+    if (typeof found !== "string" && (settings.offline || !found.guessed)) return found;
+    if (settings.offline && typeof found === "string")
       throw new HubError(hubName(reference), await offlineProblem(shelf, reference, known, found), null);
   }
   try {
@@ -111,10 +113,16 @@ async function fromHub(
   const selection = select([...cached.values()], reference.path, wanted, {
     variant,
     there: (file) => cached.get(file.path)?.there === file.bytes,
-    index: index === null ? null : parsed(await hub.text(reference, commit, index)),
+    index: index === null ? null : parsed(await textOf(hub, reference, commit, cached.get(index), shelf)),
   });
   return planOf(reference, commit, selection, shelf, hub.settings);
 }
+
+/** A small file, from the cache where it is there. */
+const textOf = (hub: HubClient, reference: HubReference, commit: string, file: PlanFile | undefined, shelf: Shelf) =>
+  file?.whole
+    ? readFile(shelf.pointer(commit, file.path), "utf8")
+    : hub.text(reference, commit, file?.path ?? PIPELINE_INDEX);
 
 /** A pipeline's index where the reference points at one. */
 function indexIn({ path: place }: HubReference, listing: readonly Listed[]): string | null {
@@ -157,8 +165,14 @@ async function fromCache(
     there: () => true,
     index: index === null ? null : parsed(await readFile(shelf.pointer(commit, index), "utf8")),
   });
-  return "not" in selection ? selection.not : planOf(reference, commit, selection, shelf, settings);
+  if ("not" in selection) return selection.not;
+  // Weights of a part, fetched by themselves, are no model in one file.
+  const ofPart = selection.guessed && wanted !== "file" && wanted !== "vision" && hasConfig(reference, listing);
+  return ofPart ? "lacks what is needed beside its parts" : planOf(reference, commit, selection, shelf, settings);
 }
+
+const hasConfig = ({ path: place }: HubReference, listing: readonly Listed[]): boolean =>
+  listing.some((f) => f.path.startsWith(place === "" ? "" : `${place}/`) && /(^|\/)config\.json$/.test(f.path));
 
 /** @throws FileError with what the repository has instead */
 function planOf(
@@ -177,6 +191,7 @@ function planOf(
     bytes: files.reduce((n, f) => n + f.bytes, 0),
     missing: files.reduce((n, f) => n + f.bytes - f.there, 0),
     cache,
+    guessed: selection.guessed === true,
     path: root === "" ? shelf.snapshot(commit) : shelf.pointer(commit, root),
   };
 }

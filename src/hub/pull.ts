@@ -57,8 +57,8 @@ export async function fetchPlan(plan: HubPlan, options: HubOptions = {}): Promis
       onNote: note,
     };
     const report = reporter(plan, left, options);
-    // Weights last: where they are, the little files that say what they mean are there too.
-    const isLarge = (file: PlanFile) => file.bytes > 1e6 || /\.(safetensors|bin|ckpt|pth?)$/.test(file.path);
+    // Weights last: where they are, the files that say what they mean are there too.
+    const isLarge = (file: PlanFile) => /\.(safetensors|bin|ckpt|pth?)$/.test(file.path);
     for (const some of [left.filter((f) => !isLarge(f)), left.filter(isLarge)]) {
       await each(some, stop, (file) =>
         download(file, { ...told, onBytes: (there) => report(file, there) } satisfies Download),

@@ -32,6 +32,8 @@ export interface Selected<F extends Listed> {
   /** The folder or file that is handed out, in the repository; "" is all of it. */
   readonly root: string;
   readonly files: readonly F[];
+  /** It follows from what else there is not: a cache that holds a part of the repository cannot tell. */
+  readonly guessed?: true;
 }
 
 /** What is needed, or in words why nothing fits. */
@@ -140,6 +142,14 @@ function wholePipeline<F extends Listed>(view: View<F>, circumstances: Circumsta
     if ("not" in part) return part;
     files.push(...part.files);
   }
+  const whole = (name: string) =>
+    view.files.has(`${name}/tokenizer.json`) ||
+    (view.files.has(`${name}/vocab.json`) && view.files.has(`${name}/merges.txt`));
+  const lacks = [
+    ...TOKENIZERS.filter((name) => has(name) && !whole(name)),
+    ...(has("scheduler") && !view.files.has(SCHEDULER) ? [SCHEDULER] : []),
+  ];
+  if (lacks.length > 0) return { not: `has no ${lacks.join(", no ")}, though its index names it` };
   files.push(
     ...TOKENIZERS.filter(has).flatMap((name) =>
       named(
@@ -225,7 +235,7 @@ function oneWeightFile<F extends Listed>(view: View<F>): Selection<F> | null {
   for (const ending of [/\.safetensors$/, /\.(ckpt|bin|pt|pth)$/]) {
     const fitting = files.filter((f) => ending.test(f.path));
     const [only] = fitting;
-    if (only && fitting.length === 1) return { root: only.path, files: [only] };
+    if (only && fitting.length === 1) return { root: only.path, files: [only], guessed: true };
     if (only)
       return {
         not: `holds several files that could be meant; add one to its name: ${shown(fitting.map((f) => f.path))}`,
@@ -237,7 +247,7 @@ function oneWeightFile<F extends Listed>(view: View<F>): Selection<F> | null {
 /** A folder as it is, without what is only there for the reader of its page. */
 function everything<F extends Listed>(view: View<F>): Selection<F> | null {
   const files = [...view.files.values()].filter((f) => !/(^|\/)(README\.md|\.gitattributes|LICENSE.*)$/i.test(f.path));
-  return files.length > 0 ? { root: view.root, files } : null;
+  return files.length > 0 ? { root: view.root, files, guessed: true } : null;
 }
 
 /** Files of a view by their names, as far as they are there. */

@@ -172,7 +172,7 @@ describe("variegate experiment", () => {
     [["table3", "--images", "1"], "at least 2"],
     [["table3", "--prompts", "nowhere.csv"], "nowhere.csv"],
     [["table3", "--prompts", "list.xlsx"], "give a .csv or .txt file"],
-    [["table2", "--reference", "nowhere", "--images", "2"], "nowhere: is not there"],
+    [["table2", "--reference", "nowhere", "--images", "2"], "nowhere: there is no such file or folder"],
     [["table3", "--pair", "embeded"], "the nearest are embedded"],
     [["table1", "--slider", "smile.base"], "such as"],
   ])("refuses %j", (args, message) => {

@@ -51,6 +51,15 @@ const hub = await startHub({
     },
   },
   "a/many": { revisions: { main: many } },
+  "a/pipeline": {
+    revisions: {
+      main: {
+        "model_index.json": text({ _class_name: "FluxPipeline" }),
+        "unet/config.json": text({}),
+        "unet/diffusion_pytorch_model.safetensors": bytes(1000),
+      },
+    },
+  },
   "a/gated": { revisions: { main: UNET }, gated: true },
   "a/private": { revisions: { main: UNET }, private: true },
   "a/escape": { revisions: { main: { "config.json": text({}), "../../evil.safetensors": bytes(10) } } },
@@ -391,6 +400,16 @@ describe("without a network", () => {
     await expect(get("a/unet@v1", "unet", offline)).rejects.toThrow(
       new RegExp(`is not in the cache at v1, .*; there is ${hub.commit("a/unet").slice(0, 7)} \\(${cache}`),
     );
+  });
+  it("a part that was fetched by itself is not taken for the whole", async () => {
+    const { get } = scene();
+    const commit = hub.commit("a/pipeline");
+    await get(`a/pipeline@${commit}:unet`);
+    await expect(get(`a/pipeline@${commit}`, "pipeline", offline)).rejects.toThrow(
+      /not all of commit [0-9a-f]{7}: it lacks what is needed/,
+    );
+    // With a network the Hub is asked, which has an index without a UNet.
+    await expect(get(`a/pipeline@${commit}`, "pipeline")).rejects.toThrow(/is FluxPipeline, which has no UNet/);
   });
   it("a Hub that cannot be reached is told, and the cache does", async () => {
     const { events, get } = scene();

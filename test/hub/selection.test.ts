@@ -115,6 +115,12 @@ describe("of a pipeline", () => {
       /^is FluxPipeline, which has no UNet/,
     );
   });
+  it("one that lacks what its index names is refused", () => {
+    const names = SDXL.filter((n) => n !== "tokenizer_2/vocab.json" && !n.startsWith("scheduler/"));
+    expect(chosen(names, "pipeline", "", { index: INDEX })).toBe(
+      "has no tokenizer_2, no scheduler/scheduler_config.json, though its index names it",
+    );
+  });
   it("one whose weights are of a kind that is not read is refused by its part", () => {
     const names = SDXL.filter((n) => !/^unet\/.*safetensors/.test(n)).concat("unet/model.onnx");
     expect(chosen(names, "pipeline", "", { index: INDEX })).toMatch(/no weights in unet\/.*model\.onnx/);
