@@ -254,14 +254,20 @@ export async function openLpips(ref: string, runtime: Runtime, sources: Sources 
   };
 }
 
+const WEIGHT_FILE = /\.(pth|pt|bin|safetensors)$/;
+
 async function lpipsFiles(ref: string, sources: Sources): Promise<[string, string]> {
   const [trunk, heads, ...more] = ref.split(",");
   if (trunk && heads && more.length === 0) {
     return [await locate(trunk, "file", sources), await locate(heads, "file", sources)];
   }
+  const refused = new RequestError(
+    `--lpips ${ref}: give TRUNK,HEADS, such as alexnet-owt-7be5be79.pth,alex.pth, or a folder that holds both`,
+  );
+  if (heads !== undefined || WEIGHT_FILE.test(ref)) throw refused;
   const place = await locate(ref, "file", sources);
   if (isFolder(place)) {
-    const names = readdirSync(place).filter((n) => /\.(pth|pt|bin|safetensors)$/.test(n));
+    const names = readdirSync(place).filter((n) => WEIGHT_FILE.test(n));
     const trunk = names.find((n) => /^(alexnet|vgg16)/.test(n));
     const heads = names.find((n) => /^(alex|vgg)\./.test(n));
     if (trunk && heads) return [path.join(place, trunk), path.join(place, heads)];
@@ -270,9 +276,7 @@ async function lpipsFiles(ref: string, sources: Sources): Promise<[string, strin
       `LPIPS needs alexnet*.pth or vgg16*.pth and alex.pth or vgg.pth; it has: ${names.join(", ") || "neither"}`,
     );
   }
-  throw new RequestError(
-    `--lpips ${ref}: give TRUNK,HEADS, such as alexnet-owt-7be5be79.pth,alex.pth, or a folder that holds both`,
-  );
+  throw refused;
 }
 
 /** The picture, its longer side at most `side`. */
