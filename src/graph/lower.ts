@@ -1,0 +1,262 @@
+/** How every operation becomes nodes that ONNX Runtime runs well, and what it is computed in. */
+import type { Weight } from "../tensor/index.js";
+import type { Dim, Op, OpKind, Value } from "./op.js";
+import type { Attribute } from "./proto.js";
+
+/** What values are computed in. */
+export type FloatType = "float32" | "float16";
+
+/** Collects ONNX nodes while operations are lowered. */
+export interface Emitter {
+  node(type: string, inputs: readonly string[], attributes?: Record<string, Attribute>, domain?: string): string;
+  ints(values: readonly number[]): string;
+  floats(shape: readonly number[], fill: number): string;
+  /** Rows [from, to) of [n, n]: 0 on and below the diagonal, a number that softmax makes 0 above it. */
+  causalMask(n: number, from: number, to: number): string;
+  /** The weight that a value is, where it is stored as whole numbers with scales. */
+  quantised(v: Value | undefined): Weight | undefined;
+  cast(name: string, to: FloatType): string;
+  /** Products are taken in float16. */
+  readonly half: boolean;
+  readonly fusedAttention: boolean;
+  readonly scores: number;
+}
+
+interface Lowering<K extends OpKind> {
+  readonly op: Op<K>;
+  readonly inputs: readonly Value[];
+  readonly names: readonly string[];
+  readonly output: Value;
+}
+
+type Rule<K extends OpKind> = (e: Emitter, n: Lowering<K>) => string;
+
+const MICROSOFT = "com.microsoft";
+const sameAs =
+  (type: string): Rule<OpKind> =>
+  (e, n) =>
+    e.node(type, n.names);
+
+/** The target of a Reshape: a named dimension that stays in its place is copied (0), one that moves is inferred (−1). */
+function target(from: readonly Dim[], to: readonly Dim[]): number[] {
+  return to.map((d, i) => (typeof d === "number" ? d : from[i] === d ? 0 : -1));
+}
+
+const windowOf = ({ kernel, stride, pad }: { kernel: number; stride: number; pad: number }) => ({
+  kernel_shape: { ints: [kernel, kernel] },
+  strides: { ints: [stride, stride] },
+  pads: { ints: [pad, pad, pad, pad] },
+});
+
+/** The most that WebGPU binds as one buffer unless it is asked for more. */
+export const SCORES = 128 * 2 ** 20;
+
+/** Bytes of the scores of one sample. */
+const scoresOf = ({ op, inputs: [q, k] }: Lowering<"attention">): number =>
+  4 * op.heads * Number(q?.shape[1]) * Number(k?.shape[1]);
+
+/** One node that never holds all scores at once, unless it is causal (measured: docs/memory.md). */
+const fusedAttention: Rule<"attention"> = (e, { op, names }) =>
+  e.node(
+    "MultiHeadAttention",
+    names,
+    { num_heads: { int: op.heads }, ...(op.causal && { unidirectional: { int: 1 } }) },
+    MICROSOFT,
+  );
+
+/** softmax(q kᵀ / √d + mask) v, spelled out; some queries after the other where the scores of all would be too many. */
+const plainAttention: Rule<"attention"> = (e, n) => {
+  const { op, inputs, names, output } = n;
+  const [q = "", k = "", v = ""] = names;
+  const [length, features] = [Number(output.shape[1]), Number(output.shape[2])];
+  const width = features / op.heads;
+  const others = Number(inputs[1]?.shape[1]);
+  const split = (x: string, rows: number, order: readonly number[]) =>
+    e.node("Transpose", [e.node("Reshape", [x, e.ints([0, rows, op.heads, width])])], { perm: { ints: order } });
+  const scale = e.floats([1], 1 / Math.sqrt(width));
+  const [queries, keys, values] = [
+    split(q, length, [0, 2, 1, 3]),
+    split(k, others, [0, 2, 3, 1]),
+    split(v, others, [0, 2, 1, 3]),
+  ];
+  const parts = Math.min(length, Math.ceil(scoresOf(n) / e.scores));
+  const mixedOf = (some: string, from: number, to: number) => {
+    // Scores before scaling can be beyond what float16 holds: there the factor goes in first, and softmax has float32.
+    const scaled = e.half
+      ? e.cast(e.node("MatMul", [e.node("Mul", [some, e.cast(scale, "float16")]), keys]), "float32")
+      : e.node("Mul", [e.node("MatMul", [some, keys]), scale]);
+    const hidden = op.causal ? e.node("Add", [scaled, e.causalMask(length, from, to)]) : scaled;
+    const shares = e.node("Softmax", [hidden], { axis: { int: -1 } });
+    return e.node("MatMul", [e.half ? e.cast(shares, "float16") : shares, values]);
+  };
+  const mixedIn = (part: number) => {
+    const [from, to] = [part, part + 1].map((i) => Math.round((i * length) / parts));
+    const bounds = [e.ints([from ?? 0]), e.ints([to ?? length]), e.ints([2])];
+    return mixedOf(e.node("Slice", [queries, ...bounds]), from ?? 0, to ?? length);
+  };
+  const mixed =
+    parts === 1
+      ? mixedOf(queries, 0, length)
+      : e.node(
+          "Concat",
+          Array.from({ length: parts }, (_, i) => mixedIn(i)),
+          { axis: { int: 2 } },
+        );
+  const back = e.node("Transpose", [mixed], { perm: { ints: [0, 2, 1, 3] } });
+  return e.node("Reshape", [back, e.ints([0, length, features])]);
+};
+
+/** x […, I] times a matrix of whole numbers: what is multiplied is made whole numbers on the way, block by block (accuracy 4). */
+function wholeNumbers(
+  e: Emitter,
+  [out = 0, inputs = 0]: readonly number[],
+  [, blocks = 1]: readonly number[],
+  [x = "", w = "", bias]: readonly string[],
+): string {
+  const attributes = { K: inputs, N: out, bits: 8, block_size: inputs / blocks, accuracy_level: 4 };
+  const y = e.node(
+    "MatMulNBits",
+    [x, w, `${w}.scales`],
+    Object.fromEntries(Object.entries(attributes).map(([name, int]) => [name, { int }])),
+    MICROSOFT,
+  );
+  return bias === undefined ? y : e.node("Add", [y, bias]);
+}
+
+const rules: { readonly [K in OpKind]: Rule<K> } = {
+  conv: (e, { op, names }) =>
+    e.node("Conv", names, {
+      strides: { ints: [op.stride, op.stride] },
+      pads: { ints: op.pads },
+      group: { int: op.groups },
+    }),
+  // Gemm reads the checkpoint's [out, in] as it lies and adds the bias on the way; it wants a matrix, so the
+  // leading dimensions are folded into one.
+  linear(e, { inputs, names, output }) {
+    const [x, w] = inputs;
+    const [xName = "", ...rest] = names;
+    const quantised = e.quantised(w);
+    if (quantised?.scales) return wholeNumbers(e, quantised.shape, quantised.scales.shape, names);
+    const flat = x?.shape.length === 2;
+    const rows = flat ? xName : e.node("Reshape", [xName, e.ints([-1, Number(w?.shape[1])])]);
+    const y = e.node("Gemm", [rows, ...rest], { transB: { int: 1 } });
+    return flat ? y : e.node("Reshape", [y, e.ints(output.shape.map((d) => (typeof d === "number" ? d : -1)))]);
+  },
+  product: (e, { names: [a = "", b = ""] }) =>
+    e.node("MatMul", [a, e.node("Transpose", [b], { perm: { ints: [1, 0] } })]),
+  lowRank(e, { inputs, names }) {
+    const [x = "", down = "", up = "", slots = "", scales = ""] = names;
+    const chosen = e.node("Gather", [scales, slots], { axis: { int: 1 } });
+    const each = inputs[0]?.shape.length === 3 ? e.node("Unsqueeze", [chosen, e.ints([1])]) : chosen;
+    return e.node("MatMul", [e.node("Mul", [e.node("MatMul", [x, down]), each]), up]);
+  },
+  lowRankConv(e, { op, names }) {
+    const [x = "", down = "", up = "", slots = "", scales = ""] = names;
+    const chosen = e.node("Gather", [scales, slots], { axis: { int: 1 } });
+    const hidden = e.node("Conv", [x, down], { strides: { ints: [op.stride, op.stride] }, pads: { ints: op.pads } });
+    const each = e.node("Unsqueeze", [chosen, e.ints([2, 3])]);
+    return e.node("Conv", [e.node("Mul", [hidden, each]), up]);
+  },
+  // A group is one row of an instance normalisation without scale; the scale of each channel follows.
+  groupNorm(e, { op, inputs, names, output }) {
+    const channels = Number(output.shape[1]);
+    const rows = e.node("Reshape", [names[0] ?? "", e.ints([0, op.groups, -1])]);
+    const ones = e.floats([op.groups], 1);
+    const normal = e.node("InstanceNormalization", [rows, ones, e.floats([op.groups], 0)], {
+      epsilon: { float: op.epsilon },
+    });
+    const back = e.node("Reshape", [normal, e.ints(target(inputs[0]?.shape ?? [], output.shape))]);
+    const column = e.ints([channels, ...output.shape.slice(2).map(() => 1)]);
+    const scaled = e.node("Mul", [back, e.node("Reshape", [names[1] ?? "", column])]);
+    return e.node("Add", [scaled, e.node("Reshape", [names[2] ?? "", column])]);
+  },
+  layerNorm: (e, { op, names }) =>
+    e.node("LayerNormalization", names, { axis: { int: -1 }, epsilon: { float: op.epsilon } }),
+  attention: (e, n) =>
+    e.fusedAttention && !(n.op.causal && scoresOf(n) > e.scores) ? fusedAttention(e, n) : plainAttention(e, n),
+  add: sameAs("Add"),
+  sub: sameAs("Sub"),
+  mul: sameAs("Mul"),
+  div: sameAs("Div"),
+  silu: (e, { names }) => e.node("QuickGelu", names, { alpha: { float: 1 } }, MICROSOFT),
+  gelu: sameAs("Gelu"),
+  quickGelu: (e, { names }) => e.node("QuickGelu", names, { alpha: { float: 1.702 } }, MICROSOFT),
+  relu: sameAs("Relu"),
+  tanh: sameAs("Tanh"),
+  sin: sameAs("Sin"),
+  cos: sameAs("Cos"),
+  sqrt: sameAs("Sqrt"),
+  reshape: (e, { op, inputs, names }) =>
+    e.node("Reshape", [...names, e.ints(target(inputs[0]?.shape ?? [], op.shape))]),
+  transpose: (e, { op, names }) => e.node("Transpose", names, { perm: { ints: op.order } }),
+  concat: (e, { op, names }) => e.node("Concat", names, { axis: { int: op.axis } }),
+  slice: (e, { op, names }) => e.node("Slice", [...names, e.ints([op.from]), e.ints([op.to]), e.ints([op.axis])]),
+  mean: (e, { op, names }) => e.node("ReduceMean", [...names, e.ints(op.axes)], { keepdims: { int: 0 } }),
+  resizeNearest: (e, { op, names }) =>
+    e.node("Resize", [...names, "", "", e.ints([op.height, op.width])], {
+      axes: { ints: [2, 3] },
+      mode: { string: "nearest" },
+      coordinate_transformation_mode: { string: "asymmetric" },
+      nearest_mode: { string: "floor" },
+    }),
+  maxPool: (e, { op, names }) =>
+    e.node("MaxPool", names, { ...windowOf(op), ...(op.ceil && { ceil_mode: { int: 1 } }) }),
+  averagePool: (e, { op, names }) =>
+    e.node("AveragePool", names, { ...windowOf(op), count_include_pad: { int: Number(op.countPad) } }),
+  embedding: sameAs("Gather"),
+  pickRow(e, { names }) {
+    const [x = "", index = ""] = names;
+    const row = e.node("Unsqueeze", [index, e.ints([1])]);
+    return e.node("GatherND", [x, row], { batch_dims: { int: 1 } });
+  },
+  expandBatch(e, { names, inputs }) {
+    const [x = "", like = ""] = names;
+    const batch = e.node("Shape", [like], { start: { int: 0 }, end: { int: 1 } });
+    const rest = e.ints((inputs[0]?.shape.slice(1) ?? []).map(() => 1));
+    return e.node("Expand", [x, e.node("Concat", [batch, rest], { axis: { int: 0 } })]);
+  },
+};
+
+/**
+ * What an operation is computed in where products are taken in float16: means over many values need float32, and the rest takes what it is
+ * given, so that a timestep's sines and cosines stay float32 until the first layer.
+ */
+export const TYPES: { readonly [K in OpKind]: FloatType | "given" } = {
+  conv: "float16",
+  linear: "float16",
+  product: "float16",
+  lowRank: "float16",
+  lowRankConv: "float16",
+  attention: "float16",
+  groupNorm: "float32",
+  layerNorm: "float32",
+  mean: "float32",
+  add: "given",
+  sub: "given",
+  mul: "given",
+  div: "given",
+  silu: "given",
+  gelu: "given",
+  quickGelu: "given",
+  relu: "given",
+  tanh: "given",
+  sin: "given",
+  cos: "given",
+  sqrt: "given",
+  reshape: "given",
+  transpose: "given",
+  concat: "given",
+  slice: "given",
+  resizeNearest: "given",
+  maxPool: "given",
+  averagePool: "given",
+  embedding: "given",
+  pickRow: "given",
+  expandBatch: "given",
+};
+
+/** The nodes of an operation; gives the name of what comes out. */
+export function lower<K extends OpKind>(e: Emitter, op: Op<K>, n: Omit<Lowering<K>, "op">): string {
+  const kind: K = op.kind;
+  return rules[kind](e, { op, ...n });
+}
