@@ -63,6 +63,10 @@ export async function makeFolder(folder: string): Promise<void> {
 
 export const isCommit = (text: string): boolean => /^[0-9a-f]{40}$/.test(text);
 
+/** The commit that a place in the cache belongs to; null for any other path. */
+export const commitOf = (place: string): string | null =>
+  /[\\/]models--[^\\/]+[\\/]snapshots[\\/]([0-9a-f]{40})(?=[\\/]|$)/.exec(place)?.[1] ?? null;
+
 /** The commit that a revision was at when it was last asked for; null when the cache does not know. */
 export async function cachedCommit(shelf: Shelf, revision: string): Promise<string | null> {
   if (isCommit(revision)) return revision;

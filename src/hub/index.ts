@@ -1,3 +1,4 @@
+export { commitOf } from "./cache.js";
 export { type DownloadEvent, type Fetching, gigabytes, type PlannedFile } from "./events.js";
 export { type HubOptions, type HubPlan, type PlanFile, planFetch } from "./plan.js";
 export { fetchPlan, fetchReference, mustHaveRoom } from "./pull.js";

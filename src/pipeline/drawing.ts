@@ -1,5 +1,6 @@
-/** How the networks of each class are drawn to see whether they can be: at a small size, since shapes of weights do not depend on it. */
+/** How the networks of each class are drawn: of a component, and at a small size to see whether it can be, since shapes of weights do not depend on it. */
 import type { Component } from "../checkpoint/index.js";
+import { FileError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
 import {
   drawDecoder,
@@ -74,4 +75,16 @@ export function drawingOf({
   const draw =
     CLASSES[className] ?? ("factors" in config ? (s, index) => [drawJudge(parseJudgeConfig(s), index)] : null);
   return draw && ((index) => draw(source, index));
+}
+
+/** Draws a network; shapes that do not fit together are the config's fault. @throws FileError naming the config */
+export function drawn(component: Component, draw: () => Graph): Graph {
+  try {
+    return draw();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new FileError(component.configFile, `asks for a network that cannot be drawn: ${error.message}`, {
+      cause: error,
+    });
+  }
 }

@@ -23,9 +23,10 @@ import {
 } from "../tensor/index.js";
 import { type AdapterUse, type Equipment, equip } from "./adapters.js";
 import { type Conditioning, floats, guidanceEmbedding, slotScales } from "./conditioning.js";
+import type { Decoder } from "./decoder.js";
 import type { GenerateEvent, Picture } from "./events.js";
 import { fitted } from "./memory.js";
-import type { Decoder, Model, Pair } from "./pair.js";
+import type { Model, Pair } from "./pair.js";
 import { type GenerateRequest, type Order, orderFor } from "./request.js";
 
 /** A prompt as a model reads it, and what guidance pulls away from. */

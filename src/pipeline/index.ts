@@ -8,6 +8,7 @@ export {
 } from "./adapters.js";
 export { type CheckReport, type CheckRequest, type ComponentReport, checkReference, type FitReport } from "./check.js";
 export { type ClipScorer, openClip } from "./clip-scorer.js";
+export { type Decoder, openDecoder } from "./decoder.js";
 export { diffusersScript } from "./diffusers-script.js";
 export type { GenerateEvent, Milliseconds, Picture } from "./events.js";
 export { type Extracted, type ExtractedLayer, type ExtractRequest, extractAdapter } from "./extract.js";
@@ -38,9 +39,7 @@ export {
 } from "./memory.js";
 export { type Merged, mergeAdapters } from "./merge.js";
 export {
-  type Decoder,
   type OpenOptions,
-  openDecoder,
   openPair,
   openPlanSource,
   type Pair,

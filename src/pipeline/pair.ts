@@ -3,11 +3,9 @@ import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Adapter, Part } from "../adapters/index.js";
 import {
-  autoencoderFolder,
   type Checkpoint,
   type Component,
   latentScaleOf,
-  openAutoencoderFile,
   openCheckpoint,
   openComponentFolder,
   openTextEncoderFile,
@@ -15,34 +13,21 @@ import {
   withTextEncoders,
 } from "../checkpoint/index.js";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
-import type { Graph } from "../graph/index.js";
-import type { Fetching } from "../hub/index.js";
-import {
-  type AutoencoderConfig,
-  drawDecoder,
-  drawTinyDecoder,
-  drawUNet,
-  type LatentScaling,
-  parseAutoencoderConfig,
-  parseTextEncoderConfig,
-  parseTinyAutoencoderConfig,
-  parseUNetConfig,
-  type TinyAutoencoderConfig,
-  type UNetConfig,
-  type UNetShape,
-} from "../models/index.js";
+import { commitOf, type Fetching } from "../hub/index.js";
+import { drawUNet, parseTextEncoderConfig, parseUNetConfig, type UNetConfig, type UNetShape } from "../models/index.js";
 import { openRuntime, type Runtime, type RuntimeOptions, type Widen } from "../runtime/index.js";
-import type { FloatTensor, WeightIndex } from "../tensor/index.js";
+import type { WeightIndex } from "../tensor/index.js";
 import { type Adaptable, type AdapterReference, type AdapterUse, openAdapter, openAdapters } from "./adapters.js";
-import { floats, type TextEncoderParts, type TextEncoders, textEncoders } from "./conditioning.js";
-import { machineRoom, widening, workedIn } from "./memory.js";
+import { type TextEncoderParts, type TextEncoders, textEncoders } from "./conditioning.js";
+import { type Decoder, decoderOf, openAutoencoder } from "./decoder.js";
+import { drawn } from "./drawing.js";
+import { machineRoom, widening } from "./memory.js";
 import { readPairs } from "./pair-file.js";
 import { type PairRow, pairNamed } from "./pairs.js";
 import { knownPair, type PlanSource, type Sampled } from "./planning.js";
-import { type Compute, FLOAT32, mustCompute, type Precision, type Preparing } from "./precision.js";
+import { type Compute, mustCompute, type Precision, type Preparing } from "./precision.js";
 import { locate, type Places, type Sources } from "./reference.js";
 import { type Network, network } from "./sessions.js";
-import { stagedDecoder, type TiledDecoder, windowedDecoder } from "./tiled-decoder.js";
 import { createTokenizer } from "./tokenizer.js";
 import { openWords, type WordReference } from "./words.js";
 
@@ -53,21 +38,6 @@ export interface Model extends Sampled {
   readonly network: Network<UNetShape>;
   /** What makes this model of the base's weights, where it is a LoRA. */
   readonly adapter: Adapter | null;
-}
-
-export interface Decoder {
-  readonly config: AutoencoderConfig | TinyAutoencoderConfig;
-  readonly scaling: LatentScaling;
-  readonly weights: () => Promise<WeightIndex>;
-  readonly network: Network<LatentSize>;
-  /** Bytes that a call for one picture works in. */
-  worksIn(size: LatentSize): Promise<number>;
-  readonly inTiles: TiledDecoder;
-}
-
-interface LatentSize {
-  readonly height: number;
-  readonly width: number;
 }
 
 export interface Pair extends PlanSource, Adaptable {
@@ -88,6 +58,8 @@ export interface Pair extends PlanSource, Adaptable {
   /** Adapters that act on every run. */
   readonly adapters: readonly AdapterUse[];
   readonly runtime: Runtime;
+  /** Of models from the Hub: the commits that they are at. */
+  readonly commits: { readonly base: string | null; readonly distilled: string | null };
   readonly sources: Sources;
   /** What the networks compute in. */
   readonly compute: Compute;
@@ -271,6 +243,7 @@ export async function openPair(reference: PairReference = {}, options: OpenOptio
     adapters,
     zeroNegative: family === "sdxl" && checkpoint.index["force_zeros_for_empty_prompt"] !== false,
     runtime,
+    commits: { base: commitOf(basePath), distilled: commitOf(distilledPath ?? "") },
     sources,
     compute,
     room,
@@ -289,18 +262,6 @@ const sourcesOf = ({ libraries, variant }: Places, { signal, onDownload }: Fetch
 /** The path of what lies in a tree of models: its name says it to nobody else. */
 const foundAt = (path: string, { libraries = [] }: Sources): { readonly path?: string } =>
   libraries.length > 0 && existsSync(path) ? { path: resolve(path) } : {};
-
-/** Draws a network; shapes that do not fit together are the config's fault. @throws FileError naming the config */
-function drawn(component: Component, draw: () => Graph): Graph {
-  try {
-    return draw();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new FileError(component.configFile, `asks for a network that cannot be drawn: ${error.message}`, {
-      cause: error,
-    });
-  }
-}
 
 /** A component that must be there and be of a class that can be drawn. */
 function part(checkpoint: Checkpoint, name: string, classes: readonly string[]): Component {
@@ -386,59 +347,4 @@ function mustFit(base: UNetConfig, distilled: UNetConfig, baseRef: string, disti
   if (differ.length === 0) return;
   const list = differ.map(([key, value]) => `${key}: base ${value}, distilled ${b[key as keyof typeof b]}`).join("; ");
   throw new RequestError(`${distilledRef} does not fit ${baseRef}: ${list}`);
-}
-
-function decoderOf(runtime: Runtime, component: Component, precision: Precision = FLOAT32): Decoder {
-  const source = { file: component.configFile, config: component.config };
-  const { weights } = component;
-  const made = (draw: (index: WeightIndex, height: number, width: number) => Graph, own: Precision) => ({
-    weights,
-    network: network(
-      "decoder",
-      runtime,
-      ({ height, width }: LatentSize, index) => drawn(component, () => draw(index, height, width)),
-      weights,
-      own,
-    ),
-    worksIn: async ({ height, width }: LatentSize) => {
-      const index = await weights();
-      return workedIn(
-        drawn(component, () => draw(index, height, width)),
-        1,
-      );
-    },
-  });
-  if (component.className === "AutoencoderTiny") {
-    const config = parseTinyAutoencoderConfig(source);
-    const decoder = made((w, h, x) => drawTinyDecoder(config, w, h, x), precision);
-    const run = async (latents: FloatTensor) => {
-      const [, , height = 1, width = 1] = latents.shape;
-      return floats((await decoder.network.run({ height, width }, { latents })).outputs["image"]);
-    };
-    return { ...decoder, config, scaling: config.scaling, inTiles: windowedDecoder(config, run) };
-  }
-  const config = parseAutoencoderConfig(source);
-  // A decoder that overflows in float16 says so in its config.
-  const own: Precision = config.forceUpcast ? { ...precision, compute: "float32" } : precision;
-  const decoder = made((w, h, x) => drawDecoder(config, w, h, x), own);
-  return { ...decoder, config, scaling: config.scaling, inTiles: stagedDecoder(runtime, config, weights, own) };
-}
-
-/** Another decoder for a pair's latents, such as a TAESD. @throws FileError, UnsupportedConfigError */
-export async function openDecoder(runtime: Runtime, ref: string, sources: Sources = {}): Promise<Decoder> {
-  return decoderOf(runtime, await openAutoencoder(ref, sources));
-}
-
-/** @param scaling the scale of the latents that a file without a config is to decode */
-async function openAutoencoder(ref: string, sources: Sources, scaling?: number): Promise<Component> {
-  const place = await locate(ref, "autoencoder", sources);
-  if (statSync(place, { throwIfNoEntry: false })?.isFile()) return openAutoencoderFile(place, scaling);
-  const component = await openComponentFolder(await autoencoderFolder(place));
-  if (["AutoencoderKL", "AutoencoderTiny"].includes(component.className)) return component;
-  throw new UnsupportedConfigError({
-    file: component.configFile,
-    key: "_class_name",
-    actual: component.className,
-    supported: "AutoencoderKL, AutoencoderTiny",
-  });
 }

@@ -32,8 +32,9 @@ export function versions(): Versions {
 
 /** What every run.json begins with. */
 export function describeRun(pair: Pair) {
-  const { compute, runtime } = pair;
-  return { versions: versions(), device: runtime.device, compute, platform: `${process.platform}-${process.arch}` };
+  const { commits, compute, runtime } = pair;
+  const platform = `${process.platform}-${process.arch}`;
+  return { versions: versions(), device: runtime.device, compute, commits, platform };
 }
 
 export interface MachineReport {

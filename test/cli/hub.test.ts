@@ -168,6 +168,14 @@ describe("models list --cached and models remove", () => {
   });
 });
 
+describe("models list", () => {
+  it("shows the named pairs, whatever trees the environment names for other commands", async () => {
+    const { status, stdout } = await variegate(["models", "list"], { VARIEGATE_COMFY: "/nowhere" });
+    expect(status).toBe(0);
+    expect(stdout).toContain("sdxl-dmd2");
+  });
+});
+
 describe("a model from the Hub", () => {
   const pictures = async (models: Parameters<typeof openPair>[0]) => {
     const pair = await openPair(models, { threads: 1 });
@@ -197,7 +205,12 @@ describe("a model from the Hub", () => {
     ]);
     expect(stderr).toContain("fetching tiny/base");
     expect(status).toBe(0);
-    expect(lines(stdout).filter((e) => e["type"] === "fetch-plan")).toHaveLength(3);
+    const plans = lines(stdout).filter((e) => e["type"] === "fetch-plan");
+    expect(plans.map((e) => e["repository"])).toHaveLength(3);
+    const run = JSON.parse(readFileSync(path.join(out, "run.json"), "utf8"));
+    const [base, distilled] = plans.map((e) => e["commit"]);
+    expect(base).toMatch(/^[0-9a-f]{40}$/);
+    expect(run.commits).toEqual({ base, distilled });
     expect(sha256(readFileSync(path.join(out, "3.png")))).toBe(sha256(readFileSync(path.join(own, "3.png"))));
   });
 
@@ -222,7 +235,8 @@ describe("a model from the Hub", () => {
   it("can be looked into", async () => {
     const { status, stdout } = await variegate(["models", "check", "tiny/clip"]);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^CLIPModel in tiny\/clip/);
+    expect(stdout).toMatch(/^tiny\/clip: a whole CLIP \(CLIPModel\)/);
+    expect(stdout).toMatch(/^measure +CLIPModel /m);
   });
 
   it("that is neither a path nor on the Hub is said to be neither", async () => {
