@@ -219,8 +219,10 @@ withTalk(withLibraries(models.command("list")))
     "before",
     example("variegate models list", "variegate models list --cached", "variegate models list --comfy ~/ComfyUI"),
   )
-  .action(async (o: Options & { cached?: boolean }) => {
-    const { libraries } = placesOf(o);
+  .action(async (o: Options & { cached?: boolean }, command: Command) => {
+    // What the environment names serves every command; only who asks for it here wants its list.
+    const asked = ["comfy", "a1111"].some((option) => command.getOptionValueSource(option) === "cli");
+    const { libraries } = asked ? placesOf(o) : {};
     if (o.cached) {
       const { runCached } = await import("./hub.js");
       await runCached(openTerminal(o));

@@ -157,7 +157,8 @@ async function subjectOf(path: string): Promise<Subject> {
     because: [...(alone.className === "unknown" ? [] : [`its config says ${alone.className}`]), ...because],
     family: null,
     className: alone.className,
-    components: [alone],
+    // A folder of the Hub's cache is called by a commit, which says nothing.
+    components: [{ ...alone, name: kind }],
     notes: [],
   };
 }
