@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import type { TokenizerFiles } from "./folder.js";
+import type { TokenizerFiles } from "./component.js";
 
 const FILE = new URL("../../assets/clip/bpe_simple_vocab_16e6.txt.gz", import.meta.url);
 /** Words of the vocabulary, of which 256 bytes, each also as the end of a word, and two special tokens are no merges. */

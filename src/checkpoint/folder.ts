@@ -5,52 +5,11 @@ import { z } from "zod";
 import { FileError } from "../errors.js";
 import { DRAWN, FAMILY_NAMES, type Family, otherClass } from "../naming/index.js";
 import type { WeightIndex } from "../tensor/index.js";
+import type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "./component.js";
 import { readJson, readText } from "./json.js";
 import { openRecognised, refusal, unetPart } from "./parts.js";
 import { openSingleFile, schedulerFor } from "./single-file.js";
 import { contents, openComponentWeights } from "./weights.js";
-
-export interface Component {
-  readonly name: string;
-  readonly className: string;
-  readonly folder: string;
-  readonly configFile: string;
-  readonly config: Readonly<Record<string, unknown>>;
-  readonly tokenizer: TokenizerFiles | null;
-  /** Headers of the weights, read once. @throws FileError */
-  readonly weights: () => Promise<WeightIndex>;
-}
-
-/** What a tokenizer folder holds, parsed; old folders have vocab and merges, new ones tokenizer.json. */
-export interface TokenizerFiles {
-  readonly folder: string;
-  readonly tokenizer: unknown;
-  readonly vocab: unknown;
-  readonly merges: string | undefined;
-  readonly config: unknown;
-  readonly specialTokens: unknown;
-}
-
-export interface ConfigSource {
-  readonly file: string;
-  readonly config: Readonly<Record<string, unknown>>;
-}
-
-export interface Checkpoint {
-  readonly path: string;
-  /** The pipeline's class. */
-  readonly className: string;
-  /** All of model_index.json. Of a checkpoint in one file: what it would say. */
-  readonly index: Readonly<Record<string, unknown>>;
-  /** What it is and what tells. */
-  readonly recognised: { readonly about: string; readonly because: readonly string[] };
-  /** What was left out or made up. */
-  readonly notes: readonly string[];
-  readonly family: Family;
-  readonly components: ReadonlyMap<string, Component>;
-  readonly scheduler: ConfigSource | null;
-  readonly tokenizers: ReadonlyMap<string, TokenizerFiles>;
-}
 
 const object = z.record(z.string(), z.unknown());
 const entry = z.tuple([z.string().nullable(), z.string().nullable()]);

@@ -1,20 +1,17 @@
 export { clipTokenizer } from "./clip-vocabulary.js";
+export type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "./component.js";
 export { latentScaleOf } from "./configs.js";
 export { type Derivation, type DeriveProgress, derive, derivedFolder } from "./derived.js";
 export {
   adapterFile,
   adapterIn,
   autoencoderFolder,
-  type Checkpoint,
-  type Component,
-  type ConfigSource,
   loneFolder,
   type OpenedUNet,
   openCheckpoint,
   openComponentFolder,
   openTokenizer,
   openUNet,
-  type TokenizerFiles,
 } from "./folder.js";
 export { readJson, readText } from "./json.js";
 export { findShelved, type Library, SHELVES, type Shelf, type Shelved, shelved } from "./libraries.js";

@@ -15,8 +15,8 @@ import {
   vaeNames,
 } from "../naming/index.js";
 import { BYTES, count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
+import type { Component } from "./component.js";
 import { autoencoderConfig, type Config, clipConfig, FACTS, tinyAutoencoderConfig, unetConfig } from "./configs.js";
-import type { Component } from "./folder.js";
 import { openWeights, readBytes } from "./weights.js";
 
 type Weights = ReadonlyMap<string, Weight>;

@@ -4,8 +4,8 @@ import { FileError } from "../errors.js";
 import { FAMILY_NAMES, type Family } from "../naming/index.js";
 import type { Weight, WeightIndex } from "../tensor/index.js";
 import { clipTokenizer } from "./clip-vocabulary.js";
+import type { Checkpoint, Component, TokenizerFiles } from "./component.js";
 import { type Config, FACTS } from "./configs.js";
-import type { Checkpoint, Component, TokenizerFiles } from "./folder.js";
 import { autoencoderPart, openRecognised, refusal, textEncoderPart, unetPart } from "./parts.js";
 import { readFloats } from "./weights.js";
 
