@@ -25,6 +25,7 @@ import { encodePng } from "./png.js";
 import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
+import { tileOf } from "./words.js";
 
 const MODES: readonly Mode[] = ["base", "distilled", "hybrid"];
 
@@ -122,6 +123,8 @@ async function paint(pair: Pair, request: GenerateRequest, s: Studio): Promise<O
     s.terminal.emit({ mode, ...plain(event) });
     if (event.type === "fitted") for (const why of event.why) s.terminal.note(why);
     if (event.type === "step") s.progress.update(++s.ticker.ticks, `${mode}: ${event.model} at ${event.timestep}`);
+    if (event.type === "tile")
+      s.progress.update(s.ticker.ticks + event.done / event.total, `${mode}: ${tileOf(event)}`);
     if (event.type === "image") {
       const { prompt, seed, image } = event;
       images[prompt]?.push(image);

@@ -17,6 +17,7 @@ import { fetching } from "./fetching.js";
 import { encodePng } from "./png.js";
 import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
+import { tileOf } from "./words.js";
 
 export interface GenerateOptions extends FolderOptions {
   readonly saveLatents?: boolean | undefined;
@@ -61,6 +62,7 @@ export async function runGenerate(
         progress.update(++ticks, `${event.model} at ${event.timestep}`);
         if (options.saveLatents) track(tracks, name(event.prompt, event.seed), event);
       }
+      if (event.type === "tile") progress.update(ticks + event.done / event.total, tileOf(event));
       if (event.type === "image") {
         const { prompt, seed } = event;
         const made = { prompt: request.prompts[prompt], negative: request.negative, seed, plan };

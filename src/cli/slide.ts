@@ -19,6 +19,7 @@ import { slidePage } from "./page.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
 import { type Terminal, table } from "./terminal.js";
+import { tileOf } from "./words.js";
 
 export interface SlideOptions extends FolderOptions {
   /** The slider's file. */
@@ -56,6 +57,7 @@ export async function runSlide(
       terminal.emit(plain(event));
       if (event.type === "fitted") for (const why of event.why) terminal.note(why);
       if (event.type === "step") progress.update(++ticks, `${event.mode}: ${event.model} at ${event.timestep}`);
+      if (event.type === "tile") progress.update(ticks + event.done / event.total, `${event.mode}: ${tileOf(event)}`);
       if (event.type === "image") progress.update(++ticks, `${event.mode}: scale ${asked.scales[event.prompt]}`);
     }
   } finally {

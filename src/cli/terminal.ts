@@ -27,7 +27,7 @@ export interface Progress {
   stop(): void;
 }
 
-const COUNT: Measure = { show: String, done: 0 };
+const COUNT: Measure = { show: (n) => String(Math.floor(n)), done: 0 };
 
 const silent: Progress = { update: () => {}, stop: () => {} };
 

@@ -2,6 +2,7 @@
 import type { ModelName, NoiseLevel } from "../sampling/index.js";
 import type { FloatTensor, RgbImage } from "../tensor/index.js";
 import type { Memory } from "./memory.js";
+import type { TileProgress } from "./tiled-decoder.js";
 
 /** Which picture an event is about: prompt number and seed. */
 export interface Picture {
@@ -32,6 +33,8 @@ export type GenerateEvent =
       /** Latents after the step. */
       readonly next: FloatTensor;
     } & Picture)
+  /** A picture that is decoded in tiles: how many are through, of all stages of the decoder together. */
+  | ({ readonly type: "tile" } & TileProgress & Picture)
   | ({ readonly type: "image"; readonly image: RgbImage; readonly latents: FloatTensor } & Picture)
   | { readonly type: "done"; readonly images: number; readonly calls: number; readonly milliseconds: Milliseconds };
 

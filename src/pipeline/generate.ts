@@ -28,6 +28,7 @@ import type { GenerateEvent, Picture } from "./events.js";
 import { fitted } from "./memory.js";
 import type { Model, Pair } from "./pair.js";
 import { type GenerateRequest, type Order, orderFor } from "./request.js";
+import type { TileProgress } from "./tiled-decoder.js";
 
 /** A prompt as a model reads it, and what guidance pulls away from. */
 interface Text {
@@ -296,14 +297,20 @@ async function* decode(
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const [, , height = 1, width = 1] = canvases[0]?.xt.shape ?? [];
   const together = Math.max(1, Math.floor(PIXELS_PER_CALL / (height * width * pair.factor ** 2)));
-  const tiled = (await tileSide(pair.decoder, { height, width }, pair.room, tile)) !== null;
-  const loading = tiled ? 0 : await pair.decoder.network.load({ height, width });
+  const side = await tileSide(pair.decoder, { height, width }, pair.room, tile);
+  const loading = side === null ? await pair.decoder.network.load({ height, width }) : 0;
   if (loading > 0) yield { type: "loaded", network: "decoder", milliseconds: loading };
   for (let at = 0; at < canvases.length; at += together) {
     signal?.throwIfAborted();
     const some = canvases.slice(at, at + together);
     const start = performance.now();
-    const images = await decodeLatents(pair, stack(some.map((c) => c.xt)), pair.decoder, tile, signal);
+    const images: RgbImage[] = [];
+    for await (const made of decoded(pair.decoder, stack(some.map((c) => c.xt)), side)) {
+      signal?.throwIfAborted();
+      const { prompt = 0, seed = 0 } = some[images.length] ?? {};
+      if ("done" in made) yield { type: "tile", ...made, prompt, seed };
+      else images.push(made);
+    }
     meter.decode += performance.now() - start;
     for (const [i, { xt, prompt, seed }] of some.entries()) {
       const image = images[i];
@@ -336,8 +343,21 @@ export async function decodeLatents(
   latents: FloatTensor,
   decoder: Decoder = pair.decoder,
   tile?: Order["tile"],
-  signal?: AbortSignal,
 ): Promise<RgbImage[]> {
+  const [, , height = 1, width = 1] = latents.shape;
+  const images: RgbImage[] = [];
+  for await (const made of decoded(decoder, latents, await tileSide(decoder, { height, width }, pair.room, tile))) {
+    if (!("done" in made)) images.push(made);
+  }
+  return images;
+}
+
+/** The same, in tiles of `side` latents, each told of, or in one piece where that is null. */
+async function* decoded(
+  decoder: Decoder,
+  latents: FloatTensor,
+  side: number | null,
+): AsyncGenerator<TileProgress | RgbImage, void, undefined> {
   const [batch = 1, channels = 1, height = 1, width = 1] = latents.shape;
   const { scale, shift, mean, std } = decoder.scaling;
   const plane = height * width;
@@ -346,13 +366,11 @@ export async function decodeLatents(
     return (v * (std?.[c] ?? 1)) / scale + (mean?.[c] ?? 0) + shift;
   });
   const z = float(latents.shape, unscaled);
-  const side = await tileSide(decoder, { height, width }, pair.room, tile);
-  if (side !== null) {
-    const images: RgbImage[] = [];
-    for (let i = 0; i < batch; i++) images.push(toRgb(await decoder.inTiles(sample(z, i), side, signal), 0));
-    return images;
+  if (side === null) {
+    const { outputs } = await decoder.network.run({ height, width }, { latents: z });
+    const pixels = floats(outputs["image"]);
+    for (let i = 0; i < batch; i++) yield toRgb(pixels, i);
+    return;
   }
-  const { outputs } = await decoder.network.run({ height, width }, { latents: z });
-  const pixels = floats(outputs["image"]);
-  return Array.from({ length: batch }, (_, i) => toRgb(pixels, i));
+  for (let i = 0; i < batch; i++) yield toRgb(yield* decoder.inTiles(sample(z, i), side), 0);
 }

@@ -29,8 +29,17 @@ import {
   windowAround,
 } from "./tiles.js";
 
-/** Latents of one picture [1, Z, h, w] → picture [1, C, h·f, w·f]; tiles are at most `side` latents long. `signal` stops it between two tiles. */
-export type TiledDecoder = (latents: FloatTensor, side: number, signal?: AbortSignal) => Promise<FloatTensor>;
+/** How many tiles are through, of all stages together. */
+export interface TileProgress {
+  readonly done: number;
+  readonly total: number;
+}
+
+/**
+ * Latents of one picture [1, Z, h, w] → picture [1, C, h·f, w·f], told tile by tile; tiles are at most `side` latents long. Whoever asks
+ * for no more tiles gets its memory back.
+ */
+export type TiledDecoder = (latents: FloatTensor, side: number) => AsyncGenerator<TileProgress, FloatTensor, undefined>;
 
 /**
  * AutoencoderKL: the part at latent size whole, then stage after stage over all tiles. Between two stages the whole map lies in plain
@@ -42,36 +51,39 @@ export function stagedDecoder(
   weights: () => Promise<WeightIndex>,
   precision: Precision,
 ): TiledDecoder {
-  return async (latents, side, signal) => {
+  return async function* (latents, side) {
     const [, , height = 1, width = 1] = latents.shape;
     const index = await weights();
-    let map = planesOf(
-      await once(runtime, precision, drawHead(config, index, height, width), (session) => mapOf(session, { latents })),
-    );
+    const load = async (graph: Graph) => (await sessionOf("decoder", runtime, graph, precision)).session;
+    const head = await load(drawHead(config, index, height, width));
+    let map = planesOf(await mapOf(head, { latents }).finally(() => head.release()));
     const tiles = tilesOf(height, width, side);
-    let factor = 1;
+    const stages = decoderStages(config);
+    let [done, factor] = [0, 1];
     let residual: Planes | null = null;
-    for (const stage of decoderStages(config)) {
+    for (const stage of stages) {
       if (stage.begins) residual = map;
-      const [read, added]: [Planes, Planes | null] = [map, residual];
       const { height: h = 1, width: w = 1 } = scaled(tiles[0] ?? { top: 0, left: 0, height, width }, factor);
-      map = await once(runtime, precision, stage.draw(index, h, w), async (session) => {
-        let made: Planes | null = null;
+      const session = await load(stage.draw(index, h, w));
+      let made: Planes | null = null;
+      try {
         for (const tile of tiles) {
-          signal?.throwIfAborted();
           const here = scaled(tile, factor);
-          const piece = await mapOf(session, feedsFor(stage, read, added, here));
+          const piece = await mapOf(session, feedsFor(stage, map, residual, here));
           // The block's input is read where its sum is written, and nowhere else: its arrays take the sum.
           made ??= planes(
-            read.height * stage.grows,
-            read.width * stage.grows,
+            map.height * stage.grows,
+            map.width * stage.grows,
             piece.shape[1] ?? 1,
-            stage.adds ? added?.channels : [],
+            stage.adds ? residual?.channels : [],
           );
           paste(made, scaled(here, stage.grows), piece);
+          yield { done: ++done, total: stages.length * tiles.length };
         }
-        return made ?? read;
-      });
+      } finally {
+        await session.release();
+      }
+      map = made ?? map;
       if (stage.adds) residual = null;
       factor *= stage.grows;
     }
@@ -97,16 +109,17 @@ export function windowedDecoder(
   run: (latents: FloatTensor) => Promise<FloatTensor>,
 ): TiledDecoder {
   const { factor, pixelChannels } = config;
-  return async (latents, side, signal) => {
+  return async function* (latents, side) {
     const whole = planesOf(latents);
     const { height, width } = whole;
     const picture = planes(height * factor, width * factor, pixelChannels);
-    for (const tile of tilesOf(height, width, side)) {
-      signal?.throwIfAborted();
+    const tiles = tilesOf(height, width, side);
+    for (const [i, tile] of tiles.entries()) {
       const window = windowAround(tile, height, width, tinyReach(config));
       const made = planesOf(await run(cut(whole, window)));
       const within = { ...tile, top: tile.top - window.top, left: tile.left - window.left };
       paste(picture, scaled(tile, factor), cut(made, scaled(within, factor)));
+      yield { done: i + 1, total: tiles.length };
     }
     return joined(picture);
   };
@@ -114,18 +127,3 @@ export function windowedDecoder(
 
 const mapOf = async (session: Session, feeds: Readonly<Record<string, Tensor>>): Promise<FloatTensor> =>
   floats((await session.run(feeds)).outputs["made"]);
-
-/** Loads a graph, works with it, lets it go. */
-async function once<T>(
-  runtime: Runtime,
-  precision: Precision,
-  graph: Graph,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const { session } = await sessionOf("decoder", runtime, graph, precision);
-  try {
-    return await work(session);
-  } finally {
-    await session.release();
-  }
-}

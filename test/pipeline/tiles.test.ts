@@ -110,10 +110,25 @@ describe("decoding in tiles", async () => {
     expect(tiled[0] && whole[1] && farthest(tiled[0], whole[1])).toBeGreaterThan(50);
   });
 
-  it("stops between two tiles", async () => {
+  it("is told tile by tile, and stops between two", async () => {
+    const request = { prompts: ["x"], mode: "distilled" as const, tile: 7 };
+    const told: { done: number; total: number }[] = [];
+    for await (const event of generate(pair, request)) if (event.type === "tile") told.push(event);
+    const total = told[0]?.total ?? 0;
+    expect(total).toBeGreaterThan(9);
+    expect(told.map((t) => t.done)).toEqual(Array.from({ length: total }, (_, i) => i + 1));
+
+    const stop = new AbortController();
     const reason = new Error("enough");
-    const stopped = decodeLatents(pair, z, pair.decoder, 7, AbortSignal.abort(reason));
-    await expect(stopped).rejects.toBe(reason);
+    let last = 0;
+    const run = async () => {
+      for await (const event of generate(pair, request, stop.signal)) {
+        if (event.type === "tile") last = event.done;
+        if (last === 3) stop.abort(reason);
+      }
+    };
+    await expect(run()).rejects.toBe(reason);
+    expect(last).toBe(3);
   });
 
   it.each(["vae-sdxl", "vae-no-mid-attention", "taesd"])("the same with %s", async (name) => {
