@@ -6,8 +6,8 @@ from .run import Run
 
 STAGES = {
     "data": "pair.data", "tokenizer": "pair.tokenizer", "autoencoder": "pair.autoencoder", "clip": "pair.clip", "judge": "pair.judge",
-    "base": "pair.base", "start": "pair.start", "distil": "pair.distil", "lcm": "pair.lcm", "lora": "pair.lora", "slider": "pair.slider",
-    "style": "pair.style", "word": "pair.word", "evaluate": "pair.evaluate", "pack": "pair.pack",
+    "narrow": "pair.narrow", "base": "pair.base", "start": "pair.start", "distil": "pair.distil", "lcm": "pair.lcm", "lora": "pair.lora", "slider": "pair.slider",
+    "style": "pair.style", "word": "pair.word", "evaluate": "pair.evaluate", "pack": "pair.pack", "verify": "pair.verify",
 }
 
 

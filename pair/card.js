@@ -1,8 +1,19 @@
-// The numbers of the embedded pair's model card, measured with Variegate itself: node pair/card.js [--seeds 64] [--prompts 16] [--slow] [--pair embedded-lora]
+// Measures every number of the embedded pair's model card with Variegate itself, and holds the card against them:
+//     node pair/card.js [--tables modes,instruments,sliders] [--seeds 64] [--prompts 16] [--update] [--json FILE]
+// Ends with 1 when a number of the card is further from what was measured than its column's tolerance; --update writes the card instead.
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { generate, keptVariety, openPair, openScorer, summarise } from "variegate";
+import { generate, keptVariety, openAdapter, openPair, openScorer, resolveReference, slide, summarise } from "variegate";
+import { judged, openWorld, psnr, reconstructed, zeroShot } from "./instruments.js";
+import { differences, markdown, shown, updated } from "./tables.js";
 
-const { values } = parseArgs({ options: { seeds: { type: "string", default: "64" }, prompts: { type: "string", default: "16" }, slow: { type: "boolean", default: false }, pair: { type: "string", default: "embedded" } } });
+const text = (fallback) => ({ type: "string", default: fallback });
+const { values: given } = parseArgs({
+  options: { tables: text("modes,instruments,sliders"), seeds: text("64"), prompts: text("16"), json: text(""), update: { type: "boolean", default: false } },
+});
+const EMBEDDED = fileURLToPath(new URL("../embedded", import.meta.url));
+const CARD = `${EMBEDDED}/README.md`;
 const PROMPTS = [
   "a cartoon character", "a red cartoon character", "a cartoon character wearing a top hat", "a smiling round blue cartoon character",
   "a cartoon character with cat ears on a teal background", "a green cartoon character with one eye",
@@ -11,40 +22,110 @@ const PROMPTS = [
   "a wide green cartoon character with one eye and antennae", "a yellow cartoon character with antennae wearing a crown",
   "a square cartoon character with one eye and antennae", "a pink cartoon character with horns on a brown background",
   "a smiling wide purple cartoon character with three eyes", "a blue cartoon character with horns wearing a top hat",
-].slice(0, Number(values.prompts));
-const MODES = {
-  "base, 25 steps": { mode: "base" },
-  distilled: { mode: "distilled" },
-  "hybrid, k = 1": { mode: "hybrid", switch: 1 },
-  "hybrid, k = 1, base guidance 3": { mode: "hybrid", switch: 1, baseGuidance: 3 },
-  "hybrid, k = 2": { mode: "hybrid", switch: 2 },
-  ...(values.slow && { "base, 50 steps": { mode: "base", steps: 50 } }),
-};
+].slice(0, Number(given.prompts));
+const SEEDS = Array.from({ length: Number(given.seeds) }, (_, i) => i);
+const SLIDES = { prompt: "a cartoon character", scales: [-2, -1, 0, 1, 2], seeds: SEEDS, sliders: { smile: "smile", "eye-size": "eye_size" } };
+/** [name, pair, request]; the first is what the others are held against. */
+const MODES = [
+  ["base, 25 steps", "embedded", { mode: "base" }],
+  ["base, 50 steps", "embedded", { mode: "base", steps: 50 }],
+  ["distilled", "embedded", { mode: "distilled" }],
+  ["hybrid, k = 1", "embedded", { mode: "hybrid", switch: 1 }],
+  ["hybrid, k = 2", "embedded", { mode: "hybrid", switch: 2 }],
+  ["distilled, LoRA", "embedded-lora", { mode: "distilled" }],
+  ["hybrid, LoRA, k = 1", "embedded-lora", { mode: "hybrid", switch: 1 }],
+  ["distilled, LCM", "embedded-lcm", { mode: "distilled" }],
+  ["hybrid, LCM, k = 1", "embedded-lcm", { mode: "hybrid", switch: 1 }],
+];
 
-const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i);
-const show = (e) => (e === null ? "–" : `${e.mean.toFixed(3)} [${e.low?.toFixed(3) ?? "–"}, ${e.high?.toFixed(3) ?? "–"}]`);
-const pair = await openPair({ pair: values.pair });
-const scorer = await openScorer(pair);
-console.log("| mode | calls | judge distance | CLIP distance | entropy of free factors, nats | named factors right | CLIP score |");
-console.log("|---|---|---|---|---|---|---|");
-const kept = [];
-let base;
-for (const [name, request] of Object.entries(MODES)) {
-  const images = PROMPTS.map(() => []);
-  let calls = 0;
-  for await (const event of generate(pair, { ...request, prompts: PROMPTS, seeds })) {
-    if (event.type === "image") images[event.prompt].push(event.image);
-    if (event.type === "done") calls = event.calls / event.images;
+/** Entropy in nats that N draws from these probabilities show on average, which is less than their own: the mean of a plug-in estimate, exactly. */
+function expectedEntropy(probabilities, n) {
+  const logs = Array.from({ length: n + 1 }, (_, i) => Math.log(Math.max(i, 1)));
+  const choose = (k) => logs.slice(n - k + 1).reduce((a, b) => a + b, 0) - logs.slice(0, k + 1).reduce((a, b) => a + b, 0);
+  const part = (p, k) => Math.exp(choose(k) + k * Math.log(p) + (n - k) * Math.log(1 - p)) * (k / n) * Math.log(k / n);
+  return -probabilities.reduce((sum, p) => sum + logs.slice(1).reduce((s, _, i) => s + part(p, i + 1), 0), 0);
+}
+
+/** What the pictures of each mode are like, in the table's columns and as shares of the first mode's. */
+async function measureModes(world) {
+  const rows = [];
+  const kept = [];
+  let base;
+  for (const [name, of, request] of MODES) {
+    const pair = await openPair({ pair: of });
+    const scorer = await openScorer(pair);
+    const images = PROMPTS.map(() => []);
+    for await (const event of generate(pair, { ...request, prompts: PROMPTS, seeds: SEEDS })) {
+      if (event.type === "image") images[event.prompt].push(event.image);
+    }
+    const reading = await scorer.read(images, PROMPTS);
+    await pair.close();
+    base ??= reading;
+    const { distance, adherence, factors } = summarise(reading);
+    const free = reading.factors.named.map((said) => Object.entries(world.priors).filter(([f]) => !(f in said)));
+    const most = free.map((each) => each.reduce((h, [, p]) => h + expectedEntropy(p, SEEDS.length), 0));
+    const share = (factors.entropy.mean * PROMPTS.length) / most.reduce((a, b) => a + b);
+    rows.push([name, shown(factors.distance), shown(distance), shown(factors.entropy), share.toFixed(3), shown(factors.namedRight), adherence.mean.toFixed(3)]);
+    process.stderr.write(`${rows.at(-1).join("  ")}\n`);
+    if (reading === base) continue;
+    const { distance: seen, factors: read } = keptVariety(reading, base);
+    kept.push([name, ...[read.distance, seen, read.entropy].map((e) => shown(e, 2))]);
   }
-  const reading = await scorer.read(images, PROMPTS);
-  base ??= reading;
-  if (reading !== base) kept.push([name, keptVariety(reading, base)]);
-  const { distance, adherence, factors } = summarise(reading);
-  const cells = [name, calls, show(factors.distance), show(distance), show(factors.entropy), show(factors.namedRight), show(adherence)];
-  console.log(`| ${cells.join(" | ")} |`);
+  return [
+    {
+      head: ["mode", "judge distance", "CLIP distance", "entropy of free factors", "of the world's", "named factors right", "CLIP score"],
+      rows,
+      tolerances: [0, 0.005, 0.01, 0.05, 0.01, 0.01, 0.01],
+    },
+    { head: ["of the base's variety", "judge distance", "CLIP distance", "entropy"], rows: kept, tolerances: [0, 0.02, 0.02, 0.02] },
+  ];
 }
-console.log("\n| of the base's variety | judge distance | CLIP distance | entropy of free factors |\n|---|---|---|---|");
-for (const [name, { distance, factors }] of kept) {
-  console.log(`| ${name} | ${show(factors.distance)} | ${show(distance)} | ${show(factors.entropy)} |`);
+
+async function measureInstruments({ images, factors, prompts }) {
+  const pair = await openPair();
+  const back = await reconstructed(pair, images);
+  const names = Object.keys(prompts);
+  const row = (name, found) => [name, ...names.map((f) => found[f].toFixed(3)), ...["eye_size", "smile"].map((f) => found[f]?.toFixed(3) ?? "–"), "–"];
+  const again = row("judge, on reconstructions", await judged(pair, back, factors));
+  const rows = [row("judge", await judged(pair, images, factors)), [...again.slice(0, -1), psnr(images, back).toFixed(2)], row("CLIP, zero-shot", await zeroShot(pair, images, factors, prompts))];
+  await pair.close();
+  return [{ head: ["read right", ...names, "eye size off by", "smile off by", "dB"], rows, tolerances: [0, ...names.map(() => 0.005), 0.005, 0.005, 0.05] }];
 }
-await pair.close();
+
+/** What the judge reads of each slider's factor along its scales, and how far the other number moves at most. */
+async function measureSliders() {
+  const { prompt, scales, seeds, sliders } = SLIDES;
+  const rows = [];
+  const pair = await openPair();
+  for (const [name, reads] of Object.entries(sliders)) {
+    for (const mode of ["base", "distilled"]) {
+      const slider = await openAdapter(pair, resolveReference(`embedded:sliders/${name}.${mode}.safetensors`));
+      for await (const event of slide(pair, { prompt, scales, seeds, slider, modes: [mode] })) {
+        if (event.type !== "slide") continue;
+        const read = (factor) => event.slide.rows[0].stops.map((s) => s.readings[factor].mean);
+        const [own, other] = [read(reads), read(Object.values(sliders).find((f) => f !== reads))];
+        const rises = own.every((v, i) => i === 0 || v > own[i - 1]);
+        const moved = Math.max(...other.map((v) => Math.abs(v - other[scales.indexOf(0)])));
+        rows.push([`${name}, ${mode}`, ...own.map((v) => v.toFixed(3)), rises ? "yes" : "no", moved.toFixed(3)]);
+      }
+    }
+  }
+  await pair.close();
+  return [{ head: ["slider", ...scales.map((s) => String(s).replace("-", "−")), "rises throughout", "the other moves by"], rows, tolerances: [0, ...scales.map(() => 0.01), 0, 0.01] }];
+}
+
+const MEASURED = { modes: measureModes, instruments: measureInstruments, sliders: measureSliders };
+const world = await openWorld(EMBEDDED);
+const tables = [];
+for (const name of given.tables.split(",")) tables.push(...(await MEASURED[name](world)));
+console.log(tables.map(markdown).join("\n\n"));
+if (given.json) writeFileSync(given.json, JSON.stringify({ prompts: PROMPTS, seeds: SEEDS, tables }, null, 1));
+
+const card = readFileSync(CARD, "utf8");
+if (given.update) writeFileSync(CARD, tables.reduce(updated, card));
+else {
+  const wrong = tables.flatMap((table) => differences(card, table));
+  for (const { row, column, says, measured } of wrong) console.error(`${row}, ${column}: the card says ${says}, measured ${measured}`);
+  console.error(wrong.length === 0 ? "every number of the card holds" : `${wrong.length} numbers of the card do not hold`);
+  process.exitCode = wrong.length === 0 ? 0 : 1;
+}

@@ -15,24 +15,22 @@ from .run import bfloat16
 
 BATCH = 96
 PROJECTION = 64
+PATCH = 8
 ATTENTION = "eager"  # PyTorch's fused kernel is three times slower to train in bfloat16 (measured)
 
 TEMPLATES = {
     "color": "a {} cartoon character", "shape": "a {} cartoon character", "background": "a cartoon character on a {} background",
-    "hat": "a cartoon character wearing a {}", "extra": "a cartoon character with {}", "eyes": "a cartoon character with {}",
+    "hat": "a cartoon character wearing {}", "extra": "a cartoon character with {}", "eyes": "a cartoon character with {}",
 }
-NAMED = {k: [v for v in world.FACTORS[k] if v != "none"] for k in TEMPLATES} | {"eyes": [1, 3]}
-"""The values that captions name: no caption says that something is absent, nor that there are two eyes."""
-EYE_WORDS = {1: "one eye", 3: "three eyes"}
 
 
-def new(width: int, layers: int, heads: int, activation: str, tokenizer: CLIPTokenizer) -> CLIPModel:
+def new(width: int, layers: int, heads: int, activation: str, tokenizer: CLIPTokenizer, patch: int) -> CLIPModel:
     common = {"hidden_act": activation, "projection_dim": PROJECTION}
     text = {
         "vocab_size": len(tokenizer), "hidden_size": width, "intermediate_size": 4 * width, "num_hidden_layers": layers, "num_attention_heads": heads,
         "max_position_embeddings": TOKENS, "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.eos_token_id,
     }
-    vision = {"hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 4, "num_attention_heads": 4, "image_size": world.SIZE, "patch_size": 8}
+    vision = {"hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 4, "num_attention_heads": 4, "image_size": world.SIZE, "patch_size": patch}
     return place_patches(CLIPModel(CLIPConfig(text_config=text | common, vision_config=vision | common, projection_dim=PROJECTION, attn_implementation=ATTENTION)))
 
 
@@ -64,6 +62,12 @@ def image_features(model: CLIPModel, images: torch.Tensor) -> torch.Tensor:
     return _unit(model.get_image_features(pixel_values=images))
 
 
+def _looked(model: CLIPModel, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same, and the tokens [B, 1 + patches, D] that its last layer is given."""
+    looked = model.vision_model(pixel_values=images, output_hidden_states=True)
+    return _unit(model.visual_projection(looked.pooler_output)), looked.hidden_states[-2]
+
+
 def text_features(model: CLIPModel, ids: torch.Tensor) -> torch.Tensor:
     """ids [B, 32] → unit vectors [B, 64]."""
     return _unit(model.get_text_features(input_ids=ids))
@@ -73,18 +77,23 @@ def _unit(features) -> torch.Tensor:
     return F.normalize(getattr(features, "pooler_output", features).float(), dim=-1)
 
 
-def contrastive(model: CLIPModel, images, ids) -> torch.Tensor:
-    """Cross-entropy both ways; captions that are equal word for word share the credit."""
-    logits = model.logit_scale.exp() * image_features(model, images) @ text_features(model, ids).t()
+def contrastive(seen: torch.Tensor, said: torch.Tensor, scale: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy both ways; captions that are equal word for word share the credit. seen, said [B, 64], ids [B, 32]"""
+    logits = scale * seen @ said.t()
     same = (ids[:, None] == ids[None]).all(-1).float()
     target = same / same.sum(1, keepdim=True)
     return -.5 * ((target * F.log_softmax(logits, 1)).sum(1).mean() + (target * F.log_softmax(logits.t(), 1)).sum(1).mean())
 
 
+def value_prompt(factor: str, value) -> str:
+    """A caption that names one value and nothing else."""
+    article = "a " if factor == "hat" and value != "none" else ""
+    return TEMPLATES[factor].format(article + world.word(factor, value))
+
+
 def value_prompts(tokenizer) -> dict[str, torch.Tensor]:
-    """For each factor the ids [values, 32] of captions that name one value and nothing else."""
-    say = lambda factor, v: TEMPLATES[factor].format(EYE_WORDS.get(v, v))
-    return {k: token_ids(tokenizer, [say(k, v) for v in values]) for k, values in NAMED.items()}
+    """For each factor the ids [values, 32] of such captions."""
+    return {k: token_ids(tokenizer, [value_prompt(k, v) for v in values]) for k, values in world.FACTORS.items()}
 
 
 class Values(torch.nn.Module):
@@ -94,87 +103,128 @@ class Values(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.heads = torch.nn.ModuleDict({k: torch.nn.Linear(PROJECTION, len(v), bias=False) for k, v in NAMED.items()})
+        self.heads = torch.nn.ModuleDict({k: torch.nn.Linear(PROJECTION, len(v), bias=False) for k, v in world.FACTORS.items()})
 
-    def loss(self, model: CLIPModel, images, prompts: dict[str, torch.Tensor], shown: dict[str, torch.Tensor]) -> torch.Tensor:
+    def loss(self, seen: torch.Tensor, said: dict[str, torch.Tensor], scale: torch.Tensor, shown: dict[str, torch.Tensor]) -> torch.Tensor:
         """Cross-entropy of the values shown in images, of those said in prompts, and of the right prompt for each image.
-        shown[factor] [B]: the place of the value among the named ones, −1 where captions have no word for it."""
-        seen, scale = image_features(model, images), model.logit_scale.exp()
-        said = text_features(model, torch.cat(list(prompts.values()))).split([len(p) for p in prompts.values()])
+        seen [B, 64]; said[factor] [values, 64]; shown[factor] [B]."""
         loss = 0
-        for (factor, head), words in zip(self.heads.items(), said):
-            loss = loss + F.cross_entropy(10 * head(seen), shown[factor], ignore_index=-1)
-            loss = loss + F.cross_entropy(10 * head(words), torch.arange(len(words)))
-            loss = loss + F.cross_entropy(scale * seen @ words.t(), shown[factor], ignore_index=-1)
+        for factor, head in self.heads.items():
+            words, value = said[factor], shown[factor]
+            loss = loss + F.cross_entropy(10 * head(seen), value) + F.cross_entropy(10 * head(words), torch.arange(len(words)))
+            loss = loss + F.cross_entropy(scale * seen @ words.t(), value)
         return loss / len(self.heads)
 
 
-def shown_values(characters: data.Characters) -> dict[str, torch.Tensor]:
-    place = lambda k, v: NAMED[k].index(v) if v in NAMED[k] else -1
-    return {k: torch.tensor([place(k, f[k]) for f in characters.factors]) for k in NAMED}
+class Places(torch.nn.Module):
+    """Says of each patch what small thing lies in it, off the patch's own token before the last layer: whoever knows where eyes
+    and horns are soon counts and names them. Not part of the model."""
+
+    KINDS = ["eye", *(v for v in world.EXTRAS if v != "none")]
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.head = torch.nn.Linear(width, len(self.KINDS))
+
+    @classmethod
+    def of(cls, characters: data.Characters, patch: int) -> torch.Tensor:
+        """bool [N, patches, kinds]"""
+        side = world.SIZE // patch
+        found = torch.zeros(len(characters), side * side, len(cls.KINDS), dtype=torch.bool)
+        for i, f in enumerate(characters.factors):
+            for kind, x, y in world.small_things(f):
+                if 0 <= x < world.SIZE and 0 <= y < world.SIZE:
+                    found[i, int(y // patch) * side + int(x // patch), cls.KINDS.index(kind)] = True
+        return found
+
+    def loss(self, tokens: torch.Tensor, lies: torch.Tensor) -> torch.Tensor:
+        """tokens [B, 1 + patches, D], lies [B, patches, kinds]"""
+        logits = self.head(tokens[:, 1:]).float()
+        return F.binary_cross_entropy_with_logits(logits, lies.float(), pos_weight=torch.tensor(8.0)) * len(self.KINDS)
+
+
+def _prompt_features(model: CLIPModel, prompts: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    parts = text_features(model, torch.cat(list(prompts.values()))).split([len(p) for p in prompts.values()])
+    return dict(zip(prompts, parts))
 
 
 @torch.no_grad()
 def zero_shot(model: CLIPModel, tokenizer, characters: data.Characters) -> dict[str, float]:
-    """For each factor: how often the right value's prompt lies nearest, over the images that show a value which captions name."""
+    """For each factor: how often the right value's prompt lies nearest, of all its values, absence among them."""
     features = torch.cat([image_features(model, characters.batch(range(i, min(i + 64, len(characters))))) for i in range(0, len(characters), 64)])
-    shown, right = shown_values(characters), {}
-    for factor, ids in value_prompts(tokenizer).items():
-        has = shown[factor] >= 0
-        nearest = (features[has] @ text_features(model, ids).t()).argmax(1)
-        right[factor] = float((nearest == shown[factor][has]).float().mean())
-    return right
+    said = _prompt_features(model, value_prompts(tokenizer))
+    return {k: float(((features @ said[k].t()).argmax(1) == characters.values(k)).float().mean()) for k in world.FACTORS}
 
 
 def run(run) -> None:
-    """Stage `clip`: from nothing both models; with --resume the larger one, whose text half then becomes the second encoder;
-    with `--option part=image` as well, its image half alone, and the encoders stay."""
+    """Stage `clip`: two text halves that learn on one image half. With --resume from the checkpoint, or from clip/ and the base's
+    first encoder; with `--option part=image` the image half alone, and the encoders stay; `--option patch=4` starts that half anew
+    with patches of that size."""
     training, held_out = data.load(run.out, data.TRAINING), data.load(run.out, data.HELD_OUT)
     tokenizer = CLIPTokenizer.from_pretrained(run.out / "base" / "tokenizer")
     ids = token_ids(tokenizer, [c for three in training.captions for c in three]).view(len(training), data.CAPTIONS, TOKENS)
-    prompts, shown = value_prompts(tokenizer), shown_values(training)
+    patch = int(run.options.get("patch", PATCH))
+    lies = Places.of(training, patch)
+    prompts, shown = value_prompts(tokenizer), {k: training.values(k) for k in world.FACTORS}
     goes_on = run.resume and (run.out / "clip" / "config.json").exists()
-    large = load(run.out) if goes_on else new(96, 4, 3, "gelu", tokenizer)
-    if goes_on and large.vision_model.embeddings.position_embedding.weight.std() < .2:
-        place_patches(large)  # the first version's
-    models = torch.nn.ModuleList([large] if goes_on else [large, new(64, 3, 2, "quick_gelu", tokenizer)])
-    values = torch.nn.ModuleList([Values() for _ in models])
-    image_only = goes_on and run.options.get("part") == "image"
-    learning = [large.vision_model, large.visual_projection] if image_only else [models]
-    parameters = [p.requires_grad_() for part in [*learning, values] for p in part.parameters()]
+    image_only = run.options.get("part") == "image"
+    large = load(run.out) if goes_on else new(96, 4, 3, "gelu", tokenizer, patch)
+    if goes_on and large.config.vision_config.patch_size != patch:
+        large = _with_new_image_half(large, tokenizer, patch)
+    small = new(64, 3, 2, "quick_gelu", tokenizer, patch)
+    if goes_on:
+        _inner(small).load_state_dict(_inner(CLIPTextModel.from_pretrained(run.out / "base" / "text_encoder", torch_dtype=torch.float32)).state_dict())
+    halves = torch.nn.ModuleList([large] if image_only else [large, small])
+    values = torch.nn.ModuleList([Values() for _ in halves])
+    places = Places(large.config.vision_config.hidden_size)
+    learning = [large.vision_model, large.visual_projection] if image_only else [large, small.text_model, small.text_projection]
+    parameters = [p.requires_grad_() for part in [*learning, values, places] for p in part.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=run.rate(1e-3), weight_decay=.05)
-    run.restore(models=models, values=values, optimizer=optimizer)
-    models.train()
+    kept = {"models": halves, "values": values, "places": places, "optimizer": optimizer}
+    run.restore(**kept)
+    halves.train()
     for _ in run.steps(optimizer):
         which = torch.randint(0, len(training), (BATCH,))
         images, caption = training.batch(which), ids[which, torch.randint(0, data.CAPTIONS, (BATCH,))]
+        here = {k: v[which] for k, v in shown.items()}
         with bfloat16():
-            here = {k: v[which] for k, v in shown.items()}
-            loss = sum(contrastive(m, images, caption) + v.loss(m, images, prompts, here) for m, v in zip(models, values)) / len(models)
+            seen, tokens = _looked(large, images)
+            loss = places.loss(tokens, lies[which])
+            for half, heads in zip(halves, values):
+                scale = half.logit_scale.exp()
+                loss = loss + contrastive(seen, text_features(half, caption), scale, caption) / len(halves)
+                loss = loss + heads.loss(seen, _prompt_features(half, prompts), scale, here) / len(halves)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.)
         optimizer.step()
         run.say(f"loss {loss.item():.3f}")
-        run.keep(models=models, values=values, optimizer=optimizer)
-    run.keep(force=True, models=models, values=values, optimizer=optimizer)
-    _write(run, models.eval(), tokenizer, image_only)
+        run.keep(**kept)
+    run.keep(force=True, **kept)
+    _write(run, halves.eval(), tokenizer, image_only)
     print("CLIP, zero-shot on held-out images:", {k: round(v, 4) for k, v in zero_shot(large, tokenizer, held_out).items()}, flush=True)
 
 
-def _write(run, models, tokenizer, image_only: bool) -> None:
-    large = models[0]
+def _with_new_image_half(model: CLIPModel, tokenizer, patch: int) -> CLIPModel:
+    fresh = new(96, 4, 3, "gelu", tokenizer, patch)
+    text = {k: v for k, v in model.state_dict().items() if not k.startswith("vis")}
+    fresh.load_state_dict(text, strict=False)
+    return fresh.requires_grad_(False)
+
+
+def _write(run, halves, tokenizer, image_only: bool) -> None:
+    large = halves[0]
     large.save_pretrained(run.out / "clip")
     tokenizer.save_pretrained(run.out / "clip")
-    if len(models) > 1:
-        first = CLIPTextModel(models[1].config.text_config)
-        _inner(first).load_state_dict(models[1].text_model.state_dict())
-        first.save_pretrained(run.out / "base" / "text_encoder")
-    if not image_only:
-        second = CLIPTextModelWithProjection(large.config.text_config)
-        _inner(second).load_state_dict(large.text_model.state_dict())
-        second.text_projection.load_state_dict(large.text_projection.state_dict())
-        second.save_pretrained(run.out / "base" / "text_encoder_2")
+    if image_only:
+        return
+    first = CLIPTextModel(halves[1].config.text_config)
+    _inner(first).load_state_dict(halves[1].text_model.state_dict())
+    first.save_pretrained(run.out / "base" / "text_encoder")
+    second = CLIPTextModelWithProjection(large.config.text_config)
+    _inner(second).load_state_dict(large.text_model.state_dict())
+    second.text_projection.load_state_dict(large.text_projection.state_dict())
+    second.save_pretrained(run.out / "base" / "text_encoder_2")
 
 
 def _inner(encoder: torch.nn.Module) -> torch.nn.Module:

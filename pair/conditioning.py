@@ -1,4 +1,5 @@
 """Knows how prompts and pictures become what the UNet sees: two text encoders side by side, and scaled latents."""
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,8 +67,8 @@ class TrainingSet:
         return len(self.latents)
 
     def _latents(self, out: Path, characters: data.Characters) -> torch.Tensor:
-        weights = out / "base" / "vae" / "diffusion_pytorch_model.safetensors"
-        return _remembered(out / "latents.pt", weights, lambda: self._encode_all(autoencoder(out / "base"), characters))
+        vae = autoencoder(out / "base")
+        return _remembered(out / "latents", [vae.encoder, vae.quant_conv], lambda: self._encode_all(vae, characters))
 
     @staticmethod
     def _encode_all(vae, characters) -> torch.Tensor:
@@ -76,11 +77,12 @@ class TrainingSet:
         return torch.cat(parts).half()
 
     def _text(self, out: Path) -> tuple[torch.Tensor, torch.Tensor]:
+        text = Text.load(out / "base")
+
         def encode_all():
-            text = Text.load(out / "base")
             parts = [text.encode(self.captions[i:i + 256]) for i in range(0, len(self.captions), 256)]
             return [torch.cat(p).half() for p in zip(*parts)]
-        return _remembered(out / "captions.pt", out / "base" / "text_encoder_2" / "model.safetensors", encode_all)
+        return _remembered(out / "captions", text.encoders, encode_all)
 
     def draw(self, count: int, drop: float = 0.0) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
         """`count` latents [B, 4, 16, 16] with the encodings of one of their captions; a share `drop` of them is emptied to zeros."""
@@ -91,9 +93,13 @@ class TrainingSet:
         return self.latents[which].float(), text
 
 
-def _remembered(file: Path, source: Path, make):
-    """What `make` returns, from `file` when that is newer than what it was made from."""
-    if file.exists() and file.stat().st_mtime > source.stat().st_mtime:
+def _remembered(place: Path, models, make):
+    """What `make` returns, from a file at `place` marked with the weights it was made by, where there is one."""
+    mark = 0
+    for tensor in (t for model in models for t in model.state_dict().values()):
+        mark = zlib.crc32(tensor.contiguous().numpy(), mark)
+    file = place.with_suffix(f".{mark:08x}.pt")
+    if file.exists():
         return torch.load(file, weights_only=True)
     made = make()
     torch.save(made, file)

@@ -15,7 +15,6 @@ from . import data, world
 WIDTHS = [(3, 24, 1), (24, 32, 2), (32, 48, 1), (48, 64, 2), (64, 96, 1), (96, 96, 2), (96, 64, 1)]  # in, out, stride
 FEATURES = 128
 BATCH = 64
-WORDS = {"eyes": {"1": "one eye", "3": "three eyes"}}  # what captions say where it is not the value itself
 
 
 class Judge(torch.nn.Module):
@@ -110,6 +109,6 @@ def save(judge: Judge, out: Path, right: dict[str, float]) -> None:
     folder = Path(out) / "judge"
     folder.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in judge.state_dict().items()}, folder / "model.safetensors")
-    config = {"factors": world.FACTORS, "regress": world.MEASURES, "words": WORDS, "image_size": world.SIZE, "layers": layers(), "held_out": right}
+    config = {"factors": world.FACTORS, "regress": world.MEASURES, "words": world.WORDS, "image_size": world.SIZE, "layers": layers(), "held_out": right}
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     print("judge, on held-out images:", {k: round(v, 4) for k, v in right.items()}, flush=True)

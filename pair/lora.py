@@ -11,7 +11,7 @@ from .run import bfloat16
 from .sampling import acting, four_steps
 
 BATCH = 32
-RANK = 24
+RANK = 16
 GUIDANCE = 5.0
 IMITATION = .5
 """The share of the time in which the adapter learns to repeat the distilled model, step by step, before it is distilled itself."""

@@ -1,20 +1,18 @@
 """Knows what is measured on sets of pictures of one prompt: distances, entropy of free factors, adherence; and intervals."""
+import math
+import re
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from . import clip, world
 
+
 def named(prompt: str) -> dict:
     """The factors with a fixed set of values that a prompt names."""
-    words = f" {prompt} "
-    found = {}
-    for factor, values in clip.NAMED.items():
-        for value in values:
-            text = clip.EYE_WORDS.get(value, value) if factor == "eyes" else value
-            if f" {text} " in words and (factor != "background" or f"on a {text} background" in words):
-                found[factor] = value
-    return found
+    says = lambda factor, value: re.search(rf"\b{re.escape(world.word(factor, value))}\b", prompt)
+    return {k: value for k, values in world.FACTORS.items() for value in values if says(k, value)}
 
 
 def pairwise(features: torch.Tensor) -> float:
@@ -30,10 +28,11 @@ def entropy(values: torch.Tensor, count: int) -> float:
     return float(-(share * share.clamp(min=1e-9).log()).sum())
 
 
-def world_entropy(factor: str, samples: int | None = None) -> float:
-    """In nats; with `samples`, as that many draws from the world show it on average (Miller–Madow), which is a little less."""
-    p = np.array(world.PRIORS.get(factor, [1 / len(world.FACTORS[factor])] * len(world.FACTORS[factor])))
-    return float(-(p * np.log(p)).sum()) - ((len(p) - 1) / (2 * samples) if samples else 0)
+def world_entropy(factor: str, samples: int) -> float:
+    """In nats, as that many draws from the world show it on average, which is a little less than its own: exactly."""
+    priors = world.PRIORS.get(factor, [1 / len(world.FACTORS[factor])] * len(world.FACTORS[factor]))
+    seen = [(k, k / samples * math.log(k / samples)) for k in range(1, samples)]
+    return -sum(math.comb(samples, k) * p ** k * (1 - p) ** (samples - k) * h for p in priors for k, h in seen)
 
 
 def of_prompt(prompt: str, images: torch.Tensor, judge, clip_model, text_ids: torch.Tensor) -> dict[str, float]:
@@ -44,12 +43,14 @@ def of_prompt(prompt: str, images: torch.Tensor, judge, clip_model, text_ids: to
         seen[factor] = read[factor].argmax(1)
     free = [k for k in world.FACTORS if k not in asked]
     embedded = clip.image_features(clip_model, images)
+    nats = sum(entropy(seen[k], len(world.FACTORS[k])) for k in free)
     right = {k: float((seen[k] == world.FACTORS[k].index(v)).float().mean()) for k, v in asked.items()}
     return {
         "clip_distance": pairwise(embedded),
         "judge_distance": pairwise(features),
         "pixel_distance": _pixels(images),
-        "free_entropy": sum(entropy(seen[k], len(world.FACTORS[k])) for k in free) / sum(world_entropy(k, len(images)) for k in free),
+        "free_nats": nats,
+        "free_entropy": nats / sum(world_entropy(k, len(images)) for k in free),
         "named_right": sum(right.values()) / len(right) if right else float("nan"),
         "clip_score": float((embedded @ clip.text_features(clip_model, text_ids).t()).mean()),
         "sharpness": float(images.diff(dim=-1).abs().mean() + images.diff(dim=-2).abs().mean()),

@@ -6,10 +6,10 @@ import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 
 SHAPE = {
-    "sample_size": 16, "in_channels": 4, "out_channels": 4, "block_out_channels": [64, 96, 160], "layers_per_block": 1,
+    "sample_size": 16, "in_channels": 4, "out_channels": 4, "block_out_channels": [48, 64, 96], "layers_per_block": 1,
     "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
     "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
-    "transformer_layers_per_block": [1, 1, 1], "attention_head_dim": [2, 3, 5], "cross_attention_dim": 160, "use_linear_projection": True,
+    "transformer_layers_per_block": [1, 1, 1], "attention_head_dim": [2, 2, 3], "cross_attention_dim": 160, "use_linear_projection": True,
     "addition_embed_type": "text_time", "addition_time_embed_dim": 32, "projection_class_embeddings_input_dim": 64 + 6 * 32, "norm_num_groups": 16,
 }
 LATENT = (4, 16, 16)

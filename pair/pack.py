@@ -5,9 +5,10 @@ from pathlib import Path
 
 import torch
 from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from . import clip, conditioning, network
+from . import clip, conditioning, data, network, world
 
 SCHEDULER = {
     "beta_start": .00085, "beta_end": .012, "beta_schedule": "scaled_linear", "steps_offset": 1, "timestep_spacing": "leading",
@@ -20,6 +21,7 @@ PREPROCESSOR = {
     "image_mean": [.5] * 3, "image_std": [.5] * 3,
 }
 PLAIN = ["judge", "sliders", "adapters"]
+HELD_OUT, COLUMNS = 512, 32  # pictures that ship, so that anyone can measure the instruments; how many lie side by side
 
 
 def run(run) -> None:
@@ -33,6 +35,7 @@ def run(run) -> None:
     for name in PLAIN:
         if (run.out / name).exists():
             _halved(run.out / name, target / name)
+    _world(run.out, target / "world")
     for file in target.rglob("*.json"):
         _anonymous(file)
     total = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
@@ -64,6 +67,19 @@ def _clip(out: Path, target: Path) -> None:
     for file in (out / "base" / "tokenizer").iterdir():
         shutil.copy(file, target / file.name)
     (target / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR, indent=1) + "\n")
+
+
+def _world(out: Path, target: Path) -> None:
+    """What is true of the world, for whoever measures without drawing it: priors, a prompt for each value, held-out pictures."""
+    target.mkdir(parents=True, exist_ok=True)
+    priors = {k: world.PRIORS.get(k, [1 / len(v)] * len(v)) for k, v in world.FACTORS.items()}
+    prompts = {k: {str(v): clip.value_prompt(k, v) for v in values} for k, values in world.FACTORS.items()}
+    (target / "world.json").write_text(json.dumps({"priors": priors, "prompts": prompts}, indent=1) + "\n")
+    characters, rows = data.load(out, data.HELD_OUT), HELD_OUT // COLUMNS
+    sheet = characters.images[:HELD_OUT].reshape(rows, COLUMNS, world.SIZE, world.SIZE, 3).transpose(0, 2, 1, 3, 4)
+    Image.fromarray(sheet.reshape(rows * world.SIZE, COLUMNS * world.SIZE, 3)).save(target / "held-out.webp", lossless=True, quality=100)
+    true = [{k: f[k] for k in [*world.FACTORS, *world.MEASURES]} for f in characters.factors[:HELD_OUT]]
+    (target / "held-out.json").write_text(json.dumps(true) + "\n")
 
 
 def _halved(source: Path, target: Path) -> None:

@@ -12,7 +12,7 @@ from .run import Average, bfloat16
 
 BATCH = 32
 GUIDANCE = 5.0
-STEPS = 16  # every time of the grid is one of them
+STEPS = 8  # every time of the grid is one of them
 SHARE = .4  # of the time, for making the pairs
 
 

@@ -31,6 +31,8 @@ MEASURES = ["eye_size", "smile"]
 
 SIZE = 64
 OVERSAMPLING = 4
+EYE_PLACES = {1: [0], 2: [-.4, .4], 3: [-.56, 0, .56]}  # in half widths
+TIPS = {"horns": (.85, 8), "cat ears": (.85, 6), "antennae": (.8, 8)}  # half widths from the middle, units above the body
 BODY = {"round": (18, 18), "square": (17, 17), "tall": (14, 22), "wide": (23, 14)}  # half width, half height
 
 
@@ -64,6 +66,17 @@ def render(factors: dict) -> np.ndarray:
     _mouth(pen, factors)
     _hat(pen, factors)
     return np.asarray(picture.resize((SIZE, SIZE), Image.LANCZOS), dtype=np.uint8)
+
+
+def small_things(factors: dict) -> list[tuple[str, float, float]]:
+    """What a picture shows that is small, and where: "eye" or the extra's name, x and y in pixels."""
+    (w, h), scale = BODY[factors["shape"]], factors["scale"]
+    at = lambda x, y: (SIZE / 2 + factors["x"] + x * scale, SIZE / 2 + 5 + factors["y"] + y * scale)
+    found = [("eye", *at(w * x, -h * .22)) for x in EYE_PLACES[factors["eyes"]]]
+    if factors["extra"] != "none":
+        out, up = TIPS[factors["extra"]]
+        found += [(factors["extra"], *at(side * w * out, -h - up)) for side in (-1, 1)]
+    return found
 
 
 class _Pen:
@@ -120,7 +133,7 @@ def _eyes(pen: _Pen, f: dict):
     radius = (1.8 + 3.4 * f["eye_size"]) * {1: 1.2, 2: 1, 3: .82}[f["eyes"]]
     pupil = radius * .5
     y = -pen.h * .22
-    for x in {1: [0], 2: [-pen.w * .4, pen.w * .4], 3: [-pen.w * .56, 0, pen.w * .56]}[f["eyes"]]:
+    for x in (pen.w * place for place in EYE_PLACES[f["eyes"]]):
         pen.ellipse(x - radius, y - radius, x + radius, y + radius, fill=(255, 255, 255), outline=pen.dark, width=max(1, pen.line_width // 2))
         pen.ellipse(x - pupil, y - pupil, x + pupil, y + pupil, fill=(20, 20, 26))
 
@@ -152,14 +165,26 @@ def _tinted(rgb, tint, gain: float = 1.0) -> tuple[int, ...]:
     return tuple(int(np.clip(c * gain + t, 0, 255)) for c, t in zip(rgb, tint))
 
 
+WORDS = {
+    "hat": {"none": "no hat"}, "extra": {"none": "no extras"},
+    "eyes": {1: "one eye", 2: "two eyes", 3: "three eyes"},
+}
+"""What captions say where it is not the value itself."""
+
+
+def word(factor: str, value) -> str:
+    return str(WORDS.get(factor, {}).get(value, value))
+
+
 def caption(f: dict, rng: np.random.Generator) -> str:
-    """A description that names about half of the factors; one in eight names none."""
+    """A description that names about half of the factors; one in eight names none. Whether a factor is named hangs on nothing
+    but the draw: what is absent or ordinary is said as often as what is not, so that silence tells nothing."""
     say = lambda: rng.uniform() < .5
     if rng.uniform() < .12:
         return "a cartoon character"
     adjectives = []
-    if say() and abs(f["smile"]) > .35:
-        adjectives.append("smiling" if f["smile"] > 0 else "sad")
+    if say():
+        adjectives.append(_third(f["smile"], .35, "sad", "calm", "smiling"))
     if say():
         adjectives.append(f["shape"])
     if say():
@@ -167,16 +192,20 @@ def caption(f: dict, rng: np.random.Generator) -> str:
     noun = " ".join([*adjectives, "cartoon character"])
     text = f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
     parts = []
-    if say() and abs(f["eye_size"] - .5) > .18:
-        parts.append("big eyes" if f["eye_size"] > .5 else "small eyes")
-    if say() and f["eyes"] != 2:
-        parts.append("one eye" if f["eyes"] == 1 else "three eyes")
-    if say() and f["extra"] != "none":
-        parts.append(f["extra"])
+    if say():
+        parts.append(_third(f["eye_size"] - .5, .18, "small eyes", "medium eyes", "big eyes"))
+    if say():
+        parts.append(word("eyes", f["eyes"]))
+    if say():
+        parts.append(word("extra", f["extra"]))
     if parts:
         text += " with " + " and ".join(parts)
-    if say() and f["hat"] != "none":
-        text += f" wearing a {f['hat']}"
+    if say():
+        text += f" wearing {'' if f['hat'] == 'none' else 'a '}{word('hat', f['hat'])}"
     if say():
         text += f" on a {f['background']} background"
     return text
+
+
+def _third(value: float, limit: float, low: str, middle: str, high: str) -> str:
+    return middle if abs(value) <= limit else high if value > 0 else low

@@ -1,0 +1,117 @@
+"""Knows how the model card is held against diffusers: the same prompts and seeds, painted by its pipelines and read by the
+instruments as PyTorch runs them, beside what Variegate measured."""
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
+from parity import runs
+from PIL import Image
+from transformers import CLIPTokenizer
+
+from . import autoencoder, clip, conditioning, data, judge, measures, world
+from .evaluate import GUIDANCE, STEPS
+from .noise import GRID
+
+BATCH = 32
+SHARED = {"guidance": 0, "baseGuidance": 0, "timesteps": GRID, "scheduler": "LCMScheduler"}
+MODES = {
+    "base, 25 steps": ("distilled", {"mode": "base", "steps": STEPS, "guidance": GUIDANCE}),
+    "distilled": ("distilled", {"mode": "distilled", **SHARED}),
+    "hybrid, k = 1": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED}),
+    "hybrid, k = 2": ("distilled", {"mode": "hybrid", "switch": 2, **SHARED}),
+    "distilled, LoRA": ("adapters/distilled.safetensors", {"mode": "distilled", **SHARED}),
+    "hybrid, LoRA, k = 1": ("adapters/distilled.safetensors", {"mode": "hybrid", "switch": 1, **SHARED}),
+}
+COLUMNS = {  # the card's column → its name in measures, and how far the two may lie apart
+    "judge distance": ("judge_distance", .003), "CLIP distance": ("clip_distance", .006),
+    "entropy of free factors": ("free_nats", .03), "named factors right": ("named_right", .006), "CLIP score": ("clip_score", .006),
+}
+
+
+def pipeline(shipped: Path):
+    return runs.quiet(StableDiffusionXLPipeline.from_pretrained(shipped / "base", torch_dtype=torch.float32))
+
+
+def student(shipped: Path, name: str) -> UNet2DConditionModel:
+    """The second UNet: a folder's own, or the base's with a LoRA merged into it."""
+    if not name.endswith(".safetensors"):
+        return UNet2DConditionModel.from_pretrained(shipped / name / "unet", torch_dtype=torch.float32)
+    pipe = pipeline(shipped)
+    pipe.load_lora_weights(shipped, weight_name=name)
+    pipe.fuse_lora()
+    pipe.unload_lora_weights()
+    return pipe.unet
+
+
+def painted(shipped: Path, other, request: dict, prompt: str, seeds: list[int]) -> torch.Tensor:
+    """One prompt's pictures, [N, 3, 64, 64] in −1…1, as bytes would show them."""
+    parts = []
+    for i in range(0, len(seeds), BATCH):
+        asked = request | {"prompts": [prompt], "seeds": seeds[i:i + BATCH], "size": {"width": world.SIZE, "height": world.SIZE}}
+        _, images = runs.run(pipeline(shipped), other, None, asked)
+        parts.append((images * 255).round().astype(np.uint8))
+    return data.pixels(np.concatenate(parts))
+
+
+def run(run) -> None:
+    """Stage `verify`: OUT is the shipped folder (`--out embedded`); `--option card=card.json` is what `node pair/card.js --json card.json`
+    wrote. Ends with 1 when the two differ by more than rounding explains. `--option modes=distilled` takes those whose names begin so."""
+    runs.hush()
+    card = json.loads(Path(run.options["card"]).read_text())
+    tables = {table["head"][0]: table for table in card["tables"]}
+    apart = [line for part in (_modes, _instruments) for line in part(run, card, tables)]
+    print("\n".join(apart) if apart else "diffusers and Variegate agree", flush=True)
+    raise SystemExit(1 if apart else 0)
+
+
+def _modes(run, card: dict, tables: dict) -> list[str]:
+    eye, clip_model = judge.load(run.out), clip.load(run.out)
+    tokenizer, table = CLIPTokenizer.from_pretrained(run.out / "clip"), tables.get("mode")
+    measured, apart = {row[0]: dict(zip(table["head"], row)) for row in table["rows"]} if table else {}, []
+    for mode, (name, request) in MODES.items():
+        if mode not in measured or not mode.startswith(tuple(run.options.get("modes", "").split(","))):
+            continue
+        other, rows = student(run.out, name), []
+        for prompt in card["prompts"]:
+            images = painted(run.out, other, request, prompt, card["seeds"])
+            rows.append(measures.of_prompt(prompt, images, eye, clip_model, clip.token_ids(tokenizer, [prompt])))
+        found = measures.summary(rows)
+        for column, (key, tolerance) in COLUMNS.items():
+            apart += _beside(f"{mode}, {column}", found[key]["mean"], measured[mode][column], tolerance)
+    return apart
+
+
+def _instruments(run, card: dict, tables: dict) -> list[str]:
+    table = tables.get("read right")
+    if not table:
+        return []
+    shown = {row[0]: dict(zip(table["head"], row)) for row in table["rows"]}
+    held_out = shipped_characters(run.out)
+    eye, vae, clip_model = judge.load(run.out), conditioning.autoencoder(run.out / "base"), clip.load(run.out)
+    tokenizer = CLIPTokenizer.from_pretrained(run.out / "clip")
+    found = {
+        "judge": judge.accuracy(eye, held_out), "judge, on reconstructions": autoencoder.read_right(vae, eye, held_out),
+        "CLIP, zero-shot": clip.zero_shot(clip_model, tokenizer, held_out),
+    }
+    pairs = [(f"{row}, {k}", v, shown[row][k], .005) for row, values in found.items() for k, v in values.items() if k in world.FACTORS]
+    pairs.append(("autoencoder, dB", autoencoder.psnr(vae, held_out), shown["judge, on reconstructions"]["dB"], .05))
+    return [line for pair in pairs for line in _beside(*pair)]
+
+
+def shipped_characters(shipped: Path) -> data.Characters:
+    """The held-out characters that lie beside the weights; their captions do not matter here."""
+    factors = json.loads((shipped / "world" / "held-out.json").read_text())
+    sheet = np.asarray(Image.open(shipped / "world" / "held-out.webp").convert("RGB"))
+    rows, columns = sheet.shape[0] // world.SIZE, sheet.shape[1] // world.SIZE
+    images = sheet.reshape(rows, world.SIZE, columns, world.SIZE, 3).transpose(0, 2, 1, 3, 4).reshape(-1, world.SIZE, world.SIZE, 3)
+    return data.Characters(np.ascontiguousarray(images), [[""]] * len(factors), factors)
+
+
+def _beside(what: str, here: float, there: str, tolerance: float) -> list[str]:
+    """Prints both numbers; says so when they are further apart than `tolerance`."""
+    other = float(str(there).split(" ")[0])
+    line = f"{what}: diffusers {here:.4f}, Variegate {other:.3f}"
+    print(line, flush=True)
+    return [f"apart: {line}"] if abs(here - other) > tolerance + 5e-4 else []
