@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { generate, keptVariety, openAdapter, openPair, openScorer, resolveReference, slide, summarise } from "variegate";
+import { generate, keptVariety, openAdapter, openPair, openScorer, PAIRS, resolveReference, slide, summarise } from "variegate";
 import { judged, openWorld, psnr, reconstructed, zeroShot } from "./instruments.js";
 import { differences, markdown, shown, updated } from "./tables.js";
 
@@ -36,7 +36,7 @@ const MODES = [
   ["hybrid, LoRA, k = 1", "embedded-lora", { mode: "hybrid", switch: 1 }],
   ["distilled, LCM", "embedded-lcm", { mode: "distilled" }],
   ["hybrid, LCM, k = 1", "embedded-lcm", { mode: "hybrid", switch: 1 }],
-];
+].filter(([, pair]) => PAIRS.some((row) => row.name === pair));
 
 /** Entropy in nats that N draws from these probabilities show on average, which is less than their own: the mean of a plug-in estimate, exactly. */
 function expectedEntropy(probabilities, n) {

@@ -149,11 +149,17 @@ def _prompt_features(model: CLIPModel, prompts: dict[str, torch.Tensor]) -> dict
 
 
 @torch.no_grad()
-def zero_shot(model: CLIPModel, tokenizer, characters: data.Characters) -> dict[str, float]:
-    """For each factor: how often the right value's prompt lies nearest, of all its values, absence among them."""
+def zero_shot(model: CLIPModel, tokenizer, characters: data.Characters, prompts: dict[str, dict[str, str]] | None = None) -> dict[str, float]:
+    """For each factor: how often the right value's prompt lies nearest among those of its values (default: all, absence too),
+    over the images whose value has a prompt."""
+    prompts = prompts or {k: {str(v): value_prompt(k, v) for v in values} for k, values in world.FACTORS.items()}
     features = torch.cat([image_features(model, characters.batch(range(i, min(i + 64, len(characters))))) for i in range(0, len(characters), 64)])
-    said = _prompt_features(model, value_prompts(tokenizer))
-    return {k: float(((features @ said[k].t()).argmax(1) == characters.values(k)).float().mean()) for k in world.FACTORS}
+    right = {}
+    for factor, said in prompts.items():
+        nearest = (features @ text_features(model, token_ids(tokenizer, list(said.values()))).t()).argmax(1)
+        true = [list(said).index(str(f[factor])) if str(f[factor]) in said else -1 for f in characters.factors]
+        right[factor] = float((nearest == torch.tensor(true)).float().sum()) / sum(v >= 0 for v in true)
+    return right
 
 
 def run(run) -> None:

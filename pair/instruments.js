@@ -56,15 +56,17 @@ export async function judged(pair, images, factors) {
   return Object.fromEntries([...right, ...judge.config.regress.map((f) => [f, off(f)])]);
 }
 
-/** For each factor, on how many pictures CLIP finds the prompt of the right value the nearest of all its values' prompts. */
+/** For each factor, on how many pictures CLIP finds the prompt of the right value the nearest, of the pictures whose value has a prompt. */
 export async function zeroShot(pair, images, factors, prompts) {
   const clip = await openClip(pair.row.clip, pair.runtime);
   const seen = await clip.images(images);
   const found = {};
   for (const [factor, said] of Object.entries(prompts)) {
+    const names = Object.keys(said);
     const texts = await Promise.all(Object.values(said).map((prompt) => clip.text(prompt)));
-    const nearest = seen.map((x) => Object.keys(said)[best(texts.map((t) => dot(x, t) / Math.hypot(...t)))]);
-    found[factor] = share(nearest.map((v, i) => v === String(factors[i][factor])));
+    const units = texts.map((t) => t.map((v) => v / Math.hypot(...t)));
+    const hits = seen.map((x, i) => names[best(units.map((u) => dot(x, u)))] === String(factors[i][factor]));
+    found[factor] = share(hits.filter((_, i) => String(factors[i][factor]) in said));
   }
   return found;
 }

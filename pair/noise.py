@@ -33,9 +33,10 @@ def eps_of(xt: torch.Tensor, x0: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
 
 
 def weight(t: torch.Tensor, most: float = 5.0) -> torch.Tensor:
-    """Min-SNR weight of an ε loss (Hang et al. 2023), [B, 1, 1, 1]."""
+    """Weight of an ε loss: 1 / √SNR (Yu et al. 2023), [B, 1, 1, 1]. What a prompt decides is decided at high noise, where an error of ε is
+    small and one of x0 large: under min-SNR weights the pictures were fine and the prompt hardly heard after 1,500 steps (measured)."""
     snr = (ALPHA_BAR[t] / (1 - ALPHA_BAR[t])).view(-1, 1, 1, 1)
-    return snr.clamp(max=most) / snr
+    return snr.rsqrt().clamp(max=most)
 
 
 def at(t: int, count: int) -> torch.Tensor:

@@ -30,7 +30,9 @@ export function differences(card, { head, rows, tolerances }) {
   const place = placeOf(lines, head);
   if (!place) return [{ row: head[0], column: head[1], says: "no such table", measured: "" }];
   const said = new Map(lines.slice(place.first + 2, place.after).map((l) => [cellsOf(l)[0], cellsOf(l)]));
-  return rows.flatMap((cells) => {
+  const measured = new Set(rows.map((cells) => String(cells[0])));
+  const unmeasured = [...said.keys()].filter((row) => !measured.has(row));
+  const wrong = rows.flatMap((cells) => {
     const says = said.get(cells[0]);
     if (!says) return [{ row: cells[0], column: "", says: "no such row", measured: cells.slice(1).join(" ") }];
     return cells.flatMap((measured, i) => {
@@ -39,6 +41,7 @@ export function differences(card, { head, rows, tolerances }) {
       return i === 0 || near ? [] : [{ row: cells[0], column: head[i], says: says[i] ?? "", measured: String(measured) }];
     });
   });
+  return [...wrong, ...unmeasured.map((row) => ({ row, column: head[1], says: said.get(row)[1], measured: "nothing" }))];
 }
 
 /** The card with the rows that were measured in the place of those it had, its others kept. */

@@ -88,12 +88,12 @@ def _instruments(run, card: dict, tables: dict) -> list[str]:
     if not table:
         return []
     shown = {row[0]: dict(zip(table["head"], row)) for row in table["rows"]}
-    held_out = shipped_characters(run.out)
+    held_out, prompts = shipped_characters(run.out), json.loads((run.out / "world" / "world.json").read_text())["prompts"]
     eye, vae, clip_model = judge.load(run.out), conditioning.autoencoder(run.out / "base"), clip.load(run.out)
     tokenizer = CLIPTokenizer.from_pretrained(run.out / "clip")
     found = {
         "judge": judge.accuracy(eye, held_out), "judge, on reconstructions": autoencoder.read_right(vae, eye, held_out),
-        "CLIP, zero-shot": clip.zero_shot(clip_model, tokenizer, held_out),
+        "CLIP, zero-shot": clip.zero_shot(clip_model, tokenizer, held_out, prompts),
     }
     pairs = [(f"{row}, {k}", v, shown[row][k], .005) for row, values in found.items() for k, v in values.items() if k in world.FACTORS]
     pairs.append(("autoencoder, dB", autoencoder.psnr(vae, held_out), shown["judge, on reconstructions"]["dB"], .05))
