@@ -140,7 +140,7 @@ export async function measurePhases(
       tell("decoding in one piece, to compare");
       if (!whole) return;
       const { largest, mean } = difference(painted.image, whole);
-      const note = `of 255; mean ${mean.toFixed(5)}, the picture's own deviation ${spread(whole).toFixed(1)}`;
+      const note = `mean ${mean.toFixed(5)}, the picture's own deviation ${spread(whole).toFixed(1)}`;
       report({ name: "tiles against one piece: largest difference", value: largest, unit: "of 255", aim: "≤ 3", note });
     } finally {
       await pair.close();
