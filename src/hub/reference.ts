@@ -22,8 +22,7 @@ const URL_FORM =
 
 /** Whether a path stays in its folder, on every system. */
 export const staysInside = (place: string): boolean =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-  !/[\\:\x00-\x1f]/.test(place) && place.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+  !/[\\:]|\p{Cc}/u.test(place) && place.split("/").every((part) => part !== "" && part !== "." && part !== "..");
 
 /**
  * `owner/name`, `owner/name@revision`, `owner/name:subfolder`, `owner/name/path/file.safetensors`, and what a browser shows of
