@@ -11,7 +11,7 @@ DROPPED = .12
 
 def loss_of(unet, x0: torch.Tensor, text, t: torch.Tensor | None = None) -> torch.Tensor:
     """Weighted ε loss at random times. x0 [B, 4, 16, 16]."""
-    t = torch.randint(0, noise.STEPS, (len(x0),)) if t is None else t
+    t = noise.drawn(len(x0)) if t is None else t
     eps = torch.randn_like(x0)
     with bfloat16():
         predicted = network.predict(unet, noise.add(x0, t, eps), t, text)

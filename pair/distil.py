@@ -37,7 +37,7 @@ def student_sample(student, text, acts: int) -> torch.Tensor:
 @torch.no_grad()
 def gradient(base, fake, x0: torch.Tensor, text, guidance: float) -> torch.Tensor:
     """Direction in which the student's pictures are too likely, normalised per picture by its distance to the base's view. [B, 4, 16, 16]"""
-    t = torch.randint(20, 980, (len(x0),))
+    t = noise.drawn(len(x0)).clamp(20, 980)
     xt = noise.add(x0, t)
     with bfloat16():
         seen_by_fake = noise.x0_of(xt, network.predict(fake, xt, t, text), t)

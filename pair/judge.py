@@ -84,12 +84,13 @@ def disturbed(x: torch.Tensor) -> torch.Tensor:
 
 
 def run(run) -> None:
-    """Stage `judge`."""
+    """Stage `judge`. With --resume: from the checkpoint, or from the weights in OUT."""
     training, held_out = data.load(run.out, data.TRAINING), data.load(run.out, data.HELD_OUT)
     truth = {k: training.values(k) for k in [*world.FACTORS, *world.MEASURES]}
     judge = Judge()
     optimizer = torch.optim.AdamW(judge.parameters(), lr=run.rate(2e-3), weight_decay=1e-2)
-    run.restore(judge=judge, optimizer=optimizer)
+    if not run.restore(judge=judge, optimizer=optimizer) and run.resume and (run.out / "judge" / "model.safetensors").exists():
+        judge.load_state_dict(load(run.out).state_dict())
     for _ in run.steps(optimizer):
         indices = torch.randint(0, len(training), (BATCH,))
         read = judge(disturbed(training.batch(indices)))

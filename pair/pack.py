@@ -8,10 +8,10 @@ from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from . import clip, conditioning, data, network, world
+from . import clip, conditioning, data, network, noise, world
 
 SCHEDULER = {
-    "beta_start": .00085, "beta_end": .012, "beta_schedule": "scaled_linear", "steps_offset": 1, "timestep_spacing": "leading",
+    "trained_betas": [float(f"{b:.9g}") for b in noise.BETAS.tolist()], "steps_offset": 1, "timestep_spacing": "leading",
     "prediction_type": "epsilon", "num_train_timesteps": 1000,
 }
 STUDENTS = ["distilled", "consistent"]

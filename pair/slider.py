@@ -23,7 +23,7 @@ def noisy(unet, on: str, training: TrainingSet, text) -> tuple[torch.Tensor, tor
     """x_t and t to learn at: the base's at random times of training pictures, the distilled model's at its own four steps."""
     if on == "base":
         x0, _ = training.draw(BATCH)
-        t = torch.randint(150, noise.STEPS, (BATCH,))
+        t = noise.drawn(BATCH).clamp(min=150)
         return noise.add(x0, t), t
     acts = int(torch.randint(0, len(noise.GRID), ()))
     x, t = torch.randn(BATCH, *network.LATENT), noise.at(noise.GRID[acts], BATCH)
