@@ -1,16 +1,16 @@
 // Measures every number of the embedded pair's model card with Variegate itself, and holds the card against them:
-//     node pair/card.js [--tables modes,instruments,sliders] [--seeds 64] [--prompts 16] [--update] [--json FILE]
+//     node pair/card.js [--tables modes,instruments,sliders,adapters] [--seeds 64] [--prompts 16] [--update] [--json FILE]
 // Ends with 1 when a number of the card is further from what was measured than its column's tolerance; --update writes the card instead.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { generate, keptVariety, openAdapter, openPair, openScorer, PAIRS, resolveReference, slide, summarise } from "variegate";
+import { generate, keptVariety, openAdapter, openJudge, openPair, openScorer, PAIRS, resolveReference, slide, summarise } from "variegate";
 import { judged, openWorld, psnr, reconstructed, zeroShot } from "./instruments.js";
 import { differences, markdown, shown, updated } from "./tables.js";
 
 const text = (fallback) => ({ type: "string", default: fallback });
 const { values: given } = parseArgs({
-  options: { tables: text("modes,instruments,sliders"), seeds: text("64"), prompts: text("16"), json: text(""), update: { type: "boolean", default: false } },
+  options: { tables: text("modes,instruments,sliders,adapters"), seeds: text("64"), prompts: text("16"), json: text(""), update: { type: "boolean", default: false } },
 });
 const EMBEDDED = fileURLToPath(new URL("../embedded", import.meta.url));
 const CARD = `${EMBEDDED}/README.md`;
@@ -25,6 +25,15 @@ const PROMPTS = [
 ].slice(0, Number(given.prompts));
 const SEEDS = Array.from({ length: Number(given.seeds) }, (_, i) => i);
 const SLIDES = { prompt: "a cartoon character", scales: [-2, -1, 0, 1, 2], seeds: SEEDS, sliders: { smile: "smile", "eye-size": "eye_size" } };
+/** What the style and the word are for, in values that the judge reads: the blueprint's paper lies between two colours that it knows. */
+const ADAPTERS = {
+  blueprint: { with: { adapters: [{ ref: "embedded:adapters/blueprint.safetensors" }] }, prompt: "a cartoon character", wanted: { background: ["navy", "teal"] } },
+  "<pip>": {
+    with: { embeddings: [{ ref: "embedded:adapters/pip.safetensors" }] },
+    prompt: "a <pip> cartoon character",
+    wanted: { color: ["pink"], shape: ["square"], hat: ["crown"], extra: ["antennae"], eyes: [3] },
+  },
+};
 /** [name, pair, request]; the first is what the others are held against. */
 const MODES = [
   ["base, 25 steps", "embedded", { mode: "base" }],
@@ -32,6 +41,7 @@ const MODES = [
   ["distilled", "embedded", { mode: "distilled" }],
   ["hybrid, k = 1", "embedded", { mode: "hybrid", switch: 1 }],
   ["hybrid, k = 2", "embedded", { mode: "hybrid", switch: 2 }],
+  ["hybrid, k = 1, guided", "embedded", { mode: "hybrid", switch: 1, baseGuidance: 5 }],
   ["distilled, LoRA", "embedded-lora", { mode: "distilled" }],
   ["hybrid, LoRA, k = 1", "embedded-lora", { mode: "hybrid", switch: 1 }],
   ["distilled, LCM", "embedded-lcm", { mode: "distilled" }],
@@ -44,6 +54,21 @@ function expectedEntropy(probabilities, n) {
   const choose = (k) => logs.slice(n - k + 1).reduce((a, b) => a + b, 0) - logs.slice(0, k + 1).reduce((a, b) => a + b, 0);
   const part = (p, k) => Math.exp(choose(k) + k * Math.log(p) + (n - k) * Math.log(1 - p)) * (k / n) * Math.log(k / n);
   return -probabilities.reduce((sum, p) => sum + logs.slice(1).reduce((s, _, i) => s + part(p, i + 1), 0), 0);
+}
+
+/** Mean difference of neighbouring pixels, along both axes, in units of −1…1: smeared pictures have less of it. */
+function sharpness({ width, data }) {
+  const along = (step, inside) => {
+    let sum = 0;
+    let count = 0;
+    for (let i = 0; i + step * 3 < data.length; i++) {
+      if (!inside(Math.floor(i / 3) % width)) continue;
+      sum += Math.abs(data[i + step * 3] - data[i]);
+      count++;
+    }
+    return sum / count / 127.5;
+  };
+  return along(1, (x) => x + 1 < width) + along(width, () => true);
 }
 
 /** What the pictures of each mode are like, in the table's columns and as shares of the first mode's. */
@@ -63,9 +88,10 @@ async function measureModes(world) {
     base ??= reading;
     const { distance, adherence, factors } = summarise(reading);
     const free = reading.factors.named.map((said) => Object.entries(world.priors).filter(([f]) => !(f in said)));
+    const sharp = images.flat().reduce((sum, image) => sum + sharpness(image), 0) / (PROMPTS.length * SEEDS.length);
     const most = free.map((each) => each.reduce((h, [, p]) => h + expectedEntropy(p, SEEDS.length), 0));
     const share = (factors.entropy.mean * PROMPTS.length) / most.reduce((a, b) => a + b);
-    rows.push([name, shown(factors.distance), shown(distance), shown(factors.entropy), share.toFixed(3), shown(factors.namedRight), adherence.mean.toFixed(3)]);
+    rows.push([name, shown(factors.distance), shown(distance), shown(factors.entropy), share.toFixed(3), shown(factors.namedRight), adherence.mean.toFixed(3), sharp.toFixed(3)]);
     process.stderr.write(`${rows.at(-1).join("  ")}\n`);
     if (reading === base) continue;
     const { distance: seen, factors: read } = keptVariety(reading, base);
@@ -73,9 +99,9 @@ async function measureModes(world) {
   }
   return [
     {
-      head: ["mode", "judge distance", "CLIP distance", "entropy of free factors", "of the world's", "named factors right", "CLIP score"],
+      head: ["mode", "judge distance", "CLIP distance", "entropy of free factors", "of the world's", "named factors right", "CLIP score", "sharpness"],
       rows,
-      tolerances: [0, 0.005, 0.01, 0.05, 0.01, 0.01, 0.01],
+      tolerances: [0, 0.005, 0.01, 0.05, 0.01, 0.01, 0.01, 0.003],
     },
     { head: ["of the base's variety", "judge distance", "CLIP distance", "entropy"], rows: kept, tolerances: [0, 0.02, 0.02, 0.02] },
   ];
@@ -114,7 +140,29 @@ async function measureSliders() {
   return [{ head: ["slider", ...scales.map((s) => String(s).replace("-", "−")), "rises throughout", "the other moves by"], rows, tolerances: [0, ...scales.map(() => 0.01), 0, 0.01] }];
 }
 
-const MEASURED = { modes: measureModes, instruments: measureInstruments, sliders: measureSliders };
+/** The share of wanted values that the judge reads, with an adapter and, as far as chance has it, without. */
+async function measureAdapters() {
+  const rows = [];
+  for (const [name, { with: parts, prompt, wanted }] of Object.entries(ADAPTERS)) {
+    const cells = [];
+    for (const mode of ["base", "distilled"]) {
+      for (const [reference, said] of [[{}, "a cartoon character"], [parts, prompt]]) {
+        const pair = await openPair(reference);
+        const judge = await openJudge(pair.row.judge, pair.runtime);
+        const images = [];
+        for await (const event of generate(pair, { mode, prompts: [said], seeds: SEEDS })) if (event.type === "image") images.push(event.image);
+        const seen = await judge.read(images);
+        await pair.close();
+        const right = seen.flatMap(({ factors }) => Object.entries(wanted).map(([f, values]) => Number(values.includes(factors[f]))));
+        cells.push((right.reduce((a, b) => a + b, 0) / right.length).toFixed(3));
+      }
+    }
+    rows.push([name, ...cells]);
+  }
+  return [{ head: ["adapter", "base without", "base", "distilled without", "distilled"], rows, tolerances: [0, 0.02, 0.02, 0.02, 0.02] }];
+}
+
+const MEASURED = { modes: measureModes, instruments: measureInstruments, sliders: measureSliders, adapters: measureAdapters };
 const world = await openWorld(EMBEDDED);
 const tables = [];
 for (const name of given.tables.split(",")) tables.push(...(await MEASURED[name](world)));

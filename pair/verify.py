@@ -8,25 +8,33 @@ import torch
 from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
 from parity import runs
 from PIL import Image
+from safetensors.torch import load_file
 from transformers import CLIPTokenizer
 
-from . import autoencoder, clip, conditioning, data, judge, measures, world
+from . import autoencoder, clip, conditioning, data, judge, measures, word, world
 from .evaluate import GUIDANCE, STEPS
 from .noise import GRID
 
 BATCH = 32
 SHARED = {"guidance": 0, "baseGuidance": 0, "timesteps": GRID, "scheduler": "LCMScheduler"}
+CONSISTENT = {"guidance": 5, "baseGuidance": 0, "steps": 4, "scheduler": "LCMScheduler"}
 MODES = {
     "base, 25 steps": ("distilled", {"mode": "base", "steps": STEPS, "guidance": GUIDANCE}),
     "distilled": ("distilled", {"mode": "distilled", **SHARED}),
     "hybrid, k = 1": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED}),
     "hybrid, k = 2": ("distilled", {"mode": "hybrid", "switch": 2, **SHARED}),
+    "hybrid, k = 1, guided": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED, "baseGuidance": GUIDANCE}),
     "distilled, LoRA": ("adapters/distilled.safetensors", {"mode": "distilled", **SHARED}),
     "hybrid, LoRA, k = 1": ("adapters/distilled.safetensors", {"mode": "hybrid", "switch": 1, **SHARED}),
+    "distilled, LCM": ("consistent", {"mode": "distilled", **CONSISTENT}),
+    "hybrid, LCM, k = 1": ("consistent", {"mode": "hybrid", "switch": 1, **CONSISTENT}),
 }
+ALONE = {"base": {"mode": "distilled", "steps": STEPS, "guidance": GUIDANCE}, "distilled": {"mode": "distilled", **SHARED}}
+"""One UNet for all rows, whichever it is."""
 COLUMNS = {  # the card's column → its name in measures, and how far the two may lie apart
     "judge distance": ("judge_distance", .003), "CLIP distance": ("clip_distance", .006),
     "entropy of free factors": ("free_nats", .03), "named factors right": ("named_right", .006), "CLIP score": ("clip_score", .006),
+    "sharpness": ("sharpness", .001),
 }
 
 
@@ -37,7 +45,7 @@ def pipeline(shipped: Path):
 def student(shipped: Path, name: str) -> UNet2DConditionModel:
     """The second UNet: a folder's own, or the base's with a LoRA merged into it."""
     if not name.endswith(".safetensors"):
-        return UNet2DConditionModel.from_pretrained(shipped / name / "unet", torch_dtype=torch.float32)
+        return told(shipped, UNet2DConditionModel.from_pretrained(shipped / name / "unet", torch_dtype=torch.float32))
     pipe = pipeline(shipped)
     pipe.load_lora_weights(shipped, weight_name=name)
     pipe.fuse_lora()
@@ -45,12 +53,21 @@ def student(shipped: Path, name: str) -> UNet2DConditionModel:
     return pipe.unet
 
 
-def painted(shipped: Path, other, request: dict, prompt: str, seeds: list[int]) -> torch.Tensor:
-    """One prompt's pictures, [N, 3, 64, 64] in −1…1, as bytes would show them."""
+def told(shipped: Path, unet: UNet2DConditionModel) -> UNet2DConditionModel:
+    """The UNet, which hears the guidance when it takes guidance as an input: a pipeline that began with the base does not say it."""
+    width, forward = unet.config.time_cond_proj_dim, unet.forward
+    if width:
+        embedding = pipeline(shipped).get_guidance_scale_embedding(torch.tensor([CONSISTENT["guidance"] - 1.0]), embedding_dim=width)
+        unet.forward = lambda x, *rest, timestep_cond=None, **kept: forward(x, *rest, timestep_cond=embedding.expand(len(x), -1), **kept)
+    return unet
+
+
+def painted(shipped: Path, other, request: dict, prompt: str, seeds: list[int], pipe=None) -> torch.Tensor:
+    """One prompt's pictures, [N, 3, 64, 64] in −1…1, as bytes would show them; by the shipped pipeline unless another is given."""
     parts = []
     for i in range(0, len(seeds), BATCH):
         asked = request | {"prompts": [prompt], "seeds": seeds[i:i + BATCH], "size": {"width": world.SIZE, "height": world.SIZE}}
-        _, images = runs.run(pipeline(shipped), other, None, asked)
+        _, images = runs.run(pipe or pipeline(shipped), other, None, asked)
         parts.append((images * 255).round().astype(np.uint8))
     return data.pixels(np.concatenate(parts))
 
@@ -61,7 +78,7 @@ def run(run) -> None:
     runs.hush()
     card = json.loads(Path(run.options["card"]).read_text())
     tables = {table["head"][0]: table for table in card["tables"]}
-    apart = [line for part in (_modes, _instruments) for line in part(run, card, tables)]
+    apart = [line for part in (_modes, _instruments, _sliders, _adapters) for line in part(run, card, tables)]
     print("\n".join(apart) if apart else "diffusers and Variegate agree", flush=True)
     raise SystemExit(1 if apart else 0)
 
@@ -81,6 +98,57 @@ def _modes(run, card: dict, tables: dict) -> list[str]:
         for column, (key, tolerance) in COLUMNS.items():
             apart += _beside(f"{mode}, {column}", found[key]["mean"], measured[mode][column], tolerance)
     return apart
+
+
+def _read(eye, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    with torch.no_grad():
+        return eye(images)
+
+
+def _sliders(run, card: dict, tables: dict) -> list[str]:
+    """Each slider at each scale, merged by diffusers; the base's own steps under the name of the second UNet."""
+    eye, table, apart = judge.load(run.out), tables.get("slider"), []
+    for row in table["rows"] if table else []:
+        name, on = row[0].split(", ")
+        for scale, there in zip(table["head"][1:6], row[1:6]):
+            pipe = pipeline(run.out)
+            pipe.unet = pipe.unet if on == "base" else student(run.out, "distilled")
+            pipe.load_lora_weights(run.out / "sliders", weight_name=f"{name}.{on}.safetensors")
+            pipe.fuse_lora(lora_scale=float(scale.replace("−", "-")))
+            pipe.unload_lora_weights()
+            images = painted(run.out, pipe.unet, ALONE[on], "a cartoon character", card["seeds"])
+            apart += _beside(f"{row[0]} at {scale}", float(_read(eye, images)[name.replace("-", "_")].mean()), there, .01)
+    return apart
+
+
+def _adapters(run, card: dict, tables: dict) -> list[str]:
+    eye, table, apart = judge.load(run.out), tables.get("adapter"), []
+    for row in table["rows"] if table else []:
+        shown = dict(zip(table["head"][1:], row[1:]))
+        for on in ("base", "distilled"):
+            for column, merged in ((f"{on} without", False), (on, True)):
+                images = _with(run.out, row[0] if merged else None, on, card["seeds"])
+                read = _read(eye, images)
+                wanted = {"background": ["navy", "teal"]} if row[0] == "blueprint" else {k: [word.CHARACTER[k]] for k in world.FACTORS if k in word.CHARACTER}
+                right = [torch.isin(read[k].argmax(1), torch.tensor([world.FACTORS[k].index(v) for v in values])).float().mean() for k, values in wanted.items()]
+                apart += _beside(f"{row[0]}, {column}", float(sum(right) / len(right)), shown[column], .02)
+    return apart
+
+
+def _with(shipped: Path, adapter: str | None, on: str, seeds: list[int]) -> torch.Tensor:
+    """Pictures of "a cartoon character" with the style, of the word, or with neither."""
+    pipe = pipeline(shipped)
+    pipe.unet = pipe.unet if on == "base" else student(shipped, "distilled")
+    if adapter == "blueprint":
+        pipe.load_lora_weights(shipped / "adapters", weight_name="blueprint.safetensors")
+        pipe.fuse_lora()
+        pipe.unload_lora_weights()
+    if adapter == word.WORD:
+        vectors = load_file(shipped / "adapters" / "pip.safetensors")
+        pipe.load_textual_inversion(vectors["clip_l"], token=word.WORD, text_encoder=pipe.text_encoder, tokenizer=pipe.tokenizer)
+        pipe.load_textual_inversion(vectors["clip_g"], token=word.WORD, text_encoder=pipe.text_encoder_2, tokenizer=pipe.tokenizer_2)
+    prompt = f"a {word.WORD} cartoon character" if adapter == word.WORD else "a cartoon character"
+    return painted(shipped, pipe.unet, ALONE[on], prompt, seeds, pipe)
 
 
 def _instruments(run, card: dict, tables: dict) -> list[str]:
