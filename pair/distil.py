@@ -15,7 +15,7 @@ from .conditioning import TrainingSet
 from .run import Average, bfloat16
 
 BATCH = 32
-GUIDANCE = 5.0
+GUIDANCE = 5.0  # the base's own
 FAKE_UPDATES = 3  # the fake learns more often than the student: two time scales
 ALONE = 30  # updates of the fake before the student moves
 REMEMBERED = 4  # batches of the student's pictures that the fake may see again

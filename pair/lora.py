@@ -6,13 +6,12 @@ from . import network, noise
 from .adapters import Adapter, save_peft
 from .base import loss_of
 from .conditioning import TrainingSet
-from .distil import FAKE_UPDATES, gradient, student_sample
+from .distil import FAKE_UPDATES, GUIDANCE, gradient, student_sample
 from .run import bfloat16
 from .sampling import acting, four_steps
 
 BATCH = 32
 RANK = 16
-GUIDANCE = 5.0
 IMITATION = .5
 """The share of the time in which the adapter learns to repeat the distilled model, step by step, before it is distilled itself."""
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from . import clip, conditioning, data, network, noise, world
 
 SCHEDULER = {
-    "trained_betas": [float(f"{b:.9g}") for b in noise.BETAS.tolist()], "steps_offset": 1, "timestep_spacing": "leading",
+    "trained_betas": [float(f"{b:.9g}") for b in noise.BETAS.tolist()], "steps_offset": 1, "timestep_spacing": "trailing",
     "prediction_type": "epsilon", "num_train_timesteps": 1000,
 }
 STUDENTS = ["distilled", "consistent"]
@@ -77,9 +77,9 @@ def _world(out: Path, target: Path) -> None:
     (target / "world.json").write_text(json.dumps({"priors": priors, "prompts": prompts}, indent=1) + "\n")
     characters, rows = data.load(out, data.HELD_OUT), HELD_OUT // COLUMNS
     sheet = characters.images[:HELD_OUT].reshape(rows, COLUMNS, world.SIZE, world.SIZE, 3).transpose(0, 2, 1, 3, 4)
-    Image.fromarray(sheet.reshape(rows * world.SIZE, COLUMNS * world.SIZE, 3)).save(target / "held-out.webp", lossless=True, quality=100)
-    true = [{k: f[k] for k in [*world.FACTORS, *world.MEASURES]} for f in characters.factors[:HELD_OUT]]
-    (target / "held-out.json").write_text(json.dumps(true) + "\n")
+    Image.fromarray(sheet.reshape(rows * world.SIZE, COLUMNS * world.SIZE, 3)).save(target / "held-out.webp", lossless=True, quality=100, method=6)
+    true = [{k: f[k] for k in world.FACTORS} | {k: round(f[k], 4) for k in world.MEASURES} for f in characters.factors[:HELD_OUT]]
+    (target / "held-out.json").write_text(json.dumps(true, separators=(",", ":")) + "\n")
 
 
 def _halved(source: Path, target: Path) -> None:

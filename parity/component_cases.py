@@ -1,8 +1,9 @@
 """Which tiny networks there are, and which checkpoints they make up. All are grown from seeds; none is trained."""
 
 import functools
+import json
 
-from .components import component
+from .components import EMBEDDED, component
 from .scheduler_cases import FILES, SD
 
 # --- UNets -----------------------------------------------------------------------------------------------------------
@@ -70,8 +71,10 @@ VARIANTS = {
 # --- text and image encoders -------------------------------------------------------------------------------------------
 
 # The embedded tokenizers' vocabulary and length, so that prompts run through whole pipelines.
-TOKENS = {"vocab_size": 644, "max_position_embeddings": 32, "bos_token_id": 642, "eos_token_id": 643,
-          "pad_token_id": 643, "model_type": "clip_text_model", "layer_norm_eps": 1e-05}  # fmt: skip
+VOCABULARY = json.loads((EMBEDDED / "base" / "tokenizer" / "vocab.json").read_text())
+START, END = VOCABULARY["<|startoftext|>"], VOCABULARY["<|endoftext|>"]
+TOKENS = {"vocab_size": len(VOCABULARY), "max_position_embeddings": 32, "bos_token_id": START, "eos_token_id": END,
+          "pad_token_id": END, "model_type": "clip_text_model", "layer_norm_eps": 1e-05}  # fmt: skip
 TEXT_SD1 = {**TOKENS, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4,
             "hidden_act": "quick_gelu", "projection_dim": 32}  # fmt: skip
 TEXT_SD2 = {**TEXT_SD1, "hidden_act": "gelu", "num_hidden_layers": 3}

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from transformers.utils import logging
 
-from .component_cases import components
+from .component_cases import END, START, components
 from .components import load, write_component
 from .weights import noise
 
@@ -68,9 +68,6 @@ def run_unet(model, inputs):
 
 
 # --- text and images -----------------------------------------------------------------------------------------------------
-
-START, END = 642, 643
-
 
 def padded(words, pad, length=32):
     ids = [START, *words, END]

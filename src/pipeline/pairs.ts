@@ -207,6 +207,14 @@ export const PAIRS: readonly PairRow[] = [
     about: "the embedded pair in one set of weights: the distilled model as a LoRA on the base",
     distilled: "embedded:adapters/distilled.safetensors",
   },
+  {
+    ...EMBEDDED,
+    name: "embedded-lcm",
+    about: "the embedded pair with a distilled model of another kind: LCM, guidance is an input of the network",
+    distilled: "embedded:consistent",
+    guidanceFeatures: 64,
+    sampling: { ...EMBEDDED.sampling, distilled: lcm(4, 5) },
+  },
   row("sdxl-dmd2", "DMD2, 4 steps", SDXL, {
     ...DMD2,
     distilled: "tianweiy/DMD2/dmd2_sdxl_4step_unet_fp16.bin",

@@ -69,7 +69,16 @@ describe("plan", () => {
   });
 
   it("shows where fresh noise closes the gap between two grids", () => {
-    const { stdout } = variegate("plan", "--base-scheduler", "DDIMScheduler", "--base-steps", "8", "--json");
+    const { stdout } = variegate(
+      "plan",
+      "--base-scheduler",
+      "DDIMScheduler",
+      "--base-steps",
+      "8",
+      "--base-spacing",
+      "leading",
+      "--json",
+    );
     const plan = JSON.parse(stdout) as { rows: { kind: string; from: { t: number }; to: { t: number } }[] };
     expect(plan.rows.map((r) => r.kind)).toEqual(["step", "step", "renoise", "step", "step", "step"]);
     for (const [i, row] of plan.rows.entries()) if (i > 0) expect(row.from.t).toBe(plan.rows[i - 1]?.to.t);
@@ -297,7 +306,7 @@ describe("bad input ends in a line or two and the right exit code", () => {
     ],
     [
       "a tensor of another shape",
-      /conv_in\.weight in .* is \[64, 4, 3, 3\]; the config asks for \[64, 8, 3, 3\]/,
+      /conv_in\.weight in .* is \[48, 4, 3, 3\]; the config asks for \[48, 8, 3, 3\]/,
       "unet",
       (f) => edit(path.join(f, "config.json"), (c) => ({ ...c, in_channels: 8, out_channels: 8 })),
     ],

@@ -95,13 +95,13 @@ describe("models pull", () => {
 
   it("prints the plan, fetches, and prints where it is", async () => {
     const { status, stdout, stderr } = await variegate(["models", "pull", "tiny/lora"]);
-    expect(stderr).toMatch(/^fetching tiny\/lora \(commit [0-9a-f]{7}\): 1 file, 3\.5 MB, into /);
+    expect(stderr).toMatch(/^fetching tiny\/lora \(commit [0-9a-f]{7}\): 1 file, 1\.6 MB, into /);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/pytorch_lora_weights\.safetensors\s+3\.5 MB\n1 file, 3\.5 MB; 3\.5 MB to fetch into /);
-    expect(statSync(stdout.trim().split("\n").at(-1) ?? "").size).toBe(3545352);
+    expect(stdout).toMatch(/pytorch_lora_weights\.safetensors\s+1\.6 MB\n1 file, 1\.6 MB; 1\.6 MB to fetch into /);
+    expect(statSync(stdout.trim().split("\n").at(-1) ?? "").size).toBe(adapters["distilled.safetensors"]?.length);
     const again = await variegate(["models", "pull", "tiny/lora"]);
     expect(again.stdout).toMatch(
-      /pytorch_lora_weights\.safetensors\s+3\.5 MB\s+yes\n1 file, 3\.5 MB; all of it is there/,
+      /pytorch_lora_weights\.safetensors\s+1\.6 MB\s+yes\n1 file, 1\.6 MB; all of it is there/,
     );
     expect(again.stderr).toBe("");
   });
@@ -158,12 +158,12 @@ describe("models list --cached and models remove", () => {
     const env = { HF_HOME: temporaryFolder() };
     await pulled("tiny/lora", env.HF_HOME);
     const listed = await variegate(["models", "list", "--cached"], env);
-    expect(listed.stdout).toMatch(/tiny\/lora\s+[0-9a-f]{7}\s+main\s+1\s+3\.5 MB\s+3\.5 MB\s+\d{4}-\d\d-\d\d\n/);
-    expect(listed.stdout).toMatch(/1 repository, 3\.5 MB, in /);
+    expect(listed.stdout).toMatch(/tiny\/lora\s+[0-9a-f]{7}\s+main\s+1\s+1\.6 MB\s+1\.6 MB\s+\d{4}-\d\d-\d\d\n/);
+    expect(listed.stdout).toMatch(/1 repository, 1\.6 MB, in /);
     const planned = await variegate(["models", "remove", "tiny/lora", "--dry-run"], env);
-    expect(planned.stdout).toBe("tiny/lora: 3.5 MB would be freed\n");
+    expect(planned.stdout).toBe("tiny/lora: 1.6 MB would be freed\n");
     const [removed] = lines((await variegate(["models", "remove", "tiny/lora", "--json"], env)).stdout);
-    expect(removed).toMatchObject({ type: "removed", freed: 3545352 });
+    expect(removed).toMatchObject({ type: "removed", freed: adapters["distilled.safetensors"]?.length });
     expect(readdirSync(path.join(env.HF_HOME, "hub"))).toEqual([".locks"]);
   });
 });

@@ -21,7 +21,7 @@ writeFileSync(
   slider,
   safetensors({
     "unet.conv_in.lora_A.weight": createRng(1).randn([2, 4, 3, 3]),
-    "unet.conv_in.lora_B.weight": createRng(2).randn([64, 2, 1, 1]),
+    "unet.conv_in.lora_B.weight": createRng(2).randn([48, 2, 1, 1]),
   }),
 );
 const out = path.join(folder, "slid");

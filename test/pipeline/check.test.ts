@@ -32,7 +32,7 @@ describe("models check", () => {
       because: [expect.stringMatching(/model_index\.json says StableDiffusionXLPipeline; .* 160 features/)],
       family: "sdxl",
       missing: [],
-      pairs: ["embedded", "embedded-lora"],
+      pairs: ["embedded", "embedded-lora", "embedded-lcm"],
     });
     expect(report.parameters).toBe(report.components.reduce((n, c) => n + c.parameters, 0));
     expect(report.components.every((c) => c.unused.length === 0 && c.dtypes.join() === "float16")).toBe(true);

@@ -17,6 +17,18 @@ describe("pairs", () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
+  it("has the embedded pair in three distillations over one base and the same instruments", () => {
+    const [full, lora, lcm] = ["embedded", "embedded-lora", "embedded-lcm"].map((name) => pairNamed(name));
+    for (const row of [lora, lcm]) {
+      expect(row).toMatchObject({ base: full?.base, clip: full?.clip, judge: full?.judge, trial: full?.trial });
+    }
+    expect(lcm).toMatchObject({
+      distilled: "embedded:consistent",
+      guidanceFeatures: 64,
+      sampling: { distilled: { scheduler: "LCMScheduler", steps: 4, guidance: 5 } },
+    });
+  });
+
   it("offers the nearest names for one that is not there", () => {
     expect(() => pairNamed("lightning")).toThrow(/sdxl-lightning-/);
     expect(() => pairNamed("sdxl-dmd3")).toThrow(/nearest are sdxl-dmd2,/);
