@@ -20,6 +20,7 @@ SHARED = {"guidance": 0, "baseGuidance": 0, "timesteps": GRID, "scheduler": "LCM
 CONSISTENT = {"guidance": 5, "baseGuidance": 0, "steps": 4, "scheduler": "LCMScheduler"}
 MODES = {
     "base, 25 steps": ("distilled", {"mode": "base", "steps": STEPS, "guidance": GUIDANCE}),
+    "base, 50 steps": ("distilled", {"mode": "base", "steps": 2 * STEPS, "guidance": GUIDANCE}),
     "distilled": ("distilled", {"mode": "distilled", **SHARED}),
     "hybrid, k = 1": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED}),
     "hybrid, k = 2": ("distilled", {"mode": "hybrid", "switch": 2, **SHARED}),
@@ -47,10 +48,15 @@ def student(shipped: Path, name: str) -> UNet2DConditionModel:
     if not name.endswith(".safetensors"):
         return told(shipped, UNet2DConditionModel.from_pretrained(shipped / name / "unet", torch_dtype=torch.float32))
     pipe = pipeline(shipped)
-    pipe.load_lora_weights(shipped, weight_name=name)
-    pipe.fuse_lora()
-    pipe.unload_lora_weights()
+    merge(pipe, shipped / name)
     return pipe.unet
+
+
+def merge(pipe, file: Path, scale: float = 1.0) -> None:
+    """Writes a LoRA into the pipeline's weights."""
+    pipe.load_lora_weights(file.parent, weight_name=file.name)
+    pipe.fuse_lora(lora_scale=scale)
+    pipe.unload_lora_weights()
 
 
 def told(shipped: Path, unet: UNet2DConditionModel) -> UNet2DConditionModel:
@@ -100,11 +106,6 @@ def _modes(run, card: dict, tables: dict) -> list[str]:
     return apart
 
 
-def _read(eye, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    with torch.no_grad():
-        return eye(images)
-
-
 def _sliders(run, card: dict, tables: dict) -> list[str]:
     """Each slider at each scale, merged by diffusers; the base's own steps under the name of the second UNet."""
     eye, table, apart = judge.load(run.out), tables.get("slider"), []
@@ -113,11 +114,9 @@ def _sliders(run, card: dict, tables: dict) -> list[str]:
         for scale, there in zip(table["head"][1:6], row[1:6]):
             pipe = pipeline(run.out)
             pipe.unet = pipe.unet if on == "base" else student(run.out, "distilled")
-            pipe.load_lora_weights(run.out / "sliders", weight_name=f"{name}.{on}.safetensors")
-            pipe.fuse_lora(lora_scale=float(scale.replace("−", "-")))
-            pipe.unload_lora_weights()
+            merge(pipe, run.out / "sliders" / f"{name}.{on}.safetensors", float(scale.replace("−", "-")))
             images = painted(run.out, pipe.unet, ALONE[on], "a cartoon character", card["seeds"])
-            apart += _beside(f"{row[0]} at {scale}", float(_read(eye, images)[name.replace("-", "_")].mean()), there, .01)
+            apart += _beside(f"{row[0]} at {scale}", float(eye(images)[name.replace("-", "_")].mean()), there, .01)
     return apart
 
 
@@ -128,7 +127,7 @@ def _adapters(run, card: dict, tables: dict) -> list[str]:
         for on in ("base", "distilled"):
             for column, merged in ((f"{on} without", False), (on, True)):
                 images = _with(run.out, row[0] if merged else None, on, card["seeds"])
-                read = _read(eye, images)
+                read = eye(images)
                 wanted = {"background": ["navy", "teal"]} if row[0] == "blueprint" else {k: [word.CHARACTER[k]] for k in world.FACTORS if k in word.CHARACTER}
                 right = [torch.isin(read[k].argmax(1), torch.tensor([world.FACTORS[k].index(v) for v in values])).float().mean() for k, values in wanted.items()]
                 apart += _beside(f"{row[0]}, {column}", float(sum(right) / len(right)), shown[column], .02)
@@ -140,9 +139,7 @@ def _with(shipped: Path, adapter: str | None, on: str, seeds: list[int]) -> torc
     pipe = pipeline(shipped)
     pipe.unet = pipe.unet if on == "base" else student(shipped, "distilled")
     if adapter == "blueprint":
-        pipe.load_lora_weights(shipped / "adapters", weight_name="blueprint.safetensors")
-        pipe.fuse_lora()
-        pipe.unload_lora_weights()
+        merge(pipe, shipped / "adapters" / "blueprint.safetensors")
     if adapter == word.WORD:
         vectors = load_file(shipped / "adapters" / "pip.safetensors")
         pipe.load_textual_inversion(vectors["clip_l"], token=word.WORD, text_encoder=pipe.text_encoder, tokenizer=pipe.tokenizer)
