@@ -164,16 +164,16 @@ def zero_shot(model: CLIPModel, tokenizer, characters: data.Characters, prompts:
 
 def run(run) -> None:
     """Stage `clip`: two text halves that learn on one image half. With --resume from the checkpoint, or from clip/ and the base's
-    first encoder; with `--option part=image` the image half alone, and the encoders stay; `--option patch=4` starts that half anew
+    first encoder; with `--option part=image` the image half alone, on more pictures, and the encoders stay; `--option patch=4` starts that half anew
     with patches of that size."""
-    training, held_out = data.load(run.out, data.TRAINING), data.load(run.out, data.HELD_OUT)
+    image_only = run.options.get("part") == "image"
+    training, held_out = data.load(run.out, data.MORE if image_only else data.TRAINING), data.load(run.out, data.HELD_OUT)
     tokenizer = CLIPTokenizer.from_pretrained(run.out / "base" / "tokenizer")
     ids = token_ids(tokenizer, [c for three in training.captions for c in three]).view(len(training), data.CAPTIONS, TOKENS)
     patch = int(run.options.get("patch", PATCH))
     lies = Places.of(training, patch)
     prompts, shown = value_prompts(tokenizer), {k: training.values(k) for k in world.FACTORS}
     goes_on = run.resume and (run.out / "clip" / "config.json").exists()
-    image_only = run.options.get("part") == "image"
     large = load(run.out) if goes_on else new(96, 4, 3, "gelu", tokenizer, patch)
     if goes_on and large.config.vision_config.patch_size != patch:
         large = _with_new_image_half(large, tokenizer, patch)
