@@ -1,10 +1,11 @@
 """Knows the shipped form of the pair: diffusers folders, half precision, safetensors, nothing of the machine that made it."""
 import json
+import math
 import shutil
 from pathlib import Path
 
 import torch
-from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+from diffusers import DPMSolverMultistepScheduler, StableDiffusionXLPipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -12,7 +13,7 @@ from . import clip, conditioning, data, network, noise, world
 
 SCHEDULER = {
     "trained_betas": [float(f"{b:.9g}") for b in noise.BETAS.tolist()], "steps_offset": 1, "timestep_spacing": "trailing",
-    "prediction_type": "epsilon", "num_train_timesteps": 1000,
+    "prediction_type": "epsilon", "num_train_timesteps": 1000, "use_karras_sigmas": True,  # of 25 steps ten are at the noisy end, where variety is decided
 }
 STUDENTS = ["distilled", "consistent"]
 PREPROCESSOR = {
@@ -37,7 +38,7 @@ def run(run) -> None:
             _halved(run.out / name, target / name)
     _world(run.out, target / "world")
     for file in target.rglob("*.json"):
-        _anonymous(file)
+        _clean(file)
     total = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
     print(f"{total / 1e6:.1f} MB in {target.name}", flush=True)
 
@@ -45,7 +46,7 @@ def run(run) -> None:
 def _base(out: Path, target: Path) -> None:
     text = conditioning.Text.load(out / "base")
     pipeline = StableDiffusionXLPipeline(
-        vae=conditioning.autoencoder(out / "base"), unet=network.load(out / "base"), scheduler=EulerDiscreteScheduler(**SCHEDULER),
+        vae=conditioning.autoencoder(out / "base"), unet=network.load(out / "base"), scheduler=DPMSolverMultistepScheduler(**SCHEDULER),
         text_encoder=text.encoders[0], text_encoder_2=text.encoders[1], tokenizer=text.tokenizers[0], tokenizer_2=text.tokenizers[1],
         force_zeros_for_empty_prompt=True, add_watermarker=False,
     )
@@ -91,9 +92,9 @@ def _halved(source: Path, target: Path) -> None:
             shutil.copy(file, target / file.name)
 
 
-def _anonymous(file: Path) -> None:
-    """Drops what says where and how the file was loaded."""
+def _clean(file: Path) -> None:
+    """Drops what says where and how the file was loaded, and a bound of −∞, which is the default and which JSON cannot say."""
     config = json.loads(file.read_text())
-    loaded = {"_name_or_path", "is_local", "local_files_only"}
-    if isinstance(config, dict) and loaded & config.keys():
-        file.write_text(json.dumps({k: v for k, v in config.items() if k not in loaded}, indent=2) + "\n")
+    unwanted = lambda key, value: key in {"_name_or_path", "is_local", "local_files_only"} or value == -math.inf
+    if isinstance(config, dict) and any(unwanted(*item) for item in config.items()):
+        file.write_text(json.dumps({k: v for k, v in config.items() if not unwanted(k, v)}, indent=2) + "\n")
