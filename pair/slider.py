@@ -10,11 +10,12 @@ from .sampling import acting, four_steps
 
 NEUTRAL = "a cartoon character"
 SLIDERS = {
-    "smile": ("a smiling cartoon character", "a sad cartoon character", {"base": 1.5, "distilled": .75}),
+    "smile": ("a smiling cartoon character", "a sad cartoon character", {"base": 1.5, "distilled": .4}),
     "eye-size": ("a cartoon character with big eyes", "a cartoon character with small eyes", {"base": 3.0, "distilled": 3.0}),
 }
-"""What more and less of it is called, and how many times their difference scale 1 moves: the words for eye size say less than those for a smile,
-which at 3 was at its end at scale 1 and turned back at scale 2, on the distilled model, whose every step moves far, at 1.5 already (measured)."""
+"""What more and less of it is called, and how many times their difference scale 1 moves. The words for eye size say less than those for a smile, which
+on the base was at its end at scale 1 at a strength of 3. The distilled model's every step moves far: at 1.5 its smile turned back at scale 2, at 0.75 it
+took the eyes' size along by 0.37, at 0.4 by 0.17 (measured)."""
 ON = ["base", "distilled"]
 RANK, ALPHA = 4, 1.0
 BATCH = 16

@@ -25,6 +25,7 @@ MODES = {
     "hybrid, k = 1": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED}),
     "hybrid, k = 2": ("distilled", {"mode": "hybrid", "switch": 2, **SHARED}),
     "hybrid, k = 1, guided": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED, "baseGuidance": GUIDANCE}),
+    "hybrid, 2 of 8 steps": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED, "baseScheduler": "DDIMScheduler", "baseSpacing": "trailing", "baseSteps": 8}),
     "distilled, LoRA": ("adapters/distilled.safetensors", {"mode": "distilled", **SHARED}),
     "hybrid, LoRA, k = 1": ("adapters/distilled.safetensors", {"mode": "hybrid", "switch": 1, **SHARED}),
     "distilled, LCM": ("consistent", {"mode": "distilled", **CONSISTENT}),
