@@ -21,13 +21,15 @@ ALONE = 30  # updates of the fake before the student moves
 REMEMBERED = 4  # batches of the student's pictures that the fake may see again
 
 
-def student_sample(student, text, acts: int) -> torch.Tensor:
-    """The student's x0 after `acts` + 1 of its four steps; only the last one carries a gradient. text: B encodings → [B, 4, 16, 16]."""
+def student_sample(student, text, acts: int, first=None) -> torch.Tensor:
+    """The student's x0 after `acts` + 1 of its four steps; only the last one carries a gradient. first: who takes the first
+    of several steps instead of the student, as the base does in a hybrid. text: B encodings → [B, 4, 16, 16]."""
     x = torch.randn(len(text[0]), *network.LATENT)
     with torch.no_grad(), bfloat16():
-        for now, then in zip(noise.GRID[:acts], noise.GRID[1:]):
+        for i, (now, then) in enumerate(zip(noise.GRID[:acts], noise.GRID[1:])):
             t = noise.at(now, len(x))
-            x = noise.add(noise.x0_of(x, network.predict(student, x, t, text), t), noise.at(then, len(x)))
+            actor = first if first and i == 0 else student
+            x = noise.add(noise.x0_of(x, network.predict(actor, x, t, text), t), noise.at(then, len(x)))
     t = noise.at(noise.GRID[acts], len(x))
     with bfloat16():
         eps = network.predict(student, x, t, text)
@@ -47,13 +49,14 @@ def gradient(base, fake, x0: torch.Tensor, text, guidance: float) -> torch.Tenso
 
 def run(run) -> None:
     """Stage `distil`: writes OUT/distilled/unet. Starts from OUT/start when it is there, else from the base; with --resume
-    from the checkpoint. `--option guidance=5`."""
-    guidance = float(run.options.get("guidance", GUIDANCE))
+    from the checkpoint. `--option guidance=5`. `--option handed=yes`: the base takes the first step and the student learns
+    the later ones on what it is handed."""
+    guidance, handed = float(run.options.get("guidance", GUIDANCE)), "handed" in run.options
     training, base = TrainingSet(run.out), network.load(run.out / "base")
     begin = run.out / "start" if (run.out / "start" / "unet").exists() else run.out / "base"
     student, fake = network.load(begin, trainable=True), network.load(run.out / "base", trainable=True)
-    optimizer = torch.optim.AdamW(student.parameters(), lr=run.rate(5e-5), weight_decay=.01, betas=(.5, .99), fused=True)
-    fake_optimizer = torch.optim.AdamW(fake.parameters(), lr=2 * run.rate(5e-5) + 1e-4, weight_decay=.01, betas=(.5, .99), fused=True)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=run.rate(1e-4), weight_decay=.01, betas=(.5, .99), fused=True)
+    fake_optimizer = torch.optim.AdamW(fake.parameters(), lr=2 * run.rate(1e-4) + 1e-4, weight_decay=.01, betas=(.5, .99), fused=True)
     average, remembered = Average(student, .98, every=1), []
     parts = {"student": student, "fake": fake, "optimizer": optimizer, "fake_optimizer": fake_optimizer, "average": average}
     run.restore(**parts)
@@ -61,7 +64,7 @@ def run(run) -> None:
         _, text = training.draw(BATCH)
         learns = step >= ALONE
         with torch.set_grad_enabled(learns):
-            x0 = student_sample(student, text, int(torch.randint(0, len(noise.GRID), ())))
+            x0 = student_sample(student, text, int(torch.randint(1 if handed else 0, len(noise.GRID), ())), base if handed else None)
         if learns:
             direction = gradient(base, fake, x0.detach(), text, guidance)
             loss = .5 * F.mse_loss(x0, x0.detach() - direction)

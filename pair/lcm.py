@@ -65,7 +65,7 @@ def run(run) -> None:
     """Stage `lcm`: writes OUT/consistent/unet."""
     training, base = TrainingSet(run.out), network.load(run.out / "base")
     student = student_of(base)
-    optimizer = torch.optim.AdamW(student.parameters(), lr=run.rate(1e-4), weight_decay=0., fused=True)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=run.rate(3e-4), weight_decay=0., fused=True)
     average = Average(student, .95, every=1)
     run.restore(student=student, optimizer=optimizer, average=average)
     target = student_of(base).requires_grad_(False)

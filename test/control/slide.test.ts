@@ -25,7 +25,7 @@ const slider = await openAdapter(pair, file);
 const request: SlideRequest = {
   prompt: "a cartoon character",
   slider,
-  scales: [-0.1, 0, 0.1],
+  scales: [-0.3, 0, 0.3],
   seeds: [3, 5],
   size: { width: 64, height: 48 },
   modes: ["distilled", "hybrid"],
@@ -67,7 +67,7 @@ describe("slide", async () => {
 
   it("measures what each scale changes: nothing at 0, something elsewhere", () => {
     for (const { stops } of done.slide.rows) {
-      expect(stops.map((s) => s.scale)).toEqual([-0.1, 0, 0.1]);
+      expect(stops.map((s) => s.scale)).toEqual([-0.3, 0, 0.3]);
       expect(stops[1]).toMatchObject({ change: { mean: 0 }, distance: { mean: 0 } });
       for (const i of [0, 2]) expect(stops[i]?.distance?.mean).toBeGreaterThan(1e-3);
       expect(stops[0]?.similarity?.mean).not.toBe(stops[2]?.similarity?.mean);
