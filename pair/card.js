@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { generate, keptVariety, openAdapter, openJudge, openPair, openScorer, PAIRS, resolveReference, slide, summarise } from "variegate";
+import { entropy } from "../dist/metrics/index.js";
 import { judged, openWorld, psnr, reconstructed, zeroShot } from "./instruments.js";
 import { differences, markdown, shown, updated } from "./tables.js";
 
@@ -14,15 +15,7 @@ const { values: given } = parseArgs({
 });
 const EMBEDDED = fileURLToPath(new URL("../embedded", import.meta.url));
 const CARD = `${EMBEDDED}/README.md`;
-const PROMPTS = [
-  "a cartoon character", "a red cartoon character", "a cartoon character wearing a top hat", "a smiling round blue cartoon character",
-  "a cartoon character with cat ears on a teal background", "a green cartoon character with one eye",
-  "a square cartoon character wearing a crown", "a cartoon character on a navy background",
-  "a tall red cartoon character wearing a crown", "a round red cartoon character on a gray background",
-  "a wide green cartoon character with one eye and antennae", "a yellow cartoon character with antennae wearing a crown",
-  "a square cartoon character with one eye and antennae", "a pink cartoon character with horns on a brown background",
-  "a smiling wide purple cartoon character with three eyes", "a blue cartoon character with horns wearing a top hat",
-].slice(0, Number(given.prompts));
+const PROMPTS = JSON.parse(readFileSync(new URL("./prompts.json", import.meta.url), "utf8")).slice(0, Number(given.prompts));
 const SEEDS = Array.from({ length: Number(given.seeds) }, (_, i) => i);
 const SLIDES = { prompt: "a cartoon character", scales: [-2, -1, 0, 1, 2], seeds: SEEDS, sliders: { smile: "smile", "eye-size": "eye_size" } };
 /** What the style and the word are for, in values that the judge reads: the blueprint's paper lies between two colours that it knows. */
@@ -57,6 +50,13 @@ function expectedEntropy(probabilities, n) {
   return -probabilities.reduce((sum, p) => sum + logs.slice(1).reduce((s, _, i) => s + part(p, i + 1), 0), 0);
 }
 
+/** Entropy of factors over the prompts that leave them free, as a share of what as many draws from the world itself show on average. */
+function shareOfWorld({ read, named }, priors, factors) {
+  const free = read.flatMap((pictures, p) => factors.filter((f) => !(f in named[p])).map((f) => ({ f, values: pictures.map((x) => x[f]) })));
+  const sum = (of) => free.reduce((total, each) => total + of(each), 0);
+  return (sum(({ values }) => entropy(values)) / sum(({ f }) => expectedEntropy(priors[f], SEEDS.length))).toFixed(3);
+}
+
 /** Mean difference of neighbouring pixels, along both axes, in units of −1…1: smeared pictures have less of it. */
 function sharpness({ width, data }) {
   const along = (step, inside) => {
@@ -76,6 +76,8 @@ function sharpness({ width, data }) {
 async function measureModes(world) {
   const rows = [];
   const kept = [];
+  const each = [];
+  const names = Object.keys(world.priors);
   let base;
   for (const [name, of, request] of MODES) {
     const pair = await openPair({ pair: of });
@@ -88,12 +90,11 @@ async function measureModes(world) {
     await pair.close();
     base ??= reading;
     const { distance, adherence, factors } = summarise(reading);
-    const free = reading.factors.named.map((said) => Object.entries(world.priors).filter(([f]) => !(f in said)));
     const sharp = images.flat().reduce((sum, image) => sum + sharpness(image), 0) / (PROMPTS.length * SEEDS.length);
-    const most = free.map((each) => each.reduce((h, [, p]) => h + expectedEntropy(p, SEEDS.length), 0));
-    const share = (factors.entropy.mean * PROMPTS.length) / most.reduce((a, b) => a + b);
-    rows.push([name, shown(factors.distance), shown(distance), shown(factors.entropy), share.toFixed(3), shown(factors.namedRight), adherence.mean.toFixed(3), sharp.toFixed(3)]);
+    const share = (factors) => shareOfWorld(reading.factors, world.priors, factors);
+    rows.push([name, shown(factors.distance), shown(distance), shown(factors.entropy), share(names), shown(factors.namedRight), adherence.mean.toFixed(3), sharp.toFixed(3)]);
     process.stderr.write(`${rows.at(-1).join("  ")}\n`);
+    each.push([name, ...names.map((f) => share([f]))]);
     if (reading === base) continue;
     const { distance: seen, factors: read } = keptVariety(reading, base);
     kept.push([name, ...[read.distance, seen, read.entropy].map((e) => shown(e, 2))]);
@@ -105,6 +106,7 @@ async function measureModes(world) {
       tolerances: [0, 0.005, 0.01, 0.05, 0.01, 0.01, 0.01, 0.003],
     },
     { head: ["of the base's variety", "judge distance", "CLIP distance", "entropy"], rows: kept, tolerances: [0, 0.02, 0.02, 0.02] },
+    { head: ["of the world's entropy", ...names], rows: each, tolerances: [0, ...names.map(() => 0.02)] },
   ];
 }
 

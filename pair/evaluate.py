@@ -1,5 +1,6 @@
 """Knows the protocol behind the numbers of the model card: 16 prompts × 64 seeds, the same noises for every mode."""
 import json
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,16 +11,8 @@ from . import autoencoder, clip, conditioning, data, judge, measures, network, s
 from .conditioning import Text
 
 SEEDS = 64
-PROMPTS = [
-    "a cartoon character", "a red cartoon character", "a cartoon character wearing a top hat", "a smiling round blue cartoon character",
-    "a cartoon character with cat ears on a teal background", "a green cartoon character with one eye",
-    "a square cartoon character wearing a crown", "a cartoon character on a navy background",
-    # no training caption says these
-    "a tall red cartoon character wearing a crown", "a round red cartoon character on a gray background",
-    "a wide green cartoon character with one eye and antennae", "a yellow cartoon character with antennae wearing a crown",
-    "a square cartoon character with one eye and antennae", "a pink cartoon character with horns on a brown background",
-    "a smiling wide purple cartoon character with three eyes", "a blue cartoon character with horns wearing a top hat",
-]
+PROMPTS = json.loads(Path(__file__).with_name("prompts.json").read_text())
+"""The second eight name combinations that no training caption says."""
 SHEET = [0, 1, 2, 4]  # prompts on the contact sheet
 STEPS, GUIDANCE = 25, 5.0
 

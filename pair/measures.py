@@ -43,14 +43,17 @@ def of_prompt(prompt: str, images: torch.Tensor, judge, clip_model, text_ids: to
         seen[factor] = read[factor].argmax(1)
     free = [k for k in world.FACTORS if k not in asked]
     embedded = clip.image_features(clip_model, images)
-    nats = sum(entropy(seen[k], len(world.FACTORS[k])) for k in free)
+    own = {k: entropy(seen[k], len(world.FACTORS[k])) for k in free}
+    most = {k: world_entropy(k, len(images)) for k in free}
+    nats = sum(own.values())
     right = {k: float((seen[k] == world.FACTORS[k].index(v)).float().mean()) for k, v in asked.items()}
     return {
         "clip_distance": pairwise(embedded),
         "judge_distance": pairwise(features),
         "pixel_distance": _pixels(images),
         "free_nats": nats,
-        "free_entropy": nats / sum(world_entropy(k, len(images)) for k in free),
+        "free_entropy": nats / sum(most.values()),
+        **{f"free_{k}": own[k] / most[k] if k in free else float("nan") for k in world.FACTORS},
         "named_right": sum(right.values()) / len(right) if right else float("nan"),
         "clip_score": float((embedded @ clip.text_features(clip_model, text_ids).t()).mean()),
         "sharpness": float(images.diff(dim=-1).abs().mean() + images.diff(dim=-2).abs().mean()),

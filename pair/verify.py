@@ -94,6 +94,7 @@ def _modes(run, card: dict, tables: dict) -> list[str]:
     eye, clip_model = judge.load(run.out), clip.load(run.out)
     tokenizer, table = CLIPTokenizer.from_pretrained(run.out / "clip"), tables.get("mode")
     measured, apart = {row[0]: dict(zip(table["head"], row)) for row in table["rows"]} if table else {}, []
+    shares = {row[0]: row[1:] for row in tables["of the world's entropy"]["rows"]} if table else {}
     for mode, (name, request) in MODES.items():
         if mode not in measured or not mode.startswith(tuple(run.options.get("modes", "").split(","))):
             continue
@@ -104,6 +105,8 @@ def _modes(run, card: dict, tables: dict) -> list[str]:
         found = measures.summary(rows)
         for column, (key, tolerance) in COLUMNS.items():
             apart += _beside(f"{mode}, {column}", found[key]["mean"], measured[mode][column], tolerance)
+        for factor, share in zip(world.FACTORS, shares[mode], strict=True):
+            apart += _beside(f"{mode}, {factor} of the world's", found[f"free_{factor}"]["mean"], share, .02)
     return apart
 
 

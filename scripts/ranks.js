@@ -4,7 +4,7 @@
  *
  *     node scripts/ranks.js [seeds, default 16]
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import {
@@ -19,14 +19,7 @@ import {
   writeWhole,
 } from "../dist/index.js";
 
-const PROMPTS = [
-  "a cartoon character",
-  "a red cartoon character",
-  "a cartoon character wearing a top hat",
-  "a cartoon character with cat ears on a teal background",
-  "a square cartoon character wearing a crown",
-  "a cartoon character on a navy background",
-];
+const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8")).slice(0, 6);
 const say = (line) => process.stdout.write(`${line}\n`);
 const seeds = Array.from({ length: Number(process.argv[2] ?? 16) }, (_, i) => i);
 const request = { scheduler: "LCMScheduler", timesteps: [999, 749, 499, 249], guidance: 0, prompts: PROMPTS, seeds };

@@ -4,30 +4,13 @@
  *
  *     node scripts/trust.js [seeds, default 48]
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { encodePng } from "../dist/cli/png.js";
 import { correlation, generate, measure, openPair, rankCorrelation, uniform, writeWhole } from "../dist/index.js";
 
-const PROMPTS = [
-  "a cartoon character",
-  "a red cartoon character",
-  "a cartoon character wearing a top hat",
-  "a round blue cartoon character",
-  "a cartoon character with cat ears on a teal background",
-  "a green cartoon character with one eye",
-  "a square cartoon character wearing a crown",
-  "a cartoon character on a navy background",
-  "a tall red cartoon character wearing a crown",
-  "a round red cartoon character on a gray background",
-  "a wide green cartoon character with antennae",
-  "a yellow cartoon character with antennae wearing a crown",
-  "a square pink cartoon character wearing a cap on a mint background",
-  "a pink cartoon character with horns on a brown background",
-  "a wide purple cartoon character with three eyes on a black background",
-  "a blue cartoon character with horns wearing a top hat on a beige background",
-];
+const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8"));
 const MODES = ["base", "distilled", "hybrid"];
 const TRUTH = "judge.entropy";
 
@@ -36,7 +19,6 @@ const folder = mkdtempSync(path.join(tmpdir(), "variegate-trust-"));
 try {
   const pair = await openPair();
   for (const mode of MODES) {
-    const { mkdirSync } = await import("node:fs");
     mkdirSync(path.join(folder, mode));
     for await (const e of generate(pair, { mode, prompts: PROMPTS, seeds })) {
       if (e.type !== "image") continue;

@@ -1,0 +1,39 @@
+/**
+ * Where a hybrid loses what it loses: the base walks to the second row of the distilled grid in one step or in several, and what is kept of
+ * the base's own variety in the end is printed as a Markdown table.
+ *
+ *     node scripts/walks.js [seeds, default 32]
+ */
+import { readFileSync } from "node:fs";
+import { generate, keptVariety, openPair, openScorer } from "../dist/index.js";
+
+const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8"));
+const ddim = (baseSteps) => ({ baseScheduler: "DDIMScheduler", baseSpacing: "trailing", baseSteps });
+/** Of four, eight and 25 steps on a trailing grid, those above t = 749 are one, two and seven. */
+const WALKS = {
+  "none (the distilled model)": { mode: "distilled" },
+  "one LCM step (the hybrid, k = 1)": {},
+  "one DDIM step": ddim(4),
+  "two DDIM steps of eight": ddim(8),
+  "seven DDIM steps of 25": ddim(25),
+};
+
+const seeds = Array.from({ length: Number(process.argv[2] ?? 32) }, (_, i) => i);
+const pair = await openPair();
+const scorer = await openScorer(pair);
+async function read(request) {
+  const images = PROMPTS.map(() => []);
+  for await (const event of generate(pair, { ...request, prompts: PROMPTS, seeds }))
+    if (event.type === "image") images[event.prompt].push(event.image);
+  return scorer.read(images, PROMPTS);
+}
+const cell = ({ mean, low, high }) => `${mean.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`;
+const say = (line) => process.stdout.write(`${line}\n`);
+
+const base = await read({ mode: "base" });
+say("| the base's way to t = 749 | judge distance | CLIP distance | entropy |\n|---|---|---|---|");
+for (const [name, request] of Object.entries(WALKS)) {
+  const { distance, factors } = keptVariety(await read({ mode: "hybrid", switch: 1, ...request }), base);
+  say(`| ${[name, ...[factors.distance, distance, factors.entropy].map(cell)].join(" | ")} |`);
+}
+await pair.close();
