@@ -35,6 +35,7 @@ const MODES = [
   ["hybrid, k = 1", "embedded", { mode: "hybrid", switch: 1 }],
   ["hybrid, k = 2", "embedded", { mode: "hybrid", switch: 2 }],
   ["hybrid, k = 1, guided", "embedded", { mode: "hybrid", switch: 1, baseGuidance: 5 }],
+  ["hybrid, k = 1, DDIM", "embedded", { mode: "hybrid", switch: 1, baseScheduler: "DDIMScheduler", baseSpacing: "trailing", baseSteps: 4, baseGuidance: 0 }],
   ["hybrid, 2 of 8 steps", "embedded", { mode: "hybrid", switch: 1, baseScheduler: "DDIMScheduler", baseSpacing: "trailing", baseSteps: 8, baseGuidance: 0 }],
   ["distilled, LoRA", "embedded-lora", { mode: "distilled" }],
   ["hybrid, LoRA, k = 1", "embedded-lora", { mode: "hybrid", switch: 1 }],

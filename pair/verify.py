@@ -17,6 +17,7 @@ from .noise import GRID
 
 BATCH = 32
 SHARED = {"guidance": 0, "baseGuidance": 0, "timesteps": GRID, "scheduler": "LCMScheduler"}
+DDIM = {"baseScheduler": "DDIMScheduler", "baseSpacing": "trailing"}
 CONSISTENT = {"guidance": 5, "baseGuidance": 0, "steps": 4, "scheduler": "LCMScheduler"}
 MODES = {
     "base, 25 steps": ("distilled", {"mode": "base", "steps": STEPS, "guidance": GUIDANCE}),
@@ -25,7 +26,8 @@ MODES = {
     "hybrid, k = 1": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED}),
     "hybrid, k = 2": ("distilled", {"mode": "hybrid", "switch": 2, **SHARED}),
     "hybrid, k = 1, guided": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED, "baseGuidance": GUIDANCE}),
-    "hybrid, 2 of 8 steps": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED, "baseScheduler": "DDIMScheduler", "baseSpacing": "trailing", "baseSteps": 8}),
+    "hybrid, k = 1, DDIM": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 4}),
+    "hybrid, 2 of 8 steps": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 8}),
     "distilled, LoRA": ("adapters/distilled.safetensors", {"mode": "distilled", **SHARED}),
     "hybrid, LoRA, k = 1": ("adapters/distilled.safetensors", {"mode": "hybrid", "switch": 1, **SHARED}),
     "distilled, LCM": ("consistent", {"mode": "distilled", **CONSISTENT}),
