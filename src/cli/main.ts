@@ -56,7 +56,7 @@ withOutput(withPictures(withSampling(withModels(program.command("compare")))))
   .description("base, distilled and hybrid side by side: contact sheet, diversity, adherence, time")
   .argument("[prompts...]", "what to paint (default: the pair's own)")
   .option("--clip <ref>", "a CLIPModel folder that measures the pictures (default: the pair's own)")
-  .addHelpText("before", example('variegate compare "a cartoon character wearing a party hat" --seeds 0-7'))
+  .addHelpText("before", example('variegate compare "a cartoon character with one eye" --seeds 0-7'))
   .action(async (prompts: string[], o: Options) => {
     const { runCompare } = await import("./compare.js");
     await runCompare(
@@ -117,7 +117,7 @@ withOutput(withPictures(withSampling(withModels(program.command("trace")))))
   .option("--resume", "go on with the trace in --out")
   .addHelpText(
     "before",
-    example('variegate trace "a cartoon character wearing a party hat" --seeds 0-3 --watch "a party hat" --out traced'),
+    example('variegate trace "a cartoon character with one eye" --seeds 0-7 --watch "a top hat" --out traced'),
   )
   .action(async (prompt: string, o: Options) => {
     const { runTrace } = await import("./trace.js");

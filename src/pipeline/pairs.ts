@@ -174,7 +174,7 @@ const EMBEDDED: PairRow = {
   size: null,
   licence: "CC0-1.0",
   source: "embedded/README.md",
-  prompts: ["a blue cartoon character", "a cartoon character wearing a top hat"],
+  prompts: ["a red cartoon character", "a cartoon character with one eye"],
   trial: {
     prompts: "embedded:world/prompts.csv",
     reference: "embedded:world/real.safetensors",
