@@ -1,22 +1,36 @@
 // Measures every number of the embedded pair's model card with Variegate itself, and holds the card against them:
-//     node pair/card.js [--tables modes,instruments,sliders,adapters] [--seeds 64] [--prompts 16] [--update] [--json FILE]
+//     npm run card
 // Ends with 1 when a number of the card is further from what was measured than its column's tolerance; --update writes the card instead.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { Command, InvalidArgumentError } from "commander";
 import { generate, keptVariety, openAdapter, openJudge, openPair, openScorer, PAIRS, resolveReference, slide, summarise } from "variegate";
 import { entropy } from "../dist/metrics/index.js";
 import { judged, openWorld, psnr, reconstructed, zeroShot } from "./instruments.js";
 import { differences, markdown, shown, updated } from "./tables.js";
 
-const text = (fallback) => ({ type: "string", default: fallback });
-const { values: given } = parseArgs({
-  options: { tables: text("modes,instruments,sliders,adapters"), seeds: text("64"), prompts: text("16"), json: text(""), update: { type: "boolean", default: false } },
-});
+const MEASURED = { modes: measureModes, instruments: measureInstruments, sliders: measureSliders, adapters: measureAdapters };
+const fail = (message) => {
+  throw new InvalidArgumentError(message);
+};
+const count = (said) => (/^[1-9]\d*$/.test(said) ? Number(said) : fail("Give a whole number from 1 on."));
+const known = (said) => said.split(",").map((name) => (Object.hasOwn(MEASURED, name) ? name : fail(`There are ${Object.keys(MEASURED).join(", ")}.`)));
+// 1 says that a number does not hold; a request that makes no sense ends with 2, as elsewhere.
+const given = new Command("card")
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .addHelpText("before", "Example:\n  npm run card -- --tables instruments,sliders\n")
+  .description("Measures the embedded pair's model card and holds it against what was measured.")
+  .option("--tables <names>", "some of the tables, with commas between them", known, Object.keys(MEASURED))
+  .option("--seeds <count>", "pictures of a prompt", count, 64)
+  .option("--prompts <count>", "the first so many prompts", count, 16)
+  .option("--update", "write the card instead")
+  .option("--json <file>", "write what was measured there too")
+  .parse()
+  .opts();
 const EMBEDDED = fileURLToPath(new URL("../embedded", import.meta.url));
 const CARD = `${EMBEDDED}/README.md`;
-const PROMPTS = JSON.parse(readFileSync(new URL("./prompts.json", import.meta.url), "utf8")).slice(0, Number(given.prompts));
-const SEEDS = Array.from({ length: Number(given.seeds) }, (_, i) => i);
+const PROMPTS = JSON.parse(readFileSync(new URL("./prompts.json", import.meta.url), "utf8")).slice(0, given.prompts);
+const SEEDS = Array.from({ length: given.seeds }, (_, i) => i);
 const SLIDES = { prompt: "a cartoon character", scales: [-2, -1, 0, 1, 2], seeds: SEEDS, sliders: { smile: "smile", "eye-size": "eye_size" } };
 /** What the style and the word are for, in values that the judge reads: the blueprint's paper lies between two colours that it knows. */
 const ADAPTERS = {
@@ -166,10 +180,9 @@ async function measureAdapters() {
   return [{ head: ["adapter", "base without", "base", "distilled without", "distilled"], rows, tolerances: [0, 0.02, 0.02, 0.02, 0.02] }];
 }
 
-const MEASURED = { modes: measureModes, instruments: measureInstruments, sliders: measureSliders, adapters: measureAdapters };
 const world = await openWorld(EMBEDDED);
 const tables = [];
-for (const name of given.tables.split(",")) tables.push(...(await MEASURED[name](world)));
+for (const name of given.tables) tables.push(...(await MEASURED[name](world)));
 console.log(tables.map(markdown).join("\n\n"));
 if (given.json) writeFileSync(given.json, JSON.stringify({ prompts: PROMPTS, seeds: SEEDS, tables }, null, 1));
 

@@ -82,9 +82,11 @@ def painted(shipped: Path, other, request: dict, prompt: str, seeds: list[int], 
 
 
 def run(run) -> None:
-    """Stage `verify`: OUT is the shipped folder (`--out embedded`); `--option card=card.json` is what `node pair/card.js --json card.json`
+    """Stage `verify`: OUT is the shipped folder (`--out embedded`); `--option card=card.json` is what `npm run card -- --json card.json`
     wrote. Ends with 1 when the two differ by more than rounding explains. `--option modes=distilled` takes those whose names begin so."""
     runs.hush()
+    if not Path(run.options.get("card", "")).is_file():
+        raise SystemExit("verify: give --option card=FILE, what `npm run card -- --json FILE` has written")
     card = json.loads(Path(run.options["card"]).read_text())
     tables = {table["head"][0]: table for table in card["tables"]}
     apart = [line for part in (_modes, _instruments, _sliders, _adapters) for line in part(run, card, tables)]
