@@ -63,7 +63,9 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        return self.out / "checkpoints" / f"{self.stage}.pt"
+        """Training a part alone (`--option part=…`) keeps other things than training the whole, and so its own checkpoint."""
+        part = self.options.get("part")
+        return self.out / "checkpoints" / f"{self.stage}{f'-{part}' if part else ''}.pt"
 
     def restore(self, **parts) -> bool:
         """Loads the checkpoint into modules, optimizers and averages when this run resumes one; says whether it did."""
