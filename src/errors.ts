@@ -83,3 +83,7 @@ export class WeightShapeError extends VariegateError {
 export class MachineError extends VariegateError {
   readonly exitCode = 4;
 }
+
+/** The system's code of an error, such as "ENOSPC"; "" where it has none. */
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";

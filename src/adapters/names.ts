@@ -1,5 +1,5 @@
 /** What each layer of a model is called in every dialect: tables made from the model's own layers, so that a key is looked up and never guessed. */
-import { stabilityNames } from "../naming/index.js";
+import { stabilityNames } from "../families/index.js";
 
 /** The networks an adapter may reach. */
 export const PARTS = ["unet", "text_encoder", "text_encoder_2"] as const;

@@ -1,8 +1,7 @@
 /** A file's tensors as an adapter: every key is recognised in one of the dialects and looked up among the model's layers, or named as left over. */
 import { FileError, RequestError } from "../errors.js";
 import { count, type FloatTensor } from "../tensor/index.js";
-import type { Delta, HadamardFactor, KroneckerFactor } from "./delta.js";
-import { rankOf } from "./delta.js";
+import { type Delta, type HadamardFactor, type KroneckerFactor, rankOf } from "./delta.js";
 import { type Layer, type Layers, nameTable, type Part } from "./names.js";
 
 /** What one file does to one layer. */

@@ -1,6 +1,6 @@
 /** An adapter as tensors again, in the words of diffusers (PEFT) or of kohya's trainer; and what it is, in a few facts. */
 import { RequestError } from "../errors.js";
-import { stabilityNames } from "../naming/index.js";
+import { stabilityNames } from "../families/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 import { type Delta, lowRank, rankOf, strengthOf } from "./delta.js";
 import type { Layers, Part } from "./names.js";

@@ -1,5 +1,5 @@
 /** What a checkpoint holds, whatever it lies in: its networks, each with config and weights, its tokenizers, and how it was trained. */
-import type { Family } from "../naming/index.js";
+import type { Family } from "../families/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 
 export interface Component {

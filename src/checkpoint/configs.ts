@@ -1,6 +1,6 @@
 /** What a network's config would say, told from the names (diffusers' and transformers') and shapes of its tensors, and from its family what they do not tell. */
 import { FileError } from "../errors.js";
-import type { Family, Shapes } from "../naming/index.js";
+import type { Family, Shapes } from "../families/index.js";
 
 export type Config = Readonly<Record<string, unknown>>;
 

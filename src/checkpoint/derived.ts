@@ -7,10 +7,10 @@ import { existsSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { FileError, MachineError, VariegateError } from "../errors.js";
+import { codeOf, FileError, MachineError, VariegateError } from "../errors.js";
 import { BYTES, count, type Weight, type WeightType } from "../tensor/index.js";
 import { head, readSafetensors } from "./safetensors.js";
-import { codeOf, openFile } from "./source.js";
+import { openFile } from "./source.js";
 import { readFloats } from "./weights.js";
 
 /** What is made of one weight. */

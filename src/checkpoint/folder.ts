@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { FileError } from "../errors.js";
-import { DRAWN, FAMILY_NAMES, type Family, otherClass } from "../naming/index.js";
+import { DRAWN, FAMILY_NAMES, type Family, otherClass } from "../families/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 import type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "./component.js";
 import { readJson, readText } from "./json.js";

@@ -14,10 +14,8 @@ export {
   openUNet,
 } from "./folder.js";
 export { readJson, readText } from "./json.js";
-export { findShelved, type Library, SHELVES, type Shelf, type Shelved, shelved } from "./libraries.js";
 export { openAutoencoderFile, openRecognised, openTextEncoderFile, refusal, shapesOf } from "./parts.js";
 export { type LazyTensor, readSafetensors, safetensors, writeTensors } from "./safetensors.js";
 export { withTextEncoders } from "./single-file.js";
 export { type ByteSource, openFile } from "./source.js";
 export { openComponentWeights, openTensorFile, openWeights, readFloats, readTensors } from "./weights.js";
-export { writeWhole } from "./write.js";

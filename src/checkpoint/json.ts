@@ -1,7 +1,6 @@
 /** JSON files of a checkpoint: configs, indexes, vocabularies. */
 import { readFile, stat } from "node:fs/promises";
-import { FileError } from "../errors.js";
-import { codeOf } from "./source.js";
+import { codeOf, FileError } from "../errors.js";
 
 /** A vocabulary has a few megabytes; nothing that is read whole has more. */
 const MAX = 64_000_000;

@@ -13,7 +13,7 @@ import {
   type Shapes,
   tinyNames,
   vaeNames,
-} from "../naming/index.js";
+} from "../families/index.js";
 import { BYTES, count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { Component } from "./component.js";
 import { autoencoderConfig, type Config, clipConfig, FACTS, tinyAutoencoderConfig, unetConfig } from "./configs.js";

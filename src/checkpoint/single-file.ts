@@ -1,7 +1,7 @@
 /** Checkpoints in one file, as A1111 and ComfyUI use them: all parts that are in it, and what their original configs said. */
 import path from "node:path";
 import { FileError } from "../errors.js";
-import { FAMILY_NAMES, type Family } from "../naming/index.js";
+import { FAMILY_NAMES, type Family } from "../families/index.js";
 import type { Weight, WeightIndex } from "../tensor/index.js";
 import { clipTokenizer } from "./clip-vocabulary.js";
 import type { Checkpoint, Component, TokenizerFiles } from "./component.js";

@@ -1,6 +1,6 @@
 /** Bytes that can be read anywhere in them: the one door through which a checkpoint is looked at. This file holds its Node side. */
 import { open, realpath, stat } from "node:fs/promises";
-import { FileError } from "../errors.js";
+import { codeOf, FileError } from "../errors.js";
 
 export interface ByteSource {
   /** Named in messages; for files the real path, symlinks resolved. */
@@ -10,10 +10,6 @@ export interface ByteSource {
   /** Bytes [offset, offset + length). @throws FileError when they are not all there */
   read(offset: number, length: number): Promise<Uint8Array>;
 }
-
-/** Why a file system call failed, in a word. */
-export const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : String(error);
 
 /** Opens a file for each read and closes it again: a checkpoint is looked at a few times only. @throws FileError */
 export async function openFile(path: string): Promise<ByteSource> {

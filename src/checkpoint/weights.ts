@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import { FileError } from "../errors.js";
+import { codeOf, FileError } from "../errors.js";
 import {
   BYTES,
   count,
@@ -19,7 +19,7 @@ import { type Container, containerOf } from "./container.js";
 import { readGguf } from "./gguf.js";
 import { readJson } from "./json.js";
 import { readSafetensors } from "./safetensors.js";
-import { type ByteSource, codeOf, openFile } from "./source.js";
+import { type ByteSource, openFile } from "./source.js";
 import { readTorchFile } from "./torchzip.js";
 
 const ENDINGS = [".safetensors", ".sft", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".tar"];

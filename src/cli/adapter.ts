@@ -1,24 +1,13 @@
 /** `variegate adapter`: what an adapter is, the same in another dialect, merged into a model, and taken out of one. */
-import {
-  type AdapterReference,
-  adapterFacts,
-  adapterTensors,
-  type Dialect,
-  type ExtractedLayer,
-  type ExtractRequest,
-  extractAdapter,
-  layersIn,
-  mergeAdapters,
-  openAdapter,
-  openPair,
-  openRuntime,
-  type PairReference,
-  type Places,
-  RequestError,
-  type RuntimeOptions,
-  safetensors,
-  writeWhole,
-} from "../index.js";
+
+import { adapterFacts, adapterTensors, type Dialect } from "../adapters/index.js";
+import { safetensors } from "../checkpoint/index.js";
+import { type ExtractedLayer, type ExtractRequest, extractAdapter, mergeAdapters } from "../convert/index.js";
+import { RequestError } from "../errors.js";
+import { writeWhole } from "../files/index.js";
+import type { Places } from "../lookup/index.js";
+import { type AdapterReference, layersIn, openAdapter, openPair, type PairReference } from "../open/index.js";
+import { openRuntime, type RuntimeOptions } from "../runtime/index.js";
 import { fetching } from "./fetching.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
 

@@ -1,12 +1,7 @@
 /** `variegate models check`: prints what a model or adapter is, and what can be done with it. */
-import {
-  type CheckReport,
-  type CheckRequest,
-  checkReference,
-  type FitReport,
-  machineRoom,
-  memoryUses,
-} from "../index.js";
+
+import { machineRoom, memoryUses } from "../generate/index.js";
+import { type CheckReport, type CheckRequest, checkReference, type FitReport } from "../inspect/index.js";
 import { fetching } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
 import { gigabytes, megabytes, millions } from "./words.js";

@@ -1,24 +1,13 @@
 /** `variegate compare`: base, distilled and hybrid side by side, as a table of numbers and one contact sheet. */
-import {
-  describeRun,
-  type Estimate,
-  type GenerateRequest,
-  generate,
-  type Kept,
-  keptVariety,
-  type Milliseconds,
-  type Mode,
-  type OpenOptions,
-  openPair,
-  openScorer,
-  type Pair,
-  type PairReference,
-  planFor,
-  RequestError,
-  type RgbImage,
-  requestForMode,
-  summarise,
-} from "../index.js";
+
+import { RequestError } from "../errors.js";
+import { type Kept, keptVariety, openScorer, summarise } from "../evaluation/index.js";
+import { type GenerateRequest, generate, type Milliseconds, planFor, requestForMode } from "../generate/index.js";
+import { describeRun } from "../inspect/index.js";
+import type { Estimate } from "../metrics/index.js";
+import { type OpenOptions, openPair, type Pair, type PairReference } from "../open/index.js";
+import type { Mode } from "../sampling/index.js";
+import type { RgbImage } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { plain } from "./generate.js";
 import { encodePng } from "./png.js";

@@ -1,24 +1,22 @@
 /** `variegate experiment`: a table or figure of the paper, or an experiment of one's own, painted, measured and reported. */
 import path from "node:path";
+import { type Control, pairNamed, readPairs } from "../catalogue/index.js";
+import { readJson } from "../checkpoint/index.js";
+import { RequestError } from "../errors.js";
 import {
-  type Control,
   claimsOf,
   type Definition,
   type ExperimentRequest,
-  type Fetching,
   forecast,
   numbersOf,
   PAPER,
   type PaperName,
-  pairNamed,
   paperExperiment,
   parseDefinition,
-  RequestError,
-  readJson,
-  readPairs,
   readSittings,
   runExperiments,
-} from "../index.js";
+} from "../experiments/index.js";
+import type { Fetching } from "../hub/index.js";
 import { fetching } from "./fetching.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
 

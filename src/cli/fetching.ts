@@ -1,5 +1,6 @@
 /** What a person sees of models that are looked up, fetched and prepared before anything can run. */
-import { type DownloadEvent, type Fetching, gigabytes, type OpenOptions } from "../index.js";
+import { type DownloadEvent, type Fetching, gigabytes } from "../hub/index.js";
+import type { OpenOptions } from "../open/index.js";
 import { interrupted } from "./interrupt.js";
 import { preparing } from "./preparing.js";
 import type { Progress, Terminal } from "./terminal.js";

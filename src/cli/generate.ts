@@ -1,18 +1,10 @@
 /** `variegate generate`: pictures of every prompt and seed, with everything needed to make them again. */
 import { performance } from "node:perf_hooks";
-import {
-  describeRun,
-  type FloatTensor,
-  type GenerateEvent,
-  type GenerateRequest,
-  generate,
-  type OpenOptions,
-  openPair,
-  type PairReference,
-  planFor,
-  safetensors,
-  stack,
-} from "../index.js";
+import { safetensors } from "../checkpoint/index.js";
+import { type GenerateEvent, type GenerateRequest, generate, planFor } from "../generate/index.js";
+import { describeRun } from "../inspect/index.js";
+import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
+import { type FloatTensor, stack } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { encodePng } from "./png.js";
 import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";

@@ -1,4 +1,7 @@
 /** `variegate models pull`, `models list --cached`, `models remove`: the Hub and its cache on this machine. */
+
+import { pairNamed, readPairs } from "../catalogue/index.js";
+import { RequestError } from "../errors.js";
 import {
   cachedRepositories,
   fetchPlan,
@@ -7,15 +10,12 @@ import {
   hubName,
   hubSettings,
   mustHaveRoom,
-  pairNamed,
   parseHubReference,
   planFetch,
-  RequestError,
-  readPairs,
   removeCached,
   type Variant,
   type Wanted,
-} from "../index.js";
+} from "../hub/index.js";
 import { fetching, filesIn } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
 

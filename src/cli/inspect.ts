@@ -1,9 +1,9 @@
 /** The commands that look and load nothing: `plan`, `models list`, `doctor`. */
+
+import { type PairRow, pairNamed, readPairs } from "../catalogue/index.js";
+import { diffusersScript } from "../convert/index.js";
+import { RequestError } from "../errors.js";
 import {
-  describePlan,
-  diffusersScript,
-  examine,
-  type Fetching,
   type GenerateRequest,
   knownPair,
   type MemoryNeed,
@@ -11,17 +11,13 @@ import {
   memoryNeeds,
   memoryNeedsOf,
   memoryUses,
-  type OpenOptions,
-  openPair,
-  openPlanSource,
-  type PairReference,
-  type PairRow,
-  pairNamed,
   planFor,
-  RequestError,
-  type RuntimeOptions,
-  readPairs,
-} from "../index.js";
+} from "../generate/index.js";
+import type { Fetching } from "../hub/index.js";
+import { examine } from "../inspect/index.js";
+import { type OpenOptions, openPair, openPlanSource, type PairReference } from "../open/index.js";
+import type { RuntimeOptions } from "../runtime/index.js";
+import { describePlan } from "../sampling/index.js";
 import { fetching } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
 import { gigabytes, megabytes } from "./words.js";

@@ -1,5 +1,7 @@
 /** `variegate models list --comfy DIR`: what is in the folders of other programs, by kind. */
-import { type Library, type LibraryItem, readLibraries } from "../index.js";
+
+import { type LibraryItem, readLibraries } from "../inspect/index.js";
+import type { Library } from "../lookup/index.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
 import { megabytes, millions } from "./words.js";
 

@@ -1,7 +1,10 @@
 /** The command line: reads the words, hands them to a command, and turns what goes wrong into a line and an exit code. */
 import { Command, CommanderError, Option } from "commander";
+import { DIALECTS, LARGEST_RANK } from "../adapters/index.js";
 import { VariegateError } from "../errors.js";
-import { DIALECTS, LARGEST_RANK, PAPER, PREVIEWS, versions } from "../index.js";
+import { PAPER } from "../experiments/index.js";
+import { versions } from "../inspect/index.js";
+import { PREVIEWS } from "../trajectory/index.js";
 import type { PullOptions } from "./hub.js";
 import { interrupted, listenForInterrupt } from "./interrupt.js";
 import {

@@ -1,13 +1,8 @@
 /** `variegate measure`: numbers about folders of pictures, whoever made them, as a table, a JSON object and a page. */
-import {
-  type Measure,
-  type Measurement,
-  type MeasureRequest,
-  measure,
-  measurePage,
-  type RuntimeOptions,
-  versions,
-} from "../index.js";
+
+import { versions } from "../inspect/index.js";
+import { type Measure, type Measurement, type MeasureRequest, measure, measurePage } from "../measure/index.js";
+import type { RuntimeOptions } from "../runtime/index.js";
 import { fetching } from "./fetching.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
 import { type Progress, type Terminal, table } from "./terminal.js";

@@ -2,25 +2,19 @@
 import { existsSync } from "node:fs";
 import { delimiter } from "node:path";
 import { type Command, Option } from "commander";
-import {
-  type AdapterReference,
-  COMPUTES,
-  type Control,
-  DEVICES,
-  type Dialect,
-  type GenerateRequest,
-  type Library,
-  MEMORIES,
-  type MeasureRequest,
-  type Mode,
-  type OpenOptions,
-  type PairReference,
-  type Places,
-  type SlideRequest,
-  type TraceRequest,
-  VARIANTS,
-  type WordReference,
-} from "../index.js";
+import type { Dialect } from "../adapters/index.js";
+import type { Control } from "../catalogue/index.js";
+import type { SlideRequest } from "../control/index.js";
+import { type GenerateRequest, MEMORIES } from "../generate/index.js";
+import { VARIANTS } from "../hub/index.js";
+import type { Library, Places } from "../lookup/index.js";
+import type { MeasureRequest } from "../measure/index.js";
+import { COMPUTES } from "../networks/index.js";
+import type { AdapterReference, OpenOptions, PairReference } from "../open/index.js";
+import { DEVICES } from "../runtime/index.js";
+import type { Mode } from "../sampling/index.js";
+import type { WordReference } from "../text/index.js";
+import type { TraceRequest } from "../trajectory/index.js";
 import { adapter, control, gigabytes, ratio, real, rows, seeds, size, tile, timesteps, whole, word } from "./values.js";
 
 const SPACINGS = ["leading", "trailing", "linspace"] as const;

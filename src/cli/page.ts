@@ -1,6 +1,9 @@
 /** Pages that open from disk: a template, its style and program, and data with its pictures, in one file that asks nothing of a network. */
 import { readFileSync } from "node:fs";
-import type { RgbImage, Slide, SlideStrip, Trace, TracedPictures, Versions } from "../index.js";
+import type { Slide, SlideStrip } from "../control/index.js";
+import type { Versions } from "../inspect/index.js";
+import type { RgbImage } from "../tensor/index.js";
+import type { Trace, TracedPictures } from "../trajectory/index.js";
 
 interface Run {
   readonly versions: Versions;

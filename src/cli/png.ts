@@ -1,7 +1,7 @@
 /** PNG files: pixels by sharp, and a text chunk that tells how the picture was made (PNG specification, 11.3.3.3). */
 import { crc32 } from "node:zlib";
 import sharp from "sharp";
-import type { RgbImage } from "../index.js";
+import type { RgbImage } from "../tensor/index.js";
 
 /** Encodes a picture; `text` entries become tEXt chunks. JSON keeps them ASCII. */
 export async function encodePng(image: RgbImage, text: Readonly<Record<string, unknown>> = {}): Promise<Uint8Array> {

@@ -1,5 +1,5 @@
 /** What a person sees while weights are unpacked or quantised: a line now and then, with the time that is left. */
-import type { Preparing } from "../index.js";
+import type { Preparing } from "../networks/index.js";
 import type { Terminal } from "./terminal.js";
 
 /** Nothing is said of what is quick; then a line so often. */

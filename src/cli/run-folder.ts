@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import path from "node:path";
-import { FileError, RequestError, writeWhole } from "../index.js";
+import { codeOf, FileError, RequestError } from "../errors.js";
+import { writeWhole } from "../files/index.js";
 
 /** A file of the run, as run.json lists it. */
 export interface RunFile {
@@ -90,9 +91,6 @@ function makeFolder(dir: string): void {
     });
   }
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : String(error);
 
 /** Lines of a log; a last line that was cut off by a kill is left out. */
 function readLog(file: string): Record<string, unknown>[] {

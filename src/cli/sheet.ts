@@ -1,7 +1,7 @@
 /** A contact sheet: pictures in rows and columns with labels, as one PNG. */
 import { fileURLToPath } from "node:url";
 import type { Sharp } from "sharp";
-import type { RgbImage } from "../index.js";
+import type { RgbImage } from "../tensor/index.js";
 
 export interface SheetSection {
   readonly title: string;

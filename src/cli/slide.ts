@@ -1,18 +1,10 @@
 /** `variegate slide`: one prompt along a slider's scales on every model, as strips, a page with a slider, and numbers. */
-import {
-  describeRun,
-  type Estimate,
-  type OpenOptions,
-  openAdapter,
-  openPair,
-  type PairReference,
-  planFor,
-  type Slide,
-  type SlideRequest,
-  type SlideStrip,
-  slide,
-  slideRequests,
-} from "../index.js";
+
+import { type Slide, type SlideRequest, type SlideStrip, slide, slideRequests } from "../control/index.js";
+import { planFor } from "../generate/index.js";
+import { describeRun } from "../inspect/index.js";
+import type { Estimate } from "../metrics/index.js";
+import { type OpenOptions, openAdapter, openPair, type PairReference } from "../open/index.js";
 import { fetching } from "./fetching.js";
 import { plain } from "./generate.js";
 import { slidePage } from "./page.js";

@@ -1,24 +1,20 @@
 /** `variegate trace`: x0 at every step of each model, as a page to look at, a film strip, numbers and latents. */
+
+import { readTensors, safetensors } from "../checkpoint/index.js";
+import { planFor } from "../generate/index.js";
+import { describeRun } from "../inspect/index.js";
+import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
+import { type FloatTensor, float, stack } from "../tensor/index.js";
 import {
-  describeRun,
-  type FloatTensor,
-  float,
   modesOf,
-  type OpenOptions,
-  openPair,
-  type PairReference,
-  planFor,
   type Recording,
-  readTensors,
   requestsOf,
-  safetensors,
-  stack,
   stepsOf,
   type Trace,
   type TracedPictures,
   type TraceRequest,
   trace,
-} from "../index.js";
+} from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
 import { plain } from "./generate.js";
 import { tracePage } from "./page.js";

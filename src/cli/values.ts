@@ -1,7 +1,8 @@
 /** How words of the command line become values; what is not understood is refused with what would be. */
 import { existsSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
-import { parseScale, RequestError } from "../index.js";
+import { parseScale } from "../adapters/index.js";
+import { RequestError } from "../errors.js";
 
 const refuse = (value: string, expected: string): never => {
   throw new InvalidArgumentError(`"${value}" is not ${expected}.`);

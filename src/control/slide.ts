@@ -4,15 +4,10 @@
  */
 import type { Adapter } from "../adapters/index.js";
 import { RequestError } from "../errors.js";
+import { openScorer } from "../evaluation/index.js";
+import { type GenerateEvent, type GenerateRequest, generate, requestForMode } from "../generate/index.js";
 import { cosineDistance, type Estimate, meanEstimate } from "../metrics/index.js";
-import {
-  type GenerateEvent,
-  type GenerateRequest,
-  generate,
-  openScorer,
-  type Pair,
-  requestForMode,
-} from "../pipeline/index.js";
+import type { Pair } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 

@@ -1,6 +1,7 @@
-export { type Definition, type DefinitionInput, parseDefinition } from "./definition.js";
+export { cellsOf, type Origin } from "./cell.js";
+export { type Definition, type DefinitionInput, parseDefinition, sittingsOf } from "./definition.js";
 export { claimsOf, numbersOf } from "./markdown.js";
-export { MEASURES as EXPERIMENT_MEASURES, type MeasureName } from "./measures.js";
+export { kindOf, MEASURES as EXPERIMENT_MEASURES, type MeasureName, type Painted, type Seen } from "./measures.js";
 export { PAPER, type PaperName, paperExperiment } from "./paper.js";
 export {
   type ExperimentRequest,
@@ -12,4 +13,6 @@ export {
 } from "./run.js";
 export { readSittings, referenceFile } from "./sources.js";
 export type { Claims } from "./store.js";
+export { claimsIn, packed, readResults, takeFolder, unpacked } from "./store.js";
 export type { Judgement, Table, TableRow, Verdict } from "./table.js";
+export { verdictOf } from "./table.js";

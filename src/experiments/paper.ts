@@ -1,7 +1,6 @@
 /** The tables and figures of the paper (Gandikota and Bau 2025, arXiv 2503.10637) as experiments: what is painted, what the paper found, what it claims. */
-import type { Control } from "../pipeline/index.js";
-import type { Definition, DefinitionInput } from "./definition.js";
-import { definitionSchema } from "./definition.js";
+import type { Control } from "../catalogue/index.js";
+import { type Definition, type DefinitionInput, definitionSchema } from "./definition.js";
 
 export const PAPER = ["table1", "table2", "table3", "table4", "fig5", "fig7a", "fig7b", "fig7c"] as const;
 export type PaperName = (typeof PAPER)[number];

@@ -1,9 +1,9 @@
 /** A run of experiments: cells that are not there yet are painted, by this process or by several, then everything is put into tables. */
 import { availableParallelism } from "node:os";
 import path from "node:path";
-import { writeWhole } from "../checkpoint/index.js";
+import { writeWhole } from "../files/index.js";
 import type { Fetching } from "../hub/index.js";
-import { versions } from "../pipeline/index.js";
+import { versions } from "../inspect/index.js";
 import { pictureUrl } from "../report/index.js";
 import { type Cell, cellsOf, type Origin } from "./cell.js";
 import { type Definition, type ExperimentRow, sittingsOf } from "./definition.js";

@@ -16,8 +16,8 @@ import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
-import { writeWhole } from "../checkpoint/index.js";
-import { FileError, RequestError } from "../errors.js";
+import { codeOf, FileError, RequestError } from "../errors.js";
+import { writeWhole } from "../files/index.js";
 
 const features = z.record(z.string(), z.string());
 
@@ -200,9 +200,6 @@ function alive(pid: number): boolean {
     return codeOf(error) === "EPERM";
   }
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : String(error);
 
 /** Numbers as they stand in a line. */
 export const packed = (values: Float32Array): string =>

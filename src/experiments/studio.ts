@@ -2,26 +2,13 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { RequestError } from "../errors.js";
+import { openScorer, type Scorer } from "../evaluation/index.js";
+import { decodeLatents, type GenerateRequest, generate, planFor } from "../generate/index.js";
 import type { Fetching } from "../hub/index.js";
+import { type Factors, filesOf, openDreamSim, openInception } from "../instruments/index.js";
+import { locate } from "../lookup/index.js";
 import { cosineDistance } from "../metrics/index.js";
-import {
-  type AdapterUse,
-  decodeLatents,
-  type Factors,
-  filesOf,
-  type GenerateRequest,
-  generate,
-  locate,
-  openAdapter,
-  openDreamSim,
-  openInception,
-  openPair,
-  openScorer,
-  type Pair,
-  type PairReference,
-  planFor,
-  type Scorer,
-} from "../pipeline/index.js";
+import { type AdapterUse, openAdapter, openPair, type Pair, type PairReference } from "../open/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
 import { isGuided } from "../sampling/index.js";
 import { type FloatTensor, type RgbImage, stack } from "../tensor/index.js";

@@ -1,6 +1,7 @@
 /** What an experiment came to: finished cells become rows of numbers with intervals, and each claim of the paper a verdict. */
+
+import type { Factors } from "../instruments/index.js";
 import { cosineDistance, type Estimate, meanEstimate } from "../metrics/index.js";
-import type { Factors } from "../pipeline/index.js";
 import type { Cell, Origin } from "./cell.js";
 import { type Claim, type Definition, type ExperimentRow, type Sitting, sittingsOf } from "./definition.js";
 import { kindOf, type MeasureName, type Painted, type Reference, ratio, type Seen } from "./measures.js";

@@ -2,10 +2,12 @@
  * The cache's layout, which is that of Hugging Face's own library: models--owner--name/ with blobs/ named by their hash, refs/ that
  * say which commit a branch was at, snapshots/<commit>/ of links into blobs/, and .no_exist/ of files that a commit does not have.
  */
+
 import { randomUUID } from "node:crypto";
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { FileError, MachineError } from "../errors.js";
+import { codeOf, FileError, MachineError } from "../errors.js";
+import { makeFolder } from "../files/index.js";
 import { staysInside } from "./reference.js";
 
 /** Where things of one repository lie. */
@@ -41,24 +43,6 @@ export function shelfOf(cache: string, id: string): Shelf {
 export async function sizeOf(file: string): Promise<number | null> {
   const found = await stat(file).catch(() => null);
   return found?.isFile() ? found.size : null;
-}
-
-/**
- * Makes a folder and those above it. Node's own recursive mkdir says ENOENT where a disk is read only, and never comes back where a
- * pseudo file system takes no folders. @throws what the disk says
- */
-export async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder);
-  } catch (error) {
-    if ((await stat(folder).catch(() => null))?.isDirectory()) return;
-    if (codeOf(error) !== "ENOENT" || path.dirname(folder) === folder) throw error;
-    await makeFolder(path.dirname(folder));
-    await mkdir(folder).catch((again: unknown) => {
-      // Another process was faster.
-      if (codeOf(again) !== "EEXIST") throw again;
-    });
-  }
 }
 
 export const isCommit = (text: string): boolean => /^[0-9a-f]{40}$/.test(text);
@@ -134,9 +118,6 @@ export async function pointTo(shelf: Shelf, commit: string, file: string, hash: 
   }
   await rename(temporary, pointer);
 }
-
-export const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 
 /** What a user can do about a file system that says no; anything else is thrown as it is. */
 export function explainWriting(error: unknown, cache: string): never {

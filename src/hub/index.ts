@@ -4,7 +4,8 @@ export { type HubOptions, type HubPlan, type PlanFile, planFetch } from "./plan.
 export { fetchPlan, fetchReference, mustHaveRoom } from "./pull.js";
 export { type HubReference, hubName, parseHubReference } from "./reference.js";
 export { HubError } from "./refusal.js";
-export type { Wanted } from "./selection.js";
+export { retried, retryAfter, Transient } from "./retry.js";
+export { select, type Wanted } from "./selection.js";
 export { type HubSettings, hubSettings } from "./settings.js";
 export { type CachedRepository, type CachedRevision, cachedRepositories, type Removal, removeCached } from "./stock.js";
 export { VARIANTS, type Variant } from "./weights.js";

@@ -1,5 +1,11 @@
 /** Measures a folder of pictures with the instruments that are there: every number with its interval, its sample and what to beware of. */
-import type { ClipScorer, InceptionInstrument, Instrument, InstrumentFacts, JudgeReader } from "../pipeline/index.js";
+import type {
+  ClipScorer,
+  InceptionInstrument,
+  Instrument,
+  InstrumentFacts,
+  JudgeReader,
+} from "../instruments/index.js";
 import type { Product, RgbImage } from "../tensor/index.js";
 import type { OpenAttribute } from "./attributes.js";
 import { classScore, closeness, frechet, kernel } from "./fidelity.js";

@@ -12,10 +12,9 @@ import {
   openInception,
   openJudge,
   openLpips,
-  type Places,
-  productsOn,
-  type Sources,
-} from "../pipeline/index.js";
+} from "../instruments/index.js";
+import type { Places, Sources } from "../lookup/index.js";
+import { productsOn } from "../networks/index.js";
 import { openRuntime, type Runtime, type RuntimeOptions } from "../runtime/index.js";
 import { plainProduct, type WeightIndex } from "../tensor/index.js";
 import { embeddedAttributes, readAttributes } from "./attributes.js";

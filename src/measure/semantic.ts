@@ -1,4 +1,6 @@
 /** What pictures show, in words: near to their prompt, varied in what it leaves open, and the truth where a judge knows it. */
+
+import type { ClipScorer, JudgeReader } from "../instruments/index.js";
 import {
   cosineDistance,
   entropy,
@@ -8,7 +10,6 @@ import {
   setEstimate,
   shownEntropy,
 } from "../metrics/index.js";
-import type { ClipScorer, JudgeReader } from "../pipeline/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { isNamed, type OpenAttribute } from "./attributes.js";
 import type { Group } from "./folder.js";

@@ -1,4 +1,6 @@
 /** How varied the pictures of each prompt are, and what causes it, from features that nobody has named. */
+
+import type { Instrument } from "../instruments/index.js";
 import {
   effectiveRank,
   meanDistance,
@@ -11,7 +13,6 @@ import {
   varietyShares,
   vendi,
 } from "../metrics/index.js";
-import type { Instrument } from "../pipeline/index.js";
 import { LARGEST_EIGEN } from "../tensor/index.js";
 import type { Group } from "./folder.js";
 import { lookAt, type MeasureOptions } from "./look.js";

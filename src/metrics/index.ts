@@ -13,7 +13,7 @@ export {
   uniform,
 } from "./diversity.js";
 export { correlation, pooledEstimate, rankCorrelation, setEstimate } from "./estimate.js";
-export { frechetDistance, inceptionScore, kernelDistance } from "./frechet.js";
+export { cholesky, frechetDistance, inceptionScore, kernelDistance, nuclearNorm } from "./frechet.js";
 export { type Neighbours, neighbours } from "./neighbours.js";
 export {
   effectiveRank,

@@ -1,5 +1,7 @@
 /** Latents as pictures to look at: by the pair's own decoder, by a small one, or by a straight line to colours. */
-import { type Decoder, decodeLatents, openDecoder, type Pair } from "../pipeline/index.js";
+import { type Decoder, openDecoder } from "../decode/index.js";
+import { decodeLatents } from "../generate/index.js";
+import type { Pair } from "../open/index.js";
 import { type FloatTensor, type RgbImage, resizeBicubic, stack } from "../tensor/index.js";
 import { fitRgb, SDXL_FIT, showRgb } from "./rgb-fit.js";
 

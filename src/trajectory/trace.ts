@@ -3,17 +3,16 @@
  * decided, and which model's step decided what.
  */
 import { RequestError } from "../errors.js";
+import { openScorer, type Scorer } from "../evaluation/index.js";
 import {
   type GenerateEvent,
   type GenerateRequest,
   generate,
-  openScorer,
   orderFor,
-  type Pair,
   planFor,
   requestForMode,
-  type Scorer,
-} from "../pipeline/index.js";
+} from "../generate/index.js";
+import type { Pair } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { layersOf, nameTable } from "../../src/adapters/index.js";
-import { stabilityNames } from "../../src/naming/index.js";
+import { stabilityNames } from "../../src/families/index.js";
 
 /** The blocks of SDXL's UNet, as far as names go: two layers a block, no attention in the first. */
 const SDXL = [

@@ -1,15 +1,9 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import {
-  openCheckpoint,
-  openComponentWeights,
-  openUNet,
-  readFloats,
-  safetensors,
-  writeWhole,
-} from "../../src/checkpoint/index.js";
+import { openCheckpoint, openComponentWeights, openUNet, readFloats, safetensors } from "../../src/checkpoint/index.js";
 import { FileError } from "../../src/errors.js";
+import { writeWhole } from "../../src/files/index.js";
 import { createRng } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 

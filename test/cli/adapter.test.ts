@@ -4,7 +4,8 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { readTensors, safetensors } from "../../src/checkpoint/index.js";
-import { generate, openPair, type PairReference } from "../../src/pipeline/index.js";
+import { generate } from "../../src/generate/index.js";
+import { openPair, type PairReference } from "../../src/open/index.js";
 import { createRng } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 

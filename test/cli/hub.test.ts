@@ -3,8 +3,9 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "n
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { generate } from "../../src/generate/index.js";
 import { fetchReference, hubSettings } from "../../src/hub/index.js";
-import { generate, openPair } from "../../src/pipeline/index.js";
+import { openPair } from "../../src/open/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { filesOf, sha256, startHub } from "../support/hub.js";
 

@@ -4,7 +4,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { safetensors } from "../../src/checkpoint/index.js";
 import { type SlideEvent, type SlideRequest, slide } from "../../src/control/index.js";
 import { RequestError } from "../../src/errors.js";
-import { generate, openAdapter, openPair } from "../../src/pipeline/index.js";
+import { generate } from "../../src/generate/index.js";
+import { openAdapter, openPair } from "../../src/open/index.js";
 import { createRng } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { PAIRS } from "../../src/catalogue/index.js";
 import { cellsOf, type Origin } from "../../src/experiments/cell.js";
 import { parseDefinition, sittingsOf } from "../../src/experiments/definition.js";
 import { PAPER, paperExperiment } from "../../src/experiments/paper.js";
-import { PAIRS } from "../../src/pipeline/index.js";
 
 const SMALL = {
   name: "mine",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { PAIRS } from "../../src/catalogue/index.js";
 import { hubName, parseHubReference } from "../../src/hub/index.js";
-import { PAIRS } from "../../src/pipeline/index.js";
 
 const place = (id: string, revision = "main", path = "") => ({ id, revision, path });
 

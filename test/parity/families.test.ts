@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { knownPair, PAIRS, planFor } from "../../src/pipeline/index.js";
+import { PAIRS } from "../../src/catalogue/index.js";
+import { knownPair, planFor } from "../../src/generate/index.js";
 import { advance, initialLatents, type SolverState } from "../../src/sampling/index.js";
 import { createRng, type FloatTensor, stack } from "../../src/tensor/index.js";
 import { description, farthest, tensors } from "../support/parity.js";

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { type GenerateRequest, generate, openPair, openScorer, type PairReference } from "../../src/pipeline/index.js";
+import { openScorer } from "../../src/evaluation/index.js";
+import { type GenerateRequest, generate } from "../../src/generate/index.js";
+import { openPair, type PairReference } from "../../src/open/index.js";
 import { type FloatTensor, float, type RgbImage, stack } from "../../src/tensor/index.js";
 import { pairReference, pairSchema, requestSchema } from "../support/checkpoint.js";
 import {

@@ -1,7 +1,9 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { diffusersScript } from "../../src/convert/index.js";
 import { RequestError } from "../../src/errors.js";
-import { diffusersScript, generate, openPair } from "../../src/pipeline/index.js";
+import { generate } from "../../src/generate/index.js";
+import { openPair } from "../../src/open/index.js";
 import { type FloatTensor, stack } from "../../src/tensor/index.js";
 import { requestSchema } from "../support/checkpoint.js";
 import { description, farthest, LATENTS, namesIn, tensors } from "../support/parity.js";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { openTokenizer } from "../../src/checkpoint/index.js";
-import { createTokenizer } from "../../src/pipeline/index.js";
+import { createTokenizer } from "../../src/text/index.js";
 import { description, EMBEDDED } from "../support/parity.js";
 
 const tokens = z.object({ ids: z.array(z.number()), truncated: z.number() });

@@ -7,7 +7,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFi
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
-import type { PairReference } from "../../src/pipeline/index.js";
+import type { PairReference } from "../../src/open/index.js";
 import { count } from "../../src/tensor/index.js";
 import { grow } from "./grow.js";
 import { description, EMBEDDED } from "./parity.js";

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { RequestError } from "../../src/errors.js";
-import { generate, openPair } from "../../src/pipeline/index.js";
+import { generate } from "../../src/generate/index.js";
+import { openPair } from "../../src/open/index.js";
 import { resizeBicubic } from "../../src/tensor/index.js";
 import { type Recording, type TraceEvent, type TraceRequest, trace } from "../../src/trajectory/index.js";
 

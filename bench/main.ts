@@ -1,0 +1,217 @@
+/** `npm run bench`: every figure of speed and memory from one run on one machine, each beside what it is compared with. */
+import { spawnSync } from "node:child_process";
+import os from "node:os";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { VariegateError } from "../src/errors.js";
+import { generate } from "../src/generate/index.js";
+import { openPair, type Pair } from "../src/open/index.js";
+import { openRuntime } from "../src/runtime/index.js";
+import { openPreview, type Recording, record, trace } from "../src/trajectory/index.js";
+import { diffusersStep, findPython } from "./diffusers.js";
+import { type Figure, lineOf, middle, type Report } from "./figures.js";
+import { compareInt8, timeInt8 } from "./int8.js";
+import { runMemory } from "./memory.js";
+import { matmulPeak, timeSliders, timeStep } from "./networks.js";
+import { makeSyntheticSdxl } from "./synthetic.js";
+
+const threads = os.availableParallelism();
+const embedded = fileURLToPath(new URL("../embedded/base/unet/", import.meta.url));
+
+interface Bench {
+  readonly name: string;
+  /** Only when it is asked for by name. */
+  readonly asked?: true;
+  run(report: Report): Promise<void>;
+}
+
+let peak = 0;
+/** Measured once, before the first figure that is a share of it. */
+async function peakOf(report: Report): Promise<number> {
+  if (peak > 0) return peak;
+  const runtime = openRuntime({ threads });
+  peak = await matmulPeak(runtime);
+  await runtime.close();
+  report({ name: "MatMul peak, 2048³ float32", value: peak, unit: "GFLOP/s", note: `${threads} threads` });
+  return peak;
+}
+
+/** Time of one picture in a mode: denoising and decoding, warm. */
+async function pictureTimes(pair: Pair, mode: "distilled" | "hybrid"): Promise<number> {
+  let total = 0;
+  for await (const event of generate(pair, {
+    mode,
+    prompts: ["a cartoon character"],
+    seeds: [0, 1, 2, 3, 4, 5, 6, 7],
+  })) {
+    if (event.type === "done") total = (event.milliseconds.denoise + event.milliseconds.decode) / event.images;
+  }
+  return total;
+}
+
+/** Times in ms: a hybrid run, the same recorded, the decoding of all that its trace shows, and the trace of that one mode. */
+async function traceTimes(pair: Pair) {
+  const request = { prompts: ["a cartoon character"], seeds: [0, 1, 2, 3, 4, 5, 6, 7], mode: "hybrid" as const };
+  const timed = async (work: () => Promise<unknown>) => {
+    const start = performance.now();
+    await work();
+    return performance.now() - start;
+  };
+  const plain = await timed(async () => {
+    for await (const _ of generate(pair, request));
+  });
+  let recording: Recording | undefined;
+  const recorded = await timed(async () => {
+    const run = record(pair, request);
+    let next = await run.next();
+    while (!next.done) next = await run.next();
+    recording = next.value;
+  });
+  const latents = recording?.tracks.flatMap((t) => [...t.x0, ...t.xt]) ?? [];
+  const show = await openPreview(pair, "vae", undefined, { latents: [], images: [] });
+  const decoding = await timed(() => show(latents));
+  const { prompts, seeds } = request;
+  const traced = await timed(async () => {
+    const asked = { prompt: prompts[0] ?? "", seeds, modes: ["hybrid"] as const, causal: false };
+    for await (const _ of trace(pair, asked));
+  });
+  return { plain, recorded, decoding, traced };
+}
+
+const BENCHES: readonly Bench[] = [
+  {
+    name: "embedded",
+    async run(report) {
+      const pair = await openPair();
+      const index = await pair.base.weights();
+      const config = pair.base.unet;
+      const shape = { height: 16, width: 16, tokens: pair.tokens };
+      await pair.close();
+      const python = findPython();
+      for (const batch of [1, 16]) {
+        const label = `embedded UNet, batch ${batch}`;
+        const ours = await timeStep(
+          { label, config, index, shape, batch, runs: 40, threads },
+          await peakOf(report),
+          report,
+        );
+        if ("python" in python) {
+          const theirs = diffusersStep(python.python, embedded, { ...shape, batch, runs: 40, threads });
+          report({ name: `${label}: diffusers step`, value: theirs, unit: "ms" });
+          report({ name: `${label}: diffusers / variegate time`, value: theirs / ours, unit: "ratio", aim: "≥ 1.3" });
+        }
+      }
+      if ("missing" in python) process.stderr.write(`diffusers is not compared: ${python.missing}\n`);
+    },
+  },
+  {
+    name: "hybrid",
+    async run(report) {
+      const pair = await openPair({}, { threads });
+      const times = { distilled: [] as number[], hybrid: [] as number[] };
+      const ratios: number[] = [];
+      for (let i = 0; i < 12; i++) {
+        const distilled = await pictureTimes(pair, "distilled");
+        const hybrid = await pictureTimes(pair, "hybrid");
+        // The first round loads and warms both models.
+        if (i === 0) continue;
+        times.distilled.push(distilled);
+        times.hybrid.push(hybrid);
+        ratios.push(hybrid / distilled);
+      }
+      await pair.close();
+      for (const mode of ["distilled", "hybrid"] as const) {
+        const { median, note } = middle(times[mode]);
+        report({ name: `${mode}: one picture of eight`, value: median, unit: "ms", note });
+      }
+      const { median } = middle(ratios);
+      report({ name: "hybrid/distilled time", value: median, unit: "ratio", aim: "≤ 1.05", note: "median of pairs" });
+    },
+  },
+  {
+    name: "trace",
+    async run(report) {
+      const pair = { ...(await openPair({}, { threads })), row: null };
+      const ratios = { recording: [] as number[], showing: [] as number[] };
+      for (let i = 0; i < 8; i++) {
+        const { plain, recorded, decoding, traced } = await traceTimes(pair);
+        if (i === 0) continue;
+        ratios.recording.push(recorded / plain);
+        ratios.showing.push(traced / (plain + decoding));
+      }
+      await pair.close();
+      const note = "median of pairs";
+      const { median: recording } = middle(ratios.recording);
+      report({ name: "recorded / plain time", value: recording, unit: "ratio", aim: "≤ 1.05", note });
+      const { median: showing } = middle(ratios.showing);
+      report({ name: "traced / (plain + preview decoding)", value: showing, unit: "ratio", aim: "≤ 1.1", note });
+    },
+  },
+  {
+    name: "help",
+    async run(report) {
+      const bin = fileURLToPath(new URL("../bin/variegate.js", import.meta.url));
+      const times = [];
+      for (let i = 0; i < 8; i++) {
+        const start = performance.now();
+        spawnSync(process.execPath, [bin, "--help"]);
+        times.push(performance.now() - start);
+      }
+      const { median, note } = middle(times.slice(1));
+      report({ name: "--help", value: median, unit: "ms", aim: "< 300", note });
+    },
+  },
+  {
+    name: "int8",
+    async run(report) {
+      await compareInt8(threads, report);
+      await timeInt8(threads, await peakOf(report), report);
+    },
+  },
+  {
+    name: "sdxl",
+    async run(report) {
+      process.stderr.write("writing 10.3 GB of random SDXL weights …\n");
+      const made = await makeSyntheticSdxl();
+      try {
+        const label = "SDXL UNet at 512 px";
+        const shape = { height: 64, width: 64, tokens: 77 };
+        const o = { label, config: made.config, index: made.index, shape, batch: 1, runs: 5, threads };
+        const ours = await timeStep(o, await peakOf(report), report);
+        for (const adapters of [1, 4]) await timeSliders(o, adapters, ours, report);
+        const python = findPython();
+        if ("python" in python) {
+          const theirs = diffusersStep(python.python, made.folder, { ...shape, batch: 1, runs: 3, threads });
+          report({ name: `${label}: diffusers step`, value: theirs, unit: "ms" });
+          report({ name: `${label}: diffusers / variegate time`, value: theirs / ours, unit: "ratio", aim: "≥ 1.3" });
+        }
+      } finally {
+        await made.remove();
+      }
+    },
+  },
+  { name: "memory", asked: true, run: (report) => runMemory(report, threads) },
+];
+
+const program = new Command("bench")
+  .description("Speed and memory, from one run on one machine.")
+  .addHelpText("before", "Example:\n  npm run bench -- --only hybrid\n\n")
+  .option("--json", "one JSON object a line")
+  .option("--sdxl", "peak memory of a whole SDXL run at 1024 px, phase by phase (as --only memory); 12.1 GB of disk")
+  .option("--only <name>", `one part: ${BENCHES.map((b) => b.name).join(", ")}`);
+
+const options = program.parse().opts<{ json?: boolean; only?: string; sdxl?: boolean }>();
+const { json, only = options.sdxl ? "memory" : undefined } = options;
+const chosen = BENCHES.filter((b) => (only === undefined ? !b.asked : b.name === only));
+if (chosen.length === 0)
+  program.error(`--only ${only}: no such part; there are: ${BENCHES.map((b) => b.name).join(", ")}`, { exitCode: 2 });
+const report = (figure: Figure) => process.stdout.write(`${json ? JSON.stringify(figure) : lineOf(figure)}\n`);
+for (const bench of chosen) {
+  try {
+    await bench.run(report);
+  } catch (error) {
+    if (!(error instanceof VariegateError)) throw error;
+    process.stderr.write(`${bench.name}: ${error.message}\n`);
+    process.exitCode = error.exitCode;
+  }
+}

@@ -1,0 +1,288 @@
+/** SDXL-sized models with random weights: their configs as public facts (field.md C1), their files made on the spot and removed again. */
+import { mkdir, mkdtemp, open, rm, statfs, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { clipTokenizer } from "../src/checkpoint/index.js";
+import { MachineError } from "../src/errors.js";
+import {
+  drawDecoder,
+  drawEncoder,
+  drawTextEncoder,
+  drawUNet,
+  parseAutoencoderConfig,
+  parseTextEncoderConfig,
+  parseUNetConfig,
+  type UNetConfig,
+} from "../src/models/index.js";
+import { BYTES, count, createRng, type Weight, type WeightIndex } from "../src/tensor/index.js";
+
+const UNET = {
+  _class_name: "UNet2DConditionModel",
+  sample_size: 128,
+  in_channels: 4,
+  out_channels: 4,
+  down_block_types: ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+  up_block_types: ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+  block_out_channels: [320, 640, 1280],
+  layers_per_block: 2,
+  cross_attention_dim: 2048,
+  transformer_layers_per_block: [1, 2, 10],
+  attention_head_dim: [5, 10, 20],
+  use_linear_projection: true,
+  addition_embed_type: "text_time",
+  addition_time_embed_dim: 256,
+  projection_class_embeddings_input_dim: 2816,
+};
+
+const VAE = {
+  _class_name: "AutoencoderKL",
+  block_out_channels: [128, 256, 512, 512],
+  down_block_types: Array.from({ length: 4 }, () => "DownEncoderBlock2D"),
+  up_block_types: Array.from({ length: 4 }, () => "UpDecoderBlock2D"),
+  layers_per_block: 2,
+  latent_channels: 4,
+  scaling_factor: 0.13025,
+};
+
+const TEXT = {
+  text_encoder: {
+    architectures: ["CLIPTextModel"],
+    hidden_size: 768,
+    intermediate_size: 3072,
+    num_hidden_layers: 12,
+    num_attention_heads: 12,
+    hidden_act: "quick_gelu",
+    projection_dim: 768,
+    eos_token_id: 49407,
+  },
+  text_encoder_2: {
+    architectures: ["CLIPTextModelWithProjection"],
+    hidden_size: 1280,
+    intermediate_size: 5120,
+    num_hidden_layers: 32,
+    num_attention_heads: 20,
+    hidden_act: "gelu",
+    projection_dim: 1280,
+    eos_token_id: 49407,
+  },
+} as const;
+
+const SCHEDULER = {
+  _class_name: "EulerDiscreteScheduler",
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: "scaled_linear",
+  num_train_timesteps: 1000,
+  prediction_type: "epsilon",
+  steps_offset: 1,
+  timestep_spacing: "leading",
+};
+
+type Stored = "float32" | "float16";
+
+/** A file that will be written: what a network asks for while it is drawn. */
+interface Planned {
+  readonly file: string;
+  readonly header: Buffer;
+  readonly index: WeightIndex;
+  readonly bytes: number;
+}
+
+export interface Synthetic {
+  readonly folder: string;
+  readonly config: UNetConfig;
+  readonly index: WeightIndex;
+  remove(): Promise<void>;
+}
+
+/** Writes a float32 safetensors file of SDXL's UNet, 10.3 GB of random numbers. @throws MachineError when the disk is too small */
+export async function makeSyntheticSdxl(): Promise<Synthetic> {
+  const config = parseUNetConfig({ file: "sdxl", config: UNET });
+  return inFolder(async (folder, remove) => {
+    const unet = planned(path.join(folder, "diffusion_pytorch_model.safetensors"), "float32", drawnUNet);
+    await mustHold(folder, [unet]);
+    await writeFile(path.join(folder, "config.json"), JSON.stringify(UNET));
+    await writeRandom(unet);
+    return { folder, config, index: unet.index, remove };
+  });
+}
+
+export interface SyntheticPair {
+  /** A diffusers folder. */
+  readonly base: string;
+  /** A UNet folder. */
+  readonly distilled: string;
+  readonly bytes: number;
+  remove(): Promise<void>;
+}
+
+/**
+ * Writes all of SDXL, and a second UNet, as people have them: diffusers folders in float16, 12.1 GB of random numbers, with
+ * CLIP's own tokenizers. @throws MachineError when the disk is too small
+ */
+export async function makeSyntheticPair(): Promise<SyntheticPair> {
+  return inFolder(async (folder, remove) => {
+    const [base, distilled] = [path.join(folder, "base"), path.join(folder, "distilled")];
+    const part = async (dir: string, config: object, stem: string, draw: (index: WeightIndex) => void) => {
+      await mkdir(dir, { recursive: true });
+      await writeFile(path.join(dir, "config.json"), JSON.stringify(config));
+      return planned(path.join(dir, `${stem}.fp16.safetensors`), "float16", draw);
+    };
+    const files = [
+      await part(path.join(base, "unet"), UNET, "diffusion_pytorch_model", drawnUNet),
+      await part(path.join(base, "vae"), VAE, "diffusion_pytorch_model", drawnAutoencoder),
+      await part(distilled, UNET, "diffusion_pytorch_model", drawnUNet),
+    ];
+    for (const [name, config] of Object.entries(TEXT)) {
+      files.push(await part(path.join(base, name), config, "model", (index) => drawnText(config, index)));
+    }
+    await mustHold(folder, files);
+    await writeFile(path.join(base, "model_index.json"), JSON.stringify(INDEX));
+    await mkdir(path.join(base, "scheduler"));
+    await writeFile(path.join(base, "scheduler", "scheduler_config.json"), JSON.stringify(SCHEDULER));
+    for (const [name, padding] of [
+      ["tokenizer", "<|endoftext|>"],
+      ["tokenizer_2", "!"],
+    ] as const) {
+      const { vocab, merges, config } = await clipTokenizer(padding);
+      await mkdir(path.join(base, name));
+      await writeFile(path.join(base, name, "vocab.json"), JSON.stringify(vocab));
+      await writeFile(path.join(base, name, "merges.txt"), merges ?? "");
+      await writeFile(path.join(base, name, "tokenizer_config.json"), JSON.stringify(config));
+    }
+    for (const file of files) await writeRandom(file);
+    return { base, distilled, bytes: files.reduce((n, f) => n + f.bytes, 0), remove };
+  });
+}
+
+const INDEX = {
+  _class_name: "StableDiffusionXLPipeline",
+  force_zeros_for_empty_prompt: true,
+  scheduler: ["diffusers", "EulerDiscreteScheduler"],
+  text_encoder: ["transformers", "CLIPTextModel"],
+  text_encoder_2: ["transformers", "CLIPTextModelWithProjection"],
+  tokenizer: ["transformers", "CLIPTokenizer"],
+  tokenizer_2: ["transformers", "CLIPTokenizer"],
+  unet: ["diffusers", "UNet2DConditionModel"],
+  vae: ["diffusers", "AutoencoderKL"],
+};
+
+const drawnUNet = (index: WeightIndex) =>
+  drawUNet(parseUNetConfig({ file: "sdxl", config: UNET }), index, { height: 64, width: 64, tokens: 77 });
+
+function drawnAutoencoder(index: WeightIndex) {
+  const config = parseAutoencoderConfig({ file: "sdxl", config: VAE });
+  drawEncoder(config, index, 64, 64);
+  drawDecoder(config, index, 8, 8);
+}
+
+function drawnText(config: (typeof TEXT)[keyof typeof TEXT], index: WeightIndex) {
+  const pooled = config.architectures[0] === "CLIPTextModelWithProjection";
+  const shape = { tokens: 77, state: { back: 0, finalNorm: true }, pooled };
+  drawTextEncoder(parseTextEncoderConfig({ file: "sdxl", config }), index, shape);
+}
+
+/** Works in a temporary folder, which is removed when the work fails. */
+async function inFolder<T>(work: (folder: string, remove: () => Promise<void>) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "variegate-sdxl-"));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    return await work(folder, remove);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** Lays out a safetensors file with every weight that a drawing asks for. */
+function planned(file: string, dtype: Stored, draw: (index: WeightIndex) => void): Planned {
+  const shapes = new Map<string, readonly number[]>();
+  const place = (name: string, shape: readonly number[], offset: number): Weight => {
+    return { name, dtype, shape, bytes: { in: "file", file, offset, length: BYTES[dtype] * count(shape) } };
+  };
+  draw({
+    source: file,
+    weights: new Map(),
+    imagine(name, shape) {
+      shapes.set(name, shape);
+      return place(name, shape, 0);
+    },
+  });
+  const word = dtype === "float16" ? "F16" : "F32";
+  const entries: Record<string, unknown> = {};
+  const offsets = new Map<string, number>();
+  let end = 0;
+  for (const [name, shape] of shapes) {
+    const length = BYTES[dtype] * count(shape);
+    entries[name] = { dtype: word, shape, data_offsets: [end, end + length] };
+    offsets.set(name, end);
+    end += length;
+  }
+  const header = Buffer.from(JSON.stringify(entries));
+  const start = 8 + header.length;
+  const weights = new Map(
+    [...shapes].map(([name, shape]) => [name, place(name, shape, start + (offsets.get(name) ?? 0))]),
+  );
+  return { file, header, index: { source: file, weights }, bytes: end };
+}
+
+async function mustHold(folder: string, files: readonly Planned[]): Promise<void> {
+  const need = files.reduce((n, f) => n + f.bytes, 0);
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize >= 1.05 * need) return;
+  const gigabytes = (n: number) => `${(n / 1e9).toFixed(1)} GB`;
+  throw new MachineError(
+    `${folder}: ${gigabytes(need)} are needed for random SDXL weights, ${gigabytes(bavail * bsize)} are free`,
+  );
+}
+
+/** Numbers that are drawn once, and then over and over: what a weight is does not change how long it takes. */
+const DRAWN = 1 << 22;
+const blocks = new Map<string, Uint8Array>();
+
+/** A block of numbers around `mean` with deviation 2⁻ⁿ. */
+function block(dtype: Stored, mean: number, n: number): Uint8Array {
+  const key = `${dtype} ${mean} ${n}`;
+  const known = blocks.get(key);
+  if (known) return known;
+  const values = createRng(0)
+    .randn([DRAWN])
+    .data.map((v) => mean + v * 2 ** -n);
+  const made = new Uint8Array(dtype === "float32" ? values.buffer : Uint16Array.from(values, halfBits).buffer);
+  blocks.set(key, made);
+  return made;
+}
+
+const scratch = new DataView(new ArrayBuffer(4));
+/** The bits of a number as float16, cut; what is too small for it becomes 0. */
+function halfBits(value: number): number {
+  scratch.setFloat32(0, value);
+  const bits = scratch.getUint32(0);
+  const exponent = ((bits >>> 23) & 255) - 127 + 15;
+  const sign = (bits >>> 16) & 0x8000;
+  return exponent <= 0 ? sign : sign | (exponent << 10) | ((bits >>> 13) & 1023);
+}
+
+/** Weights as a network has them before it is trained: norms around 1, matrices that keep the size of what passes through. */
+function blockFor(dtype: Stored, { name, shape }: Weight): Uint8Array {
+  if (shape.length === 1) return block(dtype, name.endsWith(".weight") ? 1 : 0, 6);
+  return block(dtype, 0, Math.round(Math.log2(count(shape.slice(1))) / 2));
+}
+
+async function writeRandom({ file, header, index }: Planned): Promise<void> {
+  const out = await open(file, "w");
+  try {
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(header.length));
+    await out.write(size);
+    await out.write(header);
+    for (const weight of index.weights.values()) {
+      const bytes = blockFor(weight.dtype === "float16" ? "float16" : "float32", weight);
+      const length = BYTES[weight.dtype] * count(weight.shape);
+      for (let at = 0; at < length; at += bytes.length)
+        await out.write(bytes.subarray(0, Math.min(bytes.length, length - at)));
+    }
+  } finally {
+    await out.close();
+  }
+}

@@ -1,0 +1,355 @@
+/** Writes a run as a short Python script for diffusers, for people who want the method in the tool they have. */
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { RequestError } from "../errors.js";
+import {
+  choiceFor,
+  type GenerateRequest,
+  ownChoice,
+  type PlanSource,
+  planRequestFor,
+  type Sampled,
+  type SchedulerChoice,
+} from "../generate/index.js";
+import { parseHubReference } from "../hub/index.js";
+import { resolveReference } from "../lookup/index.js";
+import { type Grid, type ModelName, makePlan, type Plan, ratioOf, type StepRow } from "../sampling/index.js";
+
+/** Rows in a stretch that one scheduler object walks. */
+interface Stretch {
+  readonly scheduler: string;
+  readonly classes: readonly string[];
+  readonly sigmas: boolean;
+  readonly walk: string;
+  /** Place of the first row in the scheduler's own timesteps. */
+  readonly first: number;
+  readonly rows: readonly StepRow[];
+  readonly eta: number | undefined;
+}
+
+/**
+ * A script that paints the request's pictures with diffusers: the same noise, the same timesteps, the same models in the same
+ * rows, so the same latents (within float32).
+ * @throws RequestError where diffusers cannot say it
+ */
+export function diffusersScript(source: PlanSource, request: GenerateRequest): string {
+  const plan = makePlan(planRequestFor(source, request));
+  const stretches = stretchesOf(source, request, plan);
+  const rows = stretches.flatMap((s) => s.rows);
+  const models = rows.some((r) => r.model === "distilled") ? modelsOf(source.distilled) : ONLY_BASE;
+  const facts: Facts = {
+    sdxl: source.family === "sdxl",
+    guided: rows.some((r) => r.guidance > 1),
+    rescale: Math.max(...rows.map((r) => r.guidanceRescale)),
+    embedded: rows.some((r) => source[r.model]?.guidanceFeatures != null),
+    clipSkip: request.clipSkip ?? 0,
+    zeros: request.negative === undefined,
+  };
+  const pipeline = pipelineOf(source);
+  const classes = [pipeline.className, ...models.classes, ...stretches.flatMap((s) => s.classes)];
+  const { prompts, seeds = [0], negative, size = source.row?.size } = request;
+  const lines = [
+    `"""${heading(plan)} Written by \`variegate plan --as diffusers\`."""`,
+    "",
+    "import torch",
+    `from diffusers import ${[...new Set(classes)].sort().join(", ")}`,
+    ...(facts.rescale > 0 ? [`from ${pipelineModule(facts)} import rescale_noise_cfg`] : []),
+    ...models.imports,
+    "",
+    `prompts = [${prompts.map(text).join(", ")}]`,
+    `seeds = [${seeds.join(", ")}]`,
+    ...(facts.guided ? [`negative = ${negative === undefined ? "None" : text(negative)}`] : []),
+    'device = "cuda" if torch.cuda.is_available() else "cpu"',
+    "",
+    `pipe = ${pipeline.className}.${pipeline.open}, torch_dtype=torch.float32).to(device)`,
+    ...models.load,
+    ...stretches.map((s, i) => `${nameOf(i)} = ${s.scheduler}`),
+    size
+      ? `width, height = ${size.width}, ${size.height}`
+      : "width = height = pipe.unet.config.sample_size * pipe.vae_scale_factor",
+    "shape = [1, pipe.unet.config.in_channels, height // pipe.vae_scale_factor, width // pipe.vae_scale_factor]",
+    "",
+    "",
+    ...encodeLines(facts),
+    "",
+    "",
+    ...predictLines(facts, models.pick),
+    "",
+    "",
+    "@torch.no_grad()",
+    "def paint(prompt, seed):",
+    "    text = encode(prompt)",
+    "    generator = torch.Generator().manual_seed(seed)",
+    `    x = ${plan.initialScale === 1 ? "" : `${plan.initialScale} * `}torch.randn(shape, generator=generator).to(device)`,
+    ...stretches.flatMap((s, i) => stretchLines(s, i, plan)).map((line) => `    ${line}`),
+    "    return x, pipe.image_processor.postprocess(pipe.vae.decode(x / pipe.vae.config.scaling_factor).sample)[0]",
+    "",
+    "",
+    "latents = {}",
+    "for number, prompt in enumerate(prompts):",
+    "    for seed in seeds:",
+    "        latents[number, seed], image = paint(prompt, seed)",
+    '        image.save(f"{number}-{seed}.png")',
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+const ONE_FILE = /\.(safetensors|ckpt)$/i;
+const placeOf = ({ path: place, ref }: Sampled): string => place ?? ref;
+
+/** The class and the beginning of the call that opens the base: a folder, a Hub id, or a checkpoint in one file. */
+function pipelineOf({ base, family }: PlanSource): { readonly className: string; readonly open: string } {
+  const place = placeOf(base);
+  if (!ONE_FILE.test(place)) return { className: "DiffusionPipeline", open: `from_pretrained(${folder(place)}` };
+  const className = family === "sdxl" ? "StableDiffusionXLPipeline" : "StableDiffusionPipeline";
+  if (isLocal(place)) return { className, open: `from_single_file(${text(path.resolve(place))}` };
+  const { id = place, revision = "main", path: file = "" } = parseHubReference(place) ?? {};
+  return { className, open: `from_single_file(${text(`https://huggingface.co/${id}/blob/${revision}/${file}`)}` };
+}
+
+/** What decides which lines a script needs. */
+interface Facts {
+  readonly sdxl: boolean;
+  readonly guided: boolean;
+  readonly rescale: number;
+  /** Guidance is an input of a network. */
+  readonly embedded: boolean;
+  readonly clipSkip: number;
+  /** No negative prompt was given. */
+  readonly zeros: boolean;
+}
+
+const pipelineModule = ({ sdxl }: Facts) => {
+  const name = sdxl ? "stable_diffusion_xl" : "stable_diffusion";
+  return `diffusers.pipelines.${name}.pipeline_${name}`;
+};
+
+const nameOf = (i: number) => (i === 0 ? "scheduler" : "then");
+const text = (s: string) => JSON.stringify(s);
+
+function heading({ rows }: Plan): string {
+  const words = rows.map((r) => (r.kind === "renoise" ? "noise" : `${r.model} ${Math.round(r.timestep)}`));
+  return `${words.join(", ")}.`;
+}
+
+/** Rows by the scheduler object that walks them: one for a shared grid, two where the base has a grid of its own. */
+function stretchesOf(source: PlanSource, request: GenerateRequest, plan: Plan): Stretch[] {
+  const asked = planRequestFor(source, request);
+  const skip = asked.skip ?? 0;
+  const steps = plan.rows.filter((r): r is StepRow => r.kind === "step");
+  const stretch = (which: ModelName, own: boolean, grid: Grid, first: number, rows: readonly StepRow[]): Stretch => ({
+    ...schedulerLine(source, which, own ? ownChoice(request) : choiceFor(source, request, which)),
+    sigmas: /^Euler/.test(grid.scheduler.className),
+    walk: grid.timesteps ? `timesteps=[${grid.timesteps.join(", ")}]` : String(grid.steps),
+    first,
+    rows,
+    eta: grid.eta,
+  });
+  if (asked.mode === "base") return [stretch("base", false, asked.base, skip, steps)];
+  if (asked.mode === "distilled" || !("scheduler" in asked.base)) {
+    checkShared(steps);
+    return [stretch("distilled", false, asked.distilled, skip, steps)];
+  }
+  const base = steps.filter((r) => r.model === "base");
+  const rest = steps.slice(base.length);
+  const k = typeof asked.switch === "number" ? asked.switch : 0;
+  return [
+    ...(base.length > 0 ? [stretch("base", true, asked.base, skip, base)] : []),
+    ...(rest.length > 0 ? [stretch("distilled", false, asked.distilled, base.length > 0 ? k : skip, rest)] : []),
+  ];
+}
+
+/** One scheduler object reads every output the same way. */
+function checkShared(rows: readonly StepRow[]): void {
+  const [first] = rows;
+  const other = rows.find((r) => r.prediction !== first?.prediction);
+  if (!other) return;
+  throw new RequestError(
+    `--as diffusers: the base predicts ${first?.prediction} and the distilled model ${other.prediction} on one grid, which no diffusers scheduler takes; give the base a grid of its own with --base-steps`,
+  );
+}
+
+function schedulerLine(
+  source: PlanSource,
+  which: ModelName,
+  { name, fields }: SchedulerChoice,
+): Pick<Stretch, "scheduler" | "classes"> {
+  const changed = Object.entries(fields).map(([key, value]) => `, ${key}="${value}"`);
+  const { base, distilled } = source;
+  const config = (which === "distilled" && distilled ? distilled : base).scheduler.config;
+  // What diffusers takes one file's scheduler for may differ from what the file's tensors tell.
+  const own = config === base.scheduler.config && !ONE_FILE.test(placeOf(base));
+  const from = own ? "pipe.scheduler.config" : python(config);
+  if (from === "pipe.scheduler.config" && name === undefined && changed.length === 0) {
+    return { scheduler: "pipe.scheduler", classes: [] };
+  }
+  const chosen = name ?? String(config["_class_name"]);
+  return { scheduler: `${chosen}.from_config(${from}${changed.join("")})`, classes: [chosen] };
+}
+
+/** A JSON value in Python's words. */
+function python(value: unknown): string {
+  if (value === null || value === undefined) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
+  if (typeof value === "object") {
+    return `{${Object.entries(value)
+      .map(([k, v]) => `${text(k)}: ${python(v)}`)
+      .join(", ")}}`;
+  }
+  return typeof value === "string" ? text(value) : String(value);
+}
+
+function stretchLines(s: Stretch, i: number, plan: Plan): string[] {
+  const scheduler = nameOf(i);
+  const at = plan.rows.findIndex((r) => r.kind === "step" && r === s.rows[0]);
+  const noise = plan.rows[at - 1];
+  const lines: string[] = [];
+  if (noise?.kind === "renoise") {
+    // α_to / α_from keeps what is there; noise fills up to unit variance (DDPM's forward process between two levels).
+    const kept = noise.to.alpha / noise.from.alpha;
+    const fresh = Math.sqrt(1 - kept * kept);
+    lines.push(
+      `# fresh noise back up to timestep ${noise.to.t}`,
+      `x = ${kept} * x + ${fresh} * torch.randn(shape, generator=generator).to(device)`,
+    );
+  }
+  const [from, to] = [s.rows[0]?.at, s.rows.at(-1)?.to];
+  lines.push(`${scheduler}.set_timesteps(${s.walk})`);
+  if (s.sigmas && from) lines.push(`x = x * ${Math.sqrt(ratioOf(from) ** 2 + 1)}  # Euler's own scale: 1 / alpha`);
+  const last = s.first + s.rows.length;
+  lines.push(
+    `for t, (model, guidance) in zip(${scheduler}.timesteps[${s.first}:${last}], [${s.rows.map((r) => `("${r.model}", ${r.guidance})`).join(", ")}]):`,
+    `    output = predict(model, ${scheduler}.scale_model_input(x, t), t, guidance, text)`,
+    `    x = ${scheduler}.step(output, t, x${stepOptions(s)}).prev_sample`,
+  );
+  if (s.sigmas && to && to.sigma > 0) lines.push(`x = x * ${to.alpha}`);
+  return lines;
+}
+
+/** Which of a step's options a scheduler takes: PNDM, Euler and plain DPM++ draw no noise of their own. */
+function stepOptions({ rows, eta }: Stretch): string {
+  const kind = rows[0]?.solver.kind;
+  const draws = kind !== "pndm" && kind !== "dpm++2m";
+  const takesEta = kind === "ddim" || kind === "tcd";
+  return `${draws ? ", generator=generator" : ""}${takesEta ? `, eta=${eta ?? 0}` : ""}`;
+}
+
+function encodeLines({ sdxl, guided, clipSkip, zeros }: Facts): string[] {
+  const options = [
+    sdxl ? "prompt=prompt" : "prompt",
+    "device=device, num_images_per_prompt=1",
+    `do_classifier_free_guidance=${guided ? "True, negative_prompt=negative" : "False"}`,
+    ...(clipSkip > 0 ? [`clip_skip=${clipSkip}`] : []),
+  ];
+  const call = `pipe.encode_prompt(${options.join(", ")})`;
+  const head =
+    guided && zeros && sdxl ? "def encode(prompt):  # no negative prompt means zeros" : "def encode(prompt):";
+  if (!sdxl) return [head, `    return ${call}`];
+  return [
+    head,
+    `    hidden, negative_hidden, pooled, negative_pooled = ${call}`,
+    "    return (hidden, pooled), (negative_hidden, negative_pooled)",
+  ];
+}
+
+function predictLines({ sdxl, guided, rescale, embedded }: Facts, pick: readonly string[]): string[] {
+  const options = [
+    "encoder_hidden_states=hidden",
+    ...(sdxl ? ["added_cond_kwargs=added"] : []),
+    ...(embedded ? ["timestep_cond=embedding"] : []),
+  ];
+  return [
+    "def predict(model, x, t, guidance, text):",
+    ...pick.map((line) => `    ${line}`),
+    ...(embedded
+      ? [
+          "    features = unet.config.time_cond_proj_dim  # guidance as an input",
+          "    embedding = features and pipe.get_guidance_scale_embedding(torch.tensor([guidance - 1.0]), features).to(device)",
+        ]
+      : []),
+    "",
+    "    def call(part):",
+    ...(sdxl
+      ? [
+          "        hidden, pooled = part",
+          "        ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32, device=device)",
+          '        added = {"text_embeds": pooled, "time_ids": ids}',
+        ]
+      : ["        hidden = part"]),
+    `        return unet(x, t, ${options.join(", ")}).sample`,
+    "",
+    ...(guided
+      ? [
+          `    if guidance <= 1${embedded ? " or features" : ""}:`,
+          "        return call(text[0])",
+          "    prompted, unprompted = call(text[0]), call(text[1])",
+          "    output = unprompted + guidance * (prompted - unprompted)",
+          rescale > 0
+            ? `    return rescale_noise_cfg(output, prompted, guidance_rescale=${rescale})`
+            : "    return output",
+        ]
+      : ["    return call(text[0])"]),
+  ];
+}
+
+/** The lines that open a pair's networks, and those that pick the one a row names. */
+interface Models {
+  readonly classes: readonly string[];
+  readonly imports: readonly string[];
+  readonly load: readonly string[];
+  readonly pick: readonly string[];
+}
+
+const ONLY_BASE: Models = { classes: [], imports: [], load: [], pick: ["unet = pipe.unet"] };
+const PICK = ['unet = distilled if model == "distilled" else pipe.unet'];
+
+function modelsOf(distilled: Sampled | null): Models {
+  const ref = distilled ? placeOf(distilled) : "";
+  const local = isLocal(ref);
+  const { id = ref, revision = "main", path: file = "" } = (local ? null : parseHubReference(ref)) ?? {};
+  const at = revision === "main" ? "" : `, revision=${text(revision)}`;
+  if (!/\.(safetensors|bin|pt|pth|ckpt)$/i.test(local ? ref : file)) {
+    const load = `distilled = UNet2DConditionModel.from_pretrained(${unetFolder(ref)}, torch_dtype=torch.float32).to(device)`;
+    return { classes: ["UNet2DConditionModel"], imports: [], load: [load], pick: PICK };
+  }
+  if (distilled?.isLora ?? /lora/i.test(ref)) {
+    return {
+      ...ONLY_BASE,
+      load: [
+        `pipe.load_lora_weights(${local ? text(resolveReference(ref)) : `${text(id)}, weight_name=${text(file)}${at}`})`,
+      ],
+      pick: ['(pipe.enable_lora if model == "distilled" else pipe.disable_lora)()', "unet = pipe.unet"],
+    };
+  }
+  const safe = /\.safetensors$/i.test(local ? ref : file);
+  const place = local ? text(resolveReference(ref)) : `hf_hub_download(${text(id)}, ${text(file)}${at})`;
+  return {
+    classes: ["UNet2DConditionModel"],
+    imports: [
+      ...(local ? [] : ["from huggingface_hub import hf_hub_download"]),
+      ...(safe ? ["from safetensors.torch import load_file"] : []),
+    ],
+    load: [
+      "distilled = UNet2DConditionModel.from_config(pipe.unet.config).to(device)",
+      `distilled.load_state_dict(${safe ? `load_file(${place})` : `torch.load(${place}, weights_only=True)`})`,
+    ],
+    pick: PICK,
+  };
+}
+
+const isLocal = (ref: string): boolean => existsSync(resolveReference(ref));
+
+function unetFolder(ref: string): string {
+  const inside = isLocal(ref) && existsSync(path.join(resolveReference(ref), "unet"));
+  return inside ? `${folder(ref)}, subfolder="unet"` : folder(ref);
+}
+
+/** What `from_pretrained` takes: a folder, or a Hub id with its revision and sub-folder. */
+function folder(ref: string): string {
+  if (isLocal(ref)) return text(path.resolve(resolveReference(ref)));
+  const { id = ref, revision = "main", path: subfolder = "" } = parseHubReference(ref) ?? {};
+  const options = { ...(revision !== "main" && { revision }), ...(subfolder !== "" && { subfolder }) };
+  const given = Object.entries(options).map(([key, value]) => `${key}=${text(value)}`);
+  return [text(id), ...given].join(", ");
+}

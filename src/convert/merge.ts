@@ -1,0 +1,95 @@
+/** Adapters merged into a model for good: a new diffusers folder whose weights hold them; the old one stays as it is. */
+import { existsSync, statSync } from "node:fs";
+import { cp, mkdir, rename, rm } from "node:fs/promises";
+import path from "node:path";
+import { applyBias, applyDelta, type Part, type Target } from "../adapters/index.js";
+import { openComponentFolder, readFloats, writeTensors } from "../checkpoint/index.js";
+import { FileError, RequestError } from "../errors.js";
+import { locate, type Sources } from "../lookup/index.js";
+import { type AdapterReference, openAdapters, openPair } from "../open/index.js";
+import { type FloatTensor, float } from "../tensor/index.js";
+
+/** What a merged folder holds. */
+export interface Merged {
+  readonly folder: string;
+  readonly parts: readonly { readonly part: Part; readonly layers: number }[];
+}
+
+/** Weights of a component carry this name in a diffusers folder. */
+const FILE: { readonly [P in Part]: string } = {
+  unet: "diffusion_pytorch_model.safetensors",
+  text_encoder: "model.safetensors",
+  text_encoder_2: "model.safetensors",
+};
+
+/**
+ * Writes `base` with `adapters` merged in to the folder `out`, in float32.
+ * @throws RequestError when `out` is there already or a scale changes from row to row; FileError when a file cannot be used
+ */
+export async function mergeAdapters(
+  base: string,
+  adapters: readonly AdapterReference[],
+  out: string,
+  progress: (done: number, total: number) => void = () => {},
+  sources: Sources = {},
+): Promise<Merged> {
+  const target = path.resolve(out);
+  if (existsSync(target)) throw new RequestError(`${out} is there already; choose another folder`);
+  const folder = await locate(base, "pipeline", sources);
+  if (!statSync(folder).isDirectory()) {
+    throw new RequestError(`${base} is no diffusers folder: merged adapters are written into a copy of one`);
+  }
+  const pair = await openPair({ base }, sources);
+  const uses = await openAdapters(pair, adapters).finally(() => pair.close());
+  const changes = new Map<Part, Map<string, { delta: Target["delta"]; scale: number }[]>>();
+  for (const { adapter, scale } of uses) {
+    if (typeof scale !== "object" || scale.rows.length > 0 || Object.keys(scale.blocks).length > 0) {
+      throw new RequestError(`${adapter.file}: a merged adapter has one scale for all rows and blocks`);
+    }
+    for (const { part, layer, delta } of adapter.targets) {
+      const layers = changes.get(part) ?? new Map<string, { delta: Target["delta"]; scale: number }[]>();
+      layers.set(layer, [...(layers.get(layer) ?? []), { delta, scale: scale.whole }]);
+      changes.set(part, layers);
+    }
+  }
+  const partial = `${target}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(path.dirname(target), { recursive: true });
+  try {
+    const heavy = [...changes.keys()].map((part) => path.join(folder, part));
+    // Weights of merged components are written anew, everything else is copied.
+    await cp(folder, partial, {
+      recursive: true,
+      dereference: true,
+      filter: (file) =>
+        !(heavy.includes(path.dirname(file)) && /\.(safetensors|bin)(\.index.*)?$|\.index\..*json$/.test(file)),
+    });
+    const total = [...changes.values()].reduce((n, layers) => n + layers.size, 0);
+    let done = 0;
+    for (const [part, layers] of changes) {
+      const { weights } = await (await openComponentFolder(path.join(folder, part))).weights();
+      await writeTensors(
+        path.join(partial, part, FILE[part]),
+        [...weights.values()].map((weight) => ({
+          name: weight.name,
+          shape: weight.shape,
+          read: async (): Promise<FloatTensor> => {
+            const tensor = float(weight.shape, await readFloats(weight));
+            const [, layer = "", what] = /^(.+)\.(weight|bias)$/.exec(weight.name) ?? [];
+            const here = layers.get(layer) ?? [];
+            if (what === "weight" && here.length > 0) progress(++done, total);
+            const apply = what === "weight" ? applyDelta : applyBias;
+            return here.reduce((t, { delta, scale }) => apply(delta, t, scale), tensor);
+          },
+        })),
+      );
+    }
+    await rename(partial, target);
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    if (error instanceof Error && "code" in error)
+      throw new FileError(out, `cannot be written (${String(error.code)})`, { cause: error });
+    throw error;
+  }
+  return { folder: target, parts: [...changes].map(([part, layers]) => ({ part, layers: layers.size })) };
+}

@@ -1,0 +1,194 @@
+/** How a pair is sampled: what a request, a named pair's row and the checkpoint's own scheduler make of each other, as a plan. */
+
+import type { PairRow, SamplingDefaults } from "../catalogue/index.js";
+import { RequestError } from "../errors.js";
+import {
+  amendForStableDiffusion,
+  type Grid,
+  type Mode,
+  makePlan,
+  type Plan,
+  type PlanRequest,
+  type Prediction,
+  parseScheduler,
+  type SchedulerConfig,
+  switchScheduler,
+} from "../sampling/index.js";
+
+export type Spacing = "leading" | "trailing" | "linspace";
+
+/** Steps of the base for each so many rows of the distilled model. */
+export interface Ratio {
+  readonly base: number;
+  readonly distilled: number;
+}
+
+/** How to sample; everything that is left out comes from the pair's row or the checkpoint. */
+export interface SamplingRequest {
+  /** Default "hybrid" where the pair has a distilled model, else "base". */
+  readonly mode?: Mode;
+  /** Rows that the base takes in a hybrid: the first so many, or those listed; default 1, with a ratio a:b b. */
+  readonly switch?: number | readonly number[];
+  /** Rows left out at the beginning; default 0. */
+  readonly skip?: number;
+  readonly steps?: number;
+  readonly timesteps?: readonly number[];
+  /** A diffusers scheduler class, made from the checkpoint's scheduler config. */
+  readonly scheduler?: string;
+  readonly spacing?: Spacing;
+  readonly prediction?: Prediction;
+  /** Share of fresh noise in a step, 0…1 (DDIM, TCD); default 0. */
+  readonly eta?: number;
+  readonly guidance?: number;
+  /** Guidance rescale of Lin et al. 2023, 0…1; default 0. */
+  readonly guidanceRescale?: number;
+  /** Guidance of the base in a hybrid; default 0. */
+  readonly baseGuidance?: number;
+  /** In a hybrid: the base walks a grid of its own. */
+  readonly baseScheduler?: string;
+  readonly baseSteps?: number;
+  readonly baseSpacing?: Spacing;
+  /** In a hybrid: a steps of the base's own grid stand for b rows of the distilled one (the paper's Fig. 7c). Instead of baseSteps. */
+  readonly ratio?: Ratio;
+}
+
+/** What a plan follows from: the schedulers of a pair and how it is sampled, without the models. */
+export interface PlanSource {
+  readonly row: PairRow | null;
+  readonly family: "sd" | "sdxl";
+  readonly base: Sampled;
+  readonly distilled: Sampled | null;
+}
+
+/** One model, as far as sampling goes. */
+export interface Sampled {
+  readonly ref: string;
+  /** Where a name in a tree of models was found. */
+  readonly path?: string;
+  readonly scheduler: { readonly file: string; readonly config: Readonly<Record<string, unknown>> };
+  /** Width of the guidance embedding, where guidance is an input of the network. */
+  readonly guidanceFeatures: number | null;
+  /** Whether it is a LoRA on the base, where that is known: a row that nobody has opened tells by its name. */
+  readonly isLora?: boolean;
+}
+
+/** A named pair as its row tells of it; null where the row does not know the base's scheduler. */
+export function knownPair(row: PairRow): PlanSource | null {
+  if (!row.scheduler) return null;
+  const scheduler = { file: `the row ${row.name}`, config: row.scheduler };
+  const { family, base, distilled, guidanceFeatures } = row;
+  return {
+    row,
+    family,
+    base: { ref: base, scheduler, guidanceFeatures: null },
+    distilled: { ref: distilled, scheduler, guidanceFeatures },
+  };
+}
+
+/** diffusers' own defaults where neither request nor pair says anything. */
+const FALLBACK = {
+  base: { sd: { steps: 50, guidance: 7.5 }, sdxl: { steps: 50, guidance: 5 } },
+  distilled: { steps: 4, guidance: 0 },
+  /** Guidance that is an input of the network: the Latent Consistency pipeline's default. */
+  embedded: { steps: 4, guidance: 8.5 },
+} as const;
+
+/** Which scheduler a model walks by: a class made from the checkpoint's config as diffusers' from_config does, and what is changed in it. */
+export interface SchedulerChoice {
+  /** Undefined: the checkpoint's own. */
+  readonly name?: string | undefined;
+  readonly fields: { readonly timestep_spacing?: Spacing; readonly prediction_type?: Prediction };
+}
+
+const choice = (
+  name: string | undefined,
+  changes: Pick<SamplingRequest, "spacing" | "prediction">,
+): SchedulerChoice => ({
+  name,
+  fields: {
+    ...(changes.spacing && { timestep_spacing: changes.spacing }),
+    ...(changes.prediction && { prediction_type: changes.prediction }),
+  },
+});
+
+/** What the request and the pair's row make of a model's scheduler. */
+export function choiceFor(pair: PlanSource, request: SamplingRequest, which: "base" | "distilled"): SchedulerChoice {
+  const defaults = defaultsOf(pair, which);
+  return choice(request.scheduler ?? defaults.scheduler, { ...defaults, ...request });
+}
+
+/** The scheduler of a base that walks a grid of its own in a hybrid. */
+export const ownChoice = ({ baseScheduler, baseSpacing }: SamplingRequest): SchedulerChoice =>
+  choice(baseScheduler, baseSpacing ? { spacing: baseSpacing } : {});
+
+function schedulerOf(pair: PlanSource, model: Sampled, { name, fields }: SchedulerChoice): SchedulerConfig {
+  const file = parseScheduler(model.scheduler.config, model.scheduler.file);
+  const own = pair.family === "sd" ? amendForStableDiffusion(file) : file;
+  const chosen = name ?? own.className;
+  return chosen === own.className && Object.keys(fields).length === 0 ? own : switchScheduler(own, chosen, fields);
+}
+
+function defaultsOf(pair: PlanSource, which: "base" | "distilled"): SamplingDefaults {
+  const row = pair.row?.sampling[which];
+  if (row) return row;
+  const model = which === "base" ? pair.base : pair.distilled;
+  if (model?.guidanceFeatures != null) return FALLBACK.embedded;
+  return which === "base" ? FALLBACK.base[pair.family] : FALLBACK.distilled;
+}
+
+/** The rows a run will take. Loads nothing. @throws RequestError, UnsupportedConfigError */
+export const planFor = (pair: PlanSource, request: SamplingRequest): Plan => makePlan(planRequestFor(pair, request));
+
+/** What a plan is made from, with every default filled in. @throws RequestError, UnsupportedConfigError */
+export function planRequestFor(pair: PlanSource, request: SamplingRequest): PlanRequest {
+  const mode = request.mode ?? (pair.distilled ? "hybrid" : "base");
+  if (mode !== "base" && !pair.distilled) {
+    throw new RequestError(`--mode ${mode} needs a distilled model: name one with --distilled, or a --pair`);
+  }
+  const grid = (which: "base" | "distilled"): Grid => {
+    const defaults = defaultsOf(pair, which);
+    const timesteps = request.timesteps ?? (request.steps === undefined ? defaults.timesteps : undefined);
+    const model = (which === "base" ? pair.base : pair.distilled) ?? pair.base;
+    return {
+      scheduler: schedulerOf(pair, model, choiceFor(pair, request, which)),
+      ...(timesteps ? { timesteps } : { steps: request.steps ?? defaults.steps ?? FALLBACK.distilled.steps }),
+      guidance: request.guidance ?? defaults.guidance,
+      guidanceRescale: request.guidanceRescale,
+      eta: request.eta ?? defaults.eta,
+    };
+  };
+  const { skip } = request;
+  if (mode === "base") return { mode, skip, base: grid(mode) };
+  if (mode === "distilled") return { mode, skip, distilled: grid(mode) };
+  const distilled = grid("distilled");
+  const asked = { guidance: request.baseGuidance ?? 0, guidanceRescale: request.guidanceRescale };
+  const { baseScheduler, baseSpacing, ratio } = request;
+  const rows = distilled.steps ?? distilled.timesteps?.length ?? FALLBACK.distilled.steps;
+  if (ratio && request.baseSteps !== undefined) throw new RequestError("a ratio and base steps were given; give one");
+  const steps = ratio ? stepsFor(ratio, rows) : request.baseSteps;
+  const own = [baseScheduler, baseSpacing, steps].some((given) => given !== undefined);
+  const scheduler = schedulerOf(pair, pair.base, ownChoice(request));
+  return {
+    mode,
+    skip,
+    distilled,
+    switch: request.switch ?? ratio?.distilled ?? 1,
+    base: own
+      ? { ...asked, scheduler, steps: steps ?? rows, eta: request.eta }
+      : { ...asked, prediction: scheduler.settings.prediction_type },
+  };
+}
+
+/** Steps of a whole base grid of which a stand for b of `rows`. @throws RequestError when that is no whole number, or nothing is left */
+function stepsFor({ base, distilled }: Ratio, rows: number): number {
+  const asked = `${base}:${distilled} base steps for distilled rows`;
+  for (const n of [base, distilled]) {
+    if (!Number.isInteger(n) || n < 1) throw new RequestError(`${asked}: expected two whole numbers, at least 1`);
+  }
+  if (distilled >= rows) {
+    throw new RequestError(`${asked} leaves no row of ${rows} for the distilled model; replace at most ${rows - 1}`);
+  }
+  const steps = (rows * base) / distilled;
+  if (Number.isInteger(steps)) return steps;
+  throw new RequestError(`${asked}: ${rows} rows would be ${steps.toFixed(2)} base steps; expected a whole number`);
+}

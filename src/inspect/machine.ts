@@ -1,0 +1,122 @@
+/** What there is to say about versions and machines: for `doctor` and every run.json. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import os from "node:os";
+import { VariegateError } from "../errors.js";
+import { createBuilder, encodeGraph } from "../graph/index.js";
+import { COMPUTES, type Compute } from "../networks/index.js";
+import type { Pair } from "../open/index.js";
+import { DEVICES, type Device, openRuntime, type Runtime } from "../runtime/index.js";
+import { float } from "../tensor/index.js";
+
+export interface Versions {
+  readonly variegate: string;
+  readonly node: string;
+  readonly onnxruntime: string;
+}
+
+const versionSchema = (file: string | URL): string => {
+  const json: unknown = JSON.parse(readFileSync(file, "utf8"));
+  return typeof json === "object" && json !== null && "version" in json ? String(json.version) : "unknown";
+};
+
+/** Versions of what makes the numbers. */
+export function versions(): Versions {
+  const ort = createRequire(import.meta.url).resolve("onnxruntime-node/package.json");
+  return {
+    variegate: versionSchema(new URL("../../package.json", import.meta.url)),
+    node: process.versions.node,
+    onnxruntime: versionSchema(ort),
+  };
+}
+
+/** What every run.json begins with. */
+export function describeRun(pair: Pair) {
+  const { commits, compute, runtime } = pair;
+  const platform = `${process.platform}-${process.arch}`;
+  return { versions: versions(), device: runtime.device, compute, commits, platform };
+}
+
+export interface MachineReport {
+  readonly versions: Versions;
+  readonly platform: string;
+  readonly processors: number;
+  readonly processor: string;
+  /** Bytes. */
+  readonly memory: number;
+  readonly free: number;
+  readonly devices: readonly DeviceReport[];
+}
+
+export interface DeviceReport {
+  readonly device: Device;
+  readonly runs: boolean;
+  readonly why: string;
+  /** What it computed a small product in, rightly. */
+  readonly computes: readonly Compute[];
+}
+
+const bytesOf = (a: Float32Array) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
+
+/** Looks at the machine and runs small products on every device. */
+export async function examine(): Promise<MachineReport> {
+  const devices: DeviceReport[] = [];
+  for (const device of DEVICES) devices.push({ device, ...(await tryDevice(device)) });
+  return {
+    versions: versions(),
+    platform: `${process.platform}-${process.arch}`,
+    processors: os.availableParallelism(),
+    processor: os.cpus()[0]?.model ?? "unknown",
+    memory: Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
+    free: os.freemem(),
+    devices,
+  };
+}
+
+async function tryDevice(device: Device): Promise<Omit<DeviceReport, "device">> {
+  const runtime = openRuntime({ device, threads: 1 });
+  try {
+    const computes: Compute[] = [];
+    for (const compute of COMPUTES) {
+      const asked = compute === "int8" ? device === "cpu" : compute === "float32" || device !== "cpu";
+      if (asked && (await multiplies(runtime, compute))) computes.push(compute);
+    }
+    const right = computes.includes("float32");
+    return { runs: right, why: right ? "a small product came out right" : "a small product came out wrong", computes };
+  } catch (error) {
+    if (error instanceof VariegateError) return { runs: false, why: error.message, computes: [] };
+    throw error;
+  } finally {
+    await runtime.close();
+  }
+}
+
+/** Whether 32 ones times 32 halves are 16. @throws MachineError where float32, which everything has, cannot run */
+async function multiplies(runtime: Runtime, compute: Compute): Promise<boolean> {
+  const g = createBuilder();
+  const memory = (bytes: Uint8Array) => ({ in: "memory", file: "no file", bytes }) as const;
+  const scale = {
+    name: "scales",
+    dtype: "float32",
+    shape: [1, 1],
+    bytes: memory(bytesOf(Float32Array.of(0.5))),
+  } as const;
+  const matrix = {
+    name: "w",
+    dtype: "uint8",
+    shape: [1, 32],
+    bytes: memory(new Uint8Array(32).fill(129)),
+    scales: scale,
+  } as const;
+  const w = compute === "int8" ? g.weight(matrix) : g.constant([1, 32], new Float32Array(32).fill(0.5));
+  const graph = g.finish({ y: g.linear(g.input("x", [1, 32]), w) });
+  try {
+    const session = await runtime.load(encodeGraph(graph, { type: compute === "float16" ? "float16" : "float32" }));
+    const { outputs } = await session.run({ x: float([1, 32], new Float32Array(32).fill(1)) });
+    await session.release();
+    return outputs["y"]?.dtype === "float32" && Math.abs((outputs["y"].data[0] ?? 0) - 16) < 0.1;
+  } catch (error) {
+    if (compute === "float32" || !(error instanceof VariegateError)) throw error;
+    return false;
+  }
+}

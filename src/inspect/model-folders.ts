@@ -1,0 +1,58 @@
+/** What a tree of models holds: each file by its kind, with what its head tells. */
+import { statSync } from "node:fs";
+import { openCheckpoint, openRecognised } from "../checkpoint/index.js";
+import { VariegateError } from "../errors.js";
+import { type Library, type Shelf, shelved } from "../lookup/index.js";
+import { count, storedAs } from "../tensor/index.js";
+
+/** One model of a tree. */
+export interface LibraryItem {
+  readonly shelf: Shelf;
+  /** As `--base`, `--lora` and the others take it. */
+  readonly name: string;
+  readonly path: string;
+  /** On disk; null for a folder. */
+  readonly bytes: number | null;
+  readonly parameters: number | null;
+  readonly dtypes: readonly string[];
+  readonly about: string;
+  /** Whether it can be used here. */
+  readonly runs: boolean;
+}
+
+/** Looks at every model of the trees; only heads are read. `progress` is told how many of how many. @throws FileError when a tree is none */
+export async function* readLibraries(
+  libraries: readonly Library[],
+  progress: (done: number, total: number) => void = () => {},
+): AsyncGenerator<LibraryItem> {
+  const all = await shelved(libraries);
+  for (const [i, { shelf, name, path }] of all.entries()) {
+    progress(i, all.length);
+    yield { shelf, name, path, ...(await look(path)) };
+  }
+}
+
+type Seen = Omit<LibraryItem, "shelf" | "name" | "path">;
+
+async function look(path: string): Promise<Seen> {
+  const unknown = { bytes: null, parameters: null, dtypes: [] };
+  try {
+    const info = statSync(path);
+    if (info.isDirectory()) {
+      const { recognised } = await openCheckpoint(path);
+      return { ...unknown, about: `${recognised.about}, a diffusers folder`, runs: true };
+    }
+    const { index, recognised } = await openRecognised(path);
+    const weights = [...index.weights.values()];
+    return {
+      bytes: info.size,
+      parameters: weights.reduce((n, w) => n + count(w.shape), 0),
+      dtypes: [...new Set(weights.map(storedAs))].sort((a, b) => (a < b ? -1 : 1)),
+      about: recognised.about,
+      runs: recognised.kind !== "other" && recognised.kind !== "unknown",
+    };
+  } catch (error) {
+    if (!(error instanceof VariegateError)) throw error;
+    return { ...unknown, about: error.message.replace(`${path}: `, ""), runs: false };
+  }
+}

@@ -1,0 +1,66 @@
+/** The judge as an instrument: the factors of a known world, read off its pictures. */
+import { openComponentFolder } from "../checkpoint/index.js";
+import { locate, type Sources } from "../lookup/index.js";
+import { drawJudge, type JudgeConfig, parseJudgeConfig } from "../models/index.js";
+import { network } from "../networks/index.js";
+import type { Runtime } from "../runtime/index.js";
+import { fromRgb, type RgbImage, resizeBicubic, stack, type WeightIndex } from "../tensor/index.js";
+import { floats } from "../text/index.js";
+import { inBatches, rows } from "./clip.js";
+
+/** Value of every factor. */
+export type Factors = Readonly<Record<string, string | number>>;
+
+/** What the judge says of a picture. */
+export interface Judged {
+  readonly factors: Factors;
+  /** The numbers it reads beside the factors, such as how much a face smiles. */
+  readonly measured: Readonly<Record<string, number>>;
+  readonly features: Float32Array;
+}
+
+export interface JudgeReader {
+  readonly index: () => Promise<WeightIndex>;
+  readonly preparation: string;
+  readonly config: JudgeConfig;
+  read(images: readonly RgbImage[]): Promise<Judged[]>;
+}
+
+/** Opens a judge's folder. @throws FileError, UnsupportedConfigError */
+export async function openJudge(ref: string, runtime: Runtime, sources: Sources = {}): Promise<JudgeReader> {
+  const folder = await openComponentFolder(await locate(ref, "vision", sources));
+  const config = parseJudgeConfig({ file: folder.configFile, config: folder.config });
+  const classifier = network("judge", runtime, (_: "judge", index) => drawJudge(config, index), folder.weights);
+  return {
+    index: folder.weights,
+    preparation: `${config.image_size} × ${config.image_size} (Pillow bicubic), −1…1`,
+    config,
+    read: (images) =>
+      inBatches(images, async (some) => {
+        const pixels = some.map((i) => fromRgb(resizeBicubic(i, config.image_size, config.image_size)));
+        const { outputs } = await classifier.run("judge", { image: stack(pixels) });
+        const features = rows(floats(outputs["features"]));
+        return rows(floats(outputs["logits"])).map((logits, i) => ({
+          factors: likeliest(config, logits),
+          measured: measuredBy(config, logits),
+          features: features[i] ?? new Float32Array(),
+        }));
+      }),
+  };
+}
+
+/** The numbers that follow the logits. */
+const measuredBy = ({ regress }: JudgeConfig, logits: Float32Array): Readonly<Record<string, number>> =>
+  Object.fromEntries(regress.map((name, i) => [name, logits[logits.length - regress.length + i] ?? Number.NaN]));
+
+/** The value of each factor with the largest logit. */
+function likeliest(config: JudgeConfig, logits: Float32Array): Factors {
+  let at = 0;
+  return Object.fromEntries(
+    Object.entries(config.factors).map(([name, values]) => {
+      const here = logits.subarray(at, at + values.length);
+      at += values.length;
+      return [name, values[here.indexOf(Math.max(...here))] ?? ""];
+    }),
+  );
+}

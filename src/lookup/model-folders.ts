@@ -1,0 +1,222 @@
+/** The trees in which ComfyUI and A1111 keep models: which folder holds which kind of thing, and what of a kind has a given name. */
+import { existsSync, statSync } from "node:fs";
+import { readdir, realpath } from "node:fs/promises";
+import { homedir } from "node:os";
+import path from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { readText } from "../checkpoint/index.js";
+import { codeOf, FileError, RequestError } from "../errors.js";
+
+/** A tree of models: plain data, as it stands in a request. */
+export interface Library {
+  readonly kind: "comfy" | "a1111";
+  /** ComfyUI's folder, its models folder, or an extra_model_paths.yaml; A1111's folder or its models folder. */
+  readonly path: string;
+}
+
+/** Kinds of things that are kept apart. */
+export const SHELVES = ["checkpoint", "unet", "text encoder", "autoencoder", "adapter", "word", "diffusers"] as const;
+export type Shelf = (typeof SHELVES)[number];
+
+/** Something in a tree. */
+export interface Shelved {
+  readonly shelf: Shelf;
+  /** Its place below the folder of its kind, by slashes. */
+  readonly name: string;
+  readonly path: string;
+  /** The folder of its kind, such as loras. */
+  readonly folder: string;
+}
+
+/** ComfyUI's folders below models/, and their older names. */
+const COMFY: { readonly [S in Shelf]: readonly string[] } = {
+  checkpoint: ["checkpoints"],
+  unet: ["diffusion_models", "unet", "unet_gguf"],
+  "text encoder": ["text_encoders", "clip", "clip_gguf"],
+  autoencoder: ["vae", "vae_approx"],
+  adapter: ["loras"],
+  word: ["embeddings"],
+  diffusers: ["diffusers"],
+};
+
+/** A1111's and Forge's, below the folder of the program. */
+const A1111: { readonly [S in Shelf]: readonly string[] } = {
+  checkpoint: ["models/Stable-diffusion"],
+  unet: ["models/diffusion_models", "models/unet"],
+  "text encoder": ["models/text_encoder"],
+  autoencoder: ["models/VAE", "models/VAE-approx"],
+  adapter: ["models/Lora", "models/LyCORIS"],
+  word: ["embeddings", "models/embeddings"],
+  diffusers: ["models/diffusers"],
+};
+
+const ENDING = /\.(safetensors|sft|gguf|ckpt|pt|pth|bin)$/i;
+/** A tree of people has some thousand files; this stops at a whole disk. */
+const MAX_FILES = 50_000;
+const MAX_DEPTH = 8;
+
+interface Place {
+  readonly shelf: Shelf;
+  readonly folder: string;
+}
+
+const isFolder = (place: string): boolean => statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+
+/** The folders of a tree that are there, the most wanted first. @throws FileError when it is no such tree */
+async function placesIn({ kind, path: given }: Library): Promise<Place[]> {
+  if (!existsSync(given)) throw new FileError(given, `there is no such folder (${NAMES[kind]} was expected)`);
+  const root = path.resolve(given);
+  const places =
+    kind === "a1111" ? a1111Places(root) : isFolder(root) ? await comfyPlaces(root) : await yamlPlaces(root);
+  const found = places.filter(({ folder }) => isFolder(folder));
+  if (found.length > 0) return found;
+  throw new FileError(given, `is no tree of ${NAMES[kind]}: none of ${EXPECTED[kind]} is there`);
+}
+
+const NAMES = { comfy: "ComfyUI", a1111: "A1111" } as const;
+const EXPECTED = {
+  comfy: "models/checkpoints, models/diffusion_models, models/loras, models/vae …",
+  a1111: "models/Stable-diffusion, models/Lora, models/VAE …",
+} as const;
+
+const below = (root: string, folders: { readonly [S in Shelf]: readonly string[] }): Place[] =>
+  SHELVES.flatMap((shelf) => folders[shelf].map((folder) => ({ shelf, folder: path.join(root, folder) })));
+
+/** The folder itself may be given, or its models folder. */
+function a1111Places(root: string): Place[] {
+  const inside = !isFolder(path.join(root, "models")) && isFolder(path.join(root, "Stable-diffusion"));
+  return below(inside ? path.dirname(root) : root, A1111);
+}
+
+async function comfyPlaces(root: string): Promise<Place[]> {
+  const models = [path.join(root, "models"), path.join(root, "ComfyUI", "models"), root].find((folder) =>
+    below(folder, COMFY).some((place) => isFolder(place.folder)),
+  );
+  const extra = [root, path.dirname(models ?? root)]
+    .map((folder) => path.join(folder, "extra_model_paths.yaml"))
+    .find((file) => existsSync(file));
+  const more = extra === undefined ? [] : await readExtra(extra);
+  const own = models === undefined ? [] : below(models, COMFY);
+  return [...more.filter((p) => p.first), ...own, ...more.filter((p) => !p.first)];
+}
+
+async function yamlPlaces(file: string): Promise<Place[]> {
+  const places = await readExtra(file);
+  return [...places.filter((p) => p.first), ...places.filter((p) => !p.first)];
+}
+
+const groupSchema = z.record(z.string(), z.unknown());
+const extraSchema = z.record(z.string(), groupSchema.nullish());
+
+/** What an extra_model_paths.yaml names: groups of folders with a base each; a value with several lines is several folders. */
+async function readExtra(file: string): Promise<(Place & { readonly first: boolean })[]> {
+  const groups = extraSchema.safeParse(parseYaml(file, (await readText(file)) ?? ""));
+  if (!groups.success) throw new FileError(file, "is no extra_model_paths.yaml: groups of folders were expected");
+  return Object.values(groups.data).flatMap((group) => {
+    const { base_path: base, is_default: first, ...folders } = group ?? {};
+    const home = path.resolve(path.dirname(file), typeof base === "string" ? expanded(base) : ".");
+    return Object.entries(folders).flatMap(([kind, value]) => {
+      const shelf = SHELVES.find((s) => COMFY[s].includes(kind));
+      if (!shelf || typeof value !== "string") return [];
+      const lines = value.split("\n").map((line) => line.trim());
+      return lines
+        .filter((line) => line !== "")
+        .map((line) => ({ shelf, folder: path.resolve(home, expanded(line)), first: first === true }));
+    });
+  });
+}
+
+function parseYaml(file: string, text: string): unknown {
+  try {
+    return parse(text, { maxAliasCount: 100 }) ?? {};
+  } catch (cause) {
+    throw new FileError(file, `is not YAML: ${cause instanceof Error ? cause.message.split("\n")[0] : ""}`, { cause });
+  }
+}
+
+/** ~ and variables of the environment, as ComfyUI takes them. */
+const expanded = (text: string): string =>
+  text
+    .replace(/^~(?=$|[\\/])/, homedir())
+    .replace(/\$(?:\{(\w+)\}|(\w+))|%(\w+)%/g, (whole, a, b, c) => process.env[a ?? b ?? c] ?? whole);
+
+/** Everything of these kinds, in the order in which it is looked up. @throws FileError */
+export async function shelved(libraries: readonly Library[], shelves: readonly Shelf[] = SHELVES): Promise<Shelved[]> {
+  const found: Shelved[] = [];
+  const seen = new Set<string>();
+  for (const library of libraries) {
+    const places = await placesIn(library);
+    for (const { shelf, folder } of places) {
+      if (!shelves.includes(shelf) || seen.has(`${shelf} ${folder}`)) continue;
+      seen.add(`${shelf} ${folder}`);
+      await walk(folder, "", new Set([await realpath(folder)]), (name) => {
+        if (found.length >= MAX_FILES)
+          throw new FileError(folder, `holds more than ${MAX_FILES} models; name a folder further in`);
+        found.push({ shelf, name, folder: path.basename(folder), path: path.join(folder, ...name.split("/")) });
+      });
+    }
+  }
+  return found;
+}
+
+/** Visits models below a folder by name. Links are followed; `above` are the real folders that are being visited, so that no link leads in circles. */
+async function walk(
+  folder: string,
+  prefix: string,
+  above: ReadonlySet<string>,
+  visit: (name: string) => void,
+): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    throw new FileError(folder, `cannot be read (${codeOf(error)})`, { cause: error });
+  });
+  for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const place = path.join(folder, entry.name);
+    const info = entry.isSymbolicLink() ? statSync(place, { throwIfNoEntry: false }) : entry;
+    if (info?.isFile() && ENDING.test(entry.name)) visit(`${prefix}${entry.name}`);
+    if (!info?.isDirectory() || entry.name.startsWith(".")) continue;
+    if (existsSync(path.join(place, "model_index.json"))) {
+      visit(`${prefix}${entry.name}`);
+      continue;
+    }
+    const real = await realpath(place);
+    if (above.has(real) || above.size > MAX_DEPTH) continue;
+    await walk(place, `${prefix}${entry.name}/`, new Set([...above, real]), visit);
+  }
+}
+
+/** How a name may be given, the exact ways first. */
+const WAYS: readonly ((item: Shelved, asked: string) => boolean)[] = [
+  ({ name, folder }, asked) => [name, stem(name), `${folder}/${name}`, `${folder}/${stem(name)}`].includes(asked),
+  ({ name }, asked) => last(name) === asked || stem(last(name)) === asked,
+  ({ name }, asked) => asked.length > 1 && last(name).toLowerCase().includes(asked.toLowerCase()),
+];
+const stem = (name: string): string => name.replace(ENDING, "");
+const last = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
+
+/**
+ * What of these kinds has this name: its place below its folder, its file's name, or a part of that which no other has; each with or
+ * without its ending. Null when nothing has. A name never leads out of the trees, since only what is in them is compared with it.
+ * @throws RequestError when several have it; FileError when a library is none
+ */
+export async function findShelved(
+  libraries: readonly Library[],
+  asked: string,
+  shelves: readonly Shelf[],
+): Promise<Shelved | null> {
+  const all = await shelved(libraries, shelves);
+  const name = asked.replaceAll("\\", "/");
+  for (const [i, fits] of WAYS.entries()) {
+    const found = all.filter((item) => fits(item, name));
+    const [first] = found;
+    if (!first) continue;
+    // The same place in several trees: the first tree has it, as in ComfyUI.
+    const others = new Set(found.map((item) => (i === 0 ? item.shelf : item.path)));
+    if (others.size === 1) return first;
+    const shown = found.slice(0, 6).map((item) => `${item.folder}/${item.name}`);
+    throw new RequestError(
+      `"${asked}" could be ${shown.join(" or ")}${found.length > 6 ? ` or ${found.length - 6} more` : ""}; name one of them`,
+    );
+  }
+  return null;
+}

@@ -1,0 +1,111 @@
+/** What a reference stands for: something that ships with the package, a path, or a name that is looked up; always a local path in the end. */
+import { existsSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { FileError, RequestError } from "../errors.js";
+import { type Fetching, fetchReference, HubError, parseHubReference, type Variant, type Wanted } from "../hub/index.js";
+import { findShelved, type Library, SHELVES, type Shelf } from "./model-folders.js";
+
+const EMBEDDED = new URL("../../embedded/", import.meta.url);
+
+/** Where references that are no paths are looked up. Plain data: it travels to other processes and into run.json. */
+export interface Places {
+  /** Trees of models, as ComfyUI and A1111 keep them, whose models are found by their names. */
+  readonly libraries?: readonly Library[];
+  /** Precision that is fetched from the Hub where a repository has several; default "fp16". */
+  readonly variant?: Variant;
+}
+
+export interface Sources extends Places, Fetching {}
+
+/** A reference as a path, without looking anything up: `embedded:` names the folder that ships with the package. */
+export function resolveReference(ref: string): string {
+  return ref.startsWith("embedded:") ? fileURLToPath(new URL(ref.slice("embedded:".length), EMBEDDED)) : ref;
+}
+
+/** Where a reference was found, or why not there. */
+type Finding = { readonly path: string } | { readonly not: string };
+type Finder = (ref: string, wanted: Wanted, sources: Sources) => Finding | Promise<Finding>;
+
+/** In this order; the first that finds it decides. */
+const FINDERS: readonly Finder[] = [inPackage, onDisk, inLibraries, amongShipped, onTheHub];
+
+/**
+ * The local path of what a reference names.
+ * @throws FileError that lists where it was looked for; RequestError when a name could mean several
+ */
+export async function locate(ref: string, wanted: Wanted, sources: Sources = {}): Promise<string> {
+  const tried: string[] = [];
+  for (const find of FINDERS) {
+    const finding = await find(ref, wanted, sources);
+    if ("path" in finding) return finding.path;
+    if (finding.not !== "") tried.push(finding.not);
+  }
+  throw new FileError(ref, tried.join(", and "));
+}
+
+/** What ships with the package is named by its place in it, whether it is there or not. */
+function inPackage(ref: string): Finding {
+  return ref.startsWith("embedded:") ? { path: resolveReference(ref) } : { not: "" };
+}
+
+function onDisk(ref: string): Finding {
+  return existsSync(ref) ? { path: ref } : { not: "there is no such file or folder" };
+}
+
+/** `owner/name` and places in it: from the cache, or fetched now. */
+async function onTheHub(ref: string, wanted: Wanted, { variant, signal, onDownload }: Sources): Promise<Finding> {
+  const reference = parseHubReference(ref);
+  if (!reference) return { not: "it is no name on the Hub (owner/name, owner/name:folder, owner/name/file)" };
+  try {
+    const options = { ...(variant && { variant }), ...(signal && { signal }), ...(onDownload && { onDownload }) };
+    return { path: await fetchReference(reference, wanted, options) };
+  } catch (error) {
+    // Whoever mistyped a path must hear that it was one; what the Hub has and does not give is no mistyped path.
+    if (!(error instanceof HubError)) throw error;
+    if (/^(is not|has no) /.test(error.problem)) return { not: `as a Hub id it ${error.problem}` };
+    if (/ cannot be reached /.test(error.problem)) return { not: `for a Hub id, ${error.problem}` };
+    throw error;
+  }
+}
+
+/** Which kinds of things in a tree of models may be meant. */
+const SHELVES_OF: { readonly [W in Wanted]: readonly Shelf[] } = {
+  pipeline: ["checkpoint", "diffusers", "unet"],
+  unet: ["unet", "checkpoint", "adapter", "diffusers"],
+  autoencoder: ["autoencoder"],
+  "text encoder": ["text encoder"],
+  clip: [],
+  vision: [],
+  adapter: ["adapter"],
+  word: ["word"],
+  file: [],
+  model: SHELVES,
+};
+
+/** By name in the trees that were given. */
+async function inLibraries(ref: string, wanted: Wanted, { libraries = [] }: Sources): Promise<Finding> {
+  if (libraries.length === 0) return { not: "" };
+  const shelves = SHELVES_OF[wanted];
+  const found = await findShelved(libraries, ref, shelves);
+  if (found) return { path: found.path };
+  const trees = libraries.map((l) => l.path).join(", ");
+  if (shelves.length === 0) return { not: "" };
+  return { not: `nothing in ${trees} is called so (looked for: ${shelves.join(", ")})` };
+}
+
+/** Folders of the package that hold adapters. */
+export const SHIPPED = ["embedded:sliders", "embedded:adapters"] as const;
+
+/** An adapter by a part of a name that one of the package's adapters alone has. */
+function amongShipped(ref: string, wanted: Wanted): Finding {
+  if ((wanted !== "adapter" && wanted !== "word") || /[\\/]/.test(ref)) return { not: "" };
+  const all = SHIPPED.flatMap((folder) => {
+    const dir = resolveReference(folder);
+    return existsSync(dir) ? readdirSync(dir).map((file) => `${folder}/${file}`) : [];
+  });
+  const found = all.filter((name) => name.slice(name.lastIndexOf("/") + 1).includes(ref));
+  const [only] = found;
+  if (found.length > 1) throw new RequestError(`"${ref}" could be ${found.join(" or ")}; name one of them`);
+  if (only) return { path: resolveReference(only) };
+  return { not: `no adapter of the package has it in its name (${all.join(", ") || "there are none"})` };
+}

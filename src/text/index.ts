@@ -1,0 +1,11 @@
+export {
+  type Conditioning,
+  floats,
+  guidanceEmbedding,
+  slotScales,
+  type TextEncoderParts,
+  type TextEncoders,
+  textEncoders,
+} from "./text-encoders.js";
+export { type LearnedWord, openWords, type WordReference } from "./textual-inversion.js";
+export { createTokenizer, type Tokenizer } from "./tokenizer.js";

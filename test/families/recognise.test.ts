@@ -1,0 +1,154 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { otherClass, recognise } from "../../src/families/index.js";
+import { description } from "../support/parity.js";
+import { singleGolden } from "../support/single-file.js";
+
+const golden = description(
+  "recognition",
+  z.object({
+    classes: z.array(
+      z.object({
+        class: z.string(),
+        is: z.string().nullable(),
+        tensors: z.array(z.tuple([z.string(), z.array(z.number())])),
+      }),
+    ),
+    originals: z.array(z.object({ is: z.string(), tensors: z.array(z.string()) })),
+  }),
+);
+const drawn = golden.classes.filter((c) => c.is === null);
+
+describe("families that are not drawn", () => {
+  it.each(golden.classes.filter((c) => c.is !== null))("$class is $is by its tensors", ({ is, tensors }) => {
+    expect(recognise(new Map(tensors))).toMatchObject({ kind: "other", about: `${is}, by its names` });
+  });
+
+  it.each(golden.originals)("$is is told by what diffusers looks for", ({ is, tensors }) => {
+    for (const tensor of tensors) {
+      // Some of what diffusers looks for in one family stands in others too.
+      const found = recognise(new Map([[tensor, [1]]]));
+      if (found.kind !== "unknown") expect(found.about).toBe(`${is}, by its names`);
+    }
+    expect(recognise(new Map(tensors.map((t) => [t, [1]]))).about).toBe(`${is}, by its names`);
+  });
+
+  it("are told by the classes of their pipelines and networks, which no class of ours is", () => {
+    const names = {
+      FluxPipeline: "FLUX.1",
+      Flux2Pipeline: "FLUX.2",
+      StableDiffusion3Pipeline: "Stable Diffusion 3",
+      WanPipeline: "Wan",
+      StableVideoDiffusionPipeline: "Stable Video Diffusion",
+      AnimateDiffPipeline: "AnimateDiff",
+      LTXPipeline: "LTX-Video",
+      HunyuanVideoPipeline: "HunyuanVideo",
+      MochiPipeline: "Mochi",
+      PixArtSigmaPipeline: "PixArt",
+      KandinskyV22Pipeline: "Kandinsky 2",
+      StableCascadeDecoderPipeline: "Stable Cascade",
+      ZImagePipeline: "Z-Image",
+      QwenImagePipeline: "Qwen-Image",
+      Lumina2Pipeline: "Lumina",
+      HiDreamImagePipeline: "HiDream",
+      ChromaPipeline: "Chroma",
+      SanaPipeline: "Sana",
+    };
+    for (const [name, family] of Object.entries(names))
+      expect({ name, is: otherClass(name) }).toEqual({ name, is: family });
+    const ours = [
+      "StableDiffusionPipeline",
+      "StableDiffusionXLPipeline",
+      "LatentConsistencyModelPipeline",
+      "CLIPModel",
+    ];
+    for (const name of [...ours, ...drawn.map((c) => c.class)])
+      expect({ name, is: otherClass(name) }).toEqual({ name, is: null });
+  });
+});
+
+describe("what is drawn", () => {
+  it.each(drawn)("$class is not taken for another family", ({ class: name, tensors }) => {
+    const kinds = { UNet2DConditionModel: "unet", AutoencoderKL: "autoencoder", AutoencoderTiny: "tiny autoencoder" };
+    expect(recognise(new Map(tensors)).kind).toBe(kinds[name as keyof typeof kinds]);
+  });
+
+  it.each(["sd1", "sd2", "sdxl"] as const)("a whole %s, and each part of it with and without its prefix", (family) => {
+    const whole = singleGolden(family).tensors;
+    expect(recognise(new Map(whole))).toMatchObject({ kind: "checkpoint", family });
+    const cut = (prefix: string) =>
+      whole.flatMap(([k, s]): [string, number[]][] => (k.startsWith(prefix) ? [[k, s]] : []));
+    const bare = (prefix: string) => cut(prefix).map(([k, s]): [string, number[]] => [k.slice(prefix.length), s]);
+    const [unet, vae] = ["model.diffusion_model.", "first_stage_model."];
+    expect(recognise(new Map(cut(unet)))).toMatchObject({ kind: "unet", family, prefix: unet });
+    expect(recognise(new Map(bare(unet)))).toMatchObject({ kind: "unet", family, prefix: "" });
+    expect(recognise(new Map(cut(vae)))).toMatchObject({ kind: "autoencoder", names: "stability", prefix: vae });
+    expect(recognise(new Map(bare(vae)))).toMatchObject({ kind: "autoencoder", names: "stability", prefix: "" });
+    const text = family === "sdxl" ? "conditioner.embedders.1.model." : "cond_stage_model.";
+    expect(recognise(new Map(cut(text))).kind).toBe("text encoder");
+  });
+
+  it("says what a UNet that takes more than latents is for", () => {
+    const tensors = new Map(singleGolden("sd1").tensors);
+    tensors.set("model.diffusion_model.input_blocks.0.0.weight", [32, 9, 3, 3]);
+    expect(recognise(tensors).about).toBe("Stable Diffusion 1.x for inpainting (9 channels)");
+  });
+
+  it("takes the refiner's UNet for what it is", () => {
+    const refiner = new Map([
+      ["input_blocks.0.0.weight", [384, 4, 3, 3]],
+      ["time_embed.0.weight", [1536, 384]],
+      ["label_emb.0.0.weight", [1536, 2560]],
+      ["input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight", [768, 1280]],
+    ]);
+    expect(recognise(refiner)).toMatchObject({ kind: "other", about: "the UNet of the SDXL refiner" });
+  });
+});
+
+describe("adapters and learned words", () => {
+  const down = (key: string, width: number) =>
+    new Map([
+      [key, [4, width]],
+      [key.replace("down", "up"), [320, 4]],
+    ]);
+
+  it("are told with the family whose text they read", () => {
+    const kohya = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight";
+    expect(recognise(down(kohya, 768))).toMatchObject({ kind: "adapter", family: "sd1" });
+    expect(recognise(down(kohya, 1024))).toMatchObject({ kind: "adapter", family: "sd2" });
+    expect(recognise(down(kohya, 2048))).toMatchObject({ kind: "adapter", family: "sdxl" });
+    const peft = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_v.lora_A.weight";
+    expect(recognise(new Map([[peft, [4, 2048]]]))).toMatchObject({ kind: "adapter", family: "sdxl" });
+    const old = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.processor.to_k_lora.down.weight";
+    expect(recognise(down(old, 768))).toMatchObject({ kind: "adapter", family: "sd1" });
+  });
+
+  it("of other families are named with them", () => {
+    const flux = down("lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight", 3072);
+    expect(recognise(flux)).toMatchObject({ kind: "other", about: "an adapter for FLUX.1" });
+    const peft = new Map([["transformer.transformer_blocks.0.img_mod.1.lora_A.weight", [4, 3072]]]);
+    expect(recognise(peft)).toMatchObject({ kind: "other", about: "an adapter for Qwen-Image" });
+  });
+
+  it("are words where there are only vectors", () => {
+    expect(recognise(new Map([["emb_params", [2, 768]]]))).toMatchObject({ kind: "learned word", family: "sd1" });
+    expect(recognise(new Map([["<cat>", [1024]]]))).toMatchObject({ kind: "learned word", family: "sd2" });
+    const both = new Map([
+      ["clip_l", [3, 768]],
+      ["clip_g", [3, 1280]],
+    ]);
+    expect(recognise(both)).toMatchObject({ kind: "learned word", family: "sdxl" });
+  });
+});
+
+it("says how names begin that nobody knows", () => {
+  expect(
+    recognise(
+      new Map([
+        ["a.b", [1]],
+        ["c", [1]],
+      ]),
+    ),
+  ).toMatchObject({ kind: "unknown", because: "its tensors begin with a, c" });
+  expect(recognise(new Map()).because).toBe("its tensors begin with nothing: it holds none");
+});

@@ -1,0 +1,92 @@
+import os from "node:os";
+import { describe, expect, it } from "vitest";
+import {
+  type GenerateEvent,
+  type GenerateRequest,
+  generate,
+  machineRoom,
+  memoryNeeds,
+  memoryUses,
+} from "../../src/generate/index.js";
+import { createBuilder, workingBytes } from "../../src/graph/index.js";
+import { openPair, type Pair } from "../../src/open/index.js";
+import { checkpointFolder } from "../support/checkpoint.js";
+
+async function run(pair: Pair, request: Omit<GenerateRequest, "prompts">): Promise<GenerateEvent[]> {
+  const events: GenerateEvent[] = [];
+  for await (const event of generate(pair, { prompts: ["a red cartoon character"], ...request })) events.push(event);
+  return events;
+}
+
+const pictures = (events: readonly GenerateEvent[]) =>
+  new Map(events.flatMap((e) => (e.type === "image" ? [[e.seed, e.image.data] as const] : [])));
+const farthest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((most, v, i) => Math.max(most, Math.abs(v - (b[i] ?? Number.NaN))), 0);
+
+describe("memory", () => {
+  it("counts what is alive at the same time", () => {
+    // x [B, 8] 32 bytes a sample; a = tanh x; b = a + a (a goes); y = b · x: x, b and y are alive at the end
+    const g = createBuilder();
+    const x = g.input("x", ["B", 8]);
+    const a = g.tanh(x);
+    const b = g.add(a, g.reshape(a, ["B", 8]));
+    const graph = g.finish({ y: g.mul(b, x) });
+    expect(workingBytes(graph, 1)).toBe(3 * 32);
+    expect(workingBytes(graph, 5)).toBe(5 * 3 * 32);
+    // kept for the end as well: one more
+    const h = createBuilder();
+    const u = h.input("x", ["B", 8]);
+    const v = h.tanh(u);
+    expect(workingBytes(h.finish({ y: h.add(v, v), z: h.mul(u, u), w: v }), 1)).toBe(4 * 32);
+  });
+
+  it("runs one model after the other where the weights do not fit together, in smaller batches, with the same pictures", async () => {
+    const plenty = await openPair({}, { threads: 1 });
+    const needs = await memoryNeeds(plenty);
+    const dual = needs.find((n) => n.memory === "dual")?.stored ?? 0;
+    const usual = await run(plenty, { mode: "hybrid", seeds: [1, 2, 3] });
+    await plenty.close();
+    expect(usual.some((e) => e.type === "fitted")).toBe(false);
+
+    const little = await openPair({}, { threads: 1, room: dual });
+    expect(memoryUses(needs, dual)).toMatchObject([
+      { memory: "dual", bytes: dual, fits: false },
+      { memory: "sequential", fits: true },
+    ]);
+    const events = await run(little, { mode: "hybrid", seeds: [1, 2, 3] });
+    const fitted = events.find((e) => e.type === "fitted");
+    expect(fitted).toMatchObject({ memory: "sequential" });
+    expect(fitted?.type === "fitted" && fitted.why[0]).toMatch(/the weights take \d+ MB together.*--memory sequential/);
+    for (const [seed, image] of pictures(usual)) {
+      expect(farthest(pictures(events).get(seed) ?? [], image)).toBeLessThanOrEqual(1);
+    }
+    // Asked for, it is done as asked.
+    const asked = await run(little, { mode: "hybrid", memory: "dual" });
+    expect(asked.some((e) => e.type === "fitted")).toBe(false);
+    await little.close();
+
+    const none = await openPair({}, { threads: 1, room: 1 });
+    const alone = await run(none, { mode: "distilled", seeds: [1, 2, 3], batch: 3 });
+    await none.close();
+    expect(alone.find((e) => e.type === "fitted")).toMatchObject({ memory: "sequential", batch: 1 });
+    expect(pictures(alone).size).toBe(3);
+  });
+
+  it("widens half precision once where there is much room, else in every call, with the same pictures", async () => {
+    const painted = [];
+    for (const room of [undefined, 1]) {
+      const pair = await openPair({ base: checkpointFolder("sd1") }, { threads: 1, ...(room && { room }) });
+      expect(await pair.widen()).toBe(room ? "call" : "once");
+      painted.push(pictures(await run(pair, { steps: 2, seeds: [4] })).get(4) ?? new Uint8Array());
+      await pair.close();
+    }
+    const [once = [], call = []] = painted;
+    expect(once.length).toBeGreaterThan(0);
+    expect(farthest(once, call)).toBeLessThanOrEqual(1);
+  });
+
+  it("takes four fifths of the machine, or of less where the process is held to less", () => {
+    expect(machineRoom()).toBeLessThanOrEqual(0.8 * os.totalmem());
+    expect(machineRoom()).toBeGreaterThan(0);
+  });
+});

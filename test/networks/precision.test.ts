@@ -1,0 +1,114 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { derivedFolder } from "../../src/checkpoint/index.js";
+import { type GenerateRequest, generate, memoryNeeds } from "../../src/generate/index.js";
+import { describeRun, examine } from "../../src/inspect/index.js";
+import type { Compute } from "../../src/networks/index.js";
+import { openPair, openPlanSource, type PairReference } from "../../src/open/index.js";
+import type { Device } from "../../src/runtime/index.js";
+import { BYTES } from "../../src/tensor/index.js";
+import { temporaryFolder } from "../support/folder.js";
+import { farthest } from "../support/parity.js";
+
+process.env["XDG_CACHE_HOME"] = temporaryFolder();
+
+const request: GenerateRequest = {
+  prompts: ["a red cartoon character wearing a crown"],
+  mode: "distilled",
+  seeds: [3, 5],
+  size: { width: 128, height: 96 },
+};
+const pairs = new Map<string, ReturnType<typeof openPair>>();
+afterAll(async () => {
+  for (const pair of pairs.values()) await (await pair).close();
+});
+function opened(reference: PairReference) {
+  const key = JSON.stringify(reference);
+  const pair = pairs.get(key) ?? openPair(reference, { threads: 1 });
+  pairs.set(key, pair);
+  return pair;
+}
+async function paint(reference: PairReference, own: Partial<GenerateRequest> = {}) {
+  const pictures = new Map<number, { latents: Float32Array; pixels: Uint8Array }>();
+  for await (const e of generate(await opened(reference), { ...request, ...own })) {
+    if (e.type === "image") pictures.set(e.seed, { latents: e.latents.data, pixels: e.image.data });
+  }
+  return pictures;
+}
+const of = <T>(map: ReadonlyMap<number, T>, seed: number): T => {
+  const found = map.get(seed);
+  if (!found) throw new Error(`no picture of seed ${seed}`);
+  return found;
+};
+/** Mean difference of two pictures, of 255. */
+const off = (a: Uint8Array, b: Uint8Array) => a.reduce((n, v, i) => n + Math.abs(v - (b[i] ?? 255)), 0) / a.length;
+
+describe("int8 on the processor", () => {
+  const slider = { ref: "embedded:sliders/smile.base.safetensors", scale: "2" };
+
+  it("paints nearly what float32 paints, and not the same", async () => {
+    const [whole, exact] = [await paint({ compute: "int8" }), await paint({})];
+    for (const seed of [3, 5]) {
+      const error = off(of(whole, seed).pixels, of(exact, seed).pixels);
+      expect(error).toBeLessThan(3);
+      expect(error).toBeGreaterThan(0.01);
+    }
+    // Another seed's picture is far from it.
+    expect(off(of(whole, 3).pixels, of(exact, 5).pixels)).toBeGreaterThan(10);
+  });
+
+  it("gives a seed the same picture alone and in a batch", async () => {
+    const [alone, together] = [await paint({ compute: "int8" }, { seeds: [5] }), await paint({ compute: "int8" })];
+    expect(farthest(of(alone, 5).latents, of(together, 5).latents)).toBeLessThan(1e-3);
+  });
+
+  it("keeps adapters beside its matrices", async () => {
+    const [whole, exact] = [await paint({ compute: "int8", adapters: [slider] }), await paint({ adapters: [slider] })];
+    const plain = await paint({ compute: "int8" });
+    expect(off(of(whole, 3).pixels, of(exact, 3).pixels)).toBeLessThan(3);
+    expect(off(of(whole, 3).pixels, of(plain, 3).pixels)).toBeGreaterThan(1);
+  });
+
+  it("takes less memory, for the UNet alone", async () => {
+    const [whole, exact] = [await memoryNeeds(await opened({ compute: "int8" })), await memoryNeeds(await opened({}))];
+    const dual = (needs: typeof whole) => needs.find((n) => n.memory === "dual")?.bytes ?? 0;
+    const { base, distilled } = await opened({});
+    expect(distilled).not.toBeNull();
+    // Every matrix of a number of columns that blocks of 32 fill becomes 1 + 4 / 64 or 1 + 4 / 32 bytes a value.
+    let [least, most] = [0, 0];
+    for (const { shape } of (await base.weights()).weights.values()) {
+      const [rows = 0, columns = 0] = shape;
+      // Computed in float32, whatever it is stored as.
+      const before = BYTES.float32;
+      const is2d = shape.length === 2 || (shape.length === 4 && shape[2] === 1 && shape[3] === 1);
+      if (is2d && columns % 32 === 0) most += rows * columns * (before - 1 - 4 / 64);
+      if (shape.length === 2 && columns % 32 === 0) least += rows * columns * (before - 1 - 4 / 32);
+    }
+    expect(dual(exact) - dual(whole)).toBeGreaterThanOrEqual(2 * least);
+    expect(dual(exact) - dual(whole)).toBeLessThanOrEqual(2 * most);
+  });
+});
+
+describe("what is computed in", () => {
+  it("stands in run.json", async () => {
+    expect(describeRun(await opened({})).compute).toBe("float32");
+    expect(describeRun(await opened({ compute: "int8" })).compute).toBe("int8");
+  });
+
+  it.each<[Compute, Device, RegExp]>([
+    ["float16", "cpu", /float16 is for GPUs: .* float32 and back; take --compute float32 or int8, or another --device/],
+    ["int8", "webgpu", /int8 is for the processor; on webgpu take --compute float16/],
+  ])("%s on %s is refused with what to do instead, by plan too", async (compute, device, message) => {
+    await expect(openPair({ compute }, { device })).rejects.toThrow(message);
+    await expect(openPlanSource({ compute }, { device })).rejects.toThrow(message);
+  });
+
+  it("is tried on this machine by doctor", async () => {
+    const { devices } = await examine();
+    expect(devices.find((d) => d.device === "cpu")?.computes).toEqual(["float32", "int8"]);
+    for (const { runs, computes } of devices) expect(computes.includes("float32")).toBe(runs);
+  });
+
+  it("keeps what it works out in the cache folder", () => {
+    expect(derivedFolder({ XDG_CACHE_HOME: "/caches" })).toBe("/caches/variegate/derived");
+  });
+});
