@@ -2,8 +2,8 @@
 import { statSync } from "node:fs";
 import { autoencoderFolder, type Component, openAutoencoderFile, openComponentFolder } from "../checkpoint/index.js";
 import { UnsupportedConfigError } from "../errors.js";
-import { workedIn } from "../generate/index.js";
 import type { Graph } from "../graph/index.js";
+import { arenaBytes } from "../graph/index.js";
 import { locate, type Sources } from "../lookup/index.js";
 import {
   type AutoencoderConfig,
@@ -14,10 +14,9 @@ import {
   parseTinyAutoencoderConfig,
   type TinyAutoencoderConfig,
 } from "../models/index.js";
-import { drawn, FLOAT32, type Network, network, type Precision } from "../networks/index.js";
+import { drawn, FLOAT32, floats, type Network, network, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import type { FloatTensor, WeightIndex } from "../tensor/index.js";
-import { floats } from "../text/index.js";
 import { stagedDecoder, type TiledDecoder, windowedDecoder } from "./tiled-decoder.js";
 
 export interface Decoder {
@@ -50,7 +49,7 @@ export function decoderOf(runtime: Runtime, component: Component, precision: Pre
     ),
     worksIn: async ({ height, width }: LatentSize) => {
       const index = await weights();
-      return workedIn(
+      return arenaBytes(
         drawn(component, () => draw(index, height, width)),
         1,
       );

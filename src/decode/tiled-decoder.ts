@@ -9,10 +9,9 @@ import {
   type TinyAutoencoderConfig,
   tinyReach,
 } from "../models/index.js";
-import { type Precision, sessionOf } from "../networks/index.js";
+import { floats, type Precision, sessionOf } from "../networks/index.js";
 import type { Runtime, Session } from "../runtime/index.js";
 import type { FloatTensor, Tensor, WeightIndex } from "../tensor/index.js";
-import { floats } from "../text/index.js";
 import {
   cut,
   inside,

@@ -1,6 +1,6 @@
 /** Reads pictures: their CLIP features against each other and against the prompt, and the true factors where a judge knows them. */
 
-import { type Factors, filesOf, openClip, openJudge } from "../instruments/index.js";
+import { type Factors, filesOf } from "../instruments/index.js";
 import {
   cosineDistance,
   distancePerPrompt,
@@ -12,6 +12,7 @@ import {
 } from "../metrics/index.js";
 import type { JudgeConfig } from "../models/index.js";
 import type { Pair } from "../open/index.js";
+import { openClip, openJudge } from "../open/index.js";
 import type { RgbImage } from "../tensor/index.js";
 
 /** What was read off pictures; outer index: prompt, inner index: picture. */

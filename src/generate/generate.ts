@@ -1,7 +1,8 @@
 /** The one loop that samples: a plan, encoded prompts and a generator for each seed go in, events come out. */
 
 import type { Decoder, TileProgress } from "../decode/index.js";
-import { type AdapterUse, type Equipment, equip, type Model, type Pair } from "../open/index.js";
+import { floats } from "../networks/index.js";
+import type { Model, Pair } from "../open/index.js";
 import {
   advance,
   guide,
@@ -24,7 +25,8 @@ import {
   type Tensor,
   toRgb,
 } from "../tensor/index.js";
-import { type Conditioning, floats, guidanceEmbedding, slotScales } from "../text/index.js";
+import { type Conditioning, guidanceEmbedding, slotScales } from "../text/index.js";
+import { type AdapterUse, type Equipment, equip } from "./adapters.js";
 import type { GenerateEvent, Picture } from "./events.js";
 import { fitted } from "./memory.js";
 import { type GenerateRequest, type Order, orderFor } from "./request.js";

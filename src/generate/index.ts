@@ -1,3 +1,4 @@
+export type { AdapterUse } from "./adapters.js";
 export type { GenerateEvent, Milliseconds, Picture } from "./events.js";
 export { decodeLatents, generate } from "./generate.js";
 export {
@@ -10,7 +11,6 @@ export {
   memoryNeedsOf,
   memoryUses,
   widening,
-  workedIn,
 } from "./memory.js";
 export {
   choiceFor,

@@ -1,7 +1,7 @@
 /** How the networks of a pair share memory, what each way takes, and what is done where it would be more than the machine has. */
 import os from "node:os";
 import type { PairRow } from "../catalogue/index.js";
-import { workingBytes } from "../graph/index.js";
+import { arenaBytes } from "../graph/index.js";
 import { drawUNet } from "../models/index.js";
 import { type Compute, derivations } from "../networks/index.js";
 import type { Model, Pair } from "../open/index.js";
@@ -163,16 +163,6 @@ export const usualMemory = (pair: Weighed): Memory => (pair.distilled?.adapter ?
 export const widening = async (pair: Weighed, room: number): Promise<Widen> =>
   wideningOf(await memoryNeeds(pair), room);
 
-/**
- * What ONNX Runtime takes for a value that is alive: its arena grows by doubling, and what is free in it does not always fit (measured
- * on SDXL's decoder and UNet: docs/memory.md).
- */
-const ARENA = 2;
-
-/** Bytes that a call works in, beside the weights. */
-export const workedIn = (graph: Parameters<typeof workingBytes>[0], batch: number): number =>
-  ARENA * workingBytes(graph, batch);
-
 /** An order that fits the room, and what had to be changed for it. */
 export interface Fitted {
   readonly order: Order;
@@ -212,7 +202,7 @@ async function bytesPerPicture(pair: Pair, { width, height, plan }: Order): Prom
   const shape = { height: height / pair.factor, width: width / pair.factor, tokens: pair.tokens };
   const guided = plan.rows.some((row) => row.kind === "step" && row.guidance > 1) ? 2 : 1;
   const models = [pair.base, ...(pair.distilled ? [pair.distilled] : [])];
-  const each = models.map(async ({ unet, weights }) => workedIn(drawUNet(unet, await weights(), shape), guided));
+  const each = models.map(async ({ unet, weights }) => arenaBytes(drawUNet(unet, await weights(), shape), guided));
   return Math.max(...(await Promise.all(each)));
 }
 

@@ -1,7 +1,8 @@
 /** What a caller asks of a run, checked before anything is loaded. */
 import { RequestError } from "../errors.js";
-import { type AdapterUse, isOff, type Pair } from "../open/index.js";
+import type { Pair } from "../open/index.js";
 import type { Mode, Plan } from "../sampling/index.js";
+import { type AdapterUse, isOff } from "./adapters.js";
 import type { Picture } from "./events.js";
 import { type Memory, usualMemory } from "./memory.js";
 import { planFor, type SamplingRequest } from "./planning.js";

@@ -44,3 +44,12 @@ export function workingBytes(graph: Graph, batch: number): number {
   }
   return most;
 }
+
+/**
+ * ONNX Runtime's memory for each byte that is alive: its arena grows by doubling, and what is free in it does not always fit (measured
+ * on SDXL's decoder and UNet: docs/memory.md).
+ */
+const ARENA = 2;
+
+/** Bytes that a call works in, beside the weights. */
+export const arenaBytes = (graph: Graph, batch: number): number => ARENA * workingBytes(graph, batch);

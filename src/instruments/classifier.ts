@@ -1,12 +1,8 @@
-/** The judge as an instrument: the factors of a known world, read off its pictures. */
-import { openComponentFolder } from "../checkpoint/index.js";
-import { locate, type Sources } from "../lookup/index.js";
-import { drawJudge, type JudgeConfig, parseJudgeConfig } from "../models/index.js";
-import { network } from "../networks/index.js";
+import { drawJudge, type JudgeConfig } from "../models/index.js";
+import { floats, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { fromRgb, type RgbImage, resizeBicubic, stack, type WeightIndex } from "../tensor/index.js";
-import { floats } from "../text/index.js";
-import { inBatches, rows } from "./clip.js";
+import { inBatches, rows } from "./instrument.js";
 
 /** Value of every factor. */
 export type Factors = Readonly<Record<string, string | number>>;
@@ -26,13 +22,11 @@ export interface JudgeReader {
   read(images: readonly RgbImage[]): Promise<Judged[]>;
 }
 
-/** Opens a judge's folder. @throws FileError, UnsupportedConfigError */
-export async function openJudge(ref: string, runtime: Runtime, sources: Sources = {}): Promise<JudgeReader> {
-  const folder = await openComponentFolder(await locate(ref, "vision", sources));
-  const config = parseJudgeConfig({ file: folder.configFile, config: folder.config });
-  const classifier = network("judge", runtime, (_: "judge", index) => drawJudge(config, index), folder.weights);
+/** The classifier of attributes from its config and weights. */
+export function createJudge(config: JudgeConfig, weights: () => Promise<WeightIndex>, runtime: Runtime): JudgeReader {
+  const classifier = network("judge", runtime, (_: "judge", index) => drawJudge(config, index), weights);
   return {
-    index: folder.weights,
+    index: weights,
     preparation: `${config.image_size} × ${config.image_size} (Pillow bicubic), −1…1`,
     config,
     read: (images) =>

@@ -1,68 +1,52 @@
-/** CLIP as an instrument: pictures and texts as vectors of one space, from a CLIPModel folder. */
-import { z } from "zod";
-import { openComponentFolder, readJson } from "../checkpoint/index.js";
-import { RequestError } from "../errors.js";
-import { locate, type Sources } from "../lookup/index.js";
-import { drawImageEncoder, drawTextEncoder, parseClipConfig, pooledIndex } from "../models/index.js";
-import { network } from "../networks/index.js";
-import type { Runtime } from "../runtime/index.js";
+/** CLIP as an instrument: images and texts as vectors of one space (Radford et al. 2021). */
 import {
-  type FloatTensor,
-  fromRgb,
-  int,
-  type RgbImage,
-  resizeAndCrop,
-  sample,
-  stack,
-  type WeightIndex,
-} from "../tensor/index.js";
-import { createTokenizer, floats } from "../text/index.js";
+  drawImageEncoder,
+  drawTextEncoder,
+  type ImageEncoderConfig,
+  pooledIndex,
+  type TextEncoderConfig,
+} from "../models/index.js";
+import { floats, network } from "../networks/index.js";
+import type { Runtime } from "../runtime/index.js";
+import { fromRgb, int, type RgbImage, resizeAndCrop, stack, type WeightIndex } from "../tensor/index.js";
+import type { Tokenizer } from "../text/index.js";
+import { inBatches, rows } from "./instrument.js";
 
-const preparationSchema = z.object({
-  image_mean: z.tuple([z.number(), z.number(), z.number()]).default([0.48145466, 0.4578275, 0.40821073]),
-  image_std: z.tuple([z.number(), z.number(), z.number()]).default([0.26862954, 0.26130258, 0.27577711]),
-});
+/** Parts of a CLIPModel folder. */
+export interface ClipParts {
+  readonly text: TextEncoderConfig;
+  readonly image: ImageEncoderConfig;
+  readonly tokenizer: Tokenizer;
+  readonly weights: () => Promise<WeightIndex>;
+  /** preprocessor_config.json. */
+  readonly preparation: ClipPreparation;
+}
+
+export interface ClipPreparation {
+  readonly image_mean: readonly [number, number, number];
+  readonly image_std: readonly [number, number, number];
+}
 
 export interface ClipScorer {
   /** Its weights, for saying what was measured with. */
   readonly index: () => Promise<WeightIndex>;
   readonly preparation: string;
-  /** [P] for each picture. */
+  /** [P] for each image. */
   images(images: readonly RgbImage[]): Promise<Float32Array[]>;
   /** [P]. */
   text(prompt: string): Promise<Float32Array>;
 }
 
-/** Opens a CLIPModel folder. @throws RequestError when it is another model, FileError when it cannot be read */
-export async function openClip(ref: string, runtime: Runtime, sources: Sources = {}): Promise<ClipScorer> {
-  const folder = await openComponentFolder(await locate(ref, "clip", sources));
-  const { config, configFile: file } = folder;
-  if (config["model_type"] !== "clip") {
-    throw new RequestError(
-      `--clip ${ref} is not a CLIPModel folder: its config says model_type ${JSON.stringify(config["model_type"])}`,
-    );
-  }
-  if (!folder.tokenizer) throw new RequestError(`--clip ${ref} has no tokenizer beside its weights`);
-  const { text, image } = parseClipConfig({ file, config });
-  const tokenizer = createTokenizer(folder.tokenizer, text.positions);
-  const prepare = preparationSchema.parse(
-    (await readJson(`${folder.folder}/preprocessor_config.json`, { optional: true })) ?? {},
-  );
-  const imageTower = network(
-    "clip image",
-    runtime,
-    (_: "image", index) => drawImageEncoder(image, index),
-    folder.weights,
-  );
+/** CLIP from the parts of a CLIPModel folder. */
+export function createClip(
+  { text, image, tokenizer, weights, preparation: prepare }: ClipParts,
+  runtime: Runtime,
+): ClipScorer {
+  const imageTower = network("clip image", runtime, (_: "image", index) => drawImageEncoder(image, index), weights);
   const shape = { tokens: tokenizer.maxLength, state: { back: 0, finalNorm: true }, pooled: true };
-  const textTower = network(
-    "clip text",
-    runtime,
-    (_: "text", index) => drawTextEncoder(text, index, shape),
-    folder.weights,
-  );
+  const textTower = network("clip text", runtime, (_: "text", index) => drawTextEncoder(text, index, shape), weights);
   return {
-    index: folder.weights,
+    index: weights,
     preparation: `shorter side to ${image.imageSize} (Pillow bicubic), middle ${image.imageSize} × ${image.imageSize}, mean ${prepare.image_mean.join(" ")}, deviation ${prepare.image_std.join(" ")}`,
     async text(prompt) {
       const { ids } = tokenizer.encode(prompt);
@@ -81,21 +65,3 @@ export async function openClip(ref: string, runtime: Runtime, sources: Sources =
       }),
   };
 }
-
-/** Pictures that one call of a measuring network takes. */
-const TOGETHER = 32;
-
-/** Runs over `images` so many at a time, results in order. */
-export async function inBatches<T>(
-  images: readonly RgbImage[],
-  run: (some: readonly RgbImage[]) => Promise<T[]>,
-  together = TOGETHER,
-): Promise<T[]> {
-  const all: T[] = [];
-  for (let at = 0; at < images.length; at += together) all.push(...(await run(images.slice(at, at + together))));
-  return all;
-}
-
-/** x [B, D] → B rows. */
-export const rows = (x: FloatTensor): Float32Array[] =>
-  Array.from({ length: x.shape[0] ?? 0 }, (_, i) => sample(x, i).data);

@@ -1,14 +1,8 @@
-export { type Factors, type JudgeReader, openJudge } from "./classifier.js";
-export { type ClipScorer, openClip } from "./clip.js";
-export {
-  type FidPreparation,
-  filesOf,
-  hashed,
-  type InceptionInstrument,
-  type Instrument,
-  type InstrumentFacts,
-  openDino,
-  openDreamSim,
-  openInception,
-  openLpips,
-} from "./instruments.js";
+export type { Factors, Judged, JudgeReader } from "./classifier.js";
+export { createJudge } from "./classifier.js";
+export { type ClipParts, type ClipPreparation, type ClipScorer, createClip } from "./clip.js";
+export { createDino, type InstrumentWeights } from "./dino.js";
+export { createDreamSim } from "./dreamsim.js";
+export { createInception, type FidPreparation, type InceptionInstrument } from "./inception.js";
+export { filesOf, type HashedFiles, type Instrument, type InstrumentFacts, inBatches, rows } from "./instrument.js";
+export { createLpips } from "./lpips.js";

@@ -1,20 +1,10 @@
 /** A measurement from request to result: opens the instruments that are named, reads the folders, measures each. */
 import { RequestError } from "../errors.js";
 import type { Fetching } from "../hub/index.js";
-import {
-  filesOf,
-  hashed,
-  type Instrument,
-  type InstrumentFacts,
-  openClip,
-  openDino,
-  openDreamSim,
-  openInception,
-  openJudge,
-  openLpips,
-} from "../instruments/index.js";
+import { filesOf, type Instrument, type InstrumentFacts } from "../instruments/index.js";
 import type { Places, Sources } from "../lookup/index.js";
 import { productsOn } from "../networks/index.js";
+import { hashed, openClip, openDino, openDreamSim, openInception, openJudge, openLpips } from "../open/index.js";
 import { openRuntime, type Runtime, type RuntimeOptions } from "../runtime/index.js";
 import { plainProduct, type WeightIndex } from "../tensor/index.js";
 import { embeddedAttributes, readAttributes } from "./attributes.js";

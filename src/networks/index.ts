@@ -1,6 +1,6 @@
 export { drawingOf, drawn } from "./build.js";
 export { productsOn } from "./matmul.js";
-export { type Network, NO_WEIGHTS, network, sessionOf } from "./network.js";
+export { floats, type Network, NO_WEIGHTS, network, sessionOf } from "./network.js";
 export {
   COMPUTES,
   type Compute,

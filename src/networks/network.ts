@@ -1,9 +1,9 @@
 /** Networks that are drawn and loaded when first asked for, one shape at a time, and let go when another shape is wanted. */
 import type { Stack } from "../adapters/index.js";
 import { encodeGraph, type Graph } from "../graph/index.js";
-import { adaptedWeights, stackInputs } from "../open/index.js";
 import type { RunResult, Runtime, Session } from "../runtime/index.js";
-import type { Tensor, WeightIndex } from "../tensor/index.js";
+import type { FloatTensor, Tensor, WeightIndex } from "../tensor/index.js";
+import { adaptedWeights, stackInputs } from "./adapted.js";
 import { FLOAT32, type Precision, prepareWeights } from "./precision.js";
 
 /** A network whose graph depends on a shape S (latent size, length of the text) and on the adapters that are stacked on it. */
@@ -98,4 +98,10 @@ export function network<S>(
       }),
     release: () => inTurn(release),
   };
+}
+
+/** The output of a network as floats. @throws RangeError when it is not there or of another type */
+export function floats(value: FloatTensor | { dtype: "int64" | "float64" } | undefined): FloatTensor {
+  if (value?.dtype !== "float32") throw new RangeError("a float output was expected of the network");
+  return value;
 }

@@ -1,14 +1,9 @@
 export {
   type Adaptable,
   type AdapterReference,
-  type AdapterUse,
-  adaptedWeights,
-  type Equipment,
-  equip,
-  isOff,
   layersIn,
   openAdapter,
   openAdapters,
-  stackInputs,
 } from "./adapters.js";
+export { hashed, openClip, openDino, openDreamSim, openInception, openJudge, openLpips } from "./instruments.js";
 export { type Model, type OpenOptions, openPair, openPlanSource, type Pair, type PairReference } from "./pair.js";

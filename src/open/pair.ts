@@ -15,7 +15,7 @@ import {
 } from "../checkpoint/index.js";
 import { type Decoder, decoderOf, openAutoencoder } from "../decode/index.js";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
-import { knownPair, machineRoom, type PlanSource, type Sampled, widening } from "../generate/index.js";
+import { type AdapterUse, knownPair, machineRoom, type PlanSource, type Sampled, widening } from "../generate/index.js";
 import { commitOf, type Fetching } from "../hub/index.js";
 import { locate, type Places, type Sources } from "../lookup/index.js";
 import { drawUNet, parseTextEncoderConfig, parseUNetConfig, type UNetConfig, type UNetShape } from "../models/index.js";
@@ -38,7 +38,7 @@ import {
   textEncoders,
   type WordReference,
 } from "../text/index.js";
-import { type Adaptable, type AdapterReference, type AdapterUse, openAdapter, openAdapters } from "./adapters.js";
+import { type Adaptable, type AdapterReference, openAdapter, openAdapters } from "./adapters.js";
 
 /** One denoising network with what it is sampled by. */
 export interface Model extends Sampled {

@@ -1,6 +1,5 @@
 export {
   type Conditioning,
-  floats,
   guidanceEmbedding,
   slotScales,
   type TextEncoderParts,

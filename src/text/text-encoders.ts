@@ -1,7 +1,7 @@
 /** Prompts as the UNet takes them: hidden states and pooled text of one or two text encoders, the way the checkpoint's pipeline does it. */
 import type { Stack } from "../adapters/index.js";
 import { drawTextEncoder, pooledIndex, type TextEncoderConfig } from "../models/index.js";
-import { FLOAT32, network, type Precision } from "../networks/index.js";
+import { FLOAT32, floats, network, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { count, type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
 import type { LearnedWord } from "./textual-inversion.js";
@@ -147,12 +147,6 @@ function wordInputs({ ids, learned }: Tokens, words: readonly LearnedWord[], enc
 /** Scales of the slots for a batch: n × [slots] → [n, slots]. */
 export const slotScales = (rows: readonly (readonly number[])[]): FloatTensor =>
   float([rows.length, rows[0]?.length ?? 0], Float32Array.from(rows.flat()));
-
-/** The output of a network as floats. @throws RangeError when it is not there or of another type */
-export function floats(value: FloatTensor | { dtype: "int64" | "float64" } | undefined): FloatTensor {
-  if (value?.dtype !== "float32") throw new RangeError("a float output was expected of the network");
-  return value;
-}
 
 /** n × [1, L, Dᵢ] → [1, L, ΣDᵢ]. */
 function sideBySide(states: readonly FloatTensor[]): FloatTensor {

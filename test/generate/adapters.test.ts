@@ -4,9 +4,9 @@ import { afterAll, describe, expect, it } from "vitest";
 import { parseScale } from "../../src/adapters/index.js";
 import { openWeights, safetensors } from "../../src/checkpoint/index.js";
 import { RequestError } from "../../src/errors.js";
-import { type GenerateRequest, generate } from "../../src/generate/index.js";
+import { type AdapterUse, type GenerateRequest, generate } from "../../src/generate/index.js";
 import { resolveReference } from "../../src/lookup/index.js";
-import { type AdapterUse, openAdapter, openPair } from "../../src/open/index.js";
+import { openAdapter, openPair } from "../../src/open/index.js";
 import { createRng, type FloatTensor } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 

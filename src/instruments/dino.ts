@@ -1,0 +1,62 @@
+/** DINO and DINOv2 as instruments: the class token of a vision transformer (Caron et al. 2021, Oquab et al. 2023). */
+import { drawVit, type VitConfig } from "../models/index.js";
+import { floats, network } from "../networks/index.js";
+import type { Runtime } from "../runtime/index.js";
+import { fromRgb, type RgbImage, resizeAndCrop, stack, type WeightIndex } from "../tensor/index.js";
+import { type HashedFiles, type Instrument, inBatches, rows } from "./instrument.js";
+
+/** Weights of an instrument that are read, with their hashes. */
+export interface InstrumentWeights {
+  readonly index: WeightIndex;
+  readonly hashes: HashedFiles;
+}
+
+const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
+/**
+ * DINO from its weights.
+ * @param name class of the network, for reports
+ * @throws WeightMissingError, WeightShapeError when the weights are another network's
+ */
+export function createDino(
+  { index, hashes }: InstrumentWeights,
+  config: VitConfig,
+  name: string,
+  runtime: Runtime,
+): Instrument {
+  const side = config.imageSize;
+  // Drawn once for its checks: weights of another network are refused before any image is read.
+  drawVit(config, index);
+  const tower = network(
+    "dino",
+    runtime,
+    (_: "dino", weights) => drawVit(config, weights),
+    async () => index,
+  );
+  return {
+    facts: {
+      name: "dino",
+      network: name,
+      weights: hashes,
+      preparation: `shorter side to 256 (Pillow bicubic), middle ${side} × ${side}, ImageNet mean and deviation`,
+    },
+    distance: "cosine",
+    features: (images) =>
+      inBatches(images, async (some) => {
+        const pixels = some.map((i) => fromRgb(cropped(i, 256, side), IMAGENET.mean, IMAGENET.std));
+        return rows(floats((await tower.run("dino", { image: stack(pixels) })).outputs["features"]));
+      }),
+  };
+}
+
+/** Shorter side to `size`, then the middle `side` × `side`. */
+function cropped(image: RgbImage, size: number, side: number): RgbImage {
+  const square = resizeAndCrop(image, size);
+  const margin = Math.floor((size - side) / 2);
+  const data = new Uint8Array(side * side * 3);
+  for (let y = 0; y < side; y++) {
+    const from = ((margin + y) * size + margin) * 3;
+    data.set(square.data.subarray(from, from + side * 3), y * side * 3);
+  }
+  return { width: side, height: side, data };
+}

@@ -1,0 +1,74 @@
+/** Inception-v3 as an instrument: the features of FID and the classes of the Inception Score (Heusel et al. 2017, Salimans et al. 2016). */
+import { drawInception, INCEPTION_SIDE } from "../models/index.js";
+import { floats, network } from "../networks/index.js";
+import type { Runtime } from "../runtime/index.js";
+import {
+  type FloatTensor,
+  float,
+  type RgbImage,
+  resizeBicubicFloat,
+  resizeBilinearTensorflow,
+  stack,
+} from "../tensor/index.js";
+import type { InstrumentWeights } from "./dino.js";
+import { type InstrumentFacts, inBatches, rows } from "./instrument.js";
+
+/** Inception, which gives features and class logits. */
+export interface InceptionInstrument {
+  readonly facts: InstrumentFacts;
+  /** Features [2048] and logits [1008] of each image. */
+  read(images: readonly RgbImage[]): Promise<{ features: Float32Array; logits: Float32Array }[]>;
+}
+
+/** How Inception's input is made: as FID was defined, or antialiased as in clean-fid. */
+export type FidPreparation = "tensorflow" | "clean";
+
+/** Inception-v3 with the weights of pytorch-fid or torch-fidelity. @throws WeightMissingError, WeightShapeError */
+export function createInception(
+  { index, hashes }: InstrumentWeights,
+  runtime: Runtime,
+  preparation: FidPreparation = "tensorflow",
+): InceptionInstrument {
+  drawInception(index);
+  const net = network(
+    "inception",
+    runtime,
+    (_: "inception", weights) => drawInception(weights),
+    async () => index,
+  );
+  return {
+    facts: {
+      name: "inception",
+      network: "Inception-v3 (TensorFlow 2015-12-05)",
+      weights: hashes,
+      preparation:
+        preparation === "clean"
+          ? "299 × 299 (clean-fid: Pillow bicubic without rounding), (x − 128) / 128"
+          : "299 × 299 (TensorFlow 1 bilinear), (x − 128) / 128",
+    },
+    read: (images) =>
+      inBatches(
+        images,
+        async (some) => {
+          const { outputs } = await net.run("inception", {
+            image: stack(some.map((i) => inceptionInput(i, preparation))),
+          });
+          const logits = rows(floats(outputs["logits"]));
+          return rows(floats(outputs["features"])).map((features, i) => ({
+            features,
+            logits: logits[i] ?? new Float32Array(),
+          }));
+        },
+        16,
+      ),
+  };
+}
+
+function inceptionInput(image: RgbImage, preparation: FidPreparation): FloatTensor {
+  const resize = preparation === "clean" ? resizeBicubicFloat : resizeBilinearTensorflow;
+  const { shape, data } = resize(image, INCEPTION_SIDE, INCEPTION_SIDE);
+  return float(
+    shape,
+    data.map((v) => (v - 128) / 128),
+  );
+}

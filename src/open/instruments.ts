@@ -1,0 +1,203 @@
+/** Opens instruments from the files people have: locates them, reads their configs, hashes their weights. */
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, readdirSync, statSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import { openComponentFolder, openWeights, readJson } from "../checkpoint/index.js";
+import { FileError, RequestError } from "../errors.js";
+import {
+  type ClipScorer,
+  createClip,
+  createDino,
+  createDreamSim,
+  createInception,
+  createJudge,
+  createLpips,
+  type FidPreparation,
+  filesOf,
+  type HashedFiles,
+  type InceptionInstrument,
+  type Instrument,
+  type JudgeReader,
+} from "../instruments/index.js";
+import { locate, type Sources } from "../lookup/index.js";
+import {
+  type BranchKind,
+  type DreamSimBranch,
+  dreamSimBranches,
+  parseClipConfig,
+  parseJudgeConfig,
+  parseVitConfig,
+  vitConfigOf,
+} from "../models/index.js";
+import type { Runtime } from "../runtime/index.js";
+import type { WeightIndex } from "../tensor/index.js";
+import { createTokenizer } from "../text/index.js";
+
+/** Files of weights with the hash of their bytes, by their base names. */
+export async function hashed(files: readonly string[]): Promise<HashedFiles> {
+  const found = [];
+  for (const file of files) {
+    const hash = createHash("sha256");
+    for await (const part of createReadStream(file)) hash.update(part);
+    found.push({ file: path.basename(file), sha256: hash.digest("hex") });
+  }
+  return found;
+}
+
+const isFolder = (file: string) => existsSync(file) && statSync(file).isDirectory();
+
+const preparationSchema = z.object({
+  image_mean: z.tuple([z.number(), z.number(), z.number()]).default([0.48145466, 0.4578275, 0.40821073]),
+  image_std: z.tuple([z.number(), z.number(), z.number()]).default([0.26862954, 0.26130258, 0.27577711]),
+});
+
+/** Opens a CLIPModel folder. @throws RequestError when it is another model, FileError when it cannot be read */
+export async function openClip(ref: string, runtime: Runtime, sources: Sources = {}): Promise<ClipScorer> {
+  const folder = await openComponentFolder(await locate(ref, "clip", sources));
+  const { config, configFile: file } = folder;
+  if (config["model_type"] !== "clip") {
+    throw new RequestError(
+      `--clip ${ref} is not a CLIPModel folder: its config says model_type ${JSON.stringify(config["model_type"])}`,
+    );
+  }
+  if (!folder.tokenizer) throw new RequestError(`--clip ${ref} has no tokenizer beside its weights`);
+  const { text, image } = parseClipConfig({ file, config });
+  const tokenizer = createTokenizer(folder.tokenizer, text.positions);
+  const preparation = preparationSchema.parse(
+    (await readJson(`${folder.folder}/preprocessor_config.json`, { optional: true })) ?? {},
+  );
+  return createClip({ text, image, tokenizer, weights: folder.weights, preparation }, runtime);
+}
+
+/** Opens a classifier of attributes. @throws FileError, UnsupportedConfigError */
+export async function openJudge(ref: string, runtime: Runtime, sources: Sources = {}): Promise<JudgeReader> {
+  const { configFile, config, weights } = await openComponentFolder(await locate(ref, "vision", sources));
+  return createJudge(parseJudgeConfig({ file: configFile, config }), weights, runtime);
+}
+
+/** Opens DINO or DINOv2: a transformers folder, or a file of weights from the original releases. */
+export async function openDino(ref: string, runtime: Runtime, sources: Sources = {}): Promise<Instrument> {
+  const place = await locate(ref, "vision", sources);
+  const folder = isFolder(place) ? await openComponentFolder(place) : null;
+  const index = folder ? await folder.weights() : await openWeights(place);
+  const config = folder ? parseVitConfig({ file: folder.configFile, config: folder.config }) : vitConfigOf(index);
+  const name = folder ? folder.className : "ViT in the original layout";
+  return createDino({ index, hashes: await hashed(filesOf(index)) }, config, name, runtime);
+}
+
+const adapterSchema = z.object({ r: z.number().positive(), lora_alpha: z.number() });
+
+/** Branches by the name of the file that DreamSim's release keeps a tower in. */
+const TOWER_FILES: readonly (readonly [RegExp, BranchKind])[] = [
+  [/^open_clip_vitb\d+_pretrain/, "open_clip"],
+  [/^clip_vitb\d+_pretrain/, "clip"],
+  [/^dino_vit(b|base)16_pretrain/, "dino"],
+];
+const ORDER: readonly BranchKind[] = ["dino", "clip", "open_clip"];
+
+/**
+ * Opens DreamSim: a file with its LoRA merged in, or the folder of its release: towers (`*_pretrain.pth*`) beside a `*_lora` folder
+ * with adapter_config.json. @throws FileError saying what is missing
+ */
+export async function openDreamSim(ref: string, runtime: Runtime, sources: Sources = {}): Promise<Instrument> {
+  const place = await locate(ref, "vision", sources);
+  const branches = isFolder(place) ? await releasedBranches(place) : dreamSimBranches(await openWeights(place));
+  const files = branches.flatMap((b) => [...filesOf(b.index), ...(b.lora ? filesOf(b.lora.index) : [])]);
+  return createDreamSim(branches, await hashed([...new Set(files)]), runtime);
+}
+
+async function releasedBranches(folder: string): Promise<DreamSimBranch[]> {
+  const names = readdirSync(folder).sort();
+  const merged = names.filter((n) => n.endsWith(".safetensors"));
+  const adapters = names.filter((n) => existsSync(path.join(folder, n, "adapter_config.json")));
+  const only = merged[0];
+  if (adapters.length === 0 && merged.length === 1 && only)
+    return dreamSimBranches(await openWeights(path.join(folder, only)));
+  const adapter = adapters[0];
+  if (adapters.length !== 1 || !adapter) {
+    const has = adapters.length === 0 ? "none" : adapters.join(", ");
+    throw new FileError(folder, `a DreamSim folder has one *_lora folder with adapter_config.json; found: ${has}`);
+  }
+  const configFile = path.join(folder, adapter, "adapter_config.json");
+  const config = adapterSchema.safeParse(await readJson(configFile));
+  if (!config.success) throw new FileError(configFile, "has no numbers r and lora_alpha");
+  const weightFile = ["adapter_model.safetensors", "adapter_model.bin"].find((n) =>
+    existsSync(path.join(folder, adapter, n)),
+  );
+  if (!weightFile)
+    throw new FileError(path.join(folder, adapter), "holds no adapter_model.safetensors or adapter_model.bin");
+  const lora = await openWeights(path.join(folder, adapter, weightFile));
+  const scale = config.data.lora_alpha / config.data.r;
+  const towers = new Map<BranchKind, WeightIndex>();
+  for (const name of names) {
+    const kind = TOWER_FILES.find(([pattern]) => pattern.test(name))?.[1];
+    if (kind) towers.set(kind, await openWeights(path.join(folder, name)));
+  }
+  const count = new Set([...lora.weights.keys()].map((k) => /extractor_list\.(\d+)\./.exec(k)?.[1])).size;
+  const found = ORDER.filter((kind) => towers.has(kind));
+  if (found.length !== count) {
+    throw new FileError(
+      folder,
+      `its LoRA is for ${count} towers; there are files of ${found.length}: ${found.join(", ") || "none"}`,
+    );
+  }
+  return found.flatMap((kind, i) => {
+    const index = towers.get(kind);
+    const branch = index && dreamSimBranches(index)[0];
+    const prefix = `base_model.model.extractor_list.${i}.model.`;
+    return branch ? [{ ...branch, kind, lora: { index: lora, prefix, scale } }] : [];
+  });
+}
+
+/**
+ * Opens LPIPS: `TRUNK,HEADS`, torchvision's AlexNet or VGG-16 and the package's weights of layers, or one folder that holds both.
+ * @throws RequestError when one of them is not named
+ */
+export async function openLpips(ref: string, runtime: Runtime, sources: Sources = {}): Promise<Instrument> {
+  const [trunkFile, headsFile] = await lpipsFiles(ref, sources);
+  const [trunk, heads] = [await openWeights(trunkFile), await openWeights(headsFile)];
+  if (!heads.weights.has("lin0.model.1.weight")) {
+    throw new FileError(
+      headsFile,
+      "holds no weights of layers (lin0.model.1.weight); they ship in the package lpips as weights/v0.1",
+    );
+  }
+  return createLpips(trunk, heads, await hashed([trunkFile, headsFile]), runtime);
+}
+
+const WEIGHT_FILE = /\.(pth|pt|bin|safetensors)$/;
+
+async function lpipsFiles(ref: string, sources: Sources): Promise<[string, string]> {
+  const [trunk, heads, ...more] = ref.split(",");
+  if (trunk && heads && more.length === 0) {
+    return [await locate(trunk, "file", sources), await locate(heads, "file", sources)];
+  }
+  const refused = new RequestError(
+    `--lpips ${ref}: give TRUNK,HEADS, such as alexnet-owt-7be5be79.pth,alex.pth, or a folder that holds both`,
+  );
+  if (heads !== undefined || WEIGHT_FILE.test(ref)) throw refused;
+  const place = await locate(ref, "file", sources);
+  if (isFolder(place)) {
+    const names = readdirSync(place).filter((n) => WEIGHT_FILE.test(n));
+    const trunk = names.find((n) => /^(alexnet|vgg16)/.test(n));
+    const heads = names.find((n) => /^(alex|vgg)\./.test(n));
+    if (trunk && heads) return [path.join(place, trunk), path.join(place, heads)];
+    throw new FileError(
+      place,
+      `LPIPS needs alexnet*.pth or vgg16*.pth and alex.pth or vgg.pth; it has: ${names.join(", ") || "neither"}`,
+    );
+  }
+  throw refused;
+}
+
+/** Opens Inception-v3 with the weights of pytorch-fid or torch-fidelity. */
+export async function openInception(
+  ref: string,
+  runtime: Runtime,
+  preparation: FidPreparation = "tensorflow",
+  sources: Sources = {},
+): Promise<InceptionInstrument> {
+  const index = await openWeights(await locate(ref, "file", sources));
+  return createInception({ index, hashes: await hashed(filesOf(index)) }, runtime, preparation);
+}
