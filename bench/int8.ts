@@ -2,9 +2,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { generate, memoryNeeds } from "../src/generate/index.js";
+import { generate, memoryNeeds, type Pair } from "../src/generate/index.js";
+import { type DenoiserShape, drawUNet } from "../src/models/index.js";
 import { type Compute, prepareWeights } from "../src/networks/index.js";
-import { openPair, type Pair } from "../src/open/index.js";
+import { openPair } from "../src/open/index.js";
+import type { WeightIndex } from "../src/tensor/index.js";
 import { middle, type Report } from "./figures.js";
 import { timeStep } from "./networks.js";
 import { makeSyntheticSdxl } from "./synthetic.js";
@@ -87,7 +89,7 @@ export const compareInt8 = (threads: number, report: Report): Promise<void> =>
       ["float32", exact],
       ["int8", whole],
     ] as const) {
-      const need = (await memoryNeeds(pair)).find((n) => n.memory === "dual")?.bytes ?? 0;
+      const need = (await memoryNeeds(pair, pair.engine.compute)).find((n) => n.offload === "none")?.bytes ?? 0;
       report({ name: `embedded pair's weights, ${compute}`, value: need / 1e6, unit: "MB" });
     }
     await Promise.all([exact.close(), whole.close()]);
@@ -100,7 +102,8 @@ export const timeInt8 = (threads: number, peak: number, report: Report): Promise
     const made = await makeSyntheticSdxl();
     try {
       const shape = { height: 64, width: 64, tokens: 77 };
-      const o = { config: made.config, index: made.index, shape, batch: 1, runs: 4, threads };
+      const draw = (i: WeightIndex, s: DenoiserShape) => drawUNet(made.config, i, s);
+      const o = { draw, index: made.index, shape, batch: 1, runs: 4, threads };
       const exact = await timeStep({ ...o, label: "SDXL UNet at 512 px" }, peak, report);
       let told = performance.now();
       const onPrepare = ({ done, total }: { done: number; total: number }) => {

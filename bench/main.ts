@@ -5,8 +5,10 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { VariegateError } from "../src/errors.js";
 import { generate } from "../src/generate/index.js";
-import { openPair, type Pair } from "../src/open/index.js";
+import { type DenoiserShape, drawUNet } from "../src/models/index.js";
+import { type OpenedPair, openPair } from "../src/open/index.js";
 import { openRuntime } from "../src/runtime/index.js";
+import type { WeightIndex } from "../src/tensor/index.js";
 import { openPreview, type Recording, record, trace } from "../src/trajectory/index.js";
 import { diffusersStep, findPython } from "./diffusers.js";
 import { type Figure, lineOf, middle, type Report } from "./figures.js";
@@ -37,7 +39,7 @@ async function peakOf(report: Report): Promise<number> {
 }
 
 /** Time of one picture in a mode: denoising and decoding, warm. */
-async function pictureTimes(pair: Pair, mode: "distilled" | "hybrid"): Promise<number> {
+async function pictureTimes(pair: OpenedPair, mode: "distilled" | "hybrid"): Promise<number> {
   let total = 0;
   for await (const event of generate(pair, {
     mode,
@@ -50,7 +52,7 @@ async function pictureTimes(pair: Pair, mode: "distilled" | "hybrid"): Promise<n
 }
 
 /** Times in ms: a hybrid run, the same recorded, the decoding of all that its trace shows, and the trace of that one mode. */
-async function traceTimes(pair: Pair) {
+async function traceTimes(pair: OpenedPair) {
   const request = { prompts: ["a cartoon character"], seeds: [0, 1, 2, 3, 4, 5, 6, 7], mode: "hybrid" as const };
   const timed = async (work: () => Promise<unknown>) => {
     const start = performance.now();
@@ -84,14 +86,15 @@ const BENCHES: readonly Bench[] = [
     async run(report) {
       const pair = await openPair();
       const index = await pair.base.weights();
-      const config = pair.base.unet;
-      const shape = { height: 16, width: 16, tokens: pair.tokens };
+      const { draw: drawn } = pair.base.denoiser;
+      const draw = (i: WeightIndex, s: DenoiserShape) => drawn(s, i);
+      const shape = { height: 16, width: 16, tokens: pair.text.tokens };
       await pair.close();
       const python = findPython();
       for (const batch of [1, 16]) {
         const label = `embedded UNet, batch ${batch}`;
         const ours = await timeStep(
-          { label, config, index, shape, batch, runs: 40, threads },
+          { label, draw, index, shape, batch, runs: 40, threads },
           await peakOf(report),
           report,
         );
@@ -176,7 +179,15 @@ const BENCHES: readonly Bench[] = [
       try {
         const label = "SDXL UNet at 512 px";
         const shape = { height: 64, width: 64, tokens: 77 };
-        const o = { label, config: made.config, index: made.index, shape, batch: 1, runs: 5, threads };
+        const o = {
+          label,
+          draw: (i: WeightIndex, s: DenoiserShape) => drawUNet(made.config, i, s),
+          index: made.index,
+          shape,
+          batch: 1,
+          runs: 5,
+          threads,
+        };
         const ours = await timeStep(o, await peakOf(report), report);
         for (const adapters of [1, 4]) await timeSliders(o, adapters, ours, report);
         const python = findPython();

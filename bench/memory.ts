@@ -1,13 +1,14 @@
 /** A whole SDXL run at 1024 px as on a machine of 16 GB: the peak of resident memory and the time of every phase. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { decodeLatents, generate } from "../src/generate/index.js";
+import { decodeLatents } from "../src/decode/index.js";
+import { generate } from "../src/generate/index.js";
 import { openPair } from "../src/open/index.js";
 import type { FloatTensor, RgbImage } from "../src/tensor/index.js";
 import type { Report } from "./figures.js";
 import { makeSyntheticPair, type SyntheticPair } from "./synthetic.js";
 
 /** What a run may take of 16 GB. */
-const ROOM = 0.8 * 16e9;
+const BUDGET = 0.8 * 16e9;
 const AIM = "< 16";
 const EVERY = 50;
 
@@ -125,19 +126,19 @@ export async function measurePhases(
     meter.phase();
   };
   try {
-    const pair = await openPair({ base: made.base, distilled: made.distilled }, { threads, room: ROOM });
+    const pair = await openPair({ base: made.base, distilled: made.distilled }, { threads, memoryBudget: BUDGET });
     try {
       const request = { mode: "hybrid", steps: 2, prompts: ["a lighthouse in a storm"], seeds: [0] } as const;
       let painted: { image: RgbImage; latents: FloatTensor } | undefined;
       meter.phase();
       for await (const event of generate(pair, request)) {
-        if (event.type === "fitted") for (const why of event.why) process.stderr.write(`${why}\n`);
+        if (event.type === "adjusted") for (const why of event.why) process.stderr.write(`${why}\n`);
         if (event.type === "image") painted = event;
         if (event.type === "released") tell(PHASES[event.network] ?? event.network);
       }
       if (!painted) return;
       meter.phase();
-      const [whole] = await decodeLatents(pair, painted.latents, pair.decoder, "off");
+      const [whole] = await decodeLatents(pair.decoder, painted.latents, { ...pair.engine, tile: "off" });
       tell("decoding in one piece, to compare");
       if (!whole) return;
       const { largest, mean } = difference(painted.image, whole);

@@ -1,6 +1,6 @@
 /** Times single networks: a UNet step as milliseconds and as a share of what the machine's MatMul reaches in the same run. */
 import { type Builder, createBuilder, encodeGraph, floatingPointOperations, type Graph } from "../src/graph/index.js";
-import { drawUNet, type UNetConfig } from "../src/models/index.js";
+import type { DenoiserShape } from "../src/models/index.js";
 import { openRuntime, type Runtime } from "../src/runtime/index.js";
 import {
   createRng,
@@ -52,7 +52,7 @@ export async function timeSliders(
   const runtime = openRuntime({ threads: o.threads });
   try {
     const live = new Set([...o.index.weights.keys()].filter(slid).map((n) => n.replace(/\.(weight|bias)$/, "")));
-    const graph = drawUNet(o.config, { ...o.index, live }, o.shape);
+    const graph = o.draw({ ...o.index, live }, o.shape);
     const session = await runtime.load(encodeGraph(graph));
     const { held, scales } = sliderInputs(graph, adapters, o.batch);
     await session.hold("factors", held);
@@ -82,7 +82,8 @@ export function feedsFor(graph: Graph, batch: number): Record<string, Tensor> {
 
 export interface StepOptions {
   readonly label: string;
-  readonly config: UNetConfig;
+  /** Draws the network over an index. */
+  readonly draw: (index: WeightIndex, shape: DenoiserShape) => Graph;
   readonly index: WeightIndex;
   readonly shape: { readonly height: number; readonly width: number; readonly tokens: number };
   readonly batch: number;
@@ -96,7 +97,7 @@ export interface StepOptions {
 export async function timeStep(o: StepOptions, peak: number, report: Report): Promise<number> {
   const runtime = openRuntime({ threads: o.threads });
   try {
-    const drawn = drawUNet(o.config, o.index, o.shape);
+    const drawn = o.draw(o.index, o.shape);
     const graph = (await o.prepare?.(drawn)) ?? drawn;
     const before = process.memoryUsage.rss();
     const start = performance.now();

@@ -11,5 +11,6 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write("variegate is not built yet: run `npm ci` (or `npm run build`) in its folder first\n");
   process.exitCode = 4;
 } else {
-  await import(main.href);
+  const { main: run } = await import(main.href);
+  process.exitCode = await run(process.argv.slice(2));
 }

@@ -16,6 +16,13 @@ export abstract class VariegateError extends Error {
 /** The request makes no sense: an unknown option, a bad value, a combination that cannot be. */
 export class RequestError extends VariegateError {
   readonly exitCode = 2;
+  /** The field of the request that is wrong, where it is one: "seeds.0". */
+  readonly field: string | undefined;
+
+  constructor(message: string, { field, ...options }: ErrorOptions & { readonly field?: string } = {}) {
+    super(message, options);
+    this.field = field;
+  }
 }
 
 /** A file or folder cannot be used: not there, cut short, not what it says it is. */
@@ -76,6 +83,22 @@ export class WeightShapeError extends VariegateError {
     this.file = facts.file;
     this.expected = facts.expected;
     this.actual = facts.actual;
+  }
+}
+
+/** A network gave NaN or infinity: its weights are damaged, or it overflows in the type it computes in. */
+export class NonFiniteError extends VariegateError {
+  readonly exitCode = 3;
+  readonly network: string;
+  /** The call in which it happened. */
+  readonly at: string;
+
+  constructor(facts: { network: string; at: string }) {
+    super(
+      `${facts.network} gave NaN or infinity at ${facts.at}; its weights may be damaged (variegate models check), or overflow: try --compute float32`,
+    );
+    this.network = facts.network;
+    this.at = facts.at;
   }
 }
 

@@ -3,6 +3,7 @@ import path from "node:path";
 import { z } from "zod";
 import { readJson } from "../checkpoint/index.js";
 import { FileError } from "../errors.js";
+import { FAMILY_NAMES } from "../families/index.js";
 import { PAIRS, type PairRow } from "./rows.js";
 
 const sampling = (guidance: number) =>
@@ -20,7 +21,10 @@ const pixels = z.int().min(8).max(16384);
 const row = z.strictObject({
   name: z.string().regex(/^[\w.-]+$/, "expected letters, digits, dots and dashes"),
   about: z.string().default(""),
-  family: z.enum(["sd", "sdxl"]).default("sdxl"),
+  family: z
+    .enum(["sd", ...FAMILY_NAMES])
+    .transform((name) => (name === "sd" ? "sd1" : name))
+    .default("sdxl"),
   base: z.string().min(1),
   distilled: z.string().min(1),
   clip: z.string().nullable().default(null),

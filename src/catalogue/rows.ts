@@ -1,6 +1,7 @@
 /** Named pairs: one row of data for each released few-step model, with where its parts lie and how its author samples it. */
 import { distance } from "fastest-levenshtein";
 import { RequestError } from "../errors.js";
+import type { Family } from "../families/index.js";
 
 /** How one model of a pair is sampled unless the request says otherwise. */
 export interface SamplingDefaults {
@@ -17,7 +18,7 @@ export interface SamplingDefaults {
 export interface PairRow {
   readonly name: string;
   readonly about: string;
-  readonly family: "sd" | "sdxl";
+  readonly family: Family;
   /** As `--base` and `--distilled` take them; `embedded:` stands for the folder that ships with the package. */
   readonly base: string;
   readonly distilled: string;
@@ -93,14 +94,14 @@ const SDXL = {
 } as const;
 const SSD = { ...SDXL, base: "segmind/SSD-1B", parameters: 1.331e9, sampling: { steps: 50, guidance: 9 } } as const;
 const SD15 = {
-  family: "sd",
+  family: "sd1",
   base: "stable-diffusion-v1-5/stable-diffusion-v1-5",
   scheduler: PNDM,
   parameters: 0.86e9,
   size: square(512),
   sampling: { steps: 50, guidance: 7.5 },
 } as const;
-const SD21 = { ...SD15, base: "stabilityai/stable-diffusion-2-1-base", parameters: 0.866e9 } as const;
+const SD21 = { ...SD15, family: "sd2", base: "stabilityai/stable-diffusion-2-1-base", parameters: 0.866e9 } as const;
 
 type Base = Pick<PairRow, "family" | "base" | "scheduler" | "parameters" | "size"> & {
   readonly sampling: SamplingDefaults;

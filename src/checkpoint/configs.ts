@@ -1,25 +1,8 @@
 /** What a network's config would say, told from the names (diffusers' and transformers') and shapes of its tensors, and from its family what they do not tell. */
 import { FileError } from "../errors.js";
-import type { Family, Shapes } from "../families/index.js";
+import { FAMILIES, type Family, type Shapes } from "../families/index.js";
 
 export type Config = Readonly<Record<string, unknown>>;
-
-/** What no shape tells: heads of each attention (or features of each head), pixels of a side / 8, the scale of its latents. */
-interface FamilyFacts {
-  readonly heads: number | null;
-  readonly headFeatures: number;
-  readonly sampleSize: number;
-  readonly scaling: number;
-}
-
-export const FACTS: { readonly [F in Family]: FamilyFacts } = {
-  sd1: { heads: 8, headFeatures: 40, sampleSize: 64, scaling: 0.18215 },
-  sd2: { heads: null, headFeatures: 64, sampleSize: 96, scaling: 0.18215 },
-  sdxl: { heads: null, headFeatures: 64, sampleSize: 128, scaling: 0.13025 },
-};
-
-/** What a family's latents are multiplied by after encoding, and divided by before decoding. */
-export const latentScaleOf = (family: Family): number => FACTS[family].scaling;
 
 /** Reads dimensions by name. */
 function reader(file: string, shapes: Shapes) {
@@ -66,9 +49,9 @@ export function unetConfig(file: string, shapes: Shapes, family: Family): Config
   const context = keys.find((k) => k.endsWith(".attn2.to_k.weight"));
   const projection = keys.find((k) => k.endsWith(".proj_in.weight"));
   const label = shapes.get("add_embedding.linear_1.weight");
-  const { heads, headFeatures, sampleSize } = FACTS[family];
+  const { unet, latents } = FAMILIES[family];
   return {
-    sample_size: sampleSize,
+    sample_size: latents.side,
     in_channels: dim("conv_in.weight", 1),
     out_channels: dim("conv_out.weight", 0),
     block_out_channels: channels,
@@ -79,7 +62,7 @@ export function unetConfig(file: string, shapes: Shapes, family: Family): Config
     // The middle block takes the last of these, however deep its neighbours are.
     transformer_layers_per_block: withMiddle(file, depths(down), middle?.depth ?? null),
     reverse_transformer_layers_per_block: depths(up),
-    attention_head_dim: heads ?? channels.map((c) => Math.max(1, Math.floor(c / headFeatures))),
+    attention_head_dim: unet.heads ?? channels.map((c) => Math.max(1, Math.floor(c / unet.headFeatures))),
     cross_attention_dim: context === undefined ? 1280 : dim(context, 1),
     use_linear_projection: projection !== undefined && shapes.get(projection)?.length === 2,
     time_cond_proj_dim: shapes.get("time_embedding.cond_proj.weight")?.[1] ?? null,

@@ -3,12 +3,12 @@ import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { FileError } from "../errors.js";
-import { DRAWN, FAMILY_NAMES, type Family, otherClass } from "../families/index.js";
+import { DRAWN, FAMILIES, type Family, otherClass } from "../families/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 import type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "./component.js";
 import { readJson, readText } from "./json.js";
 import { openRecognised, refusal, unetPart } from "./parts.js";
-import { openSingleFile, schedulerFor } from "./single-file.js";
+import { openSingleFile } from "./single-file.js";
 import { contents, openComponentWeights } from "./weights.js";
 
 const object = z.record(z.string(), z.unknown());
@@ -67,13 +67,13 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   }
   const unet = components.get("unet")?.config ?? {};
   const family = familyOf(className, unet);
-  if (!scheduler && !written && family !== "sd2") {
-    scheduler = { file: folder, config: schedulerFor(family) };
+  if (!scheduler && !written && !FAMILIES[family].ambiguousPrediction) {
+    scheduler = { file: folder, config: FAMILIES[family].scheduler };
     notes.push(
-      `scheduler/ is missing: taken as ${FAMILY_NAMES[family]} was trained (${scheduler.config["_class_name"]})`,
+      `scheduler/ is missing: taken as ${FAMILIES[family].title} was trained (${scheduler.config["_class_name"]})`,
     );
   }
-  const recognised = { about: FAMILY_NAMES[family], because: [becauseOf(className, written, unet)] };
+  const recognised = { about: FAMILIES[family].title, because: [becauseOf(className, written, unet)] };
   return { path: folder, className, index, components, scheduler, tokenizers, recognised, notes, family };
 }
 

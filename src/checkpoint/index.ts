@@ -1,6 +1,5 @@
 export { clipTokenizer } from "./clip-vocabulary.js";
 export type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "./component.js";
-export { latentScaleOf } from "./configs.js";
 export { type Derivation, type DeriveProgress, derive, derivedFolder } from "./derived.js";
 export {
   adapterFile,

@@ -5,7 +5,7 @@ import {
   clipNames,
   DRAWN,
   diffusersNames,
-  FAMILY_NAMES,
+  FAMILIES,
   type Family,
   type Place,
   type Recognised,
@@ -16,7 +16,7 @@ import {
 } from "../families/index.js";
 import { BYTES, count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { Component } from "./component.js";
-import { autoencoderConfig, type Config, clipConfig, FACTS, tinyAutoencoderConfig, unetConfig } from "./configs.js";
+import { autoencoderConfig, type Config, clipConfig, tinyAutoencoderConfig, unetConfig } from "./configs.js";
 import { openWeights, readBytes } from "./weights.js";
 
 type Weights = ReadonlyMap<string, Weight>;
@@ -102,8 +102,8 @@ export function autoencoderPart(
       ATTENTION.test(name) && w.shape.length === 4 ? { ...w, shape: w.shape.slice(0, 2) } : w,
     ]),
   );
-  const scaling = family === null ? undefined : FACTS[family].scaling;
-  const config = autoencoderConfig(index.source, shapesOf(weights), scaling, family === "sdxl");
+  const { scale, upcast = false } = family === null ? {} : FAMILIES[family].latents;
+  const config = autoencoderConfig(index.source, shapesOf(weights), scale, upcast);
   return part(index, "vae", "AutoencoderKL", config, async () => weights);
 }
 
@@ -132,12 +132,13 @@ export function textEncoderPart(
   family: Family | null,
 ): Component {
   const own = under(index.weights, prefix);
-  const built = names === "transformers" ? asTransformers(own) : asOpenClip(own, family === "sd2" ? 1 : 0);
+  const { unusedLayers = 0, projection = true } = family === null ? {} : FAMILIES[family].text;
+  const built = names === "transformers" ? asTransformers(own) : asOpenClip(own, unusedLayers);
   const width = built.shapes.get("text_model.embeddings.token_embedding.weight")?.[1] ?? 0;
   const act = names === "openclip" || OPENCLIP_WIDTHS.includes(width) ? "gelu" : "quick_gelu";
   const config = clipConfig(index.source, built.shapes, act);
   const whole = width === 1024 && names === "transformers" && config["num_hidden_layers"] === 24;
-  const projected = family !== "sd2" && built.shapes.has("text_projection.weight");
+  const projected = projection && built.shapes.has("text_projection.weight");
   return part(
     index,
     name,
@@ -229,5 +230,5 @@ function autoencoderIn(index: WeightIndex, recognised: Recognised): Component | 
 export async function openTextEncoderFile(file: string, name: string, family: Family): Promise<Component> {
   const { index, recognised } = await openRecognised(file);
   if (recognised.kind === "text encoder") return textEncoderPart(index, name, recognised, family);
-  throw refusal(file, recognised, `a text encoder of ${FAMILY_NAMES[family]} was expected`);
+  throw refusal(file, recognised, `a text encoder of ${FAMILIES[family].title} was expected`);
 }

@@ -1,72 +1,15 @@
 /** Checkpoints in one file, as A1111 and ComfyUI use them: all parts that are in it, and what their original configs said. */
 import path from "node:path";
 import { FileError } from "../errors.js";
-import { FAMILY_NAMES, type Family } from "../families/index.js";
+import { FAMILIES, type Family } from "../families/index.js";
 import type { Weight, WeightIndex } from "../tensor/index.js";
 import { clipTokenizer } from "./clip-vocabulary.js";
 import type { Checkpoint, Component, TokenizerFiles } from "./component.js";
-import { type Config, FACTS } from "./configs.js";
+import type { Config } from "./configs.js";
 import { autoencoderPart, openRecognised, refusal, textEncoderPart, unetPart } from "./parts.js";
 import { readFloats } from "./weights.js";
 
-/** The noise schedule of all of them (scaled_linear, 1000 steps). */
-const TRAINED = {
-  num_train_timesteps: 1000,
-  beta_start: 0.00085,
-  beta_end: 0.012,
-  beta_schedule: "scaled_linear",
-  clip_sample: false,
-  set_alpha_to_one: false,
-  steps_offset: 1,
-} as const;
-
-interface FamilyFacts {
-  readonly pipeline: string;
-  readonly scheduler: Config;
-  readonly index: Config;
-  /** Its text encoders, in the order in which their features stand: where a whole checkpoint has them, and by whose names. */
-  readonly encoders: readonly {
-    readonly prefix: string;
-    readonly names: "transformers" | "openclip";
-    readonly padding: "<|endoftext|>" | "!";
-  }[];
-}
-
-/** What the original configs say, as diffusers' own folders of these models repeat it. */
-const FAMILIES: { readonly [F in Family]: FamilyFacts } = {
-  sd1: {
-    pipeline: "StableDiffusionPipeline",
-    scheduler: { _class_name: "PNDMScheduler", skip_prk_steps: true, prediction_type: "epsilon", ...TRAINED },
-    index: {},
-    encoders: [{ prefix: "cond_stage_model.transformer.", names: "transformers", padding: "<|endoftext|>" }],
-  },
-  sd2: {
-    pipeline: "StableDiffusionPipeline",
-    scheduler: { _class_name: "DDIMScheduler", prediction_type: "v_prediction", ...TRAINED },
-    index: {},
-    encoders: [{ prefix: "cond_stage_model.model.", names: "openclip", padding: "!" }],
-  },
-  sdxl: {
-    pipeline: "StableDiffusionXLPipeline",
-    scheduler: {
-      _class_name: "EulerDiscreteScheduler",
-      timestep_spacing: "leading",
-      prediction_type: "epsilon",
-      ...TRAINED,
-    },
-    index: { force_zeros_for_empty_prompt: true },
-    encoders: [
-      { prefix: "conditioner.embedders.0.transformer.", names: "transformers", padding: "<|endoftext|>" },
-      { prefix: "conditioner.embedders.1.model.", names: "openclip", padding: "!" },
-    ],
-  },
-};
-
-/** How a family was trained, where its files do not tell. */
-export const schedulerFor = (family: Family): Config => FAMILIES[family].scheduler;
-
 const VAE = "first_stage_model.";
-const numbered = (stem: string, i: number): string => (i === 0 ? stem : `${stem}_${i + 1}`);
 
 /**
  * Opens a checkpoint in one file, with the parts that are in it: all, or a UNet alone, whose text encoders and autoencoder come from
@@ -88,10 +31,9 @@ export async function openSingleFile(file: string): Promise<Checkpoint> {
     ["unet", { ...unet, config: { ...unet.config, sample_size: trained.sampleSize } }],
   ]);
   const tokenizers = new Map<string, TokenizerFiles>();
-  for (const [i, encoder] of facts.encoders.entries()) {
-    tokenizers.set(numbered("tokenizer", i), await clipTokenizer(encoder.padding));
-    const name = numbered("text_encoder", i);
-    if (recognised.kind === "checkpoint") components.set(name, textEncoderPart(index, name, encoder, family));
+  for (const { component: name, tokenizer, padding, singleFile } of facts.textEncoders) {
+    tokenizers.set(tokenizer, await clipTokenizer(padding));
+    if (recognised.kind === "checkpoint") components.set(name, textEncoderPart(index, name, singleFile, family));
   }
   if (index.weights.has(`${VAE}decoder.conv_in.weight`)) {
     components.set("vae", autoencoderPart(index, { names: "stability", prefix: VAE }, family));
@@ -124,8 +66,9 @@ async function trainingOf({ source, weights }: WeightIndex, family: Family): Pro
     ...(weights.has("ztsnr") && { rescale_betas_zero_snr: true }),
   };
   const because = ["v_pred", "ztsnr"].flatMap((mark) => (weights.has(mark) ? [`it has a tensor ${mark}`] : []));
-  const { sampleSize } = FACTS[family];
-  if (family !== "sd2") return { scheduler: marks, sampleSize, because };
+  const { latents, ambiguousPrediction } = FAMILIES[family];
+  const sampleSize = latents.side;
+  if (!ambiguousPrediction) return { scheduler: marks, sampleSize, because };
   const told = await predictionOf(source, weights);
   return {
     scheduler: { prediction_type: told.v ? "v_prediction" : "epsilon", ...marks },
@@ -165,18 +108,19 @@ async function predictionOf(
 
 /** The text encoders of a checkpoint taken from elsewhere, in the order of its family. @throws FileError when there are not as many */
 export function withTextEncoders(checkpoint: Checkpoint, encoders: readonly Component[]): Checkpoint {
-  const wanted = FAMILIES[checkpoint.family].encoders.length;
+  const facts = FAMILIES[checkpoint.family];
+  const wanted = facts.textEncoders.length;
   if (encoders.length !== wanted) {
     throw new FileError(
       checkpoint.path,
-      `is ${FAMILY_NAMES[checkpoint.family]}, which reads ${wanted} text encoder${wanted === 1 ? "" : "s"}; ${encoders.length} given`,
+      `is ${facts.title}, which reads ${wanted} text encoder${wanted === 1 ? "" : "s"}; ${encoders.length} given`,
     );
   }
   const width = ({ config }: Component) => Number(config["hidden_size"] ?? 0);
   const components = new Map(checkpoint.components);
   // CLIP's own comes first, which is the narrower one.
   for (const [i, encoder] of encoders.toSorted((a, b) => width(a) - width(b)).entries()) {
-    const name = numbered("text_encoder", i);
+    const name = facts.textEncoders[i]?.component ?? "";
     components.set(name, { ...encoder, name });
   }
   return { ...checkpoint, components };

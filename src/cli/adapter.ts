@@ -1,6 +1,6 @@
 /** `variegate adapter`: what an adapter is, the same in another dialect, merged into a model, and taken out of one. */
 
-import { adapterFacts, adapterTensors, type Dialect } from "../adapters/index.js";
+import { adapterFacts, adapterTensors, type Dialect, LARGEST_RANK } from "../adapters/index.js";
 import { safetensors } from "../checkpoint/index.js";
 import { type ExtractedLayer, type ExtractRequest, extractAdapter, mergeAdapters } from "../convert/index.js";
 import { RequestError } from "../errors.js";
@@ -66,16 +66,33 @@ export async function runConvert(
   }
 }
 
-/** Writes what `to` has learned since `from`. */
+/** Options of `adapter extract`. */
+export interface ExtractOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly rank?: number;
+  readonly energy?: number;
+  readonly exact?: boolean;
+  readonly biases?: boolean;
+  readonly dialect?: Dialect;
+}
+
+/** Writes the difference of two models as an adapter. */
 export async function runExtract(
   terminal: Terminal,
-  request: ExtractRequest,
-  { dialect, out }: { readonly dialect: Dialect; readonly out: string },
+  asked: ExtractOptions,
+  out: string,
   options: RuntimeOptions & Places,
   signal: AbortSignal,
 ): Promise<void> {
+  const { from, to, rank, energy, exact = false, biases = false, dialect = "kohya" } = asked;
   mustBeSafetensors(out);
-  if ((request.keep === null || request.biases) && dialect === "peft")
+  if (exact && (rank !== undefined || energy !== undefined)) {
+    throw new RequestError("--exact keeps everything: leave out --rank and --energy");
+  }
+  const ranks = { rank: rank ?? (energy === undefined ? 64 : LARGEST_RANK), energy: energy ?? 1 };
+  const request: ExtractRequest = { from, to, keep: exact ? null : ranks, biases };
+  if ((exact || biases) && dialect === "peft")
     throw new RequestError("--exact and --biases write differences, for which PEFT has no words; use --dialect kohya");
   const runtime = openRuntime(options);
   let progress: Progress | undefined;
@@ -94,7 +111,7 @@ export async function runExtract(
     const tensors = adapterTensors(adapter, dialect, extracted.model);
     await writeWhole(out, safetensors(tensors, { format: "pt" }));
     const bytes = Object.values(tensors).reduce((n, t) => n + t.data.byteLength, 0);
-    terminal.emit({ type: "extracted", from: request.from, to: request.to, out, bytes, kept, beyond, layers });
+    terminal.emit({ type: "extracted", from: from, to, out, bytes, kept, beyond, layers });
     terminal.say(table([["part", "layers", "rank", "changed by", "kept", "least kept in"], ...summaryOf(layers)]));
     terminal.say("");
     const missed = request.keep && !request.biases ? ", which a LoRA does not reach (--biases takes them along)" : "";

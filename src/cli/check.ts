@@ -1,7 +1,8 @@
 /** `variegate models check`: prints what a model or adapter is, and what can be done with it. */
 
-import { machineRoom, memoryUses } from "../generate/index.js";
+import { memoryUses } from "../generate/index.js";
 import { type CheckReport, type CheckRequest, checkReference, type FitReport } from "../inspect/index.js";
+import { machineBudget } from "../open/index.js";
 import { fetching } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
 import { gigabytes, megabytes, millions } from "./words.js";
@@ -12,7 +13,7 @@ const SHOWN = 12;
 /** Prints what a reference holds, what tells that, and what goes with it. */
 export async function runCheck(terminal: Terminal, ref: string, request: CheckRequest): Promise<void> {
   const report = await checkReference(ref, { ...request, ...fetching(terminal) });
-  const room = machineRoom();
+  const room = machineBudget();
   const memory = report.memory && memoryUses(report.memory, room);
   terminal.emit({ type: "check", ...report, memory, room });
   const say = (text: string) => terminal.say(text);
@@ -48,8 +49,8 @@ export async function runCheck(terminal: Terminal, ref: string, request: CheckRe
   fits(terminal, "models", report.models);
   if (memory) {
     const best = memory.find((n) => n.fits);
-    const how = memory.map((n) => `${n.memory} ${megabytes(n.bytes)}${n.fits ? "" : " (too much)"}`).join(", ");
-    const verdict = best ? `fits, with --memory ${best.memory}` : "does not fit";
+    const how = memory.map((n) => `${n.offload} ${megabytes(n.bytes)}${n.fits ? "" : " (too much)"}`).join(", ");
+    const verdict = best ? `fits, with --offload ${best.offload}` : "does not fit";
     say(`memory: weights take ${how}; a run may take ${gigabytes(room)} of this machine: it ${verdict}`);
   }
 }

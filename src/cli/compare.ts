@@ -2,14 +2,21 @@
 
 import { RequestError } from "../errors.js";
 import { type Kept, keptVariety, openScorer, summarise } from "../evaluation/index.js";
-import { type GenerateRequest, generate, type Milliseconds, planFor, requestForMode } from "../generate/index.js";
+import {
+  eventJson,
+  type GenerateRequest,
+  generate,
+  type Milliseconds,
+  type Pair,
+  planFor,
+  requestForMode,
+} from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import type { Estimate } from "../metrics/index.js";
-import { type OpenOptions, openPair, type Pair, type PairReference } from "../open/index.js";
+import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
-import { plain } from "./generate.js";
 import { encodePng } from "./png.js";
 import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
@@ -109,8 +116,8 @@ async function paint(pair: Pair, request: GenerateRequest, s: Studio): Promise<O
   let calls = 0;
   let milliseconds: Milliseconds = { encode: 0, denoise: 0, decode: 0 };
   for await (const event of generate(pair, request, s.signal)) {
-    s.terminal.emit({ mode, ...plain(event) });
-    if (event.type === "fitted") for (const why of event.why) s.terminal.note(why);
+    s.terminal.emit({ mode, ...eventJson(event) });
+    if (event.type === "adjusted") for (const why of event.why) s.terminal.note(why);
     if (event.type === "step") s.progress.update(++s.ticker.ticks, `${mode}: ${event.model} at ${event.timestep}`);
     if (event.type === "tile")
       s.progress.update(s.ticker.ticks + event.done / event.total, `${mode}: ${tileOf(event)}`);

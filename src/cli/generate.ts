@@ -1,7 +1,7 @@
 /** `variegate generate`: pictures of every prompt and seed, with everything needed to make them again. */
 import { performance } from "node:perf_hooks";
 import { safetensors } from "../checkpoint/index.js";
-import { type GenerateEvent, type GenerateRequest, generate, planFor } from "../generate/index.js";
+import { eventJson, type GenerateEvent, type GenerateRequest, generate, planFor } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import { type FloatTensor, stack } from "../tensor/index.js";
@@ -43,10 +43,12 @@ export async function runGenerate(
     const start = performance.now();
     let ticks = 0;
     const skip = new Set(done.map((f) => name(f.prompt, f.seed)));
-    const only = (p: { prompt: number; seed: number }) => !skip.has(name(p.prompt, p.seed));
-    for await (const event of generate(pair, { ...request, only }, signal)) {
-      terminal.emit(plain(event));
-      if (event.type === "fitted") for (const why of event.why) terminal.note(why);
+    const samples = request.prompts.flatMap((_, prompt) =>
+      seeds.flatMap((seed) => (skip.has(name(prompt, seed)) ? [] : [{ prompt, seed }])),
+    );
+    for await (const event of generate(pair, { ...request, samples }, signal)) {
+      terminal.emit(eventJson(event));
+      if (event.type === "adjusted") for (const why of event.why) terminal.note(why);
       if (event.type === "encoded" && event.truncated > 0) {
         terminal.note(`prompt ${event.prompt}: ${event.truncated} tokens did not fit and are left out`);
       }
@@ -67,7 +69,7 @@ export async function runGenerate(
         tracks.delete(stem);
         progress.update(++ticks, file.file);
       }
-      if (event.type === "done") folder.log(plain(event));
+      if (event.type === "done") folder.log(eventJson(event));
     }
     progress.stop();
     const run = {
@@ -95,13 +97,6 @@ function finished(folder: RunFolder) {
     if (typeof bytes !== "number" || typeof prompt !== "number" || typeof seed !== "number") return [];
     return [{ file, bytes, sha256, prompt, seed }];
   });
-}
-
-/** An event without its arrays. */
-export function plain(event: GenerateEvent): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(event).filter(([, v]) => !(typeof v === "object" && v !== null && "data" in v)),
-  );
 }
 
 function track(tracks: Map<string, Steps>, name: string, event: Extract<GenerateEvent, { type: "step" }>): void {

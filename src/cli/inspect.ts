@@ -3,19 +3,19 @@
 import { type PairRow, pairNamed, readPairs } from "../catalogue/index.js";
 import { diffusersScript } from "../convert/index.js";
 import { RequestError } from "../errors.js";
-import {
-  type GenerateRequest,
-  knownPair,
-  type MemoryNeed,
-  machineRoom,
-  memoryNeeds,
-  memoryNeedsOf,
-  memoryUses,
-  planFor,
-} from "../generate/index.js";
+import { type GenerateRequest, type MemoryNeed, memoryUses, planFor } from "../generate/index.js";
 import type { Fetching } from "../hub/index.js";
 import { examine } from "../inspect/index.js";
-import { type OpenOptions, openPair, openPlanSource, type PairReference } from "../open/index.js";
+import {
+  knownPair,
+  machineBudget,
+  memoryNeedsOfFiles,
+  memoryNeedsOfRow,
+  type OpenOptions,
+  openPlanSource,
+  type PairReference,
+  readFiles,
+} from "../open/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
 import { describePlan } from "../sampling/index.js";
 import { fetching } from "./fetching.js";
@@ -82,7 +82,7 @@ function walkOf(row: PairRow): string {
 /** Prints what this machine can run, and in which way the pair fits its memory. */
 export async function runDoctor(terminal: Terminal, models: PairReference & OpenOptions): Promise<void> {
   const report = await examine();
-  const room = models.room ?? machineRoom();
+  const room = models.memoryBudget ?? machineBudget();
   const { name, needs } = await needsOf(models, fetching(terminal));
   const memory = needs && memoryUses(needs, room);
   terminal.emit({ type: "doctor", ...report, pair: name, needs: memory });
@@ -94,7 +94,7 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Open
   );
   terminal.say("");
   if (memory) {
-    const rows = memory.map((n) => [n.memory, megabytes(n.bytes), n.fits ? "yes" : "no"]);
+    const rows = memory.map((n) => [n.offload, megabytes(n.bytes), n.fits ? "yes" : "no"]);
     terminal.say(table([[`memory for ${name}`, "weights take", "fits"], ...rows]));
     terminal.say("");
   }
@@ -112,12 +112,8 @@ async function needsOf(
 ): Promise<{ name: string; needs: MemoryNeed[] | null }> {
   const row =
     models.base === undefined ? pairNamed(models.pair ?? "embedded", await readPairs(models.pairs)) : undefined;
-  const known = row && models.distilled === undefined ? memoryNeedsOf(row, models.compute) : null;
+  const known = row && models.distilled === undefined ? memoryNeedsOfRow(row, models.compute) : null;
   if (known) return { name: row?.name ?? "", needs: known };
-  const pair = await openPair(models, { ...models, ...options });
-  try {
-    return { name: row?.name ?? pair.base.ref, needs: await memoryNeeds(pair) };
-  } finally {
-    await pair.close();
-  }
+  const files = await readFiles(models, { ...models, ...options });
+  return { name: row?.name ?? files.base.ref, needs: await memoryNeedsOfFiles(files, models.compute) };
 }

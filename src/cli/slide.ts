@@ -1,39 +1,32 @@
 /** `variegate slide`: one prompt along a slider's scales on every model, as strips, a page with a slider, and numbers. */
 
 import { type Slide, type SlideRequest, type SlideStrip, slide, slideRequests } from "../control/index.js";
-import { planFor } from "../generate/index.js";
+import { eventJson, planFor } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import type { Estimate } from "../metrics/index.js";
-import { type OpenOptions, openAdapter, openPair, type PairReference } from "../open/index.js";
+import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import { fetching } from "./fetching.js";
-import { plain } from "./generate.js";
 import { slidePage } from "./page.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
 import { type Terminal, table } from "./terminal.js";
 import { tileOf } from "./words.js";
 
-export interface SlideOptions extends FolderOptions {
-  /** The slider's file. */
-  readonly slider: string;
-  readonly allowUnmatched?: boolean;
-}
-
 export async function runSlide(
   terminal: Terminal,
   models: PairReference & OpenOptions,
-  asked: Omit<SlideRequest, "slider">,
-  options: SlideOptions,
+  request: SlideRequest,
+  options: FolderOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
   try {
-    const slider = await openAdapter(pair, options.slider, options);
-    const request = { ...asked, slider };
+    const { slider, scales, seeds = [0], allowUnmatched = false } = request;
+    await pair.openAdapter(slider, { allowUnmatched });
     const requests = slideRequests(pair, request);
-    const folder = await openRunFolder("slide", { models, asked, slider: options.slider }, options);
+    const folder = await openRunFolder("slide", { models, request }, options);
     const steps = requests.map((r) => planFor(pair, r).rows.filter((row) => row.kind === "step").length + 1);
-    const pictures = asked.scales.length * (asked.seeds?.length ?? 1);
+    const pictures = scales.length * seeds.length;
     const progress = terminal.progress(pictures * steps.reduce((a, b) => a + b, 0), "loading");
     let ticks = 0;
     for await (const event of slide(pair, request, signal)) {
@@ -46,11 +39,11 @@ export async function runSlide(
         tell(terminal, folder.dir, event.slide);
         continue;
       }
-      terminal.emit(plain(event));
-      if (event.type === "fitted") for (const why of event.why) terminal.note(why);
+      terminal.emit(eventJson(event));
+      if (event.type === "adjusted") for (const why of event.why) terminal.note(why);
       if (event.type === "step") progress.update(++ticks, `${event.mode}: ${event.model} at ${event.timestep}`);
       if (event.type === "tile") progress.update(ticks + event.done / event.total, `${event.mode}: ${tileOf(event)}`);
-      if (event.type === "image") progress.update(++ticks, `${event.mode}: scale ${asked.scales[event.prompt]}`);
+      if (event.type === "image") progress.update(++ticks, `${event.mode}: scale ${scales[event.prompt]}`);
     }
   } finally {
     await pair.close();

@@ -1,7 +1,7 @@
 /** `variegate trace`: x0 at every step of each model, as a page to look at, a film strip, numbers and latents. */
 
 import { readTensors, safetensors } from "../checkpoint/index.js";
-import { planFor } from "../generate/index.js";
+import { eventJson, planFor } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import { type FloatTensor, float, stack } from "../tensor/index.js";
@@ -16,7 +16,6 @@ import {
   trace,
 } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
-import { plain } from "./generate.js";
 import { tracePage } from "./page.js";
 import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
@@ -53,8 +52,8 @@ export async function runTrace(
         ticks += event.pictures;
         progress.update(ticks, `${event.mode}: pictures of seed ${event.seed}`);
       } else if (event.type !== "trace") {
-        terminal.emit(plain(event));
-        if (event.type === "fitted") for (const why of event.why) terminal.note(why);
+        terminal.emit(eventJson(event));
+        if (event.type === "adjusted") for (const why of event.why) terminal.note(why);
         if (event.type !== "step" && event.type !== "image") continue;
         const what =
           event.causal === undefined ? event.mode : event.causal < 0 ? "distilled" : `row ${event.causal} by the base`;

@@ -1,7 +1,7 @@
+export { type SlideRequest, slideFields } from "./request.js";
 export {
   type Slide,
   type SlideEvent,
-  type SlideRequest,
   type SlideRow,
   type SlideStop,
   type SlideStrip,

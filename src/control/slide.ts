@@ -1,27 +1,11 @@
-/**
- * One prompt along an adapter's scales, on every model of a pair: what was trained on one model, acting on the other (control
- * distillation: Gandikota and Bau 2025, §4), with what it changes on purpose and what else it changes.
- */
-import type { Adapter } from "../adapters/index.js";
 import { RequestError } from "../errors.js";
 import { openScorer } from "../evaluation/index.js";
 import { type GenerateEvent, type GenerateRequest, generate, requestForMode } from "../generate/index.js";
 import { cosineDistance, type Estimate, meanEstimate } from "../metrics/index.js";
-import type { Pair } from "../open/index.js";
+import type { OpenedPair } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
-
-export interface SlideRequest extends Omit<GenerateRequest, "prompts" | "mode" | "only"> {
-  readonly prompt: string;
-  readonly slider: Adapter;
-  readonly scales: readonly number[];
-  /** Default: all three where the pair has a distilled model. */
-  readonly modes?: readonly Mode[];
-  /** What the slider is for, in words: similarity to it is measured. */
-  readonly concept?: string;
-  /** A CLIPModel folder that measures; default: the pair's own. */
-  readonly clip?: string;
-}
+import type { SlideRequest } from "./request.js";
 
 /** What one scale does in one mode; null where there is no CLIP, or no concept. */
 export interface SlideStop {
@@ -63,11 +47,22 @@ export type SlideEvent =
   | { readonly type: "slide"; readonly slide: Slide; readonly strips: readonly SlideStrip[] };
 
 /** What is generated for each mode: a prompt for every scale, so that a batch holds a whole strip. */
-export function slideRequests(pair: Pair, request: SlideRequest): GenerateRequest[] {
-  const { prompt, slider, scales, modes, concept: _concept, clip: _clip, adapters = [], ...rest } = request;
+export function slideRequests(pair: OpenedPair, request: SlideRequest): GenerateRequest[] {
+  const {
+    prompt,
+    slider,
+    scales,
+    modes,
+    concept: _concept,
+    clip: _clip,
+    adapters = [],
+    allowUnmatched,
+    ...rest
+  } = request;
   if (scales.length === 0) throw new RequestError("no scale was given");
   const asked = modes ?? (pair.distilled ? (["base", "distilled", "hybrid"] as const) : (["base"] as const));
-  const use = { adapter: slider, scale: (picture: { prompt: number }) => scales[picture.prompt] ?? 0 };
+  const samples = scales.map((scale, prompt) => ({ prompt, scale }));
+  const use = { ref: slider, samples, ...(allowUnmatched && { allowUnmatched }) };
   return asked.map((mode) =>
     requestForMode(mode, { ...rest, prompts: scales.map(() => prompt), adapters: [...adapters, use] }),
   );
@@ -75,7 +70,7 @@ export function slideRequests(pair: Pair, request: SlideRequest): GenerateReques
 
 /** Runs every mode over every seed and scale. The last event holds numbers and pictures. @throws RequestError before anything is loaded */
 export async function* slide(
-  pair: Pair,
+  pair: OpenedPair,
   request: SlideRequest,
   signal?: AbortSignal,
 ): AsyncGenerator<SlideEvent, void, undefined> {
@@ -111,7 +106,7 @@ export async function* slide(
   }
   yield {
     type: "slide",
-    slide: { prompt, concept: concept ?? null, slider: slider.file, scales, seeds, rows },
+    slide: { prompt, concept: concept ?? null, slider, scales, seeds, rows },
     strips,
   };
 }

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { RequestError } from "../errors.js";
+import { FAMILIES } from "../families/index.js";
 import {
   choiceFor,
   type GenerateRequest,
@@ -38,10 +39,10 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
   const rows = stretches.flatMap((s) => s.rows);
   const models = rows.some((r) => r.model === "distilled") ? modelsOf(source.distilled) : ONLY_BASE;
   const facts: Facts = {
-    sdxl: source.family === "sdxl",
+    sdxl: FAMILIES[source.family].textEncoders.length > 1,
     guided: rows.some((r) => r.guidance > 1),
     rescale: Math.max(...rows.map((r) => r.guidanceRescale)),
-    embedded: rows.some((r) => source[r.model]?.guidanceFeatures != null),
+    embedded: rows.some((r) => source[r.model]?.embedsGuidance === true),
     clipSkip: request.clipSkip ?? 0,
     zeros: request.negative === undefined,
   };
@@ -101,7 +102,7 @@ const placeOf = ({ path: place, ref }: Sampled): string => place ?? ref;
 function pipelineOf({ base, family }: PlanSource): { readonly className: string; readonly open: string } {
   const place = placeOf(base);
   if (!ONE_FILE.test(place)) return { className: "DiffusionPipeline", open: `from_pretrained(${folder(place)}` };
-  const className = family === "sdxl" ? "StableDiffusionXLPipeline" : "StableDiffusionPipeline";
+  const className = FAMILIES[family].pipeline;
   if (isLocal(place)) return { className, open: `from_single_file(${text(path.resolve(place))}` };
   const { id = place, revision = "main", path: file = "" } = parseHubReference(place) ?? {};
   return { className, open: `from_single_file(${text(`https://huggingface.co/${id}/blob/${revision}/${file}`)}` };

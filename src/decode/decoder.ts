@@ -1,10 +1,6 @@
-/** The way back from latents to pictures: an autoencoder's decoder or a tiny one, in one piece or in tiles. */
-import { statSync } from "node:fs";
-import { autoencoderFolder, type Component, openAutoencoderFile, openComponentFolder } from "../checkpoint/index.js";
+/** The decoder of an autoencoder, large or tiny: its config, and the network that turns latents into images, whole or in tiles. */
+import type { Component } from "../checkpoint/index.js";
 import { UnsupportedConfigError } from "../errors.js";
-import type { Graph } from "../graph/index.js";
-import { arenaBytes } from "../graph/index.js";
-import { locate, type Sources } from "../lookup/index.js";
 import {
   type AutoencoderConfig,
   drawDecoder,
@@ -14,78 +10,84 @@ import {
   parseTinyAutoencoderConfig,
   type TinyAutoencoderConfig,
 } from "../models/index.js";
-import { drawn, FLOAT32, floats, type Network, network, type Precision } from "../networks/index.js";
+import {
+  drawn,
+  FLOAT32,
+  floats,
+  type Network,
+  type NetworkOptions,
+  network,
+  type Precision,
+} from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import type { FloatTensor, WeightIndex } from "../tensor/index.js";
 import { stagedDecoder, type TiledDecoder, windowedDecoder } from "./tiled-decoder.js";
+
+/** Classes of autoencoders whose decoder is drawn. */
+export const AUTOENCODERS = ["AutoencoderKL", "AutoencoderTiny"] as const;
+
+/** A decoder as it is read from its files, before anything runs. */
+export interface DecoderFiles {
+  readonly component: Component;
+  readonly config: AutoencoderConfig | TinyAutoencoderConfig;
+  readonly weights: () => Promise<WeightIndex>;
+}
 
 export interface Decoder {
   readonly config: AutoencoderConfig | TinyAutoencoderConfig;
   readonly scaling: LatentScaling;
   readonly weights: () => Promise<WeightIndex>;
   readonly network: Network<LatentSize>;
-  /** Bytes that a call for one picture works in. */
-  worksIn(size: LatentSize): Promise<number>;
   readonly inTiles: TiledDecoder;
 }
 
-interface LatentSize {
+/** Latent height and width. */
+export interface LatentSize {
   readonly height: number;
   readonly width: number;
 }
 
-/** The decoder that a component is, in what it computes in. */
-export function decoderOf(runtime: Runtime, component: Component, precision: Precision = FLOAT32): Decoder {
+/** Reads an autoencoder's config. @throws UnsupportedConfigError */
+export function parseDecoder(component: Component): DecoderFiles {
   const source = { file: component.configFile, config: component.config };
-  const { weights } = component;
-  const made = (draw: (index: WeightIndex, height: number, width: number) => Graph, own: Precision) => ({
-    weights,
-    network: network(
-      "decoder",
-      runtime,
-      ({ height, width }: LatentSize, index) => drawn(component, () => draw(index, height, width)),
-      weights,
-      own,
-    ),
-    worksIn: async ({ height, width }: LatentSize) => {
-      const index = await weights();
-      return arenaBytes(
-        drawn(component, () => draw(index, height, width)),
-        1,
-      );
-    },
-  });
-  if (component.className === "AutoencoderTiny") {
-    const config = parseTinyAutoencoderConfig(source);
-    const decoder = made((w, h, x) => drawTinyDecoder(config, w, h, x), precision);
-    const run = async (latents: FloatTensor) => {
-      const [, , height = 1, width = 1] = latents.shape;
-      return floats((await decoder.network.run({ height, width }, { latents })).outputs["image"]);
-    };
-    return { ...decoder, config, scaling: config.scaling, inTiles: windowedDecoder(config, run) };
-  }
-  const config = parseAutoencoderConfig(source);
-  // A decoder that overflows in float16 says so in its config.
-  const own: Precision = config.forceUpcast ? { ...precision, compute: "float32" } : precision;
-  const decoder = made((w, h, x) => drawDecoder(config, w, h, x), own);
-  return { ...decoder, config, scaling: config.scaling, inTiles: stagedDecoder(runtime, config, weights, own) };
-}
-
-/** Another decoder for a pair's latents, such as a TAESD. @throws FileError, UnsupportedConfigError */
-export async function openDecoder(runtime: Runtime, ref: string, sources: Sources = {}): Promise<Decoder> {
-  return decoderOf(runtime, await openAutoencoder(ref, sources));
-}
-
-/** An autoencoder by itself. @param scaling the scale of the latents that a file without a config is to decode @throws FileError, UnsupportedConfigError */
-export async function openAutoencoder(ref: string, sources: Sources, scaling?: number): Promise<Component> {
-  const place = await locate(ref, "autoencoder", sources);
-  if (statSync(place, { throwIfNoEntry: false })?.isFile()) return openAutoencoderFile(place, scaling);
-  const component = await openComponentFolder(await autoencoderFolder(place));
-  if (["AutoencoderKL", "AutoencoderTiny"].includes(component.className)) return component;
+  const { className, weights } = component;
+  if (className === "AutoencoderTiny") return { component, config: parseTinyAutoencoderConfig(source), weights };
+  if (className === "AutoencoderKL") return { component, config: parseAutoencoderConfig(source), weights };
   throw new UnsupportedConfigError({
     file: component.configFile,
     key: "_class_name",
-    actual: component.className,
-    supported: "AutoencoderKL, AutoencoderTiny",
+    actual: className,
+    supported: AUTOENCODERS.join(", "),
   });
+}
+
+/** A decoder computes in float32 where its config says that it overflows in float16. */
+export const decoderPrecision = ({ config }: Pick<DecoderFiles, "config">, precision: Precision): Precision =>
+  config.kind === "kl" && config.forceUpcast ? { ...precision, compute: "float32" } : precision;
+
+/** The decoder on a runtime. Nothing is loaded yet. */
+export function createDecoder(
+  runtime: Runtime,
+  { component, config, weights }: DecoderFiles,
+  { precision = FLOAT32, ...rest }: NetworkOptions = {},
+): Decoder {
+  const own = decoderPrecision({ config }, precision);
+  const decoder = network<LatentSize>(
+    "decoder",
+    runtime,
+    ({ height, width }, index) =>
+      drawn(component, () =>
+        config.kind === "tiny"
+          ? drawTinyDecoder(config, index, height, width)
+          : drawDecoder(config, index, height, width),
+      ),
+    weights,
+    { ...rest, precision: own },
+  );
+  const run = async (latents: FloatTensor) => {
+    const [, , height = 1, width = 1] = latents.shape;
+    return floats((await decoder.run({ height, width }, { latents })).outputs["image"]);
+  };
+  const inTiles = config.kind === "tiny" ? windowedDecoder(config, run) : stagedDecoder(runtime, config, weights, own);
+  return { config, scaling: config.scaling, weights, network: decoder, inTiles };
 }

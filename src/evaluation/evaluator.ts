@@ -11,8 +11,7 @@ import {
   ratioEstimate,
 } from "../metrics/index.js";
 import type { JudgeConfig } from "../models/index.js";
-import type { Pair } from "../open/index.js";
-import { openClip, openJudge } from "../open/index.js";
+import { type OpenedPair, openClip, openJudge } from "../open/index.js";
 import type { RgbImage } from "../tensor/index.js";
 
 /** What was read off pictures; outer index: prompt, inner index: picture. */
@@ -104,12 +103,12 @@ const freeEntropy = ({ read, named, all }: NonNullable<Reading["factors"]>): num
  * Opens what measures a pair's pictures: the CLIPModel folder `clip` or the pair's own, and the pair's judge.
  * Gives null when there is no CLIP to measure with.
  */
-export async function openScorer(pair: Pair, clip?: string): Promise<Scorer | null> {
+export async function openScorer(pair: OpenedPair, clip?: string): Promise<Scorer | null> {
   const ref = clip ?? pair.row?.clip ?? null;
   if (ref === null) return null;
-  const clipModel = await openClip(ref, pair.runtime, pair.sources);
+  const clipModel = await openClip(ref, pair.engine.runtime, pair.sources);
   const { images: embedImages, text: embedText } = clipModel;
-  const judge = pair.row?.judge ? await openJudge(pair.row.judge, pair.runtime, pair.sources) : null;
+  const judge = pair.row?.judge ? await openJudge(pair.row.judge, pair.engine.runtime, pair.sources) : null;
   return {
     files: async () => [...filesOf(await clipModel.index()), ...(judge ? filesOf(await judge.index()) : [])],
     named: judge && ((prompt) => namedFactors(judge.config, prompt)),

@@ -42,7 +42,7 @@ function fromCsv(file: string, text: string): { prompt: string; seed: number }[]
 /** Real pictures: a folder of them, or their features in a `.safetensors`, a tensor [N, D] for each instrument. */
 export async function readReference(ref: string, studio: Studio): Promise<Reference> {
   const place = await locate(ref, "file", studio.pair.sources);
-  const multiply = productsOn(studio.pair.runtime);
+  const multiply = productsOn(studio.pair.engine.runtime);
   if (!statSync(place).isDirectory()) {
     const features: Record<string, Float32Array[]> = {};
     for (const [name, { shape, data }] of await readTensors(place)) {

@@ -1,14 +1,15 @@
 /** The models and instruments of an experiment's rows, opened once, and the painting of a cell with them. */
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
+import { decodeLatents } from "../decode/index.js";
 import { RequestError } from "../errors.js";
 import { openScorer, type Scorer } from "../evaluation/index.js";
-import { type AdapterUse, decodeLatents, type GenerateRequest, generate, planFor } from "../generate/index.js";
+import { type GenerateRequest, generate, planFor } from "../generate/index.js";
 import type { Fetching } from "../hub/index.js";
 import { type Factors, filesOf } from "../instruments/index.js";
 import { locate } from "../lookup/index.js";
 import { cosineDistance } from "../metrics/index.js";
-import { openAdapter, openDreamSim, openInception, openPair, type Pair, type PairReference } from "../open/index.js";
+import { type OpenedPair, openDreamSim, openInception, openPair, type PairReference } from "../open/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
 import { isGuided } from "../sampling/index.js";
 import { type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
@@ -27,7 +28,7 @@ export interface StudioRequest extends PairReference, RuntimeOptions {
 }
 
 export interface Studio {
-  readonly pair: Pair;
+  readonly pair: OpenedPair;
   readonly scorer: Scorer;
   /** Factors that a prompt names; null without a judge. */
   readonly named: ((prompt: string) => Factors) | null;
@@ -61,7 +62,7 @@ export async function openStudio(request: StudioRequest, fetching: Fetching = {}
   try {
     const scorer = await openScorer(pair, request.clip);
     if (!scorer) throw new RequestError("an experiment needs a CLIP to look with: name a CLIPModel folder with --clip");
-    const { runtime } = pair;
+    const { runtime } = pair.engine;
     const dreamsim =
       request.dreamsim === undefined ? null : await openDreamSim(request.dreamsim, runtime, pair.sources);
     const inception =
@@ -70,13 +71,7 @@ export async function openStudio(request: StudioRequest, fetching: Fetching = {}
         : await openInception(request.inception, runtime, "tensorflow", pair.sources);
     const tools = [dreamsim, inception].flatMap((i) => i?.facts.weights.map((w) => w.sha256) ?? []);
     const models = await fingerprintOf(pair, await scorer.files(), tools);
-    const adapters = new Map<string, AdapterUse["adapter"]>();
-    const adapterOf = async ({ adapter }: ExperimentRow): Promise<AdapterUse[]> => {
-      if (!adapter) return [];
-      const opened = adapters.get(adapter.ref) ?? (await openAdapter(pair, adapter.ref));
-      adapters.set(adapter.ref, opened);
-      return [{ adapter: opened, scale: adapter.scale }];
-    };
+    const adapterOf = ({ adapter }: ExperimentRow) => (adapter ? [adapter] : []);
     const look: Studio["look"] = async (images) => {
       const read = inception && (await inception.read(images));
       return {
@@ -94,17 +89,22 @@ export async function openStudio(request: StudioRequest, fetching: Fetching = {}
       async originOf(row) {
         const plan = planFor(pair, row.sampling);
         const steps = plan.rows.filter((r) => r.kind === "step");
-        const twice = steps.filter((r) => isGuided(r) && (pair[r.model]?.guidanceFeatures ?? null) === null);
+        const twice = steps.filter((r) => isGuided(r) && !pair[r.model]?.embedsGuidance);
         const calls = steps.length + twice.length;
         const own = row.adapter ? await fingerprint([await locate(row.adapter.ref, "adapter", pair.sources)]) : "";
         return { plan, steps: steps.length, calls, weights: `${models} ${own}` };
       },
       async paint(cell, o) {
         const { row } = cell;
-        const request = { ...requestOf(cell), adapters: await adapterOf(row) };
+        const request = { ...requestOf(cell), adapters: adapterOf(row) };
         if (!warm.has(row.name)) {
           const [first] = cell.sittings;
-          await paintAll(pair, { ...request, only: ({ seed }) => seed === first?.seed }, false, {});
+          await paintAll(
+            pair,
+            { ...request, samples: request.samples?.filter((s) => s.seed === first?.seed) ?? [] },
+            false,
+            {},
+          );
           warm.add(row.name);
         }
         const painted = await paintAll(pair, request, row.follow, o, cell.calls / (cell.sittings.length * cell.steps));
@@ -152,8 +152,8 @@ export async function openStudio(request: StudioRequest, fetching: Fetching = {}
 function requestOf({ row, sittings }: Cell): GenerateRequest {
   const prompts = [...new Set(sittings.map((s) => s.prompt))];
   const seeds = [...new Set(sittings.map((s) => s.seed))];
-  const wanted = new Set(sittings.map((s) => `${prompts.indexOf(s.prompt)} ${s.seed}`));
-  return { ...row.sampling, prompts, seeds, only: ({ prompt, seed }) => wanted.has(`${prompt} ${seed}`) };
+  const samples = sittings.map(({ prompt, seed }) => ({ prompt: prompts.indexOf(prompt), seed }));
+  return { ...row.sampling, prompts, seeds, samples };
 }
 
 interface PaintedCell {
@@ -169,7 +169,7 @@ interface PaintedCell {
 }
 
 async function paintAll(
-  pair: Pair,
+  pair: OpenedPair,
   request: GenerateRequest,
   follow: boolean,
   { signal, onCalls }: Partial<PaintOptions>,
@@ -183,7 +183,7 @@ async function paintAll(
   for await (const event of generate(pair, request, signal)) {
     if (event.type === "loaded") loading += event.milliseconds;
     if (event.type === "step") {
-      if (timesteps.length === event.index) timesteps.push(event.timestep);
+      if (timesteps.length === event.step) timesteps.push(event.timestep);
       const key = `${event.prompt} ${event.seed}`;
       if (follow) x0.set(key, [...(x0.get(key) ?? []), event.x0]);
       onCalls?.(callsPerStep);
@@ -207,14 +207,14 @@ async function paintAll(
 
 /** CLIP distance of every x0 to the picture that it became. */
 async function curvesOf(
-  pair: Pair,
+  pair: OpenedPair,
   scorer: Scorer,
   { followed }: PaintedCell,
   finals: readonly Float32Array[],
 ): Promise<number[][]> {
   const curves: number[][] = [];
   for (const [i, steps] of followed.entries()) {
-    const shown = await decodeLatents(pair, stack(steps));
+    const shown = await decodeLatents(pair.decoder, stack(steps), pair.engine);
     const seen = await scorer.features(shown);
     curves.push(seen.map((f) => cosineDistance(f, finals[i] ?? f)));
   }
@@ -222,20 +222,27 @@ async function curvesOf(
 }
 
 /** A hash of all that the pair's pictures, and what is seen of them, follow from. */
-async function fingerprintOf(pair: Pair, seenBy: readonly string[], tools: readonly string[]): Promise<string> {
+async function fingerprintOf(pair: OpenedPair, seenBy: readonly string[], tools: readonly string[]): Promise<string> {
   const files = new Set(seenBy);
   const sources = [...pair.parts.values(), pair.decoder.weights, pair.distilled?.weights];
   for (const weights of sources) {
     if (weights) for (const file of filesOf(await weights())) files.add(file);
   }
-  const own = pair.distilled?.adapter ? [pair.distilled.ref] : [];
+  const own = pair.distilled?.lora ? [pair.distilled.ref] : [];
   for (const ref of [...own, ...pair.adapters.map((use) => use.adapter.file)]) {
     files.add(await locate(ref, "adapter", pair.sources));
   }
   const scales = pair.adapters.map((use) => use.scale);
   // float32 is what a fingerprint without a word about it means.
-  const computed = pair.compute === "float32" ? [] : [pair.compute];
-  const text = JSON.stringify([pair.base.unet, pair.distilled?.unet, pair.decoder.config, scales, tools, ...computed]);
+  const computed = pair.engine.compute === "float32" ? [] : [pair.engine.compute];
+  const text = JSON.stringify([
+    pair.base.denoiser.config,
+    pair.distilled?.denoiser.config,
+    pair.decoder.config,
+    scales,
+    tools,
+    ...computed,
+  ]);
   return `${await fingerprint([...files])} ${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
 }
 

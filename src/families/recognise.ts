@@ -1,17 +1,9 @@
 /** What a set of tensors is, told from their names and shapes alone, whatever file they come in: a whole checkpoint, one of its networks, an adapter, or a family that is not drawn here. */
+import { FAMILIES, FAMILY_NAMES, type Family } from "./families.js";
 import { otherFamily } from "./unsupported.js";
 
 /** Names of tensors with their shapes. */
 export type Shapes = ReadonlyMap<string, readonly number[]>;
-
-/** The families that are drawn. */
-export type Family = "sd1" | "sd2" | "sdxl";
-
-export const FAMILY_NAMES: { readonly [F in Family]: string } = {
-  sd1: "Stable Diffusion 1.x",
-  sd2: "Stable Diffusion 2.x",
-  sdxl: "Stable Diffusion XL",
-};
 
 /** What a file is. `prefix` stands before the names of the network; `because` says what told. */
 export type Recognised = { readonly about: string; readonly because: string } & (
@@ -69,9 +61,11 @@ export const isAdapterFile = (keys: Iterable<string>): boolean => {
 };
 
 /** The family whose cross-attention reads text of so many features. */
-const BY_TEXT: Readonly<Record<number, Family>> = { 768: "sd1", 1024: "sd2", 2048: "sdxl" };
-/** The family whose (first) text encoder is so wide. */
-const BY_WORD: Readonly<Record<number, Family>> = { 768: "sd1", 1024: "sd2", 1280: "sdxl" };
+export const familyByText = (features: number): Family | null =>
+  FAMILY_NAMES.find((family) => FAMILIES[family].text.features === features) ?? null;
+/** The first family with a text encoder of this width; the width of SDXL's first encoder names Stable Diffusion 1.x. */
+const familyByWidth = (width: number): Family | null =>
+  FAMILY_NAMES.find((family) => FAMILIES[family].textEncoders.some((e) => e.width === width)) ?? null;
 
 /** Tells what tensors are. Never fails: what nobody knows is "unknown", with how its names begin. */
 export function recognise(shapes: Shapes): Recognised {
@@ -104,17 +98,13 @@ function other(keys: readonly string[]): Recognised | null {
 function whole(keys: readonly string[], shapes: Shapes): Recognised | null {
   const start = (prefix: string) => keys.find((k) => k.startsWith(prefix));
   if (!shapes.has("model.diffusion_model.input_blocks.0.0.weight")) return null;
-  const encoders: readonly (readonly [Family, string, string])[] = [
-    ["sdxl", "conditioner.embedders.1.model.", "its text encoders are CLIP ViT-L and OpenCLIP ViT-bigG"],
-    ["sd2", "cond_stage_model.model.", "its text encoder is OpenCLIP ViT-H"],
-    ["sd1", "cond_stage_model.transformer.", "its text encoder is CLIP ViT-L"],
-  ];
-  const found = encoders.find(([, prefix]) => start(prefix));
-  if (!found) return null;
-  const [family, , why] = found;
+  const family = FAMILY_NAMES.find((name) => FAMILIES[name].textEncoders.every((e) => start(e.singleFile.prefix)));
+  if (!family) return null;
+  const encoders = FAMILIES[family].textEncoders.map((e) => e.about);
+  const why = `its text encoder${encoders.length > 1 ? "s are" : " is"} ${encoders.join(" and ")}`;
   const channels = shapes.get("model.diffusion_model.input_blocks.0.0.weight")?.[1] ?? 0;
   const purpose = PURPOSES[channels] ?? "";
-  return { kind: "checkpoint", family, about: `${FAMILY_NAMES[family]}${purpose}`, because: why };
+  return { kind: "checkpoint", family, about: `${FAMILIES[family].title}${purpose}`, because: why };
 }
 
 /** What a UNet that takes so many channels is for, where it takes more than latents. */
@@ -158,7 +148,7 @@ function unet(shapes: Shapes): Recognised | null {
     family,
     names,
     prefix,
-    about: `a UNet of ${FAMILY_NAMES[family]}${PURPOSES[entry] ?? ""}`,
+    about: `a UNet of ${FAMILIES[family].title}${PURPOSES[entry] ?? ""}`,
     because,
   };
 }
@@ -280,11 +270,11 @@ function adapter(keys: readonly string[], shapes: Shapes): Recognised | null {
     ),
   );
   const width = reads?.[1][1];
-  const family = width === undefined ? null : (BY_TEXT[width] ?? null);
+  const family = width === undefined ? null : familyByText(width);
   return {
     kind: "adapter",
     family,
-    about: family ? `an adapter for ${FAMILY_NAMES[family]}` : "an adapter",
+    about: family ? `an adapter for ${FAMILIES[family].title}` : "an adapter",
     because: reads ? `${reads[0]} reads text of ${width} features` : `${first} is there, and nothing that reads text`,
   };
 }
@@ -299,14 +289,14 @@ function word(shapes: Shapes): Recognised | null {
     first &&
     !first[0].endsWith(".weight") &&
     first[1].length <= 2 &&
-    (BY_WORD[first[1].at(-1) ?? 0] || ["*", "emb_params"].includes(first[0]));
+    (familyByWidth(first[1].at(-1) ?? 0) || ["*", "emb_params"].includes(first[0]));
   if (!both && !single) return null;
   const width = first?.[1].at(-1) ?? 0;
-  const family = both ? "sdxl" : (BY_WORD[width] ?? null);
+  const family = both ? "sdxl" : familyByWidth(width);
   return {
     kind: "learned word",
     family,
-    about: `a learned word (textual inversion)${family ? ` for ${FAMILY_NAMES[family]}` : ""}`,
+    about: `a learned word (textual inversion)${family ? ` for ${FAMILIES[family].title}` : ""}`,
     because: both ? "it has vectors clip_l and clip_g" : `it has vectors of ${width} numbers (${first?.[0]})`,
   };
 }

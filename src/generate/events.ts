@@ -1,47 +1,57 @@
-/** What a run tells while it goes: a discriminated union that plain generation, progress and visualisation all read. */
-
+/** Events of a run: a discriminated union that plain generation, progress and visualisation all read, and its JSON form. */
 import type { TileProgress } from "../decode/index.js";
 import type { ModelName, NoiseLevel } from "../sampling/index.js";
 import type { FloatTensor, RgbImage } from "../tensor/index.js";
-import type { Memory } from "./memory.js";
-
-/** Which picture an event is about: prompt number and seed. */
-export interface Picture {
-  /** Index into the request's prompts. */
-  readonly prompt: number;
-  readonly seed: number;
-}
+import type { Offload } from "./request.js";
+import type { SampleKey } from "./sample.js";
 
 export type GenerateEvent =
-  /** What was asked for does not fit the memory, and what is done instead, as sentences for people. */
-  | { readonly type: "fitted"; readonly memory: Memory; readonly batch: number; readonly why: readonly string[] }
+  /** The request was changed to fit in memory; `why` says how, in sentences. */
+  | { readonly type: "adjusted"; readonly offload: Offload; readonly batch: number; readonly why: readonly string[] }
   | { readonly type: "loaded"; readonly network: string; readonly milliseconds: number }
-  /** One model after the other: what was let go. */
+  /** A network was released, one model after the other. */
   | { readonly type: "released"; readonly network: string }
   | { readonly type: "encoded"; readonly prompt: number; readonly truncated: number }
-  | ({
-      readonly type: "step";
-      /** Row of the plan, and how many steps it has. */
-      readonly index: number;
-      readonly total: number;
-      readonly model: ModelName;
-      readonly timestep: number;
-      readonly from: NoiseLevel;
-      readonly to: NoiseLevel;
-      /** Latents before the step and what they seem to become [1, C, h, w]; they belong to whoever takes them. */
-      readonly xt: FloatTensor;
-      readonly x0: FloatTensor;
-      /** Latents after the step. */
-      readonly next: FloatTensor;
-    } & Picture)
-  /** A picture that is decoded in tiles: how many are through, of all stages of the decoder together. */
-  | ({ readonly type: "tile" } & TileProgress & Picture)
-  | ({ readonly type: "image"; readonly image: RgbImage; readonly latents: FloatTensor } & Picture)
+  | StepEvent
+  /** Tiles of an image that are decoded, over all stages of the decoder. */
+  | ({ readonly type: "tile" } & TileProgress & SampleKey)
+  | ({ readonly type: "image"; readonly image: RgbImage; readonly latents: FloatTensor } & SampleKey)
   | { readonly type: "done"; readonly images: number; readonly calls: number; readonly milliseconds: Milliseconds };
 
-/** Where the time of a run went, summed over all pictures; loading is not part of it. */
+/** A step of one sample. */
+export interface StepEvent extends SampleKey {
+  readonly type: "step";
+  /** Row of the plan, which counts rows of fresh noise too. */
+  readonly row: number;
+  /** Number of the step, from 0, and how many steps the plan has. */
+  readonly step: number;
+  readonly steps: number;
+  readonly model: ModelName;
+  readonly timestep: number;
+  readonly from: NoiseLevel;
+  readonly to: NoiseLevel;
+  /** Latents before the step, predicted clean latents, latents after the step: [1, C, h, w], owned by the reader. */
+  readonly xt: FloatTensor;
+  readonly x0: FloatTensor;
+  readonly next: FloatTensor;
+}
+
+/** Time of a run by phase, summed over all images. Loading is not part of it. */
 export interface Milliseconds {
   readonly encode: number;
   readonly denoise: number;
   readonly decode: number;
+}
+
+/** An event as JSON: without latents and pixels, whose shapes and sizes take their place. */
+export function eventJson(event: GenerateEvent): Readonly<Record<string, unknown>> {
+  if (event.type === "step") {
+    const { xt, x0: _x0, next: _next, ...rest } = event;
+    return { ...rest, latents: xt.shape };
+  }
+  if (event.type === "image") {
+    const { image, latents, ...rest } = event;
+    return { ...rest, width: image.width, height: image.height, latents: latents.shape };
+  }
+  return { ...event };
 }

@@ -1,28 +1,26 @@
-export type { AdapterUse } from "./adapters.js";
-export type { GenerateEvent, Milliseconds, Picture } from "./events.js";
-export { decodeLatents, generate } from "./generate.js";
-export {
-  MEMORIES,
-  type Memory,
-  type MemoryNeed,
-  type MemoryUse,
-  machineRoom,
-  memoryNeeds,
-  memoryNeedsOf,
-  memoryUses,
-  widening,
-} from "./memory.js";
+export type { AdapterUse, SampleScale } from "./adapters.js";
+export { type MemoryNeed, type MemoryUse, memoryUses, strategyNeeds, upcastIn, type WeightSize } from "./budget.js";
+export { eventJson, type GenerateEvent, type Milliseconds, type StepEvent } from "./events.js";
+export { memoryNeeds } from "./fit.js";
+export { generate } from "./generate.js";
+export { checkRequest } from "./job.js";
+export type { Engine, Model, Pair } from "./pair.js";
 export {
   choiceFor,
-  knownPair,
   ownChoice,
   type PlanSource,
   planFor,
   planRequestFor,
-  type Ratio,
   type Sampled,
-  type SamplingRequest,
   type SchedulerChoice,
-  type Spacing,
 } from "./planning.js";
-export { type GenerateRequest, orderFor, requestForMode } from "./request.js";
+export {
+  adapterSchema,
+  type GenerateRequest,
+  OFFLOADS,
+  type Offload,
+  requestFields,
+  requestForMode,
+  requestSchema,
+} from "./request.js";
+export type { SampleKey } from "./sample.js";

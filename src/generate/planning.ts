@@ -1,61 +1,40 @@
 /** How a pair is sampled: what a request, a named pair's row and the checkpoint's own scheduler make of each other, as a plan. */
 
-import type { PairRow, SamplingDefaults } from "../catalogue/index.js";
 import { RequestError } from "../errors.js";
+import { FAMILIES, type Family } from "../families/index.js";
+import type { ImageSize } from "../models/index.js";
 import {
   amendForStableDiffusion,
   type Grid,
-  type Mode,
+  type ModelSampling,
   makePlan,
   type Plan,
   type PlanRequest,
   type Prediction,
   parseScheduler,
+  type Ratio,
+  type SamplingRequest,
   type SchedulerConfig,
+  type Spacing,
   switchScheduler,
 } from "../sampling/index.js";
 
-export type Spacing = "leading" | "trailing" | "linspace";
-
-/** Steps of the base for each so many rows of the distilled model. */
-export interface Ratio {
-  readonly base: number;
-  readonly distilled: number;
+/** A named pair's own settings. */
+export interface PairDefaults {
+  /** Size in pixels; null: the model's own. */
+  readonly size: ImageSize | null;
+  /** Prompts for a first look. */
+  readonly prompts: readonly string[];
+  readonly sampling: { readonly base: SamplingDefaults; readonly distilled: SamplingDefaults };
 }
 
-/** How to sample; everything that is left out comes from the pair's row or the checkpoint. */
-export interface SamplingRequest {
-  /** Default "hybrid" where the pair has a distilled model, else "base". */
-  readonly mode?: Mode;
-  /** Rows that the base takes in a hybrid: the first so many, or those listed; default 1, with a ratio a:b b. */
-  readonly switch?: number | readonly number[];
-  /** Rows left out at the beginning; default 0. */
-  readonly skip?: number;
-  readonly steps?: number;
-  readonly timesteps?: readonly number[];
-  /** A diffusers scheduler class, made from the checkpoint's scheduler config. */
-  readonly scheduler?: string;
-  readonly spacing?: Spacing;
-  readonly prediction?: Prediction;
-  /** Share of fresh noise in a step, 0…1 (DDIM, TCD); default 0. */
-  readonly eta?: number;
-  readonly guidance?: number;
-  /** Guidance rescale of Lin et al. 2023, 0…1; default 0. */
-  readonly guidanceRescale?: number;
-  /** Guidance of the base in a hybrid; default 0. */
-  readonly baseGuidance?: number;
-  /** In a hybrid: the base walks a grid of its own. */
-  readonly baseScheduler?: string;
-  readonly baseSteps?: number;
-  readonly baseSpacing?: Spacing;
-  /** In a hybrid: a steps of the base's own grid stand for b rows of the distilled one (the paper's Fig. 7c). Instead of baseSteps. */
-  readonly ratio?: Ratio;
-}
+/** How a named pair samples one of its models. */
+export type SamplingDefaults = ModelSampling & { readonly guidance: number };
 
-/** What a plan follows from: the schedulers of a pair and how it is sampled, without the models. */
+/** The schedulers of a pair and how it is sampled, without its models: everything a plan follows from. */
 export interface PlanSource {
-  readonly row: PairRow | null;
-  readonly family: "sd" | "sdxl";
+  readonly row: PairDefaults | null;
+  readonly family: Family;
   readonly base: Sampled;
   readonly distilled: Sampled | null;
 }
@@ -66,32 +45,16 @@ export interface Sampled {
   /** Where a name in a tree of models was found. */
   readonly path?: string;
   readonly scheduler: { readonly file: string; readonly config: Readonly<Record<string, unknown>> };
-  /** Width of the guidance embedding, where guidance is an input of the network. */
-  readonly guidanceFeatures: number | null;
+  /** Guidance is an input of the network. */
+  readonly embedsGuidance: boolean;
   /** Whether it is a LoRA on the base, where that is known: a row that nobody has opened tells by its name. */
   readonly isLora?: boolean;
 }
 
-/** A named pair as its row tells of it; null where the row does not know the base's scheduler. */
-export function knownPair(row: PairRow): PlanSource | null {
-  if (!row.scheduler) return null;
-  const scheduler = { file: `the row ${row.name}`, config: row.scheduler };
-  const { family, base, distilled, guidanceFeatures } = row;
-  return {
-    row,
-    family,
-    base: { ref: base, scheduler, guidanceFeatures: null },
-    distilled: { ref: distilled, scheduler, guidanceFeatures },
-  };
-}
-
-/** diffusers' own defaults where neither request nor pair says anything. */
-const FALLBACK = {
-  base: { sd: { steps: 50, guidance: 7.5 }, sdxl: { steps: 50, guidance: 5 } },
-  distilled: { steps: 4, guidance: 0 },
-  /** Guidance that is an input of the network: the Latent Consistency pipeline's default. */
-  embedded: { steps: 4, guidance: 8.5 },
-} as const;
+/** Few-step defaults where neither the request nor the pair says anything. */
+const FEW_STEPS = { steps: 4, guidance: 0 } as const;
+/** The default of diffusers' Latent Consistency pipeline, for guidance that is an input of the network. */
+const EMBEDDED_GUIDANCE = { steps: 4, guidance: 8.5 } as const;
 
 /** Which scheduler a model walks by: a class made from the checkpoint's config as diffusers' from_config does, and what is changed in it. */
 export interface SchedulerChoice {
@@ -123,7 +86,7 @@ export const ownChoice = ({ baseScheduler, baseSpacing }: SamplingRequest): Sche
 
 function schedulerOf(pair: PlanSource, model: Sampled, { name, fields }: SchedulerChoice): SchedulerConfig {
   const file = parseScheduler(model.scheduler.config, model.scheduler.file);
-  const own = pair.family === "sd" ? amendForStableDiffusion(file) : file;
+  const own = FAMILIES[pair.family].amendsScheduler ? amendForStableDiffusion(file) : file;
   const chosen = name ?? own.className;
   return chosen === own.className && Object.keys(fields).length === 0 ? own : switchScheduler(own, chosen, fields);
 }
@@ -132,8 +95,8 @@ function defaultsOf(pair: PlanSource, which: "base" | "distilled"): SamplingDefa
   const row = pair.row?.sampling[which];
   if (row) return row;
   const model = which === "base" ? pair.base : pair.distilled;
-  if (model?.guidanceFeatures != null) return FALLBACK.embedded;
-  return which === "base" ? FALLBACK.base[pair.family] : FALLBACK.distilled;
+  if (model?.embedsGuidance) return EMBEDDED_GUIDANCE;
+  return which === "base" ? FAMILIES[pair.family].sampling : FEW_STEPS;
 }
 
 /** The rows a run will take. Loads nothing. @throws RequestError, UnsupportedConfigError */
@@ -151,7 +114,7 @@ export function planRequestFor(pair: PlanSource, request: SamplingRequest): Plan
     const model = (which === "base" ? pair.base : pair.distilled) ?? pair.base;
     return {
       scheduler: schedulerOf(pair, model, choiceFor(pair, request, which)),
-      ...(timesteps ? { timesteps } : { steps: request.steps ?? defaults.steps ?? FALLBACK.distilled.steps }),
+      ...(timesteps ? { timesteps } : { steps: request.steps ?? defaults.steps ?? FEW_STEPS.steps }),
       guidance: request.guidance ?? defaults.guidance,
       guidanceRescale: request.guidanceRescale,
       eta: request.eta ?? defaults.eta,
@@ -163,7 +126,7 @@ export function planRequestFor(pair: PlanSource, request: SamplingRequest): Plan
   const distilled = grid("distilled");
   const asked = { guidance: request.baseGuidance ?? 0, guidanceRescale: request.guidanceRescale };
   const { baseScheduler, baseSpacing, ratio } = request;
-  const rows = distilled.steps ?? distilled.timesteps?.length ?? FALLBACK.distilled.steps;
+  const rows = distilled.steps ?? distilled.timesteps?.length ?? FEW_STEPS.steps;
   if (ratio && request.baseSteps !== undefined) throw new RequestError("a ratio and base steps were given; give one");
   const steps = ratio ? stepsFor(ratio, rows) : request.baseSteps;
   const own = [baseScheduler, baseSpacing, steps].some((given) => given !== undefined);

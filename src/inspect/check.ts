@@ -19,11 +19,11 @@ import {
   shapesOf,
 } from "../checkpoint/index.js";
 import { FileError, VariegateError } from "../errors.js";
-import { type Family, type Recognised, recognise } from "../families/index.js";
-import { type MemoryNeed, memoryNeeds } from "../generate/index.js";
+import { FAMILIES, type Family, familyByText, type Recognised, recognise } from "../families/index.js";
+import type { MemoryNeed } from "../generate/index.js";
 import { locate, resolveReference, SHIPPED, type Shelf, type Sources, shelved } from "../lookup/index.js";
 import { drawingOf } from "../networks/index.js";
-import { layersIn, openPair } from "../open/index.js";
+import { layersIn, memoryNeedsOfFiles, readFiles } from "../open/index.js";
 import { parseScheduler } from "../sampling/index.js";
 import { BYTES, count, storedAs, storedBytes, type WeightIndex } from "../tensor/index.js";
 
@@ -202,7 +202,7 @@ async function fileSubject(path: string): Promise<Subject> {
       return { ...found, kind: recognised.kind, className: own.className, components: [own] };
     }
     case "text encoder": {
-      const family = recognised.width === 1024 ? "sd2" : "sdxl";
+      const family = familyByText(recognised.width) ?? "sdxl";
       const own = await openTextEncoderFile(path, "text_encoder", family);
       return { ...found, kind: recognised.kind, className: own.className, components: [own] };
     }
@@ -269,12 +269,7 @@ function variantBeside({ name, source }: ComponentReport): string[] {
 /** Whether it paints as a --base, and what that takes. */
 async function runnable(path: string): Promise<{ missing: string[]; memory: MemoryNeed[] | null }> {
   try {
-    const pair = await openPair({ base: path });
-    try {
-      return { missing: [], memory: await memoryNeeds(pair) };
-    } finally {
-      await pair.close();
-    }
+    return { missing: [], memory: await memoryNeedsOfFiles(await readFiles({ base: path })) };
   } catch (error) {
     if (!(error instanceof VariegateError)) throw error;
     return { missing: [error.message.replace(`${path}: `, "")], memory: null };
@@ -300,12 +295,11 @@ async function ownSize(row: PairRow): Promise<number | null> {
   return unet ? summary(await unet.weights()).parameters : null;
 }
 
-/** Parameters of a family's UNet. */
-const SIZES: { readonly [F in Family]: number } = { sd1: 0.86e9, sd2: 0.866e9, sdxl: 2.567e9 };
-
 /** Of an adapter or a learned word: pairs over the family that it was made for. */
 const pairsLike = ({ family }: Subject): string[] =>
-  family === null ? [] : PAIRS.filter((row) => row.parameters === SIZES[family]).map((row) => row.name);
+  family === null
+    ? []
+    : PAIRS.filter((row) => row.parameters === FAMILIES[family].parameters.denoiser).map((row) => row.name);
 
 type Parts = ReadonlyMap<Part, () => Promise<WeightIndex>>;
 

@@ -5,7 +5,7 @@ import os from "node:os";
 import { VariegateError } from "../errors.js";
 import { createBuilder, encodeGraph } from "../graph/index.js";
 import { COMPUTES, type Compute } from "../networks/index.js";
-import type { Pair } from "../open/index.js";
+import type { OpenedPair } from "../open/index.js";
 import { DEVICES, type Device, openRuntime, type Runtime } from "../runtime/index.js";
 import { float } from "../tensor/index.js";
 
@@ -31,10 +31,10 @@ export function versions(): Versions {
 }
 
 /** What every run.json begins with. */
-export function describeRun(pair: Pair) {
-  const { commits, compute, runtime } = pair;
+export function describeRun(pair: OpenedPair) {
+  const { commits, engine } = pair;
   const platform = `${process.platform}-${process.arch}`;
-  return { versions: versions(), device: runtime.device, compute, commits, platform };
+  return { versions: versions(), device: engine.runtime.device, compute: engine.compute, commits, platform };
 }
 
 export interface MachineReport {

@@ -26,10 +26,12 @@ export {
 } from "./clip.js";
 export type { ConfigFile } from "./config.js";
 export { type DecoderStage, decoderStages, drawHead } from "./decoder-stages.js";
+export type { Conditioning, Denoiser, DenoiserCall, DenoiserShape, ImageSize } from "./denoiser.js";
 export { type BranchKind, type DreamSimBranch, drawDreamSim, dreamSimBranches } from "./dreamsim.js";
 export { drawInception, INCEPTION_SIDE } from "./inception.js";
 export { drawJudge, type JudgeConfig, parseJudgeConfig } from "./judge.js";
 export { drawLpips, type Trunk, trunkOf } from "./lpips.js";
 export { drawUNet, type UNetShape } from "./unet.js";
 export { parseUNetConfig, type UNetConfig } from "./unet-config.js";
+export { unetDenoiser } from "./unet-denoiser.js";
 export { drawVit, parseVitConfig, type VitConfig, vitConfigOf } from "./vit.js";

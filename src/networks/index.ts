@@ -1,6 +1,6 @@
 export { drawingOf, drawn } from "./build.js";
 export { productsOn } from "./matmul.js";
-export { floats, type Network, NO_WEIGHTS, network, sessionOf } from "./network.js";
+export { finite, floats, type Network, type NetworkOptions, NO_WEIGHTS, network, sessionOf } from "./network.js";
 export {
   COMPUTES,
   type Compute,
@@ -11,3 +11,4 @@ export {
   type Preparing,
   prepareWeights,
 } from "./precision.js";
+export { createSessionPool, type SessionPool } from "./sessions.js";

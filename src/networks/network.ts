@@ -1,102 +1,120 @@
-/** Networks that are drawn and loaded when first asked for, one shape at a time, and let go when another shape is wanted. */
+/** Networks that are drawn and loaded when first called, and keep a few sessions by shape and adapters. */
 import type { Stack } from "../adapters/index.js";
-import { encodeGraph, type Graph } from "../graph/index.js";
+import { NonFiniteError } from "../errors.js";
+import { arenaBytes, encodeGraph, type Graph } from "../graph/index.js";
 import type { RunResult, Runtime, Session } from "../runtime/index.js";
-import type { FloatTensor, Tensor, WeightIndex } from "../tensor/index.js";
+import { BYTES, count, type FloatTensor, type Tensor, type WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapted.js";
-import { FLOAT32, type Precision, prepareWeights } from "./precision.js";
+import { derivations, FLOAT32, type Precision, prepareWeights } from "./precision.js";
+import { createSessionPool, type SessionPool } from "./sessions.js";
 
 /** A network whose graph depends on a shape S (latent size, length of the text) and on the adapters that are stacked on it. */
 export interface Network<S> {
   readonly name: string;
   run(shape: S, feeds: Readonly<Record<string, Tensor>>, stack?: Stack | null): Promise<RunResult>;
-  /** Loads for `shape` without running; gives the milliseconds it took, 0 when it was loaded already. */
+  /** Loads for `shape` without running. Gives the milliseconds it took, 0 when it was loaded already. */
   load(shape: S, stack?: Stack | null): Promise<number>;
-  /** Lets the network go; the next call loads it again. */
+  /** Bytes that a call with a batch works in, beside the weights. Draws the graph once for each shape; loads nothing. */
+  workingBytes(shape: S, batch: number): Promise<number>;
+  /** Releases every session; the next call loads again. */
   release(): Promise<void>;
 }
 
-/** Sets of inputs that a network keeps: two models may take turns in one set of weights, each with its own. */
+export interface NetworkOptions {
+  /** Default: float32. */
+  readonly precision?: Precision;
+  /** Sessions shared with other networks of the runtime; default: a pool of its own. */
+  readonly pool?: SessionPool;
+}
+
+/** Sets of constant inputs that a session holds: two models may take turns in one set of weights, each with its own. */
 const HELD = 2;
+
+/** Bytes of sessions that a network without a pool keeps beside the last one. */
+const OWN_SPARE = 256e6;
 
 /** For a graph whose weights are in it already, or that has none. */
 export const NO_WEIGHTS = async (): Promise<WeightIndex> => ({ source: "no file", weights: new Map() });
 
-/**
- * A drawn network as a session, its weights made fit for what is computed in, and the names of its inputs. `plain`: the same without
- * adapters, whose weights can be made once for all of them.
- */
+/** A drawn network as a session. `plain` draws it without adapters: weights that are worked out are made once for all stacks. */
 export async function sessionOf(
   name: string,
   runtime: Runtime,
   drawn: Graph,
-  precision: Precision,
-  plain: Graph = drawn,
-): Promise<{ session: Session; inputs: readonly string[] }> {
-  const graph = await prepareWeights(name, drawn, plain, precision);
-  // Drawing and encoding a large network take some 50 ms each: whoever waits for the event loop gets a turn in between.
+  precision: Precision = FLOAT32,
+  plain: () => Graph | Promise<Graph> = () => drawn,
+): Promise<{ session: Session; inputs: readonly string[]; graph: Graph }> {
+  const needed = derivations(drawn, precision.compute).size > 0;
+  const graph = needed ? await prepareWeights(name, drawn, await plain(), precision) : drawn;
+  // Drawing and encoding a large network take some 50 ms each: the event loop gets a turn in between.
   await new Promise((resolve) => setTimeout(resolve));
   const bytes = encodeGraph(graph, {
     // ONNX Runtime 1.30's WebGPU attention came out wrong from 64 tokens on (seen on SwiftShader; relative error 0.2).
     fusedAttention: runtime.device !== "webgpu",
     type: precision.compute === "float16" ? "float16" : "float32",
   });
-  return { session: await runtime.load(bytes, await precision.widen?.()), inputs: [...graph.inputs.keys()] };
+  return { session: await runtime.load(bytes, precision.widen), inputs: [...graph.inputs.keys()], graph };
 }
 
-/**
- * A network on `runtime` over `weights`; `draw` is called once for each new shape. Calls take turns: one that wants another shape
- * does not take the session away from one that is running.
- */
+/** Bytes of weights that a session copies: half precision that is upcast as it loads, and int8 matrices, which are packed anew. */
+function copiedBytes(graph: Graph, { widen = "once" }: Precision): number {
+  return [...graph.weights.values()].reduce((n, { dtype, shape, scales }) => {
+    if (scales) return n + count(shape) * BYTES[dtype];
+    const half = dtype === "float16" || dtype === "bfloat16";
+    return half && widen === "once" ? n + count(shape) * BYTES.float32 : n;
+  }, 0);
+}
+
+/** A network on `runtime` over `weights`; `draw` is called once for each new shape. */
 export function network<S>(
   name: string,
   runtime: Runtime,
   draw: (shape: S, index: WeightIndex) => Graph | Promise<Graph>,
   weights: () => Promise<WeightIndex>,
-  precision: Precision = FLOAT32,
+  { precision = FLOAT32, pool = createSessionPool(OWN_SPARE) }: NetworkOptions = {},
 ): Network<S> {
-  let loaded: { key: string; session: Session; inputs: readonly string[]; held: string[] } | undefined;
-  let turn: Promise<unknown> = Promise.resolve();
-
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const next = turn.then(work);
-    turn = next.catch(() => {});
-    return next;
-  }
-  async function release(): Promise<void> {
-    const last = loaded;
-    loaded = undefined;
-    await last?.session.release();
-  }
+  const owner = {};
+  const arenas = new Map<string, Promise<number>>();
   const keyOf = (shape: S, stack: Stack | null) => JSON.stringify([shape, stack?.graphKey ?? null]);
-  async function session(shape: S, stack: Stack | null): Promise<Session> {
-    const key = keyOf(shape, stack);
-    if (loaded?.key !== key) {
-      await release();
-      const drawn = await draw(shape, adaptedWeights(await weights(), stack));
-      const plain = stack ? await draw(shape, await weights()) : drawn;
-      const made = await sessionOf(name, runtime, drawn, precision, plain);
-      loaded = { key, ...made, held: [] };
+
+  async function session(shape: S, stack: Stack | null, batch: number): Promise<Session> {
+    const entry = await pool.use(owner, keyOf(shape, stack), batch, async () => {
+      const index = await weights();
+      const drawn = await draw(shape, adaptedWeights(index, stack));
+      const made = await sessionOf(name, runtime, drawn, precision, () => (stack ? draw(shape, index) : drawn));
+      return { ...made, copies: copiedBytes(made.graph, precision), arena: arenaBytes(made.graph, 1) };
+    });
+    if (stack) {
+      const { inputKey } = stack;
+      if (!entry.held.includes(inputKey)) {
+        for (const old of entry.held.splice(0, entry.held.length - HELD + 1)) await entry.session.drop(old);
+        await entry.session.hold(inputKey, await stackInputs(await weights(), stack, entry.inputs));
+      }
+      entry.held = [...entry.held.filter((key) => key !== inputKey), inputKey];
     }
-    if (stack && !loaded.held.includes(stack.inputKey)) {
-      for (const old of loaded.held.splice(0, loaded.held.length - HELD + 1)) await loaded.session.drop(old);
-      await loaded.session.hold(stack.inputKey, await stackInputs(await weights(), stack, loaded.inputs));
-      loaded.held.push(stack.inputKey);
-    }
-    return loaded.session;
+    return entry.session;
   }
   return {
     name,
     run: (shape, feeds, stack = null) =>
-      inTurn(async () => (await session(shape, stack)).run(feeds, stack?.inputKey ?? null)),
+      pool.inTurn(async () => {
+        const batch = Math.max(1, ...Object.values(feeds).map((t) => t.shape[0] ?? 1));
+        return (await session(shape, stack, batch)).run(feeds, stack?.inputKey ?? null);
+      }),
     load: (shape, stack = null) =>
-      inTurn(async () => {
+      pool.inTurn(async () => {
         const start = performance.now();
-        const known = loaded?.key === keyOf(shape, stack);
-        await session(shape, stack);
+        const known = pool.has(owner, keyOf(shape, stack));
+        await session(shape, stack, 1);
         return known ? 0 : performance.now() - start;
       }),
-    release: () => inTurn(release),
+    async workingBytes(shape, batch) {
+      const key = JSON.stringify(shape);
+      const one = arenas.get(key) ?? (async () => arenaBytes(await draw(shape, await weights()), 1))();
+      arenas.set(key, one);
+      return (await one) * batch;
+    },
+    release: () => pool.inTurn(() => pool.release(owner)),
   };
 }
 
@@ -104,4 +122,15 @@ export function network<S>(
 export function floats(value: FloatTensor | { dtype: "int64" | "float64" } | undefined): FloatTensor {
   if (value?.dtype !== "float32") throw new RangeError("a float output was expected of the network");
   return value;
+}
+
+/**
+ * The output of a network as floats, all of them finite.
+ * @param at the call in words, such as "row 2, timestep 499", for the message
+ * @throws NonFiniteError
+ */
+export function finite(value: Parameters<typeof floats>[0], network: string, at: string): FloatTensor {
+  const output = floats(value);
+  if (output.data.every(Number.isFinite)) return output;
+  throw new NonFiniteError({ network, at });
 }

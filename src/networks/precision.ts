@@ -22,8 +22,8 @@ export interface Preparing {
 export interface Precision {
   readonly compute: Compute;
   readonly onPrepare?: ((preparing: Preparing) => void) | undefined;
-  /** When weights in half precision become float32, asked when a network loads; default: once. */
-  readonly widen?: () => Promise<Widen>;
+  /** When weights in half precision become float32; default: once. */
+  readonly widen?: Widen;
 }
 
 export const FLOAT32: Precision = { compute: "float32" };

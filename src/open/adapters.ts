@@ -1,20 +1,19 @@
 /** Adapters on a pair: opens their files against the pair's layers, and brings stacks of them onto networks. */
-import { type Adapter, type Layers, layersOf, type Part, parseScale, readAdapter } from "../adapters/index.js";
+import {
+  type Adapter,
+  constant,
+  type Layers,
+  layersOf,
+  type Part,
+  parseScale,
+  readAdapter,
+} from "../adapters/index.js";
 import { adapterFile, openTensorFile, readFloats } from "../checkpoint/index.js";
 import { FileError } from "../errors.js";
 import type { AdapterUse } from "../generate/index.js";
 import { locate, type Sources } from "../lookup/index.js";
-import type { ModelName } from "../sampling/index.js";
 import { count, type FloatTensor, float, type WeightIndex } from "../tensor/index.js";
-
-/** An adapter by its file, as `--lora` names it. */
-export interface AdapterReference {
-  readonly ref: string;
-  /** As `parseScale` reads it; default "1". */
-  readonly scale?: string;
-  readonly on?: "both" | ModelName;
-  readonly allowUnmatched?: boolean;
-}
+import type { AdapterReference } from "./reference.js";
 
 /** What adapters may reach. */
 export interface Adaptable {
@@ -57,8 +56,9 @@ export async function openAdapter(
 /** Opens what `--lora` names. */
 export async function openAdapters(model: Adaptable, references: readonly AdapterReference[]): Promise<AdapterUse[]> {
   const uses: AdapterUse[] = [];
-  for (const { ref, scale = "1", on = "both", allowUnmatched = false } of references) {
-    uses.push({ adapter: await openAdapter(model, ref, { allowUnmatched }), scale: parseScale(scale), on });
+  for (const { ref, scale = 1, on = "both", allowUnmatched = false, samples } of references) {
+    const own = typeof scale === "number" ? constant(scale) : parseScale(scale);
+    uses.push({ adapter: await openAdapter(model, ref, { allowUnmatched }), scale: own, on, samples });
   }
   return uses;
 }

@@ -1,9 +1,15 @@
-export {
-  type Adaptable,
-  type AdapterReference,
-  layersIn,
-  openAdapter,
-  openAdapters,
-} from "./adapters.js";
+export { type Adaptable, layersIn, openAdapter, openAdapters } from "./adapters.js";
+export { machineBudget, memoryNeedsOfFiles, type OpenedPair } from "./bind.js";
+export { openDecoder } from "./decoder.js";
 export { hashed, openClip, openDino, openDreamSim, openInception, openJudge, openLpips } from "./instruments.js";
-export { type Model, type OpenOptions, openPair, openPlanSource, type Pair, type PairReference } from "./pair.js";
+export { knownPair, memoryNeedsOfRow } from "./known.js";
+export { openPair, openPlanSource, readFiles } from "./pair.js";
+export {
+  type AdapterReference,
+  lookupFields,
+  machineFields,
+  modelFields,
+  type OpenOptions,
+  type PairReference,
+  readAdapterReference,
+} from "./reference.js";

@@ -2,6 +2,17 @@ export * from "./advance.js";
 export * from "./describe.js";
 export * from "./guidance.js";
 export * from "./level.js";
+export {
+  MODES,
+  type ModelSampling,
+  modelFields,
+  PREDICTIONS,
+  type Ratio,
+  type SamplingRequest,
+  SPACINGS,
+  type Spacing,
+  samplingFields,
+} from "./options.js";
 export * from "./plan.js";
 export * from "./plan-json.js";
 export { type Schedule, type Stop, schedule } from "./schedule.js";

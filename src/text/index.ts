@@ -1,6 +1,5 @@
 export {
-  type Conditioning,
-  guidanceEmbedding,
+  type EncodedPrompt,
   slotScales,
   type TextEncoderParts,
   type TextEncoders,

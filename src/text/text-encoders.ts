@@ -1,18 +1,15 @@
 /** Prompts as the UNet takes them: hidden states and pooled text of one or two text encoders, the way the checkpoint's pipeline does it. */
 import type { Stack } from "../adapters/index.js";
-import { drawTextEncoder, pooledIndex, type TextEncoderConfig } from "../models/index.js";
-import { FLOAT32, floats, network, type Precision } from "../networks/index.js";
+import { FAMILIES, type Family } from "../families/index.js";
+import { type Conditioning, drawTextEncoder, pooledIndex, type TextEncoderConfig } from "../models/index.js";
+import { finite, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { count, type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
 import type { LearnedWord } from "./textual-inversion.js";
 import type { NewWord, Tokenizer, Tokens } from "./tokenizer.js";
 
-/** One prompt, encoded. */
-export interface Conditioning {
-  /** [1, L, D]. */
-  readonly hidden: FloatTensor;
-  /** Pooled text [1, P] where the family has it. */
-  readonly pooled: FloatTensor | null;
+/** One prompt, encoded: a stream "text" [1, L, D], and pooled text [1, P] where the family has it. */
+export interface EncodedPrompt extends Conditioning {
   /** Tokens that did not fit, over all tokenizers the most. */
   readonly truncated: number;
 }
@@ -27,10 +24,14 @@ export interface TextEncoderParts {
 
 export interface TextEncoders {
   /** `clipSkip` layers more are left out at the end; `adapted` says what is stacked on each encoder, and how strongly. */
-  encode(prompt: string, clipSkip: number, adapted?: readonly (AdaptedText | null)[]): Promise<Conditioning>;
+  encode(prompt: string, clipSkip: number, adapted?: readonly (AdaptedText | null)[]): Promise<EncodedPrompt>;
   /** Conditioning of no prompt at all: zeros of the same shape. */
-  zeros(like: Conditioning): Conditioning;
+  zeros(like: EncodedPrompt): EncodedPrompt;
   readonly weights: readonly (() => Promise<WeightIndex>)[];
+  /** Length of an encoded prompt, L. */
+  readonly tokens: number;
+  /** Layers of each encoder. */
+  readonly layers: readonly number[];
   /** Lets the encoders go; encoded prompts are kept. */
   release(): Promise<void>;
 }
@@ -51,10 +52,10 @@ const REMEMBERED = 64;
  */
 export function textEncoders(
   runtime: Runtime,
-  family: "sd" | "sdxl",
+  family: Family,
   parts: readonly TextEncoderParts[],
   words: readonly LearnedWord[] = [],
-  precision: Precision = FLOAT32,
+  options: NetworkOptions = {},
 ): TextEncoders {
   const newWords = words.length > 0;
   const spoken = words.map((w): NewWord => ({ token: w.token, vectors: w.vectors[0]?.shape[0] ?? 0 }));
@@ -65,21 +66,21 @@ export function textEncoders(
       ({ back }: { back: number }, index) =>
         drawTextEncoder(part.config, index, {
           tokens: part.tokenizer.maxLength,
-          state: { back, finalNorm: family === "sd" },
+          state: { back, finalNorm: FAMILIES[family].text.finalNorm },
           pooled: part.pooled,
           newWords,
         }),
       part.weights,
-      precision,
+      options,
     ),
   );
-  const known = new Map<string, Promise<Conditioning>>();
+  const known = new Map<string, Promise<EncodedPrompt>>();
 
   async function encode(
     prompt: string,
     clipSkip: number,
     adapted: readonly (AdaptedText | null)[],
-  ): Promise<Conditioning> {
+  ): Promise<EncodedPrompt> {
     const states: FloatTensor[] = [];
     let pooled: FloatTensor | null = null;
     let truncated = 0;
@@ -87,7 +88,7 @@ export function textEncoders(
       const tokens = part.tokenizer.encode(prompt, spoken);
       truncated = Math.max(truncated, tokens.truncated);
       const here = adapted[i] ?? null;
-      const back = (family === "sd" ? 0 : 1) + clipSkip;
+      const back = FAMILIES[family].text.skip + clipSkip;
       const { outputs } =
         (await networks[i]?.run(
           { back },
@@ -99,10 +100,12 @@ export function textEncoders(
           },
           here?.stack ?? null,
         )) ?? {};
-      states.push(floats(outputs?.hidden_state));
-      if (part.pooled) pooled = floats(outputs?.text_embeds);
+      const name = `text encoder ${i + 1}`;
+      const at = JSON.stringify(prompt);
+      states.push(finite(outputs?.hidden_state, name, at));
+      if (part.pooled) pooled = finite(outputs?.text_embeds, name, at);
     }
-    return { hidden: sideBySide(states), pooled, truncated };
+    return { streams: { text: sideBySide(states) }, ...(pooled && { pooled }), truncated };
   }
 
   return {
@@ -120,11 +123,13 @@ export function textEncoders(
       found.catch(() => known.delete(key));
       return found;
     },
-    zeros: ({ hidden, pooled }) => ({
-      hidden: float(hidden.shape),
-      pooled: pooled && float(pooled.shape),
+    zeros: ({ streams, pooled }) => ({
+      streams: Object.fromEntries(Object.entries(streams).map(([name, { shape }]) => [name, float(shape)])),
+      ...(pooled && { pooled: float(pooled.shape) }),
       truncated: 0,
     }),
+    tokens: parts[0]?.tokenizer.maxLength ?? 77,
+    layers: parts.map((part) => part.config.layers),
     weights: parts.map((part) => part.weights),
     release: async () => {
       for (const encoder of networks) await encoder.release();
@@ -163,20 +168,4 @@ function sideBySide(states: readonly FloatTensor[]): FloatTensor {
     column += w;
   }
   return float([1, length, width], data);
-}
-
-/**
- * Guidance as an input of the network (LCM: Luo et al. 2023, §4.2): sines and cosines of 1000 (guidance − 1), [1, features].
- */
-export function guidanceEmbedding(guidance: number, features: number): FloatTensor {
-  const half = Math.floor(features / 2);
-  const w = Math.fround((guidance - 1) * 1000);
-  const data = new Float32Array(features);
-  const step = Math.fround(Math.log(10000) / (half - 1));
-  for (let i = 0; i < half; i++) {
-    const angle = Math.fround(w * Math.fround(Math.exp(Math.fround(-step * i))));
-    data[i] = Math.sin(angle);
-    data[half + i] = Math.cos(angle);
-  }
-  return float([1, features], data);
 }

@@ -11,6 +11,7 @@ export {
 } from "./commit.js";
 export { openPreview, PREVIEWS, type Preview, type PreviewKind } from "./preview.js";
 export { type RecordedStep, type Recording, record, stepsOf, type Track } from "./record.js";
+export { type TraceRequest, traceFields } from "./request.js";
 export { fitRgb, type RgbFit, SDXL_FIT, showRgb } from "./rgb-fit.js";
 export {
   type CausalRow,
@@ -20,7 +21,6 @@ export {
   type TracedMode,
   type TracedPictures,
   type TraceEvent,
-  type TraceRequest,
   trace,
 } from "./trace.js";
 export { type Finding, type Watched, watch } from "./watch.js";

@@ -1,7 +1,7 @@
 /** Latents as pictures to look at: by the pair's own decoder, by a small one, or by a straight line to colours. */
-import { type Decoder, openDecoder } from "../decode/index.js";
-import { decodeLatents } from "../generate/index.js";
-import type { Pair } from "../open/index.js";
+import { type Decoder, decodeLatents, decoderBatch } from "../decode/index.js";
+import type { Pair } from "../generate/index.js";
+import { type OpenedPair, openDecoder } from "../open/index.js";
 import { type FloatTensor, type RgbImage, resizeBicubic, stack } from "../tensor/index.js";
 import { fitRgb, SDXL_FIT, showRgb } from "./rgb-fit.js";
 
@@ -11,8 +11,6 @@ export type PreviewKind = (typeof PREVIEWS)[number];
 /** Shows latents [1, C, h, w], one picture each, at most 512 pixels on the longer side. */
 export type Preview = (latents: readonly FloatTensor[]) => Promise<RgbImage[]>;
 
-/** Pixels that one call of a decoder takes comfortably. */
-const PIXELS_PER_CALL = 512 * 512;
 const LONGEST = 512;
 
 /**
@@ -21,7 +19,7 @@ const LONGEST = 512;
  * @param finished final latents and the pictures they became: what the straight line is fitted to, where none is published
  */
 export async function openPreview(
-  pair: Pair,
+  pair: OpenedPair,
   kind: PreviewKind,
   taesd: string | undefined,
   finished: { readonly latents: readonly FloatTensor[]; readonly images: readonly RgbImage[] },
@@ -33,16 +31,18 @@ export async function openPreview(
     return async (latents) => latents.map((x) => showRgb(fit, x));
   }
   const decoder =
-    kind === "taesd" && taesd !== undefined ? await openDecoder(pair.runtime, taesd, pair.sources) : pair.decoder;
+    kind === "taesd" && taesd !== undefined
+      ? await openDecoder(pair.engine.runtime, taesd, pair.sources)
+      : pair.decoder;
   return (latents) => decodeSmall(pair, decoder, latents);
 }
 
 async function decodeSmall(pair: Pair, decoder: Decoder, latents: readonly FloatTensor[]): Promise<RgbImage[]> {
   const [, , height = 1, width = 1] = latents[0]?.shape ?? [];
-  const together = Math.max(1, Math.floor(PIXELS_PER_CALL / (height * width * decoder.config.factor ** 2)));
+  const together = decoderBatch(decoder, { height, width });
   const images: RgbImage[] = [];
   for (let at = 0; at < latents.length; at += together) {
-    const some = await decodeLatents(pair, stack(latents.slice(at, at + together)), decoder);
+    const some = await decodeLatents(decoder, stack(latents.slice(at, at + together)), pair.engine);
     images.push(...some.map(reduced));
   }
   return images;

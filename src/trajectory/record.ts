@@ -1,6 +1,5 @@
 /** One model's run as it happened: the latents before and after every step, and what each step took them to become. */
-import { type GenerateEvent, type GenerateRequest, generate, planFor } from "../generate/index.js";
-import type { Pair } from "../open/index.js";
+import { type GenerateEvent, type GenerateRequest, generate, type Pair, planFor } from "../generate/index.js";
 import type { Mode, ModelName, NoiseLevel, Plan } from "../sampling/index.js";
 import type { FloatTensor, RgbImage } from "../tensor/index.js";
 

@@ -5,14 +5,14 @@
 import { RequestError } from "../errors.js";
 import { openScorer, type Scorer } from "../evaluation/index.js";
 import {
+  checkRequest,
   type GenerateEvent,
   type GenerateRequest,
   generate,
-  orderFor,
   planFor,
   requestForMode,
 } from "../generate/index.js";
-import type { Pair } from "../open/index.js";
+import type { OpenedPair } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import {
@@ -29,25 +29,8 @@ import {
 } from "./commit.js";
 import { openPreview, type PreviewKind, reduced } from "./preview.js";
 import { type RecordedStep, type Recording, record } from "./record.js";
+import type { TraceRequest } from "./request.js";
 import { type Watched, watch } from "./watch.js";
-
-export interface TraceRequest extends Omit<GenerateRequest, "prompts" | "mode" | "only"> {
-  readonly prompt: string;
-  /** Default: all three where the pair has a distilled model. */
-  readonly modes?: readonly Mode[];
-  /** Steps of the base when it paints alone; default: the pair's. */
-  readonly fullSteps?: number;
-  /** Phrases whose likeness to every x0 is measured. */
-  readonly watch?: readonly string[];
-  /** Default "vae". */
-  readonly preview?: PreviewKind;
-  /** Folder of the small decoder of preview "taesd". */
-  readonly taesd?: string;
-  /** Also gives each single row to the base, to see what it changes; default true where there is a distilled model. */
-  readonly causal?: boolean;
-  /** A CLIPModel folder that measures likeness; default: the pair's own. */
-  readonly clip?: string;
-}
 
 /** One number for each space; perceptual is null where there is no CLIP to look with. */
 type InSpaces<T> = { readonly latent: T; readonly pixel: T; readonly perceptual: T | null };
@@ -107,7 +90,7 @@ export type TraceEvent =
     };
 
 /** The modes of a trace. @throws RequestError when one needs a model that is not there */
-export function modesOf(pair: Pair, { modes }: TraceRequest): readonly Mode[] {
+export function modesOf(pair: OpenedPair, { modes }: TraceRequest): readonly Mode[] {
   const asked = modes ?? (pair.distilled ? (["base", "distilled", "hybrid"] as const) : (["base"] as const));
   const missing = pair.distilled ? undefined : asked.find((mode) => mode !== "base");
   if (missing)
@@ -116,7 +99,10 @@ export function modesOf(pair: Pair, { modes }: TraceRequest): readonly Mode[] {
 }
 
 /** What is generated for each mode, and for each row given to the base. Checks the request. @throws RequestError */
-export function requestsOf(pair: Pair, request: TraceRequest): { modes: GenerateRequest[]; causal: GenerateRequest[] } {
+export function requestsOf(
+  pair: OpenedPair,
+  request: TraceRequest,
+): { modes: GenerateRequest[]; causal: GenerateRequest[] } {
   const { prompt, modes: _, fullSteps, watch: phrases = [], preview, taesd, causal, clip, ...rest } = request;
   if (preview === "taesd" && taesd === undefined) {
     throw new RequestError("--preview taesd needs the folder of a TAESD: name it with --taesd");
@@ -146,13 +132,13 @@ export function requestsOf(pair: Pair, request: TraceRequest): { modes: Generate
  * @throws RequestError before anything is loaded
  */
 export async function* trace(
-  pair: Pair,
+  pair: OpenedPair,
   request: TraceRequest,
   kept: readonly Recording[] = [],
   signal?: AbortSignal,
 ): AsyncGenerator<TraceEvent, void, undefined> {
   const requests = requestsOf(pair, request);
-  for (const each of [...requests.modes, ...requests.causal]) orderFor(pair, each);
+  for (const each of [...requests.modes, ...requests.causal]) checkRequest(pair, each);
   const scorer = await openScorer(pair, request.clip);
   const seeds = request.seeds ?? [0];
 
@@ -285,7 +271,7 @@ async function phraseFeatures(scorer: Scorer | null, phrases: readonly string[])
 
 /** The distilled model alone, then with each single row given to the base: the paper's claim as an experiment. */
 async function* replaceRows(
-  pair: Pair,
+  pair: OpenedPair,
   requests: readonly GenerateRequest[],
   scorer: Scorer | null,
   signal: AbortSignal | undefined,

@@ -2,12 +2,12 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { openAutoencoderFile, openCheckpoint, readFloats } from "../../src/checkpoint/index.js";
+import { type Component, openAutoencoderFile, openCheckpoint, readFloats } from "../../src/checkpoint/index.js";
 import { diffusersScript } from "../../src/convert/index.js";
-import { openDecoder } from "../../src/decode/index.js";
 import { clipNames, tinyNames, vaeNames } from "../../src/families/index.js";
 import { generate } from "../../src/generate/index.js";
-import { openPair } from "../../src/open/index.js";
+import { parseUNetConfig } from "../../src/models/index.js";
+import { openDecoder, openPair, readFiles } from "../../src/open/index.js";
 import { openRuntime } from "../../src/runtime/index.js";
 import { type FloatTensor, float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -87,10 +87,10 @@ describe("parts of a checkpoint in files of their own, as ComfyUI keeps them", (
         ([k]) => !k.includes("transformer_blocks.1.") && !k.includes("transformer_blocks.2."),
       ),
     );
-    const pair = await openPair({ base: whole, distilled: writeSingle(file("shallow"), shallow) });
-    expect(pair.distilled?.unet.down.map((d) => d.attention?.depths)).toEqual([undefined, [1, 1], [1, 1]]);
-    expect(pair.base.unet.down.map((d) => d.attention?.depths)).toEqual([undefined, [2, 2], [3, 3]]);
-    await pair.close();
+    const pair = await readFiles({ base: whole, distilled: writeSingle(file("shallow"), shallow) });
+    const unetOf = (c: Component | undefined) => parseUNetConfig({ file: "config", config: c?.config ?? {} });
+    expect(unetOf(pair.distilled?.component).down.map((d) => d.attention?.depths)).toEqual([undefined, [1, 1], [1, 1]]);
+    expect(unetOf(pair.base.component).down.map((d) => d.attention?.depths)).toEqual([undefined, [2, 2], [3, 3]]);
   });
 });
 

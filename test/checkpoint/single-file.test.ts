@@ -94,7 +94,7 @@ describe("one file", () => {
       const pair = await openPair({ base, distilled });
       const weights = await pair.distilled?.weights();
       expect(weights?.weights.get("down_blocks.1.attentions.0.proj_in.weight")?.shape).toEqual([64, 64]);
-      expect(pair.distilled?.unet).toEqual(pair.base.unet);
+      expect(pair.distilled?.denoiser.config).toEqual(pair.base.denoiser.config);
       await pair.close();
     }
   });

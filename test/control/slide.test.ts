@@ -5,7 +5,7 @@ import { safetensors } from "../../src/checkpoint/index.js";
 import { type SlideEvent, type SlideRequest, slide } from "../../src/control/index.js";
 import { RequestError } from "../../src/errors.js";
 import { generate } from "../../src/generate/index.js";
-import { openAdapter, openPair } from "../../src/open/index.js";
+import { openPair } from "../../src/open/index.js";
 import { createRng } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -22,10 +22,9 @@ writeFileSync(
     [`${key}.lora_up.weight`]: createRng(2).randn([out, 4, 1, 1]),
   }),
 );
-const slider = await openAdapter(pair, file);
 const request: SlideRequest = {
   prompt: "a cartoon character",
-  slider,
+  slider: file,
   scales: [-0.3, 0, 0.3],
   seeds: [3, 5],
   size: { width: 64, height: 48 },

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { openDecoder } from "../../src/decode/index.js";
+import { decodeLatents } from "../../src/decode/index.js";
 import {
   cut,
   inside,
@@ -13,8 +13,8 @@ import {
   widened,
   windowAround,
 } from "../../src/decode/tiles.js";
-import { decodeLatents, generate } from "../../src/generate/index.js";
-import { openPair } from "../../src/open/index.js";
+import { generate } from "../../src/generate/index.js";
+import { openDecoder, openPair } from "../../src/open/index.js";
 import { createRng, type FloatTensor, float, type RgbImage, stack } from "../../src/tensor/index.js";
 import { componentFolder } from "../support/checkpoint.js";
 
@@ -101,8 +101,8 @@ describe("decoding in tiles", async () => {
   const z = stack(latents);
 
   it.each([7, 12, 29])("gives the picture of the whole decoder, tiles of %i latents", async (tile) => {
-    const whole = await decodeLatents(pair, z, pair.decoder, "off");
-    const tiled = await decodeLatents(pair, z, pair.decoder, tile);
+    const whole = await decodeLatents(pair.decoder, z, { ...pair.engine, tile: "off" });
+    const tiled = await decodeLatents(pair.decoder, z, { ...pair.engine, tile });
     expect(whole.map((image) => [image.width, image.height])).toEqual([
       [120, 88],
       [120, 88],
@@ -134,11 +134,11 @@ describe("decoding in tiles", async () => {
   });
 
   it.each(["vae-sdxl", "vae-no-mid-attention", "taesd"])("the same with %s", async (name) => {
-    const decoder = await openDecoder(pair.runtime, componentFolder(name));
+    const decoder = await openDecoder(pair.engine.runtime, componentFolder(name));
     const channels = decoder.config.latentChannels;
     const x = createRng(3).randn([1, channels, 61, 45]);
-    const [whole] = await decodeLatents(pair, x, decoder, "off");
-    const [tiled] = await decodeLatents(pair, x, decoder, 13);
+    const [whole] = await decodeLatents(decoder, x, { ...pair.engine, tile: "off" });
+    const [tiled] = await decodeLatents(decoder, x, { ...pair.engine, tile: 13 });
     expect(whole && tiled && farthest(tiled, whole)).toBeLessThanOrEqual(1);
     expect(new Set(whole?.data).size).toBeGreaterThan(50);
     await decoder.network.release();

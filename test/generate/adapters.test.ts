@@ -1,12 +1,11 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { parseScale } from "../../src/adapters/index.js";
 import { openWeights, safetensors } from "../../src/checkpoint/index.js";
 import { RequestError } from "../../src/errors.js";
-import { type AdapterUse, type GenerateRequest, generate } from "../../src/generate/index.js";
+import { type GenerateRequest, generate } from "../../src/generate/index.js";
 import { resolveReference } from "../../src/lookup/index.js";
-import { openAdapter, openPair } from "../../src/open/index.js";
+import { openPair } from "../../src/open/index.js";
 import { createRng, type FloatTensor } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -35,7 +34,7 @@ async function randomLora(seed: number, n: number, rank: number, size = 0.3): Pr
 const files = [await randomLora(1, 3, 2), await randomLora(2, 4, 3)] as const;
 const pair = await openPair({}, { threads: 1 });
 afterAll(() => pair.close());
-const [one, two] = [await openAdapter(pair, files[0]), await openAdapter(pair, files[1])];
+const [one, two] = files;
 
 type Asked = Omit<GenerateRequest, "prompts"> & { prompts?: readonly string[] };
 async function paint(asked: Asked, on = pair): Promise<Map<string, Float32Array>> {
@@ -46,7 +45,7 @@ async function paint(asked: Asked, on = pair): Promise<Map<string, Float32Array>
   }
   return found;
 }
-const only = async (adapters: readonly AdapterUse[], asked: Asked = {}) =>
+const only = async (adapters: NonNullable<GenerateRequest["adapters"]>, asked: Asked = {}) =>
   (await paint({ ...asked, adapters })).get("0-4") ?? new Float32Array();
 const farthest = (a: Float32Array, b: Float32Array | undefined) =>
   a.reduce((w, v, i) => Math.max(w, Math.abs(v - (b?.[i] ?? Number.NaN))), 0);
@@ -54,39 +53,37 @@ const farthest = (a: Float32Array, b: Float32Array | undefined) =>
 describe("adapters on a pair", () => {
   it("at scale 0 are none at all, to the bit, and leave nothing behind", async () => {
     const none = await only([]);
-    expect(await only([{ adapter: one, scale: 0 }])).toEqual(none);
-    expect(farthest(await only([{ adapter: one }]), none)).toBeGreaterThan(0.05);
+    expect(await only([{ ref: one, scale: 0 }])).toEqual(none);
+    expect(farthest(await only([{ ref: one }]), none)).toBeGreaterThan(0.05);
     expect(await only([])).toEqual(none);
   });
 
   it("add up in any order", async () => {
     const scale = 0.5;
-    const forth = await only([{ adapter: one, scale }, { adapter: two }]);
-    const back = await only([{ adapter: two }, { adapter: one, scale }]);
+    const forth = await only([{ ref: one, scale }, { ref: two }]);
+    const back = await only([{ ref: two }, { ref: one, scale }]);
     expect(farthest(forth, back)).toBeLessThan(1e-4);
-    expect(farthest(forth, await only([{ adapter: two }]))).toBeGreaterThan(0.02);
+    expect(farthest(forth, await only([{ ref: two }]))).toBeGreaterThan(0.02);
     const twice = await only([
-      { adapter: one, scale: 0.25 },
-      { adapter: one, scale: 0.25 },
+      { ref: one, scale: 0.25 },
+      { ref: one, scale: 0.25 },
     ]);
-    expect(farthest(twice, await only([{ adapter: one, scale }]))).toBeLessThan(1e-4);
+    expect(farthest(twice, await only([{ ref: one, scale }]))).toBeLessThan(1e-4);
   });
 
   it("act on one model of a pair", async () => {
     const hybrid: Asked = { mode: "hybrid", switch: 4 };
     // All rows by the base: what is on the distilled model does not show.
-    expect(farthest(await only([{ adapter: one, on: "distilled" }], hybrid), await only([], hybrid))).toBe(0);
-    expect(farthest(await only([{ adapter: one, on: "base" }], hybrid), await only([{ adapter: one }], hybrid))).toBe(
-      0,
-    );
+    expect(farthest(await only([{ ref: one, on: "distilled" }], hybrid), await only([], hybrid))).toBe(0);
+    expect(farthest(await only([{ ref: one, on: "base" }], hybrid), await only([{ ref: one }], hybrid))).toBe(0);
   });
 
   it("have a scale for each row, and for each part of the UNet", async () => {
-    const rows = (text: string) => only([{ adapter: one, scale: parseScale(text) }]);
-    expect(farthest(await rows("1@0-3"), await only([{ adapter: one }]))).toBeLessThan(1e-5);
+    const rows = (text: string) => only([{ ref: one, scale: text }]);
+    expect(farthest(await rows("1@0-3"), await only([{ ref: one }]))).toBeLessThan(1e-5);
     expect(farthest(await rows("1@9"), await only([]))).toBeLessThan(1e-4);
     expect(farthest(await rows("1@3"), await rows("1@0"))).toBeGreaterThan(0.02);
-    expect(farthest(await rows("down=1,mid=1,up=1,other=1"), await only([{ adapter: one }]))).toBeLessThan(1e-5);
+    expect(farthest(await rows("down=1,mid=1,up=1,other=1"), await only([{ ref: one }]))).toBeLessThan(1e-5);
     expect(farthest(await rows("down=0,mid=0,up=0,other=0"), await only([]))).toBeLessThan(1e-4);
     expect(farthest(await rows("down=0"), await rows("up=0"))).toBeGreaterThan(0.02);
   });
@@ -94,9 +91,12 @@ describe("adapters on a pair", () => {
   it("have a scale for each picture: a batch of several is as each alone", async () => {
     const scales = [-1, 0, 0.5];
     const prompts = scales.map(() => "a cartoon character");
-    const strip = await paint({ prompts, adapters: [{ adapter: one, scale: ({ prompt }) => scales[prompt] ?? 0 }] });
+    const strip = await paint({
+      prompts,
+      adapters: [{ ref: one, samples: scales.map((scale, prompt) => ({ prompt, scale })) }],
+    });
     for (const [i, scale] of scales.entries()) {
-      expect(farthest(await only([{ adapter: one, scale }]), strip.get(`${i}-4`))).toBeLessThan(1e-4);
+      expect(farthest(await only([{ ref: one, scale }]), strip.get(`${i}-4`))).toBeLessThan(1e-4);
     }
   });
 
@@ -105,20 +105,18 @@ describe("adapters on a pair", () => {
     try {
       const grid: Asked = { scheduler: "LCMScheduler", timesteps: [999, 749, 499, 249], guidance: 0, seeds: [4, 6] };
       const ways = await Promise.all(
-        (["shared", "dual", "sequential"] as const).map((memory) => paint({ ...grid, memory }, lora)),
+        (["shared", "none", "sequential"] as const).map((offload) => paint({ ...grid, offload }, lora)),
       );
       for (const way of ways) {
         for (const [key, latents] of ways[0] ?? []) expect(farthest(latents, way.get(key))).toBeLessThan(1e-4);
       }
       // The base's rows are the base's, the rest are those of the base with the adapter on.
       const [, grown] = [...(await paint({ ...grid, mode: "distilled" }, lora)).values()];
-      const [, like] = [
-        ...(await paint({ ...grid, mode: "hybrid", switch: 4, adapters: [{ adapter: one }] })).values(),
-      ];
+      const [, like] = [...(await paint({ ...grid, mode: "hybrid", switch: 4, adapters: [{ ref: one }] })).values()];
       expect(grown && farthest(grown, like)).toBeLessThan(1e-4);
     } finally {
       await lora.close();
     }
-    await expect(paint({ memory: "shared" })).rejects.toThrow(RequestError);
+    await expect(paint({ offload: "shared" })).rejects.toThrow(RequestError);
   });
 });

@@ -4,12 +4,12 @@ import {
   type GenerateEvent,
   type GenerateRequest,
   generate,
-  machineRoom,
   memoryNeeds,
   memoryUses,
+  type Pair,
 } from "../../src/generate/index.js";
 import { createBuilder, workingBytes } from "../../src/graph/index.js";
-import { openPair, type Pair } from "../../src/open/index.js";
+import { machineBudget, openPair } from "../../src/open/index.js";
 import { checkpointFolder } from "../support/checkpoint.js";
 
 async function run(pair: Pair, request: Omit<GenerateRequest, "prompts">): Promise<GenerateEvent[]> {
@@ -42,41 +42,46 @@ describe("memory", () => {
 
   it("runs one model after the other where the weights do not fit together, in smaller batches, with the same pictures", async () => {
     const plenty = await openPair({}, { threads: 1 });
-    const needs = await memoryNeeds(plenty);
-    const dual = needs.find((n) => n.memory === "dual")?.stored ?? 0;
+    const needs = await memoryNeeds(plenty, "float32");
+    const dual = needs.find((n) => n.offload === "none")?.stored ?? 0;
     const usual = await run(plenty, { mode: "hybrid", seeds: [1, 2, 3] });
     await plenty.close();
-    expect(usual.some((e) => e.type === "fitted")).toBe(false);
+    expect(usual.some((e) => e.type === "adjusted")).toBe(false);
 
-    const little = await openPair({}, { threads: 1, room: dual });
+    const little = await openPair({}, { threads: 1, memoryBudget: dual });
     expect(memoryUses(needs, dual)).toMatchObject([
-      { memory: "dual", bytes: dual, fits: false },
-      { memory: "sequential", fits: true },
+      { offload: "none", bytes: dual, fits: false },
+      { offload: "sequential", fits: true },
     ]);
     const events = await run(little, { mode: "hybrid", seeds: [1, 2, 3] });
-    const fitted = events.find((e) => e.type === "fitted");
-    expect(fitted).toMatchObject({ memory: "sequential" });
-    expect(fitted?.type === "fitted" && fitted.why[0]).toMatch(/the weights take \d+ MB together.*--memory sequential/);
+    const fitted = events.find((e) => e.type === "adjusted");
+    expect(fitted).toMatchObject({ offload: "sequential" });
+    expect(fitted?.type === "adjusted" && fitted.why[0]).toMatch(
+      /the weights take \d+ MB together.*--offload sequential/,
+    );
     for (const [seed, image] of pictures(usual)) {
       expect(farthest(pictures(events).get(seed) ?? [], image)).toBeLessThanOrEqual(1);
     }
     // Asked for, it is done as asked.
-    const asked = await run(little, { mode: "hybrid", memory: "dual" });
-    expect(asked.some((e) => e.type === "fitted")).toBe(false);
+    const asked = await run(little, { mode: "hybrid", offload: "none" });
+    expect(asked.some((e) => e.type === "adjusted")).toBe(false);
     await little.close();
 
-    const none = await openPair({}, { threads: 1, room: 1 });
+    const none = await openPair({}, { threads: 1, memoryBudget: 1 });
     const alone = await run(none, { mode: "distilled", seeds: [1, 2, 3], batch: 3 });
     await none.close();
-    expect(alone.find((e) => e.type === "fitted")).toMatchObject({ memory: "sequential", batch: 1 });
+    expect(alone.find((e) => e.type === "adjusted")).toMatchObject({ offload: "sequential", batch: 1 });
     expect(pictures(alone).size).toBe(3);
   });
 
-  it("widens half precision once where there is much room, else in every call, with the same pictures", async () => {
+  it("widens half precision once where there is much memoryBudget, else in every call, with the same pictures", async () => {
     const painted = [];
-    for (const room of [undefined, 1]) {
-      const pair = await openPair({ base: checkpointFolder("sd1") }, { threads: 1, ...(room && { room }) });
-      expect(await pair.widen()).toBe(room ? "call" : "once");
+    for (const memoryBudget of [undefined, 1]) {
+      const pair = await openPair(
+        { base: checkpointFolder("sd1") },
+        { threads: 1, ...(memoryBudget && { memoryBudget }) },
+      );
+      expect(pair.engine.widen).toBe(memoryBudget ? "call" : "once");
       painted.push(pictures(await run(pair, { steps: 2, seeds: [4] })).get(4) ?? new Uint8Array());
       await pair.close();
     }
@@ -86,7 +91,7 @@ describe("memory", () => {
   });
 
   it("takes four fifths of the machine, or of less where the process is held to less", () => {
-    expect(machineRoom()).toBeLessThanOrEqual(0.8 * os.totalmem());
-    expect(machineRoom()).toBeGreaterThan(0);
+    expect(machineBudget()).toBeLessThanOrEqual(0.8 * os.totalmem());
+    expect(machineBudget()).toBeGreaterThan(0);
   });
 });

@@ -46,7 +46,7 @@ describe("models check", () => {
     expect(fits["page.safetensors"]).toMatchObject({ fits: false, why: expect.stringMatching(/^is a web page/) });
     // A learned word is no adapter.
     expect(Object.keys(fits).filter((name) => name.includes("pip"))).toEqual([]);
-    const [all, one] = ["dual", "sequential"].map((way) => report.memory?.find((n) => n.memory === way)?.bytes ?? 0);
+    const [all, one] = ["none", "sequential"].map((way) => report.memory?.find((n) => n.offload === way)?.bytes ?? 0);
     expect(all).toBeGreaterThan(one ?? 0);
     expect(one).toBeGreaterThanOrEqual(4 * (report.components.find((c) => c.name === "unet")?.parameters ?? 0));
   });

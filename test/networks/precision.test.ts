@@ -69,8 +69,11 @@ describe("int8 on the processor", () => {
   });
 
   it("takes less memory, for the UNet alone", async () => {
-    const [whole, exact] = [await memoryNeeds(await opened({ compute: "int8" })), await memoryNeeds(await opened({}))];
-    const dual = (needs: typeof whole) => needs.find((n) => n.memory === "dual")?.bytes ?? 0;
+    const [whole, exact] = [
+      await memoryNeeds(await opened({ compute: "int8" }), "int8"),
+      await memoryNeeds(await opened({}), "float32"),
+    ];
+    const dual = (needs: typeof whole) => needs.find((n) => n.offload === "none")?.bytes ?? 0;
     const { base, distilled } = await opened({});
     expect(distilled).not.toBeNull();
     // Every matrix of a number of columns that blocks of 32 fill becomes 1 + 4 / 64 or 1 + 4 / 32 bytes a value.

@@ -2,10 +2,10 @@ import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from "no
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { derivedFolder, openCheckpoint, openWeights, readFloats, safetensors } from "../../src/checkpoint/index.js";
-import { generate, memoryNeeds } from "../../src/generate/index.js";
+import { generate } from "../../src/generate/index.js";
 import { checkReference } from "../../src/inspect/index.js";
 import type { Preparing } from "../../src/networks/index.js";
-import { openPair } from "../../src/open/index.js";
+import { memoryNeedsOfFiles, openPair, readFiles } from "../../src/open/index.js";
 import { count, type FloatTensor, float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type Stored, writeGguf } from "../support/gguf.js";
@@ -180,9 +180,7 @@ describe("unpacked weights", () => {
 
   it("count as float32 in what memory is needed", async () => {
     const needs = async (base: string) => {
-      const pair = await openPair({ base });
-      await pair.close();
-      return memoryNeeds(pair);
+      return memoryNeedsOfFiles(await readFiles({ base }));
     };
     expect(await needs(file)).toEqual(await needs(plain));
     // The file itself is a quarter of it.

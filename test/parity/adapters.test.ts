@@ -2,10 +2,9 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { constant } from "../../src/adapters/index.js";
 import { safetensors } from "../../src/checkpoint/index.js";
 import { generate } from "../../src/generate/index.js";
-import { openAdapter, openPair } from "../../src/open/index.js";
+import { openPair } from "../../src/open/index.js";
 import { type FloatTensor, stack } from "../../src/tensor/index.js";
 import { pairReference, pairSchema, requestSchema } from "../support/checkpoint.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -29,11 +28,11 @@ describe("adapters paint as diffusers, PEFT and the LyCORIS formulas do", () => 
     writeFileSync(file, safetensors(inFile, golden.metadata));
     const pair = await openPair(pairReference(golden.pair), { threads: 1 });
     try {
-      const adapter = await openAdapter(pair, file);
+      const adapter = await pair.openAdapter(file);
       expect(adapter.unmatched).toEqual([]);
       const paint = async (scale: number) => {
         const latents: FloatTensor[] = [];
-        const adapters = [{ adapter, scale: constant(scale) }];
+        const adapters = [{ ref: file, scale }];
         for await (const event of generate(pair, { ...golden.request, adapters })) {
           if (event.type === "image") latents.push(event.latents);
         }

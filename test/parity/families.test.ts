@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { PAIRS } from "../../src/catalogue/index.js";
-import { knownPair, planFor } from "../../src/generate/index.js";
+import { planFor } from "../../src/generate/index.js";
+import { knownPair } from "../../src/open/index.js";
 import { advance, initialLatents, type SolverState } from "../../src/sampling/index.js";
 import { createRng, type FloatTensor, stack } from "../../src/tensor/index.js";
 import { description, farthest, tensors } from "../support/parity.js";
@@ -15,14 +16,17 @@ const schema = z.object({
 describe("named pairs walk as diffusers does", async () => {
   const { cases, seeds, shape } = description("families", schema);
   const recorded = await tensors("families");
-  const known = PAIRS.flatMap((row) => knownPair(row) ?? []);
+  const known = PAIRS.flatMap((row) => {
+    const source = knownPair(row);
+    return source ? [{ name: row.name, source }] : [];
+  });
 
   it("all of them are recorded", () => {
-    expect(cases.map((c) => c.name)).toEqual(known.map((source) => source.row?.name));
+    expect(cases.map((c) => c.name)).toEqual(known.map((k) => k.name));
   });
 
   it.each(cases)("$name", ({ name, timesteps }) => {
-    const source = known.find((s) => s.row?.name === name);
+    const source = known.find((k) => k.name === name)?.source;
     if (!source) throw new Error(`no pair ${name}`);
     const plan = planFor(source, { mode: "distilled" });
     const rng = createRng(seeds.noise);

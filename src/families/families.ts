@@ -1,0 +1,13 @@
+/** Every family that runs here, by name. Adding one is one file and one line. */
+import type { FamilyFacts } from "./family.js";
+import { sd1 } from "./sd1.js";
+import { sd2 } from "./sd2.js";
+import { sdxl } from "./sdxl.js";
+
+export const FAMILIES = { sd1, sd2, sdxl } as const satisfies Readonly<Record<string, FamilyFacts>>;
+export type Family = keyof typeof FAMILIES;
+
+export const FAMILY_NAMES = ["sd1", "sd2", "sdxl"] as const satisfies readonly Family[];
+
+/** The facts of a family. */
+export const factsOf = (family: Family): FamilyFacts => FAMILIES[family];

@@ -1,0 +1,33 @@
+/** Stable Diffusion 1.x (Rombach et al. 2022). */
+import { type FamilyFacts, STABLE_DIFFUSION_NOISE } from "./family.js";
+
+export const sd1: FamilyFacts = {
+  title: "Stable Diffusion 1.x",
+  pipeline: "StableDiffusionPipeline",
+  index: {},
+  textEncoders: [
+    {
+      component: "text_encoder",
+      tokenizer: "tokenizer",
+      about: "CLIP ViT-L",
+      width: 768,
+      pooled: false,
+      singleFile: { prefix: "cond_stage_model.transformer.", names: "transformers" },
+      padding: "<|endoftext|>",
+    },
+  ],
+  text: { features: 768, skip: 0, finalNorm: true, unusedLayers: 0, projection: true },
+  unet: { heads: 8, headFeatures: 40 },
+  latents: { scale: 0.18215, upcast: false, side: 64 },
+  scheduler: {
+    _class_name: "PNDMScheduler",
+    skip_prk_steps: true,
+    prediction_type: "epsilon",
+    ...STABLE_DIFFUSION_NOISE,
+  },
+  ambiguousPrediction: false,
+  amendsScheduler: true,
+  sampling: { steps: 50, guidance: 7.5 },
+  zeroNegative: false,
+  parameters: { denoiser: 0.86e9, text: 0.123e9, decoder: 0.084e9 },
+};

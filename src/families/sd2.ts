@@ -1,0 +1,25 @@
+/** Stable Diffusion 2.x: the first family's UNet over OpenCLIP ViT-H, with a 768-pixel model that predicts v. */
+import { type FamilyFacts, STABLE_DIFFUSION_NOISE } from "./family.js";
+import { sd1 } from "./sd1.js";
+
+export const sd2: FamilyFacts = {
+  ...sd1,
+  title: "Stable Diffusion 2.x",
+  textEncoders: [
+    {
+      component: "text_encoder",
+      tokenizer: "tokenizer",
+      about: "OpenCLIP ViT-H",
+      width: 1024,
+      pooled: false,
+      singleFile: { prefix: "cond_stage_model.model.", names: "openclip" },
+      padding: "!",
+    },
+  ],
+  text: { features: 1024, skip: 0, finalNorm: true, unusedLayers: 1, projection: false },
+  unet: { heads: null, headFeatures: 64 },
+  latents: { ...sd1.latents, side: 96 },
+  scheduler: { _class_name: "DDIMScheduler", prediction_type: "v_prediction", ...STABLE_DIFFUSION_NOISE },
+  ambiguousPrediction: true,
+  parameters: { denoiser: 0.866e9, text: 0.34e9, decoder: 0.084e9 },
+};

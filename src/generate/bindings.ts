@@ -1,0 +1,46 @@
+/** The network and adapters behind each model name of a plan. */
+import type { Part } from "../adapters/index.js";
+import { constant } from "../adapters/index.js";
+import type { ModelName } from "../sampling/index.js";
+import { type AdapterBinding, type AdapterUse, bindAdapters } from "./adapters.js";
+import type { Job } from "./job.js";
+import type { Model, Pair } from "./pair.js";
+
+export interface ModelBinding {
+  readonly model: Model;
+  /** The network that runs: with one set of weights the base's, for both models. */
+  readonly network: Model["network"];
+  readonly denoiser: AdapterBinding | null;
+  /** For each text encoder. */
+  readonly text: readonly (AdapterBinding | null)[];
+}
+
+export type Bindings = (model: ModelName) => ModelBinding;
+
+const TEXT_PARTS = ["text_encoder", "text_encoder_2"] as const satisfies readonly Part[];
+
+/** Binds the models of a pair for a job. */
+export function bindModels(pair: Pair, { adapters, offload }: Job): Bindings {
+  const shared = offload === "shared";
+  const lora = pair.distilled?.lora;
+  const own: AdapterUse[] = lora ? [{ adapter: lora, scale: constant(1), on: "distilled" }] : [];
+  const bind = (name: ModelName): ModelBinding | null => {
+    const model = pair[name];
+    if (!model) return null;
+    const acts = ({ on }: AdapterUse) => on === "both" || on === name;
+    // With one set of weights both models carry the same stack, so that they share a session; an adapter of the other has scale 0.
+    const stacked = [...own, ...adapters].filter((use) => shared || acts(use));
+    return {
+      model,
+      network: (shared ? pair.base : model).network,
+      denoiser: bindAdapters("unet", stacked, acts),
+      text: TEXT_PARTS.map((part) => bindAdapters(part, adapters.filter(acts), () => true)),
+    };
+  };
+  const bound = { base: bind("base"), distilled: bind("distilled") };
+  return (name) => {
+    const found = bound[name];
+    if (!found) throw new RangeError(`the plan names the ${name} model, which this pair does not have`);
+    return found;
+  };
+}

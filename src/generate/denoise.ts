@@ -1,0 +1,123 @@
+/** The rows of a plan over a group of samples: model calls in batches, then one step for each sample. */
+import { finite } from "../networks/index.js";
+import { advance, guide, isGuided, type ModelName, type Plan, type Row, type StepRow } from "../sampling/index.js";
+import { type FloatTensor, sample as row1, stack } from "../tensor/index.js";
+import { slotScales } from "../text/index.js";
+import type { Bindings } from "./bindings.js";
+import type { GenerateEvent } from "./events.js";
+import type { Job } from "./job.js";
+import type { Pair } from "./pair.js";
+import type { Sample } from "./sample.js";
+
+/** Model calls and milliseconds of a run so far. */
+export interface Timings {
+  calls: number;
+  encode: number;
+  denoise: number;
+  decode: number;
+}
+
+/** A run as its loop needs it. */
+export interface Run {
+  readonly pair: Pair;
+  readonly job: Job;
+  readonly bindings: Bindings;
+  readonly timings: Timings;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Rows in a row that call one model, with their place in the plan. */
+export interface Phase {
+  readonly model: ModelName;
+  readonly rows: readonly { readonly row: Row; readonly index: number }[];
+}
+
+/** The rows of a plan, cut where the model changes; rows of noise go with the step that follows. */
+export function phasesOf({ rows }: Plan): Phase[] {
+  const phases: { model: ModelName; rows: { row: Row; index: number }[] }[] = [];
+  let noise: { row: Row; index: number }[] = [];
+  for (const [index, row] of rows.entries()) {
+    if (row.kind === "renoise") {
+      noise.push({ row, index });
+      continue;
+    }
+    const last = phases.at(-1);
+    if (last?.model === row.model) last.rows.push(...noise, { row, index });
+    else phases.push({ model: row.model, rows: [...noise, { row, index }] });
+    noise = [];
+  }
+  phases.at(-1)?.rows.push(...noise);
+  return phases;
+}
+
+/** Runs a phase over a group. Every sample of the group is at the same row, so that a row may look at all of them. */
+export async function* denoise(
+  run: Run,
+  phase: Phase,
+  group: readonly Sample[],
+): AsyncGenerator<GenerateEvent, void, undefined> {
+  const { job, bindings, timings, signal } = run;
+  const steps = job.plan.rows.flatMap((row, index) => (row.kind === "step" ? [index] : []));
+  for (const { row, index } of phase.rows) {
+    if (row.kind === "renoise") {
+      for (const s of group) s.xt = advance(row, { xt: s.xt, rng: s.rng, state: s.state }).xt;
+      continue;
+    }
+    const { network, denoiser } = bindings(row.model);
+    const milliseconds = await network.load(shapeOf(run), denoiser?.stack ?? null);
+    if (milliseconds > 0) yield { type: "loaded", network: row.model, milliseconds };
+    for (let at = 0; at < group.length; at += job.batch) {
+      const batch = group.slice(at, at + job.batch);
+      signal?.throwIfAborted();
+      const start = performance.now();
+      const outputs = await predict(run, row, index, batch);
+      timings.denoise += performance.now() - start;
+      signal?.throwIfAborted();
+      for (const [i, s] of batch.entries()) {
+        const { xt } = s;
+        const stepped = advance(row, { xt, output: row1(outputs, i), rng: s.rng, state: s.state });
+        s.xt = stepped.xt;
+        s.state = stepped.state;
+        const { prompt, seed } = s;
+        const { model, timestep, from, to } = row;
+        const place = { row: index, step: steps.indexOf(index), steps: steps.length };
+        const latents = { xt, x0: stepped.x0, next: s.xt };
+        yield { type: "step", ...place, model, timestep, from, to, ...latents, prompt, seed };
+      }
+    }
+  }
+}
+
+function shapeOf({ pair, job }: Run) {
+  const [, , height, width] = pair.base.denoiser.latents(job.size);
+  return { height, width, tokens: pair.text.tokens };
+}
+
+/** Guided predictions [B, C, h, w] of a batch. With classifier-free guidance one call holds every sample twice, without its prompt first. */
+async function predict(run: Run, row: StepRow, index: number, batch: readonly Sample[]): Promise<FloatTensor> {
+  const { model, network, denoiser } = run.bindings(row.model);
+  const guided = isGuided(row) && !model.denoiser.embedsGuidance;
+  const twice = <T>(items: readonly T[]): readonly T[] => (guided ? [...items, ...items] : items);
+  const sides = guided ? (["unprompted", "prompted"] as const) : (["prompted"] as const);
+  const conditioning = sides.flatMap((side) => batch.flatMap((s) => s.conditioning.get(row.model)?.[side] ?? []));
+  const feeds = model.denoiser.inputs({
+    latents: twice(batch.map((s) => s.xt)),
+    timestep: row.timestep,
+    conditioning,
+    guidance: row.guidance,
+    size: run.job.size,
+  });
+  if (denoiser && denoiser.stack.live.size > 0) {
+    feeds["adapter_scales"] = slotScales(twice(batch.map((s) => denoiser.scales(index, s))));
+  }
+  const { outputs } = await network.run(shapeOf(run), feeds, denoiser?.stack ?? null);
+  run.timings.calls += conditioning.length;
+  const at = `row ${index} (timestep ${row.timestep})`;
+  const prediction = finite(outputs["prediction"], `the ${row.model} denoiser`, at);
+  if (!guided) return prediction;
+  return stack(
+    batch.map((_, i) =>
+      guide(row1(prediction, batch.length + i), row1(prediction, i), row.guidance, row.guidanceRescale),
+    ),
+  );
+}

@@ -1,0 +1,96 @@
+/** Changes a job until it fits the memory budget. */
+
+import { decoderPrecision } from "../decode/index.js";
+import type { Compute } from "../networks/index.js";
+import { isGuided } from "../sampling/index.js";
+import {
+  addSizes,
+  indexSize,
+  type MemoryNeed,
+  memoryUses,
+  NO_WEIGHT,
+  type PartSizes,
+  quantisedSize,
+  strategyNeeds,
+} from "./budget.js";
+import type { Job } from "./job.js";
+import type { Model, Pair } from "./pair.js";
+import type { Offload } from "./request.js";
+
+/** The parts of a pair that hold weights. */
+export interface WeightedParts {
+  readonly text: Pick<Pair["text"], "weights">;
+  readonly base: Pick<Model, "denoiser" | "weights">;
+  readonly distilled: (Pick<Model, "denoiser" | "weights"> & { readonly isLora?: boolean }) | null;
+  readonly decoder: Pick<Pair["decoder"], "config" | "weights">;
+}
+
+/** Memory for the weights of a pair under each loading strategy. */
+export async function memoryNeeds(parts: WeightedParts, compute: Compute): Promise<MemoryNeed[]> {
+  return strategyNeeds(await sizesOf(parts, compute));
+}
+
+async function sizesOf({ text, base, distilled, decoder }: WeightedParts, compute: Compute): Promise<PartSizes> {
+  // Only the denoiser is quantised: it runs at every step.
+  const beside: Compute = compute === "int8" ? "float32" : compute;
+  const denoiser = async (model: WeightedParts["base"]) => {
+    const index = await model.weights();
+    if (compute !== "int8") return indexSize(index, beside);
+    return quantisedSize(model.denoiser.draw(model.denoiser.smallest, index));
+  };
+  return {
+    text: addSizes(await Promise.all(text.weights.map(async (weights) => indexSize(await weights(), beside)))),
+    base: await denoiser(base),
+    distilled: distilled ? await denoiser(distilled) : NO_WEIGHT,
+    decoder: indexSize(await decoder.weights(), decoderPrecision(decoder, { compute: beside }).compute),
+    isLora: distilled?.isLora === true,
+  };
+}
+
+/** A job that fits, and the changes that were made to it, in sentences. */
+export interface FittedJob {
+  readonly job: Job;
+  readonly why: readonly string[];
+}
+
+/**
+ * Makes a job fit the pair's memory budget: one model after the other where the weights do not fit together and the request did not ask
+ * for them to, and no more samples in a call than there is memory for.
+ */
+export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
+  const { memoryBudget, compute } = pair.engine;
+  const uses = memoryUses(await memoryNeeds(pair, compute), memoryBudget);
+  const taken = (offload: Offload) => uses.find((u) => u.offload === offload)?.bytes ?? 0;
+  const fits = uses.find((u) => u.offload === job.offload)?.fits ?? false;
+  const why: string[] = [];
+  let { offload } = job;
+  if (!job.offloadGiven && offload !== "sequential" && !fits) {
+    why.push(
+      `the weights take ${inBytes(taken(offload))} together, a run may take ${inBytes(memoryBudget)}: one model after the other (--offload sequential)`,
+    );
+    offload = "sequential";
+  }
+  let batch = Math.min(job.batch, Math.max(1, job.samples.length));
+  if (batch > 1) {
+    const each = await bytesPerSample(pair, job);
+    const most = Math.max(1, Math.floor((memoryBudget - taken(offload)) / each));
+    if (most < batch) {
+      why.push(`${batch} samples in one call would take ${inBytes(batch * each)} to work in: ${most} at a time`);
+      batch = most;
+    }
+  }
+  return { job: { ...job, offload, batch }, why };
+}
+
+/** Bytes that a call of the larger denoiser works in for each sample; guidance holds every sample twice. */
+async function bytesPerSample(pair: Pair, { size, plan }: Job): Promise<number> {
+  const guided = plan.rows.some((row) => row.kind === "step" && isGuided(row)) ? 2 : 1;
+  const models = [pair.base, ...(pair.distilled ? [pair.distilled] : [])];
+  const each = models.map(({ network, denoiser }) => {
+    const [, , height, width] = denoiser.latents(size);
+    return network.workingBytes({ height, width, tokens: pair.text.tokens }, guided);
+  });
+  return Math.max(...(await Promise.all(each)));
+}
+
+const inBytes = (n: number): string => (n < 1e9 ? `${(n / 1e6).toFixed(0)} MB` : `${(n / 1e9).toFixed(1)} GB`);

@@ -1,0 +1,104 @@
+/** A job: a request with every default filled in, its adapters opened, and its plan made. */
+import { constant, parseScale } from "../adapters/index.js";
+import { RequestError } from "../errors.js";
+import type { ImageSize } from "../models/index.js";
+import type { Plan } from "../sampling/index.js";
+import { parseRequest } from "../schema/index.js";
+import { type AdapterUse, isOff } from "./adapters.js";
+import type { Pair } from "./pair.js";
+import { planFor } from "./planning.js";
+import { type GenerateRequest, type Offload, requestSchema } from "./request.js";
+import type { SampleKey } from "./sample.js";
+
+export interface Job {
+  readonly plan: Plan;
+  readonly samples: readonly SampleKey[];
+  readonly prompts: readonly string[];
+  readonly negative: string | null;
+  readonly clipSkip: number;
+  readonly size: ImageSize;
+  readonly batch: number;
+  readonly offload: Offload;
+  /** The request named the strategy: it is not changed to fit. */
+  readonly offloadGiven: boolean;
+  readonly tile: number | "off" | undefined;
+  readonly adapters: readonly AdapterUse[];
+}
+
+/** Latents that one model call takes by default; those of a 1024 × 1024 image are one of them. */
+const LATENTS_PER_CALL = 128 * 128;
+const LARGEST_BATCH = 16;
+
+/** The loading strategy of a pair unless a request names one. */
+export const defaultOffload = ({ distilled }: Pick<Pair, "distilled">): Offload =>
+  distilled?.lora ? "shared" : "none";
+
+/**
+ * Makes a job of a request. Loads no network.
+ * @throws RequestError with the field that is wrong; FileError when an adapter cannot be read
+ */
+export async function jobFor(pair: Pair, request: GenerateRequest): Promise<Job> {
+  checkRequest(pair, request);
+  const { prompts, seeds = [0], clipSkip = 0, negative = null, tile, samples } = request;
+  const size = request.size ?? pair.size;
+  const [, , height, width] = pair.base.denoiser.latents(size);
+  const all = prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
+  const named = samples && new Set(samples.map((s) => `${s.prompt} ${s.seed}`));
+  return {
+    plan: planFor(pair, request),
+    samples: named ? all.filter((s) => named.has(`${s.prompt} ${s.seed}`)) : all,
+    prompts,
+    negative,
+    clipSkip,
+    size,
+    batch: request.batch ?? Math.max(1, Math.min(LARGEST_BATCH, Math.floor(LATENTS_PER_CALL / (height * width)))),
+    offload: request.offload ?? defaultOffload(pair),
+    offloadGiven: request.offload !== undefined,
+    tile,
+    adapters: [...pair.adapters, ...(await openUses(pair, request))].filter((use) => !isOff(use)),
+  };
+}
+
+/** Checks a request against a pair without opening its adapters. @throws RequestError with the field that is wrong */
+export function checkRequest(pair: Pair, request: GenerateRequest): void {
+  parseRequest(requestSchema, request);
+  planFor(pair, request);
+  const { clipSkip = 0, size = pair.size } = request;
+  const { multiple } = pair.base.denoiser;
+  for (const name of ["width", "height"] as const) {
+    const value = size[name];
+    if (value >= multiple && value % multiple === 0) continue;
+    const near = Math.max(multiple, Math.round(value / multiple) * multiple);
+    throw new RequestError(`${name} ${value} is not a multiple of ${multiple} pixels; the nearest is ${near}`, {
+      field: `size.${name}`,
+    });
+  }
+  const layers = Math.min(...pair.text.layers);
+  if (clipSkip >= layers - 1) {
+    throw new RequestError(
+      `clip skip ${clipSkip}: the text encoder has ${layers} layers; expected 0 to ${layers - 2}`,
+      {
+        field: "clipSkip",
+      },
+    );
+  }
+  if (request.offload === "shared" && !pair.distilled?.lora) {
+    throw new RequestError(
+      "--offload shared keeps one set of weights: the distilled model must be a LoRA on the base; take --offload none or sequential",
+      { field: "offload" },
+    );
+  }
+}
+
+async function openUses(pair: Pair, { adapters = [] }: GenerateRequest): Promise<AdapterUse[]> {
+  const uses: AdapterUse[] = [];
+  for (const { ref, scale = 1, on = "both", allowUnmatched = false, samples } of adapters) {
+    uses.push({
+      adapter: await pair.openAdapter(ref, { allowUnmatched }),
+      scale: typeof scale === "number" ? constant(scale) : parseScale(scale),
+      on,
+      samples,
+    });
+  }
+  return uses;
+}

@@ -1,0 +1,107 @@
+/** A pair that was read + a runtime → a pair that generates. Loads no network. */
+import os from "node:os";
+import type { Adapter } from "../adapters/index.js";
+import type { PairRow } from "../catalogue/index.js";
+import { createDecoder } from "../decode/index.js";
+import { type AdapterUse, type Engine, type Model, memoryNeeds, type Pair, upcastIn } from "../generate/index.js";
+import { commitOf } from "../hub/index.js";
+import type { Sources } from "../lookup/index.js";
+import type { DenoiserShape } from "../models/index.js";
+import { createSessionPool, drawn, type NetworkOptions, network, type Precision } from "../networks/index.js";
+import type { Runtime } from "../runtime/index.js";
+import { type LearnedWord, textEncoders } from "../text/index.js";
+import { type Adaptable, openAdapter } from "./adapters.js";
+import type { ModelFiles, PairFiles } from "./read.js";
+import type { OpenOptions, PairReference } from "./reference.js";
+
+/** A pair with where it came from. */
+export interface OpenedPair extends Pair, Adaptable {
+  readonly row: PairRow | null;
+  /** Commits of models from the Hub. */
+  readonly commits: { readonly base: string | null; readonly distilled: string | null };
+  /** How further references are looked up. */
+  readonly sources: Sources;
+}
+
+/** Adapters and embeddings that were opened for a pair. */
+export interface Additions {
+  /** The LoRA that makes the distilled model. */
+  readonly lora: Adapter | null;
+  readonly adapters: readonly AdapterUse[];
+  readonly embeddings: readonly LearnedWord[];
+}
+
+/** Share of the machine's memory that a run may take. */
+const MACHINE_SHARE = 0.8;
+/** Share of the memory budget for sessions that are kept beside the last one of each network. */
+const SPARE = 1 / 8;
+
+/** Bytes that a run may take of this machine, or of the process's limit in a container. */
+export function machineBudget(): number {
+  const limit = process.constrainedMemory();
+  return MACHINE_SHARE * (limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem());
+}
+
+/** Memory for the weights of a pair that was read, under each loading strategy. */
+export const memoryNeedsOfFiles = (files: PairFiles, compute: Engine["compute"] = "float32") =>
+  memoryNeeds(
+    {
+      text: { weights: files.textEncoders.map((e) => e.weights) },
+      base: files.base,
+      distilled: files.distilled,
+      decoder: files.decoder,
+    },
+    compute,
+  );
+
+/** Binds a pair to a runtime, which it closes with itself. */
+export async function bindPair(
+  files: PairFiles,
+  { lora, adapters, embeddings }: Additions,
+  runtime: Runtime,
+  { compute = "float32" }: PairReference,
+  { memoryBudget = machineBudget(), onPrepare }: OpenOptions,
+): Promise<OpenedPair> {
+  const { located, row, family, size, zeroNegative, parts, sources } = files;
+  const widen = upcastIn(await memoryNeedsOfFiles(files, compute), memoryBudget);
+  const engine: Engine = { runtime, compute, memoryBudget, widen };
+  const pool = createSessionPool(SPARE * memoryBudget);
+  const precision: Precision = { compute, onPrepare, widen };
+  const options: NetworkOptions = { pool, precision };
+  // Only the denoiser is quantised: it runs at every step.
+  const beside: NetworkOptions = {
+    pool,
+    precision: compute === "int8" ? { ...precision, compute: "float32" } : precision,
+  };
+  const model = (name: string, read: ModelFiles, own: Adapter | null): Model => {
+    const { component, ...model } = read;
+    const draw = (shape: DenoiserShape, index: Parameters<typeof read.denoiser.draw>[1]) =>
+      drawn(component, () => read.denoiser.draw(shape, index));
+    return { ...model, lora: own, network: network(name, runtime, draw, read.weights, options) };
+  };
+  const opened = new Map<string, Promise<Adapter>>();
+  return {
+    row,
+    family,
+    base: model("base", files.base, null),
+    distilled: files.distilled && model("distilled", files.distilled, lora),
+    text: textEncoders(runtime, family, files.textEncoders, embeddings, beside),
+    decoder: createDecoder(runtime, files.decoder, beside),
+    engine,
+    size,
+    zeroNegative,
+    adapters,
+    openAdapter(ref, { allowUnmatched = false } = {}) {
+      const key = JSON.stringify([ref, allowUnmatched]);
+      const adapter = opened.get(key) ?? openAdapter({ parts, sources }, ref, { allowUnmatched });
+      opened.set(key, adapter);
+      // A file that could not be read may be mended.
+      adapter.catch(() => opened.delete(key));
+      return adapter;
+    },
+    parts,
+    commits: { base: commitOf(located.base.path), distilled: commitOf(located.distilled?.path ?? "") },
+    sources,
+    close: () => runtime.close(),
+  };
+}

@@ -1,0 +1,23 @@
+/** Opens autoencoders that stand alone, such as a TAESD. */
+import { statSync } from "node:fs";
+import { autoencoderFolder, openAutoencoderFile, openComponentFolder } from "../checkpoint/index.js";
+import { createDecoder, type Decoder, type DecoderFiles, parseDecoder } from "../decode/index.js";
+import { locate, type Sources } from "../lookup/index.js";
+import type { Runtime } from "../runtime/index.js";
+
+/** Opens another decoder for a pair's latents. @throws FileError, UnsupportedConfigError */
+export async function openDecoder(runtime: Runtime, ref: string, sources: Sources = {}): Promise<Decoder> {
+  return createDecoder(runtime, await readDecoder(await locate(ref, "autoencoder", sources)));
+}
+
+/**
+ * Reads an autoencoder's folder or file.
+ * @param scaling scale of the latents that a file without a config is to decode
+ * @throws FileError, UnsupportedConfigError
+ */
+export async function readDecoder(path: string, scaling?: number): Promise<DecoderFiles> {
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile();
+  return parseDecoder(
+    await (isFile ? openAutoencoderFile(path, scaling) : openComponentFolder(await autoencoderFolder(path))),
+  );
+}

@@ -1,0 +1,206 @@
+/** Paths of a pair → its configs, weight indices and tokenizers, checked against each other. Starts no runtime. */
+import { existsSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Part } from "../adapters/index.js";
+import {
+  type Checkpoint,
+  type Component,
+  openCheckpoint,
+  openComponentFolder,
+  openTextEncoderFile,
+  openUNet,
+  withTextEncoders,
+} from "../checkpoint/index.js";
+import { AUTOENCODERS, type DecoderFiles, parseDecoder } from "../decode/index.js";
+import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
+import { FAMILIES } from "../families/index.js";
+import type { PlanSource, Sampled } from "../generate/index.js";
+import type { Sources } from "../lookup/index.js";
+import {
+  type Denoiser,
+  type ImageSize,
+  parseTextEncoderConfig,
+  parseUNetConfig,
+  unetDenoiser,
+} from "../models/index.js";
+import type { WeightIndex } from "../tensor/index.js";
+import { createTokenizer, type TextEncoderParts } from "../text/index.js";
+import type { Adaptable } from "./adapters.js";
+import { readDecoder } from "./decoder.js";
+import type { Located, LocatedPair } from "./locate.js";
+
+/** A denoiser as it is read from its files. */
+export interface ModelFiles extends Sampled {
+  readonly component: Component;
+  readonly denoiser: Denoiser;
+  readonly weights: () => Promise<WeightIndex>;
+}
+
+/** A pair as it is read from its files: everything but a place to run. */
+export interface PairFiles extends PlanSource, Adaptable {
+  readonly row: LocatedPair["row"];
+  readonly sources: Sources;
+  readonly located: LocatedPair;
+  readonly base: ModelFiles;
+  readonly distilled: ModelFiles | null;
+  readonly textEncoders: readonly TextEncoderParts[];
+  readonly decoder: DecoderFiles;
+  readonly size: ImageSize;
+  readonly zeroNegative: boolean;
+}
+
+/** Default side of an image in latents, where no config says one. */
+const SIDE = 64;
+
+/**
+ * Reads a pair. Of weights only headers are read, and only when they are asked for.
+ * @throws FileError, UnsupportedConfigError when a part cannot be used; RequestError when the parts do not fit together
+ */
+export async function readPair(located: LocatedPair): Promise<PairFiles> {
+  const { row, sources } = located;
+  const checkpoint = await readCheckpoint(located);
+  const { family } = checkpoint;
+  const unet = part(checkpoint, "unet", ["UNet2DConditionModel"]);
+  const textEncoders = readTextEncoders(checkpoint);
+  const decoder = await decoderOf(located, checkpoint);
+  const scaleFactor = decoder.config.factor;
+  const scheduler = schedulerOf(checkpoint);
+  const base: ModelFiles = {
+    ...modelFiles(located.base, unet, scheduler, scaleFactor),
+    ...placeIn(located.base.path, located),
+  };
+  const { in_channels: channels, out_channels: predicted } = base.denoiser.interface;
+  if (channels !== predicted) {
+    // Inpainting and image-to-image models take more than the latents.
+    throw new UnsupportedConfigError({
+      file: unet.configFile,
+      key: "in_channels",
+      actual: channels,
+      supported: `${predicted}, as many as out_channels: text to image`,
+    });
+  }
+  const distilled = located.distilled && (await readDistilled(located.distilled, base, scaleFactor, located));
+  const features = textEncoders.reduce((n, e) => n + e.config.features, 0);
+  if (features !== base.denoiser.textFeatures) {
+    throw new RequestError(
+      `${located.base.ref}: the denoiser takes text of ${base.denoiser.textFeatures} features (cross_attention_dim); its text encoders give ${features}`,
+    );
+  }
+  const parts = new Map<Part, () => Promise<WeightIndex>>([["unet", unet.weights]]);
+  for (const [i, { component }] of FAMILIES[family].textEncoders.entries()) {
+    const weights = textEncoders[i]?.weights;
+    if (weights) parts.set(component, weights);
+  }
+  return {
+    row,
+    located,
+    family,
+    base,
+    distilled,
+    textEncoders,
+    decoder,
+    parts,
+    sources,
+    size: row?.size ?? base.denoiser.size ?? { width: SIDE * scaleFactor, height: SIDE * scaleFactor },
+    zeroNegative: FAMILIES[family].zeroNegative && checkpoint.index["force_zeros_for_empty_prompt"] !== false,
+  };
+}
+
+/** The base's checkpoint, with the text encoders that were named for it. */
+async function readCheckpoint({ base, textEncoders }: LocatedPair): Promise<Checkpoint> {
+  const checkpoint = await openCheckpoint(base.path);
+  const own: Component[] = [];
+  for (const path of textEncoders) {
+    const isFile = statSync(path, { throwIfNoEntry: false })?.isFile();
+    own.push(await (isFile ? openTextEncoderFile(path, "text_encoder", checkpoint.family) : openComponentFolder(path)));
+  }
+  return own.length > 0 ? withTextEncoders(checkpoint, own) : checkpoint;
+}
+
+function modelFiles(
+  { ref }: Located,
+  component: Component,
+  scheduler: Sampled["scheduler"],
+  scaleFactor: number,
+): ModelFiles {
+  const config = parseUNetConfig({ file: component.configFile, config: component.config });
+  const denoiser = unetDenoiser(config, scaleFactor);
+  const { embedsGuidance } = denoiser;
+  return { ref, component, denoiser, weights: component.weights, scheduler, embedsGuidance, isLora: false };
+}
+
+async function readDistilled(
+  distilled: Located,
+  base: ModelFiles,
+  scaleFactor: number,
+  located: LocatedPair,
+): Promise<ModelFiles> {
+  const { unet, scheduler, lora } = await openUNet(distilled.path, base.component);
+  const files = modelFiles(distilled, unet, scheduler ?? base.scheduler, scaleFactor);
+  mustFit(base, files);
+  return { ...files, isLora: lora, ...placeIn(distilled.path, located) };
+}
+
+/** The path of a model in a folder of models, whose name means nothing elsewhere. */
+const placeIn = (path: string, { sources: { libraries = [] } }: LocatedPair): { readonly path?: string } =>
+  libraries.length > 0 && existsSync(path) ? { path: resolve(path) } : {};
+
+/** The decoder that was named, or the checkpoint's own. */
+async function decoderOf({ decoder }: LocatedPair, checkpoint: Checkpoint): Promise<DecoderFiles> {
+  if (decoder === null) return parseDecoder(part(checkpoint, "vae", AUTOENCODERS));
+  // Latents are in the scale of the checkpoint's own autoencoder, or its family's where it has none.
+  const own = checkpoint.components.get("vae");
+  const scale = own?.className === "AutoencoderKL" ? own.config["scaling_factor"] : undefined;
+  return readDecoder(decoder, typeof scale === "number" ? scale : FAMILIES[checkpoint.family].latents.scale);
+}
+
+/** A component that must be there and be of a class that can be drawn. */
+function part(checkpoint: Checkpoint, name: string, classes: readonly string[]): Component {
+  const component = checkpoint.components.get(name);
+  if (!component && statSync(checkpoint.path).isFile()) {
+    throw new FileError(
+      checkpoint.path,
+      name === "vae"
+        ? "holds no autoencoder; name one with --decoder"
+        : "holds a UNet without text encoders: give it as --distilled, or name them with --text-encoder (one for Stable Diffusion 1.x and 2.x, two for XL)",
+    );
+  }
+  if (!component) {
+    const has = [...checkpoint.components.keys()].join(", ");
+    throw new FileError(checkpoint.path, `${name} is missing; the folder has: ${has || "no components"}`);
+  }
+  if (!classes.includes(component.className)) {
+    throw new UnsupportedConfigError({
+      file: component.configFile,
+      key: "_class_name",
+      actual: component.className,
+      supported: classes.join(", "),
+    });
+  }
+  return component;
+}
+
+function schedulerOf(checkpoint: Checkpoint): Sampled["scheduler"] {
+  if (checkpoint.scheduler) return checkpoint.scheduler;
+  throw new FileError(checkpoint.path, "scheduler/scheduler_config.json is missing; it says how the model was trained");
+}
+
+/** The text encoders that condition the family's denoiser, each with its tokenizer. */
+function readTextEncoders(checkpoint: Checkpoint): TextEncoderParts[] {
+  return FAMILIES[checkpoint.family].textEncoders.map(({ component: name, tokenizer, pooled }) => {
+    const component = part(checkpoint, name, ["CLIPTextModel", "CLIPTextModelWithProjection"]);
+    const files = checkpoint.tokenizers.get(tokenizer);
+    if (!files) throw new FileError(checkpoint.path, `the tokenizer of ${name} is missing`);
+    const config = parseTextEncoderConfig({ file: component.configFile, config: component.config });
+    return { config, tokenizer: createTokenizer(files, config.positions), weights: component.weights, pooled };
+  });
+}
+
+/** Two denoisers can share a run when everything they exchange has the same shape. @throws RequestError */
+function mustFit(base: ModelFiles, distilled: ModelFiles): void {
+  const other = distilled.denoiser.interface;
+  const differ = Object.entries(base.denoiser.interface).filter(([key, value]) => other[key] !== value);
+  if (differ.length === 0) return;
+  const list = differ.map(([key, value]) => `${key}: base ${value}, distilled ${other[key]}`).join("; ");
+  throw new RequestError(`${distilled.ref} does not fit ${base.ref}: ${list}`);
+}

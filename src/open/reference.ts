@@ -1,0 +1,170 @@
+/** The fields of a request that say which models to open and where they run. */
+import { existsSync } from "node:fs";
+import { delimiter } from "node:path";
+import { z } from "zod";
+import { parseScale } from "../adapters/index.js";
+import { adapterSchema } from "../generate/index.js";
+import { type Fetching, VARIANTS } from "../hub/index.js";
+import type { Library } from "../lookup/index.js";
+import { COMPUTES, type Preparing } from "../networks/index.js";
+import { DEVICES } from "../runtime/index.js";
+import { type InputOf, option, type ReadonlyData } from "../schema/index.js";
+
+const text = z.string().min(1);
+
+/** An adapter by its file, as a request names it. */
+export type AdapterReference = ReadonlyData<z.input<typeof adapterSchema>>;
+
+const WEIGHT_FILE = /\.(safetensors|pt|bin|pth|ckpt)$/i;
+
+/** "FILE", "FILE:0.8", "FILE:0@0-1,0.8@2-3" or "FILE:down=0,up=0.5". @throws RequestError for a scale that is none */
+export function readAdapterReference(value: string, on: AdapterReference["on"] = "both"): AdapterReference {
+  const [, ref = "", scale = ""] = /^(.+):([^:/\\]+)$/.exec(value) ?? [];
+  const which = on === "both" ? {} : { on };
+  if (ref === "" || existsSync(value) || WEIGHT_FILE.test(scale)) return { ref: value, ...which };
+  parseScale(scale);
+  return { ref, scale, ...which };
+}
+
+/** A textual-inversion embedding by its file, as a request names it. */
+const embeddingSchema = z.strictObject({
+  ref: text,
+  /** Token that stands for it; default: what the file says, else its name in angle brackets. */
+  token: text.exactOptional(),
+});
+
+/** "FILE" or "FILE=token". */
+function readEmbedding(value: string): { ref: string; token?: string } {
+  const [, ref = "", token = ""] = /^(.+)=(.+)$/.exec(value) ?? [];
+  return ref === "" || existsSync(value) ? { ref: value } : { ref, token };
+}
+
+/** A folder, or several as they stand in an environment variable like PATH. */
+const readFolders = (kind: Library["kind"]) => (value: string) =>
+  (existsSync(value) ? [value] : value.split(delimiter).filter((folder) => folder !== "")).map((path) => ({
+    kind,
+    path,
+  }));
+
+/** "12.5" → bytes. */
+const readGigabytes = (value: string) => (value.trim() !== "" && Number(value) > 0 ? Number(value) * 1e9 : undefined);
+
+/** Folders of models that names are looked up in, and what is fetched from the Hub. */
+export const lookupFields = {
+  libraries: option(
+    z.array(z.strictObject({ kind: z.enum(["comfy", "a1111"]), path: text })),
+    {
+      flag: "--comfy <dir>",
+      about: "models by their names in ComfyUI's folder (or an extra_model_paths.yaml); repeatable",
+      repeatable: true,
+      env: "VARIEGATE_COMFY",
+      read: readFolders("comfy"),
+    },
+    {
+      flag: "--a1111 <dir>",
+      about: "models by their names in A1111's folder; repeatable",
+      repeatable: true,
+      env: "VARIEGATE_A1111",
+      read: readFolders("a1111"),
+    },
+  ),
+  variant: option(z.enum(VARIANTS), {
+    flag: "--variant <precision>",
+    about: "precision to fetch from the Hub where there are both (default: fp16; what is there is used)",
+  }),
+} as const;
+
+/** A pair of models. */
+export const modelFields = {
+  pair: option(text, { flag: "--pair <name>", about: "a named pair, as `models list` shows them (default: embedded)" }),
+  pairs: option(text, {
+    flag: "--pairs <file>",
+    about: "a JSON file with pairs of your own for --pair",
+    env: "VARIEGATE_PAIRS",
+  }),
+  base: option(text, {
+    flag: "--base <ref>",
+    about: "the base model: a diffusers folder, one file, or a Hub id (owner/name)",
+  }),
+  distilled: option(text, {
+    flag: "--distilled <ref>",
+    about: "the distilled model: a folder with unet/, a UNet folder or file, or a LoRA, here or on the Hub",
+  }),
+  textEncoders: option(z.array(text), {
+    flag: "--text-encoder <ref>",
+    about: "a text encoder of the base, where its file has none (repeatable: two for SDXL)",
+    repeatable: true,
+    read: (value) => value,
+  }),
+  decoder: option(text, {
+    flag: "--decoder <ref>",
+    about: "another autoencoder, such as a TAESD: a folder, a file, or madebyollin/taesdxl",
+  }),
+  /** LoRAs and sliders for every run. */
+  adapters: option(
+    z.array(adapterSchema),
+    ...(
+      [
+        ["--lora", "both", "a LoRA or slider on both models (repeatable)"],
+        ["--lora-base", "base", "the same on the base only (repeatable)"],
+        ["--lora-distilled", "distilled", "the same on the distilled model only (repeatable)"],
+      ] as const
+    ).map(([flag, on, about]) => ({
+      flag: `${flag} <file[:scale]>`,
+      about,
+      repeatable: true as const,
+      read: (value: string) => readAdapterReference(value, on),
+    })),
+  ),
+  allowUnmatched: option(z.boolean(), {
+    flag: "--allow-unmatched",
+    about: "leave out keys of a LoRA that belong to no layer of the model",
+  }),
+  embeddings: option(z.array(embeddingSchema), {
+    flag: "--embedding <file[=token]>",
+    about: "a textual-inversion embedding for prompts (repeatable)",
+    repeatable: true,
+    read: readEmbedding,
+  }),
+  ...lookupFields,
+  compute: option(z.enum(COMPUTES), {
+    flag: "--compute <type>",
+    about: "type that networks compute in: float16 on GPUs, int8 on the CPU (default: float32)",
+  }),
+} as const;
+
+/** The machine that a pair runs on. */
+export const machineFields = {
+  device: option(z.enum(DEVICES), { flag: "--device <name>", about: "where models run (default: cpu)" }),
+  threads: option(z.int({ error: "expected a whole number, at least 1" }).min(1, "expected at least 1"), {
+    flag: "--threads <n>",
+    about: "CPU threads of one model call (default: all)",
+  }),
+  memoryBudget: option(
+    z.number().positive(),
+    {
+      flag: "--memory-budget <GB>",
+      about: "memory that a run may take, in GB (default: 0.8 of the machine's)",
+      read: readGigabytes,
+      expected: 'a number of GB such as "12"',
+    },
+    {
+      flag: "--room <GB>",
+      about: "earlier name of --memory-budget",
+      read: readGigabytes,
+      expected: 'a number of GB such as "12"',
+      renamed: "--memory-budget",
+    },
+  ),
+} as const;
+
+export const pairSchema = z.strictObject(modelFields);
+
+/** Models to open: a named pair, or a base with or without a distilled model. */
+export type PairReference = InputOf<typeof modelFields>;
+
+/** The machine that a pair runs on, and callbacks for what is fetched and prepared for it. */
+export interface OpenOptions extends InputOf<typeof machineFields>, Fetching {
+  /** Called while weights are unpacked or quantised, which takes a while the first time. */
+  readonly onPrepare?: (preparing: Preparing) => void;
+}

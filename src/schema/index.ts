@@ -1,0 +1,2 @@
+export { type Fields, formsOf, type InputOf, type OptionForm, option, type ReadonlyData, required } from "./option.js";
+export { expectation, parseRequest, readPlain } from "./parse.js";
