@@ -1,31 +1,19 @@
 /** An experiment as data: which rows are painted over which prompts and seeds, what is measured of them, and what is claimed. */
 import { z } from "zod";
 import { RequestError } from "../errors.js";
+import { requestFields } from "../generate/index.js";
+import { MODES, samplingFields } from "../sampling/index.js";
 import { MEASURES } from "./measures.js";
 
 const text = z.string().min(1);
 const count = z.int().min(0);
-const spacing = z.enum(["leading", "trailing", "linspace"]);
 
 /** How a row is sampled, as `generate` takes it. */
 const sampling = z.strictObject({
-  mode: z.enum(["base", "distilled", "hybrid"]),
-  switch: z.union([count, z.array(count)]).exactOptional(),
-  skip: count.exactOptional(),
-  steps: z.int().min(1).exactOptional(),
-  timesteps: z.array(z.int().min(0).max(999)).min(1).exactOptional(),
-  scheduler: text.exactOptional(),
-  spacing: spacing.exactOptional(),
-  eta: z.number().min(0).max(1).exactOptional(),
-  guidance: z.number().min(0).exactOptional(),
-  guidanceRescale: z.number().min(0).max(1).exactOptional(),
-  baseGuidance: z.number().min(0).exactOptional(),
-  baseScheduler: text.exactOptional(),
-  baseSteps: z.int().min(1).exactOptional(),
-  baseSpacing: spacing.exactOptional(),
-  ratio: z.strictObject({ base: z.int().min(1), distilled: z.int().min(1) }).exactOptional(),
-  negative: text.exactOptional(),
-  size: z.strictObject({ width: z.int().min(8), height: z.int().min(8) }).exactOptional(),
+  ...samplingFields,
+  mode: z.enum(MODES),
+  negative: requestFields.negative,
+  size: requestFields.size,
 });
 
 const row = z.strictObject({
