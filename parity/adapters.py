@@ -252,40 +252,15 @@ CONVERTED = ("peft", "kohya-sgm", "slider")
 BIN = Path(__file__).parent.parent / "bin" / "variegate.js"
 
 
-def paint(pipe):
-    watch = Watch()
-    watch.around(pipe.scheduler)
-    pipe(**options_of(pipe, REQUEST, generators_of(REQUEST), REQUEST["guidance"]) | {"output_type": "latent"})
-    return watch.latents[-1]
-
-
-WORDS = {"sdxl": "<pip>", "sd1": "<pip>"}
-
-
-def record_word(store, checkpoint, number):
-    """A learned word of two vectors (textual inversion), in SDXL's file format and in Stable Diffusion's."""
-    pipe, draw = open_pipeline(checkpoint), noise_of(number)
-    width = lambda encoder: encoder.config.hidden_size  # noqa: E731
-    token = WORDS[checkpoint]
-    if checkpoint == "sdxl":
-        tensors = {"clip_l": draw(2, width(pipe.text_encoder)), "clip_g": draw(2, width(pipe.text_encoder_2))}
-        pipe.load_textual_inversion(tensors["clip_l"], token=token, text_encoder=pipe.text_encoder, tokenizer=pipe.tokenizer)
-        pipe.load_textual_inversion(tensors["clip_g"], token=token, text_encoder=pipe.text_encoder_2, tokenizer=pipe.tokenizer_2)
-    else:
-        tensors = {token: draw(2, width(pipe.text_encoder))}
-        pipe.load_textual_inversion(tensors, token=token)
-    request = {**REQUEST, "prompts": [f"a red {token} wearing a hat, {token}!"]}
+def paint(pipe, request=REQUEST):
     watch = Watch()
     watch.around(pipe.scheduler)
     pipe(**options_of(pipe, request, generators_of(request), request["guidance"]) | {"output_type": "latent"})
-    description = {"pair": {"base": checkpoint}, "request": request, "token": token}
-    store.put(f"words/{checkpoint}", description, {"latents": watch.latents[-1]} | {f"file/{k}": v for k, v in tensors.items()})
+    return watch.latents[-1]
 
 
 def record(store):
     hush()
-    for number, checkpoint in enumerate(WORDS):
-        record_word(store, checkpoint, 2000 + number)
     for number, (name, (checkpoint, write)) in enumerate({**LOADED, **WORKED_OUT}.items()):
         pipe = open_pipeline(checkpoint)
         saved = {k: v.clone() for k, v in pipe.unet.state_dict().items()}

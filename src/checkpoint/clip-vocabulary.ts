@@ -17,7 +17,8 @@ export async function clipTokenizer(padding: "<|endoftext|>" | "!"): Promise<Tok
   const { vocab, merges } = await read;
   const [start, end] = ["<|startoftext|>", "<|endoftext|>"];
   const config = { model_max_length: 77, bos_token: start, eos_token: end, unk_token: end, pad_token: padding };
-  return { folder: fileURLToPath(FILE), tokenizer: undefined, vocab, merges, config, specialTokens: undefined };
+  const none = { tokenizer: undefined, specialTokens: undefined, addedTokens: undefined };
+  return { ...none, folder: fileURLToPath(FILE), vocab, merges, config };
 }
 
 /** The file holds merges, the most frequent first; the vocabulary counts bytes, bytes that end a word, merges, special tokens. */

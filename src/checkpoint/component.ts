@@ -21,6 +21,7 @@ export interface TokenizerFiles {
   readonly merges: string | undefined;
   readonly config: unknown;
   readonly specialTokens: unknown;
+  readonly addedTokens: unknown;
 }
 
 export interface ConfigSource {

@@ -183,6 +183,7 @@ export async function openTokenizer(folder: string): Promise<TokenizerFiles> {
     merges: await readText(file("merges.txt"), optional),
     config: await readJson(file("tokenizer_config.json"), optional),
     specialTokens: await readJson(file("special_tokens_map.json"), optional),
+    addedTokens: await readJson(file("added_tokens.json"), optional),
   };
   if (files.tokenizer === undefined && (files.vocab === undefined || files.merges === undefined)) {
     throw new FileError(folder, "holds no tokenizer: tokenizer.json, or vocab.json with merges.txt, is needed");

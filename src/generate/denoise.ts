@@ -1,8 +1,7 @@
 /** The rows of a plan over a group of samples: model calls in batches, then one step for each sample. */
-import { finite } from "../networks/index.js";
+import { adapterScales, finite } from "../networks/index.js";
 import { advance, guide, isGuided, type ModelName, type Plan, type Row, type StepRow } from "../sampling/index.js";
 import { type FloatTensor, sample as row1, stack } from "../tensor/index.js";
-import { slotScales } from "../text/index.js";
 import type { Bindings } from "./bindings.js";
 import type { GenerateEvent } from "./events.js";
 import type { Job } from "./job.js";
@@ -108,7 +107,7 @@ async function predict(run: Run, row: StepRow, index: number, batch: readonly Sa
     size: run.job.size,
   });
   if (denoiser && denoiser.stack.live.size > 0) {
-    feeds["adapter_scales"] = slotScales(twice(batch.map((s) => denoiser.scales(index, s))));
+    feeds["adapter_scales"] = adapterScales(twice(batch.map((s) => denoiser.scales(index, s))));
   }
   const { outputs } = await network.run(shapeOf(run), feeds, denoiser?.stack ?? null);
   run.timings.calls += conditioning.length;

@@ -73,14 +73,11 @@ export function checkRequest(pair: Pair, request: GenerateRequest): void {
       field: `size.${name}`,
     });
   }
-  const layers = Math.min(...pair.text.layers);
-  if (clipSkip >= layers - 1) {
-    throw new RequestError(
-      `clip skip ${clipSkip}: the text encoder has ${layers} layers; expected 0 to ${layers - 2}`,
-      {
-        field: "clipSkip",
-      },
-    );
+  const { maxClipSkip } = pair.text;
+  if (clipSkip > maxClipSkip) {
+    throw new RequestError(`clip skip ${clipSkip}: expected 0 to ${maxClipSkip}, by the layers of the text encoders`, {
+      field: "clipSkip",
+    });
   }
   if (request.offload === "shared" && !pair.distilled?.lora) {
     throw new RequestError(

@@ -95,35 +95,35 @@ export function parseClipConfig(source: ConfigFile): { text: TextEncoderConfig; 
 export interface TextEncoderShape {
   /** Length of a prompt, L. */
   readonly tokens: number;
-  /** Which hidden state the model is conditioned on: the last one under the final norm, or `back` layers before it. */
+  /** The hidden state to put out: `back` layers before the last one, up to the embeddings at `back` = layers; as it is, or under the final norm. */
   readonly state: { readonly back: number; readonly finalNorm: boolean };
   /** Draw the pooled, projected text as well. */
   readonly pooled: boolean;
-  /** Some places hold vectors of new words instead of the vocabulary's; default false. */
-  readonly newWords?: boolean;
+  /** Textual inversion: some positions have embeddings that are not in the vocabulary; default false. */
+  readonly textualInversion?: boolean;
 }
 
 /**
  * Draws a text encoder, with or without the `text_model.` prefix in its names.
- * Inputs: input_ids [B, L] int64; with pooled also pooled_index [B] int64; with newWords also known_words [B, L, 1], 0 where a
- * vector of new_words [B, L, D] stands and 1 elsewhere. Outputs: hidden_state [B, L, D]; with pooled also
- * text_embeds [B, P].
+ * Inputs: input_ids [B, L] int64; with pooled also pooled_index [B] int64; with textualInversion also vocabulary_mask [B, L, 1], 0 at
+ * the positions whose embedding is that of textual_inversion [B, L, D] and 1 elsewhere. Outputs: hidden_state [B, L, D]; with
+ * pooled also text_embeds [B, P].
  */
 export function drawTextEncoder(c: TextEncoderConfig, index: WeightIndex, shape: TextEncoderShape): Graph {
   const g = createBuilder();
   const root = scope(g, index);
   const w = root.has("text_model") ? root.at("text_model") : root;
   const ids = g.input("input_ids", ["B", shape.tokens], "int64");
-  const words = g.embedding(w.at("embeddings").at("token_embedding").get("weight", [c.vocabulary, c.features]), ids);
+  const learned = g.embedding(w.at("embeddings").at("token_embedding").get("weight", [c.vocabulary, c.features]), ids);
   const table = w.at("embeddings").at("position_embedding").get("weight", [c.positions, c.features]);
-  const places = shape.tokens === c.positions ? table : g.slice(table, 0, 0, shape.tokens);
-  const spoken = shape.newWords
+  const positions = shape.tokens === c.positions ? table : g.slice(table, 0, 0, shape.tokens);
+  const tokens = shape.textualInversion
     ? g.add(
-        g.mul(words, g.input("known_words", ["B", shape.tokens, 1])),
-        g.input("new_words", ["B", shape.tokens, c.features]),
+        g.mul(learned, g.input("vocabulary_mask", ["B", shape.tokens, 1])),
+        g.input("textual_inversion", ["B", shape.tokens, c.features]),
       )
-    : words;
-  const states = [g.add(spoken, places)];
+    : learned;
+  const states = [g.add(tokens, positions)];
   for (let i = 0; i < c.layers; i++) {
     const last = states.at(-1);
     if (last) states.push(layer(g, c, w.at("encoder").at("layers").at(i), last, true));

@@ -33,3 +33,7 @@ export async function stackInputs(
   }
   return inputs;
 }
+
+/** The input `adapter_scales` of a batch: scales of each sample's adapters, n × [S] → [n, S]. */
+export const adapterScales = (samples: readonly (readonly number[])[]): FloatTensor =>
+  float([samples.length, samples[0]?.length ?? 0], Float32Array.from(samples.flat()));

@@ -1,3 +1,4 @@
+export { adapterScales } from "./adapted.js";
 export { drawingOf, drawn } from "./build.js";
 export { productsOn } from "./matmul.js";
 export { finite, floats, type Network, type NetworkOptions, NO_WEIGHTS, network, sessionOf } from "./network.js";

@@ -9,7 +9,7 @@ import type { Sources } from "../lookup/index.js";
 import type { DenoiserShape } from "../models/index.js";
 import { createSessionPool, drawn, type NetworkOptions, network, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
-import { type LearnedWord, textEncoders } from "../text/index.js";
+import { type TextualInversion, textEncoders } from "../text/index.js";
 import { type Adaptable, openAdapter } from "./adapters.js";
 import type { ModelFiles, PairFiles } from "./read.js";
 import type { OpenOptions, PairReference } from "./reference.js";
@@ -28,7 +28,7 @@ export interface Additions {
   /** The LoRA that makes the distilled model. */
   readonly lora: Adapter | null;
   readonly adapters: readonly AdapterUse[];
-  readonly embeddings: readonly LearnedWord[];
+  readonly embeddings: readonly TextualInversion[];
 }
 
 /** Share of the machine's memory that a run may take. */

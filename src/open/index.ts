@@ -13,3 +13,4 @@ export {
   type PairReference,
   readAdapterReference,
 } from "./reference.js";
+export { openTextualInversions, type TextualInversionReference } from "./textual-inversion.js";

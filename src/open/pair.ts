@@ -2,13 +2,13 @@
 import type { PlanSource } from "../generate/index.js";
 import { mustCompute } from "../networks/index.js";
 import { openRuntime } from "../runtime/index.js";
-import { openWords } from "../text/index.js";
 import { openAdapter, openAdapters } from "./adapters.js";
 import { type Additions, bindPair, type OpenedPair } from "./bind.js";
 import { knownPair } from "./known.js";
 import { locatePair, rowOf } from "./locate.js";
 import { type PairFiles, readPair } from "./read.js";
 import type { OpenOptions, PairReference } from "./reference.js";
+import { openTextualInversions } from "./textual-inversion.js";
 
 /**
  * Opens a pair. Configs and weight headers are read and checked now; networks load when a run first needs them.
@@ -54,7 +54,7 @@ async function openAdditions(files: PairFiles, reference: PairReference): Promis
       files,
       adapters.map((adapter) => ({ allowUnmatched, ...adapter })),
     ),
-    embeddings: await openWords(
+    embeddings: await openTextualInversions(
       embeddings,
       textEncoders.map((e) => e.config.features),
       sources,

@@ -26,10 +26,10 @@ export function readAdapterReference(value: string, on: AdapterReference["on"] =
   return { ref, scale, ...which };
 }
 
-/** A textual-inversion embedding by its file, as a request names it. */
+/** A textual inversion by its file, as a request names it. */
 const embeddingSchema = z.strictObject({
   ref: text,
-  /** Token that stands for it; default: what the file says, else its name in angle brackets. */
+  /** Its token in prompts; default: the name in the file, else the file's name in angle brackets. */
   token: text.exactOptional(),
 });
 
@@ -122,7 +122,7 @@ export const modelFields = {
   }),
   embeddings: option(z.array(embeddingSchema), {
     flag: "--embedding <file[=token]>",
-    about: "a textual-inversion embedding for prompts (repeatable)",
+    about: "a textual inversion, whose token prompts may use (repeatable)",
     repeatable: true,
     read: readEmbedding,
   }),

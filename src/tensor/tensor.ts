@@ -66,3 +66,22 @@ export function stack(parts: readonly FloatTensor[]): FloatTensor {
   }
   return float([parts.reduce((n, p) => n + (p.shape[0] ?? 1), 0), ...rest], data);
 }
+
+/** Joins along the last axis: n × [R, …, Dᵢ] → [R, …, ΣDᵢ]. @throws RangeError when the other axes differ */
+export function concatLast(parts: readonly FloatTensor[]): FloatTensor {
+  const [first] = parts;
+  if (!first) throw new RangeError("nothing to join");
+  if (parts.length === 1) return first;
+  const rest = first.shape.slice(0, -1);
+  const other = parts.find((p) => p.shape.slice(0, -1).join() !== rest.join());
+  if (other) throw new RangeError(`cannot join [${other.shape.join(", ")}] to [${first.shape.join(", ")}]`);
+  const width = parts.reduce((n, p) => n + (p.shape.at(-1) ?? 0), 0);
+  const data = new Float32Array(count(rest) * width);
+  let column = 0;
+  for (const part of parts) {
+    const w = part.shape.at(-1) ?? 0;
+    for (let r = 0; r < count(rest); r++) data.set(part.data.subarray(r * w, (r + 1) * w), r * width + column);
+    column += w;
+  }
+  return float([...rest, width], data);
+}

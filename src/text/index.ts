@@ -1,9 +1,15 @@
+export { createTokenizer } from "./clip-tokenizer.js";
 export {
   type EncodedPrompt,
-  slotScales,
   type TextEncoderParts,
   type TextEncoders,
   textEncoders,
 } from "./text-encoders.js";
-export { type LearnedWord, openWords, type WordReference } from "./textual-inversion.js";
-export { createTokenizer, type Tokenizer } from "./tokenizer.js";
+export {
+  type EmbeddingFile,
+  embeddingNames,
+  type TextualInversion,
+  textualInversion,
+  tokenOf,
+} from "./textual-inversion.js";
+export type { MultiVectorToken, Tokenizer, Tokens } from "./tokenizer.js";

@@ -1,66 +1,107 @@
-/** New words of a prompt: vectors that were learned for a token (textual inversion: Gal et al. 2022), from the files people have. */
-import path from "node:path";
-import { openTensorFile, readFloats } from "../checkpoint/index.js";
-import { FileError, RequestError } from "../errors.js";
-import { locate, type Sources } from "../lookup/index.js";
-import { type FloatTensor, float } from "../tensor/index.js";
+/** Textual inversion (Gal et al. 2022): embeddings that were learned for a token, one or several, from the tensors of a file. */
+import { FileError, RequestError, WeightShapeError } from "../errors.js";
+import { type FloatTensor, float, stack } from "../tensor/index.js";
+import type { MultiVectorToken } from "./tokenizer.js";
 
-/** A word and its vectors for each text encoder, [n, D]. */
-export interface LearnedWord {
+/** A token and its embeddings for each text encoder, [n, D]. */
+export interface TextualInversion {
   readonly token: string;
-  readonly vectors: readonly FloatTensor[];
+  readonly embeddings: readonly FloatTensor[];
 }
 
-/** A word by its file, as `--embedding FILE[=token]` names it. */
-export interface WordReference {
-  readonly ref: string;
-  /** Default: what the file says, else its name in angle brackets. */
-  readonly token?: string;
+/** Tensors of a file by name, each [D] or [n, D]. */
+export interface EmbeddingFile {
+  readonly file: string;
+  readonly tensors: ReadonlyMap<string, FloatTensor>;
 }
 
-/** Keys of files for two encoders. */
-const SDXL = ["clip_l", "clip_g"] as const;
-/** Keys that say nothing: automatic1111's. */
+/** Names of the tensors in files for SDXL's two text encoders. */
+const ENCODERS = ["clip_l", "clip_g"];
+/** Names that are not the token's: automatic1111's. */
 const NAMELESS = ["*", "emb_params"];
 
-/**
- * Opens learned words for text encoders of these widths.
- * @throws FileError when a file holds no vectors; RequestError when they are of another width
- */
-export async function openWords(
-  references: readonly WordReference[],
-  widths: readonly number[],
-  sources: Sources = {},
-): Promise<LearnedWord[]> {
-  const words: LearnedWord[] = [];
-  for (const { ref, token } of references) {
-    const { weights } = await openTensorFile(await locate(ref, "word", sources));
-    const tensor = async (key: string): Promise<FloatTensor | null> => {
-      const weight = weights.get(key);
-      if (!weight) return null;
-      const shape = weight.shape.length === 1 ? [1, ...weight.shape] : weight.shape;
-      return float(shape, await readFloats(weight));
-    };
-    const [first] = weights.keys();
-    const both = await Promise.all(SDXL.map(tensor));
-    const found = both.some((t) => t !== null) ? both : [first === undefined ? null : await tensor(first)];
-    const stem = `<${path.basename(ref).replace(/\.[^.]*$/, "")}>`;
-    const own = first === undefined || NAMELESS.includes(first) || both.some((t) => t !== null) ? stem : first;
-    const vectors = widths.map((width, i) => {
-      const here = found[i];
-      const shape = here?.shape ?? [];
-      if (here && shape.length === 2 && shape[1] === width && here.data.every(Number.isFinite)) return here;
-      if (!here && found.length < widths.length && widths.length > 1) {
-        throw new RequestError(`${ref}: its word was learned for one text encoder; this model has ${widths.length}`);
-      }
-      if (!here) throw new FileError(ref, "holds no vectors of a word");
-      throw new RequestError(
-        `${ref}: its vectors are [${shape.join(", ")}]; text encoder ${i + 1} of this model takes vectors of ${width} numbers`,
-      );
-    });
-    const counts = new Set(vectors.map((v) => v.shape[0]));
-    if (counts.size > 1) throw new FileError(ref, "has different numbers of vectors for the two text encoders");
-    words.push({ token: token ?? own, vectors });
+/** Names of the tensors that hold embeddings, among those of a file. @throws FileError when none or several could */
+export function embeddingNames(file: string, names: readonly string[]): readonly string[] {
+  const found = [ENCODERS, NAMELESS].map((known) => names.filter((name) => known.includes(name)));
+  const [chosen = names] = found.filter((some) => some.length > 0);
+  if (chosen.length === 0) throw new FileError(file, "holds no embedding");
+  if (chosen === names && names.length > 1) {
+    const shown = `${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""}`;
+    throw new FileError(
+      file,
+      `holds ${names.length} tensors (${shown}); an embedding is one, or ${ENCODERS.join(" and ")}`,
+    );
   }
-  return words;
+  return chosen;
+}
+
+/** The token that a file names; null where it names none. */
+export function tokenOf(names: readonly string[]): string | null {
+  const [name] = names;
+  return name === undefined || [...ENCODERS, ...NAMELESS].includes(name) ? null : name;
+}
+
+/**
+ * The embeddings of a file for text encoders of these widths.
+ * @throws RequestError when they were learned for one text encoder and there are two; WeightShapeError when they are of another
+ * width; FileError when they cannot be used
+ */
+export function textualInversion(
+  { file, tensors }: EmbeddingFile,
+  token: string,
+  widths: readonly number[],
+): TextualInversion {
+  const names = embeddingNames(file, [...tensors.keys()]);
+  const perEncoder = names.some((name) => ENCODERS.includes(name)) ? ENCODERS : names;
+  if (perEncoder.length < widths.length) {
+    throw new RequestError(`${file}: was learned for one text encoder; this model has ${widths.length}`, {
+      field: "embeddings",
+    });
+  }
+  const embeddings = widths.map((width, i) => {
+    const name = perEncoder[i] ?? "";
+    const tensor = tensors.get(name);
+    if (!tensor) throw new FileError(file, `has no ${name}`);
+    const [vectors = 1, features] = tensor.shape.length === 1 ? [1, ...tensor.shape] : tensor.shape;
+    if (tensor.shape.length > 2 || features !== width) {
+      throw new WeightShapeError({ tensor: name, file, expected: [vectors, width], actual: tensor.shape });
+    }
+    if (vectors === 0) throw new FileError(file, `${name} is empty`);
+    if (!tensor.data.every(Number.isFinite)) throw new FileError(file, `${name} has values that are not finite`);
+    return float([vectors, width], tensor.data);
+  });
+  const counts = new Set(embeddings.map((e) => e.shape[0]));
+  if (counts.size > 1)
+    throw new FileError(file, `has ${[...counts].join(" and ")} embeddings for the two text encoders`);
+  return { token, embeddings };
+}
+
+/** The tokens that embeddings add to a tokenizer. */
+export const tokensOf = (inversions: readonly TextualInversion[]): MultiVectorToken[] =>
+  inversions.map(({ token, embeddings }) => ({ token, vectors: embeddings[0]?.shape[0] ?? 0 }));
+
+/**
+ * Graph inputs of a text encoder for a prompt. Ids from `first` on are those of embeddings, in order: they become 0, are masked, and
+ * `textual_inversion` [1, L, D] has their embeddings; D = `features`.
+ */
+export function inversionInputs(
+  ids: readonly number[],
+  first: number,
+  inversions: readonly TextualInversion[],
+  encoder: number,
+  features: number,
+): Readonly<Record<"vocabulary_mask" | "textual_inversion", FloatTensor>> {
+  const { data } = stack(inversions.flatMap(({ embeddings }) => embeddings[encoder] ?? []));
+  const learned = new Float32Array(ids.length * features);
+  for (const [place, id] of ids.entries()) {
+    if (id < first) continue;
+    learned.set(data.subarray((id - first) * features, (id - first + 1) * features), place * features);
+  }
+  return {
+    vocabulary_mask: float(
+      [1, ids.length, 1],
+      Float32Array.from(ids, (id) => (id < first ? 1 : 0)),
+    ),
+    textual_inversion: float([1, ids.length, features], learned),
+  };
 }

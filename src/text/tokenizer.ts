@@ -1,180 +1,136 @@
-/** CLIP's tokenizer as diffusers uses it: prompts to a fixed number of ids, cut and padded, special tokens where the files say so. */
-import { Tokenizer as Bpe } from "@huggingface/tokenizers";
-import { z } from "zod";
-import type { TokenizerFiles } from "../checkpoint/index.js";
-import { FileError } from "../errors.js";
+/** A tokenizer as text encoders need it: prompts to a fixed number of token ids, with tokens added for textual inversion. */
+import { Tokenizer as Library } from "@huggingface/tokenizers";
+import { RequestError } from "../errors.js";
 
 export interface Tokens {
-  /** `maxLength` ids: start, words, end, padding. */
-  readonly ids: number[];
-  /** Tokens that did not fit. */
+  /** `maxLength` ids: start, prompt, end, padding. */
+  readonly ids: readonly number[];
+  /** Number of tokens that did not fit. */
   readonly truncated: number;
-  /** Places where vector `vector` of the new word `word` stands instead of an id. */
-  readonly learned: readonly { readonly place: number; readonly word: number; readonly vector: number }[];
 }
 
-/** A word that is not in the vocabulary, and how many vectors stand for it. */
-export interface NewWord {
+/**
+ * A token of `vectors` embeddings. It adds the tokens `token`, `token_1`, … to the vocabulary, one for each embedding; the first of
+ * them stands for all in a prompt, as with diffusers' `maybe_convert_prompt`.
+ */
+export interface MultiVectorToken {
   readonly token: string;
   readonly vectors: number;
 }
 
 export interface Tokenizer {
   readonly maxLength: number;
-  encode(prompt: string, words?: readonly NewWord[]): Tokens;
+  /** Number of ids; those of tokens added by `withTokens` begin here. */
+  readonly size: number;
+  encode(prompt: string): Tokens;
+  /**
+   * The same tokenizer with tokens added; ids follow in order.
+   * @throws RequestError when a token is in the vocabulary already, or is tokenized as something else
+   */
+  withTokens(tokens: readonly MultiVectorToken[]): Tokenizer;
 }
 
-const token = z.union([z.string(), z.object({ content: z.string() }).transform((t) => t.content)]);
-const settingsSchema = z.object({
-  model_max_length: z.number().optional(),
-  pad_token: token.nullish(),
-  bos_token: token.nullish(),
-  eos_token: token.nullish(),
-  unk_token: token.nullish(),
-});
-const vocabSchema = z.record(z.string(), z.int());
-const addedSchema = z.array(z.looseObject({ id: z.int(), content: z.string(), special: z.boolean().default(false) }));
-const fileSchema = z.looseObject({
-  model: z.looseObject({ vocab: vocabSchema }),
-  added_tokens: addedSchema.default([]),
-});
+/** A token that is found in prompts before the model splits them; as in tokenizer.json. */
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  /** Found after normalisation, so in any case of letters if the normaliser lowers them. */
+  readonly normalized: boolean;
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+  readonly special: boolean;
+}
 
-/** What transformers takes for a CLIP tokenizer that says nothing else. */
-const CLIP = { start: "<|startoftext|>", end: "<|endoftext|>", length: 77 };
+export interface TokenizerDefinition {
+  /** The sections of tokenizer.json that split a prompt. */
+  readonly pipeline: Readonly<Record<"model" | "normalizer" | "pre_tokenizer", unknown>>;
+  readonly vocabulary: Readonly<Record<string, number>>;
+  readonly added: readonly AddedToken[];
+  /** Ids around a prompt. */
+  readonly start: number;
+  readonly end: number;
+  readonly padding: number;
+  readonly maxLength: number;
+}
 
-/**
- * Makes a tokenizer of a folder's files.
- * @param positions what the text encoder can hold; files that name no length, or an endless one, are cut to it
- * @throws FileError when the files do not fit together
- */
-export function createTokenizer(source: TokenizerFiles, positions = CLIP.length): Tokenizer {
-  const settings = { ...settingsOf(source, source.specialTokens), ...settingsOf(source, source.config) };
-  const start = settings.bos_token ?? CLIP.start;
-  const end = settings.eos_token ?? CLIP.end;
-  const padding = settings.pad_token ?? end;
-  const file = tokenizerFile(source);
-  const vocab = file.model.vocab;
-  const idOf = (word: string): number => {
-    const id = file.added_tokens.find((t) => t.content === word)?.id ?? vocab[word];
-    if (id === undefined) throw new FileError(source.folder, `its vocabulary has no ${JSON.stringify(word)}`);
-    return id;
-  };
-  const [first, last, pad] = [idOf(start), idOf(end), idOf(padding)];
-  // Special tokens are taken out of a prompt before anything else: with "!" as padding, every "!" becomes its id.
-  const specials = [...new Set([start, end, padding, settings.unk_token ?? end])];
-  const bpe = new Bpe({ ...file, added_tokens: [], post_processor: null }, {});
-  const maxLength = Math.min(settings.model_max_length ?? CLIP.length, positions);
+/** A prompt's ids, before anything is put around them. */
+type Split = (prompt: string) => readonly number[];
 
+/** A tokenizer from its definition. */
+export const tokenizerOf = (definition: TokenizerDefinition): Tokenizer => tokenizer(definition, splitOf(definition));
+
+/** @param groups ids that an id in a prompt stands for */
+function tokenizer(
+  definition: TokenizerDefinition,
+  split: Split,
+  groups: ReadonlyMap<number, readonly number[]> = new Map(),
+): Tokenizer {
+  const { vocabulary, added, start, end, padding, maxLength } = definition;
+  const size = [...Object.values(vocabulary), ...added.map((t) => t.id)].reduce((n, id) => Math.max(n, id + 1), 0);
   return {
     maxLength,
-    encode(prompt, words = []) {
-      const found = splitAt(
-        prompt,
-        specials,
-        words.map((w) => w.token),
-      ).flatMap((part): { id: number; word?: number; vector?: number }[] => {
-        if (part.kind === "special") return [{ id: idOf(part.text) }];
-        if (part.kind === "text") {
-          return bpe.encode(lowerCase(part.text), { add_special_tokens: false }).ids.map((id: number) => ({ id }));
-        }
-        const word = words.findIndex((w) => sameWord(w.token, part.text));
-        return Array.from({ length: words[word]?.vectors ?? 0 }, (_, vector) => ({ id: 0, word, vector }));
-      });
+    size,
+    encode(prompt) {
+      const found = split(prompt).flatMap((id) => groups.get(id) ?? [id]);
       const kept = found.slice(0, maxLength - 2);
-      const ids = [first, ...kept.map((k) => k.id), last];
+      const ids = [start, ...kept, end];
       return {
-        ids: [...ids, ...new Array<number>(maxLength - ids.length).fill(pad)],
+        ids: [...ids, ...new Array<number>(maxLength - ids.length).fill(padding)],
         truncated: found.length - kept.length,
-        learned: kept.flatMap(({ word, vector }, i) =>
-          word === undefined || vector === undefined ? [] : [{ place: i + 1, word, vector }],
-        ),
       };
     },
-  };
-}
-
-function settingsOf({ folder }: TokenizerFiles, json: unknown) {
-  const parsed = settingsSchema.safeParse(json ?? {});
-  if (!parsed.success)
-    throw new FileError(folder, `its tokenizer_config.json cannot be read: ${parsed.error.issues[0]?.message}`);
-  return Object.fromEntries(Object.entries(parsed.data).filter(([, v]) => v != null)) as z.output<
-    typeof settingsSchema
-  >;
-}
-
-function tokenizerFile(source: TokenizerFiles): z.output<typeof fileSchema> {
-  const parsed = fileSchema.safeParse(source.tokenizer ?? synthesise(source));
-  if (parsed.success) return parsed.data;
-  throw new FileError(source.folder, "its tokenizer has no vocabulary of words and ids");
-}
-
-/** Vocabulary and merges as the tokenizer.json that transformers would make of them. */
-function synthesise({ folder, vocab: json, merges = "" }: TokenizerFiles): unknown {
-  const vocab = vocabSchema.safeParse(json);
-  if (!vocab.success) throw new FileError(folder, "vocab.json is not a table of words and ids");
-  const pairs = merges
-    .split("\n")
-    .filter((line) => line.trim() !== "" && !line.startsWith("#version"))
-    .map((line) => line.split(" "));
-  return {
-    version: "1.0",
-    normalizer: {
-      type: "Sequence",
-      normalizers: [
-        { type: "NFC" },
-        { type: "Replace", pattern: { Regex: "\\s+" }, content: " " },
-        { type: "Lowercase" },
-      ],
-    },
-    pre_tokenizer: {
-      type: "Sequence",
-      pretokenizers: [
-        {
-          type: "Split",
-          pattern: { Regex: "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+" },
-          behavior: "Removed",
-          invert: true,
-        },
-        { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
-      ],
-    },
-    decoder: { type: "ByteLevel" },
-    model: {
-      type: "BPE",
-      unk_token: CLIP.end,
-      continuing_subword_prefix: "",
-      end_of_word_suffix: "</w>",
-      fuse_unk: false,
-      byte_fallback: false,
-      vocab: vocab.data,
-      merges: pairs,
+    withTokens(tokens) {
+      const names = tokens.flatMap(({ token, vectors }) =>
+        Array.from({ length: vectors }, (_, i) => (i === 0 ? token : `${token}_${i}`)),
+      );
+      mustBeNew(names, [...Object.keys(vocabulary), ...added.map((t) => t.content)]);
+      const flags = { normalized: true, lstrip: false, rstrip: false, special: false };
+      const more = names.map((content, i): AddedToken => ({ id: size + i, content, ...flags }));
+      const grown = { ...definition, added: [...added, ...more] };
+      const split = splitOf(grown);
+      for (const { id, content } of more) mustBeFound(content, id, split);
+      return tokenizer(grown, split, new Map([...groups, ...groupsOf(tokens, size)]));
     },
   };
 }
 
-/** Lower case letter by letter, as the original does: JavaScript alone would write Σ at the end of a word as ς. */
-const lowerCase = (text: string): string =>
-  Array.from(text.normalize("NFC"), (letter) => letter.toLowerCase()).join("");
-
-interface Part {
-  readonly text: string;
-  readonly kind: "text" | "special" | "word";
+/** The library's tokenizer, made when it is first needed: a vocabulary of 49,408 tokens takes a while. */
+function splitOf({ pipeline, added }: TokenizerDefinition): Split {
+  let library: Library | undefined;
+  return (prompt) => {
+    library ??= new Library({ ...pipeline, added_tokens: added, post_processor: null, decoder: null }, {});
+    return library.encode(prompt, { add_special_tokens: false }).ids;
+  };
 }
 
-/** New words are found in whatever case they are written, as transformers finds added tokens. */
-const sameWord = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+/** First id of each token → the ids of all its embeddings. */
+function groupsOf(tokens: readonly MultiVectorToken[], first: number): [number, number[]][] {
+  let next = first;
+  return tokens.map(({ vectors }) => {
+    const ids = Array.from({ length: vectors }, (_, i) => next + i);
+    next += vectors;
+    return [next - vectors, ids];
+  });
+}
 
-/** Cuts a prompt at special tokens and new words. */
-function splitAt(prompt: string, specials: readonly string[], words: readonly string[]): Part[] {
-  const escaped = (list: readonly string[]) => list.map((s) => s.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
-  const bySpecial = prompt.split(new RegExp(`(${escaped(specials)})`));
-  return bySpecial
-    .flatMap((text, i): Part[] => {
-      if (i % 2 === 1) return [{ text, kind: "special" }];
-      if (words.length === 0) return [{ text, kind: "text" }];
-      return text
-        .split(new RegExp(`(${escaped(words)})`, "i"))
-        .map((t, j) => ({ text: t, kind: j % 2 === 1 ? ("word" as const) : ("text" as const) }));
-    })
-    .filter((part) => part.kind !== "text" || part.text.trim() !== "");
+/** @throws RequestError when a token is in the vocabulary, or comes twice */
+function mustBeNew(names: readonly string[], vocabulary: readonly string[]): void {
+  const known = new Set(vocabulary);
+  for (const name of names) {
+    if (known.has(name)) {
+      throw new RequestError(
+        `the token ${JSON.stringify(name)} is in the tokenizer's vocabulary already; name another`,
+      );
+    }
+    known.add(name);
+  }
+}
+
+/** A special token inside a token, or another that differs in case only, keeps it from being found. @throws RequestError */
+function mustBeFound(token: string, id: number, split: Split): void {
+  const [first, ...others] = split(token);
+  if (first === id && others.length === 0) return;
+  throw new RequestError(
+    `the token ${JSON.stringify(token)} would not be found in prompts: other tokens are found in it first; name another`,
+  );
 }

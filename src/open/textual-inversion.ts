@@ -1,0 +1,33 @@
+/** Opens files of textual inversions: locates them and reads their tensors. */
+import path from "node:path";
+import { openTensorFile, readFloats } from "../checkpoint/index.js";
+import { locate, type Sources } from "../lookup/index.js";
+import { type FloatTensor, float } from "../tensor/index.js";
+import { embeddingNames, type TextualInversion, textualInversion, tokenOf } from "../text/index.js";
+import type { PairReference } from "./reference.js";
+
+/** A textual inversion by its file. Default token: the name in the file, else the file's name in angle brackets. */
+export type TextualInversionReference = NonNullable<PairReference["embeddings"]>[number];
+
+/**
+ * Opens textual inversions for text encoders of these widths.
+ * @throws FileError, WeightShapeError when a file cannot be used; RequestError when it is for another number of text encoders
+ */
+export async function openTextualInversions(
+  references: readonly TextualInversionReference[],
+  widths: readonly number[],
+  sources: Sources = {},
+): Promise<TextualInversion[]> {
+  const found: TextualInversion[] = [];
+  for (const { ref, token } of references) {
+    const { weights } = await openTensorFile(await locate(ref, "word", sources));
+    const tensors = new Map<string, FloatTensor>();
+    for (const name of embeddingNames(ref, [...weights.keys()])) {
+      const weight = weights.get(name);
+      if (weight) tensors.set(name, float(weight.shape, await readFloats(weight)));
+    }
+    const fileName = `<${path.basename(ref).replace(/\.[^.]*$/, "")}>`;
+    found.push(textualInversion({ file: ref, tensors }, token ?? tokenOf([...tensors.keys()]) ?? fileName, widths));
+  }
+  return found;
+}

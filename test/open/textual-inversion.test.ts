@@ -1,0 +1,40 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { safetensors } from "../../src/checkpoint/index.js";
+import { FileError, WeightShapeError } from "../../src/errors.js";
+import { openTextualInversions } from "../../src/open/index.js";
+import { type FloatTensor, float } from "../../src/tensor/index.js";
+import { temporaryFolder } from "../support/folder.js";
+
+function written(name: string, tensors: Readonly<Record<string, FloatTensor>>): string {
+  const file = path.join(temporaryFolder(), name);
+  writeFileSync(file, safetensors(tensors));
+  return file;
+}
+const row = (...values: number[]) => float([1, values.length], Float32Array.from(values));
+
+describe("files of textual inversions", () => {
+  it("give the token that is asked for, else the one in the file, else the file's name", async () => {
+    const named = written("a.safetensors", { "<toy>": row(1, 2) });
+    const nameless = written("easy.negative.safetensors", { emb_params: row(3, 4) });
+    const opened = await openTextualInversions([{ ref: named, token: "x" }, { ref: named }, { ref: nameless }], [2]);
+    expect(opened).toEqual([
+      { token: "x", embeddings: [row(1, 2)] },
+      { token: "<toy>", embeddings: [row(1, 2)] },
+      { token: "<easy.negative>", embeddings: [row(3, 4)] },
+    ]);
+  });
+
+  it("are refused by name", async () => {
+    const infinite = written("a.safetensors", { "<toy>": row(1, Number.POSITIVE_INFINITY) });
+    await expect(openTextualInversions([{ ref: infinite }], [2])).rejects.toThrow(FileError);
+    await expect(openTextualInversions([{ ref: infinite }], [2])).rejects.toMatchObject({ file: infinite });
+    const wide = written("b.safetensors", { "<toy>": row(1, 2, 3) });
+    await expect(openTextualInversions([{ ref: wide }], [2])).rejects.toThrow(WeightShapeError);
+    await expect(openTextualInversions([{ ref: wide }], [2])).rejects.toMatchObject({
+      expected: [1, 2],
+      actual: [1, 3],
+    });
+  });
+});
