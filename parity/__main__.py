@@ -6,13 +6,15 @@ import sys
 import torch
 
 from . import (
-    adapters, blocks, component_cases, families, hub, metrics, outputs, prompts, recognition, runs, scripts, single_files, steps, streams, vision,
+    adapters, added_tokens, blocks, clip_skip, component_cases, families, hub, metrics, outputs, prompts, recognition, runs, scripts,
+    single_files, steps, streams, textual_inversion, vision,
 )
 from .store import Store
 
 RECORDERS = {
     "random": streams.record,
     "tokenizer": prompts.record,
+    "added-tokens": added_tokens.record,
     "schedulers": steps.record,
     "families": families.record,
     "components": component_cases.record,
@@ -20,6 +22,8 @@ RECORDERS = {
     "metrics": metrics.record,
     "vision": vision.record,
     "pipelines": runs.record,
+    "clip-skip": clip_skip.record,
+    "textual-inversion": textual_inversion.record,
     "adapters": adapters.record,
     "scripts": scripts.record,
     "single": single_files.record,

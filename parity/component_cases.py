@@ -81,6 +81,7 @@ TEXT_SD2 = {**TEXT_SD1, "hidden_act": "gelu", "num_hidden_layers": 3}
 TEXT_SDXL_1 = {**TEXT_SD1, "num_hidden_layers": 3}
 TEXT_SDXL_2 = {**TOKENS, "hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 4, "num_attention_heads": 3,
                "hidden_act": "gelu", "projection_dim": 24}  # fmt: skip
+ONE_LAYER = {"num_hidden_layers": 1}
 TEXT_OLD_EOS = {**TEXT_SDXL_2, "eos_token_id": 2, "bos_token_id": 0, "pad_token_id": 1, "hidden_act": "quick_gelu"}
 CLIP = {
     "model_type": "clip", "projection_dim": 20, "logit_scale_init_value": 2.6592,
@@ -144,6 +145,8 @@ def components():
         "text-sd2": text(TEXT_SD2, 201_000, dtype="bfloat16", storage="fp16", naming="text_model."),
         "text-sdxl-1": text(TEXT_SDXL_1, 202_000),
         "text-sdxl-2": text(TEXT_SDXL_2, 203_000, projection=True, storage="bin"),
+        "text-one-layer": text({**TEXT_SDXL_1, **ONE_LAYER}, 205_000),
+        "text-one-layer-projection": text({**TEXT_SDXL_2, **ONE_LAYER}, 206_000, projection=True),
         "text-old-eos": text(TEXT_OLD_EOS, 204_000, projection=True, dtype="float16"),
         "clip": component("transformers", "CLIPModel", CLIP, 210_000, stray=[["vision_model.embeddings.position_ids", [1, 17]]]),
         "vae-sd1": autoencoder(KL, 300_000, dtype="float16", naming="old attention"),

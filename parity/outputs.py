@@ -88,7 +88,7 @@ def run_text(model, inputs):
     result = model(inputs["input_ids"], output_hidden_states=True)
     norm, states = encoder(model).final_layer_norm, result.hidden_states
     outputs = {"last": result.last_hidden_state}
-    for back in (1, 2):
+    for back in range(1, min(2, len(states) - 1) + 1):
         # SDXL takes states before the end as they are; SD's clip skip puts the final norm on them.
         outputs |= {f"state-{back}": states[-1 - back], f"normed-{back}": norm(states[-1 - back])}
     outputs["pooled"] = encoder(model)(inputs["input_ids"]).pooler_output

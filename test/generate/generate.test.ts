@@ -126,7 +126,7 @@ describe("generate", () => {
     ["no seed", { seeds: [] }, ["x"], "seeds"],
     ["half a seed", { seeds: [1.5] }, ["x"], "seeds.0"],
     ["a size that does not divide", { size: { width: 64, height: 66 } }, ["x"], "size.height"],
-    ["a clip skip beyond the layers", { clipSkip: 2 }, ["x"], "clipSkip"],
+    ["a clip skip beyond the layers", { clipSkip: 3 }, ["x"], "clipSkip"],
     ["a batch of none", { batch: 0 }, ["x"], "batch"],
     ["a switch beyond the schedule", { switch: 5 }, ["x"], undefined],
   ])("refuses %s before loading anything", async (_, request, prompts, field) => {

@@ -125,7 +125,7 @@ async function text(
   const last = await textAt(c, index, prompts, 0, true, projects);
   keep("last", last["hidden_state"]);
   keep("text_embeds", last["text_embeds"]);
-  for (const back of [1, 2]) {
+  for (const back of [1, 2].filter((n) => n <= c.layers)) {
     keep(`state-${back}`, (await textAt(c, index, prompts, back, false, false))["hidden_state"]);
     keep(`normed-${back}`, (await textAt(c, index, prompts, back, true, false))["hidden_state"]);
   }
