@@ -14,9 +14,13 @@ module.exports = {
     ...rooms.flatMap(({ room, imports }) =>
       imports.map((other) => ({ from: { path: inside(room) }, to: { path: face(other) } })),
     ),
+    // Node's modules: in the whole room (true), or in the folder that `node` names.
     ...rooms
       .filter(({ node }) => node)
-      .map(({ room }) => ({ from: { path: inside(room) }, to: { dependencyTypes: ["core"] } })),
+      .map(({ room, node }) => ({
+        from: { path: `${inside(room)}${node === true ? "" : node}` },
+        to: { dependencyTypes: ["core"] },
+      })),
   ],
   allowedSeverity: "error",
   forbidden: [

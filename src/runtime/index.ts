@@ -1,2 +1,11 @@
-export { DEVICES, type Device, type ModelBytes, type Widen } from "./protocol.js";
-export { openRuntime, type RunResult, type Runtime, type RuntimeOptions, type Session } from "./runtime.js";
+export { openRuntime } from "./node/runtime.js";
+export {
+  DEVICES,
+  type Device,
+  type ModelBytes,
+  type RunResult,
+  type Runtime,
+  type RuntimeOptions,
+  type Session,
+  type Widen,
+} from "./runtime.js";

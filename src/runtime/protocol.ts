@@ -1,23 +1,6 @@
-/** What the host and its worker say to each other: plain messages, answered one by one. */
+/** Messages between a runtime and its worker: plain data, one answer for each request. */
 import type { Tensor } from "../tensor/index.js";
-
-/** Where a model may run; the names of ONNX Runtime's execution providers. */
-export const DEVICES = ["cpu", "webgpu", "cuda", "coreml", "dml"] as const;
-export type Device = (typeof DEVICES)[number];
-
-/**
- * When weights in half precision become float32. once: as the model loads, which keeps both in memory. call: in every call that needs
- * them, one at a time, while they stay mapped where they lie.
- */
-export type Widen = "once" | "call";
-
-/** A model in ONNX: its bytes, and weights that are not in a file, by the path the model calls them. */
-export interface ModelBytes {
-  readonly model: Uint8Array;
-  readonly buffers: readonly { readonly path: string; readonly data: Uint8Array }[];
-  /** Whether ONNX Runtime may lay matrices out anew. */
-  readonly packed: boolean;
-}
+import type { Device, ModelBytes, Widen } from "./runtime.js";
 
 export type Request =
   | {
@@ -32,10 +15,10 @@ export type Request =
       readonly kind: "run";
       readonly session: number;
       readonly feeds: Readonly<Record<string, Tensor>>;
-      /** The set of held inputs to run with. */
+      /** Name of the held inputs to run with. */
       readonly held: string | null;
     }
-  /** Inputs that stay the same over many runs: kept in the worker, under a name, instead of sent along. */
+  /** Inputs that stay the same over many runs: kept in the worker under a name instead of being sent each time. */
   | {
       readonly kind: "hold";
       readonly session: number;

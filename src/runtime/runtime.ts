@@ -1,24 +1,41 @@
-/** Sessions of ONNX Runtime behind a thread: load an encoded graph, run it, release it. Knows nothing of what a graph means. */
-import os from "node:os";
-import { Worker } from "node:worker_threads";
-import { MachineError } from "../errors.js";
+/** The interface of an ONNX Runtime: load an encoded graph, run it, release it. Implementations are in one folder per platform (`node/`). */
 import type { Tensor } from "../tensor/index.js";
-import type { Answer, Device, ModelBytes, Numbered, Request, Widen } from "./protocol.js";
+
+/** Execution providers of ONNX Runtime, by its names. */
+export const DEVICES = ["cpu", "webgpu", "cuda", "coreml", "dml"] as const;
+export type Device = (typeof DEVICES)[number];
+
+/**
+ * When weights in half precision become float32. once: as the model loads, which keeps both in memory. call: in every call that needs
+ * them, one at a time, while they stay mapped where they lie.
+ */
+export type Widen = "once" | "call";
+
+/** An ONNX model with its weights. */
+export interface ModelBytes {
+  readonly model: Uint8Array;
+  /** Weights in memory, by the location that the model gives for them. */
+  readonly buffers: readonly { readonly path: string; readonly data: Uint8Array }[];
+  /** Lets ONNX Runtime prepack matrices: a copy of each, in the layout of its kernels. */
+  readonly packed: boolean;
+}
 
 /** A loaded model. */
 export interface Session {
-  /** Runs once, with the inputs held under `held` beside the feeds; feeds and outputs by name. Feeds are copied, outputs belong to the caller. */
+  /**
+   * Runs once, with the inputs held under `held` beside the feeds; feeds and outputs by name. Feeds are copied, outputs belong to the caller.
+   */
   run(feeds: Readonly<Record<string, Tensor>>, held?: string | null): Promise<RunResult>;
-  /** Keeps inputs under a name for runs that ask for them. They are copied. */
+  /** Keeps inputs under a name for later runs. They are copied. */
   hold(name: string, tensors: Readonly<Record<string, Tensor>>): Promise<void>;
-  /** Lets the inputs under a name go. */
+  /** Releases the inputs under a name. */
   drop(name: string): Promise<void>;
   release(): Promise<void>;
 }
 
 export interface RunResult {
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** Time inside ONNX Runtime, without the way to the worker and back. */
+  /** Time inside ONNX Runtime, without the way to its thread and back. */
   readonly milliseconds: number;
 }
 
@@ -26,7 +43,7 @@ export interface Runtime {
   readonly device: Device;
   /** @throws MachineError when the device cannot hold or run the model; `widen` is for weights in half precision, default "once" */
   load(bytes: ModelBytes, widen?: Widen): Promise<Session>;
-  /** Waits for the model call that is running, then ends the thread; every session is gone and its memory free. */
+  /** Waits for the running model call, then releases every session. */
   close(): Promise<void>;
 }
 
@@ -35,96 +52,4 @@ export interface RuntimeOptions {
   readonly device?: Device;
   /** Threads of one model call; default: all processors. */
   readonly threads?: number;
-}
-
-/** Starts a worker. It does not keep the process alive while nothing is asked of it. */
-export function openRuntime({ device = "cpu", threads = os.availableParallelism() }: RuntimeOptions = {}): Runtime {
-  // The compiled worker, also when this file runs from src/ in a test: both folders are neighbours.
-  const worker = new Worker(new URL("../../dist/runtime/worker.js", import.meta.url));
-  worker.unref();
-  const waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>();
-  const running = new Set<Promise<Answer>>();
-  let serial = 0;
-  let ended: Error | undefined;
-
-  const end = (error: Error) => {
-    ended ??= error;
-    for (const { reject } of waiting.values()) reject(error);
-    waiting.clear();
-  };
-  worker.on("message", ({ id, ...answer }: Numbered<Answer>) => {
-    waiting.get(id)?.resolve(answer);
-    waiting.delete(id);
-    if (waiting.size === 0) worker.unref();
-  });
-  worker.on("error", (error) => end(new MachineError(`the model worker failed: ${String(error)}`)));
-  worker.on("exit", () => end(new MachineError("the runtime was closed")));
-
-  const ask = async <K extends Answer["kind"]>(
-    request: Request,
-    expected: K,
-  ): Promise<Extract<Answer, { kind: K }>> => {
-    if (ended) throw ended;
-    const id = ++serial;
-    worker.ref();
-    const asked = new Promise<Answer>((resolve, reject) => {
-      waiting.set(id, { resolve, reject });
-      worker.postMessage({ id, ...request } satisfies Numbered<Request>);
-    });
-    running.add(asked);
-    const answer = await asked.finally(() => running.delete(asked));
-    if (answer.kind === "failed") throw new MachineError(explain(answer.message, device));
-    if (!isKind(answer, expected)) throw new MachineError(`the model worker answered ${answer.kind}, not ${expected}`);
-    return answer;
-  };
-
-  return {
-    device,
-    async load(bytes, widen = "once") {
-      const folder = process.platform === "win32" ? process.cwd().slice(0, 3) : "/";
-      const { session } = await ask({ kind: "load", bytes, folder, device, threads, widen }, "loaded");
-      return {
-        run: (feeds, held = null) => ask({ kind: "run", session, feeds, held }, "ran"),
-        hold: async (name, tensors) => {
-          await ask({ kind: "hold", session, name, tensors }, "held");
-        },
-        drop: async (name) => {
-          await ask({ kind: "drop", session, name }, "dropped");
-        },
-        release: async () => {
-          if (!ended) await ask({ kind: "release", session }, "released");
-        },
-      };
-    },
-    async close() {
-      // A thread that is ended while it loads ONNX Runtime takes the process with it: whatever it answers, it has loaded by then.
-      if (serial === 0) await ask({ kind: "release", session: 0 }, "released").catch(() => {});
-      ended ??= new MachineError("the runtime was closed");
-      // A thread that is ended inside a model call takes the process with it.
-      await Promise.allSettled(running);
-      await worker.terminate();
-    },
-  };
-}
-
-const isKind = <K extends Answer["kind"]>(answer: Answer, kind: K): answer is Extract<Answer, { kind: K }> =>
-  answer.kind === kind;
-
-/** ONNX Runtime's message with what a user can do about the common causes. */
-function explain(message: string, device: Device): string {
-  // Native messages begin with a place in ONNX Runtime's source and the condition that failed there.
-  const short = (message.split("\n")[0] ?? message).replace(/^\/\S+\.cc:.* was false\. /, "");
-  if (/bad_alloc|failed to allocate|out of memory/i.test(message)) {
-    return `not enough memory for the model on ${device} (${short}); try a smaller --batch or --size`;
-  }
-  if (/requires f16|f16 but the device|shader-f16/i.test(message)) {
-    return `this ${device} device does not compute in float16; leave out --compute, or see variegate doctor`;
-  }
-  if (
-    /shared library|no available adapter|not supported|backend not found|adapter/i.test(message) &&
-    device !== "cpu"
-  ) {
-    return `${device} is not available here (${short}); try --device cpu, or see variegate doctor`;
-  }
-  return `ONNX Runtime on ${device}: ${short}`;
 }

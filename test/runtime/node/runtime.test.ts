@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { MachineError } from "../../src/errors.js";
-import { createBuilder, encodeGraph } from "../../src/graph/index.js";
-import { openRuntime } from "../../src/runtime/index.js";
-import { createRng, float } from "../../src/tensor/index.js";
-import { temporaryFolder } from "../support/folder.js";
+import { MachineError } from "../../../src/errors.js";
+import { createBuilder, encodeGraph } from "../../../src/graph/index.js";
+import { openRuntime } from "../../../src/runtime/index.js";
+import { createRng, float } from "../../../src/tensor/index.js";
+import { temporaryFolder } from "../../support/folder.js";
 
 const double = () => {
   const g = createBuilder();

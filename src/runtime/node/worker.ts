@@ -1,8 +1,8 @@
 /** The thread in which models run: ONNX Runtime blocks its thread, so it gets one of its own. Holds the sessions, knows nothing else. */
 import { parentPort } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
-import type { Tensor } from "../tensor/index.js";
-import type { Answer, Numbered, Request } from "./protocol.js";
+import type { Tensor } from "../../tensor/index.js";
+import type { Answer, Numbered, Request } from "../protocol.js";
 
 // What goes wrong comes back as an error; ONNX Runtime would print it as well.
 ort.env.logLevel = "fatal";
