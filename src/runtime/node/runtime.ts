@@ -4,9 +4,11 @@ import { Worker } from "node:worker_threads";
 import { MachineError } from "../../errors.js";
 import type { Answer, Numbered, Request } from "../protocol.js";
 import type { Device, Runtime, RuntimeOptions } from "../runtime.js";
+import { disableTelemetry } from "./telemetry.js";
 
 /** Starts a worker. It does not keep the process alive while nothing is asked of it. */
 export function openRuntime({ device = "cpu", threads = os.availableParallelism() }: RuntimeOptions = {}): Runtime {
+  disableTelemetry();
   // The compiled worker, also when this file runs from src/ in a test: both folders are neighbours.
   const worker = new Worker(new URL("../../../dist/runtime/node/worker.js", import.meta.url));
   worker.unref();
