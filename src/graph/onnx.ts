@@ -4,9 +4,12 @@ import { type Emitter, type FloatType, lower, SCORES, TYPES } from "./lower.js";
 import type { Graph, Value } from "./op.js";
 import { ELEMENT, encodeModel, type NodeMessage, type TensorMessage } from "./proto.js";
 
-/** What a session is made from: the model's bytes, and weights that are not in a file, by the path the model calls them. */
+/** An ONNX model with its weights. */
 export interface EncodedGraph {
   readonly model: Uint8Array;
+  /** Folder that the locations of weights in files are relative to: the root of their drive; null when no weight lies in a file. */
+  readonly folder: string | null;
+  /** Weights in memory, by the location that the model gives for them. */
   readonly buffers: readonly { readonly path: string; readonly data: Uint8Array }[];
   /** Some matrices are multiplied in whole numbers, which is fast only when ONNX Runtime may lay them out anew. */
   readonly packed: boolean;
@@ -23,9 +26,23 @@ export interface EncodeOptions {
 
 const bytesOf = (a: Float32Array | BigInt64Array) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
 
+/** The root of an absolute path: "/", a drive of Windows, or a share of its network. */
+const ROOT = /^(?:[A-Za-z]:[\\/]|[\\/]{2}[^\\/]+[\\/][^\\/]+[\\/]|[\\/])/;
+
+/** An absolute path as its root and the rest below it, with forward slashes. */
+function located(file: string): { readonly root: string; readonly location: string } {
+  const [root] = ROOT.exec(file) ?? [];
+  if (root === undefined) throw new RangeError(`${file} is a relative path; weights in files need an absolute one`);
+  const rest = file.slice(root.length);
+  // A backslash separates folders on Windows only.
+  if (root === "/") return { root, location: rest };
+  return { root: root.replaceAll("/", "\\").toUpperCase(), location: rest.replaceAll("\\", "/") };
+}
+
 /**
- * Encodes a graph. Weights in files are pointed at (`location` is the file's path without its leading slash: the session's
- * external data folder is the root), weights in memory come back as `buffers`, or lie in the model where there are both; anything but float32 is cast on the way in.
+ * Encodes a graph. Weights in files are pointed at, from the root of their drive; weights in memory come back as `buffers`, or lie in
+ * the model where there are both; anything but float32 is cast on the way in.
+ * @throws RangeError when weights lie on several drives, which ONNX Runtime cannot read from
  */
 export function encodeGraph(
   graph: Graph,
@@ -82,11 +99,17 @@ export function encodeGraph(
   };
 
   const inFiles = [...graph.weights.values()].some((w) => w.bytes.in === "file");
+  let folder: string | null = null;
   const stored = (name: string, { bytes, dtype, name: own }: Weight, shape: readonly number[]): void => {
     if (bytes.in === "blocks")
       throw new RangeError(`${own} is stored in blocks of ${bytes.format}; it has to be unpacked first`);
     if (bytes.in === "file") {
-      const location = bytes.file.replace(/^[/\\]/, "");
+      const { root, location } = located(bytes.file);
+      folder ??= root;
+      if (root !== folder)
+        throw new RangeError(
+          `${own} is on ${root}, other weights of its network on ${folder}: all must be on one drive`,
+        );
       initializers.push({ name, type: dtype, shape, data: { location, offset: bytes.offset, length: bytes.length } });
     } else if (inFiles) {
       // ONNX Runtime looks for all external data in memory as soon as some of it is there: the few go into the model itself.
@@ -154,6 +177,7 @@ export function encodeGraph(
     [...values].map(([name, v]) => ({ name, type: v.dtype, shape: v.shape }));
   return {
     model: encodeModel({ nodes, initializers, inputs: face(graph.inputs), outputs: face(graph.outputs) }),
+    folder,
     buffers,
     packed: [...graph.weights.values()].some((w) => w.scales),
   };

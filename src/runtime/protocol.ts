@@ -6,7 +6,6 @@ export type Request =
   | {
       readonly kind: "load";
       readonly bytes: ModelBytes;
-      readonly folder: string;
       readonly device: Device;
       readonly threads: number;
       readonly widen: Widen;

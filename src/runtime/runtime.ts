@@ -14,6 +14,8 @@ export type Widen = "once" | "call";
 /** An ONNX model with its weights. */
 export interface ModelBytes {
   readonly model: Uint8Array;
+  /** Folder that the model's file locations are relative to; null when no weight lies in a file. */
+  readonly folder: string | null;
   /** Weights in memory, by the location that the model gives for them. */
   readonly buffers: readonly { readonly path: string; readonly data: Uint8Array }[];
   /** Lets ONNX Runtime prepack matrices: a copy of each, in the layout of its kernels. */

@@ -51,8 +51,7 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
   return {
     device,
     async load(bytes, widen = "once") {
-      const folder = process.platform === "win32" ? process.cwd().slice(0, 3) : "/";
-      const { session } = await ask({ kind: "load", bytes, folder, device, threads, widen }, "loaded");
+      const { session } = await ask({ kind: "load", bytes, device, threads, widen }, "loaded");
       return {
         run: (feeds, held = null) => ask({ kind: "run", session, feeds, held }, "ran"),
         hold: async (name, tensors) => {

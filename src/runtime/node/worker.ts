@@ -43,7 +43,7 @@ const KEEP_NARROW = {
 const answers: {
   readonly [K in Request["kind"]]: (request: Extract<Request, { kind: K }>) => Promise<Answer>;
 } = {
-  async load({ bytes: { model, buffers, packed }, folder, device, threads, widen }) {
+  async load({ bytes: { model, folder, buffers, packed }, device, threads, widen }) {
     // ONNX Runtime would quietly go on without a provider that it was not built with.
     if (!ort.listSupportedBackends().some(({ name }) => name === device)) {
       throw new Error(`backend not found: this build of ONNX Runtime has no ${device}`);
@@ -64,7 +64,7 @@ const answers: {
           // Threads that spin while they wait take the processor from the next session: with the base, the distilled
           // model and the decoder in turn, a picture took up to three times as long (measured: npm run bench).
           "intra_op.allow_spinning": "0",
-          model_external_initializers_file_folder_path: folder,
+          ...(folder !== null && { model_external_initializers_file_folder_path: folder }),
         },
         ...(widen === "call" && { optimization: KEEP_NARROW }),
       },
