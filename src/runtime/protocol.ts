@@ -33,6 +33,8 @@ export type Answer =
   | { readonly kind: "held" }
   | { readonly kind: "dropped" }
   | { readonly kind: "released" }
+  /** The request itself is wrong: a programming error, not a limit of the machine. */
+  | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "failed"; readonly message: string };
 
 export type Numbered<T> = T & { readonly id: number };

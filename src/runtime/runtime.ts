@@ -26,9 +26,10 @@ export interface ModelBytes {
 export interface Session {
   /**
    * Runs once, with the inputs held under `held` beside the feeds; feeds and outputs by name. Feeds are copied, outputs belong to the caller.
+   * @throws RangeError when an input is missing or has another shape or type than the graph; MachineError when the device fails
    */
   run(feeds: Readonly<Record<string, Tensor>>, held?: string | null): Promise<RunResult>;
-  /** Keeps inputs under a name for later runs. They are copied. */
+  /** Keeps inputs under a name for later runs. They are copied. @throws RangeError as `run` does */
   hold(name: string, tensors: Readonly<Record<string, Tensor>>): Promise<void>;
   /** Releases the inputs under a name. */
   drop(name: string): Promise<void>;

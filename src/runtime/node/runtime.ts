@@ -10,24 +10,31 @@ import { disableTelemetry } from "./telemetry.js";
 export function openRuntime({ device = "cpu", threads = os.availableParallelism() }: RuntimeOptions = {}): Runtime {
   disableTelemetry();
   // The compiled worker, also when this file runs from src/ in a test: both folders are neighbours.
-  const worker = new Worker(new URL("../../../dist/runtime/node/worker.js", import.meta.url));
+  // Options of the program's own entry point, such as --input-type, would keep the worker from starting.
+  const worker = new Worker(new URL("../../../dist/runtime/node/worker.js", import.meta.url), { execArgv: [] });
   worker.unref();
   const waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>();
   const running = new Set<Promise<Answer>>();
   let serial = 0;
+  let started = false;
   let ended: Error | undefined;
 
   const end = (error: Error) => {
     ended ??= error;
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
+    worker.unref();
   };
   worker.on("message", ({ id, ...answer }: Numbered<Answer>) => {
+    started = true;
     waiting.get(id)?.resolve(answer);
     waiting.delete(id);
     if (waiting.size === 0) worker.unref();
   });
   worker.on("error", (error) => end(new MachineError(`the model worker failed: ${String(error)}`)));
+  worker.on("messageerror", (error) =>
+    end(new MachineError(`an answer of the model worker was lost: ${String(error)}`)),
+  );
   worker.on("exit", () => end(new MachineError("the runtime was closed")));
 
   const ask = async <K extends Answer["kind"]>(
@@ -36,13 +43,15 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
   ): Promise<Extract<Answer, { kind: K }>> => {
     if (ended) throw ended;
     const id = ++serial;
-    worker.ref();
     const asked = new Promise<Answer>((resolve, reject) => {
-      waiting.set(id, { resolve, reject });
+      // Throws for what cannot be copied; only what was sent is waited for.
       worker.postMessage({ id, ...request } satisfies Numbered<Request>);
+      waiting.set(id, { resolve, reject });
+      worker.ref();
     });
     running.add(asked);
     const answer = await asked.finally(() => running.delete(asked));
+    if (answer.kind === "refused") throw new RangeError(answer.message);
     if (answer.kind === "failed") throw new MachineError(explain(answer.message, device));
     if (!isKind(answer, expected)) throw new MachineError(`the model worker answered ${answer.kind}, not ${expected}`);
     return answer;
@@ -67,7 +76,7 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
     },
     async close() {
       // A thread that is ended while it loads ONNX Runtime takes the process with it: whatever it answers, it has loaded by then.
-      if (serial === 0) await ask({ kind: "release", session: 0 }, "released").catch(() => {});
+      if (!started) await ask({ kind: "release", session: 0 }, "released").catch(() => {});
       ended ??= new MachineError("the runtime was closed");
       // A thread that is ended inside a model call takes the process with it.
       await Promise.allSettled(running);

@@ -1,10 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { MachineError } from "../../../src/errors.js";
 import { createBuilder, encodeGraph } from "../../../src/graph/index.js";
 import { openRuntime } from "../../../src/runtime/index.js";
-import { createRng, float } from "../../../src/tensor/index.js";
+import { createRng, float, int, type Tensor } from "../../../src/tensor/index.js";
 import { temporaryFolder } from "../../support/folder.js";
 
 const double = () => {
@@ -15,6 +16,19 @@ const double = () => {
 
 /** Memory of this process that is no mapped file, bytes. */
 const own = () => 1024 * Number(/RssAnon:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? Number.NaN);
+
+/** A program of its own, with the compiled rooms in scope. */
+function program(script: string) {
+  const room = (name: string) => JSON.stringify(new URL(`../../../dist/${name}/index.js`, import.meta.url).href);
+  const imports = `
+    import { createBuilder, encodeGraph } from ${room("graph")};
+    import { openRuntime } from ${room("runtime")};
+    import { float } from ${room("tensor")};
+  `;
+  const args = ["--input-type=module", "-e", imports + script];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 20_000 });
+  return { status, stdout, stderr };
+}
 
 describe("the runtime", () => {
   it.runIf(process.platform === "linux")("leaves weights in half precision where they lie when asked to", async () => {
@@ -94,5 +108,62 @@ describe("the runtime", () => {
     if (process.platform === "darwin") return;
     expect(failure).toBeInstanceOf(MachineError);
     expect(String(failure)).toMatch(/coreml.*--device cpu/);
+  });
+
+  it("a wrong feed is a programming error, not a limit of the machine", async () => {
+    const runtime = openRuntime({ threads: 1 });
+    const g = createBuilder();
+    const [x, y] = [g.input("x", ["B", 3]), g.input("y", ["B", 3])];
+    const session = await runtime.load(encodeGraph(g.finish({ z: g.add(x, y) })));
+    const good = float([2, 3]);
+    const wrong: Record<string, Tensor>[] = [
+      {},
+      { x: good },
+      { x: good, y: float([3, 2]) },
+      { x: good, y: float([6]) },
+      { x: good, y: float([1, 2, 3]) },
+      { x: good, y: float([4, 3]) },
+      { x: good, y: int([2, 3], [0, 0, 0, 0, 0, 0]) },
+      { x: good, y: { ...good, data: new Float32Array(5) } },
+    ];
+    for (const feeds of wrong) await expect(session.run(feeds)).rejects.toThrow(RangeError);
+    await expect(session.hold("wrong", { y: float([2, 4]) })).rejects.toThrow(RangeError);
+    await expect(session.run({ x: good, y: good }, "never held")).rejects.toThrow(RangeError);
+    await session.hold("right", { y: float([2, 3], Float32Array.of(1, 2, 3, 4, 5, 6)) });
+    expect([...((await session.run({ x: good }, "right")).outputs["z"]?.data ?? [])]).toEqual([1, 2, 3, 4, 5, 6]);
+    await session.release();
+    await expect(session.run({ x: good, y: good })).rejects.toThrow(RangeError);
+    await runtime.close();
+  });
+
+  it("so is a model that no machine can run", async () => {
+    const runtime = openRuntime({ threads: 1 });
+    const garbage = { model: Uint8Array.of(1, 2, 3), folder: null, buffers: [], packed: false };
+    await expect(runtime.load(garbage)).rejects.toThrow(RangeError);
+    await runtime.close();
+  });
+
+  it("too little memory is a limit of the machine, and nothing is printed of it", () => {
+    const script = `
+      const g = createBuilder();
+      // 2^50 bytes, more than a process can address.
+      const large = g.resizeNearest(g.input("x", [1, 1, 1, 1]), 2 ** 24, 2 ** 24);
+      const runtime = openRuntime({ threads: 1 });
+      const session = await runtime.load(encodeGraph(g.finish({ y: g.mean(large, [2, 3]) })));
+      await session.run({ x: float([1, 1, 1, 1]) }).catch((error) => console.log(error.name));
+      await runtime.close();
+    `;
+    expect(program(script)).toEqual({ status: 0, stdout: "MachineError\n", stderr: "" });
+  });
+
+  it("a feed that cannot be sent leaves nothing behind that keeps the process alive", () => {
+    const script = `
+      const g = createBuilder();
+      const session = await openRuntime({ threads: 1 }).load(encodeGraph(g.finish({ y: g.relu(g.input("x", [2])) })));
+      const x = float([2]);
+      structuredClone(x.data, { transfer: [x.data.buffer] });
+      await session.run({ x }).catch((error) => console.log(error.name));
+    `;
+    expect(program(script)).toEqual({ status: 0, stdout: "DataCloneError\n", stderr: "" });
   });
 });

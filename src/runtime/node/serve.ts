@@ -1,0 +1,23 @@
+/** Answers requests that arrive at a port, each with exactly one message, whatever goes wrong. Knows nothing of models. */
+import type { MessagePort } from "node:worker_threads";
+import type { Answer, Numbered, Request } from "../protocol.js";
+
+/** Serves a port until it closes. */
+export function serve(port: MessagePort, answer: (request: Request) => Promise<Answer>): void {
+  port.on("message", async ({ id, ...request }: Numbered<Request>) => {
+    try {
+      const reply: Numbered<Answer> = { id, ...(await answer(request)) };
+      port.postMessage(reply, moved(reply));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      port.postMessage({ id, kind: "failed", message } satisfies Numbered<Answer>);
+    }
+  });
+}
+
+/** Output buffers, moved instead of copied: each once, and none that is empty or moved already, which the other side could not read. */
+function moved(answer: Answer): ArrayBuffer[] {
+  if (answer.kind !== "ran") return [];
+  const buffers = new Set(Object.values(answer.outputs).map((t) => t.data.buffer));
+  return [...buffers].flatMap((buffer) => (buffer instanceof ArrayBuffer && buffer.byteLength > 0 ? [buffer] : []));
+}
