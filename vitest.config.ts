@@ -1,4 +1,12 @@
 import { defineConfig } from "vitest/config";
 
-// onnxruntime-node checks for Float32Array of its own realm: only process forks keep one realm.
-export default defineConfig({ test: { pool: "forks", include: ["test/**/*.test.ts"], testTimeout: 60_000 } });
+export default defineConfig({
+  test: {
+    // onnxruntime-node checks for Float32Array of its own realm: only process forks keep one realm.
+    pool: "forks",
+    include: ["test/**/*.test.ts"],
+    // Tests start the compiled program and its model worker.
+    globalSetup: ["scripts/build.js"],
+    testTimeout: 60_000,
+  },
+});
