@@ -4,7 +4,6 @@ import path from "node:path";
 import { writeWhole } from "../files/index.js";
 import type { Fetching } from "../hub/index.js";
 import { versions } from "../inspect/index.js";
-import { pictureUrl } from "../report/index.js";
 import { type Cell, cellsOf, type Origin } from "./cell.js";
 import { type Definition, type ExperimentRow, sittingsOf } from "./definition.js";
 import { type About, markdownOf } from "./markdown.js";
@@ -188,6 +187,8 @@ export async function paintCells(
     const studio = await house.studioOf(cell.row);
     const onCalls = (calls: number) => progress(calls, cell.row.name);
     const { result, samples } = await studio.paint(cell, { workers, onCalls, ...(signal && { signal }) });
+    // Plots are drawn by a large library, which the command line's help does without.
+    const { pictureUrl } = await import("../report/index.js");
     const urls = await Promise.all(samples.map((image) => pictureUrl(image)));
     await claims.keep(`${cell.id}.json`, Buffer.from(JSON.stringify(urls)));
     claims.append(result);

@@ -3,7 +3,6 @@ import { existsSync, statSync } from "node:fs";
 import { readdir, realpath } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
-import { parse } from "yaml";
 import { z } from "zod";
 import { readText } from "../checkpoint/index.js";
 import { codeOf, FileError, RequestError } from "../errors.js";
@@ -111,7 +110,7 @@ const extraSchema = z.record(z.string(), groupSchema.nullish());
 
 /** What an extra_model_paths.yaml names: groups of folders with a base each; a value with several lines is several folders. */
 async function readExtra(file: string): Promise<(Place & { readonly first: boolean })[]> {
-  const groups = extraSchema.safeParse(parseYaml(file, (await readText(file)) ?? ""));
+  const groups = extraSchema.safeParse(await parseYaml(file, (await readText(file)) ?? ""));
   if (!groups.success) throw new FileError(file, "is no extra_model_paths.yaml: groups of folders were expected");
   return Object.values(groups.data).flatMap((group) => {
     const { base_path: base, is_default: first, ...folders } = group ?? {};
@@ -127,7 +126,8 @@ async function readExtra(file: string): Promise<(Place & { readonly first: boole
   });
 }
 
-function parseYaml(file: string, text: string): unknown {
+async function parseYaml(file: string, text: string): Promise<unknown> {
+  const { parse } = await import("yaml");
   try {
     return parse(text, { maxAliasCount: 100 }) ?? {};
   } catch (cause) {

@@ -1,0 +1,39 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { temporaryFolder } from "../support/folder.js";
+
+const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
+
+const coverage = z.object({ result: z.array(z.object({ url: z.string() })) });
+
+/** Packages that a command loads: V8 lists every script in its coverage. */
+function loaded(...args: string[]) {
+  const folder = temporaryFolder();
+  const env = { ...process.env, NODE_V8_COVERAGE: folder };
+  const { status } = spawnSync(process.execPath, [BIN, ...args], { env });
+  const scripts = readdirSync(folder).flatMap(
+    (file) => coverage.parse(JSON.parse(readFileSync(path.join(folder, file), "utf8"))).result,
+  );
+  const names = scripts.map(({ url }) => /.*node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(url)?.[1]);
+  return { status, packages: new Set(names.filter((name) => name !== undefined)) };
+}
+
+describe("start", () => {
+  it.each([
+    [0, ["--help"]],
+    [0, ["generate", "--help"]],
+    [2, ["generate", "a fox", "--no-such-option"]],
+    [2, ["generate", "a fox", "--steps", "many"]],
+  ])("exit %i from %s comes without the packages that take long to load", (code, args) => {
+    const { status, packages } = loaded(...args);
+    expect(status).toBe(code);
+    expect(packages).toContain("commander");
+    for (const slow of ["onnxruntime-node", "sharp", "@observablehq/plot", "linkedom", "yaml", "hyparquet-writer"]) {
+      expect(packages).not.toContain(slow);
+    }
+  });
+});
