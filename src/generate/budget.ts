@@ -2,7 +2,7 @@
 import type { Graph } from "../graph/index.js";
 import type { Compute } from "../networks/index.js";
 import { derivations } from "../networks/index.js";
-import type { Widen } from "../runtime/index.js";
+import type { Upcast } from "../runtime/index.js";
 import { BYTES, count, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { Offload } from "./request.js";
 
@@ -89,14 +89,14 @@ export interface MemoryUse {
 }
 
 /** When half precision is upcast within a budget. */
-export const upcastIn = ([usual]: readonly MemoryNeed[], budget: number): Widen =>
-  usual && usual.bytes > UPCAST * budget ? "call" : "once";
+export const upcastIn = ([usual]: readonly MemoryNeed[], budget: number): Upcast =>
+  usual && usual.bytes > UPCAST * budget ? "per-call" : "at-load";
 
 /** Each strategy in a budget of so many bytes. */
 export function memoryUses(needs: readonly MemoryNeed[], budget: number): MemoryUse[] {
   const upcast = upcastIn(needs, budget);
   return needs.map(({ offload, bytes, stored }) => {
-    const taken = upcast === "once" ? bytes : stored;
+    const taken = upcast === "at-load" ? bytes : stored;
     return { offload, bytes: taken, fits: taken <= WEIGHTS * budget };
   });
 }

@@ -3,7 +3,7 @@ import type { Adapter } from "../adapters/index.js";
 import type { Decoder } from "../decode/index.js";
 import type { Denoiser, DenoiserShape, ImageSize } from "../models/index.js";
 import type { Compute, Network } from "../networks/index.js";
-import type { Runtime, Widen } from "../runtime/index.js";
+import type { Runtime, Upcast } from "../runtime/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 import type { TextEncoders } from "../text/index.js";
 import type { AdapterUse } from "./adapters.js";
@@ -25,7 +25,7 @@ export interface Engine {
   /** Bytes that a run may take. */
   readonly memoryBudget: number;
   /** When half-precision weights become float32. */
-  readonly widen: Widen;
+  readonly upcast: Upcast;
 }
 
 export interface Pair extends PlanSource {

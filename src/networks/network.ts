@@ -53,15 +53,15 @@ export async function sessionOf(
     fusedAttention: runtime.device !== "webgpu",
     type: precision.compute === "float16" ? "float16" : "float32",
   });
-  return { session: await runtime.load(bytes, precision.widen), inputs: [...graph.inputs.keys()], graph };
+  return { session: await runtime.load(bytes, precision.upcast), inputs: [...graph.inputs.keys()], graph };
 }
 
 /** Bytes of weights that a session copies: half precision that is upcast as it loads, and int8 matrices, which are packed anew. */
-function copiedBytes(graph: Graph, { widen = "once" }: Precision): number {
+function copiedBytes(graph: Graph, { upcast = "at-load" }: Precision): number {
   return [...graph.weights.values()].reduce((n, { dtype, shape, scales }) => {
     if (scales) return n + count(shape) * BYTES[dtype];
     const half = dtype === "float16" || dtype === "bfloat16";
-    return half && widen === "once" ? n + count(shape) * BYTES.float32 : n;
+    return half && upcast === "at-load" ? n + count(shape) * BYTES.float32 : n;
   }, 0);
 }
 

@@ -2,7 +2,7 @@
 import { type Derivation, derive } from "../checkpoint/index.js";
 import { RequestError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
-import type { Device, Widen } from "../runtime/index.js";
+import type { Device, Upcast } from "../runtime/index.js";
 import { quantise, toFloat16, type Weight } from "../tensor/index.js";
 
 /**
@@ -22,8 +22,8 @@ export interface Preparing {
 export interface Precision {
   readonly compute: Compute;
   readonly onPrepare?: ((preparing: Preparing) => void) | undefined;
-  /** When weights in half precision become float32; default: once. */
-  readonly widen?: Widen;
+  /** When half-precision weights are upcast; default: at load. */
+  readonly upcast?: Upcast;
 }
 
 export const FLOAT32: Precision = { compute: "float32" };

@@ -63,10 +63,10 @@ export async function bindPair(
   { memoryBudget = machineBudget(), onPrepare }: OpenOptions,
 ): Promise<OpenedPair> {
   const { located, row, family, size, zeroNegative, parts, sources } = files;
-  const widen = upcastIn(await memoryNeedsOfFiles(files, compute), memoryBudget);
-  const engine: Engine = { runtime, compute, memoryBudget, widen };
+  const upcast = upcastIn(await memoryNeedsOfFiles(files, compute), memoryBudget);
+  const engine: Engine = { runtime, compute, memoryBudget, upcast };
   const pool = createSessionPool(SPARE * memoryBudget);
-  const precision: Precision = { compute, onPrepare, widen };
+  const precision: Precision = { compute, onPrepare, upcast };
   const options: NetworkOptions = { pool, precision };
   // Only the denoiser is quantised: it runs at every step.
   const beside: NetworkOptions = {

@@ -7,5 +7,5 @@ export {
   type Runtime,
   type RuntimeOptions,
   type Session,
-  type Widen,
+  type Upcast,
 } from "./runtime.js";

@@ -1,6 +1,6 @@
 /** Messages between a runtime and its worker: plain data, one answer for each request. */
 import type { Tensor } from "../tensor/index.js";
-import type { Device, ModelBytes, Widen } from "./runtime.js";
+import type { Device, ModelBytes, Upcast } from "./runtime.js";
 
 export type Request =
   | {
@@ -8,7 +8,7 @@ export type Request =
       readonly bytes: ModelBytes;
       readonly device: Device;
       readonly threads: number;
-      readonly widen: Widen;
+      readonly upcast: Upcast;
     }
   | {
       readonly kind: "run";

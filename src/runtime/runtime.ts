@@ -6,10 +6,10 @@ export const DEVICES = ["cpu", "webgpu", "cuda", "coreml", "dml"] as const;
 export type Device = (typeof DEVICES)[number];
 
 /**
- * When weights in half precision become float32. once: as the model loads, which keeps both in memory. call: in every call that needs
- * them, one at a time, while they stay mapped where they lie.
+ * When half-precision weights are upcast to float32. at-load: as the model loads, which keeps both copies in memory. per-call: one weight
+ * at a time in every call, while the file stays mapped.
  */
-export type Widen = "once" | "call";
+export type Upcast = "at-load" | "per-call";
 
 /** An ONNX model with its weights. */
 export interface ModelBytes {
@@ -44,8 +44,8 @@ export interface RunResult {
 
 export interface Runtime {
   readonly device: Device;
-  /** @throws MachineError when the device cannot hold or run the model; `widen` is for weights in half precision, default "once" */
-  load(bytes: ModelBytes, widen?: Widen): Promise<Session>;
+  /** @throws MachineError when the device cannot hold or run the model; `upcast` is for half-precision weights, default "at-load" */
+  load(bytes: ModelBytes, upcast?: Upcast): Promise<Session>;
   /** Waits for the running model call, then releases every session. */
   close(): Promise<void>;
 }

@@ -74,14 +74,14 @@ describe("memory", () => {
     expect(pictures(alone).size).toBe(3);
   });
 
-  it("widens half precision once where there is much memoryBudget, else in every call, with the same pictures", async () => {
+  it("upcasts half precision at load where the memory budget is large, else in every call, with the same pictures", async () => {
     const painted = [];
     for (const memoryBudget of [undefined, 1]) {
       const pair = await openPair(
         { base: checkpointFolder("sd1") },
         { threads: 1, ...(memoryBudget && { memoryBudget }) },
       );
-      expect(pair.engine.widen).toBe(memoryBudget ? "call" : "once");
+      expect(pair.engine.upcast).toBe(memoryBudget ? "per-call" : "at-load");
       painted.push(pictures(await run(pair, { steps: 2, seeds: [4] })).get(4) ?? new Uint8Array());
       await pair.close();
     }

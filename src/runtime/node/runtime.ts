@@ -59,8 +59,8 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
 
   return {
     device,
-    async load(bytes, widen = "once") {
-      const { session } = await ask({ kind: "load", bytes, device, threads, widen }, "loaded");
+    async load(bytes, upcast = "at-load") {
+      const { session } = await ask({ kind: "load", bytes, device, threads, upcast }, "loaded");
       return {
         run: (feeds, held = null) => ask({ kind: "run", session, feeds, held }, "ran"),
         hold: async (name, tensors) => {

@@ -40,15 +40,15 @@ const INVALID_MODEL = /protobuf parsing failed|invalid model|^Type Error|ShapeIn
 const refused = (message: string): Answer => ({ kind: "refused", message });
 const released = (id: number): Answer => refused(`session ${id} was released`);
 
-/** Casts of weights stay in the graph, but for the small ones. */
-const KEEP_NARROW = {
+/** Keeps the casts of weights in the graph, small weights excepted. */
+const KEEP_HALF = {
   constant_folding_max_output_size_in_bytes: "65536",
   disable_specified_optimizers: "FuseFp16InitializerToFp32NodeTransformer",
 };
 
 type SessionOptions = ort.InferenceSession.SessionOptions;
 
-const optionsOf = ({ bytes, device, threads, widen }: Extract<Request, { kind: "load" }>): SessionOptions => ({
+const optionsOf = ({ bytes, device, threads, upcast }: Extract<Request, { kind: "load" }>): SessionOptions => ({
   executionProviders: [device],
   intraOpNumThreads: threads,
   logSeverityLevel: 4,
@@ -66,7 +66,7 @@ const optionsOf = ({ bytes, device, threads, widen }: Extract<Request, { kind: "
       "intra_op.allow_spinning": "0",
       ...(bytes.folder !== null && { model_external_initializers_file_folder_path: bytes.folder }),
     },
-    ...(widen === "call" && { optimization: KEEP_NARROW }),
+    ...(upcast === "per-call" && { optimization: KEEP_HALF }),
   },
 });
 

@@ -41,19 +41,19 @@ describe("the runtime", () => {
     const weight = g.weight({ name: "w", dtype: "float16", shape: [n, n], bytes });
     const encoded = encodeGraph(g.finish({ y: g.linear(g.input("x", [1, n]), weight) }));
     const grown: number[] = [];
-    for (const widen of ["once", "call"] as const) {
+    for (const upcast of ["at-load", "per-call"] as const) {
       const runtime = openRuntime({ threads: 1 });
       await (await runtime.load(double())).release();
       const before = own();
-      const session = await runtime.load(encoded, widen);
+      const session = await runtime.load(encoded, upcast);
       grown.push(own() - before);
       const { y } = (await session.run({ x: float([1, n], new Float32Array(n).fill(0.5)) })).outputs;
       expect(y?.data[17]).toBe(n / 2);
       await runtime.close();
     }
-    const [once = 0, call = 0] = grown;
-    expect(once).toBeGreaterThan(0.9 * 4 * n * n);
-    expect(call).toBeLessThan(0.5 * 4 * n * n);
+    const [atLoad = 0, perCall = 0] = grown;
+    expect(atLoad).toBeGreaterThan(0.9 * 4 * n * n);
+    expect(perCall).toBeLessThan(0.5 * 4 * n * n);
   });
 
   it("keeps the event loop free while a model runs", async () => {
