@@ -1,20 +1,28 @@
 /** `variegate generate`: pictures of every prompt and seed, with everything needed to make them again. */
-import { performance } from "node:perf_hooks";
 import { safetensors } from "../checkpoint/index.js";
-import { eventJson, type GenerateEvent, type GenerateRequest, generate, planFor } from "../generate/index.js";
+import {
+  eventJson,
+  type GenerateRequest,
+  generate,
+  planFor,
+  type SampleKey,
+  type StepEvent,
+} from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import { type FloatTensor, stack } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { encodePng } from "./png.js";
-import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
+import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
 import { tileOf } from "./words.js";
 
-export interface GenerateOptions extends FolderOptions {
+export interface GenerateOptions extends ResumeOptions {
   readonly saveLatents?: boolean | undefined;
 }
 
+/** A file as run.json lists it, with the sample it belongs to. */
+type SampleFile = RunFile & { readonly prompt: number; readonly seed: number };
 type Steps = { xt: FloatTensor[]; x0: FloatTensor[]; timesteps: number[] };
 
 export async function runGenerate(
@@ -27,26 +35,26 @@ export async function runGenerate(
   const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
   try {
     const plan = planFor(pair, request);
-    const folder = await openRunFolder(
+    const folder = await openResumableFolder(
       "generate",
       { models, request, plan, latents: options.saveLatents === true },
       options,
     );
-    const done = finished(folder);
-    const seeds = request.seeds ?? [0];
-    const name = (prompt: number, seed: number) => (request.prompts.length > 1 ? `${prompt}-${seed}` : `${seed}`);
+    const seeds = [...new Set(request.seeds ?? [0])];
+    const samples = request.prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
+    const stemOf = ({ prompt, seed }: SampleKey) => (request.prompts.length > 1 ? `${prompt}-${seed}` : `${seed}`);
+    const files = new Map<string, readonly SampleFile[]>();
+    for (const sample of samples) {
+      const kept = keptFiles(folder, stemOf(sample), options);
+      if (kept) files.set(stemOf(sample), ofSample(kept, sample));
+    }
+    const finished = new Set(files.keys());
     const steps = plan.rows.filter((row) => row.kind === "step").length;
-    const total = (request.prompts.length * seeds.length - done.length) * (steps + 1);
-    const progress = terminal.progress(total, "loading");
-    const files: (RunFile & { prompt: number; seed: number })[] = [...done];
+    const progress = terminal.progress((samples.length - finished.size) * (steps + 1), "loading");
     const tracks = new Map<string, Steps>();
-    const start = performance.now();
     let ticks = 0;
-    const skip = new Set(done.map((f) => name(f.prompt, f.seed)));
-    const samples = request.prompts.flatMap((_, prompt) =>
-      seeds.flatMap((seed) => (skip.has(name(prompt, seed)) ? [] : [{ prompt, seed }])),
-    );
-    for await (const event of generate(pair, { ...request, samples }, signal)) {
+    const left = samples.filter((sample) => !finished.has(stemOf(sample)));
+    for await (const event of generate(pair, { ...request, samples: left }, signal)) {
       terminal.emit(eventJson(event));
       if (event.type === "adjusted") for (const why of event.why) terminal.note(why);
       if (event.type === "encoded" && event.truncated > 0) {
@@ -54,52 +62,72 @@ export async function runGenerate(
       }
       if (event.type === "step") {
         progress.update(++ticks, `${event.model} at ${event.timestep}`);
-        if (options.saveLatents) track(tracks, name(event.prompt, event.seed), event);
+        if (options.saveLatents) track(tracks, stemOf(event), event);
       }
       if (event.type === "tile") progress.update(ticks + event.done / event.total, tileOf(event));
       if (event.type === "image") {
-        const { prompt, seed } = event;
+        const { prompt, seed, image } = event;
+        const stem = stemOf(event);
         const made = { prompt: request.prompts[prompt], negative: request.negative, seed, plan };
-        const stem = name(prompt, seed);
-        const latents = tracks.get(stem);
-        if (latents) files.push({ ...(await folder.write(`${stem}.safetensors`, latentFile(latents))), prompt, seed });
-        const file = await folder.write(`${stem}.png`, await encodePng(event.image, { variegate: made }));
-        files.push({ ...file, prompt, seed });
-        folder.log({ type: "image", ...file, prompt, seed });
+        const png = await encodePng(image, { variegate: made });
+        files.set(stem, ofSample(await writeSample(folder, stem, event, png, tracks.get(stem)), event));
         tracks.delete(stem);
-        progress.update(++ticks, file.file);
+        progress.update(++ticks, `${stem}.png`);
       }
       if (event.type === "done") folder.log(eventJson(event));
     }
     progress.stop();
+    const all = samples.flatMap((sample) => files.get(stemOf(sample)) ?? []);
     const run = {
       ...describeRun(pair),
       command: "generate",
       models,
       request,
       plan,
-      files,
-      seconds: (performance.now() - start) / 1000,
+      files: all,
+      seconds: folder.seconds(),
     };
     await folder.write("run.json", Buffer.from(`${JSON.stringify(run, null, 2)}\n`));
-    terminal.emit({ type: "run", out: folder.dir, files });
-    for (const { file } of files) terminal.say(`${folder.dir}/${file}`);
+    terminal.emit({ type: "run", out: folder.dir, files: all });
+    for (const { file } of all) terminal.say(`${folder.dir}/${file}`);
   } finally {
     await pair.close();
   }
 }
 
-/** Pictures that an earlier part of the same run has finished. */
-function finished(folder: RunFolder) {
-  return folder.past.flatMap((e) => {
-    const { type, file, bytes, sha256, prompt, seed } = e;
-    if (type !== "image" || typeof file !== "string" || typeof sha256 !== "string") return [];
-    if (typeof bytes !== "number" || typeof prompt !== "number" || typeof seed !== "number") return [];
-    return [{ file, bytes, sha256, prompt, seed }];
-  });
+const latentsName = (stem: string): string => `${stem}.safetensors`;
+const imageName = (stem: string): string => `${stem}.png`;
+
+/** Files of a sample that an earlier part of the run has finished, or null where one is missing or was changed since. */
+function keptFiles({ kept }: RunFolder, stem: string, { saveLatents }: GenerateOptions): readonly RunFile[] | null {
+  const names = [...(saveLatents ? [latentsName(stem)] : []), imageName(stem)];
+  const files = names.flatMap((name) => kept.get(name) ?? []);
+  return files.length === names.length ? files : null;
 }
 
-function track(tracks: Map<string, Steps>, name: string, event: Extract<GenerateEvent, { type: "step" }>): void {
+const ofSample = (files: readonly RunFile[], { prompt, seed }: SampleKey): SampleFile[] =>
+  files.map((file) => ({ ...file, prompt, seed }));
+
+/** Writes and logs a sample, its latents first: a logged image is complete. */
+async function writeSample(
+  folder: RunFolder,
+  stem: string,
+  { prompt, seed }: SampleKey,
+  png: Uint8Array,
+  steps: Steps | undefined,
+): Promise<RunFile[]> {
+  const files: RunFile[] = [];
+  const add = async (type: "latents" | "image", name: string, bytes: Uint8Array) => {
+    const file = await folder.write(name, bytes);
+    folder.log({ type, ...file, prompt, seed });
+    files.push(file);
+  };
+  if (steps) await add("latents", latentsName(stem), latentFile(steps));
+  await add("image", imageName(stem), png);
+  return files;
+}
+
+function track(tracks: Map<string, Steps>, name: string, event: StepEvent): void {
   const steps = tracks.get(name) ?? { xt: [event.xt], x0: [], timesteps: [] };
   steps.xt.push(event.next);
   steps.x0.push(event.x0);

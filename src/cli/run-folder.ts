@@ -1,10 +1,11 @@
 /** The folder of a run: whole files only, a log that grows as things happen, and never two runs mixed in one folder. */
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { z } from "zod";
 import { codeOf, FileError, RequestError } from "../errors.js";
-import { writeWhole } from "../files/index.js";
+import { parseJson, writeWhole } from "../files/index.js";
 
 /** A file of the run, as run.json lists it. */
 export interface RunFile {
@@ -15,67 +16,122 @@ export interface RunFile {
 
 export interface RunFolder {
   readonly dir: string;
-  /** Everything logged so far; empty for a new run. */
-  readonly past: readonly Readonly<Record<string, unknown>>[];
+  /** Logged files of earlier parts of the run that still have the logged size and hash, by name; empty for a new run. */
+  readonly kept: ReadonlyMap<string, RunFile>;
+  /** Seconds that the run has taken: this part, and earlier ones up to their last logged event. */
+  seconds(): number;
   /** Writes a whole file, sub-folders included. */
   write(name: string, bytes: Uint8Array): Promise<RunFile>;
-  /** Appends one line to events.jsonl. */
+  /** Appends one line to events.jsonl, with the seconds so far. Files that it lists are kept when the run is resumed. */
   log(event: Readonly<Record<string, unknown>>): void;
 }
 
 export interface FolderOptions {
   readonly out?: string | undefined;
   readonly force?: boolean | undefined;
+}
+
+/** Options of a command whose runs can be resumed. */
+export interface ResumeOptions extends FolderOptions {
   readonly resume?: boolean | undefined;
 }
 
 const LOG = "events.jsonl";
+const lineSchema = z.record(z.string(), z.unknown());
+const fileSchema = z.object({ file: z.string(), bytes: z.number(), sha256: z.string() });
+const firstSchema = z.object({ id: z.string() });
+const timedSchema = z.object({ seconds: z.number() });
 
-/**
- * Opens a folder for a run that `identity` describes. A folder that holds another run is refused; with `resume` a run of the same
- * identity goes on, with `force` its log starts anew.
- */
+/** Opens a folder for a new run that `identity` describes. A folder that holds a run is refused; with `force` its log starts anew. */
 export async function openRunFolder(command: string, identity: unknown, o: FolderOptions): Promise<RunFolder> {
-  const time = new Date().toISOString().slice(0, 19).replaceAll(":", "").replace("T", "-");
-  const dir = path.resolve(o.out ?? path.join("out", `${command}-${time}`));
-  const log = path.join(dir, LOG);
-  const id = createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 16);
-  makeFolder(dir);
-  let past: Record<string, unknown>[] = [];
-  if (existsSync(log) && o.force) await rm(log);
-  if (existsSync(log)) {
-    past = readLog(log);
-    const same = past[0]?.["id"] === id;
-    if (o.resume && !same) {
-      throw new RequestError(
-        `${dir} holds a run of another request; give the same options to --resume it, or choose another --out`,
-      );
-    }
-    if (!o.resume) {
-      throw new RequestError(
-        `${dir} already holds a run; --resume goes on with it, --force replaces it, --out chooses another folder`,
-      );
-    }
+  const dir = folderOf(command, o);
+  const past = await readPast(dir, o);
+  if (past.length > 0) throw occupied(dir, []);
+  return begin(dir, command, identity, past);
+}
+
+/** The same for a command that has --resume: a run of the same identity continues, keeping its intact files. */
+export async function openResumableFolder(command: string, identity: unknown, o: ResumeOptions): Promise<RunFolder> {
+  const dir = folderOf(command, o);
+  const past = await readPast(dir, o);
+  if (past.length > 0 && !o.resume) throw occupied(dir, ["--resume continues it"]);
+  if (past.length > 0 && firstSchema.safeParse(past[0]).data?.id !== idOf(identity)) {
+    throw new RequestError(
+      `${dir} holds a run of another request; give the same options to --resume it, or choose another --out`,
+    );
   }
-  const append = (event: Readonly<Record<string, unknown>>) => {
+  return begin(dir, command, identity, past);
+}
+
+const occupied = (dir: string, ways: readonly string[]): RequestError => {
+  const all = [...ways, "--force replaces it", "--out chooses another folder"];
+  return new RequestError(`${dir} already holds a run; ${all.join(", ")}`);
+};
+
+function folderOf(command: string, { out }: FolderOptions): string {
+  const time = new Date().toISOString().slice(0, 19).replaceAll(":", "").replace("T", "-");
+  return path.resolve(out ?? path.join("out", `${command}-${time}`));
+}
+
+const hashOf = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("hex");
+const idOf = (identity: unknown): string => hashOf(JSON.stringify(identity)).slice(0, 16);
+
+type Line = Readonly<Record<string, unknown>>;
+
+/** Events of earlier parts of the run in a folder, which is made where it does not exist. */
+async function readPast(dir: string, { force }: FolderOptions): Promise<readonly Line[]> {
+  const log = path.join(dir, LOG);
+  makeFolder(dir);
+  if (!existsSync(log)) return [];
+  if (!force) return readLog(log);
+  await rm(log);
+  return [];
+}
+
+async function begin(dir: string, command: string, identity: unknown, past: readonly Line[]): Promise<RunFolder> {
+  const file = path.join(dir, LOG);
+  const start = performance.now();
+  const before = Math.max(0, ...past.flatMap((line) => timedSchema.safeParse(line).data?.seconds ?? []));
+  const seconds = () => before + (performance.now() - start) / 1000;
+  const append = (text: string) => {
     try {
-      appendFileSync(log, `${JSON.stringify(event)}\n`);
+      appendFileSync(file, text);
     } catch (error) {
-      throw new FileError(log, `cannot be written (${codeOf(error)})`, { cause: error });
+      throw new FileError(file, `cannot be written (${codeOf(error)})`, { cause: error });
     }
   };
-  if (past.length === 0) append({ type: "run", id, command, request: identity });
+  const log = (event: Line) => append(`${JSON.stringify({ ...event, seconds: seconds() })}\n`);
+  // A kill may have cut the last line off; new lines must not be appended to it.
+  if (existsSync(file) && !readFileSync(file, "utf8").endsWith("\n")) append("\n");
+  if (past.length === 0) log({ type: "run", id: idOf(identity), command, request: identity });
   return {
     dir,
-    past,
-    log: append,
+    kept: await intactFiles(dir, past),
+    seconds,
+    log,
     async write(name, bytes) {
-      const file = path.join(dir, name);
-      makeFolder(path.dirname(file));
-      await writeWhole(file, bytes);
-      return { file: name, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+      const target = path.join(dir, name);
+      makeFolder(path.dirname(target));
+      await writeWhole(target, bytes);
+      return { file: name, bytes: bytes.length, sha256: hashOf(bytes) };
     },
   };
+}
+
+/** Files listed in a log that are still what was logged last about them. */
+async function intactFiles(dir: string, past: readonly Line[]): Promise<ReadonlyMap<string, RunFile>> {
+  const logged = new Map(past.flatMap((line) => fileSchema.safeParse(line).data ?? []).map((f) => [f.file, f]));
+  const intact = new Map<string, RunFile>();
+  for (const [name, file] of logged) if (await isIntact(path.join(dir, name), file)) intact.set(name, file);
+  return intact;
+}
+
+async function isIntact(file: string, { bytes, sha256 }: RunFile): Promise<boolean> {
+  try {
+    return (await stat(file)).size === bytes && hashOf(await readFile(file)) === sha256;
+  } catch {
+    return false;
+  }
 }
 
 /** Makes a folder and those above it, one by one: Node's own recursive mkdir never returns where a file system refuses (under /proc). */
@@ -93,15 +149,10 @@ function makeFolder(dir: string): void {
 }
 
 /** Lines of a log; a last line that was cut off by a kill is left out. */
-function readLog(file: string): Record<string, unknown>[] {
-  return readFileSync(file, "utf8")
+const readLog = (file: string): Line[] =>
+  readFileSync(file, "utf8")
     .split("\n")
-    .flatMap((line) => {
-      try {
-        const value: unknown = JSON.parse(line);
-        return typeof value === "object" && value !== null ? [value as Record<string, unknown>] : [];
-      } catch {
-        return [];
-      }
+    .flatMap((text) => {
+      const line = lineSchema.safeParse(parseJson(text));
+      return line.success ? [line.data] : [];
     });
-}

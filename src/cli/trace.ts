@@ -17,7 +17,7 @@ import {
 } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
 import { tracePage } from "./page.js";
-import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
+import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
 import { type Terminal, table } from "./terminal.js";
 
@@ -25,14 +25,14 @@ export async function runTrace(
   terminal: Terminal,
   models: PairReference & OpenOptions,
   request: TraceRequest,
-  options: FolderOptions,
+  options: ResumeOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
   try {
     const { modes, causal } = requestsOf(pair, request);
     const plans = modes.map((each) => planFor(pair, each));
-    const folder = await openRunFolder("trace", { models, request, plans }, options);
+    const folder = await openResumableFolder("trace", { models, request, plans }, options);
     const kept = await finished(folder, modesOf(pair, request), plans, request.seeds ?? [0]);
     const seeds = request.seeds?.length ?? 1;
     const steps = plans.map((plan) => stepsOf(plan).length);
@@ -103,19 +103,19 @@ function latentsFile({ mode, steps, tracks }: Recording): Uint8Array {
   );
 }
 
-/** Modes that an earlier part of the same trace has finished. */
+/** Modes that an earlier part of the same trace has finished, their latents as they were written. */
 async function finished(
   folder: RunFolder,
   modes: readonly Recording["mode"][],
   plans: readonly Recording["plan"][],
   seeds: readonly number[],
 ): Promise<Recording[]> {
-  const done = new Set(folder.past.flatMap((e) => (e["type"] === "mode" ? [e["mode"]] : [])));
   const found: Recording[] = [];
   for (const [m, mode] of modes.entries()) {
     const plan = plans[m];
-    if (!done.has(mode) || !plan) continue;
-    const tensors = await readTensors(`${folder.dir}/${mode}.safetensors`);
+    const kept = folder.kept.get(`${mode}.safetensors`);
+    if (!kept || !plan) continue;
+    const tensors = await readTensors(`${folder.dir}/${kept.file}`);
     const parts = (name: string, s: number) => {
       const { shape = [], data = new Float32Array() } = tensors.get(name) ?? {};
       const [, n = 0, ...rest] = shape;

@@ -1,3 +1,4 @@
 export { makeFolder } from "./folder.js";
+export { parseJson } from "./json.js";
 export { locked } from "./lock.js";
 export { writeWhole } from "./write.js";
