@@ -1,24 +1,38 @@
 /** JSON files of a checkpoint: configs, indexes, vocabularies. */
 import { readFile, stat } from "node:fs/promises";
 import { codeOf, FileError } from "../errors.js";
+import { parseJson } from "../files/index.js";
 
 /** A vocabulary has a few megabytes; nothing that is read whole has more. */
 const MAX = 64_000_000;
 
 /**
- * Parses a JSON file; with `optional` a file that is not there gives undefined.
+ * Parses a JSON file, also one with Python's bare Infinity and NaN (read as null); with `optional` a file that is not there gives undefined.
  * @throws FileError when it is not there, too large, or not JSON (with where it stops being that)
  */
 export async function readJson(file: string, { optional = false } = {}): Promise<unknown> {
   const text = await readText(file, { optional });
   if (text === undefined) return undefined;
+  const plain = parseJson(text);
+  if (plain !== undefined) return plain;
   try {
-    // Python writes bare infinities, which JSON does not have.
-    return JSON.parse(text.replace(/(:\s*)(-?)Infinity\b/g, "$1$21e999").replace(/(:\s*)NaN\b/g, "$1null"));
+    return JSON.parse(withoutPythonNumbers(text));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.split("\n")[0] : "";
     throw new FileError(file, `is not JSON: ${why}`, { cause });
   }
+}
+
+/** Numbers that Python writes and JSON does not have: infinity as one that JSON.parse reads as infinite, NaN as null. */
+const NUMBERS: Readonly<Record<string, string>> = { Infinity: "1e999", NaN: "null" };
+
+/** Replaces Python's numbers outside strings. */
+function withoutPythonNumbers(text: string): string {
+  let inString = false;
+  return text.replace(/\\.|"|\b(?:Infinity|NaN)\b/gs, (token) => {
+    if (token === '"') inString = !inString;
+    return inString ? token : (NUMBERS[token] ?? token);
+  });
 }
 
 /** A text file, or undefined when it is optional and not there. @throws FileError */
