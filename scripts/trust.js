@@ -7,7 +7,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { encodePng } from "../dist/cli/png.js";
+import { encodePng } from "../dist/files/index.js";
 import { correlation, generate, measure, openPair, rankCorrelation, uniform, writeWhole } from "../dist/index.js";
 
 const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8"));

@@ -2,6 +2,7 @@
 
 import { RequestError } from "../errors.js";
 import { type Kept, keptVariety, openScorer, summarise } from "../evaluation/index.js";
+import { encodePng } from "../files/index.js";
 import {
   eventJson,
   type GenerateRequest,
@@ -17,7 +18,6 @@ import { type OpenOptions, openPair, type PairReference } from "../open/index.js
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
-import { encodePng } from "./png.js";
 import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
 import { type Progress, type Terminal, table } from "./terminal.js";

@@ -1,5 +1,6 @@
 /** `variegate generate`: pictures of every prompt and seed, with everything needed to make them again. */
 import { safetensors } from "../checkpoint/index.js";
+import { encodePng } from "../files/index.js";
 import {
   eventJson,
   type GenerateRequest,
@@ -12,7 +13,6 @@ import { describeRun } from "../inspect/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import { type FloatTensor, stack } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
-import { encodePng } from "./png.js";
 import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
 import { tileOf } from "./words.js";

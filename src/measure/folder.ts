@@ -2,8 +2,9 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { FileError, RequestError } from "../errors.js";
+import { readPngText } from "../files/index.js";
 import type { RgbImage } from "../tensor/index.js";
-import { type Label, labelOf, textChunks } from "./labels.js";
+import { type Label, labelOf } from "./labels.js";
 import { type PromptList, promptFor } from "./prompts.js";
 
 /** One picture that can be measured. */
@@ -137,7 +138,7 @@ async function readPicture(file: string): Promise<{ image: RgbImage; label: Labe
       .toBuffer({ resolveWithObject: true });
     const { width, height, channels } = info;
     if (channels !== 3) throw new RequestError(`has ${channels} channels`);
-    return { image: { width, height, data: new Uint8Array(data) }, label: labelOf(textChunks(bytes)) };
+    return { image: { width, height, data: new Uint8Array(data) }, label: labelOf(await readPngText(bytes)) };
   } catch (error) {
     if (error instanceof RequestError) throw error;
     const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);

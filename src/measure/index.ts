@@ -10,5 +10,5 @@ import type { Page } from "./page.js";
 /** A measurement as one HTML page. What draws it is loaded when it is asked for. */
 export const measurePage = async (page: Page): Promise<string> => (await import("./page.js")).measurePage(page);
 export { isNamed } from "./attributes.js";
-export { labelOf, textChunks } from "./labels.js";
+export { labelOf } from "./labels.js";
 export { promptFor } from "./prompts.js";

@@ -1,52 +1,6 @@
-/** What a PNG says of its own making: the prompt in the text chunks that Variegate, Automatic1111 and ComfyUI write. */
-import { inflateSync } from "node:zlib";
+/** The prompt of a PNG, from the text chunks that Variegate, Automatic1111 and ComfyUI write. */
 import { z } from "zod";
-
-/** No text chunk that tells a prompt is longer; ComfyUI's whole graph has a few hundred kilobytes. */
-const MOST = 8_000_000;
-const SIGNATURE = "\x89PNG\r\n\x1a\n";
-
-/** Text chunks of a PNG by their keys (PNG specification, 11.3.3); none where it is another file. Broken chunks end the reading. */
-export function textChunks(bytes: Uint8Array): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (Buffer.from(bytes.subarray(0, 8)).toString("latin1") !== SIGNATURE) return found;
-  for (let at = 8; at + 12 <= bytes.length; ) {
-    const length = view.getUint32(at);
-    const kind = Buffer.from(bytes.subarray(at + 4, at + 8)).toString("latin1");
-    if (at + 12 + length > bytes.length) break;
-    const body = Buffer.from(bytes.subarray(at + 8, at + 8 + length));
-    const entry = length <= MOST ? textOf(kind, body) : null;
-    if (entry) found.set(entry[0], entry[1]);
-    at += 12 + length;
-  }
-  return found;
-}
-
-function textOf(kind: string, body: Buffer): [string, string] | null {
-  const end = body.indexOf(0);
-  if (end < 0) return null;
-  const key = body.toString("latin1", 0, end);
-  if (kind === "tEXt") return [key, body.toString("latin1", end + 1)];
-  if (kind === "zTXt") return entry(key, inflated(body.subarray(end + 2)), "latin1");
-  if (kind !== "iTXt") return null;
-  const language = body.indexOf(0, end + 3);
-  const translated = language < 0 ? -1 : body.indexOf(0, language + 1);
-  if (translated < 0) return null;
-  const text = body.subarray(translated + 1);
-  return entry(key, body[end + 1] === 1 ? inflated(text) : text, "utf8");
-}
-
-const entry = (key: string, text: Buffer | null, encoding: BufferEncoding): [string, string] | null =>
-  text && [key, text.toString(encoding)];
-
-function inflated(bytes: Buffer): Buffer | null {
-  try {
-    return inflateSync(bytes, { maxOutputLength: MOST });
-  } catch {
-    return null;
-  }
-}
+import { parseJson } from "../files/index.js";
 
 /** The prompt that a picture was made from, and whether it is of the embedded world; null where nothing tells. */
 export interface Label {
@@ -56,20 +10,12 @@ export interface Label {
 
 /** Reads a prompt from text chunks. */
 export function labelOf(chunks: ReadonlyMap<string, string>): Label | null {
-  const ours = z.object({ prompt: z.string() }).safeParse(parsed(chunks.get("variegate")));
+  const ours = z.object({ prompt: z.string() }).safeParse(parseJson(chunks.get("variegate") ?? ""));
   if (ours.success) return { prompt: ours.data.prompt, by: "variegate" };
   const parameters = chunks.get("parameters");
   if (parameters !== undefined) return { prompt: automaticPrompt(parameters), by: "automatic1111" };
-  const prompt = comfyPrompt(parsed(chunks.get("prompt")));
+  const prompt = comfyPrompt(parseJson(chunks.get("prompt") ?? ""));
   return prompt === null ? null : { prompt, by: "comfyui" };
-}
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Everything before the line of the negative prompt, or of the settings. */
