@@ -1,6 +1,7 @@
 // What experiments on the embedded pair take: prompts of the held-out characters, and CLIP features of how they really look.
 //     node pair/world.js made embedded
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { csvFormatRows } from "d3-dsv";
 import { openPair, openScorer, referenceFile } from "variegate";
 
 const [, , made = "made", to = "embedded"] = process.argv;
@@ -12,8 +13,8 @@ const size = 64 * 64 * 3;
 const images = captions.map((_, i) => ({ width: 64, height: 64, data: pixels.subarray(i * size, (i + 1) * size) }));
 
 mkdirSync(`${to}/world`, { recursive: true });
-const lines = captions.map(([first], i) => `${i},${first},${i}`);
-writeFileSync(`${to}/world/prompts.csv`, `case_number,prompt,evaluation_seed\n${lines.join("\n")}\n`);
+const rows = [["case_number", "prompt", "evaluation_seed"], ...captions.map(([first], i) => [`${i}`, first, `${i}`])];
+writeFileSync(`${to}/world/prompts.csv`, `${csvFormatRows(rows)}\n`);
 const pair = await openPair();
 const scorer = await openScorer(pair);
 writeFileSync(`${to}/world/real.safetensors`, referenceFile({ clip: await scorer.features(images) }));

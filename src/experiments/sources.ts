@@ -3,8 +3,9 @@ import { statSync } from "node:fs";
 import path from "node:path";
 import { readTensors, readText, safetensors } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
+import { csvRows } from "../files/index.js";
 import { locate, type Sources } from "../lookup/index.js";
-import { csvRows, readFolder } from "../measure/index.js";
+import { readFolder } from "../measure/index.js";
 import { productsOn } from "../networks/index.js";
 import { float } from "../tensor/index.js";
 import type { Reference } from "./measures.js";
@@ -26,7 +27,7 @@ export async function readSittings(ref: string, sources: Sources = {}): Promise<
 }
 
 function fromCsv(file: string, text: string): { prompt: string; seed: number }[] {
-  const [head = [], ...rows] = csvRows(text);
+  const [head = [], ...rows] = csvRows(file, text);
   const names = head.map((h) => h.trim().toLowerCase());
   const [prompt, seed] = [names.indexOf("prompt"), names.indexOf("evaluation_seed")];
   if (prompt < 0) throw new FileError(file, `needs a column prompt; it has: ${head.join(", ") || "nothing"}`);

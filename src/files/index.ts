@@ -1,3 +1,4 @@
+export { csvRows } from "./csv.js";
 export { makeFolder } from "./folder.js";
 export { parseJson } from "./json.js";
 export { locked } from "./lock.js";

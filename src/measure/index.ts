@@ -2,7 +2,7 @@ export { type OpenAttribute, readAttributes } from "./attributes.js";
 export { type Group, type PictureFolder, readFolder, type Skipped } from "./folder.js";
 export { type Instruments, type Measured, measureFolder } from "./measure.js";
 export type { Measure } from "./number.js";
-export { csvRows, type PromptList, readPrompts } from "./prompts.js";
+export { type PromptList, readPrompts } from "./prompts.js";
 export { type Measurement, type MeasureProgress, type MeasureRequest, measure } from "./run.js";
 
 import type { Page } from "./page.js";

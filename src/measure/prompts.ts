@@ -3,6 +3,7 @@ import path from "node:path";
 import { z } from "zod";
 import { readJson, readText } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
+import { csvRows } from "../files/index.js";
 
 export interface PromptList {
   readonly file: string;
@@ -77,7 +78,7 @@ function fromJson(file: string, value: unknown): PromptList {
 }
 
 function fromCsv(file: string, text: string): PromptList {
-  const [head = [], ...rows] = csvRows(text);
+  const [head = [], ...rows] = csvRows(file, text);
   const column = (names: readonly string[]) => head.findIndex((h) => names.includes(h.trim().toLowerCase()));
   const [prompt, name, number] = [column(PROMPT_COLUMNS), column(FILE_COLUMNS), column(NUMBER_COLUMNS)];
   if (prompt < 0 || (name < 0 && number < 0)) {
@@ -95,30 +96,6 @@ function fromCsv(file: string, text: string): PromptList {
     file,
     rows.map((r) => [Number(r[number]), r[prompt] ?? ""]),
   );
-}
-
-/** Rows of comma-separated values, quotes as in RFC 4180. */
-export function csvRows(text: string): string[][] {
-  const rows: string[][] = [[""]];
-  let quoted = false;
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i] ?? "";
-    const row = rows.at(-1) ?? [];
-    const add = (s: string) => {
-      row[row.length - 1] += s;
-    };
-    if (quoted) {
-      if (c !== '"') add(c);
-      else if (text[i + 1] === '"') {
-        add('"');
-        i++;
-      } else quoted = false;
-    } else if (c === '"') quoted = true;
-    else if (c === ",") row.push("");
-    else if (c === "\n") rows.push([""]);
-    else if (c !== "\r") add(c);
-  }
-  return rows.filter((row) => row.length > 1 || row[0] !== "");
 }
 
 /** The prompt of a picture, null where the list does not name it. */

@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { FileError } from "../../src/errors.js";
 import { isNamed } from "../../src/measure/attributes.js";
-import { csvRows, promptFor, readPrompts } from "../../src/measure/prompts.js";
+import { promptFor, readPrompts } from "../../src/measure/prompts.js";
 import { temporaryFolder } from "../support/folder.js";
 
 function list(name: string, content: string) {
@@ -12,13 +13,6 @@ function list(name: string, content: string) {
 }
 
 describe("lists of prompts", () => {
-  it("reads quotes, commas and line ends of CSV", () => {
-    expect(csvRows('a,"b, ""c""\r\nd",e\r\nf,,g\n')).toEqual([
-      ["a", 'b, "c"\r\nd', "e"],
-      ["f", "", "g"],
-    ]);
-  });
-
   it("finds pictures by name, and by the number their name begins with", async () => {
     const byName = await list("p.csv", 'filename,seed,caption\nx.png,1,"a fox, red"\nsub/y.png,2,an owl\n');
     expect(promptFor(byName, "x.png")).toBe("a fox, red");
@@ -40,6 +34,7 @@ describe("lists of prompts", () => {
   it("says what is missing", async () => {
     await expect(list("p.csv", "name,words\nx,y\n")).rejects.toThrow(/column prompt.*it has: name, words/);
     await expect(list("p.json", "[1]")).rejects.toThrow(/neither/);
+    await expect(list("p.csv", 'file,prompt\nx.png,"a fox\ny.png,an owl\n')).rejects.toThrow(FileError);
     await expect(list("p.yaml", "")).rejects.toThrow(/\.csv, \.json or \.txt/);
   });
 });
