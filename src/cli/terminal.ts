@@ -1,5 +1,6 @@
 /** What a person sees while something runs: progress on stderr, tables and results on stdout, nothing else anywhere. */
 import { SingleBar } from "cli-progress";
+import stringWidth from "string-width";
 
 /** Words for the terminal; `json` keeps stdout for one JSON object a line. */
 export interface Terminal {
@@ -98,15 +99,15 @@ function lines(total: number, begun: string, { show, done: first }: Measure): Pr
   };
 }
 
-/** Rows as columns of text: the first row is the head; numbers are set to the right. */
+/** Rows as columns of text, by the width that letters take in a terminal: the first row is the head; numbers are set to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] ?? "").length)));
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => stringWidth(row[i] ?? ""))));
   const numeric = widths.map((_, i) => rows.slice(1).every((row) => /^[-+]?[\d.,]|^–$|^$/.test(row[i] ?? "")));
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, i) => (numeric[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
-      .join("  ")
-      .trimEnd();
+  const padded = (cell: string, i: number) => {
+    const space = " ".repeat(Math.max(0, (widths[i] ?? 0) - stringWidth(cell)));
+    return numeric[i] ? space + cell : cell + space;
+  };
+  const line = (row: readonly string[]) => row.map(padded).join("  ").trimEnd();
   const [head = [], ...body] = rows;
   return [line(head), widths.map((w) => "─".repeat(w)).join("  "), ...body.map(line)].join("\n");
 }
