@@ -1,5 +1,5 @@
 /** Dense matrices in double precision: products, and eigenvalues of small symmetric ones. */
-import { Matrix as Dense, EigenvalueDecomposition, QrDecomposition } from "ml-matrix";
+import { Matrix as Dense, EigenvalueDecomposition, QrDecomposition, solve as solveDense } from "ml-matrix";
 
 /** Row-major. `data.length` is rows · columns. */
 export interface Matrix {
@@ -98,6 +98,12 @@ export function eigenvectors(a: Matrix): { readonly values: readonly number[]; r
     for (let k = 0; k < a.rows; k++) vectors.data[row * a.rows + k] = columns[k * a.rows + i] ?? 0;
   }
   return { values: order.map((i) => realEigenvalues[i] ?? 0), vectors };
+}
+
+/** X with a X = b, for a square a [n, n] and b [n, m]; the least-squares solution where a has more rows than columns. */
+export function solve(a: Matrix, b: Matrix): Matrix {
+  const x = solveDense(Dense.from1DArray(a.rows, a.columns, a.data), Dense.from1DArray(b.rows, b.columns, b.data));
+  return matrix(a.columns, b.columns, Float64Array.from(x.to1DArray()));
 }
 
 /** Orthonormal columns that span what the columns of `a` span, [n, m] with n ≥ m. */

@@ -1,5 +1,5 @@
 /** A straight line from latents to colours: three numbers of every latent pixel, which show a picture without any network. */
-import { type FloatTensor, type RgbImage, resizeBicubic } from "../tensor/index.js";
+import { type FloatTensor, matrix, type RgbImage, resizeBicubic, solve } from "../tensor/index.js";
 
 /** colour = bias + Σ weights[c] · latent channel c; colours in −1…1. */
 export interface RgbFit {
@@ -22,8 +22,8 @@ export const SDXL_FIT: RgbFit = {
 export function fitRgb(latents: readonly FloatTensor[], images: readonly RgbImage[]): RgbFit {
   const channels = latents[0]?.shape[1] ?? 0;
   const n = channels + 1;
-  const gram = Array.from({ length: n }, () => new Float64Array(n));
-  const right = Array.from({ length: n }, () => new Float64Array(3));
+  const gram = matrix(n, n);
+  const right = matrix(n, 3);
   for (const [i, latent] of latents.entries()) {
     const [, , height = 1, width = 1] = latent.shape;
     const image = images[i];
@@ -32,16 +32,17 @@ export function fitRgb(latents: readonly FloatTensor[], images: readonly RgbImag
     const plane = height * width;
     for (let p = 0; p < plane; p++) {
       const row = Array.from({ length: n }, (_, c) => (c < channels ? (latent.data[c * plane + p] ?? 0) : 1));
-      for (let a = 0; a < n; a++) {
-        for (let b = 0; b < n; b++) add(gram[a], b, (row[a] ?? 0) * (row[b] ?? 0));
-        for (let k = 0; k < 3; k++) add(right[a], k, (row[a] ?? 0) * ((small.data[3 * p + k] ?? 0) / 127.5 - 1));
+      for (const [a, x] of row.entries()) {
+        for (const [b, y] of row.entries()) add(gram.data, a * n + b, x * y);
+        for (let k = 0; k < 3; k++) add(right.data, 3 * a + k, x * ((small.data[3 * p + k] ?? 0) / 127.5 - 1));
       }
     }
   }
-  // A breath of ridge: a silent channel has no say instead of a huge one.
-  for (let a = 0; a < n; a++) add(gram[a], a, 1e-6 * (gram[a]?.[a] ?? 0) + 1e-9);
-  const solved = solve(gram, right);
-  return { weights: solved.slice(0, channels), bias: solved[channels] ?? [0, 0, 0] };
+  // A little ridge: a silent channel gets no weight instead of a huge one.
+  for (let a = 0; a < n; a++) add(gram.data, a * (n + 1), 1e-6 * (gram.data[a * (n + 1)] ?? 0) + 1e-9);
+  const { data } = solve(gram, right);
+  const weights = Array.from({ length: n }, (_, a) => [...data.subarray(3 * a, 3 * a + 3)]);
+  return { weights: weights.slice(0, channels), bias: weights[channels] ?? [0, 0, 0] };
 }
 
 /** Latents [1, C, h, w] as a picture of h × w pixels. */
@@ -59,27 +60,6 @@ export function showRgb({ weights, bias }: RgbFit, { shape, data }: FloatTensor)
   return { width, height, data: pixels };
 }
 
-function add(row: Float64Array | undefined, i: number, value: number): void {
-  if (row) row[i] = (row[i] ?? 0) + value;
-}
-
-/** Solves A X = B for a small symmetric positive A by elimination with pivots; both are used up. */
-function solve(a: Float64Array[], b: Float64Array[]): number[][] {
-  const n = a.length;
-  const at = (m: Float64Array[], i: number, j: number) => m[i]?.[j] ?? 0;
-  for (let i = 0; i < n; i++) {
-    let best = i;
-    for (let r = i + 1; r < n; r++) if (Math.abs(at(a, r, i)) > Math.abs(at(a, best, i))) best = r;
-    for (const m of [a, b]) {
-      const [x, y] = [m[i], m[best]];
-      if (x && y) [m[i], m[best]] = [y, x];
-    }
-    for (let r = 0; r < n; r++) {
-      if (r === i) continue;
-      const factor = at(a, r, i) / at(a, i, i);
-      for (let j = i; j < n; j++) add(a[r], j, -factor * at(a, i, j));
-      for (let k = 0; k < 3; k++) add(b[r], k, -factor * at(b, i, k));
-    }
-  }
-  return Array.from({ length: n }, (_, i) => [0, 1, 2].map((k) => at(b, i, k) / at(a, i, i)));
+function add(sums: Float64Array, i: number, value: number): void {
+  sums[i] = (sums[i] ?? 0) + value;
 }

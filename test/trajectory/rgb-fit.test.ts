@@ -45,6 +45,21 @@ describe("the straight line from latents to colours", () => {
     expect(fit.weights[0]?.[0]).toBeGreaterThan(0.2);
   });
 
+  it("equals the least-squares line worked out by hand", () => {
+    // x = 0 0 1 1 1 1, red = −1 where x = 0 and 1 where x = 1, green = 0.2, blue = −red.
+    const x = [0, 0, 1, 1, 1, 1];
+    const data = Uint8Array.from(x.flatMap((v) => [255 * v, 153, 255 * (1 - v)]));
+    const fit = fitRgb([float([1, 1, 2, 3], Float32Array.from(x))], [{ width: 3, height: 2, data }]);
+    // Σx² = Σx = 4, Σ1 = 6, and the ridge; Σx·red = 4, Σred = 2; Σx·green = 0.8, Σgreen = 1.2.
+    const [a, b, d] = [4 * (1 + 1e-6) + 1e-9, 4, 6 * (1 + 1e-6) + 1e-9];
+    const line = (xy: number, y: number) => [d * xy - b * y, a * y - b * xy].map((v) => v / (a * d - b * b));
+    const expected = [line(4, 2), line(0.8, 1.2), line(-4, -2)];
+    for (const [k, [weight = Number.NaN, bias = Number.NaN]] of expected.entries()) {
+      expect(Math.abs((fit.weights[0]?.[k] ?? 0) - weight)).toBeLessThanOrEqual(1e-9 * Math.max(1, Math.abs(weight)));
+      expect(Math.abs((fit.bias[k] ?? 0) - bias)).toBeLessThanOrEqual(1e-9 * Math.abs(bias));
+    }
+  });
+
   it("gives a silent channel no say", () => {
     const silent = latents.map((x) =>
       float(
