@@ -14,7 +14,7 @@ import {
   parseUNetConfig,
   type UNetConfig,
 } from "../src/models/index.js";
-import { BYTES, count, createRng, type Weight, type WeightIndex } from "../src/tensor/index.js";
+import { BYTES, count, createRng, formatBytes, type Weight, type WeightIndex } from "../src/tensor/index.js";
 
 const UNET = {
   _class_name: "UNet2DConditionModel",
@@ -230,9 +230,8 @@ async function mustHold(folder: string, files: readonly Planned[]): Promise<void
   const need = files.reduce((n, f) => n + f.bytes, 0);
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize >= 1.05 * need) return;
-  const gigabytes = (n: number) => `${(n / 1e9).toFixed(1)} GB`;
   throw new MachineError(
-    `${folder}: ${gigabytes(need)} are needed for random SDXL weights, ${gigabytes(bavail * bsize)} are free`,
+    `${folder}: ${formatBytes(need)} are needed for random SDXL weights, ${formatBytes(bavail * bsize)} are free`,
   );
 }
 

@@ -2,7 +2,7 @@
  * What an adapter does to one layer, as a closed set of kinds with their formulas. W is the layer's weight, [O, I] or [O, I, k, k]; every
  * kind gives a W′ of the same shape. Matrices are small and plain arrays.
  */
-import { count, type FloatTensor, float } from "../tensor/index.js";
+import { count, type FloatTensor, float, transposed } from "../tensor/index.js";
 
 export type Delta =
   /** ΔW = alpha / r · up down (Hu et al. 2021, §4.1). down [r, I(, k, k)], up [O, r(, 1, 1)]; mid [r, r, k, k] stands between 1×1 ends (LoCon). */
@@ -164,14 +164,6 @@ function product(a: FloatTensor, b: FloatTensor): FloatTensor {
 
 /** Everything behind the first dimension as one. */
 const matrix = ({ shape, data }: FloatTensor): FloatTensor => float([shape[0] ?? 0, count(shape.slice(1))], data);
-
-function transposed({ shape, data }: FloatTensor): FloatTensor {
-  const [n = 0, m = 0] = shape;
-  return float(
-    [m, n],
-    Float32Array.from({ length: n * m }, (_, i) => data[(i % n) * m + Math.floor(i / n)] ?? 0),
-  );
-}
 
 /** Σᵢⱼ core[i, j, …] a[p, i] b[j, r] → [p, r, …] (Tucker's decomposition). a [P, I], b [J, R]. */
 function tucker(core: FloatTensor, a: FloatTensor, b: FloatTensor): FloatTensor {

@@ -4,7 +4,7 @@
  * nothing is loaded again. All other kinds are merged into copies of the weights they touch, which become inputs too.
  */
 import { RequestError } from "../errors.js";
-import { count, type FloatTensor, float, int, type Tensor } from "../tensor/index.js";
+import { count, type FloatTensor, float, int, type Tensor, transposed } from "../tensor/index.js";
 import { applyBias, applyDelta, type Delta, lowRank, strengthOf } from "./delta.js";
 import type { Part } from "./names.js";
 import type { Adapter } from "./read.js";
@@ -164,11 +164,4 @@ function upSideBySide(factors: readonly Factor[]): FloatTensor {
     column += r;
   }
   return float([outputs, rank], data);
-}
-
-function transposed({ shape, data }: FloatTensor): FloatTensor {
-  const [n = 0, m = 0] = shape;
-  const turned = new Float32Array(n * m);
-  for (let i = 0; i < n; i++) for (let j = 0; j < m; j++) turned[j * n + i] = data[i * m + j] ?? 0;
-  return float([m, n], turned);
 }

@@ -1,5 +1,6 @@
 /** What a file is by its first bytes, whatever its name ends in: a container of tensors, or something else that was saved under such a name. */
 import { FileError } from "../errors.js";
+import { formatBytes } from "../tensor/index.js";
 import type { ByteSource } from "./source.js";
 
 export type Container = "safetensors" | "torch" | "gguf";
@@ -30,7 +31,7 @@ function impostorOf(start: string, named: boolean): string | null {
     return "is a web page, not weights: the download went wrong (a link to a page, or one that asks for a login); fetch the file itself";
   if (text.startsWith("version https://git-lfs")) {
     const size = /^size (\d+)$/m.exec(text)?.[1];
-    const whole = size ? ` (the file itself has ${megabytes(Number(size))})` : "";
+    const whole = size ? ` (the file itself has ${formatBytes(Number(size))})` : "";
     return `is a Git LFS pointer, not weights${whole}: run \`git lfs pull\` in its repository, or fetch the file itself`;
   }
   if (/^[{[]/.test(text)) {
@@ -40,5 +41,3 @@ function impostorOf(start: string, named: boolean): string | null {
   }
   return null;
 }
-
-const megabytes = (n: number): string => (n >= 1e9 ? `${(n / 1e9).toFixed(2)} GB` : `${(n / 1e6).toFixed(1)} MB`);

@@ -8,7 +8,7 @@ import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from "node:fs/
 import os from "node:os";
 import path from "node:path";
 import { codeOf, FileError, MachineError, VariegateError } from "../errors.js";
-import { BYTES, count, type Weight, type WeightType } from "../tensor/index.js";
+import { BYTES, count, formatBytes, type Weight, type WeightType } from "../tensor/index.js";
 import { head, readSafetensors } from "./safetensors.js";
 import { openFile } from "./source.js";
 import { readFloats } from "./weights.js";
@@ -149,10 +149,9 @@ async function tidy(folder: string): Promise<void> {
 }
 
 const full = (folder: string, bytes: number, free?: number) => {
-  const gigabytes = (n: number) => `${(n / 1e9).toFixed(1)} GB`;
-  const has = free === undefined ? "the disk is full" : `${gigabytes(free)} are free`;
+  const has = free === undefined ? "the disk is full" : `${formatBytes(free)} are free`;
   return new MachineError(
-    `${folder}: ${gigabytes(bytes)} are needed for weights that are worked out, ${has}; make room, or set XDG_CACHE_HOME to another disk`,
+    `${folder}: ${formatBytes(bytes)} are needed for weights that are worked out, ${has}; make room, or set XDG_CACHE_HOME to another disk`,
   );
 };
 

@@ -4,6 +4,7 @@ import path from "node:path";
 import { z } from "zod";
 import { FileError } from "../errors.js";
 import { DRAWN, FAMILIES, type Family, otherClass } from "../families/index.js";
+import { isFolder } from "../files/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 import type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "./component.js";
 import { readJson, readText } from "./json.js";
@@ -227,8 +228,6 @@ export async function adapterFile(place: string): Promise<string> {
 /** The adapter's file of a folder; null where it has none. */
 export const adapterIn = (folder: string): string | null =>
   ADAPTER_FILES.map((name) => path.join(folder, name)).find((file) => existsSync(file)) ?? null;
-
-const isFolder = (place: string): boolean => statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** The folder of an autoencoder: the one that was named, or vae/ in a pipeline's. @throws FileError saying what it has instead */
 export async function autoencoderFolder(place: string): Promise<string> {

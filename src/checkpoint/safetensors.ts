@@ -2,7 +2,7 @@
 import { open } from "node:fs/promises";
 import { z } from "zod";
 import { FileError } from "../errors.js";
-import { BYTES, count, type FloatTensor, type Weight, type WeightType } from "../tensor/index.js";
+import { BYTES, bytesOf, count, type FloatTensor, type Weight, type WeightType } from "../tensor/index.js";
 import type { ByteSource } from "./source.js";
 
 const TYPES: Readonly<Record<string, WeightType>> = {
@@ -128,8 +128,6 @@ export function head(tensors: readonly Headed[], metadata: Readonly<Record<strin
   return out;
 }
 
-const bytesOf = ({ data }: FloatTensor) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-
 /** Float32 tensors in the format; names keep their order. */
 export function safetensors(
   tensors: Readonly<Record<string, FloatTensor>>,
@@ -143,7 +141,7 @@ export function safetensors(
   out.set(start);
   let at = start.length;
   for (const tensor of Object.values(tensors)) {
-    out.set(bytesOf(tensor), at);
+    out.set(bytesOf(tensor.data), at);
     at += tensor.data.byteLength;
   }
   return out;
@@ -154,7 +152,7 @@ export async function writeTensors(file: string, tensors: readonly LazyTensor[])
   const out = await open(file, "w");
   try {
     await out.write(head(tensors, { format: "pt" }));
-    for (const tensor of tensors) await out.write(bytesOf(await tensor.read()));
+    for (const tensor of tensors) await out.write(bytesOf((await tensor.read()).data));
   } finally {
     await out.close();
   }

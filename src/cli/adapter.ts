@@ -6,8 +6,10 @@ import { type ExtractedLayer, type ExtractRequest, extractAdapter, mergeAdapters
 import { RequestError } from "../errors.js";
 import { writeWhole } from "../files/index.js";
 import type { Places } from "../lookup/index.js";
+import { mean } from "../metrics/index.js";
 import { type AdapterReference, layersIn, openAdapter, openPair, type PairReference } from "../open/index.js";
 import { openRuntime, type RuntimeOptions } from "../runtime/index.js";
+import { formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
 
@@ -118,7 +120,7 @@ export async function runExtract(
     terminal.say(
       `kept ${percent(kept)} of the difference; ${percent(beyond)} of it lies in biases, norms and embeddings${missed}`,
     );
-    terminal.say(`${out} (${(bytes / 1e6).toFixed(1)} MB)`);
+    terminal.say(`${out} (${formatBytes(bytes)})`);
   } finally {
     await runtime.close();
   }
@@ -136,14 +138,13 @@ function summaryOf(layers: readonly ExtractedLayer[]): string[][] {
   }
   return [...kinds].map(([kind, all]) => {
     const ranks = all.flatMap((l) => l.rank ?? []);
-    const mean = (of: (l: ExtractedLayer) => number) => all.reduce((n, l) => n + of(l), 0) / all.length;
     const worst = all.reduce((a, b) => (b.kept < a.kept ? b : a));
     return [
       kind,
       String(all.length),
       ranks.length === 0 ? "whole" : `${Math.min(...ranks)} to ${Math.max(...ranks)}`,
-      percent(mean((l) => l.change)),
-      percent(mean((l) => l.kept)),
+      percent(mean(all.map((l) => l.change))),
+      percent(mean(all.map((l) => l.kept))),
       `${worst.layer} (${percent(worst.kept)})`,
     ];
   });

@@ -3,9 +3,10 @@
 import { memoryUses } from "../generate/index.js";
 import { type CheckReport, type CheckRequest, checkReference, type FitReport } from "../inspect/index.js";
 import { machineBudget } from "../open/index.js";
+import { formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
-import { gigabytes, megabytes, millions } from "./words.js";
+import { millions } from "./words.js";
 
 /** Names shown of a long list; --json has all. */
 const SHOWN = 12;
@@ -28,7 +29,7 @@ export async function runCheck(terminal: Terminal, ref: string, request: CheckRe
         c.name,
         c.className,
         millions(c.parameters),
-        megabytes(c.bytes),
+        formatBytes(c.bytes),
         c.dtypes.join(", "),
         c.className === "tensors"
           ? ""
@@ -37,7 +38,7 @@ export async function runCheck(terminal: Terminal, ref: string, request: CheckRe
             : `yes, ${c.unused.length} ${c.unused.length === 1 ? "tensor" : "tensors"} unused`,
       ]),
       ...(report.components.length > 1
-        ? [["all", report.pipeline, millions(report.parameters), megabytes(report.bytes), "", ""]]
+        ? [["all", report.pipeline, millions(report.parameters), formatBytes(report.bytes), "", ""]]
         : []),
     ]),
   );
@@ -49,9 +50,9 @@ export async function runCheck(terminal: Terminal, ref: string, request: CheckRe
   fits(terminal, "models", report.models);
   if (memory) {
     const best = memory.find((n) => n.fits);
-    const how = memory.map((n) => `${n.offload} ${megabytes(n.bytes)}${n.fits ? "" : " (too much)"}`).join(", ");
+    const how = memory.map((n) => `${n.offload} ${formatBytes(n.bytes)}${n.fits ? "" : " (too much)"}`).join(", ");
     const verdict = best ? `fits, with --offload ${best.offload}` : "does not fit";
-    say(`memory: weights take ${how}; a run may take ${gigabytes(room)} of this machine: it ${verdict}`);
+    say(`memory: weights take ${how}; a run may take ${formatBytes(room)} of this machine: it ${verdict}`);
   }
 }
 

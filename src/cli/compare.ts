@@ -13,7 +13,7 @@ import {
   requestForMode,
 } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
-import type { Estimate } from "../metrics/index.js";
+import { type Estimate, formatEstimate } from "../metrics/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
@@ -160,14 +160,9 @@ const keptHead = (results: readonly Result[]): string[] => [
 
 const keptCells = (mode: string, { distance, factors }: Kept): string[] => [
   mode,
-  interval(distance),
-  ...(factors ? [interval(factors.distance), interval(factors.entropy)] : []),
+  formatEstimate(distance),
+  ...(factors ? [formatEstimate(factors.distance), formatEstimate(factors.entropy)] : []),
 ];
-
-const interval = (e: Estimate | undefined): string => {
-  if (!e) return "–";
-  return `${e.mean.toFixed(3)}${e.low === null || e.high === null ? "" : ` [${e.low.toFixed(3)}, ${e.high.toFixed(3)}]`}`;
-};
 
 function cells(r: Result): string[] {
   const share = (e: Estimate | null) => (e === null ? "–" : `${(100 * e.mean).toFixed(0)} %`);
@@ -175,10 +170,10 @@ function cells(r: Result): string[] {
     r.mode,
     r.callsPerImage.toFixed(0),
     r.msPerImage.toFixed(1),
-    interval(r.distance),
+    formatEstimate(r.distance),
     r.adherence ? r.adherence.mean.toFixed(3) : "–",
     ...(r.factors
-      ? [interval(r.factors.distance), share(r.factors.namedRight), r.factors.entropy.mean.toFixed(2)]
+      ? [formatEstimate(r.factors.distance), share(r.factors.namedRight), r.factors.entropy.mean.toFixed(2)]
       : []),
   ];
 }

@@ -1,6 +1,7 @@
 /** What a person sees of models that are looked up, fetched and prepared before anything can run. */
-import { type DownloadEvent, type Fetching, gigabytes } from "../hub/index.js";
+import type { DownloadEvent, Fetching } from "../hub/index.js";
 import type { OpenOptions } from "../open/index.js";
+import { formatBytes } from "../tensor/index.js";
 import { interrupted } from "./interrupt.js";
 import { preparing } from "./preparing.js";
 import type { Progress, Terminal } from "./terminal.js";
@@ -14,12 +15,12 @@ export function fetching(
   let left = 0;
   const show: { readonly [T in DownloadEvent["type"]]: (event: Extract<DownloadEvent, { type: T }>) => void } = {
     "fetch-plan": ({ repository, commit, files, bytes, missing, cache }) => {
-      const there = missing < bytes ? `, ${gigabytes(bytes - missing)} of it there already` : "";
+      const there = missing < bytes ? `, ${formatBytes(bytes - missing)} of it there already` : "";
       terminal.note(
-        `fetching ${repository} (commit ${commit.slice(0, 7)}): ${filesIn(files.length)}, ${gigabytes(bytes)}${there}, into ${cache}`,
+        `fetching ${repository} (commit ${commit.slice(0, 7)}): ${filesIn(files.length)}, ${formatBytes(bytes)}${there}, into ${cache}`,
       );
       left = files.filter((file) => file.there < file.bytes).length;
-      bar = terminal.progress(bytes, repository, { show: gigabytes, done: bytes - missing });
+      bar = terminal.progress(bytes, repository, { show: formatBytes, done: bytes - missing });
     },
     "fetch-progress": ({ done, repository, file }) => bar?.update(done, `${repository} ${file}`),
     "fetch-note": ({ text }) => terminal.note(text),

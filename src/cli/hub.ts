@@ -5,7 +5,6 @@ import { RequestError } from "../errors.js";
 import {
   cachedRepositories,
   fetchPlan,
-  gigabytes,
   type HubPlan,
   hubName,
   hubSettings,
@@ -16,6 +15,7 @@ import {
   type Variant,
   type Wanted,
 } from "../hub/index.js";
+import { formatBytes } from "../tensor/index.js";
 import { fetching, filesIn } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
 
@@ -73,12 +73,12 @@ function describe(
   // Without --dry-run the fetching says it.
   if (dryRun) terminal.emit({ type: "fetch-plan", repository, revision, commit, files: listed, bytes, missing, cache });
   terminal.say(`${hubName(reference)} (commit ${commit.slice(0, 7)})`);
-  const shown = (there: number, all: number) => (there === 0 ? "" : there === all ? "yes" : gigabytes(there));
+  const shown = (there: number, all: number) => (there === 0 ? "" : there === all ? "yes" : formatBytes(there));
   terminal.say(
-    table([["file", "size", "there"], ...files.map((f) => [f.path, gigabytes(f.bytes), shown(f.there, f.bytes)])]),
+    table([["file", "size", "there"], ...files.map((f) => [f.path, formatBytes(f.bytes), shown(f.there, f.bytes)])]),
   );
-  const left = missing === 0 ? "all of it is there" : `${gigabytes(missing)} to fetch into ${cache}`;
-  terminal.say(`${filesIn(files.length)}, ${gigabytes(bytes)}; ${left}`);
+  const left = missing === 0 ? "all of it is there" : `${formatBytes(missing)} to fetch into ${cache}`;
+  terminal.say(`${filesIn(files.length)}, ${formatBytes(bytes)}; ${left}`);
   terminal.say("");
 }
 
@@ -94,8 +94,8 @@ export async function runCached(terminal: Terminal): Promise<void> {
       commit.slice(0, 7),
       refs.join(", "),
       String(files),
-      gigabytes(own),
-      i === 0 ? gigabytes(bytes) : "",
+      formatBytes(own),
+      i === 0 ? formatBytes(bytes) : "",
       i === 0 ? (used?.slice(0, 10) ?? "") : "",
     ]);
   });
@@ -105,9 +105,9 @@ export async function runCached(terminal: Terminal): Promise<void> {
   }
   const total = repositories.reduce((n, r) => n + r.bytes, 0);
   const unfinished = repositories.reduce((n, r) => n + r.unfinished, 0);
-  const of = unfinished > 0 ? `, ${gigabytes(unfinished)} of it unfinished downloads` : "";
+  const of = unfinished > 0 ? `, ${formatBytes(unfinished)} of it unfinished downloads` : "";
   terminal.say(
-    `${repositories.length === 1 ? "1 repository" : `${repositories.length} repositories`}, ${gigabytes(total)}${of}, in ${cache}`,
+    `${repositories.length === 1 ? "1 repository" : `${repositories.length} repositories`}, ${formatBytes(total)}${of}, in ${cache}`,
   );
 }
 
@@ -117,5 +117,5 @@ export async function runRemove(terminal: Terminal, ref: string, dryRun: boolean
   if (!reference) throw new RequestError(`${ref} is no name on the Hub: owner/name or owner/name@revision`);
   const { removed, freed } = await removeCached(reference, { dryRun, revision: ref.includes("@") });
   terminal.emit({ type: "removed", ref, dryRun, removed, freed });
-  terminal.say(`${ref}: ${gigabytes(freed)} ${dryRun ? "would be freed" : "freed"}`);
+  terminal.say(`${ref}: ${formatBytes(freed)} ${dryRun ? "would be freed" : "freed"}`);
 }

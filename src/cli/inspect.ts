@@ -18,9 +18,9 @@ import {
 } from "../open/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
 import { describePlan } from "../sampling/index.js";
+import { formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
-import { gigabytes, megabytes } from "./words.js";
 
 /** Prints the rows a run would take, as a table or as a script for diffusers. */
 export async function runPlan(
@@ -90,11 +90,11 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Open
     `variegate ${report.versions.variegate} · Node ${report.versions.node} · ONNX Runtime ${report.versions.onnxruntime} · ${report.platform}`,
   );
   terminal.say(
-    `${report.processors} processors (${report.processor}), ${gigabytes(report.memory)} memory, ${gigabytes(report.free)} free`,
+    `${report.processors} processors (${report.processor}), ${formatBytes(report.memory)} memory, ${formatBytes(report.free)} free`,
   );
   terminal.say("");
   if (memory) {
-    const rows = memory.map((n) => [n.offload, megabytes(n.bytes), n.fits ? "yes" : "no"]);
+    const rows = memory.map((n) => [n.offload, formatBytes(n.bytes), n.fits ? "yes" : "no"]);
     terminal.say(table([[`memory for ${name}`, "weights take", "fits"], ...rows]));
     terminal.say("");
   }

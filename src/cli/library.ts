@@ -2,8 +2,9 @@
 
 import { type LibraryItem, readLibraries } from "../inspect/index.js";
 import type { Library } from "../lookup/index.js";
+import { formatBytes } from "../tensor/index.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
-import { megabytes, millions } from "./words.js";
+import { millions } from "./words.js";
 
 /** Letters of what a thing is; --json has all of them. */
 const WIDEST = 72;
@@ -31,7 +32,7 @@ export async function runLibrary(terminal: Terminal, libraries: readonly Library
         item.name,
         item.about.length > WIDEST ? `${item.about.slice(0, WIDEST - 1)}…` : item.about,
         item.parameters === null ? "" : millions(item.parameters),
-        item.bytes === null ? "" : megabytes(item.bytes),
+        item.bytes === null ? "" : formatBytes(item.bytes),
         item.dtypes.join(", "),
         item.runs ? "yes" : "no",
       ]),

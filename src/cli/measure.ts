@@ -2,6 +2,7 @@
 
 import { versions } from "../inspect/index.js";
 import { type Measure, type Measurement, type MeasureRequest, measure, measurePage } from "../measure/index.js";
+import { formatEstimate } from "../metrics/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
 import { fetching } from "./fetching.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
@@ -79,12 +80,8 @@ function rowsOf({ folders }: Measurement): string[][] {
   ];
 }
 
-function cell(m: Measure | undefined): string {
-  if (!m || !Number.isFinite(m.value.mean)) return "–";
-  const { mean, low, high } = m.value;
-  const digits = (v: number) => (Math.abs(v) >= 100 ? v.toFixed(1) : v.toFixed(3));
-  return low === null || high === null ? digits(mean) : `${digits(mean)} [${digits(low)}, ${digits(high)}]`;
-}
+const cell = (m: Measure | undefined): string =>
+  formatEstimate(m?.value, (v) => (Math.abs(v) >= 100 ? v.toFixed(1) : v.toFixed(3)));
 
 /** Each warning once, with the measures it is about. */
 function warningsOf({ folders }: Measurement): string[] {

@@ -1,5 +1,6 @@
 /** What a person sees while weights are unpacked or quantised: a line now and then, with the time that is left. */
 import type { Preparing } from "../networks/index.js";
+import { formatBytes } from "../tensor/index.js";
 import type { Terminal } from "./terminal.js";
 
 /** Nothing is said of what is quick; then a line so often. */
@@ -20,9 +21,8 @@ export function preparing(terminal: Pick<Terminal, "note">): (event: Preparing) 
     if (now < next || event.done >= event.total) return;
     next = now + EVERY;
     const left = ((now - start) / event.done) * (event.total - event.done);
-    const gigabytes = (n: number) => (n / 1e9).toFixed(1);
     terminal.note(
-      `preparing the weights of ${network}, once: ${gigabytes(event.done)} of ${gigabytes(event.total)} GB · ${Math.ceil(left / 1000)} s left`,
+      `preparing the weights of ${network}, once: ${formatBytes(event.done)} of ${formatBytes(event.total)} · ${Math.ceil(left / 1000)} s left`,
     );
   };
 }

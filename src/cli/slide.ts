@@ -3,7 +3,7 @@
 import { type Slide, type SlideRequest, type SlideStrip, slide, slideRequests } from "../control/index.js";
 import { eventJson, planFor } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
-import type { Estimate } from "../metrics/index.js";
+import { formatEstimate } from "../metrics/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import { fetching } from "./fetching.js";
 import { slidePage } from "./page.js";
@@ -71,11 +71,6 @@ async function write(
 }
 
 function tell(terminal: Terminal, dir: string, { rows, concept }: Slide): void {
-  const shown = (e: Estimate | null, digits: number) => {
-    if (e === null) return "–";
-    const interval = e.low === null || e.high === null ? "" : ` [${e.low.toFixed(digits)}, ${e.high.toFixed(digits)}]`;
-    return `${e.mean.toFixed(digits)}${interval}`;
-  };
   const head = ["mode", "scale", "distance to scale 0"];
   const more = concept === null ? [] : ["likeness to the concept", "change of it, %"];
   const readings = Object.keys(rows[0]?.stops[0]?.readings ?? {});
@@ -86,9 +81,9 @@ function tell(terminal: Terminal, dir: string, { rows, concept }: Slide): void {
         stops.map((s) => [
           mode,
           String(s.scale),
-          shown(s.distance, 3),
-          ...(concept === null ? [] : [shown(s.similarity, 3), shown(s.change, 1)]),
-          ...readings.map((name) => shown(s.readings[name] ?? null, 3)),
+          formatEstimate(s.distance),
+          ...(concept === null ? [] : [formatEstimate(s.similarity), formatEstimate(s.change, (v) => v.toFixed(1))]),
+          ...readings.map((name) => formatEstimate(s.readings[name])),
         ]),
       ),
     ]),

@@ -3,6 +3,7 @@
 import { readTensors, safetensors } from "../checkpoint/index.js";
 import { eventJson, planFor } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
+import { mean } from "../metrics/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import { type FloatTensor, float, stack } from "../tensor/index.js";
 import {
@@ -152,7 +153,6 @@ function filmStrip({ prompt, modes }: Trace, pictures: readonly TracedPictures[]
 
 function tell(terminal: Terminal, dir: string, { modes, causal, apart }: Trace): void {
   const space = apart?.perceptual == null ? "pixel" : "perceptual";
-  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
   const percent = (x: number) => `${Math.round(100 * x)} %`;
   const head = [
     "mode",

@@ -1,5 +1,5 @@
 /** The numbers of experiments as rows of text, the paper's beside ours, and the whole as Markdown. */
-import type { Estimate } from "../metrics/index.js";
+import { type Estimate, formatEstimate } from "../metrics/index.js";
 import { kindOf, type MeasureName } from "./measures.js";
 import type { Judgement, Table, TableRow } from "./table.js";
 
@@ -11,11 +11,7 @@ export interface About {
   readonly reference: string | null;
 }
 
-const shown = (e: Estimate | null | undefined, digits: number): string => {
-  if (!e || !Number.isFinite(e.mean)) return "–";
-  const interval = e.low === null || e.high === null ? "" : ` [${e.low.toFixed(digits)}, ${e.high.toFixed(digits)}]`;
-  return `${e.mean.toFixed(digits)}${interval}`;
-};
+const shown = (e: Estimate | null | undefined, digits: number): string => formatEstimate(e, (v) => v.toFixed(digits));
 
 /** Head and rows of the table of numbers. */
 export function numbersOf({ rows, measures, paperMeasures }: Table): string[][] {

@@ -6,9 +6,11 @@ import {
   entropy,
   frechetDistance,
   inceptionScore,
+  mean,
   meanEstimate,
   neighbours,
   pairwiseDistance,
+  quantile,
   ratioEstimate,
 } from "../metrics/index.js";
 import type { Product } from "../tensor/index.js";
@@ -58,8 +60,6 @@ interface Kind {
   /** Null where the row has nothing to measure. */
   readonly estimate: (row: Painted, reference: Reference | null) => Promise<Estimate | null> | Estimate | null;
 }
-
-const mean = (values: readonly number[]) => values.reduce((n, v) => n + v, 0) / values.length;
 
 /** Features of every picture by one instrument; null where it did not look. */
 function featuresOf({ pictures }: Painted, by: string): Float32Array[][] | null {
@@ -255,7 +255,7 @@ export const KINDS = {
     estimate: ({ times }) => {
       if (times.length === 0) return null;
       const sorted = times.toSorted((a, b) => a - b);
-      const at = (q: number) => sorted[Math.round(q * (sorted.length - 1))] ?? 0;
+      const at = (q: number) => quantile(sorted, q);
       // The median, and the middle half of the cells: how much it varied, not how well the median is known.
       const spread = sorted.length > 2 ? { low: at(0.25), high: at(0.75) } : { low: null, high: null };
       return { mean: at(0.5), ...spread, n: sorted.length };

@@ -17,7 +17,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { codeOf, FileError, RequestError } from "../errors.js";
-import { writeWhole } from "../files/index.js";
+import { isAlive, parseJson, writeWhole } from "../files/index.js";
 
 const features = z.record(z.string(), z.string());
 
@@ -109,19 +109,11 @@ export async function readResults(dir: string, only?: ReadonlySet<string>): Prom
   if (!existsSync(file)) return { cells, spoilt };
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
     if (line === "") continue;
-    const result = resultSchema.safeParse(parsed(line));
+    const result = resultSchema.safeParse(parseJson(line));
     if (!result.success) spoilt++;
     else if (only?.has(result.data.cell) ?? true) cells.set(result.data.cell, result.data);
   }
   return { cells, spoilt };
-}
-
-function parsed(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return null;
-  }
 }
 
 export interface FolderRules {
@@ -181,23 +173,14 @@ function lock(dir: string): () => void {
     } finally {
       rmSync(own, { force: true });
     }
-    const owner = ownerSchema.safeParse(parsed(readFileSync(file, "utf8")));
-    if (owner.success && !(owner.data.host === os.hostname() && !alive(owner.data.pid))) {
+    const owner = ownerSchema.safeParse(parseJson(readFileSync(file, "utf8")));
+    if (owner.success && !(owner.data.host === os.hostname() && !isAlive(owner.data.pid))) {
       const { pid, host, since } = owner.data;
       throw new RequestError(
         `${dir} is in use by another run (process ${pid} on ${host}, since ${since}); wait for it, choose another --out, or delete ${file} if there is no such run`,
       );
     }
     rmSync(file, { force: true });
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === "EPERM";
   }
 }
 
@@ -217,6 +200,6 @@ export async function readSamples(dir: string, cell: string): Promise<string[]> 
   const file = path.join(dir, SAMPLES, `${cell}.json`);
   const urls = z
     .array(z.string().startsWith("data:image/"))
-    .safeParse(existsSync(file) ? parsed(readFileSync(file, "utf8")) : []);
+    .safeParse(existsSync(file) ? parseJson(readFileSync(file, "utf8")) : []);
   return urls.success ? urls.data : [];
 }

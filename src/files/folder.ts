@@ -1,7 +1,17 @@
-/** Makes folders. */
+/** Folders: whether one is there, and making one. */
+import { statSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { codeOf } from "../errors.js";
+
+/** True where a folder is, or a link to one. */
+export function isFolder(place: string): boolean {
+  try {
+    return statSync(place).isDirectory();
+  } catch {
+    return false;
+  }
+}
 
 /**
  * Makes a folder and those above it. Node's own recursive mkdir says ENOENT where a disk is read only, and never comes back where a

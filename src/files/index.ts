@@ -1,6 +1,6 @@
 export { csvRows } from "./csv.js";
-export { makeFolder } from "./folder.js";
+export { isFolder, makeFolder } from "./folder.js";
 export { parseJson } from "./json.js";
-export { locked } from "./lock.js";
+export { isAlive, locked } from "./lock.js";
 export { encodePng, readPngText, withPngText } from "./png.js";
 export { writeWhole } from "./write.js";

@@ -91,7 +91,8 @@ async function isStale(file: string): Promise<boolean> {
   return true;
 }
 
-function isAlive(id: number): boolean {
+/** True while a process of this machine runs. */
+export function isAlive(id: number): boolean {
   try {
     process.kill(id, 0);
     return true;

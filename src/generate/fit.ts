@@ -3,6 +3,7 @@
 import { decoderPrecision } from "../decode/index.js";
 import type { Compute } from "../networks/index.js";
 import { isGuided } from "../sampling/index.js";
+import { formatBytes } from "../tensor/index.js";
 import {
   addSizes,
   indexSize,
@@ -66,7 +67,7 @@ export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
   let { offload } = job;
   if (!job.offloadGiven && offload !== "sequential" && !fits) {
     why.push(
-      `the weights take ${inBytes(taken(offload))} together, a run may take ${inBytes(memoryBudget)}: one model after the other (--offload sequential)`,
+      `the weights take ${formatBytes(taken(offload))} together, a run may take ${formatBytes(memoryBudget)}: one model after the other (--offload sequential)`,
     );
     offload = "sequential";
   }
@@ -75,7 +76,7 @@ export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
     const each = await bytesPerSample(pair, job);
     const most = Math.max(1, Math.floor((memoryBudget - taken(offload)) / each));
     if (most < batch) {
-      why.push(`${batch} samples in one call would take ${inBytes(batch * each)} to work in: ${most} at a time`);
+      why.push(`${batch} samples in one call would take ${formatBytes(batch * each)} to work in: ${most} at a time`);
       batch = most;
     }
   }
@@ -92,5 +93,3 @@ async function bytesPerSample(pair: Pair, { size, plan }: Job): Promise<number> 
   });
   return Math.max(...(await Promise.all(each)));
 }
-
-const inBytes = (n: number): string => (n < 1e9 ? `${(n / 1e6).toFixed(0)} MB` : `${(n / 1e9).toFixed(1)} GB`);

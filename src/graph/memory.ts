@@ -2,12 +2,12 @@
 import type { Dim, Graph, Node } from "./op.js";
 
 const FLOAT = 4;
-const bytesOf = (shape: readonly Dim[], batch: number): number =>
+const sizeOf = (shape: readonly Dim[], batch: number): number =>
   FLOAT * shape.reduce<number>((n, d) => n * (typeof d === "number" ? d : batch), 1);
 
 /** What an operation needs beside its inputs and its output: attention turns its three inputs to where each head lies in one piece. */
 const scratchOf = ({ op, inputs }: Node, batch: number): number =>
-  op.kind === "attention" ? inputs.reduce((n, v) => n + bytesOf(v.shape, batch), 0) : 0;
+  op.kind === "attention" ? inputs.reduce((n, v) => n + sizeOf(v.shape, batch), 0) : 0;
 
 /**
  * The most bytes of values that are alive at once in a run with a batch of `batch`, each from the node that makes it to the last that
@@ -25,13 +25,13 @@ export function workingBytes(graph: Graph, batch: number): number {
   for (const v of graph.outputs.values()) lastRead.set(owned(v.id), graph.nodes.length);
 
   const alive = new Map<number, number>();
-  for (const v of graph.inputs.values()) alive.set(v.id, bytesOf(v.shape, batch));
+  for (const v of graph.inputs.values()) alive.set(v.id, sizeOf(v.shape, batch));
   let now = [...alive.values()].reduce((n, b) => n + b, 0);
   let most = now;
   for (const [at, node] of graph.nodes.entries()) {
     const { op, inputs, output } = node;
     if (op.kind !== "reshape") {
-      const made = bytesOf(output.shape, batch);
+      const made = sizeOf(output.shape, batch);
       alive.set(output.id, made);
       now += made;
     }

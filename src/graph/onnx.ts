@@ -1,5 +1,5 @@
 /** A graph as ONNX: its operations lowered one after the other, weights as external data where they lie. */
-import { count, type Weight } from "../tensor/index.js";
+import { bytesOf, count, type Weight } from "../tensor/index.js";
 import { type Emitter, type FloatType, lower, SCORES, TYPES } from "./lower.js";
 import type { Graph, Value } from "./op.js";
 import { ELEMENT, encodeModel, type NodeMessage, type TensorMessage } from "./proto.js";
@@ -23,8 +23,6 @@ export interface EncodeOptions {
   /** Bytes of scores that spelled-out attention holds at once for a sample; default 128 MiB. */
   readonly scores?: number;
 }
-
-const bytesOf = (a: Float32Array | BigInt64Array) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
 
 /** The root of an absolute path: "/", a drive of Windows, or a share of its network. */
 const ROOT = /^(?:[A-Za-z]:[\\/]|[\\/]{2}[^\\/]+[\\/][^\\/]+[\\/]|[\\/])/;

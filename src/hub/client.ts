@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { FileError } from "../errors.js";
+import { parseJson } from "../files/index.js";
 import { isCommit } from "./cache.js";
 import { type HubReference, staysInside } from "./reference.js";
 import { HubError, refusal } from "./refusal.js";
@@ -234,12 +235,8 @@ async function small(answer: Incoming, what: string): Promise<string> {
 }
 
 function parsed<T>(schema: z.ZodType<T>, text: string, url: string): T {
-  try {
-    const found = schema.safeParse(JSON.parse(text));
-    if (found.success) return found.data;
-  } catch {
-    // Said below.
-  }
+  const found = schema.safeParse(parseJson(text));
+  if (found.success) return found.data;
   throw new HubError(
     url,
     "is no answer of a Hub; if HF_ENDPOINT is set, check that it is one, else the proxy in between",

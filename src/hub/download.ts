@@ -5,9 +5,9 @@ import { type FileHandle, open, rename, rm, truncate } from "node:fs/promises";
 import path from "node:path";
 import { FileError } from "../errors.js";
 import { locked, makeFolder } from "../files/index.js";
+import { formatBytes } from "../tensor/index.js";
 import { explainWriting, pointTo, type Shelf, sizeOf } from "./cache.js";
 import { givenUp, type HubClient, type Incoming } from "./client.js";
-import { gigabytes } from "./events.js";
 import type { PlanFile } from "./plan.js";
 import type { HubReference } from "./reference.js";
 import { retried, Transient } from "./retry.js";
@@ -77,7 +77,7 @@ async function fetchBlob(file: KnownFile, blob: string, d: Download): Promise<vo
   const handle = await open(partial, "a");
   try {
     const { size: there } = await handle.stat();
-    if (there > LONG_TO_READ) d.onNote(`reading the ${gigabytes(there)} that are there of ${file.path}`);
+    if (there > LONG_TO_READ) d.onNote(`reading the ${formatBytes(there)} that are there of ${file.path}`);
     const progress: Progress = { handle, there, hash: await hashOf(partial, file, there), etag: null };
     const resumed = there > 0;
     await allBytes(file, partial, progress, d);

@@ -38,9 +38,3 @@ export interface Fetching {
   readonly onDownload?: (event: DownloadEvent) => void;
   readonly signal?: AbortSignal;
 }
-
-/** "6.94 GB". */
-export function gigabytes(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
-  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
-}

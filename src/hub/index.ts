@@ -1,5 +1,5 @@
 export { commitOf } from "./cache.js";
-export { type DownloadEvent, type Fetching, gigabytes, type PlannedFile } from "./events.js";
+export type { DownloadEvent, Fetching, PlannedFile } from "./events.js";
 export { type HubOptions, type HubPlan, type PlanFile, planFetch } from "./plan.js";
 export { fetchPlan, fetchReference, mustHaveRoom } from "./pull.js";
 export { type HubReference, hubName, parseHubReference } from "./reference.js";

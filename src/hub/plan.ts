@@ -2,6 +2,7 @@
 import { readFile, statfs } from "node:fs/promises";
 import path from "node:path";
 import { FileError } from "../errors.js";
+import { parseJson } from "../files/index.js";
 import { cachedCommit, commitsIn, isCommit, type Shelf, shelfOf, sizeOf, snapshotFiles } from "./cache.js";
 import { type HubClient, openHub, type RemoteFile } from "./client.js";
 import type { Fetching } from "./events.js";
@@ -113,7 +114,7 @@ async function fromHub(
   const selection = select([...cached.values()], reference.path, wanted, {
     variant,
     there: (file) => cached.get(file.path)?.there === file.bytes,
-    index: index === null ? null : parsed(await textOf(hub, reference, commit, cached.get(index), shelf)),
+    index: index === null ? null : parseJson(await textOf(hub, reference, commit, cached.get(index), shelf)),
   });
   return planOf(reference, commit, selection, shelf, hub.settings);
 }
@@ -128,15 +129,6 @@ const textOf = (hub: HubClient, reference: HubReference, commit: string, file: P
 function indexIn({ path: place }: HubReference, listing: readonly Listed[]): string | null {
   const file = place === "" ? PIPELINE_INDEX : `${place}/${PIPELINE_INDEX}`;
   return listing.some((f) => f.path === file) ? file : null;
-}
-
-/** Null where it is no JSON. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 async function inCache(shelf: Shelf, commit: string, { path: place, bytes, hash }: RemoteFile): Promise<PlanFile> {
@@ -163,7 +155,7 @@ async function fromCache(
   const selection = select(listing, reference.path, wanted, {
     variant,
     there: () => true,
-    index: index === null ? null : parsed(await readFile(shelf.pointer(commit, index), "utf8")),
+    index: index === null ? null : parseJson(await readFile(shelf.pointer(commit, index), "utf8")),
   });
   if ("not" in selection) return selection.not;
   // Weights of a part, fetched by themselves, are no model in one file.

@@ -1,8 +1,8 @@
 /** Fetches what a plan needs: space is looked at first, small files come before large ones, a few at a time. */
 import { MachineError } from "../errors.js";
+import { formatBytes } from "../tensor/index.js";
 import { rememberCommit, shelfOf } from "./cache.js";
 import { type Download, download, type KnownFile } from "./download.js";
-import { gigabytes } from "./events.js";
 import { freeBytesOf, type HubOptions, type HubPlan, hubFor, type PlanFile, planFetch } from "./plan.js";
 import type { HubReference } from "./reference.js";
 import type { Wanted } from "./selection.js";
@@ -84,9 +84,9 @@ export async function mustHaveRoom(
   if (missing === 0) return;
   const free = await freeBytes(cache);
   if (missing + SPARE <= free) return;
-  const there = missing < bytes ? ` (${gigabytes(bytes - missing)} of ${gigabytes(bytes)} are there)` : "";
+  const there = missing < bytes ? ` (${formatBytes(bytes - missing)} of ${formatBytes(bytes)} are there)` : "";
   throw new MachineError(
-    `${plans.map((p) => p.reference.id).join(" with ")} needs ${gigabytes(missing)}${there}, and ${cache} has ${gigabytes(free)} free; ` +
+    `${plans.map((p) => p.reference.id).join(" with ")} needs ${formatBytes(missing)}${there}, and ${cache} has ${formatBytes(free)} free; ` +
       "free some (variegate models list --cached, models remove), or set HF_HUB_CACHE to a folder with more room",
   );
 }

@@ -25,7 +25,7 @@ import { locate, resolveReference, SHIPPED, type Shelf, type Sources, shelved } 
 import { drawingOf } from "../networks/index.js";
 import { layersIn, memoryNeedsOfFiles, readFiles } from "../open/index.js";
 import { parseScheduler } from "../sampling/index.js";
-import { BYTES, count, storedAs, storedBytes, type WeightIndex } from "../tensor/index.js";
+import { BYTES, count, formatBytes, storedAs, storedBytes, type WeightIndex } from "../tensor/index.js";
 
 export interface ComponentReport {
   readonly name: string;
@@ -231,11 +231,10 @@ const summary = (index: WeightIndex) => {
 function unpackingNote(name: string, { weights }: WeightIndex): string[] {
   const blocks = [...weights.values()].filter(({ bytes }) => bytes.in === "blocks");
   if (blocks.length === 0) return [];
-  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
   const stored = blocks.reduce((n, w) => n + storedBytes(w), 0);
   const unpacked = blocks.reduce((n, { shape, dtype }) => n + count(shape) * BYTES[dtype], 0);
   return [
-    `${name}: ${megabytes(stored)} in blocks become ${megabytes(unpacked)} of float32, once, in ${derivedFolder()}`,
+    `${name}: ${formatBytes(stored)} in blocks become ${formatBytes(unpacked)} of float32, once, in ${derivedFolder()}`,
   ];
 }
 

@@ -7,7 +7,7 @@ import { createBuilder, encodeGraph } from "../graph/index.js";
 import { COMPUTES, type Compute } from "../networks/index.js";
 import type { OpenedPair } from "../open/index.js";
 import { DEVICES, type Device, openRuntime, type Runtime } from "../runtime/index.js";
-import { float } from "../tensor/index.js";
+import { bytesOf, float } from "../tensor/index.js";
 
 export interface Versions {
   readonly variegate: string;
@@ -55,8 +55,6 @@ export interface DeviceReport {
   /** What it computed a small product in, rightly. */
   readonly computes: readonly Compute[];
 }
-
-const bytesOf = (a: Float32Array) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
 
 /** Looks at the machine and runs small products on every device. */
 export async function examine(): Promise<MachineReport> {

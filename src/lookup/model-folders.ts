@@ -6,6 +6,7 @@ import path from "node:path";
 import { z } from "zod";
 import { readText } from "../checkpoint/index.js";
 import { codeOf, FileError, RequestError } from "../errors.js";
+import { isFolder } from "../files/index.js";
 
 /** A tree of models: plain data, as it stands in a request. */
 export interface Library {
@@ -59,8 +60,6 @@ interface Place {
   readonly shelf: Shelf;
   readonly folder: string;
 }
-
-const isFolder = (place: string): boolean => statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** The folders of a tree that are there, the most wanted first. @throws FileError when it is no such tree */
 async function placesIn({ kind, path: given }: Library): Promise<Place[]> {

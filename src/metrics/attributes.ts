@@ -14,9 +14,11 @@ function logits(picture: Float32Array, texts: readonly Float32Array[], scale: nu
   return texts.map((t) => (scale * t.reduce((s, x, i) => s + x * (picture[i] ?? 0), 0)) / (own * length(t)));
 }
 
-function softmax(values: readonly number[]): number[] {
-  const top = Math.max(...values);
-  const e = values.map((v) => Math.exp(v - top));
+/** Values [n] → shares [n] that add up to 1. */
+export function softmax(values: ArrayLike<number>): number[] {
+  const all = Array.from(values);
+  const top = Math.max(...all);
+  const e = all.map((v) => Math.exp(v - top));
   const sum = e.reduce((s, v) => s + v, 0);
   return e.map((v) => v / sum);
 }

@@ -51,7 +51,8 @@ function meanOfPairs(distances: readonly (readonly number[])[], drawn: readonly 
   return sum / n;
 }
 
-const mean = (values: readonly number[]) => values.reduce((s, v) => s + v, 0) / values.length;
+/** Mean of numbers; NaN of none. */
+export const mean = (values: readonly number[]) => values.reduce((s, v) => s + v, 0) / values.length;
 
 /** A uniform number in 0…1 from a small fixed generator (mulberry32), so that intervals are the same every time. */
 export function uniform(seed: number): () => number {
@@ -69,13 +70,19 @@ const RESAMPLES = 1000;
 /** 2.5 % and 97.5 % of `statistic` over resamples. */
 export function bootstrap(n: number, point: number, statistic: (random: () => number) => number): Estimate {
   const random = uniform(20250312);
-  const values = Array.from({ length: RESAMPLES }, () => statistic(random))
-    .filter((v) => !Number.isNaN(v))
-    .sort((a, b) => a - b);
-  if (values.length < RESAMPLES / 2) return { mean: point, low: null, high: null, n };
-  const at = (q: number) => values[Math.round(q * (values.length - 1))] ?? point;
-  return { mean: point, low: at(0.025), high: at(0.975), n };
+  const values = Array.from({ length: RESAMPLES }, () => statistic(random)).filter((v) => !Number.isNaN(v));
+  return values.length < RESAMPLES / 2 ? { mean: point, low: null, high: null, n } : withInterval(n, point, values);
 }
+
+/** An estimate whose interval holds the middle 95 % of `values`. */
+export function withInterval(n: number, point: number, values: readonly number[]): Estimate {
+  const sorted = values.toSorted((a, b) => a - b);
+  return { mean: point, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975), n };
+}
+
+/** The value that a share `q` of ascending values lies below; NaN of none. */
+export const quantile = (sorted: readonly number[], q: number): number =>
+  sorted[Math.round(q * (sorted.length - 1))] ?? Number.NaN;
 
 /** `n` places of 0 … n − 1, drawn with replacement. */
 export const draw = (random: () => number, n: number) => Array.from({ length: n }, () => Math.floor(random() * n));

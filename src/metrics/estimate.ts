@@ -1,7 +1,5 @@
 /** Intervals for measures of whole sets, and how far two measures agree. */
-import { bootstrap, draw, type Estimate, uniform } from "./diversity.js";
-
-const mean = (values: readonly number[]) => values.reduce((s, v) => s + v, 0) / values.length;
+import { bootstrap, draw, type Estimate, mean, uniform, withInterval } from "./diversity.js";
 
 /** Resamples of the pictures of one prompt; prompts are resampled much more often. */
 const INNER = 40;
@@ -71,9 +69,11 @@ export async function pooledEstimate(
   for (let r = 0; r < resamples; r++) drawn.push(await statistic(half(random, sizes[0]), half(random, sizes[1])));
   if (drawn.length < 10) return { mean: point, low: null, high: null, n: sizes[0] };
   const shift = point - mean(drawn);
-  const sorted = drawn.map((v) => v + shift).sort((a, b) => a - b);
-  const at = (q: number) => sorted[Math.round(q * (sorted.length - 1))] ?? point;
-  return { mean: point, low: at(0.025), high: at(0.975), n: sizes[0] };
+  return withInterval(
+    sizes[0],
+    point,
+    drawn.map((v) => v + shift),
+  );
 }
 
 /** Pearson correlation of two lists, −1…1; NaN where one does not vary. */
@@ -94,3 +94,11 @@ function ranks(values: readonly number[]): number[] {
 
 /** Spearman's rank correlation. */
 export const rankCorrelation = (a: readonly number[], b: readonly number[]): number => correlation(ranks(a), ranks(b));
+
+const PLACES = (v: number) => v.toFixed(3);
+
+/** "0.512 [0.430, 0.601]"; "–" where there is no number. */
+export function formatEstimate(e: Estimate | null | undefined, show: (value: number) => string = PLACES): string {
+  if (!e || !Number.isFinite(e.mean)) return "–";
+  return e.low === null || e.high === null ? show(e.mean) : `${show(e.mean)} [${show(e.low)}, ${show(e.high)}]`;
+}

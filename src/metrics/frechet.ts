@@ -11,6 +11,7 @@ import {
   rowsOf,
   transpose,
 } from "../tensor/index.js";
+import { softmax } from "./attributes.js";
 
 /** Sum of squares of all elements. */
 const squares = (a: Matrix) => a.data.reduce((s, v) => s + v * v, 0);
@@ -127,12 +128,7 @@ export async function kernelDistance(
 
 /** Inception score (Salimans et al. 2016, §4) of logits [n][classes]: exp of the mean divergence from the mean class distribution. */
 export function inceptionScore(logits: readonly Float32Array[]): number {
-  const shares = logits.map((row) => {
-    const top = Math.max(...row);
-    const e = Array.from(row, (v) => Math.exp(v - top));
-    const sum = e.reduce((s, v) => s + v, 0);
-    return e.map((v) => v / sum);
-  });
+  const shares = logits.map(softmax);
   const mean = Array.from(
     { length: logits[0]?.length ?? 0 },
     (_, c) => shares.reduce((s, p) => s + (p[c] ?? 0), 0) / shares.length,

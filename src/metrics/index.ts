@@ -4,15 +4,17 @@ export {
   distancePerPrompt,
   type Estimate,
   entropy,
+  mean,
   meanDistance,
   meanEstimate,
   pairwise,
   pairwiseDistance,
+  quantile,
   ratioEstimate,
   squaredDistance,
   uniform,
 } from "./diversity.js";
-export { correlation, pooledEstimate, rankCorrelation, setEstimate } from "./estimate.js";
+export { correlation, formatEstimate, pooledEstimate, rankCorrelation, setEstimate } from "./estimate.js";
 export { cholesky, frechetDistance, inceptionScore, kernelDistance, nuclearNorm } from "./frechet.js";
 export { type Neighbours, neighbours } from "./neighbours.js";
 export {

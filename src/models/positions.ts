@@ -1,17 +1,11 @@
 /** Tables of positions that were learnt on one grid of patches, resampled to another: the weights of a bicubic interpolation. */
+import { cubic } from "../tensor/index.js";
 
 export interface GridOptions {
   /** Added to the new side before the scale is taken, as DINO's and DINOv2's first programs do. */
   readonly offset: number;
   /** Widen the filter when shrinking. */
   readonly antialias: boolean;
-}
-
-/** Keys' cubic. */
-function cubic(x: number, a: number): number {
-  const t = Math.abs(x);
-  if (t <= 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
-  return t < 2 ? (((t - 5) * t + 8) * t - 4) * a : 0;
 }
 
 /** Weights along one axis [to, from]: torch.nn.functional.interpolate, bicubic, align_corners=False. */
@@ -25,7 +19,7 @@ function along(from: number, to: number, { offset, antialias }: GridOptions): Fl
       const center = (i + 0.5) * scale;
       const first = Math.max(0, Math.trunc(center - 2 * stretch + 0.5));
       const last = Math.min(from, Math.trunc(center + 2 * stretch + 0.5));
-      for (let k = first; k < last; k++) row[k] = cubic((k - center + 0.5) / stretch, -0.5);
+      for (let k = first; k < last; k++) row[k] = cubic((k - center + 0.5) / stretch);
       const sum = row.reduce((s, v) => s + v, 0);
       return row.map((v) => v / sum);
     }

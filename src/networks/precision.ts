@@ -3,7 +3,7 @@ import { type Derivation, derive } from "../checkpoint/index.js";
 import { RequestError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
 import type { Device, Upcast } from "../runtime/index.js";
-import { quantise, toFloat16, type Weight } from "../tensor/index.js";
+import { bytesOf, quantise, toFloat16, type Weight } from "../tensor/index.js";
 
 /**
  * float32: everything, the default. float16: weights and what flows between layers of networks on a GPU, normalisations and softmax aside.
@@ -57,8 +57,6 @@ function matrices(graph: Graph): ReadonlySet<number> {
   const other = new Set(uses.flatMap(([id, matrix]) => (matrix ? [] : [id])));
   return new Set(uses.flatMap(([id, matrix]) => (matrix && !other.has(id) ? [id] : [])));
 }
-
-const bytesOf = (a: Float32Array | Uint16Array) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength);
 
 /** A weight in blocks becomes plain numbers. */
 const unpacking = (from: Weight, dtype: "float32" | "float16"): Derivation => ({

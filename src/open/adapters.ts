@@ -12,7 +12,7 @@ import { adapterFile, openTensorFile, readFloats } from "../checkpoint/index.js"
 import { FileError } from "../errors.js";
 import type { AdapterUse } from "../generate/index.js";
 import { locate, type Sources } from "../lookup/index.js";
-import { count, type FloatTensor, float, type WeightIndex } from "../tensor/index.js";
+import { count, type FloatTensor, float, formatBytes, type WeightIndex } from "../tensor/index.js";
 import type { AdapterReference } from "./reference.js";
 
 /** What adapters may reach. */
@@ -45,8 +45,7 @@ export async function openAdapter(
 ): Promise<Adapter> {
   const { weights, metadata } = await openTensorFile(await adapterFile(await locate(ref, "adapter", model.sources)));
   const bytes = [...weights.values()].reduce((n, w) => n + count(w.shape) * 4, 0);
-  if (bytes > LARGEST)
-    throw new FileError(ref, `holds ${(bytes / 1e9).toFixed(1)} GB of tensors: a model, not an adapter`);
+  if (bytes > LARGEST) throw new FileError(ref, `holds ${formatBytes(bytes)} of tensors: a model, not an adapter`);
   const tensors = new Map<string, FloatTensor>();
   for (const [name, weight] of weights) tensors.set(name, float(weight.shape, await readFloats(weight)));
   const adapter = readAdapter(ref, tensors, await layersIn(model), { ...options, metadata });

@@ -1,10 +1,11 @@
 /** Opens instruments from the files people have: locates them, reads their configs, hashes their weights. */
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readdirSync, statSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { openComponentFolder, openWeights, readJson } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
+import { isFolder } from "../files/index.js";
 import {
   type ClipScorer,
   createClip,
@@ -44,8 +45,6 @@ export async function hashed(files: readonly string[]): Promise<HashedFiles> {
   }
   return found;
 }
-
-const isFolder = (file: string) => existsSync(file) && statSync(file).isDirectory();
 
 const preparationSchema = z.object({
   image_mean: z.tuple([z.number(), z.number(), z.number()]).default([0.48145466, 0.4578275, 0.40821073]),

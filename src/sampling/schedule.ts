@@ -3,9 +3,10 @@
  * level it leaves them at. Equal to diffusers' `set_timesteps`, in variance-preserving terms.
  */
 import { RequestError } from "../errors.js";
+import { roundHalfEven } from "../tensor/index.js";
 import { alphaBars, CLEAN, levelOf, levelOfRatio, type NoiseLevel } from "./level.js";
 import { familyOf, type SchedulerConfig, type SchedulerSettings } from "./scheduler.js";
-import { roundHalfEven, stepsOf, timestepsOf, type Walk } from "./timesteps.js";
+import { stepsOf, timestepsOf, type Walk } from "./timesteps.js";
 
 /** One stop of a schedule. */
 export interface Stop {

@@ -3,6 +3,7 @@
  * timesteps that a user gives. Knows nothing of noise levels.
  */
 import { RequestError } from "../errors.js";
+import { roundHalfEven } from "../tensor/index.js";
 import { familyOf, type SchedulerConfig, type SchedulerFamily, type SchedulerSettings } from "./scheduler.js";
 
 /** What a walk over the schedule is asked for: a number of steps, or the timesteps themselves (falling, whole). Exactly one. */
@@ -113,10 +114,3 @@ function distilledGrid(settings: SchedulerSettings, steps: number): number[] {
 
 const falling = (length: number, at: (i: number) => number): number[] =>
   Array.from({ length }, (_, i) => at(length - 1 - i));
-
-/** numpy's rounding: halves go to the even neighbour. */
-export function roundHalfEven(x: number): number {
-  const down = Math.floor(x);
-  const rest = x - down;
-  return rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1;
-}

@@ -1,4 +1,5 @@
 /** Numbers of half the width of a float32, float16 and bfloat16, by their bits. */
+import { roundHalfEven } from "./rounding.js";
 
 /** Value of a float16 by its bits. */
 function half(h: number): number {
@@ -56,10 +57,5 @@ function rounded(b: number): number {
   return sign | (nearest(size, 13) - 0x1c000);
 }
 
-/** n / 2^shift, to the nearest whole number, of two to the even one. */
-function nearest(n: number, shift: number): number {
-  const whole = n >>> shift;
-  const rest = n - whole * 2 ** shift;
-  const half = 2 ** (shift - 1);
-  return rest > half || (rest === half && whole % 2 === 1) ? whole + 1 : whole;
-}
+/** n / 2^shift, rounded. */
+const nearest = (n: number, shift: number): number => roundHalfEven(n / 2 ** shift);

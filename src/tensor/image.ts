@@ -1,4 +1,5 @@
 /** Pictures as bytes, and the way between them and what models take: −1…1, channels first. */
+import { roundHalfEven } from "./rounding.js";
 import { type FloatTensor, float } from "./tensor.js";
 
 /** 8-bit RGB, row by row, three bytes a pixel. */
@@ -19,10 +20,7 @@ export function toRgb(x: FloatTensor, i = 0): RgbImage {
     for (let p = 0; p < plane; p++) {
       const v = Math.fround(Math.fround((values[p] ?? 0) / 2) + 0.5);
       const scaled = Math.fround(Math.min(1, Math.max(0, v)) * 255);
-      // The nearest whole number, halves to the even one, as NumPy rounds.
-      const whole = Math.floor(scaled);
-      const rest = scaled - whole;
-      data[p * 3 + c] = rest > 0.5 || (rest === 0.5 && whole % 2 === 1) ? whole + 1 : whole;
+      data[p * 3 + c] = roundHalfEven(scaled);
     }
   }
   return { width, height, data };

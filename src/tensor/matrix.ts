@@ -1,5 +1,6 @@
 /** Dense matrices in double precision: products, and eigenvalues of small symmetric ones. */
 import { Matrix as Dense, EigenvalueDecomposition, QrDecomposition, solve as solveDense } from "ml-matrix";
+import { transposedValues } from "./tensor.js";
 
 /** Row-major. `data.length` is rows · columns. */
 export interface Matrix {
@@ -41,13 +42,8 @@ export function product(a: Matrix, b: Matrix): Matrix {
 
 export const plainProduct: Product = async (a, b) => product(a, b);
 
-export function transpose(a: Matrix): Matrix {
-  const out = matrix(a.columns, a.rows);
-  for (let i = 0; i < a.rows; i++) {
-    for (let j = 0; j < a.columns; j++) out.data[j * a.rows + i] = a.data[i * a.columns + j] ?? 0;
-  }
-  return out;
-}
+export const transpose = (a: Matrix): Matrix =>
+  matrix(a.columns, a.rows, transposedValues(a.data, a.rows, a.columns, new Float64Array(a.data.length)));
 
 /** Rows brought to length 1; rows of zeros stay. */
 export function unitRows(a: Matrix): Matrix {

@@ -2,9 +2,8 @@
 import type { RgbImage } from "./image.js";
 import { type FloatTensor, float } from "./tensor.js";
 
-/** Keys' cubic with a = −0.5, support 2. */
-function cubic(x: number): number {
-  const a = -0.5;
+/** Keys' cubic convolution kernel, support 2; Pillow's a is −0.5. */
+export function cubic(x: number, a = -0.5): number {
   const t = Math.abs(x);
   if (t < 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
   return t < 2 ? (((t - 5) * t + 8) * t - 4) * a : 0;

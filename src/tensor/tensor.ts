@@ -48,6 +48,21 @@ export function sample(x: FloatTensor, i: number): FloatTensor {
   return float([1, ...x.shape.slice(1)], x.data.subarray(i * size, (i + 1) * size));
 }
 
+/** x [n, m] → [m, n]. */
+export const transposed = ({ shape: [n = 0, m = 0], data }: FloatTensor): FloatTensor =>
+  float([m, n], transposedValues(data, n, m, new Float32Array(n * m)));
+
+/** Values [n, m] row by row → [m, n], written to `out`. */
+export function transposedValues<T extends Float32Array | Float64Array>(
+  values: ArrayLike<number>,
+  n: number,
+  m: number,
+  out: T,
+): T {
+  for (let i = 0; i < n; i++) for (let j = 0; j < m; j++) out[j * n + i] = values[i * m + j] ?? 0;
+  return out;
+}
+
 /** Joins along the first axis: n × [Bᵢ, …] → [ΣBᵢ, …]. @throws RangeError when the other axes differ */
 export function stack(parts: readonly FloatTensor[]): FloatTensor {
   const first = parts[0];

@@ -12,6 +12,7 @@ import {
   planFor,
   requestForMode,
 } from "../generate/index.js";
+import { mean } from "../metrics/index.js";
 import type { OpenedPair } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
@@ -291,7 +292,6 @@ async function* replaceRows(
     const finals = { latent, pixel: images.map(bytes), perceptual: scorer ? await scorer.features(images) : null };
     alone ??= finals;
     const from = alone;
-    const mean = (values: readonly number[]) => values.reduce((s, v) => s + v, 0) / values.length;
     const step = row === null ? undefined : planFor(pair, request).rows[row];
     rows.push({
       row,

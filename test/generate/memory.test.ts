@@ -57,7 +57,7 @@ describe("memory", () => {
     const fitted = events.find((e) => e.type === "adjusted");
     expect(fitted).toMatchObject({ offload: "sequential" });
     expect(fitted?.type === "adjusted" && fitted.why[0]).toMatch(
-      /the weights take \d+ MB together.*--offload sequential/,
+      /the weights take [\d.]+ MB together.*--offload sequential/,
     );
     for (const [seed, image] of pictures(usual)) {
       expect(farthest(pictures(events).get(seed) ?? [], image)).toBeLessThanOrEqual(1);

@@ -1,0 +1,8 @@
+/** Rounding as NumPy and PyTorch do it. */
+
+/** The nearest whole number; a half goes to the even neighbour. */
+export function roundHalfEven(x: number): number {
+  const down = Math.floor(x);
+  const rest = x - down;
+  return rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1;
+}
