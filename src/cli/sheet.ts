@@ -1,6 +1,7 @@
 /** A contact sheet: pictures in rows and columns with labels, as one PNG. */
 import { fileURLToPath } from "node:url";
 import type { Sharp } from "sharp";
+import { type Html, html, render } from "../report/index.js";
 import type { RgbImage } from "../tensor/index.js";
 
 export interface SheetSection {
@@ -19,7 +20,7 @@ export async function drawSheet(sections: readonly SheetSection[]): Promise<Uint
   process.env["FONTCONFIG_FILE"] ??= fileURLToPath(new URL("../../assets/fonts/fonts.conf", import.meta.url));
   const { default: sharp } = await import("sharp");
   const pictures: { input: Buffer; left: number; top: number }[] = [];
-  const words: string[] = [];
+  const words: Html[] = [];
   let top = MARGIN;
   let width = 0;
   for (const section of sections) {
@@ -42,7 +43,7 @@ export async function drawSheet(sections: readonly SheetSection[]): Promise<Uint
     top += MARGIN;
   }
   const size = { width, height: top };
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${top}">${words.join("")}</svg>`;
+  const svg = render(html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${top}">${words}</svg>`);
   return sharp({ create: { ...size, channels: 3, background: "#ffffff" } })
     .composite([...pictures, { input: Buffer.from(svg), left: 0, top: 0 }])
     .png()
@@ -65,7 +66,5 @@ async function scaled(image: Sharp, { width }: RgbImage, cell: { width: number; 
   return image.resize(cell.width, cell.height, { kernel, fit: "fill" }).png().toBuffer();
 }
 
-const escaped = (s: string) => s.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
-
 const text = (x: number, y: number, words: string, size: number, anchor = "start") =>
-  `<text x="${x}" y="${y}" font-family="DejaVu Sans" font-size="${size}" text-anchor="${anchor}" fill="#222">${escaped(words)}</text>`;
+  html`<text x="${x}" y="${y}" font-family="DejaVu Sans" font-size="${size}" text-anchor="${anchor}" fill="#222">${words}</text>`;

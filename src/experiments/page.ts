@@ -1,7 +1,7 @@
 /** The page of experiments: one file that opens from disk, with every number, its plot, and pictures of every row. */
 import { areaY, dot, line, link, ruleX } from "@observablehq/plot";
 import type { Estimate } from "../metrics/index.js";
-import { chart } from "../report/index.js";
+import { type Html, html, loadChart, markup, renderPage, table } from "../report/index.js";
 import { type About, claimsOf, facts, NOTE, numbersOf, promptsOf, sizeOf } from "./markdown.js";
 import { kindOf, type MeasureName } from "./measures.js";
 import type { Table, TableRow, Verdict } from "./table.js";
@@ -10,51 +10,50 @@ import type { Table, TableRow, Verdict } from "./table.js";
 export type Samples = ReadonlyMap<string, readonly string[]>;
 export const sampleKey = (table: string, row: string): string => `${table} / ${row}`;
 
-const escaped = (s: string) => s.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+/** Plots, pictures and verdicts; everything else is of all pages. */
+const STYLE = `
+.agrees { color: var(--good) } .not { color: var(--bad) } .leans { color: var(--doubt) }
+.plots { display: flex; flex-wrap: wrap; gap: 1rem }
+.row { display: flex; align-items: center; gap: 4px; margin: 4px 0 } .row span { width: 14rem; flex: none }
+`;
 
-const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
-table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}td,th{padding:.25rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid #ddd}
-td:not(:first-child){font-variant-numeric:tabular-nums}code{background:#f4f4f4}h2{margin-top:3rem}
-.agrees{color:#16703a}.not{color:#a3321f}.leans{color:#8a5a00}
-.plots{display:flex;flex-wrap:wrap;gap:1rem}svg{max-width:100%;height:auto}
-.row{display:flex;align-items:center;gap:4px;margin:4px 0}.row span{width:14rem;flex:none}.row img{width:96px;height:96px;object-fit:contain}
-@media (prefers-color-scheme:dark){body{background:#16181b;color:#ddd}td,th{border-color:#333}code{background:#24272b}.agrees{color:#6fd39a}.not{color:#ff9a86}.leans{color:#e6b45c}}`;
+const chart = await loadChart();
 
-const COLOURS: Readonly<Record<Verdict, string>> = {
+const CLASSES: Readonly<Record<Verdict, string | undefined>> = {
   agrees: "agrees",
   "leans that way": "leans",
   "leans the other way": "leans",
   "does not agree": "not",
-  "not measured": "",
+  "not measured": undefined,
 };
 
 /** The whole report as one HTML page. */
 export function pageOf(tables: readonly Table[], about: About, samples: Samples): string {
-  const table = (rows: readonly (readonly string[])[], kind: (row: number) => string = () => "") => {
-    const [head = [], ...body] = rows;
-    const tds = body.map((r, i) => {
-      const cells = r.map((c, j) => {
-        const name = j === r.length - 1 ? kind(i) : "";
-        return `<td${name && ` class="${name}"`}>${escaped(c)}`;
-      });
-      return `<tr>${cells.join("")}`;
-    });
-    return `<table><tr>${head.map((h) => `<th>${escaped(h)}`).join("")}${tds.join("")}</table>`;
-  };
-  const sections = tables.map((t) => {
-    const verdict = (i: number) => COLOURS[t.judgements[i]?.verdict ?? "not measured"];
-    const rows = t.rows.map((r) => {
-      const images = samples.get(sampleKey(t.name, r.name)) ?? [];
-      return `<div class="row"><span>${escaped(r.name)}</span>${images.map((src) => `<img src="${src}" alt="">`).join("")}</div>`;
-    });
-    return `<h2 id="${t.name}">${escaped(t.title)}</h2><p>Paper: ${escaped(t.found)}</p>
-${t.judgements.length > 0 ? table(claimsOf(t), verdict) : ""}${table(numbersOf(t))}
-<div class="plots">${plots(t).join("")}</div>${rows.join("")}${t.byPrompt ? table(promptsOf(t)) : ""}<p>${escaped(sizeOf(t))}</p>`;
+  const links = tables.map((t, i) => html`${i > 0 ? " · " : ""}<a href="#${t.name}">${t.title}</a>`);
+  const body = html`<h1>Experiments</h1>
+<p><code>${about.command}</code></p>
+<p>${facts(about).join(" · ")}</p>
+<p>${tables.length > 1 ? links : ""}</p>
+<p>${NOTE}</p>
+${tables.map((t) => section(t, samples))}`;
+  return renderPage({ title: "Experiments", style: STYLE, body });
+}
+
+function section(t: Table, samples: Samples): Html {
+  const claims = claimsOf(t);
+  const verdict = (i: number) => CLASSES[t.judgements[i]?.verdict ?? "not measured"];
+  const last = (claims[0]?.length ?? 0) - 1;
+  const rows = t.rows.map((r) => {
+    const images = samples.get(sampleKey(t.name, r.name)) ?? [];
+    return html`<div class="row"><span>${r.name}</span>${images.map((src) => html`<img src="${src}" alt="">`)}</div>\n`;
   });
-  const list = tables.map((t) => `<a href="#${t.name}">${escaped(t.title)}</a>`);
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Experiments</title><style>${STYLE}</style>
-<h1>Experiments</h1><p><code>${escaped(about.command)}</code></p><p>${facts(about).map(escaped).join(" · ")}</p>
-<p>${tables.length > 1 ? list.join(" · ") : ""}</p><p>${escaped(NOTE)}</p>${sections.join("\n")}</html>
+  return html`<h2 id="${t.name}">${t.title}</h2>
+<p>Paper: ${t.found}</p>
+${t.judgements.length > 0 ? table(claims, (row, column) => (column === last ? verdict(row) : undefined)) : ""}
+${table(numbersOf(t))}
+<div class="plots">${plots(t).map(markup)}</div>
+${rows}${t.byPrompt ? table(promptsOf(t)) : ""}
+<p>${sizeOf(t)}</p>
 `;
 }
 

@@ -1,7 +1,7 @@
 /** A run of experiments: cells that are not there yet are painted, by this process or by several, then everything is put into tables. */
 import { availableParallelism } from "node:os";
 import path from "node:path";
-import { writeWhole } from "../files/index.js";
+import { thumbnailUrl, writeWhole } from "../files/index.js";
 import type { Fetching } from "../hub/index.js";
 import { versions } from "../inspect/index.js";
 import { type Cell, cellsOf, type Origin } from "./cell.js";
@@ -187,9 +187,7 @@ export async function paintCells(
     const studio = await house.studioOf(cell.row);
     const onCalls = (calls: number) => progress(calls, cell.row.name);
     const { result, samples } = await studio.paint(cell, { workers, onCalls, ...(signal && { signal }) });
-    // Plots are drawn by a large library, which the command line's help does without.
-    const { pictureUrl } = await import("../report/index.js");
-    const urls = await Promise.all(samples.map((image) => pictureUrl(image)));
+    const urls = await Promise.all(samples.map((image) => thumbnailUrl(image)));
     await claims.keep(`${cell.id}.json`, Buffer.from(JSON.stringify(urls)));
     claims.append(result);
   }

@@ -1,19 +1,21 @@
 /** The page of a measurement: one file that opens from disk, with every number, its interval, and the pictures it was taken of. */
 import { barX, barY, dot, link, ruleX, ruleY } from "@observablehq/plot";
-import { chart, pictureUrl } from "../report/index.js";
+import { thumbnailUrl } from "../files/index.js";
+import { type Html, html, loadChart, markup, renderPage, table } from "../report/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { PictureFolder } from "./folder.js";
 import type { Measured } from "./measure.js";
 import type { Measure } from "./number.js";
 
-const escaped = (s: string) => s.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+const chart = await loadChart();
+
 const number = (v: number | null) => (v === null || !Number.isFinite(v) ? "–" : v.toPrecision(4).replace(/\.?0+$/, ""));
 
-const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid #ddd}
-td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.warn{color:#8a5a00;font-size:13px}
-.grid{display:flex;flex-wrap:wrap;gap:4px}.grid img{width:96px;height:96px;object-fit:contain;background:#f4f4f4}
-figure{margin:1rem 0}svg{max-width:100%;height:auto}code{background:#f4f4f4}h2{margin-top:2.5rem}`;
+/** Warnings and pictures; everything else is of all pages. */
+const STYLE = `
+.warn { color: var(--doubt); font-size: 13px }
+.grid { display: flex; flex-wrap: wrap; gap: 4px }
+`;
 
 const KINDS = ["diversity", "semantic", "adherence", "fidelity"] as const;
 /** Pictures of a prompt, and prompts, that the page shows. */
@@ -37,20 +39,23 @@ export async function measurePage({ command, instruments, notes, versions, folde
   const sections = [];
   for (const { measured, pictures } of folders) sections.push(await folderSection(measured, pictures));
   const tools = instruments.map((i) => {
-    const files = i.weights.map((w) => `${escaped(w.file)} <code>${w.sha256.slice(0, 12)}</code>`).join(", ");
-    return `<tr><td>${escaped(i.name)}<td>${escaped(i.network)}<td>${escaped(i.preparation)}<td>${files}`;
+    const files = i.weights.map((w, n) => html`${n > 0 ? ", " : ""}${w.file} <code>${w.sha256.slice(0, 12)}</code>`);
+    return [i.name, i.network, i.preparation, files];
   });
   const made = Object.entries(versions).map(([k, v]) => `${k} ${v}`);
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Measures</title><style>${STYLE}</style>
-<h1>Measures</h1><p><code>${escaped(command)}</code></p>${notes.map((n) => `<p class="warn">${escaped(n)}</p>`).join("")}
-${folders.length > 1 ? comparison(folders.map((f) => f.measured)) : ""}${sections.join("\n")}
-<h2>Measured with</h2><table><tr><th>name<th>network<th>preparation<th>weights${tools.join("")}</table>
-<p>${escaped(made.join(" · "))}</p></html>
-`;
+  const body = html`<h1>Measures</h1>
+<p><code>${command}</code></p>
+${notes.map((n) => html`<p class="warn">${n}</p>\n`)}
+${folders.length > 1 ? comparison(folders.map((f) => f.measured)) : ""}
+${sections}
+<h2>Measured with</h2>
+${table([["name", "network", "preparation", "weights"], ...tools])}
+<p>${made.join(" · ")}</p>`;
+  return renderPage({ title: "Measures", style: STYLE, body });
 }
 
 /** Every measure of several folders, one line each. */
-function comparison(all: readonly Measured[]): string {
+function comparison(all: readonly Measured[]): Html {
   const rows = all.flatMap(({ folder, measures }) =>
     measures.map((m) => ({ folder, id: m.id, mean: m.value.mean, low: m.value.low, high: m.value.high })),
   );
@@ -64,7 +69,7 @@ function comparison(all: readonly Measured[]): string {
           own.map((r) => ({ ...r, name: r.folder })),
         );
   });
-  return `<h2>Side by side</h2>${charts.join("")}`;
+  return html`<h2>Side by side</h2>\n${charts.map(markup)}`;
 }
 
 interface Interval {
@@ -91,34 +96,37 @@ const intervals = (title: string, rows: readonly Interval[]): string =>
     ],
   });
 
-async function folderSection(measured: Measured, { groups }: PictureFolder): Promise<string> {
+async function folderSection(measured: Measured, { groups }: PictureFolder): Promise<Html> {
   const tables = KINDS.flatMap((kind) => {
     const own = measured.measures.filter((m) => m.kind === kind);
-    return own.length === 0 ? [] : [`<h3>${kind}</h3>${table(own)}`];
+    return own.length === 0 ? [] : [html`<h3>${kind}</h3>\n${measureTable(own)}\n`];
   });
-  const skipped = measured.skipped.map((s) => `<li>${escaped(s.file)}: ${escaped(s.why)}`).join("");
+  const skipped = measured.skipped.map((s) => html`<li>${s.file}: ${s.why}</li>`);
   const pictures = [];
   for (const group of groups.slice(0, PROMPTS)) {
     const shown = await Promise.all(group.pictures.slice(0, SHOWN).map(async (p) => thumbnail(await p.load(), p.file)));
     const rest = group.pictures.length - shown.length;
-    pictures.push(
-      `<h4>${escaped(group.prompt || "(no prompt)")}</h4><div class="grid">${shown.join("")}</div>${rest > 0 ? `<p>and ${rest} more</p>` : ""}`,
-    );
+    pictures.push(html`<h4>${group.prompt || "(no prompt)"}</h4>
+<div class="grid">${shown}</div>
+${rest > 0 ? html`<p>and ${rest} more</p>\n` : ""}`);
   }
   const left = groups.length - PROMPTS;
-  return `<h2>${escaped(measured.folder)}</h2>${tables.join("")}${perPrompt(measured)}${spectra(measured)}${shares(measured)}
-${skipped === "" ? "" : `<h3>left out</h3><ul>${skipped}</ul>`}<h3>pictures</h3>${pictures.join("")}${left > 0 ? `<p>and ${left} more prompts</p>` : ""}`;
+  return html`<h2>${measured.folder}</h2>
+${tables}${markup(perPrompt(measured) + spectra(measured) + shares(measured))}
+${skipped.length === 0 ? "" : html`<h3>left out</h3>\n<ul>${skipped}</ul>\n`}<h3>pictures</h3>
+${pictures}${left > 0 ? html`<p>and ${left} more prompts</p>\n` : ""}`;
 }
 
-function table(measures: readonly Measure[]): string {
+function measureTable(measures: readonly Measure[]): Html {
   const rows = measures.map((m) => {
     const { mean, low, high } = m.value;
     const interval = low === null || high === null ? "–" : `${number(low)} … ${number(high)}`;
     const sample = `${m.pictures} of ${m.prompts} prompts${m.reference === undefined ? "" : `, reference ${m.reference}`}`;
-    const warnings = m.warnings.map((w) => `<div class="warn">${escaped(w)}</div>`).join("");
-    return `<tr><td>${escaped(m.id)}<td>${escaped(m.about)}${warnings}<td class="n">${number(mean)}<td class="n">${interval}<td>${sample}<td>${m.better}`;
+    const warnings = m.warnings.map((w) => html`<div class="warn">${w}</div>`);
+    return [m.id, [m.about, warnings], number(mean), interval, sample, m.better];
   });
-  return `<table><tr><th>measure<th>what it is<th>value<th>95 %<th>pictures<th>better${rows.join("")}</table>`;
+  const head = ["measure", "what it is", "value", "95 %", "pictures", "better"];
+  return table([head, ...rows], (_, column) => (column === 2 || column === 3 ? "number" : undefined));
 }
 
 /** The distance of each prompt's pictures: where variety is missing. */
@@ -184,6 +192,5 @@ function shares({ attributes }: Measured): string {
     .join("");
 }
 
-async function thumbnail(image: RgbImage, file: string): Promise<string> {
-  return `<img src="${await pictureUrl(image)}" title="${escaped(file)}" alt="${escaped(file)}">`;
-}
+const thumbnail = async (image: RgbImage, file: string): Promise<Html> =>
+  html`<img src="${await thumbnailUrl(image)}" title="${file}" alt="${file}">`;

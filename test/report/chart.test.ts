@@ -1,7 +1,9 @@
 import { barY, dot, ruleY } from "@observablehq/plot";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { chart } from "../../src/report/index.js";
+import { loadChart } from "../../src/report/index.js";
+
+const chart = await loadChart();
 
 describe("chart", () => {
   it("draws marks as an SVG that an image library reads", async () => {
