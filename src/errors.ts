@@ -110,3 +110,7 @@ export class MachineError extends VariegateError {
 /** The system's code of an error, such as "ENOSPC"; "" where it has none. */
 export const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+
+/** The first line of an error's message, for a message that gives it as the reason. */
+export const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";

@@ -1,6 +1,6 @@
 /** JSON files of a checkpoint: configs, indexes, vocabularies. */
 import { readFile, stat } from "node:fs/promises";
-import { codeOf, FileError } from "../errors.js";
+import { codeOf, FileError, reasonOf } from "../errors.js";
 import { parseJson } from "../files/index.js";
 
 /** A vocabulary has a few megabytes; nothing that is read whole has more. */
@@ -18,8 +18,7 @@ export async function readJson(file: string, { optional = false } = {}): Promise
   try {
     return JSON.parse(withoutPythonNumbers(text));
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.split("\n")[0] : "";
-    throw new FileError(file, `is not JSON: ${why}`, { cause });
+    throw new FileError(file, `is not JSON: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -17,6 +17,7 @@ import { type Estimate, formatEstimate } from "../metrics/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
+import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
 import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
@@ -53,7 +54,7 @@ export async function runCompare(
     const plans = requests.map((r) => planFor(pair, r));
     const scorer = await openScorer(pair, models.clip);
     const folder = await openRunFolder("compare", { models, requests, plans }, options);
-    const steps = plans.reduce((n, plan) => n + plan.rows.filter((row) => row.kind === "step").length + 1, 0);
+    const steps = plans.reduce((n, plan) => n + stepsOf(plan).length + 1, 0);
     const progress = terminal.progress(steps * prompts.length * seeds.length, "loading");
     const ticker = { ticks: 0 };
     const files: RunFile[] = [];

@@ -12,6 +12,7 @@ import {
 import { describeRun } from "../inspect/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import { type FloatTensor, stack } from "../tensor/index.js";
+import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
 import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
@@ -48,12 +49,10 @@ export async function runGenerate(
       const kept = keptFiles(folder, stemOf(sample), options);
       if (kept) files.set(stemOf(sample), ofSample(kept, sample));
     }
-    const finished = new Set(files.keys());
-    const steps = plan.rows.filter((row) => row.kind === "step").length;
-    const progress = terminal.progress((samples.length - finished.size) * (steps + 1), "loading");
+    const left = samples.filter((sample) => !files.has(stemOf(sample)));
+    const progress = terminal.progress(left.length * (stepsOf(plan).length + 1), "loading");
     const tracks = new Map<string, Steps>();
     let ticks = 0;
-    const left = samples.filter((sample) => !finished.has(stemOf(sample)));
     for await (const event of generate(pair, { ...request, samples: left }, signal)) {
       terminal.emit(eventJson(event));
       if (event.type === "adjusted") for (const why of event.why) terminal.note(why);

@@ -5,6 +5,7 @@ import { eventJson, planFor } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { formatEstimate } from "../metrics/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
+import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
 import { slidePage } from "./page.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
@@ -25,7 +26,7 @@ export async function runSlide(
     await pair.openAdapter(slider, { allowUnmatched });
     const requests = slideRequests(pair, request);
     const folder = await openRunFolder("slide", { models, request }, options);
-    const steps = requests.map((r) => planFor(pair, r).rows.filter((row) => row.kind === "step").length + 1);
+    const steps = requests.map((r) => stepsOf(planFor(pair, r)).length + 1);
     const pictures = scales.length * seeds.length;
     const progress = terminal.progress(pictures * steps.reduce((a, b) => a + b, 0), "loading");
     let ticks = 0;

@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import { readText } from "../checkpoint/index.js";
-import { codeOf, FileError, RequestError } from "../errors.js";
+import { codeOf, FileError, RequestError, reasonOf } from "../errors.js";
 import { isFolder } from "../files/index.js";
 
 /** A tree of models: plain data, as it stands in a request. */
@@ -130,7 +130,7 @@ async function parseYaml(file: string, text: string): Promise<unknown> {
   try {
     return parse(text, { maxAliasCount: 100 }) ?? {};
   } catch (cause) {
-    throw new FileError(file, `is not YAML: ${cause instanceof Error ? cause.message.split("\n")[0] : ""}`, { cause });
+    throw new FileError(file, `is not YAML: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 /** A folder of pictures from any tool: which files there are, which prompt each belongs to, and their pixels. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
-import { FileError, RequestError } from "../errors.js";
+import { FileError, RequestError, reasonOf } from "../errors.js";
 import { readPngText } from "../files/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { type Label, labelOf } from "./labels.js";
@@ -89,7 +89,7 @@ export async function readFolder(folder: string, o: ReadOptions = {}): Promise<P
       const { image, label } = await readPicture(path.join(folder, file));
       read.push({ file, width: image.width, height: image.height, label });
     } catch (error) {
-      bad.push({ file, why: error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error) });
+      bad.push({ file, why: reasonOf(error) });
     }
   }
   const size = usualSize(read);
@@ -141,8 +141,7 @@ async function readPicture(file: string): Promise<{ image: RgbImage; label: Labe
     return { image: { width, height, data: new Uint8Array(data) }, label: labelOf(await readPngText(bytes)) };
   } catch (error) {
     if (error instanceof RequestError) throw error;
-    const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
-    throw new RequestError(`is no picture that can be read (${why})`, { cause: error });
+    throw new RequestError(`is no picture that can be read (${reasonOf(error)})`, { cause: error });
   }
 }
 
