@@ -1,4 +1,4 @@
-// A plan is data: the base on a DDIM grid of its own, then fresh noise up to where the distilled model takes over.
+// A plan is data: the base on its own DDIM schedule, then a re-noise row up to the level where the distilled model starts.
 import { describePlan, openPair, planFor } from "variegate";
 
 const pair = await openPair();

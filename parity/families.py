@@ -1,4 +1,4 @@
-"""Records how diffusers walks each named pair's distilled model: the rows come from the program itself (`models list --json`)."""
+"""Records diffusers' schedule and latents for each named pair's distilled model: the rows come from the program itself (`models list --json`)."""
 
 import json
 import subprocess

@@ -83,7 +83,7 @@ CASES = {
     "lcm-sdxl": case("sdxl-lcm", 4, 8),
     "lcm-sdxl-guidance-0": case("sdxl-lcm", 3, 0),
     "distilled-folder": case("sdxl", 4, 0, TURBO),
-    # The base takes the first rows of the distilled grid, the paper's recipe.
+    # The base runs the first rows of the distilled schedule, the paper's recipe.
     "hybrid-1": hybrid(DMD2, 1, 0, **LCM),
     "hybrid-2": hybrid(DMD2, 2, 0, **LCM),
     "hybrid-1-guided": hybrid(DMD2, 1, 5, **LCM, negative="sad"),
@@ -97,7 +97,7 @@ CASES = {
     "hybrid-tcd": hybrid(4, 1, 0, **TCD, eta=0.3),
     "hybrid-ddim": hybrid(4, 2, 0, scheduler="DDIMScheduler", spacing="trailing"),
     "hybrid-prompts": hybrid(DMD2, 1, 0, **LCM, prompts=[MIXED, ""], seeds=[1]),
-    # The base on a grid of its own, then fresh noise up to where the distilled row starts.
+    # The base on its own schedule, then fresh noise up to the level of the distilled row.
     "hybrid-own-grid": hybrid(DMD2, 1, 0, **LCM, baseSteps=10),
     "hybrid-own-grid-guided": hybrid(DMD2, 2, 4, **LCM, baseScheduler="DDIMScheduler", baseSteps=8),
     "hybrid-ratio": hybrid(DMD2, None, 0, **LCM, ratio={"base": 2, "distilled": 1}, baseSpacing="trailing"),

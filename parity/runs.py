@@ -200,9 +200,9 @@ def run_shared(pipe, distilled, request, watch):
     return images
 
 
-def run_own_grid(pipe, distilled, request, watch):
+def run_own_schedule(pipe, distilled, request, watch):
     """
-    The base walks its own grid until it is no noisier than the distilled row `switch`; fresh noise, drawn from the same
+    The base runs its own schedule until it is no noisier than the distilled row `switch`; fresh noise, drawn from the same
     generators, brings it to exactly that level; the distilled model goes on from there.
     """
     file = pipe.scheduler
@@ -213,20 +213,20 @@ def run_own_grid(pipe, distilled, request, watch):
     aim = float(last.alphas_cumprod[rest[0]].double())
 
     pipe.scheduler = watch.around(changed(file, {"spacing": request.get("baseSpacing")}, request.get("baseScheduler")))
-    landed = []
+    reached = []
 
     def stop(pipe, i, t, _kept):
-        if not landed:
+        if not reached:
             level = level_after(pipe.scheduler, i, int(t))
             if level >= aim:
-                landed.append(level)
+                reached.append(level)
                 pipe._interrupt = True
         return {}
 
     steps = request["baseSteps"] if "baseSteps" in request else steps_for(request["ratio"], len(request["timesteps"]))
     walk = {key: value for key, value in request.items() if key != "timesteps"} | {"steps": steps}
     pipe(**options_of(pipe, walk, generators, request["baseGuidance"]) | {"output_type": "latent"}, callback_on_step_end=stop)
-    x, level = watch.latents[-1], landed[0]
+    x, level = watch.latents[-1], reached[0]
     if abs(aim / level - 1) > 1e-6:
         fresh = torch.cat([torch.randn([1, *x.shape[1:]], generator=g) for g in generators])
         x = (aim / level) ** 0.5 * x + (1 - aim / level) ** 0.5 * fresh
@@ -237,12 +237,12 @@ def run_own_grid(pipe, distilled, request, watch):
 
 
 def steps_for(ratio, rows):
-    """Steps of a whole base grid of which `base` stand for `distilled` of the rows."""
+    """Steps of a whole base schedule of which `base` replace `distilled` of the rows."""
     return rows * ratio["base"] // ratio["distilled"]
 
 
 def level_after(scheduler, i, t):
-    """alpha-bar that step `i` of a scheduler lands on."""
+    """alpha-bar after step `i` of a scheduler."""
     if hasattr(scheduler, "sigmas"):
         return float(1 / (scheduler.sigmas[i + 1].double() ** 2 + 1))
     before = t - scheduler.config.num_train_timesteps // scheduler.num_inference_steps
@@ -259,7 +259,7 @@ def run(pipe, distilled, own_scheduler, request):
     watch = Watch()
     owner = own_scheduler or pipe.scheduler
     if request["mode"] == "hybrid" and ("baseSteps" in request or "ratio" in request):
-        return watch, run_own_grid(pipe, distilled, request, watch)
+        return watch, run_own_schedule(pipe, distilled, request, watch)
     pipe.scheduler = changed(owner, request, request.get("scheduler"))
     if request["mode"] == "hybrid":
         return watch, run_shared(pipe, distilled, request, watch)

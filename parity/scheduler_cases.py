@@ -1,4 +1,4 @@
-"""Which schedulers are walked: every class with every spacing, every prediction, and every option that changes a step."""
+"""Scheduler cases: every class with every spacing, every prediction type, and every option that changes a step."""
 
 SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
 SPACINGS = ["leading", "trailing", "linspace"]
@@ -46,7 +46,7 @@ FILES = {
 
 
 def case(class_name, steps, *, eta=None, fields=None, **config):
-    """A case: the file as it would stand in the folder, and how it is walked. `steps` is a count or a list."""
+    """A case: the file as it would stand in the folder, and the arguments of set_timesteps. `steps` is a count or a list."""
     walk = {"timesteps": steps} if isinstance(steps, list) else {"steps": steps}
     found = {"file": {"_class_name": class_name, **SD, **PLAIN[class_name], **config}, "walk": walk}
     if fields:
@@ -165,7 +165,7 @@ OWN = {
 
 CASES = {name: common(name) | OWN[name] for name in CLASSES}
 
-# Timesteps alone, for counts that are too long to walk. Counts where trailing spacing runs one element too far are left out.
+# Timesteps alone, for counts that are too long to record. Counts where trailing spacing runs one element too far are left out.
 COUNTS = [
     (name, {"_class_name": name, **SD, **PLAIN[name], "timestep_spacing": spacing, "steps_offset": offset}, steps)
     for name in CLASSES

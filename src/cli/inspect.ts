@@ -51,14 +51,14 @@ export async function runPlan(
 export async function runList(terminal: Terminal, pairs: string | undefined): Promise<void> {
   const rows = await readPairs(pairs);
   for (const row of rows) terminal.emit({ type: "pair", ...row });
-  const head = ["pair", "what", "walks", "guidance", "pixels", "licence"];
+  const head = ["pair", "what", "timesteps", "guidance", "pixels", "licence"];
   terminal.say(
     table([
       head,
       ...rows.map((row) => [
         row.name,
         row.about,
-        walkOf(row),
+        timestepsOf(row),
         `${row.sampling.distilled.guidance}`,
         row.size ? `${row.size.width}` : "",
         row.licence,
@@ -70,7 +70,7 @@ export async function runList(terminal: Terminal, pairs: string | undefined): Pr
 }
 
 /** "LCM 999 749 499 249": the scheduler of a pair's distilled model and the timesteps it calls. */
-function walkOf(row: PairRow): string {
+function timestepsOf(row: PairRow): string {
   const { scheduler, timesteps, steps } = row.sampling.distilled;
   const known = knownPair(row);
   const called = known

@@ -14,15 +14,22 @@ import {
 } from "../generate/index.js";
 import { parseHubReference } from "../hub/index.js";
 import { resolveReference } from "../lookup/index.js";
-import { type Grid, type ModelName, makePlan, type Plan, ratioOf, type StepRow } from "../sampling/index.js";
+import {
+  karrasSigma,
+  type ModelName,
+  makePlan,
+  type Plan,
+  type SamplerConfig,
+  type StepRow,
+} from "../sampling/index.js";
 
-/** Rows in a stretch that one scheduler object walks. */
-interface Stretch {
+/** Consecutive rows run by one scheduler object. */
+interface Segment {
   readonly scheduler: string;
   readonly classes: readonly string[];
   readonly sigmas: boolean;
-  readonly walk: string;
-  /** Place of the first row in the scheduler's own timesteps. */
+  readonly setTimesteps: string;
+  /** Index of the first row in the scheduler's timesteps. */
   readonly first: number;
   readonly rows: readonly StepRow[];
   readonly eta: number | undefined;
@@ -35,8 +42,8 @@ interface Stretch {
  */
 export function diffusersScript(source: PlanSource, request: GenerateRequest): string {
   const plan = makePlan(planRequestFor(source, request));
-  const stretches = stretchesOf(source, request, plan);
-  const rows = stretches.flatMap((s) => s.rows);
+  const segments = segmentsOf(source, request, plan);
+  const rows = segments.flatMap((s) => s.rows);
   const models = rows.some((r) => r.model === "distilled") ? modelsOf(source.distilled) : ONLY_BASE;
   const facts: Facts = {
     sdxl: FAMILIES[source.family].textEncoders.length > 1,
@@ -47,7 +54,7 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     zeros: request.negative === undefined,
   };
   const pipeline = pipelineOf(source);
-  const classes = [pipeline.className, ...models.classes, ...stretches.flatMap((s) => s.classes)];
+  const classes = [pipeline.className, ...models.classes, ...segments.flatMap((s) => s.classes)];
   const { prompts, seeds = [0], negative, size = source.row?.size } = request;
   const lines = [
     `"""${heading(plan)} Written by \`variegate plan --as diffusers\`."""`,
@@ -64,7 +71,7 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     "",
     `pipe = ${pipeline.className}.${pipeline.open}, torch_dtype=torch.float32).to(device)`,
     ...models.load,
-    ...stretches.map((s, i) => `${nameOf(i)} = ${s.scheduler}`),
+    ...segments.map((s, i) => `${nameOf(i)} = ${s.scheduler}`),
     size
       ? `width, height = ${size.width}, ${size.height}`
       : "width = height = pipe.unet.config.sample_size * pipe.vae_scale_factor",
@@ -81,8 +88,8 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     "def paint(prompt, seed):",
     "    text = encode(prompt)",
     "    generator = torch.Generator().manual_seed(seed)",
-    `    x = ${plan.initialScale === 1 ? "" : `${plan.initialScale} * `}torch.randn(shape, generator=generator).to(device)`,
-    ...stretches.flatMap((s, i) => stretchLines(s, i, plan)).map((line) => `    ${line}`),
+    `    x = ${plan.initNoiseScale === 1 ? "" : `${plan.initNoiseScale} * `}torch.randn(shape, generator=generator).to(device)`,
+    ...segments.flatMap((s, i) => segmentLines(s, i, plan)).map((line) => `    ${line}`),
     "    return x, pipe.image_processor.postprocess(pipe.vae.decode(x / pipe.vae.config.scaling_factor).sample)[0]",
     "",
     "",
@@ -133,30 +140,36 @@ function heading({ rows }: Plan): string {
   return `${words.join(", ")}.`;
 }
 
-/** Rows by the scheduler object that walks them: one for a shared grid, two where the base has a grid of its own. */
-function stretchesOf(source: PlanSource, request: GenerateRequest, plan: Plan): Stretch[] {
+/** Rows by scheduler object: one for a shared schedule, two where the base has its own. */
+function segmentsOf(source: PlanSource, request: GenerateRequest, plan: Plan): Segment[] {
   const asked = planRequestFor(source, request);
   const skip = asked.skip ?? 0;
   const steps = plan.rows.filter((r): r is StepRow => r.kind === "step");
-  const stretch = (which: ModelName, own: boolean, grid: Grid, first: number, rows: readonly StepRow[]): Stretch => ({
+  const segment = (
+    which: ModelName,
+    own: boolean,
+    config: SamplerConfig,
+    first: number,
+    rows: readonly StepRow[],
+  ): Segment => ({
     ...schedulerLine(source, which, own ? ownChoice(request) : choiceFor(source, request, which)),
-    sigmas: /^Euler/.test(grid.scheduler.className),
-    walk: grid.timesteps ? `timesteps=[${grid.timesteps.join(", ")}]` : String(grid.steps),
+    sigmas: /^Euler/.test(config.scheduler.className),
+    setTimesteps: config.timesteps ? `timesteps=[${config.timesteps.join(", ")}]` : String(config.steps),
     first,
     rows,
-    eta: grid.eta,
+    eta: config.eta,
   });
-  if (asked.mode === "base") return [stretch("base", false, asked.base, skip, steps)];
+  if (asked.mode === "base") return [segment("base", false, asked.base, skip, steps)];
   if (asked.mode === "distilled" || !("scheduler" in asked.base)) {
     checkShared(steps);
-    return [stretch("distilled", false, asked.distilled, skip, steps)];
+    return [segment("distilled", false, asked.distilled, skip, steps)];
   }
   const base = steps.filter((r) => r.model === "base");
   const rest = steps.slice(base.length);
   const k = typeof asked.switch === "number" ? asked.switch : 0;
   return [
-    ...(base.length > 0 ? [stretch("base", true, asked.base, skip, base)] : []),
-    ...(rest.length > 0 ? [stretch("distilled", false, asked.distilled, base.length > 0 ? k : skip, rest)] : []),
+    ...(base.length > 0 ? [segment("base", true, asked.base, skip, base)] : []),
+    ...(rest.length > 0 ? [segment("distilled", false, asked.distilled, base.length > 0 ? k : skip, rest)] : []),
   ];
 }
 
@@ -166,7 +179,7 @@ function checkShared(rows: readonly StepRow[]): void {
   const other = rows.find((r) => r.prediction !== first?.prediction);
   if (!other) return;
   throw new RequestError(
-    `--as diffusers: the base predicts ${first?.prediction} and the distilled model ${other.prediction} on one grid, which no diffusers scheduler takes; give the base a grid of its own with --base-steps`,
+    `--as diffusers: the base predicts ${first?.prediction} and the distilled model ${other.prediction} on one schedule, which no diffusers scheduler supports; give the base its own schedule with --base-steps`,
   );
 }
 
@@ -174,7 +187,7 @@ function schedulerLine(
   source: PlanSource,
   which: ModelName,
   { name, fields }: SchedulerChoice,
-): Pick<Stretch, "scheduler" | "classes"> {
+): Pick<Segment, "scheduler" | "classes"> {
   const changed = Object.entries(fields).map(([key, value]) => `, ${key}="${value}"`);
   const { base, distilled } = source;
   const config = (which === "distilled" && distilled ? distilled : base).scheduler.config;
@@ -201,7 +214,7 @@ function python(value: unknown): string {
   return typeof value === "string" ? text(value) : String(value);
 }
 
-function stretchLines(s: Stretch, i: number, plan: Plan): string[] {
+function segmentLines(s: Segment, i: number, plan: Plan): string[] {
   const scheduler = nameOf(i);
   const at = plan.rows.findIndex((r) => r.kind === "step" && r === s.rows[0]);
   const noise = plan.rows[at - 1];
@@ -216,8 +229,8 @@ function stretchLines(s: Stretch, i: number, plan: Plan): string[] {
     );
   }
   const [from, to] = [s.rows[0]?.at, s.rows.at(-1)?.to];
-  lines.push(`${scheduler}.set_timesteps(${s.walk})`);
-  if (s.sigmas && from) lines.push(`x = x * ${Math.sqrt(ratioOf(from) ** 2 + 1)}  # Euler's own scale: 1 / alpha`);
+  lines.push(`${scheduler}.set_timesteps(${s.setTimesteps})`);
+  if (s.sigmas && from) lines.push(`x = x * ${Math.sqrt(karrasSigma(from) ** 2 + 1)}  # Euler's own scale: 1 / alpha`);
   const last = s.first + s.rows.length;
   lines.push(
     `for t, (model, guidance) in zip(${scheduler}.timesteps[${s.first}:${last}], [${s.rows.map((r) => `("${r.model}", ${r.guidance})`).join(", ")}]):`,
@@ -229,7 +242,7 @@ function stretchLines(s: Stretch, i: number, plan: Plan): string[] {
 }
 
 /** Which of a step's options a scheduler takes: PNDM, Euler and plain DPM++ draw no noise of their own. */
-function stepOptions({ rows, eta }: Stretch): string {
+function stepOptions({ rows, eta }: Segment): string {
   const kind = rows[0]?.solver.kind;
   const draws = kind !== "pndm" && kind !== "dpm++2m";
   const takesEta = kind === "ddim" || kind === "tcd";

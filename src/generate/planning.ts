@@ -5,7 +5,6 @@ import { FAMILIES, type Family } from "../families/index.js";
 import type { ImageSize } from "../models/index.js";
 import {
   amendForStableDiffusion,
-  type Grid,
   type ModelSampling,
   makePlan,
   type Plan,
@@ -13,6 +12,7 @@ import {
   type Prediction,
   parseScheduler,
   type Ratio,
+  type SamplerConfig,
   type SamplingRequest,
   type SchedulerConfig,
   type Spacing,
@@ -56,7 +56,7 @@ const FEW_STEPS = { steps: 4, guidance: 0 } as const;
 /** The default of diffusers' Latent Consistency pipeline, for guidance that is an input of the network. */
 const EMBEDDED_GUIDANCE = { steps: 4, guidance: 8.5 } as const;
 
-/** Which scheduler a model walks by: a class made from the checkpoint's config as diffusers' from_config does, and what is changed in it. */
+/** Scheduler of a model: a class made from the checkpoint's config as diffusers' from_config does, and the changed fields. */
 export interface SchedulerChoice {
   /** Undefined: the checkpoint's own. */
   readonly name?: string | undefined;
@@ -80,7 +80,7 @@ export function choiceFor(pair: PlanSource, request: SamplingRequest, which: "ba
   return choice(request.scheduler ?? defaults.scheduler, { ...defaults, ...request });
 }
 
-/** The scheduler of a base that walks a grid of its own in a hybrid. */
+/** Scheduler of a base model with its own schedule in a hybrid. */
 export const ownChoice = ({ baseScheduler, baseSpacing }: SamplingRequest): SchedulerChoice =>
   choice(baseScheduler, baseSpacing ? { spacing: baseSpacing } : {});
 
@@ -108,7 +108,7 @@ export function planRequestFor(pair: PlanSource, request: SamplingRequest): Plan
   if (mode !== "base" && !pair.distilled) {
     throw new RequestError(`--mode ${mode} needs a distilled model: name one with --distilled, or a --pair`);
   }
-  const grid = (which: "base" | "distilled"): Grid => {
+  const samplerOf = (which: "base" | "distilled"): SamplerConfig => {
     const defaults = defaultsOf(pair, which);
     const timesteps = request.timesteps ?? (request.steps === undefined ? defaults.timesteps : undefined);
     const model = (which === "base" ? pair.base : pair.distilled) ?? pair.base;
@@ -121,9 +121,9 @@ export function planRequestFor(pair: PlanSource, request: SamplingRequest): Plan
     };
   };
   const { skip } = request;
-  if (mode === "base") return { mode, skip, base: grid(mode) };
-  if (mode === "distilled") return { mode, skip, distilled: grid(mode) };
-  const distilled = grid("distilled");
+  if (mode === "base") return { mode, skip, base: samplerOf(mode) };
+  if (mode === "distilled") return { mode, skip, distilled: samplerOf(mode) };
+  const distilled = samplerOf("distilled");
   const asked = { guidance: request.baseGuidance ?? 0, guidanceRescale: request.guidanceRescale };
   const { baseScheduler, baseSpacing, ratio } = request;
   const rows = distilled.steps ?? distilled.timesteps?.length ?? FEW_STEPS.steps;
@@ -142,7 +142,7 @@ export function planRequestFor(pair: PlanSource, request: SamplingRequest): Plan
   };
 }
 
-/** Steps of a whole base grid of which a stand for b of `rows`. @throws RequestError when that is no whole number, or nothing is left */
+/** Steps of a whole base schedule of which a replace b of `rows`. @throws RequestError when that is no whole number, or nothing is left */
 function stepsFor({ base, distilled }: Ratio, rows: number): number {
   const asked = `${base}:${distilled} base steps for distilled rows`;
   for (const n of [base, distilled]) {

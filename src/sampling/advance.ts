@@ -1,6 +1,6 @@
 /**
- * Takes a step: latents, a network's output and a row of the plan in, the next latents out. Pure: what a solver has to
- * remember is a value that the caller carries. One sample at a time, so that a seed gives the same alone or in a batch.
+ * Applies one row of a plan to the latents: x_t and the network's output in, the next latents and x0 out. Pure: the solver
+ * state is a value that the caller passes on. One sample at a time, so that a seed gives the same image alone or in a batch.
  */
 import type { FloatTensor, Rng } from "../tensor/index.js";
 import { combine, type Term } from "./linear.js";
@@ -8,15 +8,15 @@ import { predict } from "./parameterisation.js";
 import type { Plan, RenoiseRow, Row, StepRow } from "./plan.js";
 import type { SolverSpec } from "./solver.js";
 
-/** What solvers with history remember; undefined before the first row and for solvers without. */
+/** History of a multistep solver; undefined before the first row and for single-step solvers. */
 export type SolverState =
   | undefined
-  /** Outputs newest first, at most three, and the latents of the first row until its step has been corrected. */
+  /** The last outputs, newest first, at most three; and the latents of the first row until its step is corrected. */
   | { readonly kind: "pndm"; readonly outputs: readonly FloatTensor[]; readonly kept: FloatTensor | null }
-  /** x0 of the step before. */
+  /** x0 of the previous step. */
   | { readonly kind: "dpm++2m"; readonly x0: FloatTensor };
 
-/** What a step starts from: x_t and the (guided) output of the network, both [1, C, H, W], and the sample's own generator. */
+/** Input of a step: x_t and the (guided) output of the network, both [1, C, H, W], and the generator of the sample. */
 export interface StepInput {
   readonly xt: FloatTensor;
   readonly output: FloatTensor;
@@ -24,25 +24,25 @@ export interface StepInput {
   readonly state: SolverState;
 }
 
-/** What a step gives: the predicted clean latent, the next latents, both [1, C, H, W], and what to carry. */
+/** Output of a step: predicted x0 and the next latents, both [1, C, H, W], and the solver state. */
 export interface StepOutput {
   readonly x0: FloatTensor;
   readonly xt: FloatTensor;
   readonly state: SolverState;
 }
 
-/** The first latents from unit noise [shape]. */
-export const initialLatents = (plan: Plan, noise: FloatTensor): FloatTensor => combine([plan.initialScale, noise]);
+/** Initial latents from unit noise [shape]. */
+export const initialLatents = (plan: Plan, noise: FloatTensor): FloatTensor => combine([plan.initNoiseScale, noise]);
 
-/** What a row of fresh noise needs, and gives: no network is asked there. */
+/** Input and output of a re-noise row, which calls no network. */
 export type RenoiseInput = Omit<StepInput, "output">;
 export type RenoiseOutput = Omit<StepOutput, "x0">;
 
-/** The step of a row. Draws from `rng` exactly when diffusers' scheduler would; a row of fresh noise always draws. */
+/** Applies a row. Draws from `rng` exactly when diffusers' scheduler does; a re-noise row always draws. */
 export function advance(row: StepRow, input: StepInput): StepOutput;
 export function advance(row: RenoiseRow, input: RenoiseInput): RenoiseOutput;
 export function advance(row: Row, input: StepInput | RenoiseInput): StepOutput | RenoiseOutput {
-  // Fresh noise ends what a solver remembers: the model that goes on begins its own history.
+  // The model after a re-noise row begins with an empty history.
   if (row.kind === "renoise") return { xt: renoise(row, input.xt, input.rng), state: undefined };
   if (!("output" in input)) throw new RangeError("a step needs the network's output");
   return step(row, input);
@@ -69,7 +69,7 @@ function step(row: StepRow, input: StepInput): StepOutput {
   }
 }
 
-/** x_b = (α_b / α_a) x_a + √(σ_b² − (α_b / α_a)² σ_a²) z: exact in mean and variance for any x_a at the row's level. [shape] → [shape] */
+/** x_b = (α_b / α_a) x_a + √(σ_b² − (α_b / α_a)² σ_a²) z: exact in mean and variance for any x_a at level a. [shape] → [shape] */
 function renoise({ from, to }: RenoiseRow, xt: FloatTensor, rng: Rng): FloatTensor {
   const scale = to.alpha / from.alpha;
   // σ_b² − scale² σ_a² with σ² = 1 − ᾱ is 1 − ᾱ_b / ᾱ_a, without the cancellation.
@@ -133,7 +133,7 @@ function tcd(spec: Spec<"tcd">, row: StepRow, input: StepInput): StepOutput {
 function pndm(spec: Spec<"pndm">, row: StepRow, { xt, output, state }: StepInput): StepOutput {
   const { x0 } = predict(row.prediction, row.at, xt, output);
   const history = state?.kind === "pndm" && spec.stage !== "start" ? state : { outputs: [], kept: null };
-  // Without the history it counts on (another solver ran before) a row leans on its own output alone.
+  // If another solver ran before, the history is missing and the row uses its own output only.
   const outputs = [output, ...history.outputs].slice(0, spec.weights.length);
   const weights = outputs.length === spec.weights.length ? spec.weights : [1];
   const blend = combine([0, output], ...outputs.map((past, i): Term => [weights[i] ?? 0, past]));

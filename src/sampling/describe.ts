@@ -1,15 +1,15 @@
-/** A plan in words, as the cells of a table. Knows nothing of terminals. */
-import { type NoiseLevel, ratioOf } from "./level.js";
+/** Text table of a plan. Independent of the terminal. */
+import { karrasSigma, type NoiseLevel } from "./level.js";
 import type { Plan, Row } from "./plan.js";
 import type { SolverSpec } from "./solver.js";
 
 export interface PlanTable {
   readonly columns: readonly string[];
-  /** As many cells in every row as there are columns. */
+  /** Every row has one cell per column. */
   readonly rows: readonly (readonly string[])[];
 }
 
-/** The rows of a plan for printing: levels as "timestep / σ" with σ = sigma / alpha, as sigma-space solvers write it. */
+/** Table of a plan's rows. Noise levels are printed as "timestep / σ" with the Karras sigma, σ / α. */
 export function describePlan(plan: Plan): PlanTable {
   return {
     columns: ["step", "model", "timestep", "level in (t / σ)", "level out (t / σ)", "guidance", "predicts", "solver"],
@@ -29,7 +29,7 @@ const PREDICTS = { epsilon: "ε", v_prediction: "v", sample: "x0" } as const;
 /** "749 / 4.082", or "clean". */
 function describeLevel(level: NoiseLevel): string {
   if (level.sigma === 0) return "clean";
-  return `${short(level.t)} / ${level.alpha === 0 ? "∞" : ratioOf(level).toPrecision(4)}`;
+  return `${short(level.t)} / ${level.alpha === 0 ? "∞" : karrasSigma(level).toPrecision(4)}`;
 }
 
 function describeSolver(solver: SolverSpec): string {

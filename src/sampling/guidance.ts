@@ -1,10 +1,10 @@
-/** Classifier-free guidance: how the conditional and the unconditional output become one. */
+/** Classifier-free guidance: combines the conditional and the unconditional output. */
 import { type FloatTensor, float, sample, stack } from "../tensor/index.js";
 import { combine } from "./linear.js";
 
 /**
- * uncond + guidance · (cond − uncond) (Ho and Salimans 2022), and with `rescale` above 0 each sample's spread pulled back
- * towards that of `cond` by that share (Lin et al. 2023, eq. 14–16). cond, uncond [B, …] → [B, …].
+ * uncond + guidance · (cond − uncond) (Ho and Salimans 2022). With `rescale` φ above 0 the standard deviation of each sample
+ * is moved towards that of `cond` by the share φ (Lin et al. 2023, eq. 14–16). cond, uncond [B, …] → [B, …].
  */
 export function guide(cond: FloatTensor, uncond: FloatTensor, guidance: number, rescale = 0): FloatTensor {
   const guided = combine([guidance, cond], [1 - guidance, uncond]);
@@ -17,7 +17,7 @@ export function guide(cond: FloatTensor, uncond: FloatTensor, guidance: number, 
   return float(cond.shape, stack(samples).data);
 }
 
-/** Standard deviation over all values, with n − 1 as torch has it. */
+/** Standard deviation over all values with Bessel's correction, as torch.std. */
 function deviation({ data }: FloatTensor): number {
   let sum = 0;
   for (const value of data) sum += value;

@@ -15,7 +15,7 @@ export {
 } from "./options.js";
 export * from "./plan.js";
 export * from "./plan-json.js";
-export { type Schedule, type Stop, schedule } from "./schedule.js";
+export { type Schedule, type ScheduleStep, schedule } from "./schedule.js";
 export {
   amendForStableDiffusion,
   isScheduler,
@@ -28,4 +28,4 @@ export {
   switchScheduler,
 } from "./scheduler.js";
 export type { SolverSpec } from "./solver.js";
-export type { Walk } from "./timesteps.js";
+export type { TimestepSpec } from "./timesteps.js";

@@ -19,7 +19,7 @@ export interface NoiseLevel {
 export const CLEAN: NoiseLevel = { t: -1, alphaBar: 1, alpha: 1, sigma: 0 };
 
 /** The level with this ᾱ. */
-export const levelOf = (t: number, alphaBar: number): NoiseLevel => ({
+export const levelOfAlphaBar = (t: number, alphaBar: number): NoiseLevel => ({
   t,
   alphaBar,
   alpha: Math.sqrt(alphaBar),
@@ -27,14 +27,14 @@ export const levelOf = (t: number, alphaBar: number): NoiseLevel => ({
 });
 
 /** The level that a solver which thinks in sigmas calls σ = sigma / alpha (Karras et al. 2022): ᾱ = 1 / (σ² + 1). */
-export function levelOfRatio(t: number, ratio: number): NoiseLevel {
+export function levelOfKarrasSigma(t: number, ratio: number): NoiseLevel {
   if (ratio === 0) return CLEAN;
   const scale = 1 / Math.sqrt(ratio * ratio + 1);
   return { t, alphaBar: scale * scale, alpha: scale, sigma: ratio * scale };
 }
 
 /** σ as solvers in sigma space mean it: sigma / alpha, from 0 to infinity. */
-export const ratioOf = (level: NoiseLevel): number => level.sigma / level.alpha;
+export const karrasSigma = (level: NoiseLevel): number => level.sigma / level.alpha;
 
 /**
  * Whether two levels are one and the same: σ agrees to a millionth, which is where two schedulers differ that compute

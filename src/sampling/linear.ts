@@ -1,7 +1,7 @@
-/** Weighted sums of tensors: all that a solver does to latents. Weights and sums in float64, results stored as float32. */
+/** Weighted sums of tensors, the only operation solvers apply to latents. Accumulated in float64, stored as float32. */
 import { type FloatTensor, float } from "../tensor/index.js";
 
-/** Σ weight · tensor, every tensor [shape] → [shape]. A weight of 0 leaves its tensor out. @throws RangeError when lengths differ */
+/** Σ weight · tensor, every tensor [shape] → [shape]. A tensor with weight 0 is skipped. @throws RangeError when lengths differ */
 export function combine(first: Term, ...rest: readonly Term[]): FloatTensor {
   const { shape, data } = first[1];
   const sum = new Float64Array(data.length);

@@ -1,4 +1,4 @@
-/** From a network's output to the clean latent x0 and the noise ε that it implies. Linear, so each kind is four numbers. */
+/** Prediction types: x0 and ε as linear functions of x_t and the network's output, four weights per type. */
 import { RequestError } from "../errors.js";
 import type { FloatTensor } from "../tensor/index.js";
 import type { NoiseLevel } from "./level.js";
@@ -11,10 +11,7 @@ interface Weights {
   readonly output: number;
 }
 
-/**
- * x_t = α x0 + σ ε, solved for x0 and ε: with ε given; with v = α ε − σ x0 given (Salimans and Ho 2022, appendix D);
- * with x0 given.
- */
+/** x_t = α x0 + σ ε solved for x0 and ε, given ε, v = α ε − σ x0 (Salimans and Ho 2022, appendix D), or x0. */
 const WEIGHTS: { readonly [K in Prediction]: (at: NoiseLevel) => { readonly x0: Weights; readonly eps: Weights } } = {
   epsilon: ({ alpha, sigma }) => ({ x0: { xt: 1 / alpha, output: -sigma / alpha }, eps: { xt: 0, output: 1 } }),
   v_prediction: ({ alpha, sigma }) => ({ x0: { xt: alpha, output: -sigma }, eps: { xt: sigma, output: alpha } }),
@@ -22,8 +19,8 @@ const WEIGHTS: { readonly [K in Prediction]: (at: NoiseLevel) => { readonly x0: 
 };
 
 /**
- * What the output says: x_t, output [shape] → x0, ε [shape].
- * `clip` bounds x0 to ±clip and leaves ε as it was, which is what diffusers' clip_sample does.
+ * Predicted x0 and ε: x_t, output [shape] → x0, ε [shape].
+ * @param clip bounds x0 to ±clip and leaves ε unchanged, as diffusers' clip_sample does
  */
 export function predict(
   prediction: Prediction,
@@ -40,11 +37,11 @@ export function predict(
   return { x0: clean, eps: combine([eps.xt, xt], [eps.output, output]) };
 }
 
-/** @throws RequestError where a level says nothing about x0 under this prediction: ε at a level that is noise alone */
+/** @throws RequestError where the prediction does not determine x0: ε at α = 0 */
 export function checkPrediction(prediction: Prediction, at: NoiseLevel): void {
   if (prediction === "epsilon" && at.alpha === 0) {
     throw new RequestError(
-      `timestep ${at.t} is noise alone (zero terminal SNR), where epsilon does not determine x0; expected v_prediction or sample`,
+      `timestep ${at.t} is pure noise (zero terminal SNR), where epsilon does not determine x0; expected v_prediction or sample`,
     );
   }
 }

@@ -1,4 +1,4 @@
-/** Reads a plan back that was written as JSON: into run.json, into a PNG, or by hand. */
+/** Parses plans from JSON: from run.json, from a PNG's text chunk, or written by hand. */
 import { z } from "zod";
 import { FileError } from "../errors.js";
 import type { Plan } from "./plan.js";
@@ -43,9 +43,15 @@ const row = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("renoise"), from: level, to: level }),
 ]);
 
-const plan = z.object({ initialScale: n, rows: z.array(row) });
+/** Version 0.1 wrote `initNoiseScale` as `initialScale`. */
+const renamed = (json: unknown): unknown =>
+  typeof json === "object" && json !== null && "initialScale" in json
+    ? { initNoiseScale: json.initialScale, ...json }
+    : json;
 
-/** The plan in parsed JSON. @throws FileError naming the place that is wrong */
+const plan = z.preprocess(renamed, z.object({ initNoiseScale: n, rows: z.array(row) }));
+
+/** The plan in parsed JSON. @throws FileError naming the path of the first invalid value */
 export function parsePlan(json: unknown, file: string): Plan {
   const result = plan.safeParse(json);
   if (result.success) return result.data;

@@ -1,49 +1,49 @@
 /**
- * The levels of a run: for every step what the network is told, the level the solver takes the latents to be at, and the
- * level it leaves them at. Equal to diffusers' `set_timesteps`, in variance-preserving terms.
+ * Schedules: for every step the timestep passed to the network, the noise level the solver assumes, and the level the
+ * step ends at. Equal to diffusers' `set_timesteps`, in variance-preserving terms.
  */
 import { RequestError } from "../errors.js";
 import { roundHalfEven } from "../tensor/index.js";
-import { alphaBars, CLEAN, levelOf, levelOfRatio, type NoiseLevel } from "./level.js";
-import { familyOf, type SchedulerConfig, type SchedulerSettings } from "./scheduler.js";
-import { stepsOf, timestepsOf, type Walk } from "./timesteps.js";
+import { alphaBars, CLEAN, levelOfAlphaBar, levelOfKarrasSigma, type NoiseLevel } from "./level.js";
+import { type SchedulerConfig, type SchedulerSettings, traitsOf } from "./scheduler.js";
+import { stepCount, type TimestepSpec, timestepsOf } from "./timesteps.js";
 
-/** One stop of a schedule. */
-export interface Stop {
-  /** What the network is told; may be fractional. */
+/** One step of a schedule. */
+export interface ScheduleStep {
+  /** Timestep passed to the network; may be fractional. */
   readonly timestep: number;
-  /** The level of that timestep: what the solver takes the latents to be at. */
+  /** Noise level of that timestep, which the solver assumes for the latents. */
   readonly at: NoiseLevel;
-  /** The level that the solver aims for. */
+  /** Noise level after the step. */
   readonly to: NoiseLevel;
 }
 
 export interface Schedule {
-  readonly stops: readonly Stop[];
-  /** Factor on unit noise that gives the first latents of a run from this stop on, variance preserving: 1 or a little less. */
-  readonly initialScale: (stop: number) => number;
-  /** The level of any whole timestep of the training schedule; clean below 0 where the scheduler ends clean. */
+  readonly steps: readonly ScheduleStep[];
+  /** Factor on unit noise that gives the initial latents of a run from step `first` on (diffusers' init_noise_sigma). */
+  readonly initNoiseScale: (first: number) => number;
+  /** Noise level of an integer training timestep; below 0 it is the final level. */
   readonly levelAt: (timestep: number) => NoiseLevel;
 }
 
 /**
- * The schedule of a config for a number of steps, or for given timesteps.
- * @throws RequestError when the walk makes no sense for this scheduler
+ * Schedule of a scheduler config for a number of steps or a list of timesteps.
+ * @throws RequestError when the scheduler does not support the spec
  */
-export function schedule(config: SchedulerConfig, walk: Walk): Schedule {
+export function schedule(config: SchedulerConfig, spec: TimestepSpec): Schedule {
   const table = alphaBars(config);
-  const found = familyOf(config).levels === "sigmas" ? onSigmas(config, walk, table) : onTable(config, walk, table);
-  checkStops(config, found.stops);
-  return found;
+  const made = traitsOf(config).levels === "sigmas" ? onSigmas(config, spec, table) : onTable(config, spec, table);
+  checkSteps(config, made.steps);
+  return made;
 }
 
-/** DDIM, DDPM, PNDM, LCM, TCD: levels are looked up by whole timestep. */
-function onTable(config: SchedulerConfig, walk: Walk, table: Float64Array): Schedule {
+/** DDIM, DDPM, PNDM, LCM, TCD: noise levels are looked up by integer timestep. */
+function onTable(config: SchedulerConfig, spec: TimestepSpec, table: Float64Array): Schedule {
   const { settings } = config;
-  const timesteps = timestepsOf(config, walk).slice(0, stepsOf(config, walk));
-  const end = settings.set_alpha_to_one ? CLEAN : levelOf(0, table[0] ?? 1);
+  const timesteps = timestepsOf(config, spec).slice(0, stepCount(config, spec));
+  const final = settings.set_alpha_to_one ? CLEAN : levelOfAlphaBar(0, table[0] ?? 1);
   const levelAt = (t: number): NoiseLevel => {
-    if (t < 0) return end;
+    if (t < 0) return final;
     const alphaBar = table[t];
     if (alphaBar === undefined) {
       const last = table.length - 1;
@@ -51,86 +51,85 @@ function onTable(config: SchedulerConfig, walk: Walk, table: Float64Array): Sche
         `the schedule asks for timestep ${t}; expected 0 to ${last} (steps_offset in ${config.file})`,
       );
     }
-    return levelOf(t, alphaBar);
+    return levelOfAlphaBar(t, alphaBar);
   };
   const stride = Math.floor(settings.num_train_timesteps / timesteps.length);
   const next = (t: number, i: number): number => {
-    const { lands } = familyOf(config);
-    // diffusers' DDIM takes no list of timesteps; where one is given it goes from each to the next.
-    if (lands === "stride" && walk.timesteps === undefined) return t - stride;
-    return timesteps[i + 1] ?? (lands === "zero" ? 0 : -1);
+    const { target } = traitsOf(config);
+    // diffusers' DDIM takes no list of timesteps; with one, each step ends at the next timestep of the list.
+    if (target === "stride" && spec.timesteps === undefined) return t - stride;
+    return timesteps[i + 1] ?? (target === "zero" ? 0 : -1);
   };
-  const stops = timesteps.map((timestep, i) => ({
+  const steps = timesteps.map((timestep, i) => ({
     timestep,
     at: levelAt(timestep),
     to: levelAt(next(timestep, i)),
   }));
-  return { stops, initialScale: () => 1, levelAt };
+  return { steps, initNoiseScale: () => 1, levelAt };
 }
 
-/** Euler, Euler a, DPM++: levels are a ladder of sigmas, interpolated between training timesteps or spaced afresh. */
-function onSigmas(config: SchedulerConfig, walk: Walk, table: Float64Array): Schedule {
+/** Euler, Euler a, DPM++: noise levels are Karras sigmas, interpolated between training timesteps or spaced anew. */
+function onSigmas(config: SchedulerConfig, spec: TimestepSpec, table: Float64Array): Schedule {
   const { settings } = config;
-  const levels = Array.from(table, (alphaBar, t) => levelOf(t, alphaBar));
-  const sigmas = Float64Array.from(table, (a) => Math.fround(Math.sqrt((1 - a) / a)));
+  const trained = Array.from(table, (alphaBar, t) => levelOfAlphaBar(t, alphaBar));
+  const trainedSigmas = Float64Array.from(table, (a) => Math.fround(Math.sqrt((1 - a) / a)));
   const levelAt = (t: number): NoiseLevel =>
-    levels[Math.min(Math.max(t, 0), levels.length - 1)] ?? levelOfRatio(t, interpolate(sigmas, t));
-  const end = settings.final_sigmas_type === "zero" ? CLEAN : levelAt(0);
+    trained[Math.min(Math.max(t, 0), trained.length - 1)] ?? levelOfKarrasSigma(t, interpolate(trainedSigmas, t));
+  const final = settings.final_sigmas_type === "zero" ? CLEAN : levelAt(0);
 
-  const steps = stepsOf(config, walk);
-  const spaced = timestepsOf(config, walk, noisiestTimestep(settings, table));
-  let timesteps = spaced.slice(0, steps);
-  let ladder = [...timesteps.map(levelAt), end];
-  const timeOf = timestepIn(sigmas);
+  const count = stepCount(config, spec);
+  const spaced = timestepsOf(config, spec, noisiestTimestep(settings, table));
+  let timesteps = spaced.slice(0, count);
+  let levels = [...timesteps.map(levelAt), final];
+  const timeOf = timestepIn(trainedSigmas);
   if (settings.interpolation_type === "log_linear") {
-    // One rung more than steps: the ladder reaches the least training sigma, and `end` stays unused.
-    ladder = logLinear(sigmas, timesteps.length).map((ratio) => levelOfRatio(timeOf(ratio), ratio));
+    // One level more than steps: the last is the least training sigma, and `final` is not used.
+    levels = logLinear(trainedSigmas, timesteps.length).map((sigma) => levelOfKarrasSigma(timeOf(sigma), sigma));
   }
   if (settings.use_karras_sigmas) {
-    // DPM++ spreads over the whole training range, Euler over what its spacing covers.
-    const whole = familyOf(config).spacing === "extra";
-    const first = whole ? sigmas[sigmas.length - 1] : interpolate(sigmas, spaced[0] ?? 0);
-    const last = whole ? sigmas[0] : interpolate(sigmas, spaced[spaced.length - 1] ?? 0);
-    const fresh = karras(settings.sigma_max ?? first ?? 0, settings.sigma_min ?? last ?? 0, steps);
-    const times = fresh.map(timeOf);
+    // DPM++ covers the whole training range, Euler the range of its timestep spacing.
+    const whole = traitsOf(config).spacing === "extra";
+    const first = whole ? trainedSigmas[trainedSigmas.length - 1] : interpolate(trainedSigmas, spaced[0] ?? 0);
+    const last = whole ? trainedSigmas[0] : interpolate(trainedSigmas, spaced[spaced.length - 1] ?? 0);
+    const sigmas = karras(settings.sigma_max ?? first ?? 0, settings.sigma_min ?? last ?? 0, count);
+    const times = sigmas.map(timeOf);
     const rounds = whole && settings.beta_schedule !== "squaredcos_cap_v2";
     timesteps = times.map(rounds ? roundHalfEven : whole ? Math.trunc : Math.fround);
-    ladder = [...fresh.map((ratio, i) => levelOfRatio(times[i] ?? 0, ratio)), end];
+    levels = [...sigmas.map((sigma, i) => levelOfKarrasSigma(times[i] ?? 0, sigma)), final];
   }
-  const stops = timesteps.map((timestep, i) => ({ timestep, at: rung(ladder, i), to: rung(ladder, i + 1) }));
-  return { stops, initialScale: (stop) => initialScale(config, rung(ladder, stop)), levelAt };
+  const level = (i: number): NoiseLevel => levels[i] ?? CLEAN;
+  const steps = timesteps.map((timestep, i) => ({ timestep, at: level(i), to: level(i + 1) }));
+  return { steps, initNoiseScale: (first) => initNoiseScale(config, level(first)), levelAt };
 }
 
-const rung = (ladder: readonly NoiseLevel[], i: number): NoiseLevel => ladder[i] ?? CLEAN;
-
 /**
- * Euler starts from σ_max · noise in sigma space, without the +1 under the root, unless spacing is leading: that is a
- * latent of slightly less than unit variance. Everything else starts from the noise itself.
+ * Euler starts from σ_max · noise in sigma space, which in variance-preserving terms has a variance slightly below 1,
+ * unless spacing is leading. All others start from unit noise.
  */
-function initialScale(config: SchedulerConfig, first: NoiseLevel): number {
-  const inSigmas = familyOf(config).spacing === "float";
+function initNoiseScale(config: SchedulerConfig, first: NoiseLevel): number {
+  const inSigmas = traitsOf(config).spacing === "float";
   return inSigmas && config.settings.timestep_spacing !== "leading" ? first.sigma : 1;
 }
 
-/** DPM++ leaves out training timesteps whose log-SNR lies below `lambda_min_clipped` (Lu et al. 2022, appendix D). */
+/** Number of training timesteps DPM++ covers: those with log-SNR at or above `lambda_min_clipped` (Lu et al. 2022, appendix D). */
 function noisiestTimestep(settings: SchedulerSettings, table: Float64Array): number {
   const below = table.filter((a) => Math.log(Math.sqrt(a) / Math.sqrt(1 - a)) < settings.lambda_min_clipped);
   return settings.num_train_timesteps - below.length;
 }
 
-/** numpy.interp over whole places: linear between them, held at the ends. */
+/** numpy.interp over integer positions: linear between them, constant beyond the ends. */
 function interpolate(values: Float64Array, at: number): number {
-  const place = Math.min(Math.max(at, 0), values.length - 1);
-  const low = Math.min(Math.floor(place), values.length - 2);
+  const position = Math.min(Math.max(at, 0), values.length - 1);
+  const low = Math.min(Math.floor(position), values.length - 2);
   const [a, b] = [values[Math.max(low, 0)] ?? 0, values[low + 1] ?? 0];
-  return a + (b - a) * (place - low);
+  return a + (b - a) * (position - low);
 }
 
-/** Fractional timestep of a sigma: linear in log σ between training timesteps, held at the ends. */
-function timestepIn(sigmas: Float64Array): (ratio: number) => number {
+/** Fractional timestep of a sigma: linear in log σ between training timesteps, constant beyond the ends. */
+function timestepIn(sigmas: Float64Array): (sigma: number) => number {
   const logs = sigmas.map((s) => Math.fround(Math.log(s)));
-  return (ratio) => {
-    const wanted = Math.log(Math.max(ratio, 1e-10));
+  return (sigma) => {
+    const wanted = Math.log(Math.max(sigma, 1e-10));
     const above = logs.findIndex((l) => l > wanted);
     const low = Math.min(Math.max((above < 0 ? logs.length : above) - 1, 0), logs.length - 2);
     const [a, b] = [logs[low] ?? 0, logs[low + 1] ?? 0];
@@ -146,19 +145,19 @@ function karras(max: number, min: number, n: number): number[] {
   return Array.from({ length: n }, (_, i) => (top + (n === 1 ? 0 : i / (n - 1)) * (bottom - top)) ** rho);
 }
 
-/** n + 1 sigmas, evenly spaced in log σ from the greatest to the least of training. */
+/** n + 1 sigmas, evenly spaced in log σ from the largest to the smallest training sigma. */
 function logLinear(sigmas: Float64Array, n: number): number[] {
   const [top, bottom] = [Math.log(sigmas[sigmas.length - 1] ?? 1), Math.log(sigmas[0] ?? 1)];
   return Array.from({ length: n + 1 }, (_, i) => Math.exp(top + (i / n) * (bottom - top)));
 }
 
-/** A schedule that stands still or climbs is refused: too many steps for its spacing, or an offset beyond the end. */
-function checkStops(config: SchedulerConfig, stops: readonly Stop[]): void {
-  stops.forEach((stop, i) => {
-    const before = stops[i - 1];
-    if (before && stop.at.alphaBar <= before.at.alphaBar) {
+/** @throws RequestError when noise levels do not strictly decrease: more steps than the spacing has timesteps */
+function checkSteps(config: SchedulerConfig, steps: readonly ScheduleStep[]): void {
+  steps.forEach((step, i) => {
+    const before = steps[i - 1];
+    if (before && step.at.alphaBar <= before.at.alphaBar) {
       throw new RequestError(
-        `${familyOf(config).name} with ${stops.length} steps does not fall: timestep ${stop.timestep} comes after ${before.timestep}. Take fewer steps`,
+        `${traitsOf(config).name} with ${steps.length} steps does not decrease: timestep ${step.timestep} comes after ${before.timestep}. Use fewer steps`,
       );
     }
   });

@@ -1,6 +1,6 @@
 /**
- * What a scheduler_config.json says, and what each scheduler class reads of it. A class is a row: the fields it reads
- * with their defaults (those of diffusers 0.42.1), how it spaces its timesteps, where a step goes, which solver takes it.
+ * Scheduler configs: parsing scheduler_config.json, and the supported scheduler classes as data (fields with the defaults
+ * of diffusers 0.42.1, timestep spacing, noise levels, solver).
  */
 import { z } from "zod";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
@@ -11,11 +11,11 @@ const nullableNumber = number.nullable();
 /** Python's None counts as False wherever diffusers asks for a truth value. */
 const flag = z.union([z.boolean(), z.null()], { error: "true, false" }).transform((value) => value === true);
 const onlyFalse = z.union([z.literal(false), z.null()], { error: "false" }).transform((): false => false);
-/** A value that stands for another: diffusers reads configs of sister classes that way. */
+/** Values that diffusers maps to others, so that a config of a related class can be read. */
 const alias = <const T extends string>(values: readonly T[], aliases: Readonly<Record<string, T>>) =>
   z.preprocess((value) => (typeof value === "string" ? (aliases[value] ?? value) : value), choice(values));
 
-/** Every field that some scheduler reads. */
+/** Union of the fields that scheduler classes read. */
 const FIELDS = z.object({
   num_train_timesteps: z.int({ error: "a whole number, at least 1" }).min(1, { error: "a whole number, at least 1" }),
   beta_start: number,
@@ -52,7 +52,7 @@ const FIELDS = z.object({
   solver_type: alias(["midpoint", "heun"], { logrho: "midpoint", bh1: "midpoint", bh2: "midpoint" }),
   lower_order_final: flag,
   euler_at_final: flag,
-  // Python writes its default, minus infinity, as a bare -Infinity, which JSON readers hand over in different ways.
+  // Python writes minus infinity as a bare -Infinity, which JSON readers represent in different ways.
   lambda_min_clipped: z
     .union([number, z.literal([-Infinity, "-Infinity", null])], { error: "a number, -Infinity" })
     .transform((value) => (typeof value === "number" ? value : -Infinity)),
@@ -62,31 +62,31 @@ const FIELDS = z.object({
   timestep_scaling: number,
 });
 
-/** Every field with a value; those that the class does not read stand at what makes no difference. */
+/** All fields with values; fields that the class does not read have a neutral value. */
 export type SchedulerSettings = Readonly<z.output<typeof FIELDS>>;
 
-/** What the network's output means. */
+/** Prediction type: the meaning of the network's output. */
 export type Prediction = SchedulerSettings["prediction_type"];
 
-/** Fields as a file or a class's defaults give them, before they are read. */
+/** Fields of a file or of a class's defaults, before validation. */
 type Given = Readonly<Record<string, unknown>>;
 
 /** One scheduler class, as data. */
-export interface SchedulerFamily {
-  /** Name for people. */
+export interface SchedulerTraits {
+  /** Display name. */
   readonly name: string;
-  /** Fields that the class reads, with the class's own defaults. Everything else in a file is ignored, as diffusers does. */
+  /** Fields that the class reads, with its defaults. Other fields in a file are ignored, as in diffusers. */
   readonly reads: Given;
-  /** Values that other classes support and this one does not. */
+  /** Field values that other classes support and this one does not. */
   readonly refuses?: Readonly<Record<string, readonly unknown[]>>;
   /**
-   * How timesteps are laid out: `whole` rounds them to whole numbers, `float` lets linspace stay between them,
-   * `extra` lays out one more and drops the last (DPM-Solver), `distilled` takes them from the grid the model was distilled on.
+   * Timestep spacing: `whole` rounds to integers, `float` keeps linspace fractional, `extra` computes one timestep more and
+   * drops the last (DPM-Solver), `distilled` selects from the timesteps the model was distilled on.
    */
   readonly spacing: "whole" | "float" | "extra" | "distilled";
-  /** Where a step goes: `stride` a fixed number of timesteps down, `next` to the next timestep and then clean, `zero` to the next and then to timestep 0. */
-  readonly lands: "stride" | "next" | "zero";
-  /** Whether levels lie on a ladder of sigmas (interpolated, Karras) or are looked up by whole timestep. */
+  /** Timestep after a step: `stride` a fixed number below, `next` the next one and finally clean, `zero` the next one and finally timestep 0. */
+  readonly target: "stride" | "next" | "zero";
+  /** Noise levels: `table` looks ᾱ up by integer timestep, `sigmas` interpolates Karras sigmas or spaces them anew. */
   readonly levels: "table" | "sigmas";
   readonly solver: "ddim" | "ddpm" | "pndm" | "euler" | "euler-ancestral" | "dpm++2m" | "lcm" | "tcd";
 }
@@ -112,13 +112,13 @@ const SIGMAS = {
 };
 const DDPM_ONLY = ["sigmoid", "laplace"];
 
-export const FAMILIES = {
+export const SCHEDULER_CLASSES = {
   DDIMScheduler: {
     name: "DDIM",
     reads: { ...BETAS, ...COMMON, ...RESCALE, ...CLIP, set_alpha_to_one: true },
     refuses: { beta_schedule: DDPM_ONLY },
     spacing: "whole",
-    lands: "stride",
+    target: "stride",
     levels: "table",
     solver: "ddim",
   },
@@ -126,7 +126,7 @@ export const FAMILIES = {
     name: "DDPM",
     reads: { ...BETAS, ...COMMON, ...RESCALE, ...CLIP, variance_type: "fixed_small" },
     spacing: "whole",
-    lands: "next",
+    target: "next",
     levels: "table",
     solver: "ddpm",
   },
@@ -135,7 +135,7 @@ export const FAMILIES = {
     reads: { ...BETAS, ...COMMON, skip_prk_steps: false, set_alpha_to_one: false },
     refuses: { beta_schedule: DDPM_ONLY, prediction_type: ["sample"] },
     spacing: "whole",
-    lands: "stride",
+    target: "stride",
     levels: "table",
     solver: "pndm",
   },
@@ -152,7 +152,7 @@ export const FAMILIES = {
     },
     refuses: { beta_schedule: DDPM_ONLY },
     spacing: "float",
-    lands: "next",
+    target: "next",
     levels: "sigmas",
     solver: "euler",
   },
@@ -161,7 +161,7 @@ export const FAMILIES = {
     reads: { ...BETAS, ...COMMON, ...RESCALE, timestep_spacing: "linspace" },
     refuses: { beta_schedule: DDPM_ONLY, prediction_type: ["sample", "original_sample"] },
     spacing: "float",
-    lands: "next",
+    target: "next",
     levels: "sigmas",
     solver: "euler-ancestral",
   },
@@ -187,7 +187,7 @@ export const FAMILIES = {
     },
     refuses: { beta_schedule: DDPM_ONLY },
     spacing: "extra",
-    lands: "next",
+    target: "next",
     levels: "sigmas",
     solver: "dpm++2m",
   },
@@ -204,7 +204,7 @@ export const FAMILIES = {
     },
     refuses: { beta_schedule: DDPM_ONLY },
     spacing: "distilled",
-    lands: "next",
+    target: "next",
     levels: "table",
     solver: "lcm",
   },
@@ -214,34 +214,34 @@ export const FAMILIES = {
     reads: { ...LATENT_BETAS, ...COMMON, ...RESCALE, original_inference_steps: 50 },
     refuses: { beta_schedule: DDPM_ONLY },
     spacing: "distilled",
-    lands: "zero",
+    target: "zero",
     levels: "table",
     solver: "tcd",
   },
-} as const satisfies Readonly<Record<string, SchedulerFamily>>;
+} as const satisfies Readonly<Record<string, SchedulerTraits>>;
 
-/** A class name as scheduler_config.json and `--scheduler` give it. */
-export type SchedulerClass = keyof typeof FAMILIES;
+/** A class name, as in scheduler_config.json and `--scheduler`. */
+export type SchedulerClass = keyof typeof SCHEDULER_CLASSES;
 
-/** The class names that are supported. */
-export const SCHEDULERS: readonly SchedulerClass[] = Object.keys(FAMILIES).filter(isScheduler);
+/** Names of the supported scheduler classes. */
+export const SCHEDULERS: readonly SchedulerClass[] = Object.keys(SCHEDULER_CLASSES).filter(isScheduler);
 
-/** A scheduler config that has been read. It remembers what the file had, because another class reads that differently. */
+/** A validated scheduler config. Keeps the fields of the file, because another class reads them differently. */
 export interface SchedulerConfig {
   readonly className: SchedulerClass;
-  /** Named in messages. */
+  /** File name for error messages. */
   readonly file: string;
-  /** The fields that the file had, as they stood there. */
+  /** Fields of the file, unvalidated. */
   readonly given: Given;
   readonly settings: SchedulerSettings;
 }
 
-/** The row of a class. */
-export const familyOf = (config: SchedulerConfig): SchedulerFamily => FAMILIES[config.className];
+/** The traits of a config's class. */
+export const traitsOf = (config: SchedulerConfig): SchedulerTraits => SCHEDULER_CLASSES[config.className];
 
-/** Whether a class name is one of those supported. */
+/** True for the name of a supported class. */
 export function isScheduler(name: string): name is SchedulerClass {
-  return Object.hasOwn(FAMILIES, name);
+  return Object.hasOwn(SCHEDULER_CLASSES, name);
 }
 
 const FILE = z.looseObject({
@@ -250,9 +250,9 @@ const FILE = z.looseObject({
 });
 
 /**
- * Reads a scheduler_config.json that JSON.parse has been over.
- * @throws FileError when it is no object
- * @throws UnsupportedConfigError naming the class, or the field that asks for something unsupported
+ * Validates a parsed scheduler_config.json.
+ * @throws FileError when it is not an object
+ * @throws UnsupportedConfigError naming the class, or the field with an unsupported value
  */
 export function parseScheduler(json: unknown, file: string): SchedulerConfig {
   const parsed = FILE.safeParse(json);
@@ -263,17 +263,17 @@ export function parseScheduler(json: unknown, file: string): SchedulerConfig {
   if (!isScheduler(className)) {
     throw new UnsupportedConfigError({ file, key: "_class_name", actual: className, supported: SCHEDULERS.join(", ") });
   }
-  // diffusers marks in this list what was a default and not in the file.
+  // diffusers lists here the fields that had their default value.
   const defaults = new Set(parsed.data._use_default_values);
   const given = Object.entries(parsed.data).filter(([key]) => !key.startsWith("_") && !defaults.has(key));
   return configOf(className, file, Object.fromEntries(given));
 }
 
 /**
- * What diffusers' `X.from_config(config, **fields)` gives: fields that the file lacked take the new class's defaults, not
- * the old one's. With the class it already has it only sets `fields` (such as timestep_spacing, prediction_type).
+ * diffusers' `X.from_config(config, **fields)`: fields that the file lacks take the new class's defaults, not the old
+ * one's. With an unchanged class it only sets `fields` (such as timestep_spacing, prediction_type).
  * @throws RequestError when the class is unknown
- * @throws UnsupportedConfigError when the new class reads a field that asks for something unsupported
+ * @throws UnsupportedConfigError when the new class reads a field with an unsupported value
  */
 export function switchScheduler(config: SchedulerConfig, className: string, fields: Given = {}): SchedulerConfig {
   if (!isScheduler(className)) {
@@ -283,9 +283,8 @@ export function switchScheduler(config: SchedulerConfig, className: string, fiel
 }
 
 /**
- * What StableDiffusionPipeline (SD 1.x and 2.x, not SDXL) does to the scheduler it is made with: an offset other than 1
- * becomes 1, and clipping is switched off. A later `switchScheduler` forgets it again where the file lacked the field,
- * as diffusers does.
+ * Changes that StableDiffusionPipeline (SD 1.x and 2.x, not SDXL) makes to its scheduler config: steps_offset becomes 1,
+ * clip_sample false. A later `switchScheduler` reverts them where the file lacks the field, as diffusers does.
  */
 export function amendForStableDiffusion(config: SchedulerConfig): SchedulerConfig {
   const amendments = { steps_offset: 1, clip_sample: false };
@@ -294,7 +293,7 @@ export function amendForStableDiffusion(config: SchedulerConfig): SchedulerConfi
   return { ...amended, given: Object.fromEntries(stillGiven) };
 }
 
-/** What fields stand at that a class does not read. */
+/** Neutral values of fields that a class does not read. */
 const UNREAD: Given = {
   ...BETAS,
   ...COMMON,
@@ -322,11 +321,11 @@ const UNREAD: Given = {
 };
 
 function configOf(className: SchedulerClass, file: string, given: Given): SchedulerConfig {
-  const family: SchedulerFamily = FAMILIES[className];
+  const traits: SchedulerTraits = SCHEDULER_CLASSES[className];
   const read = Object.fromEntries(
-    Object.entries(family.reads).map(([key, value]) => [key, key in given ? given[key] : value]),
+    Object.entries(traits.reads).map(([key, value]) => [key, key in given ? given[key] : value]),
   );
-  for (const [key, values] of Object.entries(family.refuses ?? {})) {
+  for (const [key, values] of Object.entries(traits.refuses ?? {})) {
     if (values.includes(read[key])) {
       throw new UnsupportedConfigError({ file, key, actual: read[key], supported: `another value with ${className}` });
     }

@@ -1,58 +1,58 @@
 /**
- * Which timesteps a run visits: the layouts of diffusers' schedulers with each class's own rounding, and the checks of
- * timesteps that a user gives. Knows nothing of noise levels.
+ * Timesteps of a run: the spacings of diffusers' schedulers with the rounding of each class, and the validation of
+ * timesteps given by the user. Independent of noise levels.
  */
 import { RequestError } from "../errors.js";
 import { roundHalfEven } from "../tensor/index.js";
-import { familyOf, type SchedulerConfig, type SchedulerFamily, type SchedulerSettings } from "./scheduler.js";
+import { type SchedulerConfig, type SchedulerSettings, type SchedulerTraits, traitsOf } from "./scheduler.js";
 
-/** What a walk over the schedule is asked for: a number of steps, or the timesteps themselves (falling, whole). Exactly one. */
-export interface Walk {
+/** Either a number of steps or a list of timesteps (decreasing integers), not both. */
+export interface TimestepSpec {
   readonly steps?: number | undefined;
   readonly timesteps?: readonly number[] | undefined;
 }
 
 /**
- * Timesteps, falling, before any ladder of sigmas replaces them: one per step. With some counts (61, 103, …) rounding lets
- * trailing spacing run one element too far, to t = −1; diffusers then calls the network there, which is left out here,
- * but what Karras sigmas are stretched over is still counted from it.
- * `noisiest` is the training timestep that the layout starts from, for schedulers that clip log-SNR; by default the last.
- * @throws RequestError when the walk makes no sense for this scheduler
+ * Decreasing timesteps, one per step, as the spacing of the scheduler gives them (Karras sigmas replace them later). For
+ * some counts (61, 103, …) rounding makes trailing spacing one element too long, ending at t = −1. diffusers calls the
+ * network there; callers leave that element out, but the range of Karras sigmas still includes it.
+ * @param noisiest number of training timesteps that the spacing covers, for schedulers that clip the log-SNR; by default all
+ * @throws RequestError when the scheduler does not support the spec
  */
 export function timestepsOf(
   config: SchedulerConfig,
-  walk: Walk,
+  spec: TimestepSpec,
   noisiest: number = config.settings.num_train_timesteps,
 ): readonly number[] {
-  const steps = stepsOf(config, walk);
-  if (walk.timesteps !== undefined) return walk.timesteps;
-  const family = familyOf(config);
+  const steps = stepCount(config, spec);
+  if (spec.timesteps !== undefined) return spec.timesteps;
+  const { spacing } = traitsOf(config);
   const { settings } = config;
-  return family.spacing === "distilled"
-    ? distilledGrid(settings, steps)
-    : LAYOUTS[settings.timestep_spacing](settings, steps, family.spacing, noisiest);
+  return spacing === "distilled"
+    ? distilledTimesteps(settings, steps)
+    : SPACINGS[settings.timestep_spacing](settings, steps, spacing, noisiest);
 }
 
-/** The number of steps that a walk has, once it is known to make sense. @throws RequestError when it does not */
-export function stepsOf(config: SchedulerConfig, walk: Walk): number {
-  const { name, solver, spacing } = familyOf(config);
+/** Number of steps of a valid spec. @throws RequestError when the scheduler does not support it */
+export function stepCount(config: SchedulerConfig, spec: TimestepSpec): number {
+  const { name, solver, spacing } = traitsOf(config);
   const { num_train_timesteps: train, original_inference_steps: original, use_karras_sigmas } = config.settings;
-  if ((walk.steps === undefined) === (walk.timesteps === undefined)) {
+  if ((spec.steps === undefined) === (spec.timesteps === undefined)) {
     throw new RequestError(
       "a schedule needs either a number of steps or a list of timesteps, not both and not neither",
     );
   }
-  if (walk.timesteps !== undefined) {
+  if (spec.timesteps !== undefined) {
     if (solver === "pndm") {
-      throw new RequestError(`${name} repeats timesteps of its own; timesteps cannot be given. Take another scheduler`);
+      throw new RequestError(`${name} repeats timesteps of its own; timesteps cannot be given. Use another scheduler`);
     }
     if (use_karras_sigmas) {
       throw new RequestError(`timesteps cannot be given with use_karras_sigmas = true (${config.file})`);
     }
-    checkTimesteps(walk.timesteps, train);
-    return walk.timesteps.length;
+    checkTimesteps(spec.timesteps, train);
+    return spec.timesteps.length;
   }
-  const steps = walk.steps ?? 0;
+  const steps = spec.steps ?? 0;
   const most = spacing === "distilled" ? Math.min(train, original) : train;
   if (!Number.isInteger(steps) || steps < 1 || steps > most) {
     const why = most < train ? ` (original_inference_steps of ${name})` : "";
@@ -69,24 +69,24 @@ function checkTimesteps(timesteps: readonly number[], train: number): void {
     }
     const before = timesteps[i - 1];
     if (before !== undefined && t >= before) {
-      throw new RequestError(`timesteps must fall; ${t} comes after ${before} in ${timesteps.join(",")}`);
+      throw new RequestError(`timesteps must decrease; ${t} comes after ${before} in ${timesteps.join(",")}`);
     }
   });
 }
 
-type Layout = (
+type SpacingRule = (
   settings: SchedulerSettings,
   steps: number,
-  spacing: Exclude<SchedulerFamily["spacing"], "distilled">,
+  spacing: Exclude<SchedulerTraits["spacing"], "distilled">,
   noisiest: number,
 ) => number[];
 
-/** Table 2 of Lin et al. 2023, as diffusers computes it. */
-const LAYOUTS: { readonly [K in SchedulerSettings["timestep_spacing"]]: Layout } = {
+/** Lin et al. 2023, table 2, as diffusers computes it. */
+const SPACINGS: { readonly [K in SchedulerSettings["timestep_spacing"]]: SpacingRule } = {
   leading({ steps_offset }, steps, spacing, noisiest) {
     const ratio = Math.floor(noisiest / (spacing === "extra" ? steps + 1 : steps));
     const first = spacing === "extra" ? 1 : 0;
-    return falling(steps, (i) => (i + first) * ratio + steps_offset);
+    return decreasing(steps, (i) => (i + first) * ratio + steps_offset);
   },
   trailing({ num_train_timesteps }, steps, _spacing, noisiest) {
     const ratio = num_train_timesteps / steps;
@@ -101,16 +101,16 @@ const LAYOUTS: { readonly [K in SchedulerSettings["timestep_spacing"]]: Layout }
     const ratio = (noisiest - 1) / (values - 1);
     const at = (i: number) => (i === 0 ? 0 : i === values - 1 ? noisiest - 1 : i * ratio);
     const round = spacing === "float" ? Math.fround : roundHalfEven;
-    return falling(steps, (i) => round(at(i + drop)));
+    return decreasing(steps, (i) => round(at(i + drop)));
   },
 };
 
-/** LCM and TCD: evenly spaced places in the grid the model was distilled on (Luo et al. 2023), noisiest first. */
-function distilledGrid(settings: SchedulerSettings, steps: number): number[] {
+/** LCM and TCD: a subset of the timesteps the model was distilled on (Luo et al. 2023), noisiest first. */
+function distilledTimesteps(settings: SchedulerSettings, steps: number): number[] {
   const { num_train_timesteps: train, original_inference_steps: original } = settings;
   const stride = Math.floor(train / original);
   return Array.from({ length: steps }, (_, i) => (original - Math.floor(i * (original / steps))) * stride - 1);
 }
 
-const falling = (length: number, at: (i: number) => number): number[] =>
+const decreasing = (length: number, at: (i: number) => number): number[] =>
   Array.from({ length }, (_, i) => at(length - 1 - i));

@@ -47,7 +47,7 @@ export interface TracedMode {
   readonly watched: readonly Watched[];
 }
 
-/** What giving one row of the distilled grid to the base changes. */
+/** Effect of giving one row of the distilled schedule to the base. */
 export interface CausalRow {
   /** null: the distilled model alone. */
   readonly row: number | null;

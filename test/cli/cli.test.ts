@@ -246,7 +246,7 @@ describe("bad input ends in a line or two and the right exit code", () => {
       /width 63 is not a multiple of 4.*the nearest is 64/,
       ["generate", "x", "--size", "63x64"],
     ],
-    ["timesteps that climb", 2, /fall/, ["plan", "--timesteps", "249,999"]],
+    ["timesteps that climb", 2, /decrease/, ["plan", "--timesteps", "249,999"]],
     [
       "an unknown scheduler",
       2,

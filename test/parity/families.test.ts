@@ -13,7 +13,7 @@ const schema = z.object({
   cases: z.array(z.object({ name: z.string(), timesteps: z.array(z.number()) })),
 });
 
-describe("named pairs walk as diffusers does", async () => {
+describe("distilled schedules of the named pairs equal diffusers'", async () => {
   const { cases, seeds, shape } = description("families", schema);
   const recorded = await tensors("families");
   const known = PAIRS.flatMap((row) => {
@@ -35,7 +35,7 @@ describe("named pairs walk as diffusers does", async () => {
     const latents: FloatTensor[] = [xt];
     const called: number[] = [];
     for (const [i, row] of plan.rows.entries()) {
-      if (row.kind !== "step") throw new Error("a distilled model alone needs no noise between its rows");
+      if (row.kind !== "step") throw new Error("a distilled plan has steps only");
       called.push(row.timestep);
       ({ xt, state } = advance(row, { xt, output: createRng(seeds.outputs + i).randn(shape), rng, state }));
       latents.push(xt);

@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
   advance,
-  type Grid,
   initialLatents,
   makePlan,
   parseScheduler,
+  type SamplerConfig,
   type SchedulerConfig,
   type SolverState,
   type StepRow,
@@ -15,7 +15,7 @@ import { createRng, type FloatTensor, stack } from "../../src/tensor/index.js";
 import { description, farthest, namesIn, tensors } from "../support/parity.js";
 
 const file = z.looseObject({ _class_name: z.string() });
-const walk = z.object({ steps: z.number().optional(), timesteps: z.array(z.number()).optional() });
+const spec = z.object({ steps: z.number().optional(), timesteps: z.array(z.number()).optional() });
 const schema = z.object({
   shape: z.array(z.number()),
   seeds: z.object({ latents: z.number(), noise: z.number(), outputs: z.number() }),
@@ -24,7 +24,7 @@ const schema = z.object({
       name: z.string(),
       file,
       fields: z.record(z.string(), z.unknown()).default({}),
-      walk,
+      walk: spec,
       eta: z.number().default(0),
       timesteps: z.array(z.number()),
     }),
@@ -39,7 +39,7 @@ const WITHIN = 2e-5;
 /** With zero terminal SNR, Euler and DPM++ begin at σ = 4096: diffusers' own float32 carries no more than this. */
 const WITHIN_ZERO_SNR = 1e-3;
 
-/** What diffusers' from_config makes of a file. */
+/** diffusers' from_config. */
 function schedulerOf(
   className: string,
   given: z.output<typeof file>,
@@ -50,8 +50,8 @@ function schedulerOf(
   return stays ? own : switchScheduler(own, className, fields);
 }
 
-function rowsOf(grid: Grid) {
-  const plan = makePlan({ mode: "base", base: grid });
+function rowsOf(config: SamplerConfig) {
+  const plan = makePlan({ mode: "base", base: config });
   return { plan, rows: plan.rows.filter((row): row is StepRow => row.kind === "step") };
 }
 

@@ -2,12 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   advance,
-  type Grid,
   makePlan,
   type NoiseLevel,
   type Prediction,
   type Row,
   renoiseRow,
+  type SamplerConfig,
   type SolverSpec,
   type StepRow,
   schedule,
@@ -43,7 +43,7 @@ function pair(a: number, b: number): FloatTensor {
   return float([1, 1, 1, 2], Float32Array.of(a, b));
 }
 
-/** What the generator of seed 1 draws first for two values. */
+/** First two values of the generator with seed 1. */
 const z = createRng(1).randn([2]).data;
 const z0 = z[0] ?? 0;
 const z1 = z[1] ?? 0;
@@ -57,7 +57,7 @@ function near(got: FloatTensor, want: readonly number[]) {
 const step = (r: StepRow, output = pairOf(eps), x = xt) =>
   advance(r, { xt: x, output, rng: createRng(1), state: undefined });
 
-describe("what the output means", () => {
+describe("prediction types", () => {
   it.each<[Prediction, readonly number[]]>([
     ["epsilon", eps],
     // v = α ε − σ x0 = 0.6 · 0.5 − 0.8 · 1, 0.6 · 1 + 0.8 · 2.
@@ -84,7 +84,7 @@ describe("steps by hand", () => {
     near(step(row(spec)).xt, [0.3 + 0.5 + 0.2 * z0, -0.6 - 0.2 + 0.2 * z1]);
   });
 
-  it("Euler a draws even where noise counts for nothing", () => {
+  it("Euler a draws even where the noise weight is 0", () => {
     const rng = createRng(1);
     const spec = { kind: "euler-ancestral", eps: 0, noise: 0 } as const;
     const got = advance(row(spec), { xt, output: pairOf(eps), rng, state: undefined });
@@ -104,12 +104,12 @@ describe("steps by hand", () => {
     expect(untouched.randn([2]).data).toEqual(z);
   });
 
-  it("TCD goes to the level in between and noises from there", () => {
+  it("TCD steps to the level in between and adds noise", () => {
     const spec = { kind: "tcd", alpha: 0.9, sigma: 0.4, scale: 0.5, noise: 0.3, draws: true } as const;
     near(step(row(spec)).xt, [0.45 + 0.1 + 0.3 * z0, -0.9 + 0.2 + 0.3 * z1]);
   });
 
-  it("DPM++ adds the change of x0 since the step before", () => {
+  it("DPM++ adds the change of x0 since the previous step", () => {
     const spec = { kind: "dpm++2m", xt: 0.5, x0: 0.4, change: 0.2 } as const;
     const state = { kind: "dpm++2m", x0: pair(0.5, 0) } as const;
     const got = advance(row(spec), { xt, output: pairOf(eps), rng: createRng(1), state });
@@ -118,7 +118,7 @@ describe("steps by hand", () => {
     near(step(row(spec)).xt, [0.9, -1]);
   });
 
-  it("PNDM takes its first step twice, from the latents it kept", () => {
+  it("PNDM takes its first step twice, from the kept latents", () => {
     const numbers = { xt: 2, eps: 1, alpha: 0.6, sigma: 0.8 };
     const start = row({ kind: "pndm", stage: "start", weights: [1], ...numbers });
     const repeat = row({ kind: "pndm", stage: "repeat", weights: [0.5, 0.5], ...numbers });
@@ -133,7 +133,7 @@ describe("steps by hand", () => {
     near(third.xt, [8 + 7, 6.4 - 1]);
   });
 
-  it("forgets the history of another solver", () => {
+  it("ignores the history of another solver", () => {
     const spec = { kind: "dpm++2m", xt: 0.5, x0: 0.4, change: 0.2 } as const;
     const foreign = { kind: "pndm", outputs: [pair(9, 9)], kept: null } as const;
     const got = advance(row(spec), { xt, output: pairOf(eps), rng: createRng(1), state: foreign });
@@ -144,8 +144,12 @@ describe("steps by hand", () => {
 describe("with a network that is always right", () => {
   /** The rows of a class over SD's betas. */
   const rowsOf = (name: string, steps: number, fields: object = {}): readonly Row[] => {
-    const grid: Grid = { scheduler: scheduler(name, { timestep_spacing: "trailing", ...fields }), steps, guidance: 0 };
-    return makePlan({ mode: "base", base: grid }).rows;
+    const config: SamplerConfig = {
+      scheduler: scheduler(name, { timestep_spacing: "trailing", ...fields }),
+      steps,
+      guidance: 0,
+    };
+    return makePlan({ mode: "base", base: config }).rows;
   };
 
   it.each([
@@ -157,7 +161,7 @@ describe("with a network that is always right", () => {
     ["LCMScheduler", {}],
     ["DDPMScheduler", {}],
     ["EulerAncestralDiscreteScheduler", {}],
-  ])("%s %j ends at the clean latent it was told", (name, fields) => {
+  ])("%s %j ends at the x0 that the network predicts", (name, fields) => {
     const clean = float([1, 2, 3, 5], createRng(8).randn([30]).data);
     for (const steps of [1, 2, 5, 20]) {
       const rng = createRng(2);

@@ -4,13 +4,13 @@ import { RequestError } from "../../src/errors.js";
 import {
   advance,
   describePlan,
-  type Grid,
   initialLatents,
   makePlan,
   type Plan,
   parsePlan,
   type Row,
   renoiseRow,
+  type SamplerConfig,
   SCHEDULERS,
   type SolverState,
   sameLevel,
@@ -19,9 +19,9 @@ import {
 import { createRng, float } from "../../src/tensor/index.js";
 import { scheduler } from "./configs.js";
 
-const dmd2: Grid = { scheduler: scheduler("LCMScheduler"), timesteps: [999, 749, 499, 249], guidance: 0 };
+const dmd2: SamplerConfig = { scheduler: scheduler("LCMScheduler"), timesteps: [999, 749, 499, 249], guidance: 0 };
 const shared = { prediction: "epsilon", guidance: 0 } as const;
-const ddim = (steps: number, fields: object = {}): Grid => ({
+const ddim = (steps: number, fields: object = {}): SamplerConfig => ({
   scheduler: scheduler("DDIMScheduler", { steps_offset: 1, ...fields }),
   steps,
   guidance: 5,
@@ -52,8 +52,8 @@ function run(plan: Plan): Float32Array {
   return xt.data;
 }
 
-describe("hybrid on the distilled grid (the paper's recipe)", () => {
-  it("names the base model in the first rows, with its own guidance and prediction", () => {
+describe("hybrid on the distilled schedule (the paper's recipe)", () => {
+  it("gives the first rows to the base model, with its own guidance and prediction", () => {
     const base = { prediction: "v_prediction", guidance: 3, guidanceRescale: 0.7 } as const;
     const { rows } = makePlan({ mode: "hybrid", base, distilled: dmd2, switch: 1 });
     expect(outline(rows)).toEqual([
@@ -66,7 +66,7 @@ describe("hybrid on the distilled grid (the paper's recipe)", () => {
     expect(rows[1]).toMatchObject({ prediction: "epsilon", guidance: 0, guidanceRescale: 0 });
   });
 
-  it("switch 0 is the distilled model alone, switch = steps the base on the distilled grid", () => {
+  it("switch 0 is the distilled model alone, switch = steps the base on the distilled schedule", () => {
     const alone = makePlan({ mode: "distilled", distilled: dmd2 });
     expect(makePlan({ mode: "hybrid", base: shared, distilled: dmd2, switch: 0 })).toEqual(alone);
     const all = makePlan({ mode: "hybrid", base: shared, distilled: dmd2, switch: 4 }).rows;
@@ -75,38 +75,38 @@ describe("hybrid on the distilled grid (the paper's recipe)", () => {
   });
 });
 
-describe("single rows for the base, and rows left out", () => {
-  it("gives the base the rows that are listed and no other", () => {
+describe("listed rows for the base, and skipped rows", () => {
+  it("gives the base exactly the listed rows", () => {
     const { rows } = makePlan({ mode: "hybrid", base: shared, distilled: dmd2, switch: [1, 3] });
     expect(rows.map((r) => (r.kind === "step" ? r.model : r.kind))).toEqual(["distilled", "base", "distilled", "base"]);
     expect(() => makePlan({ mode: "hybrid", base: shared, distilled: dmd2, switch: [4] })).toThrow("rows 0 to 3");
     expect(() => makePlan({ mode: "hybrid", base: ddim(8), distilled: dmd2, switch: [1] })).toThrow(RequestError);
   });
 
-  it("takes unit noise for latents at the first row that is left", () => {
+  it("uses unit noise as latents of the first remaining row", () => {
     const skipped = makePlan({ mode: "distilled", distilled: dmd2, skip: 1 });
     expect(outline(skipped.rows)).toEqual(outline(makePlan({ mode: "distilled", distilled: dmd2 }).rows).slice(1));
-    expect(skipped.initialScale).toBe(1);
+    expect(skipped.initNoiseScale).toBe(1);
     // Euler's noise is σ of that level in sigma space: sigma in variance-preserving terms (field: 4.0817 / √(1 + 4.0817²)).
-    const euler: Grid = {
+    const euler: SamplerConfig = {
       scheduler: scheduler("EulerDiscreteScheduler", { timestep_spacing: "trailing" }),
       steps: 4,
       guidance: 0,
     };
-    expect(makePlan({ mode: "base", base: euler, skip: 1 }).initialScale).toBeCloseTo(0.971_28, 4);
-    expect(makePlan({ mode: "base", base: euler }).initialScale).toBeCloseTo(0.997_67, 4);
+    expect(makePlan({ mode: "base", base: euler, skip: 1 }).initNoiseScale).toBeCloseTo(0.971_28, 4);
+    expect(makePlan({ mode: "base", base: euler }).initNoiseScale).toBeCloseTo(0.997_67, 4);
     for (const skip of [4, -1, 0.5]) expect(() => makePlan({ mode: "base", base: euler, skip })).toThrow("0 to 3");
   });
 
-  it("starts a solver with history anew after the rows that were left out", () => {
-    const dpm: Grid = { scheduler: scheduler("DPMSolverMultistepScheduler"), steps: 5, guidance: 0 };
+  it("starts a multistep solver without history after skipped rows", () => {
+    const dpm: SamplerConfig = { scheduler: scheduler("DPMSolverMultistepScheduler"), steps: 5, guidance: 0 };
     const first = makePlan({ mode: "base", base: dpm, skip: 2 }).rows[0];
     expect(first?.kind === "step" && first.solver).toMatchObject({ kind: "dpm++2m", change: 0 });
   });
 });
 
-describe("hybrid with a base grid of its own", () => {
-  it("walks the base to below the distilled row's level and noises back up to it", () => {
+describe("hybrid with a base schedule of its own", () => {
+  it("runs the base to below the distilled row's level and adds noise back up to it", () => {
     // DDIM leading 20: 951, 901, …, 751, 701; the distilled row 1 is at 749, so the base ends at 701 and noise brings it to 749.
     const { rows } = makePlan({ mode: "hybrid", base: ddim(20), distilled: dmd2, switch: 1 });
     expect(outline(rows)).toEqual([
@@ -122,8 +122,8 @@ describe("hybrid with a base grid of its own", () => {
     ]);
   });
 
-  it("needs no noise where the levels meet, also when one scheduler thinks in sigmas", () => {
-    const euler: Grid = {
+  it("adds no noise where the levels are equal, also when one scheduler works in sigmas", () => {
+    const euler: SamplerConfig = {
       scheduler: scheduler("EulerDiscreteScheduler", { timestep_spacing: "trailing" }),
       steps: 4,
       guidance: 5,
@@ -135,10 +135,10 @@ describe("hybrid with a base grid of its own", () => {
       ["distilled", 499, 499, 249],
       ["distilled", 249, 249, -1],
     ]);
-    expect(plan.initialScale).toBeCloseTo(0.997667, 6);
+    expect(plan.initNoiseScale).toBeCloseTo(0.997667, 6);
   });
 
-  it("gives the base at least one row, even where its grid starts below the hand-off", () => {
+  it("gives the base at least one row, even where its schedule starts below the hand-off", () => {
     const { rows } = makePlan({
       mode: "hybrid",
       base: ddim(4),
@@ -152,13 +152,17 @@ describe("hybrid with a base grid of its own", () => {
     ]);
   });
 
-  it("with switch = steps is the base's whole grid", () => {
+  it("with switch = steps is the base's whole schedule", () => {
     const plan = makePlan({ mode: "hybrid", base: ddim(6), distilled: dmd2, switch: 4 });
     expect(plan).toEqual(makePlan({ mode: "base", base: ddim(6) }));
   });
 
-  it("begins a solver's history anew for the model that goes on", () => {
-    const dpm = (steps: number): Grid => ({ scheduler: scheduler("DPMSolverMultistepScheduler"), steps, guidance: 0 });
+  it("starts the distilled model's solver without history", () => {
+    const dpm = (steps: number): SamplerConfig => ({
+      scheduler: scheduler("DPMSolverMultistepScheduler"),
+      steps,
+      guidance: 0,
+    });
     const { rows } = makePlan({ mode: "hybrid", base: dpm(9), distilled: dpm(6), switch: 3 });
     const changes = rows.flatMap((row) =>
       row.kind === "step" && row.solver.kind === "dpm++2m" ? [[row.model, row.solver.change !== 0]] : [],
@@ -169,18 +173,18 @@ describe("hybrid with a base grid of its own", () => {
     expect(changes[handOff + 1]).toEqual(["distilled", true]);
   });
 
-  it("refuses to enter PNDM midway", () => {
-    const pndm: Grid = { scheduler: scheduler("PNDMScheduler"), steps: 10, guidance: 0 };
+  it("refuses to start PNDM midway", () => {
+    const pndm: SamplerConfig = { scheduler: scheduler("PNDMScheduler"), steps: 10, guidance: 0 };
     expect(() => makePlan({ mode: "hybrid", base: ddim(20), distilled: pndm, switch: 2 })).toThrow(
-      /PNDM cannot be entered/,
+      /PNDM cannot start midway/,
     );
   });
 });
 
 describe("PNDM", () => {
-  it("runs one row more than it has timesteps; the second is visited twice", () => {
-    const grid: Grid = { scheduler: scheduler("PNDMScheduler", { steps_offset: 1 }), steps: 4, guidance: 0 };
-    expect(outline(makePlan({ mode: "base", base: grid }).rows)).toEqual([
+  it("runs one row more than it has timesteps; the second timestep twice", () => {
+    const config: SamplerConfig = { scheduler: scheduler("PNDMScheduler", { steps_offset: 1 }), steps: 4, guidance: 0 };
+    expect(outline(makePlan({ mode: "base", base: config }).rows)).toEqual([
       ["base", 751, 751, 501],
       ["base", 501, 501, 501],
       ["base", 501, 501, 251],
@@ -190,7 +194,7 @@ describe("PNDM", () => {
   });
 });
 
-/** Any plan that this room can make of SD's betas. */
+/** Any plan that SD's betas allow. */
 const anyPlan = fc
   .record({
     mode: fc.constantFrom("base", "distilled", "shared", "own"),
@@ -205,13 +209,13 @@ const anyPlan = fc
   })
   .map(({ mode, at, ...given }) => {
     const fields = { timestep_spacing: given.spacing, prediction_type: given.prediction, steps_offset: 1 };
-    const base: Grid = {
+    const base: SamplerConfig = {
       scheduler: scheduler(given.base, fields),
       steps: given.baseSteps,
       guidance: 2,
       eta: given.eta,
     };
-    const distilled: Grid = {
+    const distilled: SamplerConfig = {
       scheduler: scheduler(given.distilled, { ...fields, timestep_spacing: "trailing" }),
       steps: given.steps,
       guidance: 0,
@@ -236,7 +240,7 @@ describe("every plan", () => {
     );
   });
 
-  it("hands latents on where it took them: each row starts at the level where the one before ended", () => {
+  it("starts each row at the level where the previous one ended", () => {
     fc.assert(
       fc.property(anyPlan, ({ rows }) => {
         rows.forEach((row, i) => {
@@ -278,7 +282,7 @@ describe("describePlan", () => {
 });
 
 describe("refusals", () => {
-  const hybrid = (k: number, distilled: Grid = dmd2) =>
+  const hybrid = (k: number, distilled: SamplerConfig = dmd2) =>
     makePlan({ mode: "hybrid", base: shared, distilled, switch: k });
 
   it.each([5, -1, 1.5, Number.NaN])("switch %d", (k) => {
@@ -292,27 +296,27 @@ describe("refusals", () => {
       /rescale of the distilled model is 2; expected 0 to 1/,
     );
     expect(() => hybrid(1, { ...dmd2, eta: -0.1 })).toThrow(/eta is -0.1; expected 0 to 1/);
-    expect(() => hybrid(1, { ...dmd2, timesteps: [249, 499] })).toThrow(/must fall/);
+    expect(() => hybrid(1, { ...dmd2, timesteps: [249, 499] })).toThrow(/must decrease/);
   });
 
-  it("epsilon at a level that is noise alone", () => {
+  it("epsilon at pure noise", () => {
     const zero = ddim(4, { rescale_betas_zero_snr: true, timestep_spacing: "trailing" });
-    expect(() => makePlan({ mode: "base", base: zero })).toThrow(/noise alone.*expected v_prediction/);
+    expect(() => makePlan({ mode: "base", base: zero })).toThrow(/pure noise.*expected v_prediction/);
   });
 
-  it("a base that predicts x0 on a grid whose solver has no rule for that", () => {
-    const turbo: Grid = { scheduler: scheduler("EulerAncestralDiscreteScheduler"), steps: 4, guidance: 0 };
+  it("a base that predicts x0 on a schedule whose solver does not support it", () => {
+    const turbo: SamplerConfig = { scheduler: scheduler("EulerAncestralDiscreteScheduler"), steps: 4, guidance: 0 };
     const base = { prediction: "sample", guidance: 0 } as const;
     expect(() => makePlan({ mode: "hybrid", base, distilled: turbo, switch: 1 })).toThrow(/predicts sample/);
   });
 
-  it("taking noise away by adding some", () => {
+  it("re-noising to a cleaner level", () => {
     const { levelAt } = schedule(scheduler("DDIMScheduler"), { steps: 1 });
     expect(() => renoiseRow(levelAt(749), levelAt(701))).toThrow(/cannot re-noise from t 749 .* to the cleaner t 701/);
     expect(renoiseRow(levelAt(701), levelAt(749)).kind).toBe("renoise");
   });
 
-  it("JSON that is no plan, naming the place", () => {
+  it("JSON that is not a plan, naming the path", () => {
     const plan = JSON.parse(JSON.stringify(hybrid(1)));
     plan.rows[2].solver.kind = "magic";
     expect(() => parsePlan(plan, "run.json")).toThrow(/run\.json: this is not a plan: rows\.2\.solver/);

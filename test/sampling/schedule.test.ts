@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../../src/errors.js";
-import { ratioOf, SCHEDULERS, schedule } from "../../src/sampling/index.js";
+import { karrasSigma, SCHEDULERS, schedule } from "../../src/sampling/index.js";
 import { scheduler } from "./configs.js";
 
 const timesteps = (name: string, steps: number, fields: object = {}) =>
-  schedule(scheduler(name, fields), { steps }).stops.map((stop) => stop.timestep);
+  schedule(scheduler(name, fields), { steps }).steps.map((step) => step.timestep);
 
 describe("timesteps", () => {
   // 1000 / 4 = 250: leading 750, 500, 250, 0 plus the offset; trailing 1000, 750, 500, 250 minus 1; linspace 999 · i / 3.
@@ -18,10 +18,10 @@ describe("timesteps", () => {
     ["EulerDiscreteScheduler", "linspace", 5, [999, 749.25, 499.5, 249.75, 0]],
     ["EulerDiscreteScheduler", "trailing", 3, [999, 666, 332]],
     ["EulerAncestralDiscreteScheduler", "trailing", 1, [999]],
-    // DPM++ lays out n + 1 and drops the last: 1000 // 8 = 125, seven times 125, plus the offset.
+    // DPM++ computes n + 1 timesteps and drops the last: 1000 // 8 = 125, seven times 125, plus the offset.
     ["DPMSolverMultistepScheduler", "leading", 7, [876, 751, 626, 501, 376, 251, 126]],
     ["DPMSolverMultistepScheduler", "linspace", 4, [999, 749, 500, 250]],
-    // LCM and TCD: 50 training steps of 20; places floor(50 i / n) of 999, 979, …; spacing and offset count for nothing.
+    // LCM and TCD: 50 training steps of 20; indices floor(50 i / n) of 999, 979, …; spacing and offset are ignored.
     ["LCMScheduler", "trailing", 4, [999, 759, 499, 259]],
     ["LCMScheduler", "leading", 8, [999, 879, 759, 639, 499, 379, 259, 139]],
     ["TCDScheduler", "leading", 6, [999, 839, 679, 499, 339, 179]],
@@ -29,14 +29,14 @@ describe("timesteps", () => {
     expect(timesteps(name, steps, { timestep_spacing, steps_offset: 1 })).toEqual(expected);
   });
 
-  it("leaves out the element at −1 that rounding adds to 61 trailing steps", () => {
+  it("drops the element at −1 that rounding adds to 61 trailing steps", () => {
     const got = timesteps("DDIMScheduler", 61, { timestep_spacing: "trailing" });
     expect([got.length, got.at(-1)]).toEqual([61, 15]);
   });
 
-  it("takes given timesteps as they are", () => {
+  it("uses given timesteps unchanged", () => {
     for (const list of [[999, 749, 499, 249], [399], [800]]) {
-      expect(schedule(scheduler("LCMScheduler"), { timesteps: list }).stops.map((s) => s.timestep)).toEqual(list);
+      expect(schedule(scheduler("LCMScheduler"), { timesteps: list }).steps.map((s) => s.timestep)).toEqual(list);
     }
   });
 });
@@ -51,22 +51,22 @@ describe("levels", () => {
       [0, 0.99915, 0.02917],
     ] as const) {
       expect(levelAt(t).alphaBar).toBeCloseTo(alphaBar, 6);
-      expect(ratioOf(levelAt(t))).toBeCloseTo(sigma, 3);
+      expect(karrasSigma(levelAt(t))).toBeCloseTo(sigma, 3);
     }
   });
 
   it("DDIM steps by 1000 // n, which need not be the next timestep", () => {
-    const { stops } = schedule(scheduler("DDIMScheduler", { timestep_spacing: "trailing" }), { steps: 3 });
-    expect(stops.map((s) => [s.at.t, s.to.t])).toEqual([
+    const { steps } = schedule(scheduler("DDIMScheduler", { timestep_spacing: "trailing" }), { steps: 3 });
+    expect(steps.map((s) => [s.at.t, s.to.t])).toEqual([
       [999, 666],
       [666, 333],
       [332, -1],
     ]);
-    expect(stops[2]?.to.alphaBar).toBe(1);
+    expect(steps[2]?.to.alphaBar).toBe(1);
   });
 
-  it("ends where the scheduler says: clean, at ᾱ(0), at the least sigma, at timestep 0", () => {
-    const end = (name: string, fields: object = {}) => schedule(scheduler(name, fields), { steps: 4 }).stops[3]?.to;
+  it("ends where the config says: clean, at ᾱ(0), at the smallest sigma, at timestep 0", () => {
+    const end = (name: string, fields: object = {}) => schedule(scheduler(name, fields), { steps: 4 }).steps[3]?.to;
     const first = schedule(scheduler("DDIMScheduler"), { steps: 1 }).levelAt(0);
     expect(end("DDIMScheduler", { set_alpha_to_one: true })?.alphaBar).toBe(1);
     expect(end("DDIMScheduler", { set_alpha_to_one: false })).toEqual(first);
@@ -77,9 +77,9 @@ describe("levels", () => {
     expect(end("TCDScheduler")).toEqual(first);
   });
 
-  it("zero terminal SNR is zero for DDIM and 2^-24 for solvers that think in sigmas", () => {
+  it("zero terminal SNR is zero for DDIM and 2^-24 for solvers in sigma space", () => {
     const fields = { rescale_betas_zero_snr: true, timestep_spacing: "trailing", prediction_type: "v_prediction" };
-    const start = (name: string) => schedule(scheduler(name, fields), { steps: 4 }).stops[0]?.at.alphaBar;
+    const start = (name: string) => schedule(scheduler(name, fields), { steps: 4 }).steps[0]?.at.alphaBar;
     expect(start("DDIMScheduler")).toBe(0);
     expect(start("EulerDiscreteScheduler")).toBe(2 ** -24);
     expect(start("EulerAncestralDiscreteScheduler")).toBe(2 ** -24);
@@ -88,47 +88,47 @@ describe("levels", () => {
 
   it("Karras sigmas: DPM-Solver over the whole range with whole timesteps, Euler over what leading spacing covers", () => {
     const fields = { use_karras_sigmas: true, timestep_spacing: "leading", steps_offset: 1 };
-    const dpm = schedule(scheduler("DPMSolverMultistepScheduler", fields), { steps: 5 }).stops;
+    const dpm = schedule(scheduler("DPMSolverMultistepScheduler", fields), { steps: 5 }).steps;
     expect(dpm.map((s) => s.timestep)).toEqual([999, 786, 427, 59, 0]);
-    expect(ratioOf(dpm[0]?.at ?? NaN_LEVEL)).toBeCloseTo(14.6146, 3);
-    const euler = schedule(scheduler("EulerDiscreteScheduler", fields), { steps: 5 }).stops;
+    expect(karrasSigma(dpm[0]?.at ?? NaN_LEVEL)).toBeCloseTo(14.6146, 3);
+    const euler = schedule(scheduler("EulerDiscreteScheduler", fields), { steps: 5 }).steps;
     expect(euler[0]?.timestep).toBeCloseTo(801, 3);
     expect(euler[2]?.timestep).not.toBe(Math.round(euler[2]?.timestep ?? 0));
   });
 
   it("Euler starts from a little less than unit noise unless spacing is leading", () => {
     const scale = (timestep_spacing: string) =>
-      schedule(scheduler("EulerDiscreteScheduler", { timestep_spacing }), { steps: 4 }).initialScale(0);
+      schedule(scheduler("EulerDiscreteScheduler", { timestep_spacing }), { steps: 4 }).initNoiseScale(0);
     // 14.61464 / √(14.61464² + 1) = 0.997667.
     expect(scale("trailing")).toBeCloseTo(0.997667, 6);
     expect(scale("linspace")).toBeCloseTo(0.997667, 6);
     expect(scale("leading")).toBe(1);
-    expect(schedule(scheduler("DDIMScheduler"), { steps: 4 }).initialScale(0)).toBe(1);
+    expect(schedule(scheduler("DDIMScheduler"), { steps: 4 }).initNoiseScale(0)).toBe(1);
   });
 
-  it("fall for every class, spacing and number of steps, and end at the final level", () => {
-    const walks = fc.record({
+  it("decrease for every class, spacing and number of steps, and end at the final level", () => {
+    const cases = fc.record({
       name: fc.constantFrom(...SCHEDULERS),
       timestep_spacing: fc.constantFrom("leading", "trailing", "linspace"),
       steps_offset: fc.constantFrom(0, 1),
       steps: fc.integer({ min: 1, max: 50 }),
     });
     fc.assert(
-      fc.property(walks, ({ name, steps, ...fields }) => {
-        const { stops } = schedule(scheduler(name, fields), { steps });
-        expect(stops).toHaveLength(steps);
-        stops.forEach((stop, i) => {
-          const { alphaBar, alpha, sigma } = stop.at;
+      fc.property(cases, ({ name, steps: count, ...fields }) => {
+        const { steps } = schedule(scheduler(name, fields), { steps: count });
+        expect(steps).toHaveLength(count);
+        steps.forEach((step, i) => {
+          const { alphaBar, alpha, sigma } = step.at;
           expect(alpha ** 2 + sigma ** 2).toBeCloseTo(1, 12);
           expect(alpha ** 2).toBeCloseTo(alphaBar, 12);
-          expect(stop.to.alphaBar).toBeGreaterThanOrEqual(alphaBar);
-          const before = stops[i - 1];
+          expect(step.to.alphaBar).toBeGreaterThanOrEqual(alphaBar);
+          const before = steps[i - 1];
           if (before) {
             expect(alphaBar).toBeGreaterThan(before.at.alphaBar);
-            expect(stop.timestep).toBeLessThan(before.timestep);
+            expect(step.timestep).toBeLessThan(before.timestep);
           }
         });
-        expect(stops.at(-1)?.to.sigma).toBeLessThan(0.03);
+        expect(steps.at(-1)?.to.sigma).toBeLessThan(0.03);
       }),
       { numRuns: 150 },
     );
@@ -143,17 +143,17 @@ describe("refusals", () => {
     [{}, /either a number of steps or a list/],
     [{ steps: 4, timesteps: [999] }, /not both/],
     [{ timesteps: [] }, /empty list/],
-    [{ timesteps: [499, 749] }, /timesteps must fall; 749 comes after 499/],
-    [{ timesteps: [999, 999] }, /must fall/],
+    [{ timesteps: [499, 749] }, /timesteps must decrease; 749 comes after 499/],
+    [{ timesteps: [999, 999] }, /must decrease/],
     [{ timesteps: [1000] }, /timestep 1000 is outside/],
     [{ timesteps: [5, -1] }, /timestep -1 is outside/],
     [{ timesteps: [1.5] }, /timestep 1.5 is outside/],
-  ])("DDIM with %j", (walk, message) => {
-    expect(() => schedule(scheduler("DDIMScheduler"), walk)).toThrow(RequestError);
-    expect(() => schedule(scheduler("DDIMScheduler"), walk)).toThrow(message);
+  ])("DDIM with %j", (spec, message) => {
+    expect(() => schedule(scheduler("DDIMScheduler"), spec)).toThrow(RequestError);
+    expect(() => schedule(scheduler("DDIMScheduler"), spec)).toThrow(message);
   });
 
-  it("what a class cannot do", () => {
+  it("specs that a class does not support", () => {
     expect(() => schedule(scheduler("LCMScheduler"), { steps: 51 })).toThrow(
       /from 1 to 50 \(original_inference_steps of LCM\)/,
     );

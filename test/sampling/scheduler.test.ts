@@ -10,7 +10,7 @@ import {
 import { SD15, scheduler } from "./configs.js";
 
 const timesteps = (config: Parameters<typeof schedule>[0], steps: number) =>
-  schedule(config, { steps }).stops.map((stop) => stop.timestep);
+  schedule(config, { steps }).steps.map((stop) => stop.timestep);
 
 describe("parseScheduler", () => {
   it("takes the class's own defaults for what the file lacks", () => {
@@ -30,7 +30,7 @@ describe("parseScheduler", () => {
   it.each(SCHEDULERS)("reads %s with fields that it does not know", (name) => {
     const config = scheduler(name, { a_field_of_tomorrow: [1] });
     expect(config.className).toBe(name);
-    expect(schedule(config, { steps: 4 }).stops).toHaveLength(4);
+    expect(schedule(config, { steps: 4 }).steps).toHaveLength(4);
   });
 
   it.each([

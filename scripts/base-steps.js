@@ -1,16 +1,16 @@
 /**
- * Where a hybrid loses what it loses: the base walks to the second row of the distilled grid in one step or in several, and what is kept of
- * the base's own variety in the end is printed as a Markdown table.
+ * Where a hybrid loses variety: the base goes to the second row of the distilled schedule in one step or in several, and the kept share of
+ * the base's own variety is printed as a Markdown table.
  *
- *     node scripts/walks.js [seeds, default 32]
+ *     node scripts/base-steps.js [seeds, default 32]
  */
 import { readFileSync } from "node:fs";
 import { generate, keptVariety, openPair, openScorer } from "../dist/index.js";
 
 const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8"));
 const ddim = (baseSteps) => ({ baseScheduler: "DDIMScheduler", baseSpacing: "trailing", baseSteps });
-/** Of four, eight and 25 steps on a trailing grid, those above t = 749 are one, two and seven. */
-const WALKS = {
+/** Of four, eight and 25 steps with trailing spacing, those above t = 749 are one, two and seven. */
+const BASE_STEPS = {
   "none (the distilled model)": { mode: "distilled" },
   "one LCM step (the hybrid, k = 1)": {},
   "one DDIM step": ddim(4),
@@ -32,7 +32,7 @@ const say = (line) => process.stdout.write(`${line}\n`);
 
 const base = await read({ mode: "base" });
 say("| the base's way to t = 749 | judge distance | CLIP distance | entropy |\n|---|---|---|---|");
-for (const [name, request] of Object.entries(WALKS)) {
+for (const [name, request] of Object.entries(BASE_STEPS)) {
   const { distance, factors } = keptVariety(await read({ mode: "hybrid", switch: 1, ...request }), base);
   say(`| ${[name, ...[factors.distance, distance, factors.entropy].map(cell)].join(" | ")} |`);
 }
