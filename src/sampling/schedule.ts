@@ -4,7 +4,8 @@
  */
 import { RequestError } from "../errors.js";
 import { roundHalfEven } from "../tensor/index.js";
-import { alphaBars, CLEAN, levelOfAlphaBar, levelOfKarrasSigma, type NoiseLevel } from "./level.js";
+import { alphasCumprod } from "./betas.js";
+import { CLEAN, levelOfAlphaBar, levelOfKarrasSigma, type NoiseLevel } from "./level.js";
 import { type SchedulerConfig, type SchedulerSettings, traitsOf } from "./scheduler.js";
 import { stepCount, type TimestepSpec, timestepsOf } from "./timesteps.js";
 
@@ -31,7 +32,7 @@ export interface Schedule {
  * @throws RequestError when the scheduler does not support the spec
  */
 export function schedule(config: SchedulerConfig, spec: TimestepSpec): Schedule {
-  const table = alphaBars(config);
+  const table = alphasCumprod(config);
   const made = traitsOf(config).levels === "sigmas" ? onSigmas(config, spec, table) : onTable(config, spec, table);
   checkSteps(config, made.steps);
   return made;
