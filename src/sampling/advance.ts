@@ -4,6 +4,7 @@
  */
 import type { FloatTensor, Rng } from "../tensor/index.js";
 import { combine, type Term } from "./linear.js";
+import { addNoise, renoise } from "./noise.js";
 import { predict } from "./parameterisation.js";
 import type { Plan, RenoiseRow, Row, StepRow } from "./plan.js";
 import type { SolverSpec } from "./solver.js";
@@ -43,7 +44,9 @@ export function advance(row: StepRow, input: StepInput): StepOutput;
 export function advance(row: RenoiseRow, input: RenoiseInput): RenoiseOutput;
 export function advance(row: Row, input: StepInput | RenoiseInput): StepOutput | RenoiseOutput {
   // The model after a re-noise row begins with an empty history.
-  if (row.kind === "renoise") return { xt: renoise(row, input.xt, input.rng), state: undefined };
+  if (row.kind === "renoise") {
+    return { xt: renoise(input.xt, input.rng.randn(input.xt.shape), row.from, row.to), state: undefined };
+  }
   if (!("output" in input)) throw new RangeError("a step needs the network's output");
   return step(row, input);
 }
@@ -69,13 +72,6 @@ function step(row: StepRow, input: StepInput): StepOutput {
   }
 }
 
-/** x_b = (α_b / α_a) x_a + √(σ_b² − (α_b / α_a)² σ_a²) z: exact in mean and variance for any x_a at level a. [shape] → [shape] */
-function renoise({ from, to }: RenoiseRow, xt: FloatTensor, rng: Rng): FloatTensor {
-  const scale = to.alpha / from.alpha;
-  // σ_b² − scale² σ_a² with σ² = 1 − ᾱ is 1 − ᾱ_b / ᾱ_a, without the cancellation.
-  return combine([scale, xt], [Math.sqrt(Math.max(1 - to.alphaBar / from.alphaBar, 0)), rng.randn(xt.shape)]);
-}
-
 type Spec<K extends SolverSpec["kind"]> = Extract<SolverSpec, { kind: K }>;
 
 const noise = (weight: number, draws: boolean, { xt, rng }: StepInput): readonly Term[] =>
@@ -95,7 +91,7 @@ function ddpm(spec: Spec<"ddpm">, row: StepRow, input: StepInput): StepOutput {
 
 function euler(row: StepRow, { xt, output }: StepInput): StepOutput {
   const { x0, eps } = predict(row.prediction, row.at, xt, output);
-  return { x0, xt: combine([row.to.alpha, x0], [row.to.sigma, eps]), state: undefined };
+  return { x0, xt: addNoise(x0, eps, row.to), state: undefined };
 }
 
 function eulerAncestral(spec: Spec<"euler-ancestral">, row: StepRow, input: StepInput): StepOutput {
@@ -119,7 +115,7 @@ function dpm(spec: Spec<"dpm++2m">, row: StepRow, { xt, output, state }: StepInp
 function lcm(spec: Spec<"lcm">, row: StepRow, input: StepInput): StepOutput {
   const predicted = predict(row.prediction, row.at, input.xt, input.output, spec.clip);
   const x0 = combine([spec.skip, input.xt], [spec.out, predicted.x0]);
-  const xt = spec.draws ? combine([row.to.alpha, x0], ...noise(row.to.sigma, true, input)) : x0;
+  const xt = spec.draws ? addNoise(x0, input.rng.randn(input.xt.shape), row.to) : x0;
   return { x0, xt, state: undefined };
 }
 

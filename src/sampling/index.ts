@@ -2,6 +2,7 @@ export * from "./advance.js";
 export * from "./describe.js";
 export * from "./guidance.js";
 export * from "./level.js";
+export * from "./noise.js";
 export {
   MODES,
   type ModelSampling,

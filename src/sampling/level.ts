@@ -1,35 +1,38 @@
 /** Noise levels: the weights of x0 and of the noise in a latent. Independent of schedules and of tensors. */
 
-/** x_t = alpha · x0 + sigma · ε with alpha² + sigma² = 1. */
+/**
+ * x_t = alpha · x0 + sigma · ε with ε ~ N(0, I). Diffusion models are variance preserving (alpha² + sigma² = 1); flow
+ * matching has alpha = 1 − sigma.
+ */
 export interface NoiseLevel {
   /** Training timestep, 0 … 999; fractional between two of them; −1 for a clean latent. */
   readonly t: number;
-  /** ᾱ = alpha²: 1 is clean, 0 is pure noise. */
-  readonly alphaBar: number;
   readonly alpha: number;
   readonly sigma: number;
 }
 
 /** No noise. */
-export const CLEAN: NoiseLevel = { t: -1, alphaBar: 1, alpha: 1, sigma: 0 };
+export const CLEAN: NoiseLevel = { t: -1, alpha: 1, sigma: 0 };
 
-/** Level with this ᾱ (Ho et al. 2020, eq. 4). */
+/** Variance-preserving level with this ᾱ (Ho et al. 2020, eq. 4). */
 export const levelOfAlphaBar = (t: number, alphaBar: number): NoiseLevel => ({
   t,
-  alphaBar,
   alpha: Math.sqrt(alphaBar),
   sigma: Math.sqrt(1 - alphaBar),
 });
 
-/** Level with this Karras sigma: ᾱ = 1 / (σ² + 1). */
+/** Variance-preserving level with this Karras sigma: α = 1 / √(σ² + 1). */
 export function levelOfKarrasSigma(t: number, sigma: number): NoiseLevel {
   if (sigma === 0) return CLEAN;
   const alpha = 1 / Math.sqrt(sigma * sigma + 1);
-  return { t, alphaBar: alpha * alpha, alpha, sigma: sigma * alpha };
+  return { t, alpha, sigma: sigma * alpha };
 }
 
 /** σ of solvers in sigma space (Karras et al. 2022): sigma / alpha, from 0 to infinity. */
 export const karrasSigma = (level: NoiseLevel): number => level.sigma / level.alpha;
+
+/** ᾱ: 1 is clean, 0 is pure noise. Outside variance-preserving levels, ᾱ of the level with the same signal-to-noise ratio. */
+export const alphaBar = ({ alpha, sigma }: NoiseLevel): number => alpha ** 2 / (alpha ** 2 + sigma ** 2);
 
 /** True when two levels agree within 1e-6, the difference between schedulers that compute a level by different float32 routes. */
 export function sameLevel(a: NoiseLevel, b: NoiseLevel): boolean {
@@ -38,4 +41,14 @@ export function sameLevel(a: NoiseLevel, b: NoiseLevel): boolean {
 }
 
 /** True when `a` has more noise than `b`, by more than rounding. */
-export const noisier = (a: NoiseLevel, b: NoiseLevel): boolean => a.alphaBar < b.alphaBar && !sameLevel(a, b);
+export const noisier = (a: NoiseLevel, b: NoiseLevel): boolean => alphaBar(a) < alphaBar(b) && !sameLevel(a, b);
+
+/**
+ * Variance of the noise that the forward process adds from level `a` to the noisier level `b`: σ_b² − (α_b / α_a)² σ_a²,
+ * which is 1 − ᾱ_b / ᾱ_a for variance-preserving levels (Kingma et al. 2021, appendix A). Factored, to avoid cancellation in the
+ * difference of squares.
+ */
+export function addedVariance(a: NoiseLevel, b: NoiseLevel): number {
+  const kept = (b.alpha / a.alpha) * a.sigma;
+  return Math.max((b.sigma - kept) * (b.sigma + kept), 0);
+}

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { FileError } from "../errors.js";
 import type { Plan } from "./plan.js";
 
-const level = z.object({ t: z.number(), alphaBar: z.number(), alpha: z.number(), sigma: z.number() });
+const level = z.object({ t: z.number(), alpha: z.number(), sigma: z.number() });
 const draws = z.boolean();
 const clip = z.number().nullable();
 const n = z.number();
@@ -43,7 +43,7 @@ const row = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("renoise"), from: level, to: level }),
 ]);
 
-/** Version 0.1 wrote `initNoiseScale` as `initialScale`. */
+/** Version 0.1 wrote `initNoiseScale` as `initialScale`, and ᾱ in every level, which is dropped. */
 const renamed = (json: unknown): unknown =>
   typeof json === "object" && json !== null && "initialScale" in json
     ? { initNoiseScale: json.initialScale, ...json }

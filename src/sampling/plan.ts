@@ -214,7 +214,7 @@ function handOff(base: Segment, config: SamplerConfig, distilled: Segment, k: nu
 
 /** A row that adds noise from one level to another. @throws RequestError when `to` has less noise than `from` */
 export function renoiseRow(from: NoiseLevel, to: NoiseLevel): RenoiseRow {
-  if (to.alphaBar > from.alphaBar) {
+  if (noisier(from, to)) {
     throw new RequestError(
       `cannot re-noise from t ${from.t} (σ ${karrasSigma(from).toPrecision(4)}) to the cleaner t ${to.t} (σ ${karrasSigma(to).toPrecision(4)})`,
     );

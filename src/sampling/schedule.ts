@@ -5,7 +5,7 @@
 import { RequestError } from "../errors.js";
 import { roundHalfEven } from "../tensor/index.js";
 import { alphasCumprod } from "./betas.js";
-import { CLEAN, levelOfAlphaBar, levelOfKarrasSigma, type NoiseLevel } from "./level.js";
+import { alphaBar, CLEAN, levelOfAlphaBar, levelOfKarrasSigma, type NoiseLevel } from "./level.js";
 import { type SchedulerConfig, type SchedulerSettings, traitsOf } from "./scheduler.js";
 import { stepCount, type TimestepSpec, timestepsOf } from "./timesteps.js";
 
@@ -45,14 +45,14 @@ function onTable(config: SchedulerConfig, spec: TimestepSpec, table: Float64Arra
   const final = settings.set_alpha_to_one ? CLEAN : levelOfAlphaBar(0, table[0] ?? 1);
   const levelAt = (t: number): NoiseLevel => {
     if (t < 0) return final;
-    const alphaBar = table[t];
-    if (alphaBar === undefined) {
+    const found = table[t];
+    if (found === undefined) {
       const last = table.length - 1;
       throw new RequestError(
         `the schedule asks for timestep ${t}; expected 0 to ${last} (steps_offset in ${config.file})`,
       );
     }
-    return levelOfAlphaBar(t, alphaBar);
+    return levelOfAlphaBar(t, found);
   };
   const stride = Math.floor(settings.num_train_timesteps / timesteps.length);
   const next = (t: number, i: number): number => {
@@ -72,7 +72,7 @@ function onTable(config: SchedulerConfig, spec: TimestepSpec, table: Float64Arra
 /** Euler, Euler a, DPM++: noise levels are Karras sigmas, interpolated between training timesteps or spaced anew. */
 function onSigmas(config: SchedulerConfig, spec: TimestepSpec, table: Float64Array): Schedule {
   const { settings } = config;
-  const trained = Array.from(table, (alphaBar, t) => levelOfAlphaBar(t, alphaBar));
+  const trained = Array.from(table, (value, t) => levelOfAlphaBar(t, value));
   const trainedSigmas = Float64Array.from(table, (a) => Math.fround(Math.sqrt((1 - a) / a)));
   const levelAt = (t: number): NoiseLevel =>
     trained[Math.min(Math.max(t, 0), trained.length - 1)] ?? levelOfKarrasSigma(t, interpolate(trainedSigmas, t));
@@ -156,7 +156,7 @@ function logLinear(sigmas: Float64Array, n: number): number[] {
 function checkSteps(config: SchedulerConfig, steps: readonly ScheduleStep[]): void {
   steps.forEach((step, i) => {
     const before = steps[i - 1];
-    if (before && step.at.alphaBar <= before.at.alphaBar) {
+    if (before && alphaBar(step.at) <= alphaBar(before.at)) {
       throw new RequestError(
         `${traitsOf(config).name} with ${steps.length} steps does not decrease: timestep ${step.timestep} comes after ${before.timestep}. Use fewer steps`,
       );

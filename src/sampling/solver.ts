@@ -3,7 +3,7 @@
  * on eta or on the position in the schedule is decided here; `advance` applies the coefficients to tensors.
  */
 import { RequestError } from "../errors.js";
-import { karrasSigma, type NoiseLevel } from "./level.js";
+import { addedVariance, karrasSigma, type NoiseLevel } from "./level.js";
 import type { Schedule, ScheduleStep } from "./schedule.js";
 import { type SchedulerConfig, type SchedulerTraits, traitsOf } from "./scheduler.js";
 
@@ -107,18 +107,18 @@ const RULES: { readonly [K in Exclude<SchedulerTraits["solver"], "pndm">]: Solve
   ddim({ config, eta }, { at, to }) {
     // σ_t(η)² of eq. 16.
     const variance = eta * eta * posteriorVariance(at, to);
-    const eps = Math.sqrt(Math.max(1 - to.alphaBar - variance, 0));
+    const eps = Math.sqrt(Math.max(to.sigma ** 2 - variance, 0));
     return { kind: "ddim", eps, noise: Math.sqrt(variance), draws: eta > 0, clip: clipOf(config) };
   },
   ddpm({ config }, { timestep, at, to }) {
-    const kept = at.alphaBar / to.alphaBar;
     const draws = timestep > 0;
+    const added = addedVariance(to, at);
     const variance =
-      config.settings.variance_type === "fixed_large" ? 1 - kept : Math.max(posteriorVariance(at, to), 1e-20);
+      config.settings.variance_type === "fixed_large" ? added : Math.max(posteriorVariance(at, to), 1e-20);
     return {
       kind: "ddpm",
-      x0: (to.alpha * (1 - kept)) / (1 - at.alphaBar),
-      xt: (Math.sqrt(kept) * (1 - to.alphaBar)) / (1 - at.alphaBar),
+      x0: (to.alpha * added) / at.sigma ** 2,
+      xt: ((at.alpha / to.alpha) * to.sigma ** 2) / at.sigma ** 2,
       noise: draws ? Math.sqrt(variance) : 0,
       draws,
       clip: clipOf(config),
@@ -159,13 +159,12 @@ const RULES: { readonly [K in Exclude<SchedulerTraits["solver"], "pndm">]: Solve
     // torch multiplies in float32 before it takes the floor.
     const middle = schedule.levelAt(Math.floor(Math.fround(Math.fround(1 - eta) * to.t)));
     const draws = eta > 0 && i < schedule.steps.length - 1;
-    const kept = to.alphaBar / middle.alphaBar;
     return {
       kind: "tcd",
       alpha: middle.alpha,
       sigma: middle.sigma,
-      scale: draws ? Math.sqrt(kept) : 1,
-      noise: draws ? Math.sqrt(1 - kept) : 0,
+      scale: draws ? to.alpha / middle.alpha : 1,
+      noise: draws ? Math.sqrt(addedVariance(middle, to)) : 0,
       draws,
     };
   },
@@ -173,7 +172,7 @@ const RULES: { readonly [K in Exclude<SchedulerTraits["solver"], "pndm">]: Solve
 
 /** Variance of q(x_to | x_at, x0): Ho et al. 2020, eq. 7. */
 const posteriorVariance = (at: NoiseLevel, to: NoiseLevel): number =>
-  ((1 - to.alphaBar) / (1 - at.alphaBar)) * (1 - at.alphaBar / to.alphaBar);
+  (to.sigma ** 2 / at.sigma ** 2) * addedVariance(to, at);
 
 const clipOf = ({ settings }: SchedulerConfig): number | null =>
   settings.clip_sample ? settings.clip_sample_range : null;
@@ -207,8 +206,8 @@ function pndmSteps({ config, schedule }: SolverContext): readonly SolverStep[] {
 
 type PndmStage = Extract<SolverSpec, { kind: "pndm" }>["stage"];
 
-/** Weights of x and ε in a step from one level to another: Liu et al. 2022, eq. 9. */
+/** Weights of x and ε in a step from one level to another: Liu et al. 2022, eq. 9, which simplifies to σ' − (α' / α) σ. */
 function transfer(from: NoiseLevel, to: NoiseLevel): { readonly xt: number; readonly eps: number } {
-  const norm = from.alphaBar * to.sigma + from.alpha * from.sigma * to.alpha;
-  return { xt: to.alpha / from.alpha, eps: -(to.alphaBar - from.alphaBar) / norm };
+  const xt = to.alpha / from.alpha;
+  return { xt, eps: to.sigma - xt * from.sigma };
 }

@@ -16,8 +16,8 @@ import { createRng, type FloatTensor, float } from "../../src/tensor/index.js";
 import { scheduler } from "./configs.js";
 
 /** A level with alpha 0.6 and sigma 0.8, and one with alpha 0.8 and sigma 0.6: every product below can be done in the head. */
-const NOISY: NoiseLevel = { t: 800, alphaBar: 0.36, alpha: 0.6, sigma: 0.8 };
-const CLEANER: NoiseLevel = { t: 400, alphaBar: 0.64, alpha: 0.8, sigma: 0.6 };
+const NOISY: NoiseLevel = { t: 800, alpha: 0.6, sigma: 0.8 };
+const CLEANER: NoiseLevel = { t: 400, alpha: 0.8, sigma: 0.6 };
 
 const row = (solver: SolverSpec, fields: Partial<StepRow> = {}): StepRow => ({
   kind: "step",

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { RequestError } from "../../src/errors.js";
 import {
   advance,
+  alphaBar,
   describePlan,
   initialLatents,
   makePlan,
@@ -247,7 +248,7 @@ describe("every plan", () => {
           const before = rows[i - 1];
           if (before) expect(row.from).toEqual(before.to);
           if (row.kind === "renoise") {
-            expect(row.to.alphaBar).toBeLessThan(row.from.alphaBar);
+            expect(alphaBar(row.to)).toBeLessThan(alphaBar(row.from));
             const after = rows[i + 1];
             expect(after?.kind === "step" && sameLevel(after.at, row.to)).toBe(true);
           }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../../src/errors.js";
-import { karrasSigma, SCHEDULERS, schedule } from "../../src/sampling/index.js";
+import { alphaBar, karrasSigma, SCHEDULERS, schedule } from "../../src/sampling/index.js";
 import { scheduler } from "./configs.js";
 
 const timesteps = (name: string, steps: number, fields: object = {}) =>
@@ -45,12 +45,12 @@ describe("levels", () => {
   it("equal the known constants of SD's noise schedule", () => {
     const { levelAt } = schedule(scheduler("DDIMScheduler"), { steps: 1 });
     // ᾱ and σ in float64, from field notes: 999: 0.004660, 14.61464; 749: 0.056623, 4.08173; 0: 0.999150, 0.02917.
-    for (const [t, alphaBar, sigma] of [
+    for (const [t, expected, sigma] of [
       [999, 0.00466, 14.61464],
       [749, 0.056623, 4.08173],
       [0, 0.99915, 0.02917],
     ] as const) {
-      expect(levelAt(t).alphaBar).toBeCloseTo(alphaBar, 6);
+      expect(alphaBar(levelAt(t))).toBeCloseTo(expected, 6);
       expect(karrasSigma(levelAt(t))).toBeCloseTo(sigma, 3);
     }
   });
@@ -62,28 +62,28 @@ describe("levels", () => {
       [666, 333],
       [332, -1],
     ]);
-    expect(steps[2]?.to.alphaBar).toBe(1);
+    expect(steps[2]?.to.sigma).toBe(0);
   });
 
   it("ends where the config says: clean, at ᾱ(0), at the smallest sigma, at timestep 0", () => {
     const end = (name: string, fields: object = {}) => schedule(scheduler(name, fields), { steps: 4 }).steps[3]?.to;
     const first = schedule(scheduler("DDIMScheduler"), { steps: 1 }).levelAt(0);
-    expect(end("DDIMScheduler", { set_alpha_to_one: true })?.alphaBar).toBe(1);
+    expect(end("DDIMScheduler", { set_alpha_to_one: true })?.sigma).toBe(0);
     expect(end("DDIMScheduler", { set_alpha_to_one: false })).toEqual(first);
     expect(end("EulerDiscreteScheduler")?.sigma).toBe(0);
     expect(end("EulerDiscreteScheduler", { final_sigmas_type: "sigma_min" })).toEqual(first);
     expect(end("DPMSolverMultistepScheduler", { final_sigmas_type: "sigma_min" })).toEqual(first);
-    expect(end("LCMScheduler")?.alphaBar).toBe(1);
+    expect(end("LCMScheduler")?.sigma).toBe(0);
     expect(end("TCDScheduler")).toEqual(first);
   });
 
-  it("zero terminal SNR is zero for DDIM and 2^-24 for solvers in sigma space", () => {
+  it("zero terminal SNR is α = 0 for DDIM and ᾱ = 2^-24 for solvers in sigma space", () => {
     const fields = { rescale_betas_zero_snr: true, timestep_spacing: "trailing", prediction_type: "v_prediction" };
-    const start = (name: string) => schedule(scheduler(name, fields), { steps: 4 }).steps[0]?.at.alphaBar;
+    const start = (name: string) => schedule(scheduler(name, fields), { steps: 4 }).steps[0]?.at.alpha;
     expect(start("DDIMScheduler")).toBe(0);
-    expect(start("EulerDiscreteScheduler")).toBe(2 ** -24);
-    expect(start("EulerAncestralDiscreteScheduler")).toBe(2 ** -24);
-    expect(start("DPMSolverMultistepScheduler")).toBe(2 ** -24);
+    expect(start("EulerDiscreteScheduler")).toBe(2 ** -12);
+    expect(start("EulerAncestralDiscreteScheduler")).toBe(2 ** -12);
+    expect(start("DPMSolverMultistepScheduler")).toBe(2 ** -12);
   });
 
   it("Karras sigmas: DPM-Solver over the whole range with whole timesteps, Euler over what leading spacing covers", () => {
@@ -118,13 +118,13 @@ describe("levels", () => {
         const { steps } = schedule(scheduler(name, fields), { steps: count });
         expect(steps).toHaveLength(count);
         steps.forEach((step, i) => {
-          const { alphaBar, alpha, sigma } = step.at;
+          const { alpha, sigma } = step.at;
           expect(alpha ** 2 + sigma ** 2).toBeCloseTo(1, 12);
-          expect(alpha ** 2).toBeCloseTo(alphaBar, 12);
-          expect(step.to.alphaBar).toBeGreaterThanOrEqual(alphaBar);
+          expect(alphaBar(step.at)).toBeCloseTo(alpha ** 2, 12);
+          expect(step.to.alpha).toBeGreaterThanOrEqual(alpha);
           const before = steps[i - 1];
           if (before) {
-            expect(alphaBar).toBeGreaterThan(before.at.alphaBar);
+            expect(alpha).toBeGreaterThan(before.at.alpha);
             expect(step.timestep).toBeLessThan(before.timestep);
           }
         });
@@ -166,4 +166,4 @@ describe("refusals", () => {
   });
 });
 
-const NaN_LEVEL = { t: Number.NaN, alphaBar: Number.NaN, alpha: Number.NaN, sigma: Number.NaN };
+const NaN_LEVEL = { t: Number.NaN, alpha: Number.NaN, sigma: Number.NaN };
