@@ -1,5 +1,9 @@
 """Scheduler cases: every class with every spacing, every prediction type, and every option that changes a step."""
 
+import math
+
+import numpy as np
+
 SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
 SPACINGS = ["leading", "trailing", "linspace"]
 PREDICTIONS = ["epsilon", "v_prediction", "sample"]
@@ -163,7 +167,71 @@ OWN = {
     },
 }  # fmt: skip
 
-CASES = {name: common(name) | OWN[name] for name in CLASSES}
+FLOW = "FlowMatchEulerDiscreteScheduler"
+
+# scheduler_config.json of flow families as checkpoints on the Hub have them.
+FLOW_FILES = {
+    "sd3": {"shift": 3.0},
+    "flux-dev": {"shift": 3.0, "use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 1.15,
+                 "base_image_seq_len": 256, "max_image_seq_len": 4096},
+    "qwen": {"shift": 1.0, "use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 0.9, "base_image_seq_len": 256,
+             "max_image_seq_len": 8192, "shift_terminal": 0.02, "time_shift_type": "exponential",
+             "invert_sigmas": False, "stochastic_sampling": False, "use_beta_sigmas": False,
+             "use_exponential_sigmas": False, "use_karras_sigmas": False},
+    "qwen-lightning": {"use_dynamic_shifting": True, "base_shift": math.log(3), "max_shift": math.log(3),
+                       "base_image_seq_len": 256, "max_image_seq_len": 8192, "shift_terminal": None},
+    "z-image": {"shift": 6.0, "use_dynamic_shifting": False},
+}  # fmt: skip
+
+
+def flow_case(walk, **config):
+    return {"file": {"_class_name": FLOW, **config}, "walk": walk}
+
+
+def sigmas(n, **size):
+    """The sigmas that pipelines of FLUX, Qwen-Image and Z-Image give."""
+    return {"sigmas": np.linspace(1, 1 / n, n).tolist(), **size}
+
+
+def flow():
+    dynamic = FLOW_FILES["flux-dev"]
+    cases = {}
+    for shift in (1.0, 1.15, 3.0, 6.0):
+        cases[f"shift {shift}, 4 steps"] = flow_case({"steps": 4}, shift=shift)
+        cases[f"shift {shift}, 5 sigmas"] = flow_case(sigmas(5), shift=shift)
+    for n in (1, 2, 3, 8, 28):
+        cases[f"{n} steps"] = flow_case({"steps": n}, shift=3.0)
+        cases[f"{n} sigmas"] = flow_case(sigmas(n), shift=3.0)
+    for tokens in (256, 960, 4096, 9216):
+        cases[f"{tokens} tokens, 4 steps"] = flow_case({"steps": 4, "tokens": tokens}, **dynamic)
+        cases[f"{tokens} tokens, 7 sigmas"] = flow_case(sigmas(7, tokens=tokens), **dynamic)
+    for kind in ("exponential", "linear"):
+        for name, walk in {"steps": {"steps": 6, "mu": 0.7}, "sigmas": sigmas(6, mu=0.7)}.items():
+            cases[f"{kind} time shift, {name}"] = flow_case(walk, **dynamic, time_shift_type=kind)
+    cases["mu of klein at 1024 px"] = flow_case(sigmas(4, mu=2.291184684), **dynamic)
+    for spacing in ("karras", "exponential", "beta"):
+        flag = {f"use_{spacing}_sigmas": True}
+        for n in (1, 6):
+            cases[f"{spacing}, {n} steps"] = flow_case({"steps": n}, shift=3.0, **flag)
+        cases[f"{spacing}, 5 sigmas"] = flow_case(sigmas(5), **flag)
+        # An even number: the median of beta sigmas may lie exactly between two float32 values.
+        cases[f"{spacing}, terminal"] = flow_case(sigmas(6, tokens=960), **dynamic, shift_terminal=0.05, **flag)
+    cases["beta, 40 steps"] = flow_case({"steps": 40}, use_beta_sigmas=True)
+    cases["terminal, steps"] = flow_case({"steps": 5}, shift_terminal=0.1)
+    cases["terminal 0"] = flow_case(sigmas(5), shift_terminal=0.0)
+    for name, walk in {"steps": {"steps": 4}, "sigmas": sigmas(4)}.items():
+        cases[f"stochastic, {name}"] = flow_case(walk, shift=3.0, stochastic_sampling=True)
+    cases["sigmas at will"] = flow_case({"sigmas": [1.0, 0.83, 0.5, 0.333, 0.01]}, shift=1.3)
+    cases["one sigma"] = flow_case({"sigmas": [0.6]}, shift=3.0)
+    cases["500 training steps"] = flow_case({"steps": 5}, shift=3.0, num_train_timesteps=500)
+    for name, file in FLOW_FILES.items():
+        size = {"tokens": 4096} if file.get("use_dynamic_shifting") else {}
+        # SD3's pipeline gives the number of steps only.
+        cases[f"from {name}"] = flow_case({"steps": 8} if name == "sd3" else sigmas(8, **size), **file)
+    return cases
+
+
+CASES = {name: common(name) | OWN[name] for name in CLASSES} | {FLOW: flow()}
 
 # Timesteps alone, for counts that are too long to record. Counts where trailing spacing runs one element too far are left out.
 COUNTS = [

@@ -4,8 +4,9 @@ import inspect
 
 import diffusers
 import torch
+from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 
-from .scheduler_cases import CASES, CLASSES, COUNTS
+from .scheduler_cases import CASES, COUNTS
 from .weights import noise
 
 SHAPE = [1, 4, 3, 5]
@@ -22,8 +23,12 @@ def to_vp(scheduler, x, i):
     return x / (scheduler.sigmas[i].double() ** 2 + 1).sqrt().float() if sigma_space(scheduler) else x
 
 
+def is_flow(scheduler):
+    return isinstance(scheduler, diffusers.FlowMatchEulerDiscreteScheduler)
+
+
 def predicted(scheduler, result):
-    """x0 where diffusers tells it. LCM's is after the boundary scalings; DPM++ keeps its own in a list."""
+    """x0 where diffusers returns it. LCM's is after the boundary scalings; DPM++ keeps its own in a list."""
     if isinstance(scheduler, diffusers.DPMSolverMultistepScheduler):
         return scheduler.model_outputs[-1]
     return getattr(result, "denoised", getattr(result, "pred_original_sample", None))
@@ -35,10 +40,21 @@ def make(class_name, case):
 
 
 def set_timesteps(scheduler, walk):
-    if "timesteps" in walk:
+    if is_flow(scheduler):
+        scheduler.set_timesteps(walk.get("steps"), sigmas=walk.get("sigmas"), mu=mu_of(scheduler.config, walk))
+    elif "timesteps" in walk:
         scheduler.set_timesteps(timesteps=walk["timesteps"])
     else:
         scheduler.set_timesteps(walk["steps"])
+
+
+def mu_of(config, walk):
+    """The shift parameter, as the pipelines compute it from the number of image tokens."""
+    if "tokens" not in walk:
+        return walk.get("mu")
+    return calculate_shift(
+        walk["tokens"], config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift
+    )
 
 
 def walk_through(scheduler, case):
@@ -47,23 +63,27 @@ def walk_through(scheduler, case):
     accepted = inspect.signature(scheduler.step).parameters
     options = {"eta": case.get("eta", 0.0), "generator": generator}
     options = {key: value for key, value in options.items() if key in accepted}
-    x = noise(SHAPE, SEEDS["latents"]) * scheduler.init_noise_sigma
+    x = noise(SHAPE, SEEDS["latents"]) * getattr(scheduler, "init_noise_sigma", 1)
     latents, clean = [to_vp(scheduler, x, 0)], []
     for i, t in enumerate(scheduler.timesteps):
-        scheduler.scale_model_input(x, t)
-        result = scheduler.step(noise(SHAPE, SEEDS["outputs"] + i), t, x, **options)
+        output = noise(SHAPE, SEEDS["outputs"] + i)
+        # FlowMatchEuler returns no x0; it follows from v = noise - x0.
+        x0 = x - scheduler.sigmas[i] * output if is_flow(scheduler) else None
+        if x0 is None:
+            scheduler.scale_model_input(x, t)
+        result = scheduler.step(output, t, x, **options)
         x = result.prev_sample
         latents.append(to_vp(scheduler, x, i + 1))
-        x0 = predicted(scheduler, result)
+        x0 = predicted(scheduler, result) if x0 is None else x0
         if x0 is not None:
             clean.append(x0)
     return latents, clean
 
 
 def record(store):
-    for class_name in CLASSES:
+    for class_name, cases in CASES.items():
         described, tensors = [], {}
-        for name, case in CASES[class_name].items():
+        for name, case in cases.items():
             scheduler = make(class_name, case)
             latents, clean = walk_through(scheduler, case)
             described.append({"name": name, **case, "timesteps": scheduler.timesteps.tolist()})

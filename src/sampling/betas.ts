@@ -3,7 +3,8 @@
  * variance-preserving noise levels equal diffusers' to the last bit.
  */
 import { UnsupportedConfigError } from "../errors.js";
-import type { SchedulerConfig, SchedulerSettings } from "./scheduler.js";
+import type { SchedulerConfig } from "./scheduler.js";
+import type { SchedulerSettings } from "./scheduler-fields.js";
 
 const { fround } = Math;
 

@@ -9,27 +9,29 @@ export interface PlanTable {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Table of a plan's rows. Noise levels are printed as "timestep / σ" with the Karras sigma, σ / α. */
+/** Table of a plan's rows. Noise levels are printed as "timestep / σ": the Karras sigma, σ / α, or for flow models σ itself. */
 export function describePlan(plan: Plan): PlanTable {
+  const flow = plan.rows.some((row) => row.kind === "step" && row.prediction === "flow_prediction");
   return {
     columns: ["step", "model", "timestep", "level in (t / σ)", "level out (t / σ)", "guidance", "predicts", "solver"],
-    rows: plan.rows.map((row, i) => [String(i), ...cells(row)]),
+    rows: plan.rows.map((row, i) => [String(i), ...cells(row, flow ? (level) => level.sigma : karrasSigma)]),
   };
 }
 
-function cells(row: Row): readonly string[] {
-  const levels = [describeLevel(row.from), describeLevel(row.to)];
+function cells(row: Row, sigma: (level: NoiseLevel) => number): readonly string[] {
+  const levels = [row.from, row.to].map((level) => describeLevel(level, sigma));
   if (row.kind === "renoise") return ["", "", ...levels, "", "", "re-noise"];
   const guidance = row.guidanceRescale > 0 ? `${row.guidance} (rescale ${row.guidanceRescale})` : `${row.guidance}`;
   return [row.model, short(row.timestep), ...levels, guidance, PREDICTS[row.prediction], describeSolver(row.solver)];
 }
 
-const PREDICTS = { epsilon: "ε", v_prediction: "v", sample: "x0" } as const;
+const PREDICTS = { epsilon: "ε", v_prediction: "v", sample: "x0", flow_prediction: "flow" } as const;
 
 /** "749 / 4.082", or "clean". */
-function describeLevel(level: NoiseLevel): string {
+function describeLevel(level: NoiseLevel, sigma: (level: NoiseLevel) => number): string {
   if (level.sigma === 0) return "clean";
-  return `${short(level.t)} / ${level.alpha === 0 ? "∞" : karrasSigma(level).toPrecision(4)}`;
+  const value = sigma(level);
+  return `${short(level.t)} / ${Number.isFinite(value) ? value.toPrecision(4) : "∞"}`;
 }
 
 function describeSolver(solver: SolverSpec): string {

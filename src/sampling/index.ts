@@ -17,16 +17,8 @@ export {
 export * from "./plan.js";
 export * from "./plan-json.js";
 export { type Schedule, type ScheduleStep, schedule } from "./schedule.js";
-export {
-  amendForStableDiffusion,
-  isScheduler,
-  type Prediction,
-  parseScheduler,
-  SCHEDULERS,
-  type SchedulerClass,
-  type SchedulerConfig,
-  type SchedulerSettings,
-  switchScheduler,
-} from "./scheduler.js";
+export { amendForStableDiffusion, parseScheduler, type SchedulerConfig, switchScheduler } from "./scheduler.js";
+export { isScheduler, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";
+export type { Prediction, SchedulerSettings } from "./scheduler-fields.js";
 export type { SolverSpec } from "./solver.js";
 export type { TimestepSpec } from "./timesteps.js";

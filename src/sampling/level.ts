@@ -5,7 +5,7 @@
  * matching has alpha = 1 − sigma.
  */
 export interface NoiseLevel {
-  /** Training timestep, 0 … 999; fractional between two of them; −1 for a clean latent. */
+  /** Training timestep, 0 … 999, fractional between two of them; 1000 sigma for flow matching; −1 for a clean latent. */
   readonly t: number;
   readonly alpha: number;
   readonly sigma: number;
@@ -27,6 +27,10 @@ export function levelOfKarrasSigma(t: number, sigma: number): NoiseLevel {
   const alpha = 1 / Math.sqrt(sigma * sigma + 1);
   return { t, alpha, sigma: sigma * alpha };
 }
+
+/** Flow-matching level: α = 1 − σ (Lipman et al. 2023; Liu et al. 2023). */
+export const levelOfFlowSigma = (t: number, sigma: number): NoiseLevel =>
+  sigma === 0 ? CLEAN : { t, alpha: 1 - sigma, sigma };
 
 /** σ of solvers in sigma space (Karras et al. 2022): sigma / alpha, from 0 to infinity. */
 export const karrasSigma = (level: NoiseLevel): number => level.sigma / level.alpha;

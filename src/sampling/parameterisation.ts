@@ -3,7 +3,7 @@ import { RequestError } from "../errors.js";
 import type { FloatTensor } from "../tensor/index.js";
 import type { NoiseLevel } from "./level.js";
 import { combine } from "./linear.js";
-import type { Prediction } from "./scheduler.js";
+import type { Prediction } from "./scheduler-fields.js";
 
 /** Weights of x_t and of the network's output. */
 interface Weights {
@@ -11,11 +11,18 @@ interface Weights {
   readonly output: number;
 }
 
-/** x_t = α x0 + σ ε solved for x0 and ε, given ε, v = α ε − σ x0 (Salimans and Ho 2022, appendix D), or x0. */
+/**
+ * x_t = α x0 + σ ε solved for x0 and ε, given ε; v = α ε − σ x0 (Salimans and Ho 2022, appendix D; variance-preserving
+ * levels only); x0; or the flow velocity ε − x0 (Lipman et al. 2023; α + σ is 1 at flow levels).
+ */
 const WEIGHTS: { readonly [K in Prediction]: (at: NoiseLevel) => { readonly x0: Weights; readonly eps: Weights } } = {
   epsilon: ({ alpha, sigma }) => ({ x0: { xt: 1 / alpha, output: -sigma / alpha }, eps: { xt: 0, output: 1 } }),
   v_prediction: ({ alpha, sigma }) => ({ x0: { xt: alpha, output: -sigma }, eps: { xt: sigma, output: alpha } }),
   sample: ({ alpha, sigma }) => ({ x0: { xt: 0, output: 1 }, eps: { xt: 1 / sigma, output: -alpha / sigma } }),
+  flow_prediction: ({ alpha, sigma }) => ({
+    x0: { xt: 1 / (alpha + sigma), output: -sigma / (alpha + sigma) },
+    eps: { xt: 1 / (alpha + sigma), output: alpha / (alpha + sigma) },
+  }),
 };
 
 /**

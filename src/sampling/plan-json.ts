@@ -35,7 +35,7 @@ const row = z.discriminatedUnion("kind", [
     from: level,
     at: level,
     to: level,
-    prediction: z.enum(["epsilon", "v_prediction", "sample"]),
+    prediction: z.enum(["epsilon", "v_prediction", "sample", "flow_prediction"]),
     guidance: n,
     guidanceRescale: n,
     solver,
@@ -43,7 +43,7 @@ const row = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("renoise"), from: level, to: level }),
 ]);
 
-/** Version 0.1 wrote `initNoiseScale` as `initialScale`, and ᾱ in every level, which is dropped. */
+/** Older plans have `initialScale` for `initNoiseScale`, and ᾱ in every noise level, which is dropped. */
 const renamed = (json: unknown): unknown =>
   typeof json === "object" && json !== null && "initialScale" in json
     ? { initNoiseScale: json.initialScale, ...json }

@@ -3,10 +3,12 @@
  * plain JSON; written to a file and read back it gives the same images. Makes plans, does not run them.
  */
 import { RequestError } from "../errors.js";
+import type { DynamicShift } from "./flow-sigmas.js";
 import { karrasSigma, type NoiseLevel, noisier, sameLevel } from "./level.js";
 import { checkPrediction } from "./parameterisation.js";
 import { schedule } from "./schedule.js";
-import type { Prediction, SchedulerConfig } from "./scheduler.js";
+import type { SchedulerConfig } from "./scheduler.js";
+import type { Prediction } from "./scheduler-fields.js";
 import { type SolverSpec, type SolverStep, solverSteps } from "./solver.js";
 import type { TimestepSpec } from "./timesteps.js";
 
@@ -47,8 +49,8 @@ export interface Plan {
   readonly rows: readonly Row[];
 }
 
-/** Sampler of one model: scheduler, number of steps or timesteps, guidance. */
-export interface SamplerConfig extends TimestepSpec {
+/** Sampler of one model: scheduler, number of steps or timesteps, guidance; for flow schedules the image size. */
+export interface SamplerConfig extends TimestepSpec, DynamicShift {
   readonly scheduler: SchedulerConfig;
   readonly guidance: number;
   /** Default 0. */
@@ -133,7 +135,7 @@ function planOf({ initNoiseScale, rows }: Plan): Plan {
 
 /** The rows of a model on its own schedule, from step `fresh` on. */
 function segmentOf(model: ModelName, config: SamplerConfig, fresh = 0): Segment {
-  const made = schedule(config.scheduler, config);
+  const made = schedule(config.scheduler, config, config);
   const { length } = made.steps;
   if (!Number.isInteger(fresh) || fresh < 0 || fresh >= length) {
     throw new RequestError(`skip is ${fresh} of ${length} steps; expected a whole number from 0 to ${length - 1}`);
@@ -172,17 +174,23 @@ function shareSchedule(distilled: Segment, base: SharedSchedule, taken: readonly
   const asked = { model: "base", prediction, ...guidanceOf("base", base) } as const;
   const { length } = distilled.rows;
   for (const i of taken) {
-    const solver = distilled.rows[i]?.solver;
-    if (!solver)
+    const row = distilled.rows[i];
+    if (!row)
       throw new RequestError(`row ${i} is listed for the base; the distilled schedule has rows 0 to ${length - 1}`);
-    checkSolver(solver, prediction);
+    checkShared(row, prediction);
   }
   return { ...distilled, rows: distilled.rows.map((row, i) => (taken.includes(i) ? { ...row, ...asked } : row)) };
 }
 
-/** @throws RequestError for solvers that diffusers does not define for x0 prediction */
-function checkSolver(solver: SolverSpec, prediction: Prediction): void {
-  if (prediction === "sample" && (solver.kind === "pndm" || solver.kind === "euler-ancestral")) {
+/** @throws RequestError when a base with this prediction type cannot run a row of the distilled schedule */
+function checkShared({ solver, prediction: distilled }: StepRow, base: Prediction): void {
+  if ((base === "flow_prediction") !== (distilled === "flow_prediction")) {
+    throw new RequestError(
+      `the base model predicts ${base} and the distilled model ${distilled}; a flow and a diffusion model share no schedule`,
+    );
+  }
+  // diffusers defines neither solver for x0 prediction.
+  if (base === "sample" && (solver.kind === "pndm" || solver.kind === "euler-ancestral")) {
     throw new RequestError(
       `the base model predicts sample, which the distilled schedule's solver ${solver.kind} does not support`,
     );

@@ -1,12 +1,16 @@
 /**
  * Schedules: for every step the timestep passed to the network, the noise level the solver assumes, and the level the
- * step ends at. Equal to diffusers' `set_timesteps`, in variance-preserving terms.
+ * step ends at. Equal to diffusers' `set_timesteps`.
  */
 import { RequestError } from "../errors.js";
 import { roundHalfEven } from "../tensor/index.js";
 import { alphasCumprod } from "./betas.js";
-import { alphaBar, CLEAN, levelOfAlphaBar, levelOfKarrasSigma, type NoiseLevel } from "./level.js";
-import { type SchedulerConfig, type SchedulerSettings, traitsOf } from "./scheduler.js";
+import { type DynamicShift, flowSigmas } from "./flow-sigmas.js";
+import { alphaBar, CLEAN, levelOfAlphaBar, levelOfFlowSigma, levelOfKarrasSigma, type NoiseLevel } from "./level.js";
+import { type SchedulerConfig, traitsOf } from "./scheduler.js";
+import type { SigmaTraits, TableTraits } from "./scheduler-classes.js";
+import type { SchedulerSettings } from "./scheduler-fields.js";
+import { exponentialSigmas, karrasSigmas } from "./sigmas.js";
 import { stepCount, type TimestepSpec, timestepsOf } from "./timesteps.js";
 
 /** One step of a schedule. */
@@ -28,20 +32,33 @@ export interface Schedule {
 }
 
 /**
- * Schedule of a scheduler config for a number of steps or a list of timesteps.
- * @throws RequestError when the scheduler does not support the spec
+ * Schedule of a scheduler config for a number of steps, a list of timesteps or a list of flow sigmas.
+ * @param size needed by configs whose schedule depends on the image size
+ * @throws RequestError when the scheduler does not support the spec, or lacks the size
  */
-export function schedule(config: SchedulerConfig, spec: TimestepSpec): Schedule {
-  const table = alphasCumprod(config);
-  const made = traitsOf(config).levels === "sigmas" ? onSigmas(config, spec, table) : onTable(config, spec, table);
+export function schedule(config: SchedulerConfig, spec: TimestepSpec, size: DynamicShift = {}): Schedule {
+  const made = scheduleOf(config, spec, size);
   checkSteps(config, made.steps);
   return made;
 }
 
+function scheduleOf(config: SchedulerConfig, spec: TimestepSpec, size: DynamicShift): Schedule {
+  const traits = traitsOf(config);
+  switch (traits.levels) {
+    case "table":
+      return onTable(config, traits, spec);
+    case "sigmas":
+      return onSigmas(config, traits, spec);
+    case "flow":
+      return onFlow(config, spec, size);
+  }
+}
+
 /** DDIM, DDPM, PNDM, LCM, TCD: noise levels are looked up by integer timestep. */
-function onTable(config: SchedulerConfig, spec: TimestepSpec, table: Float64Array): Schedule {
+function onTable(config: SchedulerConfig, traits: TableTraits, spec: TimestepSpec): Schedule {
   const { settings } = config;
-  const timesteps = timestepsOf(config, spec).slice(0, stepCount(config, spec));
+  const table = alphasCumprod(config);
+  const timesteps = timestepsOf(config, traits.spacing, spec).slice(0, stepCount(config, spec));
   const final = settings.set_alpha_to_one ? CLEAN : levelOfAlphaBar(0, table[0] ?? 1);
   const levelAt = (t: number): NoiseLevel => {
     if (t < 0) return final;
@@ -56,7 +73,7 @@ function onTable(config: SchedulerConfig, spec: TimestepSpec, table: Float64Arra
   };
   const stride = Math.floor(settings.num_train_timesteps / timesteps.length);
   const next = (t: number, i: number): number => {
-    const { target } = traitsOf(config);
+    const { target } = traits;
     // diffusers' DDIM takes no list of timesteps; with one, each step ends at the next timestep of the list.
     if (target === "stride" && spec.timesteps === undefined) return t - stride;
     return timesteps[i + 1] ?? (target === "zero" ? 0 : -1);
@@ -70,8 +87,9 @@ function onTable(config: SchedulerConfig, spec: TimestepSpec, table: Float64Arra
 }
 
 /** Euler, Euler a, DPM++: noise levels are Karras sigmas, interpolated between training timesteps or spaced anew. */
-function onSigmas(config: SchedulerConfig, spec: TimestepSpec, table: Float64Array): Schedule {
+function onSigmas(config: SchedulerConfig, traits: SigmaTraits, spec: TimestepSpec): Schedule {
   const { settings } = config;
+  const table = alphasCumprod(config);
   const trained = Array.from(table, (value, t) => levelOfAlphaBar(t, value));
   const trainedSigmas = Float64Array.from(table, (a) => Math.fround(Math.sqrt((1 - a) / a)));
   const levelAt = (t: number): NoiseLevel =>
@@ -79,7 +97,7 @@ function onSigmas(config: SchedulerConfig, spec: TimestepSpec, table: Float64Arr
   const final = settings.final_sigmas_type === "zero" ? CLEAN : levelAt(0);
 
   const count = stepCount(config, spec);
-  const spaced = timestepsOf(config, spec, noisiestTimestep(settings, table));
+  const spaced = timestepsOf(config, traits.spacing, spec, noisiestTimestep(settings, table));
   let timesteps = spaced.slice(0, count);
   let levels = [...timesteps.map(levelAt), final];
   const timeOf = timestepIn(trainedSigmas);
@@ -89,10 +107,10 @@ function onSigmas(config: SchedulerConfig, spec: TimestepSpec, table: Float64Arr
   }
   if (settings.use_karras_sigmas) {
     // DPM++ covers the whole training range, Euler the range of its timestep spacing.
-    const whole = traitsOf(config).spacing === "extra";
+    const whole = traits.spacing === "extra";
     const first = whole ? trainedSigmas[trainedSigmas.length - 1] : interpolate(trainedSigmas, spaced[0] ?? 0);
     const last = whole ? trainedSigmas[0] : interpolate(trainedSigmas, spaced[spaced.length - 1] ?? 0);
-    const sigmas = karras(settings.sigma_max ?? first ?? 0, settings.sigma_min ?? last ?? 0, count);
+    const sigmas = karrasSigmas(settings.sigma_max ?? first ?? 0, settings.sigma_min ?? last ?? 0, count);
     const times = sigmas.map(timeOf);
     const rounds = whole && settings.beta_schedule !== "squaredcos_cap_v2";
     timesteps = times.map(rounds ? roundHalfEven : whole ? Math.trunc : Math.fround);
@@ -100,16 +118,23 @@ function onSigmas(config: SchedulerConfig, spec: TimestepSpec, table: Float64Arr
   }
   const level = (i: number): NoiseLevel => levels[i] ?? CLEAN;
   const steps = timesteps.map((timestep, i) => ({ timestep, at: level(i), to: level(i + 1) }));
-  return { steps, initNoiseScale: (first) => initNoiseScale(config, level(first)), levelAt };
+  return { steps, initNoiseScale: (first) => initNoiseScale(settings, traits, level(first)), levelAt };
+}
+
+/** FlowMatchEuler: timesteps are 1000 σ in float32, unrounded. */
+function onFlow(config: SchedulerConfig, spec: TimestepSpec, size: DynamicShift): Schedule {
+  const { num_train_timesteps: train } = config.settings;
+  const levels = flowSigmas(config, spec, size).map((sigma) => levelOfFlowSigma(Math.fround(sigma * train), sigma));
+  const steps = levels.map((at, i) => ({ timestep: at.t, at, to: levels[i + 1] ?? CLEAN }));
+  return { steps, initNoiseScale: () => 1, levelAt: (t) => levelOfFlowSigma(t, Math.max(t, 0) / train) };
 }
 
 /**
  * Euler starts from σ_max · noise in sigma space, which in variance-preserving terms has a variance slightly below 1,
  * unless spacing is leading. All others start from unit noise.
  */
-function initNoiseScale(config: SchedulerConfig, first: NoiseLevel): number {
-  const inSigmas = traitsOf(config).spacing === "float";
-  return inSigmas && config.settings.timestep_spacing !== "leading" ? first.sigma : 1;
+function initNoiseScale(settings: SchedulerSettings, { spacing }: SigmaTraits, first: NoiseLevel): number {
+  return spacing === "float" && settings.timestep_spacing !== "leading" ? first.sigma : 1;
 }
 
 /** Number of training timesteps DPM++ covers: those with log-SNR at or above `lambda_min_clipped` (Lu et al. 2022, appendix D). */
@@ -139,17 +164,9 @@ function timestepIn(sigmas: Float64Array): (sigma: number) => number {
   };
 }
 
-/** Karras et al. 2022, eq. 5 with ρ = 7: n sigmas from `max` down to `min`. */
-function karras(max: number, min: number, n: number): number[] {
-  const rho = 7;
-  const [top, bottom] = [max ** (1 / rho), min ** (1 / rho)];
-  return Array.from({ length: n }, (_, i) => (top + (n === 1 ? 0 : i / (n - 1)) * (bottom - top)) ** rho);
-}
-
 /** n + 1 sigmas, evenly spaced in log σ from the largest to the smallest training sigma. */
 function logLinear(sigmas: Float64Array, n: number): number[] {
-  const [top, bottom] = [Math.log(sigmas[sigmas.length - 1] ?? 1), Math.log(sigmas[0] ?? 1)];
-  return Array.from({ length: n + 1 }, (_, i) => Math.exp(top + (i / n) * (bottom - top)));
+  return exponentialSigmas(sigmas[sigmas.length - 1] ?? 1, sigmas[0] ?? 1, n + 1);
 }
 
 /** @throws RequestError when noise levels do not strictly decrease: more steps than the spacing has timesteps */

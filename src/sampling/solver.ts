@@ -5,7 +5,8 @@
 import { RequestError } from "../errors.js";
 import { addedVariance, karrasSigma, type NoiseLevel } from "./level.js";
 import type { Schedule, ScheduleStep } from "./schedule.js";
-import { type SchedulerConfig, type SchedulerTraits, traitsOf } from "./scheduler.js";
+import { type SchedulerConfig, traitsOf } from "./scheduler.js";
+import type { SchedulerTraits } from "./scheduler-classes.js";
 
 /**
  * Coefficients of one step. x is x_t, z fresh noise, α and σ belong to the level after the step, x0 and ε are predicted
@@ -43,7 +44,7 @@ export type SolverSpec =
       readonly alpha: number;
       readonly sigma: number;
     }
-  /** α x0 + σ ε: an Euler step in sigma space (Karras et al. 2022, algorithm 1), written in terms of α and σ. */
+  /** α x0 + σ ε: an Euler step in sigma space (Karras et al. 2022, algorithm 1) or along a flow, in terms of α and σ. */
   | { readonly kind: "euler" }
   /** α x0 + eps ε + noise z; always draws. */
   | { readonly kind: "euler-ancestral"; readonly eps: number; readonly noise: number }
@@ -124,7 +125,12 @@ const RULES: { readonly [K in Exclude<SchedulerTraits["solver"], "pndm">]: Solve
       clip: clipOf(config),
     };
   },
-  euler: () => ({ kind: "euler" }),
+  euler({ config }, { to }) {
+    // stochastic_sampling of FlowMatchEuler replaces the noise at every step: α x0 + σ z.
+    return config.settings.stochastic_sampling
+      ? { kind: "euler-ancestral", eps: 0, noise: to.sigma }
+      : { kind: "euler" };
+  },
   "euler-ancestral"(_context, { at, to }) {
     // k-diffusion splits σ_to into the level of an Euler step (down) and fresh noise (up).
     const [from, target] = [karrasSigma(at), karrasSigma(to)];

@@ -4,12 +4,17 @@
  */
 import { RequestError } from "../errors.js";
 import { roundHalfEven } from "../tensor/index.js";
-import { type SchedulerConfig, type SchedulerSettings, type SchedulerTraits, traitsOf } from "./scheduler.js";
+import { type SchedulerConfig, traitsOf } from "./scheduler.js";
+import type { SigmaTraits, TableTraits } from "./scheduler-classes.js";
+import type { SchedulerSettings } from "./scheduler-fields.js";
 
-/** Either a number of steps or a list of timesteps (decreasing integers), not both. */
+/** Exactly one of a number of steps, a list of timesteps and a list of flow sigmas. */
 export interface TimestepSpec {
   readonly steps?: number | undefined;
+  /** Decreasing integers. */
   readonly timesteps?: readonly number[] | undefined;
+  /** Decreasing flow-matching sigmas, 1 … 0 without the final 0, before shifting (diffusers' `sigmas`). */
+  readonly sigmas?: readonly number[] | undefined;
 }
 
 /**
@@ -21,12 +26,12 @@ export interface TimestepSpec {
  */
 export function timestepsOf(
   config: SchedulerConfig,
+  spacing: (TableTraits | SigmaTraits)["spacing"],
   spec: TimestepSpec,
   noisiest: number = config.settings.num_train_timesteps,
 ): readonly number[] {
   const steps = stepCount(config, spec);
   if (spec.timesteps !== undefined) return spec.timesteps;
-  const { spacing } = traitsOf(config);
   const { settings } = config;
   return spacing === "distilled"
     ? distilledTimesteps(settings, steps)
@@ -35,41 +40,66 @@ export function timestepsOf(
 
 /** Number of steps of a valid spec. @throws RequestError when the scheduler does not support it */
 export function stepCount(config: SchedulerConfig, spec: TimestepSpec): number {
-  const { name, solver, spacing } = traitsOf(config);
-  const { num_train_timesteps: train, original_inference_steps: original, use_karras_sigmas } = config.settings;
-  if ((spec.steps === undefined) === (spec.timesteps === undefined)) {
+  const { steps, timesteps, sigmas } = spec;
+  if ([steps, timesteps, sigmas].filter((given) => given !== undefined).length !== 1) {
     throw new RequestError(
-      "a schedule needs either a number of steps or a list of timesteps, not both and not neither",
+      "a schedule needs exactly one of a number of steps, a list of timesteps and a list of sigmas",
     );
   }
-  if (spec.timesteps !== undefined) {
-    if (solver === "pndm") {
-      throw new RequestError(`${name} repeats timesteps of its own; timesteps cannot be given. Use another scheduler`);
-    }
-    if (use_karras_sigmas) {
-      throw new RequestError(`timesteps cannot be given with use_karras_sigmas = true (${config.file})`);
-    }
-    checkTimesteps(spec.timesteps, train);
-    return spec.timesteps.length;
-  }
-  const steps = spec.steps ?? 0;
-  const most = spacing === "distilled" ? Math.min(train, original) : train;
-  if (!Number.isInteger(steps) || steps < 1 || steps > most) {
-    const why = most < train ? ` (original_inference_steps of ${name})` : "";
-    throw new RequestError(`steps is ${steps}; expected a whole number from 1 to ${most}${why}`);
-  }
-  return steps;
+  if (timesteps !== undefined) return checkTimesteps(config, timesteps);
+  if (sigmas !== undefined) return checkSigmas(config, sigmas);
+  return checkCount(config, steps ?? 0);
 }
 
-function checkTimesteps(timesteps: readonly number[], train: number): void {
-  if (timesteps.length === 0) throw new RequestError("timesteps is an empty list; expected at least one");
-  timesteps.forEach((t, i) => {
+function checkCount(config: SchedulerConfig, steps: number): number {
+  const traits = traitsOf(config);
+  const { num_train_timesteps: train, original_inference_steps: original } = config.settings;
+  const distilled = traits.levels === "table" && traits.spacing === "distilled";
+  const most = distilled ? Math.min(train, original) : train;
+  if (Number.isInteger(steps) && steps >= 1 && steps <= most) return steps;
+  const why = most < train ? ` (original_inference_steps of ${traits.name})` : "";
+  throw new RequestError(`steps is ${steps}; expected a whole number from 1 to ${most}${why}`);
+}
+
+function checkTimesteps(config: SchedulerConfig, timesteps: readonly number[]): number {
+  const { name, levels, solver } = traitsOf(config);
+  const { num_train_timesteps: train, use_karras_sigmas } = config.settings;
+  if (solver === "pndm") {
+    throw new RequestError(`${name} repeats timesteps of its own; timesteps cannot be given. Use another scheduler`);
+  }
+  if (levels === "flow") {
+    throw new RequestError(`timesteps of ${name} follow from its sigmas; give a number of steps or sigmas`);
+  }
+  if (use_karras_sigmas) {
+    throw new RequestError(`timesteps cannot be given with use_karras_sigmas = true (${config.file})`);
+  }
+  checkDecreasing("timestep", timesteps);
+  for (const t of timesteps) {
     if (!Number.isInteger(t) || t < 0 || t >= train) {
       throw new RequestError(`timestep ${t} is outside the schedule; expected whole numbers from 0 to ${train - 1}`);
     }
-    const before = timesteps[i - 1];
-    if (before !== undefined && t >= before) {
-      throw new RequestError(`timesteps must decrease; ${t} comes after ${before} in ${timesteps.join(",")}`);
+  }
+  return timesteps.length;
+}
+
+function checkSigmas(config: SchedulerConfig, sigmas: readonly number[]): number {
+  const { name, levels } = traitsOf(config);
+  if (levels !== "flow") {
+    throw new RequestError(`sigmas cannot be given to ${name}; give a number of steps or timesteps`);
+  }
+  checkDecreasing("sigma", sigmas);
+  for (const sigma of sigmas) {
+    if (!(sigma > 0 && sigma <= 1)) throw new RequestError(`sigma is ${sigma}; expected numbers above 0, at most 1`);
+  }
+  return sigmas.length;
+}
+
+function checkDecreasing(what: string, values: readonly number[]): void {
+  if (values.length === 0) throw new RequestError(`${what}s is an empty list; expected at least one`);
+  values.forEach((value, i) => {
+    const before = values[i - 1];
+    if (before !== undefined && value >= before) {
+      throw new RequestError(`${what}s must decrease; ${value} comes after ${before} in ${values.join(",")}`);
     }
   });
 }
@@ -77,7 +107,7 @@ function checkTimesteps(timesteps: readonly number[], train: number): void {
 type SpacingRule = (
   settings: SchedulerSettings,
   steps: number,
-  spacing: Exclude<SchedulerTraits["spacing"], "distilled">,
+  spacing: Exclude<(TableTraits | SigmaTraits)["spacing"], "distilled">,
   noisiest: number,
 ) => number[];
 

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   advance,
+  levelOfFlowSigma,
   makePlan,
   type NoiseLevel,
   type Prediction,
@@ -13,7 +13,7 @@ import {
   schedule,
 } from "../../src/sampling/index.js";
 import { createRng, type FloatTensor, float } from "../../src/tensor/index.js";
-import { scheduler } from "./configs.js";
+import { flowScheduler, scheduler } from "./configs.js";
 
 /** A level with alpha 0.6 and sigma 0.8, and one with alpha 0.8 and sigma 0.6: every product below can be done in the head. */
 const NOISY: NoiseLevel = { t: 800, alpha: 0.6, sigma: 0.8 };
@@ -63,6 +63,8 @@ describe("prediction types", () => {
     // v = α ε − σ x0 = 0.6 · 0.5 − 0.8 · 1, 0.6 · 1 + 0.8 · 2.
     ["v_prediction", [-0.5, 2.2]],
     ["sample", x0],
+    // v = ε − x0.
+    ["flow_prediction", [-0.5, 3]],
   ])("%s gives the same x0 and the same step", (prediction, output) => {
     const got = step(row({ kind: "euler" }, { prediction }), pairOf(output));
     near(got.x0, x0);
@@ -161,6 +163,8 @@ describe("with a network that is always right", () => {
     ["LCMScheduler", {}],
     ["DDPMScheduler", {}],
     ["EulerAncestralDiscreteScheduler", {}],
+    ["FlowMatchEulerDiscreteScheduler", { shift: 3 }],
+    ["FlowMatchEulerDiscreteScheduler", { use_karras_sigmas: true, stochastic_sampling: true }],
   ])("%s %j ends at the x0 that the network predicts", (name, fields) => {
     const clean = float([1, 2, 3, 5], createRng(8).randn([30]).data);
     for (const steps of [1, 2, 5, 20]) {
@@ -171,7 +175,11 @@ describe("with a network that is always right", () => {
         if (r.kind !== "step") throw new Error("a base plan has steps only");
         const output = float(
           x.shape,
-          x.data.map((v, i) => (v - r.at.alpha * (clean.data[i] ?? 0)) / r.at.sigma),
+          x.data.map((v, i) => {
+            const target = clean.data[i] ?? 0;
+            const noise = (v - r.at.alpha * target) / r.at.sigma;
+            return r.prediction === "flow_prediction" ? noise - target : noise;
+          }),
         );
         const got = advance(r, { xt: x, output, rng, state });
         // ε = (x − α x0) / σ in float32 loses what 1 / α makes big again.
@@ -187,28 +195,54 @@ describe("with a network that is always right", () => {
   });
 });
 
-describe("fresh noise between levels", () => {
-  const { levelAt } = schedule(scheduler("DDIMScheduler"), { steps: 1 });
-  const levels = fc.tuple(fc.integer({ min: 0, max: 998 }), fc.integer({ min: 1, max: 999 })).filter(([a, b]) => a < b);
-
-  it("is exact: weights of x0, of the old noise and of the new one give the level it goes to", () => {
-    fc.assert(
-      fc.property(levels, ([a, b]) => {
-        const noise = renoiseRow(levelAt(a), levelAt(b));
-        // A latent of x0 = 1 without noise shows the weight of x_t; a zero latent shows the weight of z.
-        const ones = advance(noise, { xt: pair(1, 0), rng: createRng(1), state: undefined }).xt.data;
-        const fresh = (ones[1] ?? 0) / z1;
-        const kept = (ones[0] ?? 0) - fresh * z0;
-        expect(kept * noise.from.alpha).toBeCloseTo(noise.to.alpha, 5);
-        expect((kept * noise.from.sigma) ** 2 + fresh ** 2).toBeCloseTo(noise.to.sigma ** 2, 5);
-      }),
-    );
+describe("re-noise rows", () => {
+  it("draw once and end the solver's history", () => {
+    const rng = createRng(1);
+    const state = { kind: "dpm++2m", x0: pair(9, 9) } as const;
+    const got = advance(renoiseRow(CLEANER, NOISY), { xt: pair(4, -8), rng, state });
+    // 0.6 / 0.8 of x_t, and √(1 − 0.36 / 0.64) of z.
+    const added = Math.sqrt(0.4375);
+    near(got.xt, [3 + added * z0, -6 + added * z1]);
+    expect(got.state).toBeUndefined();
+    const drawn = createRng(1);
+    drawn.randn([2]);
+    expect(rng.randn([2]).data).toEqual(drawn.randn([2]).data);
   });
 
-  it("gives unit variance from unit variance", () => {
+  it("give unit variance from unit variance", () => {
+    const { levelAt } = schedule(scheduler("DDIMScheduler"), { steps: 1 });
     const x = createRng(3).randn([1, 4, 100, 110]);
     const { data } = advance(renoiseRow(levelAt(300), levelAt(700)), { xt: x, rng: createRng(4), state: undefined }).xt;
     const variance = data.reduce((sum, v) => sum + v * v, 0) / data.length;
     expect(Math.abs(variance - 1)).toBeLessThan(0.02);
+  });
+});
+
+describe("flow steps", () => {
+  const from = levelOfFlowSigma(750, 0.75);
+  const to = levelOfFlowSigma(500, 0.5);
+  const at = { prediction: "flow_prediction", from, at: from, to } as const;
+
+  it("Euler is x + (σ' − σ) v", () => {
+    // v = ε − x0 = −0.5, 3 at x = 0.25 x0 + 0.75 ε = 0.625, 0.25.
+    const got = step(row({ kind: "euler" }, at), pair(-0.5, 3), pair(0.625, 0.25));
+    near(got.x0, x0);
+    near(got.xt, [0.625 + 0.125, 0.25 - 0.75]);
+  });
+
+  it("stochastic sampling replaces the noise: (1 − σ') x0 + σ' z", () => {
+    const config: SamplerConfig = {
+      scheduler: flowScheduler({ stochastic_sampling: true }),
+      sigmas: [0.75, 0.5],
+      guidance: 0,
+    };
+    const [first, last] = makePlan({ mode: "base", base: config }).rows;
+    if (first?.kind !== "step" || last?.kind !== "step") throw new Error("a base plan has steps only");
+    const got = step(first, pair(-0.5, 3), pair(0.625, 0.25));
+    near(got.xt, [0.5 + 0.5 * z0, -1 + 0.5 * z1]);
+    // The last step draws too, with weight 0.
+    const rng = createRng(1);
+    near(advance(last, { xt: pair(1, 2), output: pair(4, 6), rng, state: undefined }).xt, [-1, -1]);
+    expect(rng.randn([2]).data).not.toEqual(z);
   });
 });

@@ -11,6 +11,10 @@ export const scheduler = (className: string, fields: object = {}): SchedulerConf
     "scheduler_config.json",
   );
 
+/** FlowMatchEulerDiscreteScheduler with these fields. */
+export const flowScheduler = (fields: object = {}): SchedulerConfig =>
+  parseScheduler({ _class_name: "FlowMatchEulerDiscreteScheduler", ...fields }, "scheduler_config.json");
+
 /** SD 1.5's file: no timestep_spacing. */
 export const SD15 = {
   _class_name: "PNDMScheduler",

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { makePlan, parsePlan } from "../../src/sampling/index.js";
 import { scheduler } from "./configs.js";
 
-/** A plan as version 0.1.0 wrote it into run.json: `initialScale`, and ᾱ in every noise level. */
+/** A plan as older versions wrote it into run.json: `initialScale`, and ᾱ in every noise level. */
 const WRITTEN = {
   initialScale: 1,
   rows: [
@@ -39,7 +39,7 @@ const WRITTEN = {
 };
 
 describe("parsePlan", () => {
-  it("reads plans of version 0.1.0 as the plan that the same request gives now", () => {
+  it("reads older plans as the plan that the same request gives now", () => {
     const plan = makePlan({
       mode: "hybrid",
       switch: 1,

@@ -18,7 +18,7 @@ import {
   schedule,
 } from "../../src/sampling/index.js";
 import { createRng, float } from "../../src/tensor/index.js";
-import { scheduler } from "./configs.js";
+import { flowScheduler, scheduler } from "./configs.js";
 
 const dmd2: SamplerConfig = { scheduler: scheduler("LCMScheduler"), timesteps: [999, 749, 499, 249], guidance: 0 };
 const shared = { prediction: "epsilon", guidance: 0 } as const;
@@ -182,6 +182,66 @@ describe("hybrid with a base schedule of its own", () => {
   });
 });
 
+describe("hybrid of flow models", () => {
+  const flow = (fields: object, spec: Partial<SamplerConfig>): SamplerConfig => ({
+    scheduler: flowScheduler(fields),
+    guidance: 0,
+    ...spec,
+  });
+  const turbo = flow({ shift: 3 }, { sigmas: [1, 0.75, 0.5, 0.25] });
+
+  it("shares the distilled schedule", () => {
+    const base = { prediction: "flow_prediction", guidance: 4 } as const;
+    const { rows, initNoiseScale } = makePlan({ mode: "hybrid", base, distilled: turbo, switch: 1 });
+    expect(rows.map((r) => r.kind === "step" && [r.model, r.guidance, r.solver.kind])).toEqual([
+      ["base", 4, "euler"],
+      ...[1, 2, 3].map(() => ["distilled", 0, "euler"]),
+    ]);
+    expect(rows.map((r) => r.from.sigma)).toEqual([1, 0.9, 0.75, 0.5].map((sigma) => expect.closeTo(sigma, 6)));
+    expect(initNoiseScale).toBe(1);
+  });
+
+  it("runs the base on its own shifted schedule and adds noise up to the distilled level", () => {
+    // Base: 1, 0.8, 0.6, …; the distilled row 2 is at 0.75.
+    const base = flow({}, { sigmas: [1, 0.8, 0.6, 0.4, 0.2] });
+    const { rows } = makePlan({ mode: "hybrid", base, distilled: turbo, switch: 2 });
+    expect(rows.map((r) => [r.kind, ...[r.from, r.to].map((level) => Math.round(level.t))])).toEqual([
+      ["step", 1000, 800],
+      ["step", 800, 600],
+      ["renoise", 600, 750],
+      ["step", 750, 500],
+      ["step", 500, -1],
+    ]);
+  });
+
+  it("adds no noise where σ is equal, whatever the shifts are", () => {
+    // σ / (2 − σ) of a shift by 1/2 at σ = 6/7 is 0.75.
+    const base = flow({ shift: 0.5 }, { sigmas: [1, 6 / 7, 0.5] });
+    const { rows } = makePlan({ mode: "hybrid", base, distilled: turbo, switch: 2 });
+    expect(rows.map((r) => r.kind)).toEqual(["step", "step", "step"]);
+  });
+
+  it("uses the image size for dynamic shifting", () => {
+    const config = (tokens?: number) => flow({ use_dynamic_shifting: true }, { steps: 4, tokens });
+    const sigma = (tokens: number) => makePlan({ mode: "base", base: config(tokens) }).rows[1]?.from.sigma ?? 0;
+    expect(sigma(4096)).toBeGreaterThan(sigma(960));
+    expect(() => makePlan({ mode: "base", base: config() })).toThrow(RequestError);
+  });
+
+  it("shares no schedule with a diffusion model", () => {
+    const base = { prediction: "epsilon", guidance: 0 } as const;
+    expect(() => makePlan({ mode: "hybrid", base, distilled: turbo, switch: 1 })).toThrow(RequestError);
+    const other = { prediction: "flow_prediction", guidance: 0 } as const;
+    expect(() => makePlan({ mode: "hybrid", base: other, distilled: dmd2, switch: 1 })).toThrow(RequestError);
+  });
+
+  it("is described by flow sigmas", () => {
+    const { rows } = describePlan(makePlan({ mode: "distilled", distilled: turbo }));
+    expect(rows[0]).toEqual(["0", "distilled", "1000", "1000 / 1.000", "900 / 0.9000", "0", "flow", "euler"]);
+    expect(rows[3]?.slice(3, 5)).toEqual(["500 / 0.5000", "clean"]);
+  });
+});
+
 describe("PNDM", () => {
   it("runs one row more than it has timesteps; the second timestep twice", () => {
     const config: SamplerConfig = { scheduler: scheduler("PNDMScheduler", { steps_offset: 1 }), steps: 4, guidance: 0 };
@@ -225,7 +285,9 @@ const anyPlan = fc
     if (mode === "base") return makePlan({ mode, base });
     if (mode === "distilled") return makePlan({ mode, distilled });
     const k = Math.round(at * given.steps);
-    return makePlan({ mode: "hybrid", base: mode === "own" ? base : shared, distilled, switch: k });
+    const flow = distilled.scheduler.settings.prediction_type === "flow_prediction";
+    const borrowed = flow ? ({ prediction: "flow_prediction", guidance: 0 } as const) : shared;
+    return makePlan({ mode: "hybrid", base: mode === "own" ? base : borrowed, distilled, switch: k });
   });
 
 describe("every plan", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../../src/errors.js";
 import { alphaBar, karrasSigma, SCHEDULERS, schedule } from "../../src/sampling/index.js";
-import { scheduler } from "./configs.js";
+import { flowScheduler, scheduler } from "./configs.js";
 
 const timesteps = (name: string, steps: number, fields: object = {}) =>
   schedule(scheduler(name, fields), { steps }).steps.map((step) => step.timestep);
@@ -119,8 +119,8 @@ describe("levels", () => {
         expect(steps).toHaveLength(count);
         steps.forEach((step, i) => {
           const { alpha, sigma } = step.at;
-          expect(alpha ** 2 + sigma ** 2).toBeCloseTo(1, 12);
-          expect(alphaBar(step.at)).toBeCloseTo(alpha ** 2, 12);
+          const flow = name === "FlowMatchEulerDiscreteScheduler";
+          expect(flow ? alpha + sigma : alpha ** 2 + sigma ** 2).toBeCloseTo(1, 12);
           expect(step.to.alpha).toBeGreaterThanOrEqual(alpha);
           const before = steps[i - 1];
           if (before) {
@@ -140,8 +140,9 @@ describe("refusals", () => {
     [{ steps: 0 }, /steps is 0; expected a whole number from 1 to 1000/],
     [{ steps: 2.5 }, /steps is 2.5/],
     [{ steps: 1001 }, /from 1 to 1000/],
-    [{}, /either a number of steps or a list/],
-    [{ steps: 4, timesteps: [999] }, /not both/],
+    [{}, /exactly one of/],
+    [{ steps: 4, timesteps: [999] }, /exactly one of/],
+    [{ sigmas: [1, 0.5] }, /sigmas cannot be given to DDIM/],
     [{ timesteps: [] }, /empty list/],
     [{ timesteps: [499, 749] }, /timesteps must decrease; 749 comes after 499/],
     [{ timesteps: [999, 999] }, /must decrease/],
@@ -163,6 +164,43 @@ describe("refusals", () => {
     expect(() => schedule(scheduler("DDIMScheduler", { steps_offset: 1 }), { steps: 1000 })).toThrow(
       /asks for timestep 1000/,
     );
+  });
+});
+
+describe("flow schedules", () => {
+  it("have timesteps 1000 σ, unrounded, and end clean", () => {
+    const { steps, initNoiseScale } = schedule(flowScheduler({ shift: 3 }), { sigmas: [1, 0.875, 0.5] });
+    // 3 · 0.875 / 2.75 = 21 / 22.
+    expect(steps.map((step) => step.timestep)).toEqual([1000, expect.closeTo(954.5455, 3), 750]);
+    expect(steps.map((step) => step.at.t)).toEqual(steps.map((step) => step.timestep));
+    expect(steps.map((step) => step.to.sigma)).toEqual([...steps.slice(1).map((step) => step.at.sigma), 0]);
+    expect(initNoiseScale(0)).toBe(1);
+  });
+
+  it("know the level of any training timestep", () => {
+    const { levelAt } = schedule(flowScheduler({ num_train_timesteps: 500 }), { steps: 3 });
+    expect(levelAt(125)).toEqual({ t: 125, alpha: 0.75, sigma: 0.25 });
+    expect([levelAt(0).sigma, levelAt(-1).sigma]).toEqual([0, 0]);
+  });
+
+  it("depend on the image size where the config says so", () => {
+    const config = flowScheduler({ use_dynamic_shifting: true });
+    expect(() => schedule(config, { steps: 4 })).toThrow(RequestError);
+    const second = (tokens: number) => schedule(config, { steps: 4 }, { tokens }).steps[1]?.at.sigma ?? 0;
+    expect(second(4096)).toBeGreaterThan(second(960));
+  });
+
+  it.each([
+    [{ timesteps: [999, 500] }],
+    [{ sigmas: [] }],
+    [{ sigmas: [0.5, 0.75] }],
+    [{ sigmas: [1.2, 0.5] }],
+    [{ sigmas: [1, 0] }],
+    [{ sigmas: [Number.NaN] }],
+    [{ steps: 4, sigmas: [1, 0.5] }],
+    [{ steps: 0 }],
+  ])("refuse %j", (spec) => {
+    expect(() => schedule(flowScheduler(), spec)).toThrow(RequestError);
   });
 });
 

@@ -7,7 +7,7 @@ import {
   schedule,
   switchScheduler,
 } from "../../src/sampling/index.js";
-import { SD15, scheduler } from "./configs.js";
+import { flowScheduler, SD15, scheduler } from "./configs.js";
 
 const timesteps = (config: Parameters<typeof schedule>[0], steps: number) =>
   schedule(config, { steps }).steps.map((stop) => stop.timestep);
@@ -36,6 +36,13 @@ describe("parseScheduler", () => {
   it.each([
     ["DDIMScheduler", "thresholding", true],
     ["DDIMScheduler", "prediction_type", "flow_prediction"],
+    ["DPMSolverMultistepScheduler", "prediction_type", "flow_prediction"],
+    ["DPMSolverMultistepScheduler", "use_dynamic_shifting", true],
+    ["EulerDiscreteScheduler", "use_beta_sigmas", true],
+    ["FlowMatchEulerDiscreteScheduler", "invert_sigmas", true],
+    ["FlowMatchEulerDiscreteScheduler", "shift", 0],
+    ["FlowMatchEulerDiscreteScheduler", "shift_terminal", 1],
+    ["FlowMatchEulerDiscreteScheduler", "time_shift_type", "cosine"],
     ["DDIMScheduler", "beta_schedule", "sigmoid"],
     ["DDPMScheduler", "variance_type", "learned_range"],
     ["PNDMScheduler", "skip_prk_steps", false],
@@ -58,6 +65,11 @@ describe("parseScheduler", () => {
     })();
     expect(error).toBeInstanceOf(UnsupportedConfigError);
     expect(error).toMatchObject({ key, actual, file: "scheduler_config.json" });
+  });
+
+  it("implies the prediction type of flow matching, and refuses two spacings of sigmas", () => {
+    expect(flowScheduler({ prediction_type: "epsilon" }).settings.prediction_type).toBe("flow_prediction");
+    expect(() => flowScheduler({ use_karras_sigmas: true, use_beta_sigmas: true })).toThrow(UnsupportedConfigError);
   });
 
   it("refuses what is no scheduler", () => {
@@ -101,6 +113,15 @@ describe("switchScheduler", () => {
   it("refuses a class it does not know, naming those it does", () => {
     expect(() => switchScheduler(parseScheduler(SD15, "f"), "UniPC")).toThrow(RequestError);
     expect(() => switchScheduler(parseScheduler(SD15, "f"), "UniPC")).toThrow(/UniPC is not known; supported: DDIM/);
+  });
+});
+
+describe("flow and diffusion schedulers", () => {
+  it("do not replace each other", () => {
+    expect(() => switchScheduler(flowScheduler(), "EulerDiscreteScheduler")).toThrow(RequestError);
+    expect(() => switchScheduler(parseScheduler(SD15, "f"), "FlowMatchEulerDiscreteScheduler")).toThrow(RequestError);
+    const shifted = switchScheduler(flowScheduler(), "FlowMatchEulerDiscreteScheduler", { shift: 3 });
+    expect(shifted.settings.shift).toBe(3);
   });
 });
 

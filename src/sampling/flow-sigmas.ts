@@ -1,0 +1,87 @@
+/**
+ * Sigmas of FlowMatchEulerDiscreteScheduler: raw sigmas, timestep shift, stretch to a terminal value, respacing, in the order
+ * and with the rounding of diffusers' set_timesteps.
+ */
+import { RequestError } from "../errors.js";
+import type { SchedulerConfig } from "./scheduler.js";
+import type { SchedulerSettings } from "./scheduler-fields.js";
+import { betaSigmas, exponentialSigmas, karrasSigmas, linspace, type SigmaSpacing } from "./sigmas.js";
+import { stepCount, type TimestepSpec } from "./timesteps.js";
+
+/** Inputs of dynamic shifting, which moves sigmas towards noise for larger images. Ignored by configs without it. */
+export interface DynamicShift {
+  /** Number of image tokens. */
+  readonly tokens?: number | undefined;
+  /** Shift parameter μ, instead of the one computed from `tokens`. */
+  readonly mu?: number | undefined;
+}
+
+/** Decreasing sigmas in float32, one per step, without the final 0. @throws RequestError when dynamic shifting lacks its input */
+export function flowSigmas(config: SchedulerConfig, spec: TimestepSpec, size: DynamicShift): number[] {
+  const { settings } = config;
+  const count = stepCount(config, spec);
+  // diffusers computes in float32 with a given list of sigmas, else in float64.
+  const round: Round = spec.sigmas ? Math.fround : (x) => x;
+  const shiftSigma = settings.use_dynamic_shifting ? dynamicShiftOf(config, size) : staticShift(settings.shift);
+  const shifted = (spec.sigmas ?? rawSigmas(settings, count)).map((sigma) => shiftSigma(round(sigma), round));
+  const stretched = stretchToTerminal(shifted, settings.shift_terminal, round);
+  const spacing = spacingOf(settings);
+  const [first = 0, last = 0] = [stretched[0], stretched[stretched.length - 1]];
+  return (spacing ? spacing(first, last, count) : stretched).map(Math.fround);
+}
+
+type Round = (x: number) => number;
+type Shift = (sigma: number, round: Round) => number;
+
+/** Evenly spaced between the ends of the training sigmas. With a static shift these are already shifted once, as in diffusers. */
+function rawSigmas({ num_train_timesteps: train, ...settings }: SchedulerSettings, count: number): number[] {
+  const trained = (i: number): number => {
+    const sigma = Math.fround(i / train);
+    return settings.use_dynamic_shifting ? sigma : staticShift(settings.shift)(sigma, Math.fround);
+  };
+  return linspace(trained(train) * train, trained(1) * train, count).map((t) => t / train);
+}
+
+/** s σ / (1 + (s − 1) σ): Esser et al. 2024, eq. 23. */
+const staticShift =
+  (shift: number): Shift =>
+  (sigma, round) =>
+    round(round(round(shift) * sigma) / round(1 + round(round(shift - 1) * sigma)));
+
+/** m / (m + 1 / σ − 1) with m = e^μ or μ: a static shift by m. */
+function dynamicShiftOf({ settings, file }: SchedulerConfig, size: DynamicShift): Shift {
+  const mu = size.mu ?? (size.tokens === undefined ? undefined : shiftForTokens(settings, size.tokens));
+  if (mu === undefined) {
+    throw new RequestError(
+      `the schedule depends on the image size (use_dynamic_shifting in ${file}); expected a number of image tokens`,
+    );
+  }
+  const m = settings.time_shift_type === "exponential" ? Math.exp(mu) : mu;
+  return (sigma, round) => round(round(m) / round(round(m) + round(round(1 / sigma) - 1)));
+}
+
+/** μ, linear in the number of image tokens through the two points of the config; not clamped (FLUX, SD3, Qwen-Image, Z-Image). */
+function shiftForTokens(settings: SchedulerSettings, tokens: number): number {
+  const { base_shift, max_shift, base_image_seq_len, max_image_seq_len } = settings;
+  const slope = (max_shift - base_shift) / (max_image_seq_len - base_image_seq_len);
+  return tokens * slope + (base_shift - slope * base_image_seq_len);
+}
+
+/**
+ * Stretches 1 − σ so that the last sigma is `terminal`; null and 0 leave sigmas unchanged.
+ * @throws RequestError for a single step from σ = 1, which cannot be stretched
+ */
+function stretchToTerminal(sigmas: readonly number[], terminal: number | null, round: Round): readonly number[] {
+  if (!terminal) return sigmas;
+  const rest = sigmas.map((sigma) => round(1 - sigma));
+  const last = rest[rest.length - 1] ?? 0;
+  if (last === 0) throw new RequestError(`shift_terminal ${terminal} needs at least two steps; the only sigma is 1`);
+  const factor = round(last / round(1 - terminal));
+  return rest.map((z) => round(1 - round(z / factor)));
+}
+
+function spacingOf(settings: SchedulerSettings): SigmaSpacing | undefined {
+  if (settings.use_karras_sigmas) return karrasSigmas;
+  if (settings.use_exponential_sigmas) return exponentialSigmas;
+  return settings.use_beta_sigmas ? betaSigmas : undefined;
+}

@@ -1,0 +1,125 @@
+/** Fields of scheduler_config.json: their types, and their neutral values where a class does not read them. */
+import { z } from "zod";
+
+const choice = <const T extends string>(values: readonly T[]) => z.enum(values, { error: values.join(", ") });
+const number = z.number({ error: "a number" });
+const nullableNumber = number.nullable();
+const positive = z.number({ error: "a number above 0" }).positive({ error: "a number above 0" });
+/** Python's None counts as False wherever diffusers asks for a truth value. */
+const flag = z.union([z.boolean(), z.null()], { error: "true, false" }).transform((value) => value === true);
+const onlyFalse = z.union([z.literal(false), z.null()], { error: "false" }).transform((): false => false);
+/** Values that diffusers maps to others, so that a config of a related class can be read. */
+const alias = <const T extends string>(values: readonly T[], aliases: Readonly<Record<string, T>>) =>
+  z.preprocess((value) => (typeof value === "string" ? (aliases[value] ?? value) : value), choice(values));
+
+/** Union of the fields that scheduler classes read. */
+export const FIELDS = z.object({
+  num_train_timesteps: z.int({ error: "a whole number, at least 1" }).min(1, { error: "a whole number, at least 1" }),
+  beta_start: number,
+  beta_end: number,
+  beta_schedule: choice(["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace"]),
+  trained_betas: z.array(number, { error: "a list of numbers, null" }).nullable(),
+  rescale_betas_zero_snr: flag,
+  prediction_type: alias(["epsilon", "v_prediction", "sample", "flow_prediction"], { original_sample: "sample" }),
+  timestep_spacing: choice(["leading", "trailing", "linspace"]),
+  steps_offset: z.int({ error: "a whole number" }),
+  set_alpha_to_one: flag,
+  clip_sample: flag,
+  clip_sample_range: number,
+  thresholding: onlyFalse,
+  skip_prk_steps: z.literal(true, { error: "true (the Runge-Kutta steps of PNDM are not implemented)" }),
+  variance_type: z
+    .literal(["fixed_small", "fixed_small_log", "fixed_large", null], {
+      error: "fixed_small, fixed_small_log, fixed_large",
+    })
+    .transform((value) => (value === "fixed_large" ? "fixed_large" : "fixed_small")),
+  interpolation_type: choice(["linear", "log_linear"]),
+  timestep_type: choice(["discrete"]),
+  use_karras_sigmas: flag,
+  use_exponential_sigmas: flag,
+  use_beta_sigmas: flag,
+  use_lu_lambdas: onlyFalse,
+  use_flow_sigmas: onlyFalse,
+  sigma_min: nullableNumber,
+  sigma_max: nullableNumber,
+  final_sigmas_type: choice(["zero", "sigma_min"]),
+  solver_order: z.literal([1, 2], { error: "1, 2" }),
+  algorithm_type: alias(["dpmsolver++"], { deis: "dpmsolver++" }),
+  solver_type: alias(["midpoint", "heun"], { logrho: "midpoint", bh1: "midpoint", bh2: "midpoint" }),
+  lower_order_final: flag,
+  euler_at_final: flag,
+  // Python writes minus infinity as a bare -Infinity, which JSON readers represent in different ways.
+  lambda_min_clipped: z
+    .union([number, z.literal([-Infinity, "-Infinity", null])], { error: "a number, -Infinity" })
+    .transform((value) => (typeof value === "number" ? value : -Infinity)),
+  original_inference_steps: z
+    .int({ error: "a whole number, at least 1" })
+    .min(1, { error: "a whole number, at least 1" }),
+  timestep_scaling: number,
+  shift: positive,
+  use_dynamic_shifting: flag,
+  base_shift: number,
+  max_shift: number,
+  base_image_seq_len: number,
+  max_image_seq_len: number,
+  time_shift_type: choice(["exponential", "linear"]),
+  shift_terminal: z.number({ error: "a number from 0 to below 1, null" }).min(0).lt(1).nullable(),
+  invert_sigmas: onlyFalse,
+  stochastic_sampling: flag,
+});
+
+/** All fields with values; fields that the class does not read have a neutral value. */
+export type SchedulerSettings = Readonly<z.output<typeof FIELDS>>;
+
+/** Prediction type: the meaning of the network's output. */
+export type Prediction = SchedulerSettings["prediction_type"];
+
+/** Fields of a file or of a class's defaults, before validation. */
+export type Given = Readonly<Record<string, unknown>>;
+
+/** Neutral values of fields that a class does not read. */
+export const NEUTRAL: Given = {
+  num_train_timesteps: 1000,
+  beta_start: 0.0001,
+  beta_end: 0.02,
+  beta_schedule: "linear",
+  trained_betas: null,
+  prediction_type: "epsilon",
+  timestep_spacing: "leading",
+  steps_offset: 0,
+  rescale_betas_zero_snr: false,
+  use_karras_sigmas: false,
+  use_exponential_sigmas: false,
+  use_beta_sigmas: false,
+  sigma_min: null,
+  sigma_max: null,
+  final_sigmas_type: "zero",
+  set_alpha_to_one: true,
+  clip_sample: false,
+  clip_sample_range: 1,
+  thresholding: false,
+  skip_prk_steps: true,
+  variance_type: null,
+  interpolation_type: "linear",
+  timestep_type: "discrete",
+  use_lu_lambdas: false,
+  use_flow_sigmas: false,
+  use_dynamic_shifting: false,
+  solver_order: 1,
+  algorithm_type: "dpmsolver++",
+  solver_type: "midpoint",
+  lower_order_final: true,
+  euler_at_final: false,
+  lambda_min_clipped: -Infinity,
+  original_inference_steps: 50,
+  timestep_scaling: 10,
+  shift: 1,
+  base_shift: 0.5,
+  max_shift: 1.15,
+  base_image_seq_len: 256,
+  max_image_seq_len: 4096,
+  time_shift_type: "exponential",
+  shift_terminal: null,
+  invert_sigmas: false,
+  stochastic_sampling: false,
+};

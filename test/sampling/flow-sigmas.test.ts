@@ -1,0 +1,102 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { RequestError } from "../../src/errors.js";
+import { flowSigmas } from "../../src/sampling/flow-sigmas.js";
+import { linspace } from "../../src/sampling/sigmas.js";
+import { flowScheduler } from "./configs.js";
+
+/** The sigmas that pipelines give: 1 … 1 / n. */
+const given = (n: number) => ({ sigmas: linspace(1, 1 / n, n) });
+const close = (values: readonly number[], digits = 6) => values.map((value) => expect.closeTo(value, digits));
+const FLUX = {
+  use_dynamic_shifting: true,
+  base_shift: 0.5,
+  max_shift: 1.15,
+  base_image_seq_len: 256,
+  max_image_seq_len: 4096,
+};
+
+describe("a static shift", () => {
+  it("is s σ / (1 + (s − 1) σ)", () => {
+    expect(flowSigmas(flowScheduler(), given(4), {})).toEqual([1, 0.75, 0.5, 0.25]);
+    // 3 · 0.75 / 2.5, 3 · 0.5 / 2, 3 · 0.25 / 1.5: Qwen-Image-Lightning in 4 steps.
+    expect(flowSigmas(flowScheduler({ shift: 3 }), given(4), {})).toEqual(close([1, 0.9, 0.75, 0.5]));
+    // Z-Image-Turbo: 3 i / (8 + 2 i) of i = 8 … 1.
+    const turbo = [1, 21 / 22, 0.9, 5 / 6, 0.75, 9 / 14, 0.5, 0.3];
+    expect(flowSigmas(flowScheduler({ shift: 3 }), given(8), {})).toEqual(close(turbo));
+  });
+
+  it("applies twice without given sigmas, as in diffusers", () => {
+    // SD3.5-large-turbo: linspace(1, s, 4) with s = 3 · 0.001 / 1.002, shifted again.
+    expect(flowSigmas(flowScheduler({ shift: 3 }), { steps: 4 }, {})).toEqual(close([1, 0.8577, 0.6022, 0.0089], 4));
+  });
+});
+
+describe("dynamic shifting", () => {
+  it("interpolates μ between the two points of the config, beyond them too", () => {
+    const mu = (tokens: number) => {
+      // With σ = 1/2 the shifted sigma is 1 / (1 + e^−μ).
+      const [sigma = 0] = flowSigmas(flowScheduler(FLUX), { sigmas: [0.5] }, { tokens });
+      return Math.log(sigma / (1 - sigma));
+    };
+    expect(mu(256)).toBeCloseTo(0.5, 5);
+    expect(mu(4096)).toBeCloseTo(1.15, 5);
+    // A quarter of the way: 0.5 + 0.65 / 4; and one and a half ways.
+    expect(mu(1216)).toBeCloseTo(0.6625, 5);
+    expect(mu(6016)).toBeCloseTo(1.475, 5);
+  });
+
+  it("takes μ itself, such as FLUX.2 klein's, which depends on the steps too", () => {
+    const klein = flowScheduler(FLUX);
+    const at = (mu: number) => flowSigmas(klein, given(4), { mu });
+    expect(at(2.2912)).toEqual(close([1, 0.9674, 0.9081, 0.7672], 4));
+    expect(at(2.0307)).toEqual(close([1, 0.9581, 0.884, 0.7175], 4));
+  });
+
+  it("with exponential time shift equals a static shift by e^μ; with linear by μ", () => {
+    const shifts = fc.double({ min: 0.3, max: 9, noNaN: true });
+    fc.assert(
+      fc.property(shifts, fc.integer({ min: 1, max: 30 }), (shift, n) => {
+        const still = flowSigmas(flowScheduler({ shift }), given(n), {});
+        const exponential = flowSigmas(flowScheduler(FLUX), given(n), { mu: Math.log(shift) });
+        const linear = flowSigmas(flowScheduler({ ...FLUX, time_shift_type: "linear" }), given(n), { mu: shift });
+        for (const sigmas of [exponential, linear]) expect(sigmas).toEqual(close(still, 5));
+      }),
+    );
+  });
+
+  it("moves sigmas towards noise for larger images", () => {
+    const [small, large] = [960, 4096].map((tokens) => flowSigmas(flowScheduler(FLUX), given(6), { tokens }));
+    for (const i of [1, 2, 3, 4, 5]) expect(large?.[i]).toBeGreaterThan(small?.[i] ?? 1);
+  });
+
+  it("is refused without the number of tokens", () => {
+    expect(() => flowSigmas(flowScheduler(FLUX), { steps: 4 }, {})).toThrow(RequestError);
+  });
+});
+
+describe("shift_terminal", () => {
+  it("stretches 1 − σ so that the last sigma is the terminal one", () => {
+    // 1 − σ = 0, 0.25, 0.5, 0.75, scaled by 0.9 / 0.75.
+    expect(flowSigmas(flowScheduler({ shift_terminal: 0.1 }), given(4), {})).toEqual(close([1, 0.7, 0.4, 0.1]));
+    expect(flowSigmas(flowScheduler({ shift_terminal: 0 }), given(4), {})).toEqual([1, 0.75, 0.5, 0.25]);
+  });
+
+  it("is refused for a single step from σ = 1", () => {
+    const config = flowScheduler({ shift_terminal: 0.1 });
+    expect(() => flowSigmas(config, { steps: 1 }, {})).toThrow(RequestError);
+    expect(flowSigmas(config, { sigmas: [0.6] }, {})).toEqual(close([0.1]));
+  });
+});
+
+describe("respacing", () => {
+  it("keeps the ends of the shifted sigmas", () => {
+    for (const spacing of ["karras", "exponential", "beta"]) {
+      const config = flowScheduler({ shift: 3, [`use_${spacing}_sigmas`]: true });
+      const sigmas = flowSigmas(config, given(5), {});
+      // 3 · 0.2 / 1.4.
+      expect([sigmas[0], sigmas[4]]).toEqual(close([1, 3 / 7]));
+      expect(sigmas).not.toEqual(flowSigmas(flowScheduler({ shift: 3 }), given(5), {}));
+    }
+  });
+});
