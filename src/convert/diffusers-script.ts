@@ -15,6 +15,7 @@ import {
 import { parseHubReference } from "../hub/index.js";
 import { resolveReference } from "../lookup/index.js";
 import {
+  addedVariance,
   karrasSigma,
   type ModelName,
   makePlan,
@@ -220,9 +221,8 @@ function segmentLines(s: Segment, i: number, plan: Plan): string[] {
   const noise = plan.rows[at - 1];
   const lines: string[] = [];
   if (noise?.kind === "renoise") {
-    // α_to / α_from keeps what is there; noise fills up to unit variance (DDPM's forward process between two levels).
     const kept = noise.to.alpha / noise.from.alpha;
-    const fresh = Math.sqrt(1 - kept * kept);
+    const fresh = Math.sqrt(addedVariance(noise.from, noise.to));
     lines.push(
       `# fresh noise back up to timestep ${noise.to.t}`,
       `x = ${kept} * x + ${fresh} * torch.randn(shape, generator=generator).to(device)`,
