@@ -30,9 +30,9 @@ export const modelFields = {
       .min(1, "expected at least one timestep"),
     {
       flag: "--timesteps <list>",
-      about: "the timesteps themselves, such as 999,749,499,249",
+      about: "timesteps, such as 999,749,499,249, instead of a number of steps",
       read: (text) => (wholes(text).every((t) => t <= 999) ? wholes(text) : undefined),
-      expected: 'falling timesteps such as "999,749,499,249" (whole numbers, 0 to 999)',
+      expected: 'decreasing timesteps such as "999,749,499,249" (whole numbers, 0 to 999)',
     },
   ),
   scheduler: option(z.string().min(1), {
