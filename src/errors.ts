@@ -86,6 +86,41 @@ export class WeightShapeError extends VariegateError {
   }
 }
 
+/** A tensor of an adapter has another shape than the layer it changes asks for; a dimension that is free has a name, such as "rank". */
+export class AdapterShapeError extends FileError {
+  readonly tensor: string;
+  readonly layer: string;
+  readonly expected: readonly (number | string)[];
+  readonly actual: readonly number[];
+
+  constructor(facts: {
+    file: string;
+    tensor: string;
+    layer: string;
+    expected: readonly (number | string)[];
+    actual: readonly number[];
+  }) {
+    const show = (shape: readonly (number | string)[]) => `[${shape.join(", ")}]`;
+    super(facts.file, `${facts.tensor} is ${show(facts.actual)}; ${facts.layer} asks for ${show(facts.expected)}`);
+    this.tensor = facts.tensor;
+    this.layer = facts.layer;
+    this.expected = facts.expected;
+    this.actual = facts.actual;
+  }
+}
+
+/** A tensor of a file holds NaN or an infinite value where only finite ones can be used. */
+export class NonFiniteTensorError extends FileError {
+  readonly tensor: string;
+  readonly value: number;
+
+  constructor(facts: { file: string; tensor: string; value: number }) {
+    super(facts.file, `${facts.tensor} holds ${facts.value}; expected finite values`);
+    this.tensor = facts.tensor;
+    this.value = facts.value;
+  }
+}
+
 /** A network gave NaN or infinity: its weights are damaged, or it overflows in the type it computes in. */
 export class NonFiniteError extends VariegateError {
   readonly exitCode = 3;

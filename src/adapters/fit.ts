@@ -1,44 +1,36 @@
-/** Whether an adapter fits a model, by the names and shapes of its tensors alone: nothing of its numbers is read. */
-import { count } from "../tensor/index.js";
-import { type Layers, nameTable } from "./names.js";
-import { parseKey } from "./read.js";
+/** Checks whether an adapter fits a model by the names and shapes of its tensors. Reads no values. */
+import { layerOf, type Role } from "./keys.js";
+import { type Layer, type Layers, nameTable } from "./names.js";
+import { type NamedShape, type ShapeProblem, shapeProblem } from "./shapes.js";
 
 export interface Fit {
   readonly keys: number;
   /** Keys that belong to a layer of the model. */
   readonly matched: number;
-  /** Layers that are changed, of how many. */
+  /** Layers that are changed, and layers of the model. */
   readonly layers: number;
   readonly of: number;
-  /** The first tensor that belongs to a layer of another shape. */
-  readonly wrong: { readonly key: string; readonly shape: readonly number[]; readonly layer: readonly number[] } | null;
+  /** The first tensor whose shape does not fit its layer. */
+  readonly wrong: ShapeProblem | null;
   readonly fits: boolean;
 }
 
-/** A table of a model's layers is made once for many adapters. */
+/** A check of adapters against a model; the table of its layers is made once. */
 export function fitting(layers: Layers): (shapes: ReadonlyMap<string, readonly number[]>) => Fit {
   const table = nameTable(layers);
   const of = [...layers.values()].reduce((n, all) => n + all.size, 0);
   return (shapes) => {
-    const touched = new Set<unknown>();
+    const groups = new Map<Layer, Map<Role, NamedShape>>();
     let matched = 0;
-    let wrong: Fit["wrong"] = null;
     for (const [key, shape] of shapes) {
-      const parsed = parseKey(key);
-      const layer = parsed && table.get(parsed.stem);
-      if (!parsed || !layer) continue;
+      const found = layerOf(key, table);
+      if (!found) continue;
       matched++;
-      touched.add(layer);
-      const [outputs, inputs] = layer.shape;
-      // Factors of other kinds are cut as their file likes.
-      const right =
-        parsed.slot === "down"
-          ? shape[1] === inputs
-          : parsed.slot === "up"
-            ? shape[0] === outputs
-            : parsed.slot !== "diff" || count(shape) === count(layer.shape);
-      if (!right) wrong ??= { key, shape, layer: layer.shape };
+      const group = groups.get(found.layer) ?? new Map<Role, NamedShape>();
+      groups.set(found.layer, group.set(found.role, { key, shape }));
     }
-    return { keys: shapes.size, matched, layers: touched.size, of, wrong, fits: matched === shapes.size && !wrong };
+    let wrong: ShapeProblem | null = null;
+    for (const [layer, group] of groups) wrong ??= shapeProblem(layer, group);
+    return { keys: shapes.size, matched, layers: groups.size, of, wrong, fits: matched === shapes.size && !wrong };
   };
 }

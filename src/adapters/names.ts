@@ -1,40 +1,49 @@
-/** What each layer of a model is called in every dialect: tables made from the model's own layers, so that a key is looked up and never guessed. */
+/** Names of a model's layers in every dialect, as tables made from the model's own layers: a key is looked up, never guessed. */
 import { stabilityNames } from "../families/index.js";
 
-/** The networks an adapter may reach. */
+/** Networks that adapters change. */
 export const PARTS = ["unet", "text_encoder", "text_encoder_2"] as const;
 export type Part = (typeof PARTS)[number];
 
-/** A layer that can be adapted, by the checkpoint's own name, with the shape of its weight. */
-export interface Layer {
-  readonly part: Part;
-  readonly name: string;
-  readonly shape: readonly number[];
+/** Shapes of a layer's weight and bias: [O, I], [O, I, k, k], or [D] of a norm. */
+export interface LayerShape {
+  readonly weight: readonly number[];
+  /** Null without a bias. */
+  readonly bias: readonly number[] | null;
 }
 
-/** The adaptable layers of a model: linear and convolutional ones, and norms, whose weights have one dimension. */
-export type Layers = ReadonlyMap<Part, ReadonlyMap<string, readonly number[]>>;
+/** A layer that can be adapted, by the checkpoint's own name. */
+export interface Layer extends LayerShape {
+  readonly part: Part;
+  readonly name: string;
+}
 
-/** Weights that are matrices and no layers. */
+/** The adaptable layers of a model: linear layers, convolutions and norms. */
+export type Layers = ReadonlyMap<Part, ReadonlyMap<string, LayerShape>>;
+
+/** Weights that are matrices but not layers. */
 const TABLES = /embedding(s)?$|embeddings\./;
 
 /** Layers from the names and shapes of a component's tensors. */
-export function layersOf(tensors: Iterable<readonly [string, readonly number[]]>): Map<string, readonly number[]> {
-  const found = new Map<string, readonly number[]>();
-  for (const [key, shape] of tensors) {
+export function layersOf(tensors: Iterable<readonly [string, readonly number[]]>): Map<string, LayerShape> {
+  const shapes = new Map(tensors);
+  const found = new Map<string, LayerShape>();
+  for (const [key, weight] of shapes) {
     const name = key.endsWith(".weight") ? key.slice(0, -".weight".length) : "";
-    if (name && [1, 2, 4].includes(shape.length) && !TABLES.test(name)) found.set(name, shape);
+    if (name && [1, 2, 4].includes(weight.length) && !TABLES.test(name)) {
+      found.set(name, { weight, bias: shapes.get(`${name}.bias`) ?? null });
+    }
   }
   return found;
 }
 
-/** Every name under which files know a layer, in every dialect. */
+/** Every name by which files refer to a layer, in every dialect. */
 export function nameTable(layers: Layers): ReadonlyMap<string, Layer> {
   const table = new Map<string, Layer>();
   for (const [part, all] of layers) {
     const sgm = part === "unet" ? stabilityNames([...all.keys()]) : new Map<string, string>();
     for (const [name, shape] of all) {
-      const layer = { part, name, shape };
+      const layer = { part, name, ...shape };
       for (const alias of aliases(part, name, sgm.get(name))) table.set(alias, layer);
     }
   }
@@ -43,7 +52,7 @@ export function nameTable(layers: Layers): ReadonlyMap<string, Layer> {
 
 const underscored = (name: string): string => name.replaceAll(".", "_");
 
-/** kohya's prefixes: SD 1.x has one text encoder, SDXL numbers them. */
+/** kohya's prefixes: SD 1.x has one text encoder, SDXL numbers its two. */
 const KOHYA: { readonly [P in Part]: readonly string[] } = {
   unet: ["lora_unet_"],
   text_encoder: ["lora_te_", "lora_te1_"],
@@ -58,7 +67,7 @@ function* aliases(part: Part, name: string, sgm: string | undefined): Generator<
     yield `${part}.base_model.model.${n}`;
     for (const prefix of KOHYA[part]) yield `${prefix}${underscored(n)}`;
     if (part !== "unet") continue;
-    // diffusers before prefixes, and PEFT's own files.
+    // diffusers' files from before prefixes, and PEFT's own.
     yield n;
     yield `base_model.model.${n}`;
   }

@@ -1,10 +1,12 @@
-/** A file's tensors as an adapter: every key is recognised in one of the dialects and looked up among the model's layers, or named as left over. */
-import { FileError, RequestError } from "../errors.js";
-import { count, type FloatTensor } from "../tensor/index.js";
-import { type Delta, type HadamardFactor, type KroneckerFactor, rankOf } from "./delta.js";
+/** Reads a file's tensors as an adapter: every key is matched to a layer of the model or listed as unmatched, and every shape is checked. */
+import { AdapterShapeError, FileError, NonFiniteTensorError, RequestError } from "../errors.js";
+import { type FloatTensor, float } from "../tensor/index.js";
+import type { Delta, KroneckerFactor, Magnitude, Product } from "./delta.js";
+import { isAdapter, layerOf, type Role } from "./keys.js";
 import { type Layer, type Layers, nameTable, type Part } from "./names.js";
+import { type ShapeProblem, shapeProblem } from "./shapes.js";
 
-/** What one file does to one layer. */
+/** One change of one layer. */
 export interface Target {
   readonly part: Part;
   readonly layer: string;
@@ -17,74 +19,29 @@ export interface Adapter {
   readonly targets: readonly Target[];
   /** Keys that belong to no layer of the model. */
   readonly unmatched: readonly string[];
-  /** Layers that the file leaves as they are. */
+  /** Number of layers that the file does not change. */
   readonly untouched: number;
 }
 
-/** What a tensor is to its layer. */
-type Slot =
-  | "down"
-  | "up"
-  | "mid"
-  | "alpha"
-  | "magnitude"
-  | `hada_${"w1_a" | "w1_b" | "w2_a" | "w2_b" | "t1" | "t2"}`
-  | `lokr_${"w1" | "w1_a" | "w1_b" | "w2" | "w2_a" | "w2_b" | "t2"}`
-  | "diff"
-  | "diff_b"
-  | "weight";
-
-/** Ends of keys: the slot each stands for, and whose way of writing it is. */
-const ENDINGS: readonly (readonly [string, Slot, string])[] = [
-  [".lora_A.weight", "down", "PEFT"],
-  [".lora_B.weight", "up", "PEFT"],
-  [".lora_A.default.weight", "down", "PEFT"],
-  [".lora_B.default.weight", "up", "PEFT"],
-  [".lora_magnitude_vector", "magnitude", "PEFT"],
-  [".lora_magnitude_vector.weight", "magnitude", "PEFT"],
-  [".lora_magnitude_vector.default.weight", "magnitude", "PEFT"],
-  [".lora_down.weight", "down", "kohya"],
-  [".lora_up.weight", "up", "kohya"],
-  [".lora_mid.weight", "mid", "LyCORIS"],
-  [".alpha", "alpha", "kohya"],
-  [".dora_scale", "magnitude", "LyCORIS"],
-  [".lora.down.weight", "down", "diffusers"],
-  [".lora.up.weight", "up", "diffusers"],
-  [".lora_linear_layer.down.weight", "down", "diffusers"],
-  [".lora_linear_layer.up.weight", "up", "diffusers"],
-  ["_lora.down.weight", "down", "diffusers"],
-  ["_lora.up.weight", "up", "diffusers"],
-  ...(["w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2"] as const).map(
-    (s) => [`.hada_${s}`, `hada_${s}`, "LyCORIS"] as const,
-  ),
-  ...(["w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2"] as const).map(
-    (s) => [`.lokr_${s}`, `lokr_${s}`, "LyCORIS"] as const,
-  ),
-  [".diff", "diff", "kohya"],
-  [".diff_b", "diff_b", "kohya"],
-  ["_custom_diffusion.weight", "weight", "Custom Diffusion"],
-];
-
-/** A key without its ending, and what the ending says. The longest ending counts. */
-export function parseKey(key: string): { stem: string; slot: Slot; dialect: string } | null {
-  const found = ENDINGS.filter(([end]) => key.endsWith(end)).toSorted((a, b) => b[0].length - a[0].length)[0];
-  return found ? { stem: key.slice(0, -found[0].length), slot: found[1], dialect: found[2] } : null;
-}
-
-/** Whether the names in a file are an adapter's and not a network's. */
-export const isAdapter = (keys: Iterable<string>): boolean => [...keys].some((key) => parseKey(key) !== null);
-
 export interface ReadOptions {
-  /** Keys that belong to no layer are left out instead of refused; default false. */
+  /** Ignore keys that belong to no layer instead of refusing the file; default false. */
   readonly allowUnmatched?: boolean;
-  /** Alpha of the layers whose file has it only in its metadata. */
+  /** The file's metadata, which holds alpha where no tensor does. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** A tensor with its key in the file. */
+interface NamedTensor extends FloatTensor {
+  readonly key: string;
+}
+
+/** The tensors that a file has for one layer, by role. */
+type LayerTensors = ReadonlyMap<Role, NamedTensor>;
+
 /**
  * Reads an adapter for a model with these layers.
- * @throws FileError when the tensors make no adapter, are of another shape, or hold no numbers; RequestError when keys are left over, or
- * the file was made for another family of models
+ * @throws FileError when the tensors are no adapter or incomplete, AdapterShapeError or NonFiniteTensorError when one of them is wrong,
+ * RequestError when keys are unmatched or the file was made for another model family
  */
 export function readAdapter(
   file: string,
@@ -94,58 +51,75 @@ export function readAdapter(
 ): Adapter {
   if (tensors.size === 0) throw new FileError(file, "holds no tensors");
   const table = nameTable(layers);
-  const groups = new Map<Layer, Map<Slot, FloatTensor>>();
+  const groups = new Map<Layer, Map<Role, NamedTensor>>();
   const unmatched: string[] = [];
   const dialects = new Set<string>();
   for (const [key, tensor] of tensors) {
-    const parsed = parseKey(key);
-    const layer = parsed && table.get(parsed.stem);
-    if (!parsed || !layer) {
+    const found = layerOf(key, table);
+    if (!found) {
       unmatched.push(key);
       continue;
     }
-    checkNumbers(file, key, tensor);
-    dialects.add(parsed.dialect);
-    const slots = groups.get(layer) ?? new Map<Slot, FloatTensor>();
-    if (slots.has(parsed.slot)) throw new FileError(file, `names ${layer.name} twice (${key})`);
-    groups.set(layer, slots.set(parsed.slot, tensor));
+    const { layer, role, dialect } = found;
+    const value = tensor.data.find((v) => !Number.isFinite(v));
+    if (value !== undefined) throw new NonFiniteTensorError({ file, tensor: key, value });
+    dialects.add(dialect);
+    const group = groups.get(layer) ?? new Map<Role, NamedTensor>();
+    const same = group.get(role);
+    if (same) throw new FileError(file, `changes ${layer.name} twice (${same.key} and ${key})`);
+    groups.set(layer, group.set(role, { ...tensor, key }));
   }
   if (groups.size === 0 && !isAdapter(tensors.keys())) {
-    throw new FileError(file, `is no adapter: no key ends like one (${[...tensors.keys()].slice(0, 2).join(", ")}, …)`);
+    const shown = [...tensors.keys()].slice(0, 2).join(", ");
+    throw new FileError(file, `is not an adapter: no key ends like one (${shown}, …)`);
   }
-  const alphas = alphaIn(metadata);
-  const targets = [...groups].flatMap(([layer, slots]): Target[] =>
-    deltasOf(file, layer, slots, alphas(layer)).map((delta) => {
-      checkShapes(file, layer, delta);
-      return { part: layer.part, layer: layer.name, delta };
-    }),
-  );
+  const alphas = alphaIn(file, metadata);
+  const targets = [...groups].flatMap(([layer, group]): Target[] => {
+    const problem = shapeProblem(layer, group);
+    if (problem) throw shapeError(file, layer, problem);
+    return deltasOf(file, layer, group, alphas(layer)).map((delta) => ({ part: layer.part, layer: layer.name, delta }));
+  });
   if (unmatched.length > 0 && !allowUnmatched) {
     const shown = unmatched.slice(0, 3).join(", ") + (unmatched.length > 3 ? ", …" : "");
-    const how = unmatched.length === tensors.size ? "none" : `${tensors.size - unmatched.length}`;
+    const matched = unmatched.length === tensors.size ? "none" : `${tensors.size - unmatched.length}`;
     throw new RequestError(
-      `${file}: ${how} of its ${tensors.size} keys belong to this model; left over are ${shown}. --allow-unmatched leaves them out`,
+      `${file}: ${matched} of its ${tensors.size} keys belong to this model; unmatched: ${shown}. --allow-unmatched ignores them`,
     );
   }
   const total = [...layers.values()].reduce((n, all) => n + all.size, 0);
   return { file, dialects: [...dialects], targets, unmatched, untouched: total - groups.size };
 }
 
-function checkNumbers(file: string, key: string, { data }: FloatTensor): void {
-  const wrong = data.find((v) => !Number.isFinite(v));
-  if (wrong !== undefined) throw new FileError(file, `${key} holds ${wrong}, which is no number to adapt a layer with`);
+/** Text features that cross-attention reads, by model family. */
+const FAMILIES: Readonly<Record<number, string>> = {
+  768: "Stable Diffusion 1.x",
+  1024: "Stable Diffusion 2.x",
+  2048: "SDXL",
+};
+
+/** Cross-attention of another width tells that the file was made for another family. */
+function shapeError(file: string, layer: Layer, { key, shape, expected }: ShapeProblem): Error {
+  const [, inputs = 0] = layer.weight;
+  const [, actual = 0] = shape;
+  const [made, here] = [FAMILIES[actual], FAMILIES[inputs]];
+  if (/attn2\.to_[kv]$/.test(layer.name) && made && here && made !== here && expected[1] === inputs) {
+    return new RequestError(
+      `${file} was made for ${made} (its text is ${actual} wide); this model is ${here} (${inputs})`,
+    );
+  }
+  return new AdapterShapeError({ file, tensor: key, layer: layer.name, expected, actual: shape });
 }
 
-/** What metadata says of alpha: `lora_adapter_metadata` of diffusers, a JSON with lora_alpha and alpha_pattern for each part. */
-function alphaIn(metadata: Readonly<Record<string, string>>): (layer: Layer) => number | null {
-  let told: unknown;
+/** Alpha of a layer by the file's metadata: diffusers' `lora_adapter_metadata`, a JSON with lora_alpha and alpha_pattern for each part. */
+function alphaIn(file: string, metadata: Readonly<Record<string, string>>): (layer: Layer) => number | null {
+  let parsed: unknown;
   try {
-    told = JSON.parse(metadata["lora_adapter_metadata"] ?? "{}");
-  } catch {
-    told = {};
+    parsed = JSON.parse(metadata["lora_adapter_metadata"] ?? "{}");
+  } catch (error) {
+    throw new FileError(file, "its metadata lora_adapter_metadata is not JSON", { cause: error });
   }
   const read = (key: string): unknown =>
-    typeof told === "object" && told !== null ? Reflect.get(told, key) : undefined;
+    typeof parsed === "object" && parsed !== null ? Reflect.get(parsed, key) : undefined;
   return ({ part, name }) => {
     const patterns = read(`${part}.alpha_pattern`) ?? read("alpha_pattern");
     const own =
@@ -157,113 +131,85 @@ function alphaIn(metadata: Readonly<Record<string, string>>): (layer: Layer) => 
   };
 }
 
-/** What the tensors of one layer do: beside a change of the weight there may be one of the bias. */
-function deltasOf(file: string, layer: Layer, slots: ReadonlyMap<Slot, FloatTensor>, told: number | null): Delta[] {
-  const delta = deltaOf(file, layer, slots, told);
-  const bias = delta.kind === "difference" ? undefined : slots.get("diff_b");
-  return bias ? [delta, { kind: "difference", weight: null, bias }] : [delta];
-}
-
-function deltaOf(file: string, { name }: Layer, slots: ReadonlyMap<Slot, FloatTensor>, told: number | null): Delta {
-  const need = (slot: Slot): FloatTensor => {
-    const found = slots.get(slot);
-    if (!found) throw new FileError(file, `${name} has ${[...slots.keys()].join(", ")} but no ${slot}`);
+/** The changes of one layer: of its weight, and beside it of its bias. Every tensor must be used. */
+function deltasOf(file: string, layer: Layer, tensors: LayerTensors, alphaInMetadata: number | null): Delta[] {
+  // An alpha beside a difference has no meaning, but trainers write it.
+  const used = new Set<Role>(["alpha"]);
+  const maybe = (role: Role): NamedTensor | null => {
+    used.add(role);
+    return tensors.get(role) ?? null;
+  };
+  const need = (role: Role): NamedTensor => {
+    const found = maybe(role);
+    if (!found) throw new FileError(file, `${layer.name} has ${[...tensors.keys()].join(", ")} but no ${role}`);
     return found;
   };
-  const maybe = (slot: Slot): FloatTensor | null => slots.get(slot) ?? null;
-  const alpha = slots.get("alpha")?.data[0] ?? told;
-  const any = (start: string) => [...slots.keys()].some((slot) => slot.startsWith(start));
+  const alpha = tensors.get("alpha")?.data[0] ?? alphaInMetadata;
+  const change = weightChange(layer, [...tensors.keys()], { maybe, need, alpha });
+  const [weight, bias] = [maybe("diff"), maybe("diff_b")];
+  const rest = [...tensors].flatMap(([role, { key }]) => (used.has(role) ? [] : [key]));
+  if (rest.length > 0)
+    throw new FileError(file, `${layer.name}: ${rest.join(", ")} cannot be combined with its other tensors`);
+  const deltas: Delta[] = [
+    ...(change ? [change] : []),
+    ...(weight || bias ? [{ kind: "difference", weight, bias } as const] : []),
+  ];
+  if (deltas.length === 0) throw new FileError(file, `${layer.name} has only ${[...tensors.keys()].join(", ")}`);
+  return deltas;
+}
+
+interface Taking {
+  maybe(role: Role): NamedTensor | null;
+  /** @throws FileError */
+  need(role: Role): NamedTensor;
+  readonly alpha: number | null;
+}
+
+/** The change of a layer's weight that is not a plain difference; null when there is none. */
+function weightChange(layer: Layer, roles: readonly Role[], { maybe, need, alpha }: Taking): Delta | null {
+  const any = (start: string) => roles.some((role) => role.startsWith(start));
+  const scaled = () => ({ alpha, magnitude: magnitudeOf(layer, maybe) });
+  const product = (name: "hada_w1" | "hada_w2" | "lokr_w1" | "lokr_w2", core: NamedTensor | null): Product => ({
+    a: need(`${name}_a`),
+    b: need(`${name}_b`),
+    core,
+  });
   if (any("hada_")) {
-    const factor = (n: 1 | 2): HadamardFactor => ({
-      a: need(`hada_w${n}_a`),
-      b: need(`hada_w${n}_b`),
-      core: maybe(`hada_t${n}`),
-    });
-    return { kind: "hadamard", factors: [factor(1), factor(2)], alpha };
+    const tucker = any("hada_t");
+    return {
+      kind: "hadamard",
+      factors: [
+        product("hada_w1", tucker ? need("hada_t1") : null),
+        product("hada_w2", tucker ? need("hada_t2") : null),
+      ],
+      ...scaled(),
+    };
   }
   if (any("lokr_")) {
-    const factor = (n: 1 | 2): KroneckerFactor => {
-      const whole = maybe(`lokr_w${n}`);
-      if (whole) return { whole };
-      return { a: need(`lokr_w${n}_a`), b: need(`lokr_w${n}_b`), core: n === 2 ? maybe("lokr_t2") : null };
+    const full = (role: "lokr_w1" | "lokr_w2", core: () => NamedTensor | null): KroneckerFactor => {
+      const found = maybe(role);
+      return found ? { full: found } : product(role, core());
     };
-    return { kind: "kronecker", left: factor(1), right: factor(2), alpha };
-  }
-  if (slots.has("down") || slots.has("up")) {
     return {
-      kind: "low-rank",
-      down: need("down"),
-      up: need("up"),
-      mid: maybe("mid"),
-      alpha,
-      magnitude: maybe("magnitude"),
+      kind: "kronecker",
+      left: full("lokr_w1", () => null),
+      right: full("lokr_w2", () => maybe("lokr_t2")),
+      ...scaled(),
     };
+  }
+  if (roles.includes("down") || roles.includes("up") || roles.includes("mid")) {
+    return { kind: "low-rank", down: need("down"), up: need("up"), mid: maybe("mid"), ...scaled() };
   }
   const weight = maybe("weight");
-  if (weight) return { kind: "replacement", weight };
-  if (slots.has("diff") || slots.has("diff_b")) {
-    return { kind: "difference", weight: maybe("diff"), bias: maybe("diff_b") };
-  }
-  throw new FileError(file, `${name} has only ${[...slots.keys()].join(", ")}`);
+  return weight && { kind: "replacement", weight };
 }
 
-/** Widths of the text that cross-attention reads, by the family that has them. */
-const FAMILIES: Readonly<Record<number, string>> = {
-  768: "Stable Diffusion 1.x",
-  1024: "Stable Diffusion 2.x",
-  2048: "SDXL",
-};
-
-function checkShapes(file: string, layer: Layer, delta: Delta): void {
-  const { name, shape } = layer;
-  if (rankOf(delta) === 0) throw new FileError(file, `${name} has rank 0`);
-  const [outputs = 0, inputs = 0, ...kernel] = shape;
-  const wanted = count(shape);
-  const wrong = (what: string, actual: readonly number[], expected: string): never => {
-    const [made, here] = [FAMILIES[actual[1] ?? 0], FAMILIES[inputs]];
-    if (/attn2\.to_[kv]$/.test(name) && made && here && made !== here) {
-      throw new RequestError(
-        `${file} was made for ${made} (its text is ${actual[1]} wide); this model is ${here} (${inputs})`,
-      );
-    }
-    throw new FileError(file, `${name}: ${what} is [${actual.join(", ")}]; this model's layer asks for ${expected}`);
-  };
-  if (delta.kind === "low-rank") {
-    const { down, up, mid } = delta;
-    const rank = (mid ? mid.shape[1] : down.shape[0]) ?? 0;
-    const taps = mid ? 1 : count(kernel);
-    if (down.shape[1] !== inputs || count(down.shape) !== (down.shape[0] ?? 0) * inputs * taps) {
-      wrong("down", down.shape, `[rank, ${[inputs, ...(mid ? [] : kernel)].join(", ")}]`);
-    }
-    if (up.shape[0] !== outputs || count(up.shape) !== outputs * (mid ? (mid.shape[0] ?? 0) : rank)) {
-      wrong("up", up.shape, `[${outputs}, ${rank}]`);
-    }
-    if (mid && (down.shape[0] !== rank || mid.shape.slice(2).join() !== kernel.join())) {
-      wrong("mid", mid.shape, `[rank, ${down.shape[0]}, ${kernel.join(", ")}]`);
-    }
-    return;
-  }
-  if (delta.kind === "difference" || delta.kind === "replacement") {
-    const { weight } = delta;
-    if (weight && count(weight.shape) !== wanted) wrong("the weight", weight.shape, `[${shape.join(", ")}]`);
-    if ("bias" in delta && delta.bias && count(delta.bias.shape) !== outputs)
-      wrong("the bias", delta.bias.shape, `[${outputs}]`);
-    return;
-  }
-  const produced =
-    delta.kind === "hadamard" ? hadamardSize(delta.factors[0]) : kroneckerSize(delta.left) * kroneckerSize(delta.right);
-  if (produced !== wanted) wrong(`its ${delta.kind} product`, [produced], `${wanted} values`);
-}
-
-const hadamardSize = ({ a, b, core }: HadamardFactor): number =>
-  core
-    ? (a.shape[1] ?? 0) * (b.shape[1] ?? 0) * count(core.shape.slice(2))
-    : (a.shape[0] ?? 0) * count(b.shape.slice(1));
-
-function kroneckerSize(factor: KroneckerFactor): number {
-  if ("whole" in factor) return count(factor.whole.shape);
-  const { a, b, core } = factor;
-  return core
-    ? (a.shape[1] ?? 0) * (b.shape[1] ?? 0) * count(core.shape.slice(2))
-    : (a.shape[0] ?? 0) * count(b.shape.slice(1));
+/** DoRA's lengths. PEFT has them for outputs; LyCORIS for outputs or inputs, by their shape. */
+function magnitudeOf({ weight: [outputs] }: Layer, maybe: Taking["maybe"]): Magnitude | null {
+  const peft = maybe("magnitude_vector");
+  const found = peft ?? maybe("dora_scale");
+  if (!found) return null;
+  const [first, second = 1] = found.shape;
+  const axis = peft || (first === outputs && second === 1) ? "output" : "input";
+  return { axis, lengths: float([found.data.length], found.data) };
 }

@@ -1,32 +1,44 @@
 /**
- * Several adapters on one network at once. Low-rank changes of a layer stand side by side along the rank and enter the graph as
- * inputs; a slot for each adapter and block holds its scale, so that scales change from picture to picture and from row to row while
- * nothing is loaded again. All other kinds are merged into copies of the weights they touch, which become inputs too.
+ * Several adapters on one network. LoRA matrices of a layer are concatenated along the rank and become inputs of the graph, each
+ * column with the index of its scale, so that scales change per sample and per row without a reload. All other kinds are merged into
+ * copies of the weights they change, which become inputs too.
  */
 import { RequestError } from "../errors.js";
 import { count, type FloatTensor, float, int, type Tensor, transposed } from "../tensor/index.js";
-import { applyBias, applyDelta, type Delta, lowRank, strengthOf } from "./delta.js";
+import {
+  applyBias,
+  applyDelta,
+  changesBias,
+  changesWeight,
+  type Delta,
+  type LowRank,
+  lowRank,
+  strengthOf,
+} from "./delta.js";
 import type { Part } from "./names.js";
 import type { Adapter } from "./read.js";
-import { BLOCKS, blockOf, type Scale, scaleAt } from "./scale.js";
+import { BLOCKS, blockOf, type Scale, type ScaleSample, scaleAt } from "./scale.js";
 
+/** An adapter in a stack. */
 export interface Attached {
   readonly adapter: Adapter;
   readonly scale: Scale;
 }
 
 export interface Stack {
-  /** Layers whose change enters as inputs of the graph. */
-  readonly live: ReadonlySet<string>;
-  /** What the inputs of a graph drawn for this stack hold from call to call: factors and slots, by input name; merged weights are not among them. */
-  factors(names: Iterable<string>): Record<string, Tensor>;
-  /** Scales of the slots in a row of the plan [slots]; `factors` replaces each adapter's whole scale, for one picture of many. */
-  scales(row: number, factors?: readonly (number | undefined)[]): number[];
-  /** Layers whose merged weights enter as inputs of the graph, with what happens to them. */
-  readonly merged: ReadonlyMap<string, readonly { readonly delta: Delta; readonly scale: number }[]>;
-  /** Tells stacks apart whose graphs differ. */
+  /** Layers with LoRA matrices, which are inputs of the graph. */
+  readonly loraLayers: ReadonlySet<string>;
+  /** Names of weights and biases that adapters are merged into, which are inputs of the graph. */
+  readonly mergedWeights: ReadonlySet<string>;
+  /** Constant inputs of the graph by name: LoRA matrices and their scale indices. Merged weights are not included. */
+  loraInputs(names: Iterable<string>): Record<string, Tensor>;
+  /** A weight or bias with the adapters merged into it. */
+  merge(name: string, weight: FloatTensor): FloatTensor;
+  /** Scales of a sample in a row of the plan [S]: one for each adapter and block. */
+  scales(row: number, sample: ScaleSample): number[];
+  /** Equal for stacks that are drawn as the same graph. */
   readonly graphKey: string;
-  /** Tells stacks apart whose held inputs differ. */
+  /** Equal for stacks whose constant inputs and merged weights are the same. */
   readonly inputKey: string;
 }
 
@@ -38,127 +50,136 @@ function serialOf(adapter: Adapter): number {
   return known;
 }
 
-/** One low-rank change of a layer. */
-interface Factor {
-  /** [R, I] or [R, I, k, k]. */
-  readonly down: FloatTensor;
-  /** [O, R]; strength is in it. */
-  readonly up: FloatTensor;
-  readonly slot: number;
+/** LoRA matrices of one adapter on one layer; alpha / rank is in `up`. */
+interface Lora extends LowRank {
+  /** Place of its scale in `Stack.scales`. */
+  readonly scaleIndex: number;
+}
+
+/** A change that is merged into a weight. */
+interface Merge {
+  readonly delta: Delta;
+  readonly scale: number;
 }
 
 /**
- * Stacks adapters on one part of a model; null when none reaches it.
- * @throws RequestError when a kind that must be merged is asked to change from row to row
+ * Stacks adapters on one part of a model; null when none changes it.
+ * @throws RequestError when a kind that must be merged has a scale by row or sample
  */
 export function stackOn(part: Part, attached: readonly Attached[]): Stack | null {
-  const factors = new Map<string, Factor[]>();
-  const merged = new Map<string, { delta: Delta; scale: number }[]>();
+  const loras = new Map<string, Lora[]>();
+  const merges = new Map<string, Merge[]>();
   for (const [a, { adapter, scale }] of attached.entries()) {
     for (const target of adapter.targets) {
       if (target.part !== part) continue;
-      const pair = lowRank(target.delta);
-      const block = blockOf(target.layer);
-      if (pair) {
-        const strength = strengthOf(target.delta);
-        const up = float(
-          pair.up.shape,
-          pair.up.data.map((v) => v * strength),
-        );
-        const slot = a * BLOCKS.length + BLOCKS.indexOf(block);
-        factors.set(target.layer, [...(factors.get(target.layer) ?? []), { down: pair.down, up, slot }]);
+      const { layer, delta } = target;
+      const block = blockOf(layer);
+      const matrices = lowRank(delta);
+      if (matrices) {
+        const scaleIndex = a * BLOCKS.length + BLOCKS.indexOf(block);
+        append(loras, layer, { down: matrices.down, up: scaled(matrices.up, strengthOf(delta)), scaleIndex });
         continue;
       }
-      if (scale.rows.length > 0) {
-        throw new RequestError(
-          `${adapter.file}: ${target.layer} is changed by a ${nameOf(target.delta)}, which is merged into the weights and cannot change from row to row`,
-        );
-      }
-      const changes = merged.get(target.layer) ?? [];
-      merged.set(target.layer, [...changes, { delta: target.delta, scale: scaleAt(scale, 0, block) }]);
+      mustBeConstant(adapter, layer, delta, scale);
+      const merge = { delta, scale: scaleAt(scale, 0, block) };
+      if (changesWeight(delta)) append(merges, `${layer}.weight`, merge);
+      if (changesBias(delta)) append(merges, `${layer}.bias`, merge);
     }
   }
-  if (factors.size === 0 && merged.size === 0) return null;
-  const ids = attached.map((x) => serialOf(x.adapter));
-  const fixed = merged.size > 0 ? attached.map((x) => x.scale) : [];
-  const sorted = (names: Iterable<string>) => [...names].sort((a, b) => (a < b ? -1 : 1));
+  if (loras.size === 0 && merges.size === 0) return null;
+  // Scales of LoRAs are inputs of every call; those of merged weights are in the weights.
+  const merged = merges.size > 0 ? attached.map((x) => x.scale) : [];
   return {
-    live: new Set(factors.keys()),
-    merged,
-    graphKey: JSON.stringify([sorted(factors.keys()), sorted(merged.keys())]),
-    inputKey: JSON.stringify([ids, fixed]),
-    scales: (row, own = []) =>
-      attached.flatMap(({ scale }, a) => {
-        const whole = own[a];
-        const here = whole === undefined ? scale : { ...scale, whole, rows: [] };
-        return BLOCKS.map((block) => scaleAt(here, row, block));
-      }),
-    factors: (names) =>
+    loraLayers: new Set(loras.keys()),
+    mergedWeights: new Set(merges.keys()),
+    loraInputs: (names) =>
       Object.fromEntries(
         [...names].flatMap((name) => {
-          const [, layer = "", what = ""] = /^(.+)\.(down|up|down_t|up_t|slots)$/.exec(name) ?? [];
-          const held = factors.get(layer);
-          return held ? [[name, INPUTS[what as keyof typeof INPUTS](held)] as const] : [];
+          const [, layer = "", input = ""] = /^(.+)\.(\w+)$/.exec(name) ?? [];
+          const here = loras.get(layer);
+          const make = INPUTS.get(input);
+          return here && make ? [[name, make(here)] as const] : [];
         }),
       ),
-  };
-}
-
-const nameOf = (delta: Delta): string => (delta.kind === "low-rank" ? "DoRA" : delta.kind);
-
-/** A merged layer's weight and bias. */
-export function mergeLayer(
-  changes: readonly { readonly delta: Delta; readonly scale: number }[],
-  weight: FloatTensor,
-  bias: FloatTensor | null,
-): { weight: FloatTensor; bias: FloatTensor | null } {
-  return {
-    weight: changes.reduce((w, { delta, scale }) => applyDelta(delta, w, scale), weight),
-    bias: bias && changes.reduce((b, { delta, scale }) => applyBias(delta, b, scale), bias),
-  };
-}
-
-/** Inputs as linear layers take them ([I, R], [R, O]: ready to multiply from the right) and as convolutions do ([R, I, k, k], [O, R, 1, 1]). */
-const INPUTS: { readonly [N in "down" | "up" | "down_t" | "up_t" | "slots"]: (factors: readonly Factor[]) => Tensor } =
-  {
-    down: (factors) => {
-      const kernel = factors[0]?.down.shape.slice(2) ?? [];
-      return joined(
-        factors.map((f) => f.down),
-        kernel.length === 0 ? [1, 1] : kernel,
-      );
+    merge: (name, weight) => {
+      const apply = name.endsWith(".bias") ? applyBias : applyDelta;
+      return (merges.get(name) ?? []).reduce((w, { delta, scale }) => apply(delta, w, scale), weight);
     },
-    up: (factors) => {
-      const { shape, data } = upSideBySide(factors);
+    scales: (row, sample) => attached.flatMap(({ scale }) => BLOCKS.map((block) => scaleAt(scale, row, block, sample))),
+    // The names of the graph's inputs; one stands for the three of a LoRA.
+    graphKey: JSON.stringify([...[...loras.keys()].map((layer) => `${layer}.down`), ...merges.keys()].toSorted()),
+    inputKey: JSON.stringify([attached.map((x) => serialOf(x.adapter)), merged]),
+  };
+}
+
+const append = <T>(map: Map<string, T[]>, key: string, value: T): unknown =>
+  map.set(key, [...(map.get(key) ?? []), value]);
+
+const scaled = ({ shape, data }: FloatTensor, by: number): FloatTensor =>
+  float(
+    shape,
+    data.map((v) => v * by),
+  );
+
+/** Merged weights are the same in every row and for every sample. */
+function mustBeConstant({ file }: Adapter, layer: string, delta: Delta, { rows, samples }: Scale): void {
+  const by = rows.length > 0 ? "rows" : samples ? "samples" : null;
+  if (by === null) return;
+  const kind = delta.kind === "low-rank" ? "DoRA" : delta.kind;
+  throw new RequestError(
+    `${file}: ${layer} is changed by a ${kind}, which is merged into the weights; its scale cannot differ between ${by}`,
+  );
+}
+
+/** Inputs as linear layers take them ([I, R] and [R, O]: ready to multiply from the right) and as convolutions do ([R, I, k, k] and [O, R, 1, 1]). */
+const INPUTS: ReadonlyMap<string, (loras: readonly Lora[]) => Tensor> = new Map<
+  string,
+  (loras: readonly Lora[]) => Tensor
+>([
+  [
+    "down",
+    (loras) => {
+      const kernel = loras[0]?.down.shape.slice(2) ?? [];
+      return concatenatedDown(loras, kernel.length === 0 ? [1, 1] : kernel);
+    },
+  ],
+  [
+    "up",
+    (loras) => {
+      const { shape, data } = concatenatedUp(loras);
       return float([...shape, 1, 1], data);
     },
-    down_t: (factors) => transposed(joined(factors.map((f) => f.down))),
-    up_t: (factors) => transposed(upSideBySide(factors)),
-    slots: (factors) => {
-      const slots = factors.flatMap((f) => Array.from({ length: f.down.shape[0] ?? 0 }, () => f.slot));
-      return int([slots.length], slots);
+  ],
+  ["down_t", (loras) => transposed(concatenatedDown(loras))],
+  ["up_t", (loras) => transposed(concatenatedUp(loras))],
+  [
+    "scale_index",
+    (loras) => {
+      const indices = loras.flatMap((l) => Array.from({ length: l.down.shape[0] ?? 0 }, () => l.scaleIndex));
+      return int([indices.length], indices);
     },
-  };
+  ],
+]);
 
-/** Downs one under the other: [ΣR, I] or, with a kernel, [ΣR, I, k, k]. */
-function joined(downs: readonly FloatTensor[], kernel: readonly number[] = []): FloatTensor {
-  const rank = downs.reduce((n, d) => n + (d.shape[0] ?? 0), 0);
-  const data = new Float32Array(downs.reduce((n, d) => n + d.data.length, 0));
+/** [ΣR, I] or, with a kernel, [ΣR, I, k, k]. */
+function concatenatedDown(loras: readonly Lora[], kernel: readonly number[] = []): FloatTensor {
+  const rank = loras.reduce((n, { down }) => n + (down.shape[0] ?? 0), 0);
+  const data = new Float32Array(loras.reduce((n, { down }) => n + down.data.length, 0));
   let at = 0;
-  for (const d of downs) {
-    data.set(d.data, at);
-    at += d.data.length;
+  for (const { down } of loras) {
+    data.set(down.data, at);
+    at += down.data.length;
   }
   return float([rank, data.length / rank / count(kernel), ...kernel], data);
 }
 
-/** Ups side by side: [O, ΣR]. */
-function upSideBySide(factors: readonly Factor[]): FloatTensor {
-  const outputs = factors[0]?.up.shape[0] ?? 0;
-  const rank = factors.reduce((n, f) => n + (f.up.shape[1] ?? 0), 0);
+/** [O, ΣR]. */
+function concatenatedUp(loras: readonly Lora[]): FloatTensor {
+  const outputs = loras[0]?.up.shape[0] ?? 0;
+  const rank = loras.reduce((n, { up }) => n + (up.shape[1] ?? 0), 0);
   const data = new Float32Array(outputs * rank);
   let column = 0;
-  for (const { up } of factors) {
+  for (const { up } of loras) {
     const r = up.shape[1] ?? 0;
     for (let o = 0; o < outputs; o++) data.set(up.data.subarray(o * r, (o + 1) * r), o * rank + column);
     column += r;

@@ -62,7 +62,7 @@ export function slideRequests(pair: OpenedPair, request: SlideRequest): Generate
   if (scales.length === 0) throw new RequestError("no scale was given");
   const asked = modes ?? (pair.distilled ? (["base", "distilled", "hybrid"] as const) : (["base"] as const));
   const samples = scales.map((scale, prompt) => ({ prompt, scale }));
-  const use = { ref: slider, samples, ...(allowUnmatched && { allowUnmatched }) };
+  const use = { ref: slider, scale: { samples }, ...(allowUnmatched && { allowUnmatched }) };
   return asked.map((mode) =>
     requestForMode(mode, { ...rest, prompts: scales.map(() => prompt), adapters: [...adapters, use] }),
   );

@@ -7,6 +7,7 @@ import {
   type Delta,
   factorise,
   type Keep,
+  type LayerShape,
   type Layers,
   PARTS,
   type Part,
@@ -86,8 +87,8 @@ export async function extractAdapter(
     const [before, after] = [await a.get(part)?.(), await b.get(part)?.()];
     if (!before || !after) continue;
     mustMatch(from, to, before, after);
-    const shapes = model.get(part) ?? new Map<string, readonly number[]>();
-    for (const [layer, shape] of shapes) {
+    const shapes = model.get(part) ?? new Map<string, LayerShape>();
+    for (const [layer, { weight: shape }] of shapes) {
       sources.signal?.throwIfAborted();
       progress(done++, total, layer);
       const weight = await differenceOf(before, after, `${layer}.weight`);

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { cp, mkdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
-import { applyBias, applyDelta, type Part, type Target } from "../adapters/index.js";
+import { applyBias, applyDelta, type Part, resolveScale, type Target } from "../adapters/index.js";
 import { openComponentFolder, readFloats, writeTensors } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { locate, type Sources } from "../lookup/index.js";
@@ -42,9 +42,10 @@ export async function mergeAdapters(
   const pair = await openPair({ base }, sources);
   const uses = await openAdapters(pair, adapters).finally(() => pair.close());
   const changes = new Map<Part, Map<string, { delta: Target["delta"]; scale: number }[]>>();
-  for (const { adapter, scale } of uses) {
-    if (typeof scale !== "object" || scale.rows.length > 0 || Object.keys(scale.blocks).length > 0) {
-      throw new RequestError(`${adapter.file}: a merged adapter has one scale for all rows and blocks`);
+  for (const { adapter, scale: asked = 1 } of uses) {
+    const scale = resolveScale(asked);
+    if (scale.rows.length > 0 || Object.keys(scale.blocks).length > 0 || scale.samples) {
+      throw new RequestError(`${adapter.file}: a merged adapter has one scale for all rows, blocks and samples`);
     }
     for (const { part, layer, delta } of adapter.targets) {
       const layers = changes.get(part) ?? new Map<string, { delta: Target["delta"]; scale: number }[]>();

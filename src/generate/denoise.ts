@@ -106,7 +106,7 @@ async function predict(run: Run, row: StepRow, index: number, batch: readonly Sa
     guidance: row.guidance,
     size: run.job.size,
   });
-  if (denoiser && denoiser.stack.live.size > 0) {
+  if (denoiser && denoiser.stack.loraLayers.size > 0) {
     feeds["adapter_scales"] = adapterScales(twice(batch.map((s) => denoiser.scales(index, s))));
   }
   const { outputs } = await network.run(shapeOf(run), feeds, denoiser?.stack ?? null);

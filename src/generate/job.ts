@@ -1,5 +1,5 @@
 /** A job: a request with every default filled in, its adapters opened, and its plan made. */
-import { constant, parseScale } from "../adapters/index.js";
+import { resolveScale } from "../adapters/index.js";
 import { RequestError } from "../errors.js";
 import type { ImageSize } from "../models/index.js";
 import type { Plan } from "../sampling/index.js";
@@ -89,13 +89,8 @@ export function checkRequest(pair: Pair, request: GenerateRequest): void {
 
 async function openUses(pair: Pair, { adapters = [] }: GenerateRequest): Promise<AdapterUse[]> {
   const uses: AdapterUse[] = [];
-  for (const { ref, scale = 1, on = "both", allowUnmatched = false, samples } of adapters) {
-    uses.push({
-      adapter: await pair.openAdapter(ref, { allowUnmatched }),
-      scale: typeof scale === "number" ? constant(scale) : parseScale(scale),
-      on,
-      samples,
-    });
+  for (const { ref, scale = 1, on = "both", allowUnmatched = false } of adapters) {
+    uses.push({ adapter: await pair.openAdapter(ref, { allowUnmatched }), scale: resolveScale(scale), on });
   }
   return uses;
 }

@@ -1,5 +1,6 @@
 /** A request to generate images: one schema, plain JSON. Checks values, not whether a pair can serve them. */
 import { z } from "zod";
+import { scaleSchema } from "../adapters/index.js";
 import { type Mode, samplingFields } from "../sampling/index.js";
 import { type InputOf, option } from "../schema/index.js";
 
@@ -43,19 +44,9 @@ const readMemory = (text: string) => (text === "dual" ? "none" : text);
 /** An adapter of a request: its file, its scale, and the model it acts on. */
 export const adapterSchema = z.strictObject({
   ref: z.string().min(1),
-  /** A number, rows of the plan ("0@0-1,0.8@2-3"), or blocks ("down=0,mid=1,up=0.5"); default 1. */
-  scale: z.union([z.number(), z.string()]).exactOptional(),
+  /** A number, rows of the plan ("0@0-1,0.8@2-3"), blocks ("down=0,mid=1,up=0.5"), or all of these and samples as an object; default 1. */
+  scale: z.union([z.number(), z.string(), scaleSchema]).exactOptional(),
   on: z.enum(["both", "base", "distilled"]).exactOptional(),
-  /** Scales of single samples in place of `scale`: of a prompt's, a seed's, or one sample's. */
-  samples: z
-    .array(
-      z.strictObject({
-        prompt: z.int().min(0).exactOptional(),
-        seed: z.int().min(0).exactOptional(),
-        scale: z.number(),
-      }),
-    )
-    .exactOptional(),
   /** Keys of the file that belong to no layer of the model are left out, not refused. */
   allowUnmatched: z.boolean().exactOptional(),
 });

@@ -372,8 +372,8 @@ function said({ keys, matched, layers, of, wrong, fits }: ReturnType<ReturnType<
   why: string;
 } {
   if (wrong) {
-    const [has, asks] = [wrong.shape, wrong.layer].map((s) => `[${s.join(", ")}]`);
-    return { fits, why: `made for another model: ${wrong.key} is ${has} where the layer is ${asks}` };
+    const [has, asks] = [wrong.shape, wrong.expected].map((s) => `[${s.join(", ")}]`);
+    return { fits, why: `made for another model: ${wrong.key} is ${has} where the layer asks for ${asks}` };
   }
   if (matched === 0) return { fits, why: `made for another model: none of its ${keys} keys is a layer of this one` };
   if (!fits) return { fits, why: `${matched} of its ${keys} keys belong to this model` };

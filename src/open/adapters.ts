@@ -1,12 +1,12 @@
 /** Adapters on a pair: opens their files against the pair's layers, and brings stacks of them onto networks. */
 import {
   type Adapter,
-  constant,
+  type LayerShape,
   type Layers,
   layersOf,
   type Part,
-  parseScale,
   readAdapter,
+  resolveScale,
 } from "../adapters/index.js";
 import { adapterFile, openTensorFile, readFloats } from "../checkpoint/index.js";
 import { FileError } from "../errors.js";
@@ -24,7 +24,7 @@ export interface Adaptable {
 
 /** Layers of a model, by part. */
 export async function layersIn({ parts }: Adaptable): Promise<Layers> {
-  const found = new Map<Part, ReadonlyMap<string, readonly number[]>>();
+  const found = new Map<Part, ReadonlyMap<string, LayerShape>>();
   for (const [part, weights] of parts) {
     found.set(part, layersOf([...(await weights()).weights].map(([name, w]) => [name, w.shape] as const)));
   }
@@ -55,9 +55,8 @@ export async function openAdapter(
 /** Opens what `--lora` names. */
 export async function openAdapters(model: Adaptable, references: readonly AdapterReference[]): Promise<AdapterUse[]> {
   const uses: AdapterUse[] = [];
-  for (const { ref, scale = 1, on = "both", allowUnmatched = false, samples } of references) {
-    const own = typeof scale === "number" ? constant(scale) : parseScale(scale);
-    uses.push({ adapter: await openAdapter(model, ref, { allowUnmatched }), scale: own, on, samples });
+  for (const { ref, scale = 1, on = "both", allowUnmatched = false } of references) {
+    uses.push({ adapter: await openAdapter(model, ref, { allowUnmatched }), scale: resolveScale(scale), on });
   }
   return uses;
 }

@@ -106,7 +106,7 @@ export function textEncoders(
           // Configs with eos_token_id 2 pool the largest id, which may be an added token's; transformers does the same.
           ...(encoder.pooled && { pooled_index: int([1], [pooledIndex(ids, config.eosToken)]) }),
           ...(inverted && inversionInputs(ids, first, inversions, i, config.features)),
-          ...(adapters && adapters.stack.live.size > 0 && { adapter_scales: adapterScales([adapters.scales]) }),
+          ...(adapters && adapters.stack.loraLayers.size > 0 && { adapter_scales: adapterScales([adapters.scales]) }),
         },
         adapters?.stack ?? null,
       );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { layersOf, nameTable } from "../../src/adapters/index.js";
+import { type LayerShape, layersOf, nameTable, type Part } from "../../src/adapters/names.js";
 import { stabilityNames } from "../../src/families/index.js";
 
 /** The blocks of SDXL's UNet, as far as names go: two layers a block, no attention in the first. */
@@ -47,10 +47,10 @@ describe("names of layers", () => {
   it("lead to their layer in every dialect, and no name leads to two", () => {
     const layer = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q";
     const table = nameTable(
-      new Map([
-        ["unet", new Map(SDXL.map((n) => [n, [8, 8]]))],
-        ["text_encoder", new Map([["encoder.layers.0.mlp.fc1", [8, 8]]])],
-        ["text_encoder_2", new Map([["text_model.encoder.layers.0.mlp.fc1", [8, 8]]])],
+      new Map<Part, Map<string, LayerShape>>([
+        ["unet", new Map(SDXL.map((n) => [n, { weight: [8, 8], bias: null }]))],
+        ["text_encoder", new Map([["encoder.layers.0.mlp.fc1", { weight: [8, 8], bias: [8] }]])],
+        ["text_encoder_2", new Map([["text_model.encoder.layers.0.mlp.fc1", { weight: [8, 8], bias: [8] }]])],
       ]),
     );
     for (const key of [
@@ -74,7 +74,7 @@ describe("names of layers", () => {
     }
   });
 
-  it("are those of matrices, convolutions and norms, not of tables", () => {
+  it("are those of linear layers, convolutions and norms, with their biases, not of tables", () => {
     const layers = layersOf([
       ["a.weight", [4, 2]],
       ["b.weight", [4, 2, 3, 3]],
@@ -82,6 +82,10 @@ describe("names of layers", () => {
       ["a.bias", [4]],
       ["text_model.embeddings.token_embedding.weight", [9, 4]],
     ]);
-    expect([...layers.keys()]).toEqual(["a", "b", "norm"]);
+    expect([...layers]).toEqual([
+      ["a", { weight: [4, 2], bias: [4] }],
+      ["b", { weight: [4, 2, 3, 3], bias: null }],
+      ["norm", { weight: [4], bias: null }],
+    ]);
   });
 });

@@ -1,16 +1,18 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Layers, readAdapter } from "../../src/adapters/index.js";
 import { FileError, RequestError } from "../../src/errors.js";
 import { createRng, type FloatTensor, float } from "../../src/tensor/index.js";
+import { fileOf, layersWith, MATRIX_KINDS } from "../support/adapters.js";
 
 const TEXT = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k";
 const layers: Layers = new Map([
   [
     "unet",
     new Map([
-      [TEXT, [8, 768]],
-      ["down_blocks.0.resnets.0.conv1", [6, 4, 3, 3]],
-      ["conv_out", [4, 6, 3, 3]],
+      [TEXT, { weight: [8, 768], bias: [8] }],
+      ["down_blocks.0.resnets.0.conv1", { weight: [6, 4, 3, 3], bias: [6] }],
+      ["conv_out", { weight: [4, 6, 3, 3], bias: [4] }],
     ]),
   ],
 ]);
@@ -51,54 +53,80 @@ describe("reading an adapter", () => {
     expect(alpha(old)).toBe(3);
   });
 
-  it.each<[string, RegExp, new (...args: never[]) => Error, [string, FloatTensor][]]>([
-    ["nothing", /holds no tensors/, FileError, []],
-    ["no adapter", /is no adapter/, FileError, [["conv.weight", float([2, 2])]]],
+  it("reads a change of a bias only where the layer has one", () => {
+    const change: [string, FloatTensor][] = [["lora_unet_conv_out.diff_b", draw.randn([4])]];
+    expect(read(change).targets.map((t) => t.delta.kind)).toEqual(["difference"]);
+    const none = new Map([["unet", new Map([["conv_out", { weight: [4, 6, 3, 3], bias: null }]])]] as const);
+    expect(() => readAdapter("some.safetensors", new Map(change), none)).toThrow(RequestError);
+  });
+
+  it("reads PEFT's DoRA lengths of a convolution as lengths of outputs", () => {
+    const [down, up] = pair("unet.conv_out", [2, 6, 3, 3], [4, 2, 1, 1]);
+    const lengths: [string, FloatTensor] = ["unet.conv_out.lora_magnitude_vector", draw.randn([1, 4, 1, 1])];
+    const [target] = down && up ? read([down, up, lengths]).targets : [];
+    expect(target?.delta).toMatchObject({ magnitude: { axis: "output", lengths: { shape: [4] } } });
+  });
+
+  it.each<[string, new (...args: never[]) => Error, [string, FloatTensor][]]>([
+    ["nothing", FileError, []],
+    ["no adapter", FileError, [["conv.weight", float([2, 2])]]],
+    ["keys of another model", RequestError, pair("unet.nowhere", [1, 2], [2, 1])],
+    ["keys left over", RequestError, [...pair("unet.conv_out", [2, 6, 3, 3], [4, 2, 1, 1]), ["what.ever", float([1])]]],
+    ["a LoRA of another family", RequestError, pair(`unet.${TEXT}`, [2, 2048], [8, 2])],
+    ["half a pair", FileError, pair(`unet.${TEXT}`, [2, 768], [8, 2]).slice(0, 1)],
+    ["a layer twice", FileError, [...pair(`unet.${TEXT}`, [2, 768], [8, 2]), ...pair(TEXT, [2, 768], [8, 2])]],
     [
-      "keys of another model",
-      /none of its 2 keys belong.*unet\.nowhere/,
-      RequestError,
-      pair("unet.nowhere", [1, 2], [2, 1]),
-    ],
-    [
-      "keys left over",
-      /2 of its 3 keys belong.*what\.ever/,
-      RequestError,
-      [...pair("unet.conv_out", [2, 6, 3, 3], [4, 2, 1, 1]), ["what.ever", float([1])]],
-    ],
-    [
-      "a factor of another width",
-      /down is \[2, 700\].*\[rank, 768\]/,
-      FileError,
-      pair(`unet.${TEXT}`, [2, 700], [8, 2]),
-    ],
-    ["factors that do not meet", /up is \[8, 3\].*\[8, 2\]/, FileError, pair(`unet.${TEXT}`, [2, 768], [8, 3])],
-    [
-      "another kernel",
-      /down is \[2, 4, 1, 1\]/,
-      FileError,
-      pair("unet.down_blocks.0.resnets.0.conv1", [2, 4, 1, 1], [6, 2, 1, 1]),
-    ],
-    [
-      "a LoRA of another family",
-      /made for SDXL.*this model is Stable Diffusion 1\.x/,
-      RequestError,
-      pair(`unet.${TEXT}`, [2, 2048], [8, 2]),
-    ],
-    ["rank 0", /rank 0/, FileError, pair(`unet.${TEXT}`, [0, 768], [8, 0])],
-    ["half a pair", /has down but no up/, FileError, pair(`unet.${TEXT}`, [2, 768], [8, 2]).slice(0, 1)],
-    [
-      "what is no number",
-      /holds NaN/,
+      "two kinds on one layer",
       FileError,
       [
-        [`unet.${TEXT}.lora_A.weight`, float([2, 768], new Float32Array(1536).fill(Number.NaN))],
-        [`unet.${TEXT}.lora_B.weight`, float([8, 2])],
+        ...pair(`unet.${TEXT}`, [2, 768], [8, 2]),
+        [`unet.${TEXT}.lokr_w1`, draw.randn([2, 2])],
+        [`unet.${TEXT}.lokr_w2`, draw.randn([4, 384])],
       ],
     ],
-    ["a layer twice", /twice/, FileError, [...pair(`unet.${TEXT}`, [2, 768], [8, 2]), ...pair(TEXT, [2, 768], [8, 2])]],
-  ])("refuses %s, naming it", (_, message, kind, tensors) => {
-    expect(() => read(tensors)).toThrow(message);
+    [
+      "DoRA lengths beside a difference",
+      FileError,
+      [
+        [`unet.${TEXT}.diff`, draw.randn([8, 768])],
+        [`unet.${TEXT}.dora_scale`, draw.randn([8, 1])],
+      ],
+    ],
+    [
+      "a core for one factor of two",
+      FileError,
+      [
+        ...(["w1_a", "w2_a"] as const).map((f): [string, FloatTensor] => [
+          `unet.${TEXT}.hada_${f}`,
+          draw.randn([8, 8]),
+        ]),
+        ...(["w1_b", "w2_b"] as const).map((f): [string, FloatTensor] => [
+          `unet.${TEXT}.hada_${f}`,
+          draw.randn([8, 768]),
+        ]),
+        [`unet.${TEXT}.hada_t1`, draw.randn([8, 8])],
+      ],
+    ],
+  ])("refuses %s", (_, kind, tensors) => {
     expect(() => read(tensors)).toThrow(kind);
+  });
+
+  it("refuses metadata that cannot be read, which may hold alpha", () => {
+    const metadata = { lora_adapter_metadata: "{lora_alpha: 4" };
+    expect(() => read(pair(`unet.${TEXT}`, [2, 768], [8, 2]), { metadata })).toThrow(FileError);
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])("refuses %s in any tensor, naming file and tensor", (value) => {
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.values(MATRIX_KINDS)), fc.nat(99), fc.nat(99), (make, n, at) => {
+        const layer = { weight: [4, 6, 3, 3], bias: [4] };
+        const tensors = fileOf(make(layer, n).tensors);
+        const [key, tensor] = [...tensors][n % tensors.size] ?? ["", float([])];
+        tensor.data[at % tensor.data.length] = value;
+        expect(() => readAdapter("some.safetensors", tensors, layersWith(layer))).toThrow(
+          expect.objectContaining({ name: "NonFiniteTensorError", file: "some.safetensors", tensor: key, value }),
+        );
+      }),
+    );
   });
 });

@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { blockOf, parseScale, scaleAt } from "../../src/adapters/index.js";
+import { blockOf, constant, isZero, parseScale, resolveScale, scaleAt } from "../../src/adapters/scale.js";
 import { RequestError } from "../../src/errors.js";
 
 describe("scales of adapters", () => {
@@ -19,7 +20,64 @@ describe("scales of adapters", () => {
     expect(blockOf("text_model.encoder.layers.0.mlp.fc1")).toBe("other");
   });
 
-  it.each(["", "x", "1,2", "1@", "1@2-1", "left=1", "down=x", "1@0,down=1"])("refuse %j", (text) => {
-    expect(() => parseScale(text)).toThrow(RequestError);
+  it("differ between samples, by prompt, seed or both; the first entry counts", () => {
+    const scale = resolveScale({
+      whole: 0.5,
+      blocks: { up: 2 },
+      samples: [
+        { prompt: 0, seed: 7, scale: -1 },
+        { prompt: 0, scale: 3 },
+        { seed: 8, scale: 0 },
+      ],
+    });
+    const at = (prompt: number, seed: number) => scaleAt(scale, 0, "up", { prompt, seed });
+    expect([at(0, 7), at(0, 8), at(1, 8), at(1, 9)]).toEqual([-1, 3, 0, 1]);
+    expect(scaleAt(scale, 0, "down", { prompt: 0, seed: 7 })).toBe(-0.5);
+  });
+
+  it("are JSON: text, numbers and objects come to the same", () => {
+    const row = fc.record({ from: fc.nat(9), length: fc.nat(9), scale: fc.integer() });
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 4 }), (list) => {
+        const rows = list.map(({ from, length, scale }) => ({ from, to: from + length, scale }));
+        const text = rows.map(({ from, to, scale }) => `${scale}@${from}-${to}`).join(",");
+        const scale = resolveScale(text);
+        expect(resolveScale({ whole: 0, rows })).toEqual(scale);
+        expect(resolveScale(JSON.parse(JSON.stringify(scale)))).toEqual(scale);
+      }),
+    );
+    expect(resolveScale(0.8)).toEqual(resolveScale("0.8"));
+    expect(resolveScale({})).toEqual(constant(1));
+  });
+
+  it("have no effect where they are 0 in every row", () => {
+    expect([0, "0@1,0@3", { whole: 0, samples: [{ seed: 1, scale: 2 }] }].map((s) => isZero(resolveScale(s)))).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect([1, "0@1,0.1@3", { samples: [{ seed: 1, scale: 0 }] }].map((s) => isZero(resolveScale(s)))).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it.each(["", "x", "1,2", "1@", "1@2-1", "left=1", "down=x", "1@0,down=1", "1e999", "1e999@0"])(
+    "refuse %j",
+    (text) => {
+      expect(() => resolveScale(text)).toThrow(RequestError);
+    },
+  );
+
+  it.each([
+    ["no number", '{ "whole": null }'],
+    ["an unknown field", '{ "hole": 1 }'],
+    ["an unknown block", '{ "blocks": { "left": 1 } }'],
+    ["rows that end before they begin", '{ "rows": [{ "from": 2, "to": 1, "scale": 1 }] }'],
+    ["a sample without a scale", '{ "samples": [{ "prompt": 0 }] }'],
+    ["a prompt that is no index", '{ "samples": [{ "prompt": -1, "scale": 1 }] }'],
+  ])("refuse JSON with %s", (_, text) => {
+    expect(() => resolveScale(JSON.parse(text))).toThrow(RequestError);
   });
 });

@@ -1,12 +1,14 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { openWeights, safetensors } from "../../src/checkpoint/index.js";
 import { RequestError } from "../../src/errors.js";
 import { type GenerateRequest, generate } from "../../src/generate/index.js";
 import { resolveReference } from "../../src/lookup/index.js";
-import { openPair } from "../../src/open/index.js";
+import { layersIn, openPair } from "../../src/open/index.js";
 import { createRng, type FloatTensor } from "../../src/tensor/index.js";
+import { MATRIX_KINDS, NORM_KINDS } from "../support/adapters.js";
 import { temporaryFolder } from "../support/folder.js";
 
 /** A random LoRA on every `n`th matrix and convolution of the embedded UNet. */
@@ -49,6 +51,50 @@ const only = async (adapters: NonNullable<GenerateRequest["adapters"]>, asked: A
   (await paint({ ...asked, adapters })).get("0-4") ?? new Float32Array();
 const farthest = (a: Float32Array, b: Float32Array | undefined) =>
   a.reduce((w, v, i) => Math.max(w, Math.abs(v - (b?.[i] ?? Number.NaN))), 0);
+
+describe("adapters that follow each other on one pair", async () => {
+  const shapes = await layersIn(pair);
+  const fileWith = (kind: string, layer: string): string => {
+    const shape = shapes.get("unet")?.get(layer);
+    const make = MATRIX_KINDS[kind] ?? NORM_KINDS[kind];
+    if (!shape || !make) throw new Error(`no ${kind} on ${layer}`);
+    const file = path.join(temporaryFolder(), `${kind}.safetensors`);
+    const tensors = Object.entries(make(shape, 5).tensors).map(([end, t]) => [`lora_unet_${layer}${end}`, t] as const);
+    writeFileSync(file, safetensors(Object.fromEntries(tensors)));
+    return file;
+  };
+  // Most on one layer: their graphs differ in the weight, in the bias, in neither, or by LoRA matrices.
+  const adapters = new Map([
+    ...["difference", "difference of a bias", "LoRA (kohya)", "LoRA with a bias", "DoRA over outputs"].map(
+      (kind) => [kind, fileWith(kind, "conv_out")] as const,
+    ),
+    ["trained norm", fileWith("trained norm", "conv_norm_out")],
+    ["LoRA on many layers", one],
+  ]);
+  const latents = async (name: string, on = pair): Promise<Float32Array> => {
+    const asked = { mode: "distilled", steps: 1, adapters: [{ ref: adapters.get(name) ?? "" }] } as const;
+    return (await paint(asked, on)).get("0-4") ?? new Float32Array();
+  };
+  /** On a pair that has run nothing else. */
+  const alone = new Map<string, Float32Array>();
+  for (const name of adapters.keys()) {
+    const fresh = await openPair({}, { threads: 1 });
+    alone.set(name, await latents(name, fresh));
+    await fresh.close();
+  }
+
+  it("do what each does on a fresh pair, in any order", async () => {
+    const none = (await paint({ mode: "distilled", steps: 1 })).get("0-4");
+    for (const own of alone.values()) expect(farthest(own, none)).toBeGreaterThan(0.01);
+    const order = fc.array(fc.constantFrom(...adapters.keys()), { minLength: 2, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(order, async (names) => {
+        for (const name of names) expect(farthest(await latents(name), alone.get(name))).toBeLessThan(1e-4);
+      }),
+      { numRuns: 6, examples: [[["difference", "difference of a bias"]], [["DoRA over outputs", "LoRA with a bias"]]] },
+    );
+  });
+});
 
 describe("adapters on a pair", () => {
   it("at scale 0 are none at all, to the bit, and leave nothing behind", async () => {
@@ -93,11 +139,17 @@ describe("adapters on a pair", () => {
     const prompts = scales.map(() => "a cartoon character");
     const strip = await paint({
       prompts,
-      adapters: [{ ref: one, samples: scales.map((scale, prompt) => ({ prompt, scale })) }],
+      adapters: [{ ref: one, scale: { samples: scales.map((scale, prompt) => ({ prompt, scale })) } }],
     });
     for (const [i, scale] of scales.entries()) {
       expect(farthest(await only([{ ref: one, scale }]), strip.get(`${i}-4`))).toBeLessThan(1e-4);
     }
+    // By seed, on top of a scale for rows.
+    const scale = { rows: [{ from: 0, to: 1, scale: 0.5 }], samples: [{ seed: 6, scale: -1 }] };
+    const both = await paint({ seeds: [4, 6], adapters: [{ ref: one, scale }] });
+    expect(farthest(await only([{ ref: one, scale: "0.5@0-1" }]), both.get("0-4"))).toBeLessThan(1e-4);
+    const other = await paint({ seeds: [6], adapters: [{ ref: one, scale: "-0.5@0-1" }] });
+    expect(farthest(other.get("0-6") ?? new Float32Array(), both.get("0-6"))).toBeLessThan(1e-4);
   });
 
   it("make a distilled model of the base, in one set of weights, in two, or one after the other", async () => {

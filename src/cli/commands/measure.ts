@@ -1,7 +1,7 @@
 /** `measure` and `experiment`. */
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
-import { parseScale } from "../../adapters/index.js";
+import { resolveScale } from "../../adapters/index.js";
 import type { Control } from "../../catalogue/index.js";
 import { RequestError } from "../../errors.js";
 import { PAPER } from "../../experiments/index.js";
@@ -95,7 +95,7 @@ function readControl(value: string): Control {
   const [, file = "", concept = ""] = /^([^=]+)=(.+)$/.exec(value) ?? [];
   try {
     const { ref, scale = 1 } = readAdapterReference(file);
-    const { whole, rows } = parseScale(String(scale));
+    const { whole, rows } = resolveScale(scale);
     if (ref !== "" && concept.trim() !== "" && rows.length === 0) {
       return { name: ref.replace(/^.*[\\/:]/, "").replace(/\.\w+$/, ""), ref, scale: whole, concept };
     }

@@ -1,0 +1,76 @@
+/** Keys of adapter files: the layer a key names, and the role its tensor has there. */
+import type { Layer } from "./names.js";
+
+/** Role of a tensor in the change of a layer. */
+export type Role =
+  | "down"
+  | "up"
+  | "mid"
+  | "alpha"
+  | "dora_scale"
+  | "magnitude_vector"
+  | `hada_${"w1_a" | "w1_b" | "w2_a" | "w2_b" | "t1" | "t2"}`
+  | `lokr_${"w1" | "w1_a" | "w1_b" | "w2" | "w2_a" | "w2_b" | "t2"}`
+  | "diff"
+  | "diff_b"
+  | "weight";
+
+/** Ends of keys, with the role and the dialect each stands for. */
+const ENDINGS: readonly (readonly [string, Role, string])[] = [
+  [".lora_A.weight", "down", "PEFT"],
+  [".lora_B.weight", "up", "PEFT"],
+  [".lora_A.default.weight", "down", "PEFT"],
+  [".lora_B.default.weight", "up", "PEFT"],
+  [".lora_magnitude_vector", "magnitude_vector", "PEFT"],
+  [".lora_magnitude_vector.weight", "magnitude_vector", "PEFT"],
+  [".lora_magnitude_vector.default.weight", "magnitude_vector", "PEFT"],
+  [".lora_down.weight", "down", "kohya"],
+  [".lora_up.weight", "up", "kohya"],
+  [".lora_mid.weight", "mid", "LyCORIS"],
+  [".alpha", "alpha", "kohya"],
+  [".dora_scale", "dora_scale", "LyCORIS"],
+  [".lora.down.weight", "down", "diffusers"],
+  [".lora.up.weight", "up", "diffusers"],
+  [".lora_linear_layer.down.weight", "down", "diffusers"],
+  [".lora_linear_layer.up.weight", "up", "diffusers"],
+  ["_lora.down.weight", "down", "diffusers"],
+  ["_lora.up.weight", "up", "diffusers"],
+  ...(["w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2"] as const).map(
+    (s) => [`.hada_${s}`, `hada_${s}`, "LyCORIS"] as const,
+  ),
+  ...(["w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2"] as const).map(
+    (s) => [`.lokr_${s}`, `lokr_${s}`, "LyCORIS"] as const,
+  ),
+  [".diff", "diff", "kohya"],
+  [".diff_b", "diff_b", "kohya"],
+  [".w_norm", "diff", "LyCORIS"],
+  [".b_norm", "diff_b", "LyCORIS"],
+  ["_custom_diffusion.weight", "weight", "Custom Diffusion"],
+];
+
+export interface ParsedKey {
+  /** The layer's name in the file's dialect. */
+  readonly stem: string;
+  readonly role: Role;
+  readonly dialect: string;
+}
+
+/** A key split at its longest known ending; null without one. */
+export function parseKey(key: string): ParsedKey | null {
+  const found = ENDINGS.filter(([end]) => key.endsWith(end)).toSorted((a, b) => b[0].length - a[0].length)[0];
+  return found ? { stem: key.slice(0, -found[0].length), role: found[1], dialect: found[2] } : null;
+}
+
+/** Are the names in a file an adapter's, not a network's? */
+export const isAdapter = (keys: Iterable<string>): boolean => [...keys].some((key) => parseKey(key) !== null);
+
+/** The layer of a model that a key changes; null when the model has none. A layer without a bias has no change of one. */
+export function layerOf(
+  key: string,
+  table: ReadonlyMap<string, Layer>,
+): (ParsedKey & { readonly layer: Layer }) | null {
+  const parsed = parseKey(key);
+  const layer = parsed && table.get(parsed.stem);
+  if (!parsed || !layer || (parsed.role === "diff_b" && layer.bias === null)) return null;
+  return { ...parsed, layer };
+}
