@@ -1,6 +1,6 @@
 /** What networks compute in, and how a drawn network's weights are made fit for it before a session is made of them. */
 import { type Derivation, derive } from "../checkpoint/index.js";
-import { RequestError } from "../errors.js";
+import { NonFiniteTensorError, RequestError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
 import type { Device, Upcast } from "../runtime/index.js";
 import { bytesOf, quantise, toFloat16, type Weight } from "../tensor/index.js";
@@ -58,18 +58,33 @@ function matrices(graph: Graph): ReadonlySet<number> {
   return new Set(uses.flatMap(([id, matrix]) => (matrix && !other.has(id) ? [id] : [])));
 }
 
-/** A weight in blocks becomes plain numbers. */
+/** Magnitude from which a value rounds to infinity. */
+const OVERFLOW = { float32: Number.POSITIVE_INFINITY, float16: 65520 } as const;
+
+/** @throws NonFiniteTensorError naming the first value of a weight that is not finite, or not in `dtype` */
+function mustBeFinite({ name, bytes }: Weight, values: Float32Array, dtype: keyof typeof OVERFLOW): void {
+  const limit = OVERFLOW[dtype];
+  // A plain loop: a callback for each of billions of values takes seconds.
+  for (const value of values) {
+    if (!(Math.abs(value) < limit)) throw new NonFiniteTensorError({ file: bytes.file, tensor: name, value });
+  }
+}
+
+/** A quantised weight in a GGUF file becomes plain values. */
 const unpacking = (from: Weight, dtype: "float32" | "float16"): Derivation => ({
   from,
   by: `unpacked to ${dtype}`,
   makes: [{ name: from.name, dtype, shape: from.shape }],
-  make: (values) => [bytesOf(dtype === "float16" ? toFloat16(values) : values)],
+  make(values) {
+    mustBeFinite(from, values, dtype);
+    return [bytesOf(dtype === "float16" ? toFloat16(values) : values)];
+  },
 });
 
 const codesOf = (name: string) => `${name}.codes`;
 const scalesOf = (name: string) => `${name}.scales`;
 
-/** A matrix becomes whole numbers and scales. */
+/** A matrix becomes int8 codes and scales. */
 const quantising = (from: Weight, block: number): Derivation => ({
   from,
   by: `quantised in blocks of ${block}`,
@@ -78,6 +93,7 @@ const quantising = (from: Weight, block: number): Derivation => ({
     { name: scalesOf(from.name), dtype: "float32", shape: [from.shape[0] ?? 0, (from.shape[1] ?? 0) / block] },
   ],
   make(values) {
+    mustBeFinite(from, values, "float32");
     const { codes, scales } = quantise(values, block);
     return [codes, bytesOf(scales)];
   },

@@ -1,8 +1,8 @@
-/** Matrices as whole numbers of eight bits with a scale for every few of them. */
+/** Symmetric int8 quantisation with one scale per block. */
 
 /**
- * values [n · block] → codes uint8 [n · block] and scales float32 [n]: (code − 128) · scale is the nearest of 255 steps between the
- * least and the largest that the block's largest size allows; zero is kept exactly.
+ * values [n · block] → codes uint8 [n · block] and scales float32 [n]: value ≈ (code − 128) · scale with scale = max abs / 127. Zero is exact.
+ * @throws RangeError for a value that is not finite, which has no scale
  */
 export function quantise(values: Float32Array, block: number): { codes: Uint8Array; scales: Float32Array } {
   const codes = new Uint8Array(values.length);
@@ -11,6 +11,7 @@ export function quantise(values: Float32Array, block: number): { codes: Uint8Arr
     const from = b * block;
     let largest = 0;
     for (let i = from; i < from + block; i++) largest = Math.max(largest, Math.abs(values[i] ?? 0));
+    if (!Number.isFinite(largest)) throw new RangeError(`block ${b} holds ${largest}; expected finite values`);
     scales[b] = largest / 127;
     const steps = largest === 0 ? 0 : 127 / largest;
     for (let i = from; i < from + block; i++) codes[i] = 128 + Math.round((values[i] ?? 0) * steps);

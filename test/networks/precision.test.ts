@@ -1,11 +1,13 @@
+import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { derivedFolder } from "../../src/checkpoint/index.js";
 import { type GenerateRequest, generate, memoryNeeds } from "../../src/generate/index.js";
+import { createBuilder, type Graph } from "../../src/graph/index.js";
 import { describeRun, examine } from "../../src/inspect/index.js";
-import type { Compute } from "../../src/networks/index.js";
+import { type Compute, derivations } from "../../src/networks/index.js";
 import { openPair, openPlanSource, type PairReference } from "../../src/open/index.js";
 import type { Device } from "../../src/runtime/index.js";
-import { BYTES } from "../../src/tensor/index.js";
+import { BYTES, type Weight, type WeightBytes } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { farthest } from "../support/parity.js";
 
@@ -88,6 +90,39 @@ describe("int8 on the processor", () => {
     }
     expect(dual(exact) - dual(whole)).toBeGreaterThanOrEqual(2 * least);
     expect(dual(exact) - dual(whole)).toBeLessThanOrEqual(2 * most);
+  });
+});
+
+describe("weights that are made anew", () => {
+  /** A linear layer over a weight in memory, or in blocks of a file. */
+  const graphOver = (bytes: WeightBytes): Graph => {
+    const g = createBuilder();
+    const weight: Weight = { name: "to_q.weight", dtype: "float32", shape: [2, 32], bytes };
+    return g.finish({ y: g.linear(g.input("x", ["B", 32]), g.weight(weight)) });
+  };
+  const plain: WeightBytes = { in: "memory", file: "unet.safetensors", bytes: new Uint8Array(256) };
+  const blocks: WeightBytes = { in: "blocks", file: "unet.gguf", offset: 0, length: 68, format: "q8_0", skip: 0 };
+
+  it.each<[Compute, WeightBytes, number]>([
+    ["int8", plain, Number.NaN],
+    ["int8", plain, Number.POSITIVE_INFINITY],
+    ["int8", blocks, Number.NEGATIVE_INFINITY],
+    ["float32", blocks, Number.NaN],
+    ["float16", blocks, Number.NEGATIVE_INFINITY],
+    ["float16", blocks, 65520],
+  ])("are refused in %s, by the name of the tensor, where a value is not finite", (compute, bytes, value) => {
+    const derivation = derivations(graphOver(bytes), compute).get("to_q.weight");
+    if (!derivation) throw new Error("nothing is made of it");
+    fc.assert(
+      fc.property(fc.nat(63), (at) => {
+        const values = Float32Array.from({ length: 64 }, (_, i) => i - 30.5);
+        expect(derivation.make(values).length).toBeGreaterThan(0);
+        values[at] = value;
+        expect(() => derivation.make(values)).toThrow(
+          expect.objectContaining({ name: "NonFiniteTensorError", file: bytes.file, tensor: "to_q.weight", value }),
+        );
+      }),
+    );
   });
 });
 

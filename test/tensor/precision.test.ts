@@ -63,6 +63,16 @@ describe("a matrix of whole numbers", () => {
     expect([...scales].map((s) => s.toFixed(6))).toEqual(["0.500000", "0.010000"]);
   });
 
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])("cannot hold %s", (value) => {
+    fc.assert(
+      fc.property(fc.nat(31), (at) => {
+        const values = new Float32Array(32).fill(0.5);
+        values[at] = value;
+        expect(() => quantise(values, 16)).toThrow(RangeError);
+      }),
+    );
+  });
+
   it("is never further off than half a step, and keeps a block of zeros", () => {
     expect([...quantise(new Float32Array(4), 4).codes]).toEqual([128, 128, 128, 128]);
     fc.assert(
