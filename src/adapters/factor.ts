@@ -1,4 +1,4 @@
-/** A matrix as the product of two thin ones that keep the most of it: randomised SVD (Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1). */
+/** Low-rank approximation of a matrix by randomised SVD (Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1). */
 import {
   createRng,
   eigenvectors,
@@ -10,13 +10,13 @@ import {
   transpose,
 } from "../tensor/index.js";
 
-/** How much to keep: at most `rank` directions, and no more than hold the share `energy` (0…1) of the squared Frobenius norm. */
+/** Singular values to keep: at most `rank`, and as few as have the share `energy` (0…1) of the squared Frobenius norm. */
 export interface Keep {
   readonly rank: number;
   readonly energy: number;
 }
 
-export interface ThinFactors {
+export interface Factors {
   /** [rows, r] */
   readonly up: Matrix;
   /** [r, columns] */
@@ -25,20 +25,24 @@ export interface ThinFactors {
   readonly kept: number;
 }
 
-/** Directions beyond those asked for that the sketch looks at, and passes that sharpen it (the paper's p and q). */
+/** Columns of the sketch beyond the rank, and power iterations (the paper's p and q). */
 const OVERSAMPLE = 10;
 const PASSES = 2;
-/** Directions of the first sketch where an energy is asked for; doubled until they hold it. */
+/** Rank of the first sketch where an energy is given; doubled until it is reached. */
 const FIRST = 24;
-/** The largest rank that can be asked for. */
+/** Largest rank that can be kept. */
 export const LARGEST_RANK = LARGEST_EIGEN - OVERSAMPLE;
 
 const squared = ({ data }: Matrix): number => data.reduce((s, v) => s + v * v, 0);
 
-/** up · down ≈ d; null where d is zero. Each factor carries the square root of the singular values. */
-export async function factorise(d: Matrix, keep: Keep, multiply: Product): Promise<ThinFactors | null> {
+/**
+ * up · down ≈ d, each with the square root of the singular values; null where d is zero.
+ * @throws RangeError when d is not finite
+ */
+export async function factorise(d: Matrix, keep: Keep, multiply: Product): Promise<Factors | null> {
   const total = squared(d);
   if (total === 0) return null;
+  if (!Number.isFinite(total)) throw new RangeError("a matrix that is not finite has no approximation");
   const turned = transpose(d);
   if (d.rows <= d.columns) return thin(d, turned, keep, total, multiply);
   const { up, down, kept } = await thin(turned, d, keep, total, multiply);
@@ -46,11 +50,11 @@ export async function factorise(d: Matrix, keep: Keep, multiply: Product): Promi
 }
 
 /** d [n, m] with n ≤ m, and its transpose. */
-async function thin(d: Matrix, turned: Matrix, keep: Keep, total: number, multiply: Product): Promise<ThinFactors> {
+async function thin(d: Matrix, turned: Matrix, keep: Keep, total: number, multiply: Product): Promise<Factors> {
   for (let sought = keep.energy < 1 ? Math.min(FIRST, keep.rank) : keep.rank; ; sought *= 2) {
     const width = Math.min(sought + OVERSAMPLE, d.rows);
     const basis = width === d.rows ? null : await rangeOf(d, turned, width, multiply);
-    // What d is on the basis, and the singular vectors of that; on the whole space it is d itself.
+    // d projected on the basis; without a basis, d itself.
     const small = basis ? await multiply(transpose(basis), turned) : d;
     const { values, vectors } = eigenvectors(await multiply(small, small));
     const most = Math.min(sought, keep.rank, width);
@@ -78,7 +82,7 @@ async function thin(d: Matrix, turned: Matrix, keep: Keep, total: number, multip
   }
 }
 
-/** An orthonormal basis [n, width] of nearly everything that d does. */
+/** Orthonormal basis [n, width] of an approximate range of d. */
 async function rangeOf(d: Matrix, turned: Matrix, width: number, multiply: Product): Promise<Matrix> {
   const probes = createRng(0).randn([width, d.columns]);
   let basis = orthonormal(await multiply(d, matrix(width, d.columns, Float64Array.from(probes.data))));

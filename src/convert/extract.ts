@@ -23,7 +23,7 @@ import {
 } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { locate, type Sources } from "../lookup/index.js";
-import { productsOn } from "../networks/index.js";
+import { mustBeFinite, productsOn } from "../networks/index.js";
 import { layersIn } from "../open/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { count, type FloatTensor, float, matrix, type Product, type WeightIndex } from "../tensor/index.js";
@@ -65,7 +65,7 @@ export interface Extracted {
 
 /**
  * The adapter that makes `from` into `to`, as far as `keep` says.
- * @throws RequestError when the two are of different shapes or the same; FileError when one cannot be read
+ * @throws RequestError when the two are of different shapes or the same; FileError when one cannot be read or is not finite
  */
 export async function extractAdapter(
   { from, to, keep, biases = false }: ExtractRequest,
@@ -189,6 +189,8 @@ async function differenceOf(before: WeightIndex, after: WeightIndex, name: strin
   const [one, two] = [before.weights.get(name), after.weights.get(name)];
   if (!one || !two) return null;
   const [a, b] = [await readFloats(one), await readFloats(two)];
+  mustBeFinite(one, a);
+  mustBeFinite(two, b);
   const difference = b.map((v, i) => v - (a[i] ?? 0));
   const square = (data: Float32Array) => data.reduce((s, v) => s + v * v, 0);
   return { tensor: float(one.shape, difference), square: square(difference), before: square(a) };

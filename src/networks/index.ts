@@ -7,6 +7,7 @@ export {
   type Compute,
   derivations,
   FLOAT32,
+  mustBeFinite,
   mustCompute,
   type Precision,
   type Preparing,

@@ -61,8 +61,12 @@ function matrices(graph: Graph): ReadonlySet<number> {
 /** Magnitude from which a value rounds to infinity. */
 const OVERFLOW = { float32: Number.POSITIVE_INFINITY, float16: 65520 } as const;
 
-/** @throws NonFiniteTensorError naming the first value of a weight that is not finite, or not in `dtype` */
-function mustBeFinite({ name, bytes }: Weight, values: Float32Array, dtype: keyof typeof OVERFLOW): void {
+/** Checks a weight's values. @throws NonFiniteTensorError with the first that is not finite, or would not be in `dtype` */
+export function mustBeFinite(
+  { name, bytes }: Weight,
+  values: Float32Array,
+  dtype: keyof typeof OVERFLOW = "float32",
+): void {
   const limit = OVERFLOW[dtype];
   // A plain loop: a callback for each of billions of values takes seconds.
   for (const value of values) {
@@ -93,7 +97,7 @@ const quantising = (from: Weight, block: number): Derivation => ({
     { name: scalesOf(from.name), dtype: "float32", shape: [from.shape[0] ?? 0, (from.shape[1] ?? 0) / block] },
   ],
   make(values) {
-    mustBeFinite(from, values, "float32");
+    mustBeFinite(from, values);
     const { codes, scales } = quantise(values, block);
     return [codes, bytesOf(scales)];
   },

@@ -61,6 +61,12 @@ describe("factorise", () => {
     expect(fewer).toBeLessThan(0.9);
   });
 
+  it("refuses a matrix that is not finite", async () => {
+    const d = sloping(20, 30, 4, 0.5);
+    d.data[7] = Number.NaN;
+    await expect(factorise(d, { rank: 2, energy: 1 }, plainProduct)).rejects.toThrow(RangeError);
+  });
+
   it("has nothing to say of zeros", async () => {
     expect(await factorise(matrix(3, 4), { rank: 2, energy: 1 }, plainProduct)).toBeNull();
   });

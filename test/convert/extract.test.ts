@@ -2,10 +2,11 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { adapterTensors, type Dialect } from "../../src/adapters/index.js";
-import { safetensors } from "../../src/checkpoint/index.js";
+import { readTensors, safetensors } from "../../src/checkpoint/index.js";
 import { type Extracted, extractAdapter } from "../../src/convert/index.js";
 import { RequestError } from "../../src/errors.js";
 import { generate } from "../../src/generate/index.js";
+import { resolveReference } from "../../src/lookup/index.js";
 import { openPair, type PairReference } from "../../src/open/index.js";
 import { openRuntime } from "../../src/runtime/index.js";
 import type { Mode } from "../../src/sampling/index.js";
@@ -77,6 +78,17 @@ describe("an extracted adapter", () => {
 describe("models that differ by no adapter", () => {
   it("are refused when they are the same", async () => {
     await expect(extractAdapter({ from, to: from, keep: null }, runtime)).rejects.toThrow(/same weights/);
+  });
+
+  it("are refused when a weight is not finite, naming file and tensor", async () => {
+    const file = path.join(resolveReference("embedded:distilled"), "unet", "diffusion_pytorch_model.safetensors");
+    const tensors = Object.fromEntries(await readTensors(file));
+    tensors["conv_in.weight"]?.data.fill(Number.NaN, 3, 4);
+    const broken = path.join(temporaryFolder(), "broken.safetensors");
+    writeFileSync(broken, safetensors(tensors));
+    await expect(extractAdapter({ from, to: broken, keep: { rank: 2, energy: 1 } }, runtime)).rejects.toThrow(
+      expect.objectContaining({ name: "NonFiniteTensorError", file: broken, tensor: "conv_in.weight" }),
+    );
   });
 
   it("are refused when they are no relatives, naming the tensor", async () => {
