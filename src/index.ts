@@ -14,6 +14,7 @@ export {
   parseScale,
   rankOf,
   type Scale,
+  type ScaleInput,
   scaleAt,
   strengthOf,
   type Target,

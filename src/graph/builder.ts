@@ -49,7 +49,7 @@ export interface Builder {
 export interface LowRankInputs {
   readonly down: Value;
   readonly up: Value;
-  readonly slots: Value;
+  readonly scaleIndex: Value;
   readonly scales: Value;
 }
 
@@ -99,9 +99,9 @@ export function createBuilder(): Builder {
     },
     linear: (x, w, bias) => apply({ kind: "linear" }, ...given(x, w, bias)),
     product: (a, b) => apply({ kind: "product" }, a, b),
-    lowRank: (x, { down, up, slots, scales }) => apply({ kind: "lowRank" }, x, down, up, slots, scales),
-    lowRankConv: (x, { down, up, slots, scales }, { stride, pads }) =>
-      apply({ kind: "lowRankConv", stride, pads }, x, down, up, slots, scales),
+    lowRank: (x, { down, up, scaleIndex, scales }) => apply({ kind: "lowRank" }, x, down, up, scaleIndex, scales),
+    lowRankConv: (x, { down, up, scaleIndex, scales }, { stride, pads }) =>
+      apply({ kind: "lowRankConv", stride, pads }, x, down, up, scaleIndex, scales),
     groupNorm: (x, weight, bias, o) => apply({ kind: "groupNorm", ...o }, x, weight, bias),
     layerNorm: (x, weight, bias, epsilon) => apply({ kind: "layerNorm", epsilon }, x, weight, bias),
     attention: (q, k, v, { heads, causal = false }) => apply({ kind: "attention", heads, causal }, q, k, v),

@@ -145,14 +145,14 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   product: (e, { names: [a = "", b = ""] }) =>
     e.node("MatMul", [a, e.node("Transpose", [b], { perm: { ints: [1, 0] } })]),
   lowRank(e, { inputs, names }) {
-    const [x = "", down = "", up = "", slots = "", scales = ""] = names;
-    const chosen = e.node("Gather", [scales, slots], { axis: { int: 1 } });
+    const [x = "", down = "", up = "", scaleIndex = "", scales = ""] = names;
+    const chosen = e.node("Gather", [scales, scaleIndex], { axis: { int: 1 } });
     const each = inputs[0]?.shape.length === 3 ? e.node("Unsqueeze", [chosen, e.ints([1])]) : chosen;
     return e.node("MatMul", [e.node("Mul", [e.node("MatMul", [x, down]), each]), up]);
   },
   lowRankConv(e, { op, names }) {
-    const [x = "", down = "", up = "", slots = "", scales = ""] = names;
-    const chosen = e.node("Gather", [scales, slots], { axis: { int: 1 } });
+    const [x = "", down = "", up = "", scaleIndex = "", scales = ""] = names;
+    const chosen = e.node("Gather", [scales, scaleIndex], { axis: { int: 1 } });
     const hidden = e.node("Conv", [x, down], { strides: { ints: [op.stride, op.stride] }, pads: { ints: op.pads } });
     const each = e.node("Unsqueeze", [chosen, e.ints([2, 3])]);
     return e.node("Conv", [e.node("Mul", [hidden, each]), up]);

@@ -21,9 +21,9 @@ export interface Ops {
   linear: Record<never, never>;
   /** a [N, D], b [M, D] → a bᵀ [N, M]; also in float64. */
   product: Record<never, never>;
-  /** x [B(, L), I], down [I, R], up [R, O], slots [R] int64, scales [B, S] → [B(, L), O]: (x down ∘ scales[:, slots]) up, of any rank R. */
+  /** x [B(, L), I], down [I, R], up [R, O], scaleIndex [R] int64, scales [B, S] → [B(, L), O]: (x down ∘ scales[:, scaleIndex]) up, of any rank R. */
   lowRank: Record<never, never>;
-  /** The same for a convolution: x [B, C, H, W], down [R, C, k, k], up [C', R, 1, 1], slots, scales → [B, C', H', W']. */
+  /** The same for a convolution: x [B, C, H, W], down [R, C, k, k], up [C', R, 1, 1], scaleIndex, scales → [B, C', H', W']. */
   lowRankConv: { stride: number; pads: readonly [number, number, number, number] };
   /** x [B, C, …], weight [C], bias [C] → same; mean and variance over each of `groups` groups of channels. */
   groupNorm: { groups: number; epsilon: number };
@@ -153,17 +153,19 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
     return [a[0] ?? 1, b[0] ?? 1];
   },
   lowRank(op, inputs) {
-    const [x, down, up, slots, scales] = inputs.map((v) => v.shape);
+    const [x, down, up, scaleIndex, scales] = inputs.map((v) => v.shape);
     if (!x || x.length > 3 || scales?.length !== 2) return fail(op, inputs, "x must have two or three dimensions");
     if (x.at(-1) !== down?.[0]) return fail(op, inputs, "the last dimension of x must be the first of down");
-    if (down?.[1] !== up?.[0] || up?.[0] !== slots?.[0]) return fail(op, inputs, "down, up and slots differ in rank");
+    if (down?.[1] !== up?.[0] || up?.[0] !== scaleIndex?.[0])
+      return fail(op, inputs, "down, up and the scale indices differ in rank");
     return [...x.slice(0, -1), up?.[1] ?? 1];
   },
   lowRankConv(op, inputs) {
-    const [x, down, up, slots] = inputs.map((v) => v.shape);
+    const [x, down, up, scaleIndex] = inputs.map((v) => v.shape);
     if (x?.length !== 4 || down?.length !== 4 || up?.length !== 4) return fail(op, inputs, "four dimensions expected");
     if (x[1] !== down[1]) return fail(op, inputs, "channels of x and down differ");
-    if (down[0] !== up[1] || up[1] !== slots?.[0]) return fail(op, inputs, "down, up and slots differ in rank");
+    if (down[0] !== up[1] || up[1] !== scaleIndex?.[0])
+      return fail(op, inputs, "down, up and the scale indices differ in rank");
     const [top, left, bottom, right] = op.pads;
     const size = (n: Dim | undefined, k: Dim | undefined, pad: number) =>
       Math.floor((known(n) + pad - known(k)) / op.stride) + 1;

@@ -90,8 +90,8 @@ function linearFactors(g: Builder, layer: string, inputs: number, out: number): 
   return {
     down: g.input(`${layer}.down_t`, [inputs, rank]),
     up: g.input(`${layer}.up_t`, [rank, out]),
-    slots: g.input(`${layer}.scale_index`, [rank], "int64"),
-    scales: g.input("adapter_scales", ["B", "slots"]),
+    scaleIndex: g.input(`${layer}.scale_index`, [rank], "int64"),
+    scales: g.input("adapter_scales", ["B", "scales"]),
   };
 }
 
@@ -119,8 +119,8 @@ export function conv(g: Builder, w: Weights, x: Value, out: number, o: ConvOptio
   const factors = {
     down: g.input(`${w.live}.down`, [rank, inputs, kernel, kernel]),
     up: g.input(`${w.live}.up`, [out, rank, 1, 1]),
-    slots: g.input(`${w.live}.scale_index`, [rank], "int64"),
-    scales: g.input("adapter_scales", ["B", "slots"]),
+    scaleIndex: g.input(`${w.live}.scale_index`, [rank], "int64"),
+    scales: g.input("adapter_scales", ["B", "scales"]),
   };
   return g.add(y, g.lowRankConv(x, factors, place));
 }

@@ -40,7 +40,7 @@ export interface TextEncoders {
 /** Adapters on one text encoder. */
 export interface AdaptedText {
   readonly stack: Stack;
-  /** [slots]. */
+  /** Scales [S]: one for each adapter and block. */
   readonly scales: readonly number[];
 }
 

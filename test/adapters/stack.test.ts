@@ -73,8 +73,8 @@ describe("stacks of adapters", () => {
     }
   });
 
-  it("give each adapter and block the scale of a row and an image", () => {
-    const scale = { blocks: { up: 0.5 }, images: [{ seed: 7, scale: 3 }] };
+  it("give each adapter and block the scale of a row and a sample", () => {
+    const scale = { blocks: { up: 0.5 }, samples: [{ seed: 7, scale: 3 }] };
     const stack = stackOn(
       "unet",
       [scale, 2].flatMap((s) => {
@@ -86,10 +86,10 @@ describe("stacks of adapters", () => {
     expect(stack?.scales(0, { prompt: 0, seed: 8 })).toEqual([1, 1, 0.5, 1, 2, 2, 2, 2]);
   });
 
-  it("refuse a scale by row or image for kinds that are merged", () => {
+  it("refuse a scale by row or sample for kinds that are merged", () => {
     const loras = /^(LoRA \(|LoCon)/;
     for (const kind of adapters.keys()) {
-      for (const scale of [{ rows: [{ from: 0, to: 1, scale: 1 }] }, { images: [{ prompt: 0, scale: 1 }] }]) {
+      for (const scale of [{ rows: [{ from: 0, to: 1, scale: 1 }] }, { samples: [{ prompt: 0, scale: 1 }] }]) {
         if (loras.test(kind)) expect(stackOf([kind], scale)).not.toBeNull();
         else expect(() => stackOf([kind], scale)).toThrow(RequestError);
       }
