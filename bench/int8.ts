@@ -3,10 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { generate, memoryNeeds, type Pair } from "../src/generate/index.js";
-import { type DenoiserShape, drawUNet } from "../src/models/index.js";
+import { type DenoiserShape, type DrawingWeights, drawUNet } from "../src/models/index.js";
 import { type Compute, prepareWeights } from "../src/networks/index.js";
 import { openPair } from "../src/open/index.js";
-import type { WeightIndex } from "../src/tensor/index.js";
 import { middle, type Report } from "./figures.js";
 import { timeStep } from "./networks.js";
 import { makeSyntheticSdxl } from "./synthetic.js";
@@ -102,7 +101,7 @@ export const timeInt8 = (threads: number, peak: number, report: Report): Promise
     const made = await makeSyntheticSdxl();
     try {
       const shape = { height: 64, width: 64, tokens: 77 };
-      const draw = (i: WeightIndex, s: DenoiserShape) => drawUNet(made.config, i, s);
+      const draw = (i: DrawingWeights, s: DenoiserShape) => drawUNet(made.config, i, s);
       const o = { draw, index: made.index, shape, batch: 1, runs: 4, threads };
       const exact = await timeStep({ ...o, label: "SDXL UNet at 512 px" }, peak, report);
       let told = performance.now();

@@ -5,10 +5,9 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { VariegateError } from "../src/errors.js";
 import { generate } from "../src/generate/index.js";
-import { type DenoiserShape, drawUNet } from "../src/models/index.js";
+import { type DenoiserShape, type DrawingWeights, drawUNet } from "../src/models/index.js";
 import { type OpenedPair, openPair } from "../src/open/index.js";
 import { openRuntime } from "../src/runtime/index.js";
-import type { WeightIndex } from "../src/tensor/index.js";
 import { openPreview, type Recording, record, trace } from "../src/trajectory/index.js";
 import { diffusersStep, findPython } from "./diffusers.js";
 import { type Figure, lineOf, middle, type Report } from "./figures.js";
@@ -87,7 +86,7 @@ const BENCHES: readonly Bench[] = [
       const pair = await openPair();
       const index = await pair.base.weights();
       const { draw: drawn } = pair.base.denoiser;
-      const draw = (i: WeightIndex, s: DenoiserShape) => drawn(s, i);
+      const draw = (i: DrawingWeights, s: DenoiserShape) => drawn(s, i);
       const shape = { height: 16, width: 16, tokens: pair.text.tokens };
       await pair.close();
       const python = findPython();
@@ -181,7 +180,7 @@ const BENCHES: readonly Bench[] = [
         const shape = { height: 64, width: 64, tokens: 77 };
         const o = {
           label,
-          draw: (i: WeightIndex, s: DenoiserShape) => drawUNet(made.config, i, s),
+          draw: (i: DrawingWeights, s: DenoiserShape) => drawUNet(made.config, i, s),
           index: made.index,
           shape,
           batch: 1,

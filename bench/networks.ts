@@ -1,6 +1,6 @@
 /** Times single networks: a UNet step as milliseconds and as a share of what the machine's MatMul reaches in the same run. */
 import { type Builder, createBuilder, encodeGraph, floatingPointOperations, type Graph } from "../src/graph/index.js";
-import type { DenoiserShape } from "../src/models/index.js";
+import type { DenoiserShape, DrawingWeights } from "../src/models/index.js";
 import { openRuntime, type Runtime } from "../src/runtime/index.js";
 import {
   createRng,
@@ -51,8 +51,8 @@ export async function timeSliders(
 ): Promise<void> {
   const runtime = openRuntime({ threads: o.threads });
   try {
-    const live = new Set([...o.index.weights.keys()].filter(slid).map((n) => n.replace(/\.(weight|bias)$/, "")));
-    const graph = o.draw({ ...o.index, live }, o.shape);
+    const loraLayers = new Set([...o.index.weights.keys()].filter(slid).map((n) => n.replace(/\.(weight|bias)$/, "")));
+    const graph = o.draw({ ...o.index, loraLayers }, o.shape);
     const session = await runtime.load(encodeGraph(graph));
     const { held, scales } = sliderInputs(graph, adapters, o.batch);
     await session.hold("factors", held);
@@ -83,7 +83,7 @@ export function feedsFor(graph: Graph, batch: number): Record<string, Tensor> {
 export interface StepOptions {
   readonly label: string;
   /** Draws the network over an index. */
-  readonly draw: (index: WeightIndex, shape: DenoiserShape) => Graph;
+  readonly draw: (index: DrawingWeights, shape: DenoiserShape) => Graph;
   readonly index: WeightIndex;
   readonly shape: { readonly height: number; readonly width: number; readonly tokens: number };
   readonly batch: number;

@@ -5,6 +5,7 @@ import path from "node:path";
 import { clipTokenizer } from "../src/checkpoint/index.js";
 import { MachineError } from "../src/errors.js";
 import {
+  type DrawingWeights,
   drawDecoder,
   drawEncoder,
   drawTextEncoder,
@@ -123,7 +124,7 @@ export interface SyntheticPair {
 export async function makeSyntheticPair(): Promise<SyntheticPair> {
   return inFolder(async (folder, remove) => {
     const [base, distilled] = [path.join(folder, "base"), path.join(folder, "distilled")];
-    const part = async (dir: string, config: object, stem: string, draw: (index: WeightIndex) => void) => {
+    const part = async (dir: string, config: object, stem: string, draw: (index: DrawingWeights) => void) => {
       await mkdir(dir, { recursive: true });
       await writeFile(path.join(dir, "config.json"), JSON.stringify(config));
       return planned(path.join(dir, `${stem}.fp16.safetensors`), "float16", draw);
@@ -195,7 +196,7 @@ async function inFolder<T>(work: (folder: string, remove: () => Promise<void>) =
 }
 
 /** Lays out a safetensors file with every weight that a drawing asks for. */
-function planned(file: string, dtype: Stored, draw: (index: WeightIndex) => void): Planned {
+function planned(file: string, dtype: Stored, draw: (index: DrawingWeights) => void): Planned {
   const shapes = new Map<string, readonly number[]>();
   const place = (name: string, shape: readonly number[], offset: number): Weight => {
     return { name, dtype, shape, bytes: { in: "file", file, offset, length: BYTES[dtype] * count(shape) } };
@@ -203,7 +204,7 @@ function planned(file: string, dtype: Stored, draw: (index: WeightIndex) => void
   draw({
     source: file,
     weights: new Map(),
-    imagine(name, shape) {
+    synthesise(name, shape) {
       shapes.set(name, shape);
       return place(name, shape, 0);
     },

@@ -1,9 +1,10 @@
 /** AutoencoderTiny (TAESD, Ollin Boer Bohan): a small convolutional decoder and encoder that stand in for the large ones. */
+
 import { z } from "zod";
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import type { WeightIndex } from "../tensor/index.js";
 import type { LatentScaling } from "./autoencoder.js";
 import { type ConfigFile, oneOf, parseConfig, whole } from "./config.js";
+import type { DrawingWeights } from "./drawing.js";
 import { conv, scope, type Weights } from "./layers.js";
 
 export interface TinyAutoencoderConfig {
@@ -55,7 +56,7 @@ export function parseTinyAutoencoderConfig(source: ConfigFile): TinyAutoencoderC
 }
 
 /** Draws the decoder. Input: latents [B, Z, h, w]; output: image [B, C, h·f, w·f], about −1…1. */
-export function drawTinyDecoder(c: TinyAutoencoderConfig, index: WeightIndex, height: number, width: number): Graph {
+export function drawTinyDecoder(c: TinyAutoencoderConfig, index: DrawingWeights, height: number, width: number): Graph {
   const g = createBuilder();
   const layers = numbered(scope(g, index).at("decoder").at("layers"));
   const three = scalar(g, 3);
@@ -82,7 +83,7 @@ export function tinyReach({ decoder }: TinyAutoencoderConfig): number {
 }
 
 /** Draws the encoder. Input: image [B, C, H, W] in −1…1; output: mean [B, Z, H/f, W/f] (there is no variance). */
-export function drawTinyEncoder(c: TinyAutoencoderConfig, index: WeightIndex, height: number, width: number): Graph {
+export function drawTinyEncoder(c: TinyAutoencoderConfig, index: DrawingWeights, height: number, width: number): Graph {
   const g = createBuilder();
   const layers = numbered(scope(g, index).at("encoder").at("layers"));
   let x = g.input("image", ["B", c.pixelChannels, height, width]);

@@ -1,8 +1,9 @@
 /** Between pixels and latents: AutoencoderKL (Rombach et al. 2022, appendix G), drawn from its config with the checkpoint's names. */
+
 import { z } from "zod";
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import type { WeightIndex } from "../tensor/index.js";
 import { type ConfigFile, oneOf, parseConfig, whole } from "./config.js";
+import type { DrawingWeights } from "./drawing.js";
 import { conv, groupNorm, linear, scope, toImage, toTokens, type Weights } from "./layers.js";
 import { resnet } from "./resnet.js";
 
@@ -82,7 +83,7 @@ export function parseAutoencoderConfig(source: ConfigFile): AutoencoderConfig {
 export const EPSILON = 1e-6;
 
 /** Draws the decoder. Input: latents [B, Z, h, w] as the model was trained on (unscaled); output: image [B, C, h·f, w·f], about −1…1. */
-export function drawDecoder(c: AutoencoderConfig, index: WeightIndex, height: number, width: number): Graph {
+export function drawDecoder(c: AutoencoderConfig, index: DrawingWeights, height: number, width: number): Graph {
   const g = createBuilder();
   const root = scope(g, index);
   const w = root.at("decoder");
@@ -111,7 +112,7 @@ export function drawDecoderHead(g: Builder, c: AutoencoderConfig, root: Weights,
 }
 
 /** Draws the encoder. Input: image [B, C, H, W] in −1…1; outputs: mean and logvar [B, Z, H/f, W/f] of the latents, unscaled. */
-export function drawEncoder(c: AutoencoderConfig, index: WeightIndex, height: number, width: number): Graph {
+export function drawEncoder(c: AutoencoderConfig, index: DrawingWeights, height: number, width: number): Graph {
   const g = createBuilder();
   const root = scope(g, index);
   const w = root.at("encoder");

@@ -1,8 +1,9 @@
 /** CLIP (Radford et al. 2021): the text encoders of Stable Diffusion and the two towers that measure pictures against words. */
+
 import { z } from "zod";
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import type { WeightIndex } from "../tensor/index.js";
 import { type ConfigFile, parseConfig, whole } from "./config.js";
+import type { DrawingWeights } from "./drawing.js";
 import { conv, layerNorm, linear, scope, type Weights } from "./layers.js";
 
 interface TowerConfig {
@@ -109,7 +110,7 @@ export interface TextEncoderShape {
  * the positions whose embedding is that of textual_inversion [B, L, D] and 1 elsewhere. Outputs: hidden_state [B, L, D]; with
  * pooled also text_embeds [B, P].
  */
-export function drawTextEncoder(c: TextEncoderConfig, index: WeightIndex, shape: TextEncoderShape): Graph {
+export function drawTextEncoder(c: TextEncoderConfig, index: DrawingWeights, shape: TextEncoderShape): Graph {
   const g = createBuilder();
   const root = scope(g, index);
   const w = root.has("text_model") ? root.at("text_model") : root;
@@ -149,7 +150,7 @@ export function pooledIndex(ids: readonly number[], eosToken: number): number {
 }
 
 /** Draws the image tower. Input: image [B, 3, S, S], normalised; output: image_embeds [B, P]. */
-export function drawImageEncoder(c: ImageEncoderConfig, index: WeightIndex): Graph {
+export function drawImageEncoder(c: ImageEncoderConfig, index: DrawingWeights): Graph {
   const g = createBuilder();
   const root = scope(g, index);
   const w = root.at("vision_model");

@@ -3,9 +3,10 @@
  * else of the up blocks one pixel around: cut before every norm, with the norm's statistics as inputs, a stage gives for a piece exactly
  * what the whole decoder gives there.
  */
+
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import type { WeightIndex } from "../tensor/index.js";
 import { type AutoencoderConfig, drawDecoderHead } from "./autoencoder.js";
+import type { DrawingWeights } from "./drawing.js";
 import { conv, scope, type Weights } from "./layers.js";
 
 /**
@@ -22,11 +23,11 @@ export interface DecoderStage {
   /** The block's input is what this stage reads: it is kept for the one that adds it. */
   readonly begins: boolean;
   readonly grows: 1 | 2;
-  draw(index: WeightIndex, height: number, width: number): Graph;
+  draw(index: DrawingWeights, height: number, width: number): Graph;
 }
 
 /** Latents [1, Z, h, w] → `made` [1, C, h, w]: everything up to the up blocks, whose attention looks at the whole picture. */
-export function drawHead(c: AutoencoderConfig, index: WeightIndex, height: number, width: number): Graph {
+export function drawHead(c: AutoencoderConfig, index: DrawingWeights, height: number, width: number): Graph {
   const g = createBuilder();
   return g.finish({ made: drawDecoderHead(g, c, scope(g, index), height, width) });
 }

@@ -1,6 +1,8 @@
 /** The denoiser of any family, as the sampling loop sees it: latents, a timestep and conditioning in, a prediction out. */
+
 import type { Graph } from "../graph/index.js";
-import type { FloatTensor, Tensor, WeightIndex } from "../tensor/index.js";
+import type { FloatTensor, Tensor } from "../tensor/index.js";
+import type { DrawingWeights } from "./drawing.js";
 
 /** Height and width of an image in pixels. */
 export interface ImageSize {
@@ -60,7 +62,7 @@ export interface Denoiser {
   /** Shape of one sample's latents [1, C, h, w] for an image. */
   latents(size: ImageSize): readonly [1, number, number, number];
   /** Draws the network; its output is named "prediction". @throws WeightMissingError, WeightShapeError */
-  draw(shape: DenoiserShape, index: WeightIndex): Graph;
+  draw(shape: DenoiserShape, index: DrawingWeights): Graph;
   /** Inputs of the graph by name, for one forward pass. */
   inputs(call: DenoiserCall): Record<string, Tensor>;
 }

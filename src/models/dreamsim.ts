@@ -2,9 +2,11 @@
  * DreamSim (Fu et al. 2023): how different two pictures look to people. One ViT tower or three side by side, in the layout of its
  * release (original ViT names, LoRA on qkv beside them) or with the LoRA merged in.
  */
+
 import { FileError } from "../errors.js";
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import type { WeightIndex } from "../tensor/index.js";
+import type { DrawingWeights } from "./drawing.js";
+
 import { layerNorm, scope } from "./layers.js";
 import { classToken, drawTower, layoutOf, type TowerConfig } from "./vit.js";
 
@@ -13,11 +15,11 @@ export type BranchKind = "dino" | "clip" | "open_clip";
 
 export interface DreamSimBranch {
   readonly kind: BranchKind;
-  readonly index: WeightIndex;
+  readonly index: DrawingWeights;
   /** What stands before the tower's names in `index`. */
   readonly prefix: string;
   /** LoRA weights that are not merged, what stands before the tower's names there, and alpha / rank. */
-  readonly lora?: { readonly index: WeightIndex; readonly prefix: string; readonly scale: number };
+  readonly lora?: { readonly index: DrawingWeights; readonly prefix: string; readonly scale: number };
 }
 
 const SIDE = 224;
@@ -31,7 +33,7 @@ const KINDS: Readonly<Record<BranchKind, Omit<TowerConfig, "heads"> & typeof IMA
 };
 
 /** Finds the towers of merged weights, in the order of their names: without a projection it is DINO, then CLIP, then OpenCLIP. */
-export function dreamSimBranches(index: WeightIndex): DreamSimBranch[] {
+export function dreamSimBranches(index: DrawingWeights): DreamSimBranch[] {
   const prefixes = [...index.weights.keys()]
     .filter((key) => /(^|\.)cls_token$/.test(key))
     .map((key) => key.slice(0, -"cls_token".length))

@@ -2,8 +2,10 @@
  * Inception-v3 as FID and IS use it (Szegedy et al. 2015; the TensorFlow weights of 2015-12-05 in the layout of pytorch-fid and
  * torch-fidelity): average pooling does not count its padding, the last block pools by the largest, 1008 classes.
  */
+
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import type { WeightIndex } from "../tensor/index.js";
+import type { DrawingWeights } from "./drawing.js";
+
 import { linear, perChannel, scope, type Weights } from "./layers.js";
 
 const EPSILON = 1e-3;
@@ -152,7 +154,7 @@ export const INCEPTION_SIDE = 299;
  * Draws the network. Input: image [B, 3, 299, 299] in −1…1 ((byte − 128) / 128). Outputs: features [B, 2048], the last pooling,
  * and logits [B, 1008] without the bias, which is what the Inception score is taken of.
  */
-export function drawInception(index: WeightIndex): Graph {
+export function drawInception(index: DrawingWeights): Graph {
   const g = createBuilder();
   const w = scope(g, index);
   const at = (name: string) => w.at(name);

@@ -1,8 +1,9 @@
 /** A small convolutional classifier that reads known factors off a picture, drawn from the list of layers in its own config. */
+
 import { z } from "zod";
 import { createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import type { WeightIndex } from "../tensor/index.js";
 import { type ConfigFile, parseConfig, whole } from "./config.js";
+import type { DrawingWeights } from "./drawing.js";
 import { scope } from "./layers.js";
 
 const activation = z.enum(["relu"]).nullable().default(null);
@@ -32,7 +33,7 @@ export const parseJudgeConfig = (source: ConfigFile): JudgeConfig => parseConfig
  * Draws the classifier. Input: image [B, 3, S, S] in −1…1. Outputs: logits [B, N] (the factors' values one after the other, then
  * the regressed numbers) and features [B, D], what the last layer reads.
  */
-export function drawJudge(c: JudgeConfig, index: WeightIndex): Graph {
+export function drawJudge(c: JudgeConfig, index: DrawingWeights): Graph {
   const g = createBuilder();
   const w = scope(g, index);
   const image = g.input("image", ["B", 3, c.image_size, c.image_size]);

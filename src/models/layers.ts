@@ -1,7 +1,9 @@
 /** The layers every network is made of, drawn from named weights whose shapes are checked against what the config asks for. */
+
 import { WeightMissingError, WeightShapeError } from "../errors.js";
 import { type Builder, known, type LowRankInputs, type Value } from "../graph/index.js";
-import { count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
+import { count, valuesFrom, type Weight } from "../tensor/index.js";
+import type { DrawingWeights } from "./drawing.js";
 
 /** The weights below one name of a checkpoint; `at` goes deeper, `get` draws one after checking its shape. */
 export interface Weights {
@@ -14,15 +16,15 @@ export interface Weights {
   get(name: string, shape: readonly number[]): Value;
   /** Rows [from, to) of a matrix or vector whose full shape is `shape`, in place. */
   rows(name: string, shape: readonly number[], from: number, to: number): Value;
-  /** This layer's own name where a low-rank change stands beside it; null where none does. */
-  readonly live: string | null;
+  /** This layer's name where it is drawn with a LoRA; null elsewhere. */
+  readonly lora: string | null;
 }
 
 /** Opens the weights of one component for drawing. */
-export function scope(g: Builder, index: WeightIndex, prefix = ""): Weights {
+export function scope(g: Builder, index: DrawingWeights, prefix = ""): Weights {
   const path = (name: string) => (prefix ? `${prefix}.${name}` : name);
   const find = (name: string, shape: readonly number[]): Weight => {
-    const weight = index.weights.get(path(name)) ?? index.imagine?.(path(name), shape);
+    const weight = index.weights.get(path(name)) ?? index.synthesise?.(path(name), shape);
     if (!weight) throw new WeightMissingError({ tensor: path(name), file: index.source });
     // Shapes that differ in ones only hold the same numbers: a 1×1 convolution is a matrix.
     const squeezed = (s: readonly number[]) => s.filter((d) => d !== 1).join();
@@ -39,7 +41,7 @@ export function scope(g: Builder, index: WeightIndex, prefix = ""): Weights {
   /** A weight where it lies, or as an input of the graph. */
   const drawn = (name: string, shape: readonly number[]): Value => {
     const weight = find(name, shape);
-    return index.given?.has(path(name)) ? g.input(path(name), shape) : g.weight(weight);
+    return index.inputs?.has(path(name)) ? g.input(path(name), shape) : g.weight(weight);
   };
   return {
     at: (name) => scope(g, index, path(String(name))),
@@ -50,10 +52,10 @@ export function scope(g: Builder, index: WeightIndex, prefix = ""): Weights {
     shape: (name) => index.weights.get(path(name))?.shape,
     get: drawn,
     rows: (name, shape, from, to) =>
-      index.given?.has(path(name))
+      index.inputs?.has(path(name))
         ? g.slice(drawn(name, shape), 0, from, to)
         : g.weight(sliceRows(find(name, shape), from, to)),
-    live: index.live?.has(prefix) ? prefix : null,
+    lora: index.loraLayers?.has(prefix) ? prefix : null,
   };
 }
 
@@ -72,15 +74,15 @@ function sliceRows(weight: Weight, from: number, to: number): Weight {
 export function linear(g: Builder, w: Weights, x: Value, out: number, { bias = true } = {}): Value {
   const weight = w.get("weight", [out, known(x.shape.at(-1))]);
   const y = g.linear(x, weight, bias ? w.get("bias", [out]) : undefined);
-  return w.live === null ? y : g.add(y, g.lowRank(x, linearFactors(g, w.live, known(x.shape.at(-1)), out)));
+  return w.lora === null ? y : g.add(y, g.lowRank(x, linearFactors(g, w.lora, known(x.shape.at(-1)), out)));
 }
 
 /** Rows [from, to) of a linear layer of `out` features: x […, I] → […, to − from]. */
 export function linearRows(g: Builder, w: Weights, x: Value, out: number, from: number, to: number): Value {
   const weight = w.rows("weight", [out, known(x.shape.at(-1))], from, to);
   const y = g.linear(x, weight, w.rows("bias", [out], from, to));
-  if (w.live === null) return y;
-  const factors = linearFactors(g, w.live, known(x.shape.at(-1)), out);
+  if (w.lora === null) return y;
+  const factors = linearFactors(g, w.lora, known(x.shape.at(-1)), out);
   return g.add(y, g.lowRank(x, { ...factors, up: g.slice(factors.up, 1, from, to) }));
 }
 
@@ -114,12 +116,12 @@ export function conv(g: Builder, w: Weights, x: Value, out: number, o: ConvOptio
   const half = Math.floor(kernel / 2);
   const place = { stride, pads: pads ?? ([half, half, half, half] as const) };
   const y = g.conv(x, weight, bias ? w.get("bias", [out]) : undefined, place);
-  if (w.live === null) return y;
-  const rank = `rank of ${w.live}`;
+  if (w.lora === null) return y;
+  const rank = `rank of ${w.lora}`;
   const factors = {
-    down: g.input(`${w.live}.down`, [rank, inputs, kernel, kernel]),
-    up: g.input(`${w.live}.up`, [out, rank, 1, 1]),
-    scaleIndex: g.input(`${w.live}.scale_index`, [rank], "int64"),
+    down: g.input(`${w.lora}.down`, [rank, inputs, kernel, kernel]),
+    up: g.input(`${w.lora}.up`, [out, rank, 1, 1]),
+    scaleIndex: g.input(`${w.lora}.scale_index`, [rank], "int64"),
     scales: g.input("adapter_scales", ["B", "scales"]),
   };
   return g.add(y, g.lowRankConv(x, factors, place));

@@ -2,9 +2,11 @@
  * LPIPS v0.1 (Zhang et al. 2018): differences of five layers of AlexNet or VGG-16, weighed by how much people see them. The trunk
  * comes in torchvision's layout, the weights of the layers as the package `lpips` ships them.
  */
+
 import { FileError } from "../errors.js";
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import type { WeightIndex } from "../tensor/index.js";
+import type { DrawingWeights } from "./drawing.js";
+
 import { conv, scope, type Weights } from "./layers.js";
 
 export type Trunk = "alex" | "vgg";
@@ -57,7 +59,7 @@ const TRUNKS: Readonly<Record<Trunk, readonly Layer[]>> = {
 };
 
 /** Which trunk weights belong to, by their first layer. @throws FileError */
-export function trunkOf(index: WeightIndex): Trunk {
+export function trunkOf(index: DrawingWeights): Trunk {
   const first = index.weights.get("features.0.weight")?.shape.join();
   if (first === "64,3,11,11") return "alex";
   if (first === "64,3,3,3") return "vgg";
@@ -75,7 +77,7 @@ const perChannel = (g: Builder, v: readonly number[]) => g.constant([1, 3, 1, 1]
  * to unit length at each place, times the roots of its weights over its number of places: the squared Euclidean distance of two
  * pictures' features is their LPIPS.
  */
-export function drawLpips(trunk: WeightIndex, heads: WeightIndex, height: number, width: number): Graph {
+export function drawLpips(trunk: DrawingWeights, heads: DrawingWeights, height: number, width: number): Graph {
   const g = createBuilder();
   const image = g.input("image", ["B", 3, height, width]);
   const features = scope(g, trunk).at("features");

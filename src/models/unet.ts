@@ -1,6 +1,8 @@
 /** The UNet of Stable Diffusion and SDXL (diffusers' UNet2DConditionModel), drawn from its config with the checkpoint's own names. */
+
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import type { WeightIndex } from "../tensor/index.js";
+import type { DrawingWeights } from "./drawing.js";
+
 import { sinusoid } from "./embedding.js";
 import { conv, groupNorm, layerNorm, linear, linearRows, scope, toImage, toTokens, type Weights } from "./layers.js";
 import { resnet } from "./resnet.js";
@@ -30,7 +32,7 @@ export interface UNetShape {
  * time_ids [B, 6]; with time_cond_proj_dim also timestep_cond [B, G]. Output: prediction [B, C', H, W].
  * @throws WeightMissingError, WeightShapeError when the weights are not those the config asks for
  */
-export function drawUNet(c: UNetConfig, index: WeightIndex, { height, width, tokens }: UNetShape): Graph {
+export function drawUNet(c: UNetConfig, index: DrawingWeights, { height, width, tokens }: UNetShape): Graph {
   const g = createBuilder();
   const w = scope(g, index);
   const sample = g.input("sample", ["B", c.inChannels, height, width]);

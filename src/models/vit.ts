@@ -2,11 +2,12 @@
  * Vision transformers that measure pictures: DINO (Caron et al. 2021) and DINOv2 (Oquab et al. 2023, with and without registers),
  * in the layouts their checkpoints come in. DreamSim's branches are drawn with the same blocks.
  */
+
 import { z } from "zod";
 import { FileError } from "../errors.js";
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import type { WeightIndex } from "../tensor/index.js";
 import { type ConfigFile, parseConfig, whole } from "./config.js";
+import type { DrawingWeights } from "./drawing.js";
 import { conv, layerNorm, linear, linearRows, scope, type Weights } from "./layers.js";
 import { resampleGrid } from "./positions.js";
 
@@ -121,14 +122,14 @@ export function parseVitConfig(source: ConfigFile): VitConfig {
 }
 
 /** The config of weights that come without one, from DINO's and DINOv2's own releases: every head has 64 features. */
-export function vitConfigOf(index: WeightIndex): VitConfig {
+export function vitConfigOf(index: DrawingWeights): VitConfig {
   const { prefix, names } = layoutOf(index);
   const width = index.weights.get(`${prefix}${names.cls}`)?.shape.at(-1) ?? 0;
   return { imageSize: SIDE, heads: Math.max(1, Math.floor(width / 64)), activation: "gelu", epsilon: 1e-6 };
 }
 
 /** Finds a tower in a checkpoint: what stands before its names, and which names those are. @throws FileError */
-export function layoutOf(index: WeightIndex, only?: string): { prefix: string; names: Names } {
+export function layoutOf(index: DrawingWeights, only?: string): { prefix: string; names: Names } {
   const keys = [...index.weights.keys()];
   for (const names of LAYOUTS) {
     const parts = [names.cls, `${names.blocks}.0.${names.norm1}.weight`, `${names.blocks}.0.${names.out}.weight`];
@@ -149,7 +150,7 @@ export function layoutOf(index: WeightIndex, only?: string): { prefix: string; n
  * Draws DINO or DINOv2. Input: image [B, 3, S, S], normalised; output: features [B, D], the class token under the final norm.
  * Only the tower is drawn: a pooler, a mask token, a head stay unused.
  */
-export function drawVit(c: VitConfig, index: WeightIndex): Graph {
+export function drawVit(c: VitConfig, index: DrawingWeights): Graph {
   const g = createBuilder();
   const { prefix, names } = layoutOf(index);
   const w = scope(g, index, prefix.replace(/\.$/, ""));

@@ -1,11 +1,12 @@
 /** Weights of a network under a stack of adapters: layers with LoRA inputs, weights that become inputs, and the tensors of both. */
 import type { Stack } from "../adapters/index.js";
 import { readFloats } from "../checkpoint/index.js";
+import type { DrawingWeights } from "../models/index.js";
 import { type FloatTensor, float, type Tensor, type WeightIndex } from "../tensor/index.js";
 
 /** The weights that a network is drawn from under a stack. */
-export const adaptedWeights = (index: WeightIndex, stack: Stack | null): WeightIndex =>
-  stack ? { ...index, live: stack.loraLayers, given: stack.mergedWeights } : index;
+export const adaptedWeights = (index: WeightIndex, stack: Stack | null): DrawingWeights =>
+  stack ? { ...index, loraLayers: stack.loraLayers, inputs: stack.mergedWeights } : index;
 
 /** Constant graph inputs by name: LoRA matrices, and weights with adapters merged in. Files are not changed. */
 export async function stackInputs(

@@ -2,6 +2,7 @@
 import type { Stack } from "../adapters/index.js";
 import { NonFiniteError } from "../errors.js";
 import { arenaBytes, encodeGraph, type Graph } from "../graph/index.js";
+import type { DrawingWeights } from "../models/index.js";
 import type { RunResult, Runtime, Session } from "../runtime/index.js";
 import { BYTES, count, type FloatTensor, type Tensor, type WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapted.js";
@@ -69,7 +70,7 @@ function copiedBytes(graph: Graph, { upcast = "at-load" }: Precision): number {
 export function network<S>(
   name: string,
   runtime: Runtime,
-  draw: (shape: S, index: WeightIndex) => Graph | Promise<Graph>,
+  draw: (shape: S, index: DrawingWeights) => Graph | Promise<Graph>,
   weights: () => Promise<WeightIndex>,
   { precision = FLOAT32, pool = createSessionPool(OWN_SPARE) }: NetworkOptions = {},
 ): Network<S> {

@@ -97,10 +97,4 @@ export function valuesFrom({ dtype, bytes }: Weight, from: number, n: number): W
 export interface WeightIndex {
   readonly source: string;
   readonly weights: ReadonlyMap<string, Weight>;
-  /** Layers that are drawn with a low-rank change beside them, whose factors are inputs of the graph. */
-  readonly live?: ReadonlySet<string>;
-  /** Weights that are not taken from here but come as inputs of the graph, by their own names. */
-  readonly given?: ReadonlySet<string>;
-  /** Makes up a weight that is not stored: for timing a network that nobody has a checkpoint of. */
-  readonly imagine?: (name: string, shape: readonly number[]) => Weight;
 }
