@@ -1,7 +1,7 @@
 /** The safetensors format: a JSON header that says where each tensor lies. Reads the header only, and trusts nothing in it. */
-import { open } from "node:fs/promises";
 import { z } from "zod";
 import { FileError } from "../errors.js";
+import { writeWhole } from "../files/index.js";
 import { BYTES, bytesOf, count, type FloatTensor, type Weight, type WeightType } from "../tensor/index.js";
 import type { ByteSource } from "./source.js";
 
@@ -102,7 +102,7 @@ export interface LazyTensor {
   read(): Promise<FloatTensor>;
 }
 
-/** What the head of a file says of a tensor. */
+/** A tensor's entry in the header. */
 export interface Headed {
   readonly name: string;
   /** Default float32. */
@@ -147,13 +147,10 @@ export function safetensors(
   return out;
 }
 
-/** Writes float32 tensors one after the other, so that one at a time is in memory. @throws FileError */
+/** Writes a file of float32 tensors one after the other, so that one at a time is in memory. @throws FileError, MachineError */
 export async function writeTensors(file: string, tensors: readonly LazyTensor[]): Promise<void> {
-  const out = await open(file, "w");
-  try {
-    await out.write(head(tensors, { format: "pt" }));
-    for (const tensor of tensors) await out.write(bytesOf((await tensor.read()).data));
-  } finally {
-    await out.close();
-  }
+  await writeWhole(file, async (sink) => {
+    await sink.write(head(tensors, { format: "pt" }));
+    for (const tensor of tensors) await sink.write(bytesOf((await tensor.read()).data));
+  });
 }

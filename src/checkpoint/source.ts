@@ -1,6 +1,7 @@
 /** Bytes that can be read anywhere in them: the one door through which a checkpoint is looked at. This file holds its Node side. */
 import { open, realpath, stat } from "node:fs/promises";
 import { codeOf, FileError } from "../errors.js";
+import { readAll } from "../files/index.js";
 
 export interface ByteSource {
   /** Named in messages; for files the real path, symlinks resolved. */
@@ -38,8 +39,8 @@ async function readAt(name: string, size: number, offset: number, length: number
   const file = await open(name, "r");
   try {
     const bytes = new Uint8Array(length);
-    const { bytesRead } = await file.read(bytes, 0, length, offset);
-    if (bytesRead !== length) throw new FileError(name, `gave ${bytesRead} bytes where ${length} were asked for`);
+    const read = await readAll(file, bytes, offset);
+    if (read !== length) throw new FileError(name, `gave ${read} bytes where ${length} were asked for`);
     return bytes;
   } finally {
     await file.close();

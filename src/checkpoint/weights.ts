@@ -88,7 +88,7 @@ export async function openComponentWeights(folder: string, stem: string): Promis
   return name.endsWith(".json") ? openShards(file) : openWeights(file);
 }
 
-/** What a folder holds, in a few words, for messages. @throws FileError where it may not be read */
+/** Lists a folder's content for messages, shortened. @throws FileError where it may not be read */
 export async function contents(folder: string): Promise<string> {
   const names = await readdir(folder).catch((error: unknown) => {
     throw new FileError(folder, `cannot be read (${codeOf(error)})`, { cause: error });

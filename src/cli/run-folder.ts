@@ -1,11 +1,11 @@
 /** The folder of a run: whole files only, a log that grows as things happen, and never two runs mixed in one folder. */
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { codeOf, FileError, RequestError } from "../errors.js";
-import { parseJson, writeWhole } from "../files/index.js";
+import { makeFolder, parseJson, removePartials, writeWhole } from "../files/index.js";
 
 /** A file of the run, as run.json lists it. */
 export interface RunFile {
@@ -81,7 +81,8 @@ type Line = Readonly<Record<string, unknown>>;
 /** Events of earlier parts of the run in a folder, which is made where it does not exist. */
 async function readPast(dir: string, { force }: FolderOptions): Promise<readonly Line[]> {
   const log = path.join(dir, LOG);
-  makeFolder(dir);
+  await makeFolder(dir);
+  await removePartials(dir);
   if (!existsSync(log)) return [];
   if (!force) return readLog(log);
   await rm(log);
@@ -111,7 +112,7 @@ async function begin(dir: string, command: string, identity: unknown, past: read
     log,
     async write(name, bytes) {
       const target = path.join(dir, name);
-      makeFolder(path.dirname(target));
+      await makeFolder(path.dirname(target));
       await writeWhole(target, bytes);
       return { file: name, bytes: bytes.length, sha256: hashOf(bytes) };
     },
@@ -131,20 +132,6 @@ async function isIntact(file: string, { bytes, sha256 }: RunFile): Promise<boole
     return (await stat(file)).size === bytes && hashOf(await readFile(file)) === sha256;
   } catch {
     return false;
-  }
-}
-
-/** Makes a folder and those above it, one by one: Node's own recursive mkdir never returns where a file system refuses (under /proc). */
-function makeFolder(dir: string): void {
-  if (existsSync(dir)) return;
-  makeFolder(path.dirname(dir));
-  try {
-    mkdirSync(dir);
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return;
-    throw new FileError(dir, `the folder cannot be made (${codeOf(error)}); choose another with --out`, {
-      cause: error,
-    });
   }
 }
 

@@ -5,6 +5,7 @@ import path from "node:path";
 import { applyBias, applyDelta, type Part, resolveScale, type Target } from "../adapters/index.js";
 import { openComponentFolder, readFloats, writeTensors } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
+import { partialOf, removePartials } from "../files/index.js";
 import { locate, type Sources } from "../lookup/index.js";
 import { type AdapterReference, openAdapters, openPair } from "../open/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
@@ -53,8 +54,8 @@ export async function mergeAdapters(
       changes.set(part, layers);
     }
   }
-  const partial = `${target}.partial`;
-  await rm(partial, { recursive: true, force: true });
+  await removePartials(path.dirname(target), path.basename(target));
+  const partial = partialOf(target);
   await mkdir(path.dirname(target), { recursive: true });
   try {
     const heavy = [...changes.keys()].map((part) => path.join(folder, part));

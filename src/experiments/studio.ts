@@ -4,6 +4,7 @@ import { open } from "node:fs/promises";
 import { decodeLatents } from "../decode/index.js";
 import { RequestError } from "../errors.js";
 import { openScorer, type Scorer } from "../evaluation/index.js";
+import { readAll } from "../files/index.js";
 import { type GenerateRequest, generate, planFor } from "../generate/index.js";
 import type { Fetching } from "../hub/index.js";
 import { type Factors, filesOf } from "../instruments/index.js";
@@ -259,8 +260,7 @@ async function fingerprint(files: readonly string[]): Promise<string> {
       const step = Math.max(BLOCK, Math.floor(size / BLOCKS));
       const block = Buffer.alloc(BLOCK);
       for (let at = 0; at < size; at += step) {
-        const { bytesRead } = await handle.read(block, 0, BLOCK, at);
-        hash.update(block.subarray(0, bytesRead));
+        hash.update(block.subarray(0, await readAll(handle, block, at)));
       }
     } finally {
       await handle.close();

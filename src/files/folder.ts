@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { codeOf } from "../errors.js";
+import { CHOOSE_OUT, explained } from "./explain.js";
 
 /** True where a folder is, or a link to one. */
 export function isFolder(place: string): boolean {
@@ -14,16 +15,24 @@ export function isFolder(place: string): boolean {
 }
 
 /**
- * Makes a folder and those above it. Node's own recursive mkdir says ENOENT where a disk is read only, and never comes back where a
- * pseudo file system takes no folders. @throws what the disk says
+ * Makes a folder and those above it; one that exists is left as it is.
+ * @param advice what the user can do where that is not possible
+ * @throws MachineError when the disk is full; FileError otherwise
  */
-export async function makeFolder(folder: string): Promise<void> {
+export async function makeFolder(folder: string, advice = CHOOSE_OUT): Promise<void> {
+  await make(folder).catch((error: unknown) => {
+    throw explained(error, folder, "the folder cannot be made", advice);
+  });
+}
+
+/** One by one: Node's recursive mkdir says ENOENT on a read-only disk, and never returns under /proc. */
+async function make(folder: string): Promise<void> {
   try {
     await mkdir(folder);
   } catch (error) {
     if ((await stat(folder).catch(() => null))?.isDirectory()) return;
     if (codeOf(error) !== "ENOENT" || path.dirname(folder) === folder) throw error;
-    await makeFolder(path.dirname(folder));
+    await make(path.dirname(folder));
     await mkdir(folder).catch((again: unknown) => {
       // Another process was faster.
       if (codeOf(again) !== "EEXIST") throw again;

@@ -1,7 +1,10 @@
+export { type ReadableHandle, readAll, type WritableHandle, writeAll } from "./bytes.js";
 export { csvRows } from "./csv.js";
+export { explained } from "./explain.js";
 export { isFolder, makeFolder } from "./folder.js";
 export { imageUrl, thumbnailUrl } from "./image-url.js";
 export { parseJson } from "./json.js";
 export { isAlive, locked } from "./lock.js";
+export { partialOf, removePartials } from "./partial.js";
 export { encodePng, readPngText, withPngText } from "./png.js";
-export { writeWhole } from "./write.js";
+export { type Sink, writeWhole } from "./write.js";

@@ -1,29 +1,43 @@
-/** Writes whole files: under another name first, then renamed, so that a file that is there is complete. */
+/** Writes whole files: under a temporary name first, then renamed, so that a file that exists is complete. */
 import { open, rename, rm } from "node:fs/promises";
-import path from "node:path";
-import { codeOf, FileError, MachineError } from "../errors.js";
+import { writeAll } from "./bytes.js";
+import { CHOOSE_OUT, explained } from "./explain.js";
+import { partialOf } from "./partial.js";
 
-/** @throws MachineError when the disk is full; FileError when the place cannot be written to. Nothing is left half-written. */
-export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
-  const partial = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.partial`);
+/** Takes the bytes of a file in order. Each call is awaited before the next. */
+export interface Sink {
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/**
+ * Writes a file, flushes it to the disk and replaces an older one in a single step. Of several writers at once the last to finish
+ * determines the content.
+ * @param content the bytes, or a function that writes them one part after the other
+ * @param advice what the user can do where the file cannot be written
+ * @throws MachineError when the disk is full; FileError when the file cannot be written; what `content` throws. The old file is kept
+ * and nothing is left half-written
+ */
+export async function writeWhole(
+  file: string,
+  content: Uint8Array | ((sink: Sink) => Promise<void>),
+  advice = CHOOSE_OUT,
+): Promise<void> {
+  const partial = partialOf(file);
+  const fail = (error: unknown): never => {
+    throw explained(error, file, "cannot be written", advice);
+  };
+  const handle = await open(partial, "wx").catch(fail);
   try {
-    const handle = await open(partial, "w");
+    const sink: Sink = { write: (bytes) => writeAll(handle, bytes).catch(fail) };
     try {
-      await handle.writeFile(bytes);
-      await handle.sync();
+      await (content instanceof Uint8Array ? sink.write(content) : content(sink));
+      await handle.sync().catch(fail);
     } finally {
-      await handle.close();
+      await handle.close().catch(fail);
     }
-    await rename(partial, file);
+    await rename(partial, file).catch(fail);
   } catch (error) {
     await rm(partial, { force: true }).catch(() => {});
-    const code = codeOf(error);
-    if (code === "ENOSPC" || code === "EDQUOT") {
-      throw new MachineError(
-        `${file}: the disk is full, ${bytes.length} bytes were to be written; make room or choose another --out`,
-        { cause: error },
-      );
-    }
-    throw new FileError(file, `cannot be written (${code}); choose another --out`, { cause: error });
+    throw error;
   }
 }

@@ -3,11 +3,10 @@
  * say which commit a branch was at, snapshots/<commit>/ of links into blobs/, and .no_exist/ of files that a commit does not have.
  */
 
-import { randomUUID } from "node:crypto";
-import { copyFile, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, rename, stat, symlink } from "node:fs/promises";
 import path from "node:path";
-import { codeOf, FileError, MachineError } from "../errors.js";
-import { makeFolder } from "../files/index.js";
+import { codeOf, FileError, MachineError, VariegateError } from "../errors.js";
+import { makeFolder, partialOf, writeWhole } from "../files/index.js";
 import { staysInside } from "./reference.js";
 
 /** Where things of one repository lie. */
@@ -90,13 +89,11 @@ export async function snapshotFiles(shelf: Shelf, commit: string): Promise<{ pat
 export async function rememberCommit(shelf: Shelf, revision: string, commit: string): Promise<void> {
   const file = shelf.ref(revision);
   if (revision === commit || (await readFile(file, "utf8").catch(() => "")) === commit) return;
-  const temporary = `${file}.${randomUUID().slice(0, 8)}.tmp`;
   try {
     await makeFolder(path.dirname(file));
-    await writeFile(temporary, commit);
-    await rename(temporary, file);
-  } catch {
-    await rm(temporary, { force: true }).catch(() => {});
+    await writeWhole(file, Buffer.from(commit));
+  } catch (error) {
+    if (!(error instanceof VariegateError)) throw error;
   }
 }
 
@@ -108,7 +105,7 @@ export async function pointTo(shelf: Shelf, commit: string, file: string, hash: 
   const pointer = shelf.pointer(commit, file);
   const blob = shelf.blob(hash);
   await makeFolder(path.dirname(pointer));
-  const temporary = `${pointer}.${randomUUID().slice(0, 8)}.tmp`;
+  const temporary = partialOf(pointer);
   try {
     await symlink(path.relative(path.dirname(pointer), blob), temporary, "file");
   } catch (error) {
@@ -121,7 +118,8 @@ export async function pointTo(shelf: Shelf, commit: string, file: string, hash: 
 
 /** What a user can do about a file system that says no; anything else is thrown as it is. */
 export function explainWriting(error: unknown, cache: string): never {
-  const code = codeOf(error);
+  // The cause of an error that says it in other words already.
+  const code = codeOf(error) || (error instanceof VariegateError ? codeOf(error.cause) : "");
   if (code === "ENOSPC" || code === "EDQUOT") {
     throw new MachineError(
       `${cache}: no space is left; what has come is kept. Free some, or set HF_HUB_CACHE to a folder with more room`,

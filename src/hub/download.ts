@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm, truncate } from "node:fs/promises";
 import path from "node:path";
 import { FileError } from "../errors.js";
-import { locked, makeFolder } from "../files/index.js";
+import { locked, makeFolder, writeAll } from "../files/index.js";
 import { formatBytes } from "../tensor/index.js";
 import { explainWriting, pointTo, type Shelf, sizeOf } from "./cache.js";
 import { givenUp, type HubClient, type Incoming } from "./client.js";
@@ -170,8 +170,3 @@ async function takeIn(incoming: Incoming, file: KnownFile, partial: string, prog
 
 const wrongSize = (file: KnownFile, d: Download, actual: number, more = ""): FileError =>
   wrong(file, d, `is listed with ${file.bytes} bytes, but ${more}${actual} come`);
-
-/** A write may take less than all of it. */
-async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten;
-}

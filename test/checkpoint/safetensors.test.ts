@@ -1,9 +1,9 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { openWeights, readFloats, safetensors } from "../../src/checkpoint/index.js";
-import { VariegateError } from "../../src/errors.js";
+import { openWeights, readFloats, safetensors, writeTensors } from "../../src/checkpoint/index.js";
+import { FileError, VariegateError } from "../../src/errors.js";
 import { float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -97,6 +97,19 @@ describe("safetensors", () => {
     expect(String(failure)).toMatch(message);
     expect(String(failure)).toContain(path.basename(file));
     expect(String(failure).split("\n").length).toBeLessThanOrEqual(2);
+  });
+
+  it("are written one tensor at a time as they would be at once, or not at all", async () => {
+    const file = path.join(temporaryFolder(), "w.safetensors");
+    const tensors = { a: float([2, 3], Float32Array.of(1, 2, 3, 4, 5, 6)), b: float([2], Float32Array.of(-1, 0.5)) };
+    const lazy = Object.entries(tensors).map(([name, t]) => ({ name, shape: t.shape, read: async () => t }));
+    await writeTensors(file, lazy);
+    const written = readFileSync(file);
+    expect(written.equals(safetensors(tensors, { format: "pt" }))).toBe(true);
+    const broken = { name: "c", shape: [1], read: () => Promise.reject(new FileError("c", "is gone")) };
+    await expect(writeTensors(file, [...lazy, broken])).rejects.toMatchObject({ file: "c" });
+    expect(readFileSync(file).equals(written)).toBe(true);
+    expect(readdirSync(path.dirname(file))).toEqual(["w.safetensors"]);
   });
 
   it("a damaged file gives its tensors or an error of ours, never another", async () => {

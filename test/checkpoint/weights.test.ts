@@ -3,7 +3,6 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { openCheckpoint, openComponentWeights, openUNet, readFloats, safetensors } from "../../src/checkpoint/index.js";
 import { FileError } from "../../src/errors.js";
-import { writeWhole } from "../../src/files/index.js";
 import { createRng } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -108,17 +107,5 @@ describe("folders", () => {
     const opened = await openUNet(path.join(folder, "lora.safetensors"), like);
     expect(opened).toMatchObject({ lora: true, scheduler: null });
     expect(opened.unet).toBe(like);
-  });
-});
-
-describe("writing", () => {
-  it("leaves nothing behind where it cannot write", async () => {
-    const folder = temporaryFolder();
-    await expect(writeWhole(path.join(folder, "no", "where.png"), new Uint8Array(3))).rejects.toThrow(
-      /cannot be written \(ENOENT\)/,
-    );
-    await writeWhole(path.join(folder, "here.bin"), Uint8Array.of(1, 2));
-    const { readdirSync } = await import("node:fs");
-    expect(readdirSync(folder)).toEqual(["here.bin"]);
   });
 });
