@@ -149,7 +149,7 @@ export async function runExperiments(request: ExperimentRequest, o: RunOptions =
         });
       return await conclude(request, works, house, reference, o);
     } finally {
-      release();
+      await release();
     }
   } finally {
     await house.close();

@@ -5,19 +5,15 @@ import {
   createReadStream,
   existsSync,
   fsyncSync,
-  linkSync,
   openSync,
   readFileSync,
   rmSync,
-  writeFileSync,
 } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { codeOf, FileError, RequestError } from "../errors.js";
-import { isAlive, parseJson, writeWhole } from "../files/index.js";
+import { explained, makeFolder, parseJson, removePartials, tryLock, writeWhole } from "../files/index.js";
 
 const features = z.record(z.string(), z.string());
 
@@ -42,10 +38,10 @@ const resultSchema = z.object({
   pictures: z.array(pictureSchema).min(1),
 });
 
-/** What a cell gave. */
+/** Everything that is measured of a cell's pictures. */
 export type CellResult = z.output<typeof resultSchema>;
 
-/** Who may paint a cell, and where results go. Files do it here; a queue for many machines would offer the same three. */
+/** Shares out the cells of a run and keeps their results. Done with files here; a queue for many machines would offer the same three functions. */
 export interface Claims {
   /** True for one asker only. */
   claim(cell: string): boolean;
@@ -94,7 +90,7 @@ function append(file: string, text: string): void {
   }
 }
 
-/** What `readResults` found. */
+/** The finished cells of a folder. */
 export interface Results {
   readonly cells: ReadonlyMap<string, CellResult>;
   /** Lines that are no results: cut by a kill, or not ours. Their cells are painted again. */
@@ -122,18 +118,12 @@ export interface FolderRules {
 }
 
 /**
- * Takes a folder for one run; the function that comes back lets it go. @throws RequestError when another run has it, or when it holds
- * results and neither `resume` nor `force` says what to do with them
+ * Takes a folder for one run; the function that is returned gives it back. @throws RequestError when another run has it, or when it holds
+ * results and neither `resume` nor `force` is given
  */
-export async function takeFolder(dir: string, { resume, force }: FolderRules): Promise<() => void> {
-  try {
-    await mkdir(dir, { recursive: true });
-  } catch (error) {
-    throw new FileError(dir, `the folder cannot be made (${codeOf(error)}); choose another with --out`, {
-      cause: error,
-    });
-  }
-  const release = lock(dir);
+export async function takeFolder(dir: string, { resume, force }: FolderRules): Promise<() => Promise<void>> {
+  await makeFolder(dir);
+  const release = await lock(dir);
   try {
     const results = path.join(dir, RESULTS);
     if (force) rmSync(results, { force: true });
@@ -143,45 +133,30 @@ export async function takeFolder(dir: string, { resume, force }: FolderRules): P
       );
     }
     rmSync(path.join(dir, CLAIMS), { recursive: true, force: true });
-    for (const folder of [CLAIMS, SAMPLES]) await mkdir(path.join(dir, folder), { recursive: true });
+    for (const folder of [CLAIMS, SAMPLES]) await makeFolder(path.join(dir, folder));
+    for (const folder of [dir, path.join(dir, SAMPLES)]) await removePartials(folder);
   } catch (error) {
-    release();
+    await release();
     throw error;
   }
-  return () => {
+  return async () => {
     rmSync(path.join(dir, CLAIMS), { recursive: true, force: true });
-    release();
+    await release();
   };
 }
 
-const ownerSchema = z.object({ pid: z.number(), host: z.string(), since: z.string() });
-
-/** One run at a time. The lock of a run that is no more, on this machine, is taken over. */
-function lock(dir: string): () => void {
+/** One run at a time. */
+async function lock(dir: string): Promise<() => Promise<void>> {
   const file = path.join(dir, LOCK);
-  const own = `${file}.${process.pid}`;
-  for (let attempt = 0; ; attempt++) {
-    try {
-      // Linked into place with its text in it: whoever finds a lock can read whose it is.
-      writeFileSync(own, JSON.stringify({ pid: process.pid, host: os.hostname(), since: new Date().toISOString() }));
-      linkSync(own, file);
-      return () => rmSync(file, { force: true });
-    } catch (error) {
-      if (codeOf(error) !== "EEXIST" || attempt > 1) {
-        throw new FileError(file, `cannot be written (${codeOf(error)})`, { cause: error });
-      }
-    } finally {
-      rmSync(own, { force: true });
-    }
-    const owner = ownerSchema.safeParse(parseJson(readFileSync(file, "utf8")));
-    if (owner.success && !(owner.data.host === os.hostname() && !isAlive(owner.data.pid))) {
-      const { pid, host, since } = owner.data;
-      throw new RequestError(
-        `${dir} is in use by another run (process ${pid} on ${host}, since ${since}); wait for it, choose another --out, or delete ${file} if there is no such run`,
-      );
-    }
-    rmSync(file, { force: true });
-  }
+  const attempt = await tryLock(file).catch((error: unknown) => {
+    throw explained(error, file, "cannot be written");
+  });
+  if ("release" in attempt) return attempt.release;
+  const { holder } = attempt;
+  const who = holder ? ` (process ${holder.process} on ${holder.host}, since ${holder.since})` : "";
+  throw new RequestError(
+    `${dir} is in use by another run${who}; wait for it, choose another --out, or delete ${file} if there is no such run`,
+  );
 }
 
 /** Numbers as they stand in a line. */

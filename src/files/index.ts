@@ -4,7 +4,7 @@ export { explained } from "./explain.js";
 export { isFolder, makeFolder } from "./folder.js";
 export { imageUrl, thumbnailUrl } from "./image-url.js";
 export { parseJson } from "./json.js";
-export { isAlive, locked } from "./lock.js";
+export { type Attempt, type Holder, locked, tryLock } from "./lock.js";
 export { partialOf, removePartials } from "./partial.js";
 export { encodePng, readPngText, withPngText } from "./png.js";
 export { type Sink, writeWhole } from "./write.js";

@@ -1,27 +1,57 @@
 /**
- * One process at a time: a file that only one can make, kept fresh while its maker lives. Python's locks are the kernel's, which Node
- * has not; both write blobs under other names first, so that at worst something is fetched twice.
+ * Lock files: one holder at a time among the processes of one machine or several that share a folder. The kernel's own locks, as
+ * Python uses them, are not available in Node. A holder renews its lock every two seconds, and a lock is dead when its process is gone
+ * or it was not renewed for long. A process that is suspended for a minute can lose its lock without noticing.
  */
 
-import { randomUUID } from "node:crypto";
-import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { open, rm, utimes } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "../errors.js";
+import { writeAll } from "./bytes.js";
 import { makeFolder } from "./folder.js";
+import { isAlive, NAMESPACE } from "./process.js";
 
-const FRESHEN = 2_000;
-/** Not freshened for so long, and its process gone from this machine: nobody holds it. */
-const DEAD = 5_000;
-/** The same for a process that cannot be looked for, as on another machine. */
+const RENEW = 2_000;
+/** Milliseconds without renewal after which a lock is dead although its process runs, or may run on another machine. */
 const ABANDONED = 60_000;
+/** The same for a lock without text: its process was killed between making and writing it. */
+const EMPTY = 5_000;
 const POLL = 200;
 
-interface Holder {
-  readonly token: string;
+/** The process that holds a lock. */
+export interface Holder {
   readonly host: string;
   readonly process: number;
+  /** ISO 8601. */
+  readonly since: string;
+}
+
+interface Owner extends Holder {
+  /** Unique to one lock. */
+  readonly token: string;
+  readonly namespace: string;
+}
+
+/** A lock that was taken, or the process that has it; null where that is not known yet. */
+export type Attempt = { readonly release: () => Promise<void> } | { readonly holder: Holder | null };
+
+/** Takes a lock at once or not at all. The lock of a process that is gone is taken over. @throws the system's error */
+export async function tryLock(file: string): Promise<Attempt> {
+  await makeFolder(path.dirname(file));
+  const attempt = await acquire(file);
+  if ("holder" in attempt) return attempt;
+  const timer = setInterval(() => utimes(file, new Date(), new Date()).catch(() => {}), RENEW);
+  timer.unref();
+  return {
+    release: async () => {
+      clearInterval(timer);
+      // The folder may have been deleted meanwhile.
+      await remove(file, attempt.token).catch(unless("ENOENT"));
+    },
+  };
 }
 
 /**
@@ -34,69 +64,106 @@ export async function locked<T>(
   signal?: AbortSignal,
   onWait: () => Promise<void> = async () => {},
 ): Promise<T> {
-  const me: Holder = { token: randomUUID(), host: os.hostname(), process: process.pid };
-  await makeFolder(path.dirname(file));
-  while (!(await take(file, me))) {
+  for (;;) {
+    const attempt = await tryLock(file);
+    if ("release" in attempt) {
+      try {
+        return await work();
+      } finally {
+        await attempt.release();
+      }
+    }
     signal?.throwIfAborted();
-    if (await isStale(file)) continue;
     await onWait();
     await sleep(POLL);
   }
-  const timer = setInterval(() => utimes(file, new Date(), new Date()).catch(() => {}), FRESHEN);
-  timer.unref();
-  try {
-    return await work();
-  } finally {
-    clearInterval(timer);
-    if ((await holderOf(file))?.token === me.token) await rm(file, { force: true });
-  }
 }
 
-async function take(file: string, me: Holder): Promise<boolean> {
+async function acquire(file: string): Promise<{ readonly token: string } | { readonly holder: Holder | null }> {
+  const token = randomBytes(6).toString("hex");
+  const since = new Date().toISOString();
+  const me: Owner = { token, host: os.hostname(), namespace: NAMESPACE, process: process.pid, since };
+  while (!(await create(file, me))) {
+    const found = await read(file);
+    if (!found) continue;
+    if (!found.isDead) return { holder: found.owner };
+    const remover = await remove(file, found.token);
+    if (remover) return remover;
+  }
+  return { token };
+}
+
+async function create(file: string, me: Owner): Promise<boolean> {
+  const handle = await open(file, "wx").catch(unless("EEXIST"));
+  if (!handle) return false;
   try {
-    await writeFile(file, JSON.stringify(me), { flag: "wx" });
-    return true;
+    await writeAll(handle, Buffer.from(JSON.stringify(me)));
   } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
+    await rm(file, { force: true });
     throw error;
+  } finally {
+    await handle.close();
   }
-}
-
-async function holderOf(file: string): Promise<Holder | null> {
-  try {
-    const found: unknown = JSON.parse(await readFile(file, "utf8"));
-    if (typeof found !== "object" || found === null) return null;
-    const { token, host, process: id } = found as Partial<Record<keyof Holder, unknown>>;
-    return typeof token === "string" && typeof host === "string" && typeof id === "number"
-      ? { token, host, process: id }
-      : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Whether nobody holds the lock any more; then it is taken away. */
-async function isStale(file: string): Promise<boolean> {
-  const [holder, found] = [await holderOf(file), await stat(file).catch(() => null)];
-  if (!found) return true;
-  const age = Date.now() - found.mtimeMs;
-  const gone = holder?.host === os.hostname() && !isAlive(holder.process);
-  if (age < (gone ? DEAD : ABANDONED)) return false;
-  // Moved away first: of several that find it stale, one moves it; whoever moved a younger one puts it back.
-  const aside = `${file}.${randomUUID().slice(0, 8)}`;
-  await rename(file, aside).catch(() => {});
-  const moved = await holderOf(aside);
-  if (moved && moved.token !== holder?.token) await link(aside, file).catch(() => {});
-  await rm(aside, { force: true });
   return true;
 }
 
-/** True while a process of this machine runs. */
-export function isAlive(id: number): boolean {
+/**
+ * Removes the lock with a given token, and never the one that came after it: whoever removes it holds a second lock, which is named by
+ * that token, while it looks and removes. Returns another process that is doing the same.
+ */
+async function remove(file: string, token: string): Promise<{ readonly holder: Holder | null } | null> {
+  const removal = `${file}.${token}`;
+  const attempt = await acquire(removal);
+  if ("holder" in attempt) return attempt;
+  if ((await read(file))?.token === token) await rm(file, { force: true });
+  await rm(removal, { force: true });
+  return null;
+}
+
+interface Found {
+  readonly token: string;
+  readonly owner: Owner | null;
+  readonly isDead: boolean;
+}
+
+/** Null where there is no lock. */
+async function read(file: string): Promise<Found | null> {
+  const handle = await open(file, "r").catch(unless("ENOENT"));
+  if (!handle) return null;
   try {
-    process.kill(id, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === "EPERM";
+    const owner = parse(await handle.readFile("utf8"));
+    const { mtimeMs } = await handle.stat();
+    // A lock without text was made a moment ago, or its process was killed before it wrote: then the time tells it from the next.
+    const token = owner?.token ?? `${Math.floor(mtimeMs)}`;
+    return { token, owner, isDead: Date.now() - mtimeMs >= patienceWith(owner) };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Null for one code of the system; any other error is thrown. */
+const unless =
+  (code: string) =>
+  (error: unknown): null => {
+    if (codeOf(error) === code) return null;
+    throw error;
+  };
+
+function patienceWith(owner: Owner | null): number {
+  if (!owner) return EMPTY;
+  const isSeen = owner.host === os.hostname() && owner.namespace === NAMESPACE;
+  return isSeen && !isAlive(owner.process) ? 0 : ABANDONED;
+}
+
+function parse(text: string): Owner | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null) return null;
+    const { token, host, namespace = "", process: id, since = "" } = value as Partial<Record<keyof Owner, unknown>>;
+    if (typeof token !== "string" || !/^\w+$/.test(token) || typeof host !== "string" || typeof id !== "number")
+      return null;
+    return { token, host, namespace: String(namespace), process: id, since: String(since) };
+  } catch {
+    return null;
   }
 }

@@ -1,8 +1,9 @@
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { claimsIn, packed, readResults, takeFolder, unpacked } from "../../src/experiments/store.js";
+import { NAMESPACE } from "../../src/files/process.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const result = (cell: string) => ({
@@ -28,7 +29,7 @@ describe("a folder of results", () => {
     const dir = temporaryFolder();
     const release = await takeFolder(dir, {});
     claimsIn(dir).append(result("one"));
-    release();
+    await release();
     const { cells, spoilt } = await readResults(dir);
     expect(spoilt).toBe(0);
     expect(cells.get("one")).toEqual(result("one"));
@@ -37,7 +38,7 @@ describe("a folder of results", () => {
 
   it("loses only a line that was cut in the middle, and what follows stands on its own", async () => {
     const dir = temporaryFolder();
-    (await takeFolder(dir, {}))();
+    await (await takeFolder(dir, {}))();
     const claims = claimsIn(dir);
     claims.append(result("one"));
     const file = path.join(dir, "results.jsonl");
@@ -52,30 +53,42 @@ describe("a folder of results", () => {
     const dir = temporaryFolder();
     const release = await takeFolder(dir, {});
     await expect(takeFolder(dir, { resume: true })).rejects.toThrow(`in use by another run (process ${process.pid} on`);
-    release();
-    (await takeFolder(dir, { resume: true }))();
+    await release();
+    await (await takeFolder(dir, { resume: true }))();
   });
 
-  it("is taken over from a run that was killed, not from one on another machine", async () => {
+  it("is taken over at once from a run that was killed, with what it left half-written", async () => {
+    const dir = temporaryFolder();
+    // Linux gives no process a number above 2^22.
+    const DEAD = 2 ** 22 + 1;
+    await (await takeFolder(dir, {}))();
+    const left = [`.report.md.${DEAD}-0123abcd.partial`, path.join("samples", `.one.json.${DEAD}-0123abcd.partial`)];
+    for (const name of left) writeFileSync(path.join(dir, name), "half");
+    const holder = { host: os.hostname(), namespace: NAMESPACE, process: DEAD, since: "" };
+    writeFileSync(path.join(dir, "lock"), JSON.stringify({ token: "x", ...holder }));
+    const release = await takeFolder(dir, {});
+    expect(readdirSync(dir, { recursive: true }).sort()).toEqual(["claims", "lock", "samples"]);
+    await release();
+  });
+
+  it("is not taken over from a run on another machine that has just renewed its lock", async () => {
     const dir = temporaryFolder();
     const lock = path.join(dir, "lock");
-    // No process has the number 2^22 + 1: Linux gives none above 2^22.
-    writeFileSync(lock, JSON.stringify({ pid: 4_194_305, host: os.hostname(), since: "" }));
-    (await takeFolder(dir, {}))();
-    writeFileSync(lock, JSON.stringify({ pid: 4_194_305, host: "elsewhere", since: "" }));
+    const holder = { token: "x", host: "elsewhere", process: 2 ** 22 + 1, since: "" };
+    writeFileSync(lock, JSON.stringify(holder));
     await expect(takeFolder(dir, {})).rejects.toThrow("on elsewhere");
-    expect(readFileSync(lock, "utf8")).toContain("elsewhere");
+    expect(JSON.parse(readFileSync(lock, "utf8"))).toEqual(holder);
   });
 
   it("is not written over unless asked", async () => {
     const dir = temporaryFolder();
     const release = await takeFolder(dir, {});
     claimsIn(dir).append(result("one"));
-    release();
+    await release();
     await expect(takeFolder(dir, {})).rejects.toThrow("--resume goes on with them");
-    (await takeFolder(dir, { resume: true }))();
+    await (await takeFolder(dir, { resume: true }))();
     expect((await readResults(dir)).cells.size).toBe(1);
-    (await takeFolder(dir, { force: true }))();
+    await (await takeFolder(dir, { force: true }))();
     expect((await readResults(dir)).cells.size).toBe(0);
   });
 
@@ -84,6 +97,6 @@ describe("a folder of results", () => {
     const release = await takeFolder(dir, {});
     const [a, b] = [claimsIn(dir), claimsIn(dir)];
     expect([a.claim("x"), b.claim("x"), b.claim("y")]).toEqual([true, false, true]);
-    release();
+    await release();
   });
 });
