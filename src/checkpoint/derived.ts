@@ -1,36 +1,38 @@
 /**
- * Weights that cannot be mapped as they lie, because they have to be unpacked or quantised first: made once, one after the other, and
- * kept in a safetensors file in the user's cache folder, where they are mapped like any other. Deleting that folder loses nothing.
+ * Derived weights: those that must be unpacked or quantised before ONNX Runtime can map them. Made once, one after the other, and
+ * kept in a safetensors file in the user's cache folder. Deleting that folder loses nothing.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from "node:fs/promises";
+import { readdir, rm, stat, statfs, utimes } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { codeOf, FileError, MachineError, VariegateError } from "../errors.js";
+import { FileError, MachineError } from "../errors.js";
+import { explained, locked, makeFolder, removePartials, type Sink, writeWhole } from "../files/index.js";
 import { BYTES, count, formatBytes, type Weight, type WeightType } from "../tensor/index.js";
 import { head, readSafetensors } from "./safetensors.js";
 import { openFile } from "./source.js";
 import { readFloats } from "./weights.js";
 
-/** What is made of one weight. */
+/** One weight, and the tensors that are made from it. */
 export interface Derivation {
   readonly from: Weight;
-  /** Says how; part of what the file is known by. */
+  /** Names the conversion; part of the file's key. */
   readonly by: string;
   readonly makes: readonly { readonly name: string; readonly dtype: WeightType; readonly shape: readonly number[] }[];
   /** The weight's values → the bytes of each tensor that it makes, in order. */
   readonly make: (values: Float32Array) => readonly Uint8Array[];
 }
 
-/** How far the making of such a file has come, in bytes. */
+/** Progress of making a file, in bytes. */
 export type DeriveProgress = (done: number, total: number) => void;
 
-/** Counted up when the same words come to mean other bytes. */
+/** Increased when the same description comes to mean other bytes. */
 const VERSION = 1;
-/** A file that was not asked for so long goes when the next is written; a part of one that was left lying, too. */
+/** Milliseconds after which an abandoned part of a file, and an unused file, are removed when the next is written. */
 const DAY = 86_400_000;
 const KEPT = 30 * DAY;
+const ADVICE = "set XDG_CACHE_HOME to a folder on another disk";
 
 /** The folder that these files are kept in: under XDG_CACHE_HOME, or where the system keeps caches. */
 export function derivedFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -42,70 +44,82 @@ export function derivedFolder(env: NodeJS.ProcessEnv = process.env): string {
   return path.join(root, "variegate", "derived");
 }
 
+/** Files that this process is making, with the listeners to their progress. */
+const running = new Map<
+  string,
+  { readonly made: Promise<ReadonlyMap<string, Weight>>; readonly hear: DeriveProgress[] }
+>();
+
 /**
- * The tensors that `derivations` make, by name, mapped from their file; it is made if it is not there yet. A file is known by what it is
- * made from (path, size, time of change) and how, so that a changed checkpoint gets another.
- * @throws FileError when the folder cannot be written to; MachineError when the disk has no room, saying how much is needed
+ * The tensors that `derivations` make, by name, mapped from their file. The file is made if it does not exist, once for all calls and
+ * processes that ask at the same time. It is identified by its sources (path, size, modification time) and how it is made, so that a
+ * changed checkpoint gets another.
+ * @throws FileError when the folder cannot be written; MachineError when the disk has no room, saying how much is needed
  */
 export async function derive(
   derivations: readonly Derivation[],
   onProgress: DeriveProgress = () => {},
 ): Promise<ReadonlyMap<string, Weight>> {
-  const folder = derivedFolder();
-  const file = path.join(folder, `${await keyOf(derivations)}.safetensors`);
-  const makes = derivations.flatMap((d) => d.makes);
-  const there = await whole(file, makes);
-  if (there) return there;
-  const header = head(makes, { from: [...sources(derivations)].join(", ") });
-  const total = makes.reduce((n, m) => n + count(m.shape) * BYTES[m.dtype], 0);
-  const partial = path.join(folder, `.${path.basename(file)}.${process.pid}.partial`);
-  try {
-    await mkdir(folder, { recursive: true });
-    await tidy(folder);
-    await mustFit(folder, header.length + total);
-    await write(partial, header, derivations, (done) => onProgress(done, total));
-    await rename(partial, file);
-  } catch (error) {
-    await rm(partial, { force: true }).catch(() => {});
-    if (error instanceof VariegateError) throw error;
-    const code = codeOf(error);
-    if (code === "ENOSPC" || code === "EDQUOT") throw full(folder, header.length + total);
-    throw new FileError(folder, `cannot be written to (${code}); set XDG_CACHE_HOME to a folder that can`, {
-      cause: error,
-    });
+  const file = path.join(derivedFolder(), `${await keyOf(derivations)}.safetensors`);
+  const other = running.get(file);
+  if (other) {
+    other.hear.push(onProgress);
+    return other.made;
   }
-  const made = await whole(file, makes);
-  if (!made) throw new FileError(file, "is not what was written a moment ago; is the disk in order?");
+  const hear = [onProgress];
+  const made = openOrMake(file, derivations, (done, total) => {
+    for (const each of hear) each(done, total);
+  }).finally(() => running.delete(file));
+  running.set(file, { made, hear });
   return made;
 }
 
-async function write(
-  partial: string,
-  header: Uint8Array,
+async function openOrMake(
+  file: string,
   derivations: readonly Derivation[],
-  onProgress: (done: number) => void,
-): Promise<void> {
-  const out = await open(partial, "w");
-  try {
-    await out.writeFile(header);
+  onProgress: DeriveProgress,
+): Promise<ReadonlyMap<string, Weight>> {
+  const makes = derivations.flatMap((d) => d.makes);
+  const there = await whole(file, makes);
+  if (there) return there;
+  await makeFolder(path.dirname(file), ADVICE);
+  return locked(`${file}.lock`, async () => {
+    // Another process may have made it while this one waited.
+    const found = await whole(file, makes);
+    if (found) return found;
+    await make(file, derivations, onProgress);
+    const made = await whole(file, makes);
+    if (!made) throw new FileError(file, "is not what was written a moment ago; is the disk in order?");
+    return made;
+  }).catch((error: unknown) => {
+    throw explained(error, file, "cannot be written", ADVICE);
+  });
+}
+
+async function make(file: string, derivations: readonly Derivation[], onProgress: DeriveProgress): Promise<void> {
+  const makes = derivations.flatMap((d) => d.makes);
+  const header = head(makes, { from: [...sources(derivations)].join(", ") });
+  const total = makes.reduce((n, m) => n + count(m.shape) * BYTES[m.dtype], 0);
+  await tidy(file);
+  await mustFit(path.dirname(file), header.length + total);
+  const write = async (sink: Sink) => {
+    await sink.write(header);
     let done = 0;
     for (const { from, make } of derivations) {
       for (const bytes of make(await readFloats(from))) {
-        await out.writeFile(bytes);
+        await sink.write(bytes);
         done += bytes.length;
       }
-      onProgress(done);
+      onProgress(done, total);
     }
-    await out.sync();
-  } finally {
-    await out.close();
-  }
+  };
+  await writeWhole(file, write, ADVICE);
 }
 
 const sources = (derivations: readonly Derivation[]): Set<string> =>
   new Set(derivations.map(({ from }) => from.bytes.file));
 
-/** What tells one file from another. */
+/** Identifies a file by its sources and how it is made. */
 async function keyOf(derivations: readonly Derivation[]): Promise<string> {
   const files: unknown[] = [];
   for (const file of sources(derivations)) {
@@ -139,8 +153,10 @@ async function whole(file: string, makes: Derivation["makes"]): Promise<Readonly
   }
 }
 
-/** Lets files go that nobody asked for in a month, and parts of files whose writer was killed. */
-async function tidy(folder: string): Promise<void> {
+/** Removes what a killed process left of this file, files that were not used for a month, and parts of others after a day. */
+async function tidy(made: string): Promise<void> {
+  const folder = path.dirname(made);
+  await removePartials(folder, path.basename(made));
   for (const name of await readdir(folder)) {
     const file = path.join(folder, name);
     const age = Date.now() - (await stat(file).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs;
@@ -148,14 +164,10 @@ async function tidy(folder: string): Promise<void> {
   }
 }
 
-const full = (folder: string, bytes: number, free?: number) => {
-  const has = free === undefined ? "the disk is full" : `${formatBytes(free)} are free`;
-  return new MachineError(
-    `${folder}: ${formatBytes(bytes)} are needed for weights that are worked out, ${has}; make room, or set XDG_CACHE_HOME to another disk`,
-  );
-};
-
 async function mustFit(folder: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize < bytes) throw full(folder, bytes, bavail * bsize);
+  if (bavail * bsize >= bytes) return;
+  throw new MachineError(
+    `${folder}: converted weights need ${formatBytes(bytes)}, ${formatBytes(bavail * bsize)} are free; make room, or ${ADVICE}`,
+  );
 }
