@@ -1,11 +1,11 @@
 /** Adapters merged into a model for good: a new diffusers folder whose weights hold them; the old one stays as it is. */
 import { existsSync, statSync } from "node:fs";
-import { cp, mkdir, rename, rm } from "node:fs/promises";
+import { cp, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { applyBias, applyDelta, type Part, resolveScale, type Target } from "../adapters/index.js";
 import { openComponentFolder, readFloats, writeTensors } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
-import { partialOf, removePartials } from "../files/index.js";
+import { makeFolder, partialOf, removePartials } from "../files/index.js";
 import { locate, type Sources } from "../lookup/index.js";
 import { type AdapterReference, openAdapters, openPair } from "../open/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
@@ -56,7 +56,7 @@ export async function mergeAdapters(
   }
   await removePartials(path.dirname(target), path.basename(target));
   const partial = partialOf(target);
-  await mkdir(path.dirname(target), { recursive: true });
+  await makeFolder(path.dirname(target));
   try {
     const heavy = [...changes.keys()].map((part) => path.join(folder, part));
     // Weights of merged components are written anew, everything else is copied.

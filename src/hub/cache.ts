@@ -6,7 +6,7 @@
 import { copyFile, readdir, readFile, rename, stat, symlink } from "node:fs/promises";
 import path from "node:path";
 import { codeOf, FileError, MachineError, VariegateError } from "../errors.js";
-import { makeFolder, partialOf, writeWhole } from "../files/index.js";
+import { makeFolder, partialOf, removePartials, writeWhole } from "../files/index.js";
 import { staysInside } from "./reference.js";
 
 /** Where things of one repository lie. */
@@ -91,6 +91,8 @@ export async function rememberCommit(shelf: Shelf, revision: string, commit: str
   if (revision === commit || (await readFile(file, "utf8").catch(() => "")) === commit) return;
   try {
     await makeFolder(path.dirname(file));
+    // Python's library takes every file in here for a reference.
+    await removePartials(path.dirname(file), path.basename(file));
     await writeWhole(file, Buffer.from(commit));
   } catch (error) {
     if (!(error instanceof VariegateError)) throw error;
@@ -105,6 +107,7 @@ export async function pointTo(shelf: Shelf, commit: string, file: string, hash: 
   const pointer = shelf.pointer(commit, file);
   const blob = shelf.blob(hash);
   await makeFolder(path.dirname(pointer));
+  await removePartials(path.dirname(pointer), path.basename(pointer));
   const temporary = partialOf(pointer);
   try {
     await symlink(path.relative(path.dirname(pointer), blob), temporary, "file");
