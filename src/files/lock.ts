@@ -5,7 +5,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { open, rm, utimes } from "node:fs/promises";
+import { open, readdir, rm, utimes } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -43,6 +43,7 @@ export async function tryLock(file: string): Promise<Attempt> {
   await makeFolder(path.dirname(file));
   const attempt = await acquire(file);
   if ("holder" in attempt) return attempt;
+  await sweep(file, attempt.token);
   const timer = setInterval(() => utimes(file, new Date(), new Date()).catch(() => {}), RENEW);
   timer.unref();
   return {
@@ -118,6 +119,16 @@ async function remove(file: string, token: string): Promise<{ readonly holder: H
   if ((await read(file))?.token === token) await rm(file, { force: true });
   await rm(removal, { force: true });
   return null;
+}
+
+/** Removes second locks of earlier holders, whose process was killed while it removed theirs: their tokens never come again. */
+async function sweep(file: string, token: string): Promise<void> {
+  const name = path.basename(file);
+  for (const entry of await readdir(path.dirname(file))) {
+    if (!entry.startsWith(`${name}.`) || entry.startsWith(`${name}.${token}`)) continue;
+    if (/^(\.[0-9a-f]{12,13})+$/.test(entry.slice(name.length)))
+      await rm(path.join(path.dirname(file), entry), { force: true });
+  }
 }
 
 interface Found {

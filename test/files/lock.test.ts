@@ -116,6 +116,15 @@ describe("tryLock", () => {
     expect(existsSync(file)).toBe(false);
   });
 
+  it("removes what earlier holders left that were killed while they released it, and nothing else", async () => {
+    const file = fresh();
+    const kept = ["lock.md", "lock.0123456789ab.md", "lock2.0123456789ab"];
+    const left = ["lock.0123456789ab", "lock.0123456789ab.ba9876543210", "lock.1700000000000"];
+    for (const name of [...kept, ...left]) leave(path.join(path.dirname(file), name));
+    await release(await tryLock(file));
+    expect(readdirSync(path.dirname(file)).sort()).toEqual([...kept].sort());
+  });
+
   it("is released where its folder was deleted", async () => {
     const file = fresh();
     const attempt = await tryLock(file);
