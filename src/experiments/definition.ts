@@ -39,14 +39,20 @@ const row = z.strictObject({
   paper: z.partialRecord(z.enum(MEASURES), z.number()).default({}),
 });
 
-const claim = z.strictObject({
+const claimFields = z.strictObject({
   /** What the paper says. */
   says: text,
   measure: z.enum(MEASURES),
   row: text,
   is: z.enum(["more", "less", "as much", "at least as much"]),
-  /** Another row; without one the number itself is held against 0. */
+  /** Another row; without one the number itself is compared with 0. */
   than: text.exactOptional(),
+});
+
+/** "As much" is within 5 % of the other row: alone, a number has nothing to be 5 % of. */
+const claim = claimFields.refine(({ is, than }) => than !== undefined || is === "more" || is === "less", {
+  path: ["than"],
+  error: 'needed for "as much" and "at least as much"',
 });
 
 const prompt = z.union([text, z.strictObject({ prompt: text, seed: count })]);

@@ -14,5 +14,5 @@ export {
 export { readSittings, referenceFile } from "./sources.js";
 export type { Claims } from "./store.js";
 export { claimsIn, packed, readResults, takeFolder, unpacked } from "./store.js";
-export type { Judgement, Table, TableRow, Verdict } from "./table.js";
-export { verdictOf } from "./table.js";
+export type { Judgement, Table, TableRow } from "./table.js";
+export { type Verdict, verdictOf } from "./verdict.js";

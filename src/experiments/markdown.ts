@@ -2,6 +2,7 @@
 import { type Estimate, formatEstimate } from "../metrics/index.js";
 import { kindOf, type MeasureName } from "./measures.js";
 import type { Judgement, Table, TableRow } from "./table.js";
+import { VERDICT_NOTE } from "./verdict.js";
 
 /** What stands above the tables. */
 export interface About {
@@ -69,9 +70,8 @@ export const sizeOf = ({ prompts, seeds, rows }: Table): string =>
 
 /** How to read the numbers. */
 export const NOTE =
-  "Intervals are 95 % bootstrap intervals over prompts, then seeds; that of the time is the middle half of its cells. Measures of whole sets have none. " +
-  "“Agrees”: the interval lies wholly on the claimed side, “does not agree”: wholly on the other, “leans”: it holds both and the mean says which; " +
-  "“as much” is a ratio within 5 % of 1, and leans where the interval holds 1; “at least as much” is one above 0.95.";
+  "Intervals are 95 % bootstrap intervals over prompts, then seeds; those of ratios are over prompts, that of the time is the middle half of its cells. Measures of whole sets have none. " +
+  VERDICT_NOTE;
 
 /** The whole report as Markdown. */
 export function markdownOf(tables: readonly Table[], about: About): string {

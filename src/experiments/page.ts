@@ -4,7 +4,8 @@ import type { Estimate } from "../metrics/index.js";
 import { type Html, html, loadChart, markup, renderPage, table } from "../report/index.js";
 import { type About, claimsOf, facts, NOTE, numbersOf, promptsOf, sizeOf } from "./markdown.js";
 import { kindOf, type MeasureName } from "./measures.js";
-import type { Table, TableRow, Verdict } from "./table.js";
+import type { Table, TableRow } from "./table.js";
+import type { Verdict } from "./verdict.js";
 
 /** Pictures of a row as data URLs, by experiment and row. */
 export type Samples = ReadonlyMap<string, readonly string[]>;

@@ -6,6 +6,7 @@ import type { Cell, Origin } from "./cell.js";
 import { type Claim, type Definition, type ExperimentRow, type Sitting, sittingsOf } from "./definition.js";
 import { kindOf, type MeasureName, type Painted, type Reference, ratio, type Seen } from "./measures.js";
 import { type CellResult, unpacked } from "./store.js";
+import { type Verdict, verdictOf } from "./verdict.js";
 
 export interface TableRow {
   readonly name: string;
@@ -18,10 +19,6 @@ export interface TableRow {
   readonly curve: readonly { readonly timestep: number; readonly distance: Estimate }[] | null;
   readonly pictures: number;
 }
-
-/** From the whole interval on the claimed side to the whole interval on the other. */
-export const VERDICTS = ["agrees", "leans that way", "leans the other way", "does not agree", "not measured"] as const;
-export type Verdict = (typeof VERDICTS)[number];
 
 export interface Judgement {
   readonly claim: Claim;
@@ -186,23 +183,4 @@ async function judge(
     paper: x !== undefined && y !== undefined ? x / y : null,
     verdict: verdictOf(claim.is, ours, 1),
   };
-}
-
-/** Ratios nearer to 1 than this are "as much". */
-const NEAR = 0.05;
-
-/** `even` is what neither side would give: 1 for a ratio, 0 for a number alone. */
-export function verdictOf(is: Claim["is"], ours: Estimate | null, even: 0 | 1): Verdict {
-  if (!ours || !Number.isFinite(ours.mean)) return "not measured";
-  const { mean, low, high } = ours;
-  if (is === "as much") {
-    if (Math.abs(mean - even) <= NEAR) return "agrees";
-    return low !== null && high !== null && low <= even && even <= high ? "leans that way" : "does not agree";
-  }
-  const sign = is === "less" ? -1 : 1;
-  const bar = is === "at least as much" ? even - NEAR : even;
-  const [worst, best] = is === "less" ? [high ?? mean, low ?? mean] : [low ?? mean, high ?? mean];
-  if (sign * (worst - bar) > 0) return "agrees";
-  if (sign * (best - bar) <= 0) return "does not agree";
-  return sign * (mean - bar) > 0 ? "leans that way" : "leans the other way";
 }

@@ -36,6 +36,7 @@ describe("definition", () => {
     [{ ...SMALL, measures: ["beauty"] }, /measures\.0/],
     [{ ...SMALL, rows: [SMALL.rows[0], SMALL.rows[0]] }, /the row "base" twice/],
     [{ ...SMALL, rows: [SMALL.rows[1]] }, /speaks of a row "base"; its rows are hybrid/],
+    [{ ...SMALL, claims: [{ says: "x", measure: "distance", row: "base", is: "as much" }] }, /claims\.0\.than/],
     [[], /x\.json is no experiment/],
   ])("refuses what it does not know, by name", (value, message) => {
     expect(() => parseDefinition("x.json", value)).toThrow(message);

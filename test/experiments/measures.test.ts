@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { kindOf, type MeasureName, type Painted, type Seen } from "../../src/experiments/measures.js";
-import { verdictOf } from "../../src/experiments/table.js";
 import { plainProduct } from "../../src/tensor/index.js";
 
 const seen = (seed: number, clip: readonly number[], more: Partial<Seen> = {}): Seen => ({
@@ -90,28 +89,5 @@ describe("measures of a row", () => {
   it("time is the median of the cells with its middle half", async () => {
     const painted = row([[seen(0, [1, 0])]], { times: [5, 1, 2, 100, 3] });
     expect(await kindOf("time").estimate(painted, null)).toEqual({ mean: 3, low: 2, high: 5, n: 5 });
-  });
-});
-
-describe("verdicts", () => {
-  const e = (mean: number, low: number | null, high: number | null) => ({ mean, low, high, n: 9 });
-  it.each([
-    ["more", e(1.2, 1.1, 1.3), "agrees"],
-    ["more", e(1.2, 0.9, 1.5), "leans that way"],
-    ["more", e(0.9, 0.7, 1.1), "leans the other way"],
-    ["more", e(0.8, 0.7, 0.9), "does not agree"],
-    ["less", e(0.8, 0.7, 0.9), "agrees"],
-    ["less", e(1.1, 0.9, 1.2), "leans the other way"],
-    ["less", e(0.8, null, null), "agrees"],
-    ["less", e(1.2, null, null), "does not agree"],
-    ["as much", e(1.04, 1.02, 1.06), "agrees"],
-    ["as much", e(1.1, 0.9, 1.3), "leans that way"],
-    ["as much", e(1.1, 1.06, 1.2), "does not agree"],
-    ["at least as much", e(1.5, 1.2, 1.9), "agrees"],
-    ["at least as much", e(0.97, 0.9, 1.1), "leans that way"],
-    ["at least as much", e(0.8, 0.7, 0.9), "does not agree"],
-    ["more", null, "not measured"],
-  ] as const)("%s, %o: %s", (is, estimate, verdict) => {
-    expect(verdictOf(is, estimate, 1)).toBe(verdict);
   });
 });
