@@ -140,7 +140,7 @@ export async function runExperiments(request: ExperimentRequest, o: RunOptions =
       const left = cells.filter((c) => !there.has(c.id));
       const workers = Math.min(request.workers ?? 1, Math.max(1, left.length));
       const progress = progressOf(left, o);
-      if (workers > 1) await paintInWorkers(request, [...there.keys()], workers, progress, o.signal);
+      if (workers > 1) await paintInWorkers(request, [...there.keys()], { workers, progress, signal: o.signal });
       else
         await paintCells(left, house, claimsIn(request.out), {
           workers: 1,

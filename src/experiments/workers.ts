@@ -1,6 +1,5 @@
 /** Several processes on one machine that paint the cells of one run: each takes what is free, none waits for another. */
 import { type ChildProcess, fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { MachineError } from "../errors.js";
 import type { ExperimentRequest, Tick } from "./run.js";
 
@@ -16,14 +15,28 @@ export type Message =
   | { readonly type: "calls"; readonly calls: number; readonly what: string }
   | { readonly type: "failed"; readonly message: string };
 
-/** Returns when all have ended. @throws MachineError when one has failed; the cells that are finished stay */
+/** The program of a worker. */
+const WORKER = new URL("./worker.js", import.meta.url);
+
+export interface WorkerOptions {
+  readonly workers: number;
+  readonly progress: Tick;
+  readonly signal?: AbortSignal | undefined;
+  /** Default: worker.js beside this file. */
+  readonly program?: URL;
+}
+
+/**
+ * Returns when all have ended. @throws MachineError when one has failed: the others are stopped, finished cells stay; `signal.reason`
+ * when aborted
+ */
 export async function paintInWorkers(
   request: ExperimentRequest,
   there: readonly string[],
-  workers: number,
-  progress: Tick,
-  signal: AbortSignal | undefined,
+  { workers, progress, signal, program = WORKER }: WorkerOptions,
 ): Promise<void> {
+  // A signal that is already aborted sends no event.
+  signal?.throwIfAborted();
   const children: ChildProcess[] = [];
   const stop = () => {
     for (const child of children) child.kill("SIGKILL");
@@ -33,7 +46,7 @@ export async function paintInWorkers(
     const order: Order = { request, there, workers };
     await Promise.all(
       Array.from({ length: workers }, () => {
-        const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)));
+        const child = fork(program);
         children.push(child);
         return ended(child, order, progress);
       }),
