@@ -99,13 +99,8 @@ export async function openStudio(request: StudioRequest, fetching: Fetching = {}
         const { row } = cell;
         const request = { ...requestOf(cell), adapters: adapterOf(row) };
         if (!warm.has(row.name)) {
-          const [first] = cell.sittings;
-          await paintAll(
-            pair,
-            { ...request, samples: request.samples?.filter((s) => s.seed === first?.seed) ?? [] },
-            false,
-            {},
-          );
+          const one = requestOf({ ...cell, sittings: cell.sittings.slice(0, 1) });
+          await paintAll(pair, { ...one, adapters: request.adapters }, false, {});
           warm.add(row.name);
         }
         const painted = await paintAll(pair, request, row.follow, o, cell.calls / (cell.sittings.length * cell.steps));

@@ -1,0 +1,48 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { cellsOf } from "../../src/experiments/cell.js";
+import { parseDefinition, sittingsOf } from "../../src/experiments/definition.js";
+import { openStudio } from "../../src/experiments/studio.js";
+
+const studio = await openStudio({}, {});
+afterAll(() => studio.close());
+
+const definition = parseDefinition("x.json", {
+  name: "small",
+  title: "Small",
+  prompts: ["a cartoon character", "a red cartoon character", "a blue cartoon character"],
+  seeds: 1,
+  rows: [{ name: "distilled", sampling: { mode: "distilled", size: { width: 32, height: 24 } } }],
+  measures: ["distance"],
+});
+const [row] = definition.rows;
+if (!row) throw new Error("one row");
+const [cell] = cellsOf(definition, sittingsOf(definition), new Map([[row.name, await studio.originOf(row)]]));
+if (!cell) throw new Error("one cell");
+
+/** Latents that the distilled model is asked about while `run` runs. */
+async function callsOf(run: () => Promise<unknown>): Promise<number> {
+  const network = studio.pair.distilled?.network;
+  if (!network) throw new Error("the embedded pair has a distilled model");
+  const own = network.run;
+  let calls = 0;
+  Object.assign(network, {
+    run: (...given: Parameters<typeof own>) => {
+      calls += given[1]["sample"]?.shape[0] ?? 0;
+      return own(...given);
+    },
+  });
+  try {
+    await run();
+  } finally {
+    Object.assign(network, { run: own });
+  }
+  return calls;
+}
+
+describe("the samples of a cell", () => {
+  it("are preceded by one image that warms up, the first time only", async () => {
+    const made = () => studio.paint(cell, { workers: 1 });
+    expect(await callsOf(made)).toBe(3 * 4 + 4);
+    expect(await callsOf(made)).toBe(3 * 4);
+  });
+});
