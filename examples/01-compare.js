@@ -1,10 +1,10 @@
 // Base, distilled and hybrid on the embedded pair, as a library: how far apart are eight seeds?
-import { generate, openPair, openScorer, summarise } from "variegate";
+import { evaluate, generate, openEvaluator, openPair, summarise } from "variegate";
 
 const prompts = ["a cartoon character wearing a crown"];
 const seeds = [0, 1, 2, 3, 4, 5, 6, 7];
 const pair = await openPair();
-const scorer = await openScorer(pair);
+const evaluator = await openEvaluator(pair);
 for (const mode of ["base", "distilled", "hybrid"]) {
   const images = [];
   let calls = 0;
@@ -12,7 +12,7 @@ for (const mode of ["base", "distilled", "hybrid"]) {
     if (event.type === "image") images.push(event.image);
     if (event.type === "done") calls = event.calls / event.images;
   }
-  const { distance, adherence } = summarise(await scorer.read([images], prompts));
-  console.log(`${mode}: ${calls} calls, distance ${distance.mean.toFixed(3)}, adherence ${adherence.mean.toFixed(3)}`);
+  const { distance, clipScore } = summarise(await evaluate(evaluator, [images], prompts));
+  console.log(`${mode}: ${calls} calls, distance ${distance.mean.toFixed(3)}, CLIP score ${clipScore.mean.toFixed(1)}`);
 }
 await pair.close();

@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
-import { generate, keptVariety, openAdapter, openJudge, openPair, openScorer, PAIRS, resolveReference, slide, summarise } from "variegate";
+import { evaluate, generate, keptDiversity, openAdapter, openClassifier, openEvaluator, openPair, PAIRS, resolveReference, slide, summarise } from "variegate";
 import { entropy } from "../dist/metrics/index.js";
 import { judged, openWorld, psnr, reconstructed, zeroShot } from "./instruments.js";
 import { differences, markdown, shown, updated } from "./tables.js";
@@ -66,8 +66,8 @@ function expectedEntropy(probabilities, n) {
 }
 
 /** Entropy of factors over the prompts that leave them free, as a share of what as many draws from the world itself show on average. */
-function shareOfWorld({ read, named }, priors, factors) {
-  const free = read.flatMap((pictures, p) => factors.filter((f) => !(f in named[p])).map((f) => ({ f, values: pictures.map((x) => x[f]) })));
+function shareOfWorld({ predicted, named }, priors, factors) {
+  const free = predicted.flatMap((pictures, p) => factors.filter((f) => !(f in named[p])).map((f) => ({ f, values: pictures.map((x) => x[f]) })));
   const sum = (of) => free.reduce((total, each) => total + of(each), 0);
   return (sum(({ values }) => entropy(values)) / sum(({ f }) => expectedEntropy(priors[f], SEEDS.length))).toFixed(3);
 }
@@ -96,22 +96,22 @@ async function measureModes(world) {
   let base;
   for (const [name, of, request] of MODES) {
     const pair = await openPair({ pair: of });
-    const scorer = await openScorer(pair);
+    const evaluator = await openEvaluator(pair);
     const images = PROMPTS.map(() => []);
     for await (const event of generate(pair, { ...request, prompts: PROMPTS, seeds: SEEDS })) {
       if (event.type === "image") images[event.prompt].push(event.image);
     }
-    const reading = await scorer.read(images, PROMPTS);
+    const reading = await evaluate(evaluator, images, PROMPTS);
     await pair.close();
     base ??= reading;
-    const { distance, adherence, factors } = summarise(reading);
+    const { distance, clipScore, attributes } = summarise(reading);
     const sharp = images.flat().reduce((sum, image) => sum + sharpness(image), 0) / (PROMPTS.length * SEEDS.length);
-    const share = (factors) => shareOfWorld(reading.factors, world.priors, factors);
-    rows.push([name, shown(factors.distance), shown(distance), shown(factors.entropy), share(names), shown(factors.namedRight), adherence.mean.toFixed(3), sharp.toFixed(3)]);
+    const share = (factors) => shareOfWorld(reading.attributes, world.priors, factors);
+    rows.push([name, shown(attributes.distance), shown(distance), shown(attributes.entropy), share(names), shown(attributes.accuracy), (clipScore.mean / 100).toFixed(3), sharp.toFixed(3)]);
     process.stderr.write(`${rows.at(-1).join("  ")}\n`);
     each.push([name, ...names.map((f) => share([f]))]);
     if (reading === base) continue;
-    const { distance: seen, factors: read } = keptVariety(reading, base);
+    const { distance: seen, attributes: read } = keptDiversity(reading, base);
     kept.push([name, ...[read.distance, seen, read.entropy].map((e) => shown(e, 2))]);
   }
   return [
@@ -166,12 +166,12 @@ async function measureAdapters() {
     for (const mode of ["base", "distilled"]) {
       for (const [reference, said] of [[{}, "a cartoon character"], [parts, prompt]]) {
         const pair = await openPair(reference);
-        const judge = await openJudge(pair.row.judge, pair.runtime);
+        const classifier = await openClassifier(pair.row.judge, pair.runtime);
         const images = [];
         for await (const event of generate(pair, { mode, prompts: [said], seeds: SEEDS })) if (event.type === "image") images.push(event.image);
-        const seen = await judge.read(images);
+        const seen = await classifier.classify(images);
         await pair.close();
-        const right = seen.flatMap(({ factors }) => Object.entries(wanted).map(([f, values]) => Number(values.includes(factors[f]))));
+        const right = seen.flatMap(({ attributes }) => Object.entries(wanted).map(([f, values]) => Number(values.includes(attributes[f]))));
         cells.push((right.reduce((a, b) => a + b, 0) / right.length).toFixed(3));
       }
     }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import sharp from "sharp";
 import { network } from "../dist/pipeline/sessions.js";
 import { drawEncoder } from "../dist/models/index.js";
-import { decodeLatents, float, fromRgb, openClip, openJudge, stack } from "variegate";
+import { decodeLatents, float, fromRgb, openClassifier, openClip, stack } from "variegate";
 
 const SIZE = 64;
 const BATCH = 64;
@@ -49,10 +49,10 @@ const share = (right) => right.filter(Boolean).length / right.length;
 
 /** For each factor, on how many pictures the judge reads it right; for each number, how far off it is in the mean. */
 export async function judged(pair, images, factors) {
-  const judge = await openJudge(pair.row.judge, pair.runtime);
-  const seen = await judge.read(images);
-  const right = Object.keys(judge.config.factors).map((f) => [f, share(seen.map((s, i) => s.factors[f] === factors[i][f]))]);
-  const off = (f) => seen.reduce((sum, s, i) => sum + Math.abs(s.measured[f] - factors[i][f]), 0) / seen.length;
+  const judge = await openClassifier(pair.row.judge, pair.runtime);
+  const seen = await judge.classify(images);
+  const right = Object.keys(judge.config.factors).map((f) => [f, share(seen.map((s, i) => s.attributes[f] === factors[i][f]))]);
+  const off = (f) => seen.reduce((sum, s, i) => sum + Math.abs(s.numbers[f] - factors[i][f]), 0) / seen.length;
   return Object.fromEntries([...right, ...judge.config.regress.map((f) => [f, off(f)])]);
 }
 

@@ -2,7 +2,7 @@
 //     node pair/world.js made embedded
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { csvFormatRows } from "d3-dsv";
-import { openPair, openScorer, referenceFile } from "variegate";
+import { openEvaluator, openPair, referenceFile } from "variegate";
 
 const [, , made = "made", to = "embedded"] = process.argv;
 const captions = JSON.parse(readFileSync(`${made}/data/held-out/captions.json`, "utf8"));
@@ -16,6 +16,6 @@ mkdirSync(`${to}/world`, { recursive: true });
 const rows = [["case_number", "prompt", "evaluation_seed"], ...captions.map(([first], i) => [`${i}`, first, `${i}`])];
 writeFileSync(`${to}/world/prompts.csv`, `${csvFormatRows(rows)}\n`);
 const pair = await openPair();
-const scorer = await openScorer(pair);
-writeFileSync(`${to}/world/real.safetensors`, referenceFile({ clip: await scorer.features(images) }));
+const { clip } = await openEvaluator(pair);
+writeFileSync(`${to}/world/real.safetensors`, referenceFile({ clip: await clip.images(images) }));
 await pair.close();

@@ -5,7 +5,7 @@
  *     node scripts/base-steps.js [seeds, default 32]
  */
 import { readFileSync } from "node:fs";
-import { generate, keptVariety, openPair, openScorer } from "../dist/index.js";
+import { evaluate, generate, keptDiversity, openEvaluator, openPair } from "../dist/index.js";
 
 const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8"));
 const ddim = (baseSteps) => ({ baseScheduler: "DDIMScheduler", baseSpacing: "trailing", baseSteps });
@@ -20,20 +20,20 @@ const BASE_STEPS = {
 
 const seeds = Array.from({ length: Number(process.argv[2] ?? 32) }, (_, i) => i);
 const pair = await openPair();
-const scorer = await openScorer(pair);
+const evaluator = await openEvaluator(pair);
 async function read(request) {
   const images = PROMPTS.map(() => []);
   for await (const event of generate(pair, { ...request, prompts: PROMPTS, seeds }))
     if (event.type === "image") images[event.prompt].push(event.image);
-  return scorer.read(images, PROMPTS);
+  return evaluate(evaluator, images, PROMPTS);
 }
 const cell = ({ mean, low, high }) => `${mean.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`;
 const say = (line) => process.stdout.write(`${line}\n`);
 
 const base = await read({ mode: "base" });
-say("| the base's way to t = 749 | judge distance | CLIP distance | entropy |\n|---|---|---|---|");
+say("| the base's way to t = 749 | classifier distance | CLIP distance | entropy |\n|---|---|---|---|");
 for (const [name, request] of Object.entries(BASE_STEPS)) {
-  const { distance, factors } = keptVariety(await read({ mode: "hybrid", switch: 1, ...request }), base);
-  say(`| ${[name, ...[factors.distance, distance, factors.entropy].map(cell)].join(" | ")} |`);
+  const { distance, attributes } = keptDiversity(await read({ mode: "hybrid", switch: 1, ...request }), base);
+  say(`| ${[name, ...[attributes.distance, distance, attributes.entropy].map(cell)].join(" | ")} |`);
 }
 await pair.close();

@@ -9,11 +9,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import {
   adapterTensors,
+  evaluate,
   extractAdapter,
   generate,
+  openEvaluator,
   openPair,
   openRuntime,
-  openScorer,
   safetensors,
   summarise,
   writeWhole,
@@ -32,10 +33,10 @@ async function paint(pair, asked) {
   return images;
 }
 const embedded = await openPair();
-const scorer = await openScorer(embedded);
+const evaluator = await openEvaluator(embedded);
 const numbers = async (images) => {
-  const { distance, adherence, factors } = summarise(await scorer.read(images, PROMPTS));
-  return [distance, factors.entropy, adherence].map((e) => e.mean.toFixed(3));
+  const { distance, attributes, clipScore } = summarise(await evaluate(evaluator, images, PROMPTS));
+  return [...[distance, attributes.entropy].map((e) => e.mean.toFixed(3)), clipScore.mean.toFixed(1)];
 };
 /** Root mean square difference of all pictures, of 255. */
 function difference(a, b) {

@@ -1,6 +1,6 @@
 /**
  * Which measure of variety to trust: paints prompts of the embedded world in three modes, measures each set with everything that
- * ships, and holds each measure against the entropy of the factors that the judge reads. Writes a Markdown table to stdout.
+ * ships, and correlates each measure with the entropy of the attributes that the classifier predicts. Writes a Markdown table to stdout.
  *
  *     node scripts/trust.js [seeds, default 48]
  */
@@ -12,7 +12,7 @@ import { correlation, generate, measure, openPair, rankCorrelation, uniform, wri
 
 const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8"));
 const MODES = ["base", "distilled", "hybrid"];
-const TRUTH = "judge.entropy";
+const TRUTH = "classifier.entropy";
 
 const seeds = Array.from({ length: Number(process.argv[2] ?? 48) }, (_, i) => i);
 const folder = mkdtempSync(path.join(tmpdir(), "variegate-trust-"));

@@ -31,8 +31,8 @@ function drawTable() {
   const number = (e, digits) => (e === null ? "–" : e.mean.toFixed(digits));
   const table = document.createElement("table");
   const readings = Object.keys(rows[0]?.readings ?? {});
-  const measures = ["likeness to the concept", "change of it, %", "distance to scale 0"];
-  const head = ["mode", "scale", ...measures, ...readings.map((name) => `${name}, read by the judge`)];
+  const measures = ["CLIP score to the concept", "change, %", "distance to scale 0"];
+  const head = ["mode", "scale", ...measures, ...readings.map((name) => `${name} (classifier)`)];
   const line = (cells, tag, hidden) => {
     const row = table.insertRow();
     for (const cell of cells) {
@@ -45,7 +45,7 @@ function drawTable() {
   };
   line(head, "th");
   for (const r of rows) {
-    const numbers = [number(r.similarity, 3), number(r.change, 1), number(r.distance, 3)];
+    const numbers = [number(r.clipScore, 1), number(r.change, 1), number(r.distance, 3)];
     line([r.mode, String(r.scale), ...numbers, ...readings.map((name) => number(r.readings[name], 3))], "td", r.i);
   }
   at("table").replaceChildren(table);

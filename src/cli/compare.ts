@@ -1,7 +1,7 @@
 /** `variegate compare`: base, distilled and hybrid side by side, as a table of numbers and one contact sheet. */
 
 import { RequestError } from "../errors.js";
-import { type Kept, keptVariety, openScorer, summarise } from "../evaluation/index.js";
+import { evaluate, type KeptDiversity, keptDiversity, type Summary, summarise } from "../evaluation/index.js";
 import { encodePng } from "../files/index.js";
 import {
   eventJson,
@@ -14,7 +14,7 @@ import {
 } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type Estimate, formatEstimate } from "../metrics/index.js";
-import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
+import { type OpenOptions, openEvaluator, openPair, type PairReference } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { stepsOf } from "../trajectory/index.js";
@@ -26,7 +26,7 @@ import { tileOf } from "./words.js";
 
 const MODES: readonly Mode[] = ["base", "distilled", "hybrid"];
 
-/** What one mode painted and what it cost. */
+/** The images of one mode and their cost. */
 interface Outcome {
   readonly mode: Mode;
   /** images[p][i]: prompt p, seed i. */
@@ -52,7 +52,7 @@ export async function runCompare(
     const seeds = given.seeds ?? [0, 1, 2, 3, 4, 5, 6, 7];
     const requests = MODES.map((mode) => requestForMode(mode, { ...given, prompts, seeds }));
     const plans = requests.map((r) => planFor(pair, r));
-    const scorer = await openScorer(pair, models.clip);
+    const evaluator = await openEvaluator(pair, models.clip);
     const folder = await openRunFolder("compare", { models, requests, plans }, options);
     const steps = plans.reduce((n, plan) => n + stepsOf(plan).length + 1, 0);
     const progress = terminal.progress(steps * prompts.length * seeds.length, "loading");
@@ -60,12 +60,12 @@ export async function runCompare(
     const files: RunFile[] = [];
     const outcomes: Outcome[] = [];
     for (const request of requests) {
-      outcomes.push(await paint(pair, request, { terminal, folder, progress, ticker, files, signal }));
+      outcomes.push(await generateMode(pair, request, { terminal, folder, progress, ticker, files, signal }));
     }
     progress.update(ticker.ticks, "measuring");
     const rows = [];
     for (const outcome of outcomes) {
-      const reading = scorer ? await scorer.read(outcome.images, prompts) : null;
+      const reading = evaluator && (await evaluate(evaluator, outcome.images, prompts));
       rows.push({ outcome, summary: reading && summarise(reading), reading });
     }
     progress.stop();
@@ -82,7 +82,7 @@ export async function runCompare(
     const results = rows.map(({ outcome: { images: _, ...numbers }, summary, reading }) => ({
       ...numbers,
       ...summary,
-      ...(reading && first?.reading && reading !== first.reading && { kept: keptVariety(reading, first.reading) }),
+      ...(reading && first?.reading && reading !== first.reading && { kept: keptDiversity(reading, first.reading) }),
     }));
     const run = { ...describeRun(pair), command: "compare", models, requests, plans, results, files };
     files.push(await folder.write("run.json", Buffer.from(`${JSON.stringify(run, null, 2)}\n`)));
@@ -102,7 +102,7 @@ export async function runCompare(
   }
 }
 
-interface Studio {
+interface Output {
   readonly terminal: Terminal;
   readonly folder: RunFolder;
   readonly progress: Progress;
@@ -111,7 +111,7 @@ interface Studio {
   readonly signal: AbortSignal;
 }
 
-async function paint(pair: Pair, request: GenerateRequest, s: Studio): Promise<Outcome> {
+async function generateMode(pair: Pair, request: GenerateRequest, s: Output): Promise<Outcome> {
   const mode = request.mode ?? "base";
   const images: RgbImage[][] = request.prompts.map(() => []);
   let calls = 0;
@@ -139,30 +139,30 @@ async function paint(pair: Pair, request: GenerateRequest, s: Studio): Promise<O
   return { mode, images, callsPerImage: calls / n, msPerImage: (denoise + decode) / n, milliseconds };
 }
 
-type Result = Omit<Outcome, "images"> & Partial<ReturnType<typeof summarise>> & { readonly kept?: Kept };
+type Result = Omit<Outcome, "images"> & Partial<Summary> & { readonly kept?: KeptDiversity };
 
 function headOf(results: readonly Result[]): string[] {
-  const factors = results.some((r) => r.factors);
+  const attributes = results.some((r) => r.attributes);
   return [
     "mode",
     "calls/image",
     "ms/image",
     "CLIP distance [95 %]",
-    "adherence",
-    ...(factors ? ["judge's distance", "named factors right", "entropy of free factors"] : []),
+    "CLIP score",
+    ...(attributes ? ["classifier distance", "attribute accuracy", "entropy of free attributes"] : []),
   ];
 }
 
 const keptHead = (results: readonly Result[]): string[] => [
-  "of the base's variety [95 %, over prompts]",
+  "share of the base's diversity [95 %, over prompts]",
   "CLIP distance",
-  ...(results.some((r) => r.factors) ? ["judge's distance", "entropy of free factors"] : []),
+  ...(results.some((r) => r.attributes) ? ["classifier distance", "entropy of free attributes"] : []),
 ];
 
-const keptCells = (mode: string, { distance, factors }: Kept): string[] => [
+const keptCells = (mode: string, { distance, attributes }: KeptDiversity): string[] => [
   mode,
   formatEstimate(distance),
-  ...(factors ? [formatEstimate(factors.distance), formatEstimate(factors.entropy)] : []),
+  ...(attributes ? [formatEstimate(attributes.distance), formatEstimate(attributes.entropy)] : []),
 ];
 
 function cells(r: Result): string[] {
@@ -172,9 +172,9 @@ function cells(r: Result): string[] {
     r.callsPerImage.toFixed(0),
     r.msPerImage.toFixed(1),
     formatEstimate(r.distance),
-    r.adherence ? r.adherence.mean.toFixed(3) : "–",
-    ...(r.factors
-      ? [formatEstimate(r.factors.distance), share(r.factors.namedRight), r.factors.entropy.mean.toFixed(2)]
+    r.clipScore ? r.clipScore.mean.toFixed(1) : "–",
+    ...(r.attributes
+      ? [formatEstimate(r.attributes.distance), share(r.attributes.accuracy), r.attributes.entropy.mean.toFixed(2)]
       : []),
   ];
 }

@@ -1,4 +1,4 @@
-/** `variegate experiment`: a table or figure of the paper, or an experiment of one's own, painted, measured and reported. */
+/** `variegate experiment`: a table or figure of the paper, or an experiment of one's own: generates, measures and reports. */
 import path from "node:path";
 import { type Control, pairNamed, readPairs } from "../catalogue/index.js";
 import { readJson } from "../checkpoint/index.js";
@@ -13,7 +13,7 @@ import {
   type PaperName,
   paperExperiment,
   parseDefinition,
-  readSittings,
+  readPromptSeeds,
   runExperiments,
 } from "../experiments/index.js";
 import type { Fetching } from "../hub/index.js";
@@ -60,7 +60,7 @@ export async function runExperiment(
     const { cells, there, pictures, calls, seconds } = await forecast(request, fetching(terminal, signal));
     terminal.emit({ type: "forecast", cells, there, pictures, calls, seconds });
     terminal.say(`${pictures} pictures, ${calls} model calls, about ${duration(seconds)} with one worker`);
-    terminal.say(`${cells - there} of ${cells} cells are to be painted; nothing has been written`);
+    terminal.say(`${cells - there} of ${cells} cells are to be generated; nothing has been written`);
     return;
   }
   let progress: Progress | undefined;
@@ -94,7 +94,7 @@ async function definitionsOf(
   { prompts, images, sliders, ...sources }: ExperimentOptions & Fetching,
 ): Promise<Definition[]> {
   if (name === "run") {
-    if (file === undefined) throw new RequestError("experiment run needs a FILE.json that says what to paint");
+    if (file === undefined) throw new RequestError("experiment run needs a FILE.json with its definition");
     if (prompts !== undefined || images !== undefined) {
       throw new RequestError(`--prompts and --images are for the paper's experiments; ${file} says its own`);
     }
@@ -106,18 +106,16 @@ async function definitionsOf(
   }
   if (file !== undefined) throw new RequestError(`experiment ${name} takes no file; \`experiment run ${file}\` does`);
   const from = prompts ?? trial?.prompts;
-  const sittings =
-    from === undefined ? first.map((prompt) => ({ prompt, seed: 0 })) : await readSittings(from, sources);
-  if (sittings.length === 0) throw new RequestError("experiment needs prompts: name a file with --prompts");
+  const samples =
+    from === undefined ? first.map((prompt) => ({ prompt, seed: 0 })) : await readPromptSeeds(from, sources);
+  if (samples.length === 0) throw new RequestError("experiment needs prompts: name a file with --prompts");
   const controls = sliders ?? trial?.controls ?? [];
   if (controls.length === 0 && name === "table1") {
     throw new RequestError('table1 needs sliders or LoRAs: --slider "age.safetensors:1=an old person" (repeatable)');
   }
   const wanted: readonly PaperName[] =
     name === "all" ? PAPER.filter((n) => n !== "table1" || controls.length > 0) : isPaper(name) ? [name] : [];
-  return wanted.map((n) =>
-    paperExperiment(n, { prompts: sittings, controls, ...(images !== undefined && { images }) }),
-  );
+  return wanted.map((n) => paperExperiment(n, { prompts: samples, controls, ...(images !== undefined && { images }) }));
 }
 
 function duration(seconds: number): string {

@@ -1,4 +1,4 @@
-/** `variegate measure`: numbers about folders of pictures, whoever made them, as a table, a JSON object and a page. */
+/** `variegate measure`: measures folders of pictures from any tool; writes a table, a JSON object and a page. */
 
 import { versions } from "../inspect/index.js";
 import { type Measure, type Measurement, type MeasureRequest, measure, measurePage } from "../measure/index.js";

@@ -73,17 +73,17 @@ async function write(
 
 function tell(terminal: Terminal, dir: string, { rows, concept }: Slide): void {
   const head = ["mode", "scale", "distance to scale 0"];
-  const more = concept === null ? [] : ["likeness to the concept", "change of it, %"];
+  const more = concept === null ? [] : ["CLIP score to the concept", "change, %"];
   const readings = Object.keys(rows[0]?.stops[0]?.readings ?? {});
   terminal.say(
     table([
-      [...head, ...more, ...readings.map((name) => `${name}, as the judge reads it`)],
+      [...head, ...more, ...readings.map((name) => `${name} (classifier)`)],
       ...rows.flatMap(({ mode, stops }) =>
         stops.map((s) => [
           mode,
           String(s.scale),
           formatEstimate(s.distance),
-          ...(concept === null ? [] : [formatEstimate(s.similarity), formatEstimate(s.change, (v) => v.toFixed(1))]),
+          ...(concept === null ? [] : [s.clipScore, s.change].map((e) => formatEstimate(e, (v) => v.toFixed(1)))),
           ...readings.map((name) => formatEstimate(s.readings[name])),
         ]),
       ),

@@ -1,22 +1,26 @@
+/**
+ * One prompt along an adapter's scales, on every model of a pair: the effect of training on one model on the other (control
+ * distillation: Gandikota and Bau 2025, §4), on the concept and on the rest of the image.
+ */
 import { RequestError } from "../errors.js";
-import { openScorer } from "../evaluation/index.js";
+import { clipScore, clipScoreChange, evaluate, type Reading } from "../evaluation/index.js";
 import { type GenerateEvent, type GenerateRequest, generate, requestForMode } from "../generate/index.js";
 import { cosineDistance, type Estimate, meanEstimate } from "../metrics/index.js";
-import type { OpenedPair } from "../open/index.js";
+import { type OpenedPair, openEvaluator } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { SlideRequest } from "./request.js";
 
-/** What one scale does in one mode; null where there is no CLIP, or no concept. */
+/** Effect of one scale in one mode, over seeds; null without CLIP, without a concept, or without scale 0 to compare with. */
 export interface SlideStop {
   readonly scale: number;
-  /** Cosine of picture and concept. */
-  readonly similarity: Estimate | null;
-  /** Similarity to the concept against scale 0, in percent of it (the paper's Table 1). */
+  /** CLIP score of image and concept. */
+  readonly clipScore: Estimate | null;
+  /** Change of the CLIP score against scale 0, in percent (the paper's Table 1); null also where it is too low at scale 0. */
   readonly change: Estimate | null;
-  /** Distance of CLIP features to the picture at scale 0: how much changed in all. */
+  /** CLIP distance to the same seed's image at scale 0: total change. */
   readonly distance: Estimate | null;
-  /** Numbers that the pair's judge reads off the pictures, such as how much a face smiles; none without a judge. */
+  /** Numbers that the pair's classifier predicts, such as how much a face smiles; none without a classifier. */
   readonly readings: Readonly<Record<string, Estimate>>;
 }
 
@@ -46,7 +50,7 @@ export type SlideEvent =
   | (GenerateEvent & { readonly mode: Mode })
   | { readonly type: "slide"; readonly slide: Slide; readonly strips: readonly SlideStrip[] };
 
-/** What is generated for each mode: a prompt for every scale, so that a batch holds a whole strip. */
+/** The request of each mode: a prompt for every scale, so that a batch holds a whole strip. */
 export function slideRequests(pair: OpenedPair, request: SlideRequest): GenerateRequest[] {
   const {
     prompt,
@@ -79,8 +83,8 @@ export async function* slide(
   if (concept !== undefined && (clip ?? pair.row?.clip ?? null) === null) {
     throw new RequestError("--concept needs a CLIP to look with: name a CLIPModel folder with --clip");
   }
-  const scorer = await openScorer(pair, clip);
-  const words = scorer && concept !== undefined ? await scorer.textFeatures(concept) : null;
+  const evaluator = await openEvaluator(pair, clip);
+  const text = evaluator && concept !== undefined ? await evaluator.clip.text(concept) : null;
   const strips: SlideStrip[] = [];
   const rows: SlideRow[] = [];
   for (const each of requests) {
@@ -95,14 +99,14 @@ export async function* slide(
       return { mode, seed, images: found };
     });
     strips.push(...own);
-    // Of each, [seed][scale].
     const reading =
-      scorer &&
-      (await scorer.read(
+      evaluator &&
+      (await evaluate(
+        evaluator,
         own.map((s) => s.images),
         own.map(() => prompt),
       ));
-    rows.push({ mode, stops: measure(scales, reading?.features ?? [], reading?.factors?.measured ?? [], words) });
+    rows.push({ mode, stops: stopsOf(scales, reading, text) });
   }
   yield {
     type: "slide",
@@ -111,30 +115,26 @@ export async function* slide(
   };
 }
 
-function measure(
-  scales: readonly number[],
-  features: readonly (readonly Float32Array[])[],
-  measured: readonly (readonly Readonly<Record<string, number>>[])[],
-  words: Float32Array | null,
-): SlideStop[] {
+/** Numbers of each scale. reading: outer index: seed, inner index: scale; text: the concept's CLIP features. */
+function stopsOf(scales: readonly number[], reading: Reading | null, text: Float32Array | null): SlideStop[] {
   const zero = scales.indexOf(0);
-  const over = (of: (strip: readonly Float32Array[]) => number): Estimate | null =>
-    features.length === 0 ? null : meanEstimate(features.map((strip) => [of(strip)]));
-  const likeness = (x: Float32Array | undefined) => (words && x ? 1 - cosineDistance(x, words) : 0);
-  const names = Object.keys(measured[0]?.[0] ?? {});
+  const strips = reading?.features ?? [];
+  const numbers = reading?.attributes?.numbers ?? [];
+  const overSeeds = (values: readonly number[]): Estimate | null =>
+    values.length === 0 ? null : meanEstimate(values.map((v) => [v]));
+  const column = (i: number) => strips.flatMap((strip) => strip[i] ?? []);
+  const scores = text && scales.map((_, i) => column(i).map((image) => clipScore(image, text)));
+  const reference = column(zero);
   return scales.map((scale, i) => ({
     scale,
     readings: Object.fromEntries(
-      names.map((name) => [name, meanEstimate(measured.map((strip) => [strip[i]?.[name] ?? Number.NaN]))]),
+      Object.keys(numbers[0]?.[0] ?? {}).map((name) => [
+        name,
+        meanEstimate(numbers.map((strip) => [strip[i]?.[name] ?? Number.NaN])),
+      ]),
     ),
-    similarity: words && over((strip) => likeness(strip[i])),
-    change: words && zero >= 0 ? over((strip) => 100 * (likeness(strip[i]) / likeness(strip[zero]) - 1)) : null,
-    distance:
-      zero >= 0
-        ? over((strip) => {
-            const [here, there] = [strip[i], strip[zero]];
-            return here && there && i !== zero ? cosineDistance(here, there) : 0;
-          })
-        : null,
+    clipScore: scores && overSeeds(scores[i] ?? []),
+    change: scores && clipScoreChange(scores[i] ?? [], scores[zero] ?? []),
+    distance: overSeeds(column(i).flatMap((image, s) => (reference[s] ? [cosineDistance(image, reference[s])] : []))),
   }));
 }

@@ -1,4 +1,4 @@
-/** An experiment as data: which rows are painted over which prompts and seeds, what is measured of them, and what is claimed. */
+/** An experiment as data: rows, prompts and seeds, measures, and claims. */
 import { z } from "zod";
 import { RequestError } from "../errors.js";
 import { requestFields } from "../generate/index.js";
@@ -8,7 +8,7 @@ import { MEASURES } from "./measures.js";
 const text = z.string().min(1);
 const count = z.int().min(0);
 
-/** How a row is sampled, as `generate` takes it. */
+/** Sampling options of a row, as `generate` takes them. */
 const sampling = z.strictObject({
   ...samplingFields,
   mode: z.enum(MODES),
@@ -19,28 +19,28 @@ const sampling = z.strictObject({
 const row = z.strictObject({
   name: text,
   sampling,
-  /** Which models paint it; default: those of the command line. */
+  /** The models; default: those of the command line. */
   models: z
     .strictObject({ pair: text.exactOptional(), base: text.exactOptional(), distilled: text.exactOptional() })
     .exactOptional(),
   /** A LoRA or slider, and how strongly. */
   adapter: z.strictObject({ ref: text, scale: z.number() }).exactOptional(),
-  /** What likeness is measured to; default: the prompt. */
+  /** The text of the CLIP score; default: the prompt. */
   concept: text.exactOptional(),
-  /** The row whose pictures of the same prompts and seeds these are compared with. */
+  /** The row whose images of the same prompts and seeds these are compared with. */
   against: text.exactOptional(),
-  /** A number the judge reads, such as "smile", or a factor with values, such as "background=teal|navy": then the share that has one. */
-  reads: text.exactOptional(),
-  /** Where the row stands on the axis of a plot. */
+  /** For attribute-change: a number of the classifier, such as "smile", or an attribute with values, such as "background=teal|navy": then the share that has one. */
+  attribute: text.exactOptional(),
+  /** The row's place on the axis of a plot. */
   x: z.number().exactOptional(),
-  /** Follows x0 through the steps: its distance to the end of the run. */
+  /** Measures x0 at every step: its CLIP distance to the final image. */
   follow: z.boolean().default(false),
   /** The paper's numbers for this row, by measure. */
   paper: z.partialRecord(z.enum(MEASURES), z.number()).default({}),
 });
 
 const claimFields = z.strictObject({
-  /** What the paper says. */
+  /** The claim in words. */
   says: text,
   measure: z.enum(MEASURES),
   row: text,
@@ -60,19 +60,19 @@ const prompt = z.union([text, z.strictObject({ prompt: text, seed: count })]);
 export const definitionSchema = z.strictObject({
   name: z.string().regex(/^[\w-]+$/, "expected letters, digits and dashes"),
   title: text,
-  /** What the paper found, in a sentence or two. */
+  /** The paper's finding, in a sentence or two. */
   found: z.string().default(""),
-  /** What the paper measured with, where it was something else than here. */
+  /** The paper's measure, where it is another than here. */
   paperMeasures: z.partialRecord(z.enum(MEASURES), text).default({}),
   /** A prompt alone begins at seed 0. */
   prompts: z.array(prompt).min(1),
-  /** Pictures of every prompt, one for each of so many seeds in a row. */
+  /** Images of every prompt, one for each of so many consecutive seeds. */
   seeds: z.int().min(1),
   rows: z.array(row).min(1),
   measures: z.array(z.enum(MEASURES)).min(1),
   /** A measure that is also shown prompt by prompt. */
   byPrompt: z.enum(MEASURES).exactOptional(),
-  /** What x is, where rows have one. */
+  /** The label of x, where rows have one. */
   axis: text.exactOptional(),
   claims: z.array(claim).default([]),
 });
@@ -83,9 +83,29 @@ export type DefinitionInput = z.input<typeof definitionSchema>;
 export type ExperimentRow = Definition["rows"][number];
 export type Claim = Definition["claims"][number];
 
-/** Checks what a JSON file says. @throws RequestError naming the field that is wrong */
+/** Earlier names of measures and fields: files that use them keep working for one release. */
+const RENAMED: ReadonlyMap<string, string> = new Map([
+  ["judge-distance", "classifier-distance"],
+  ["named", "accuracy"],
+  ["likeness", "clip-score"],
+  ["reading", "attribute-change"],
+  ["reads", "attribute"],
+]);
+const NAME_FIELDS = new Set(["measure", "measures", "byPrompt"]);
+
+/** A definition with today's names, in its keys and where it names a measure. */
+function renamed(value: unknown, isName = false): unknown {
+  if (typeof value === "string") return isName ? (RENAMED.get(value) ?? value) : value;
+  if (Array.isArray(value)) return value.map((v) => renamed(v, isName));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([k, v]) => [RENAMED.get(k) ?? k, renamed(v, NAME_FIELDS.has(k))]),
+  );
+}
+
+/** Checks the content of a JSON file. @throws RequestError naming the field that is wrong */
 export function parseDefinition(file: string, value: unknown): Definition {
-  const result = definitionSchema.safeParse(value);
+  const result = definitionSchema.safeParse(renamed(value));
   if (!result.success) {
     const issue = result.error.issues[0];
     const where = issue?.path.join(".") || "the whole";
@@ -103,14 +123,14 @@ export function parseDefinition(file: string, value: unknown): Definition {
   return result.data;
 }
 
-/** One picture that an experiment asks of every row. */
-export interface Sitting {
+/** One image that an experiment generates for every row. */
+export interface PromptSeed {
   readonly prompt: string;
   readonly seed: number;
 }
 
-/** sittings[p][i]: prompt p with the i-th of its seeds. */
-export const sittingsOf = ({ prompts, seeds }: Pick<Definition, "prompts" | "seeds">): Sitting[][] =>
+/** promptSeeds[p][i]: prompt p with the i-th of its seeds. */
+export const promptSeeds = ({ prompts, seeds }: Pick<Definition, "prompts" | "seeds">): PromptSeed[][] =>
   prompts.map((p) => {
     const { prompt, seed } = typeof p === "string" ? { prompt: p, seed: 0 } : p;
     return Array.from({ length: seeds }, (_, i) => ({ prompt, seed: seed + i }));

@@ -4,7 +4,7 @@ import { kindOf, type MeasureName } from "./measures.js";
 import type { Judgement, Table, TableRow } from "./table.js";
 import { VERDICT_NOTE } from "./verdict.js";
 
-/** What stands above the tables. */
+/** Facts of a run, for the head of its report. */
 export interface About {
   readonly command: string;
   readonly versions: Readonly<Record<string, string>>;
@@ -68,7 +68,7 @@ export function promptsOf({ rows, prompts, byPrompt }: Table): string[][] {
 export const sizeOf = ({ prompts, seeds, rows }: Table): string =>
   `${prompts.length} prompts × ${seeds} ${seeds === 1 ? "seed" : "seeds"}, ${rows.length} rows, ${rows.reduce((n, r) => n + r.pictures, 0)} pictures`;
 
-/** How to read the numbers. */
+/** Explanation of intervals and verdicts. */
 export const NOTE =
   "Intervals are 95 % bootstrap intervals over prompts, then seeds; those of ratios are over prompts, that of the time is the middle half of its cells. Measures of whole sets have none. " +
   VERDICT_NOTE;

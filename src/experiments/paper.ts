@@ -1,4 +1,4 @@
-/** The tables and figures of the paper (Gandikota and Bau 2025, arXiv 2503.10637) as experiments: what is painted, what the paper found, what it claims. */
+/** The tables and figures of the paper (Gandikota and Bau 2025, arXiv 2503.10637) as experiments: their rows, findings and claims. */
 import type { Control } from "../catalogue/index.js";
 import { type Definition, type DefinitionInput, definitionSchema } from "./definition.js";
 
@@ -7,7 +7,7 @@ export type PaperName = (typeof PAPER)[number];
 
 export interface PaperRequest {
   readonly prompts: readonly { readonly prompt: string; readonly seed: number }[];
-  /** Pictures of every row; default 1,024, in tables 2 and 4 as many as there are prompts, 2,048 at most, in table 1 and figure 5 128. */
+  /** Images of every row; default 1,024, in tables 2 and 4 as many as there are prompts, 2,048 at most, in table 1 and figure 5 128. */
   readonly images?: number;
   readonly controls: readonly Control[];
 }
@@ -37,9 +37,9 @@ function varied({ prompts }: PaperRequest, images: number) {
 /** Many prompts with a seed each, for fidelity. */
 const each = ({ prompts, images = 2048 }: PaperRequest) => ({ prompts: prompts.slice(0, images), seeds: 1 });
 
-const VARIETY = ["distance", "judge-distance", "dreamsim-distance", "entropy"] as const;
+const VARIETY = ["distance", "classifier-distance", "dreamsim-distance", "entropy"] as const;
 const FIDELITY = ["frechet", "fid", "inception-score", "precision", "recall"] as const;
-const FID = { frechet: "FID", likeness: "CLIP score, ViT-B/16" };
+const FID = { frechet: "FID", "clip-score": "CLIP score, ViT-B/16" };
 
 const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<DefinitionInput, "name"> } = {
   table1: (request) => ({
@@ -47,7 +47,7 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     found:
       "Sliders and LoRAs trained on SDXL change its distilled models about as much as SDXL itself, without training (mean change of the CLIP score to the concept).",
     ...varied(request, request.images ?? 128),
-    measures: ["change", "reading", "identity"],
+    measures: ["change", "attribute-change", "identity"],
     rows: [
       ...[BASE, DISTILLED, HYBRID],
       ...request.controls.flatMap((c) =>
@@ -60,14 +60,14 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
             adapter: { ref: c.ref, scale: c.scale },
             concept: c.concept,
             against: plain.name,
-            ...(c.reads !== undefined && { reads: c.reads }),
+            ...(c.reads !== undefined && { attribute: c.reads }),
             ...(paper !== undefined && { paper: { change: paper } }),
           };
         }),
       ),
     ],
     claims: request.controls.flatMap((c) => {
-      const measure = c.reads === undefined ? "change" : "reading";
+      const measure = c.reads === undefined ? "change" : "attribute-change";
       const on = (model: string) => `${c.name} on ${model}`;
       return [
         claim(`${c.name} acts on the base`, measure, on("base"), "more"),
@@ -82,19 +82,25 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     found:
       "The hybrid has the best FID of all three and the distilled model's time: COCO-10k, 1024 px, DMD2, one A100.",
     ...each(request),
-    measures: [...FIDELITY, "likeness", "named", "calls", "time"],
+    measures: [...FIDELITY, "clip-score", "accuracy", "calls", "time"],
     paperMeasures: FID,
     rows: [
-      { ...BASE, paper: { frechet: 12.74, "inception-score": 24.74, likeness: 31.83, time: 9220 } },
-      { ...DISTILLED, paper: { frechet: 15.52, "inception-score": 27.2, likeness: 31.69, time: 640 } },
-      { ...HYBRID, paper: { frechet: 10.79, "inception-score": 26.13, likeness: 32.12, time: 640 } },
+      { ...BASE, paper: { frechet: 12.74, "inception-score": 24.74, "clip-score": 31.83, time: 9220 } },
+      { ...DISTILLED, paper: { frechet: 15.52, "inception-score": 27.2, "clip-score": 31.69, time: 640 } },
+      { ...HYBRID, paper: { frechet: 10.79, "inception-score": 26.13, "clip-score": 32.12, time: 640 } },
     ],
     claims: [
       claim("distilling costs fidelity to the real distribution", "frechet", "distilled", "more", "base"),
       claim("the hybrid is nearer to it than the distilled model", "frechet", "hybrid", "less", "distilled"),
       claim("and nearer than the base", "frechet", "hybrid", "less", "base"),
       claim("the hybrid covers more of it than the distilled model", "recall", "hybrid", "more", "distilled"),
-      claim("the hybrid keeps to the prompt as the distilled model does", "likeness", "hybrid", "as much", "distilled"),
+      claim(
+        "the hybrid keeps to the prompt as the distilled model does",
+        "clip-score",
+        "hybrid",
+        "as much",
+        "distilled",
+      ),
       claim("the hybrid takes the distilled model's time", "time", "hybrid", "as much", "distilled"),
     ],
   }),
@@ -103,7 +109,7 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     found:
       "Distilling loses a fifth of the base's variety; the hybrid has more than the base (average DreamSim distance).",
     ...varied(request, request.images ?? 1024),
-    measures: [...VARIETY, "likeness", "named"],
+    measures: [...VARIETY, "clip-score", "accuracy"],
     byPrompt: "distance",
     paperMeasures: { distance: "DreamSim" },
     rows: [
@@ -113,34 +119,34 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     ],
     claims: [
       claim("the distilled model is less varied than the base", "distance", "distilled", "less", "base"),
-      claim("the same in the judge's features", "judge-distance", "distilled", "less", "base"),
-      claim("and in the factors that the prompt leaves free", "entropy", "distilled", "less", "base"),
+      claim("the same in the classifier's features", "classifier-distance", "distilled", "less", "base"),
+      claim("and in the attributes that the prompt leaves free", "entropy", "distilled", "less", "base"),
       claim("the hybrid is more varied than the distilled model", "distance", "hybrid", "more", "distilled"),
-      claim("the same in the judge's features", "judge-distance", "hybrid", "more", "distilled"),
-      claim("and in the factors that the prompt leaves free", "entropy", "hybrid", "more", "distilled"),
+      claim("the same in the classifier's features", "classifier-distance", "hybrid", "more", "distilled"),
+      claim("and in the attributes that the prompt leaves free", "entropy", "hybrid", "more", "distilled"),
       claim("the hybrid is more varied than the base", "distance", "hybrid", "more", "base"),
-      claim("the same in the judge's features", "judge-distance", "hybrid", "more", "base"),
-      claim("and in the factors that the prompt leaves free", "entropy", "hybrid", "more", "base"),
+      claim("the same in the classifier's features", "classifier-distance", "hybrid", "more", "base"),
+      claim("and in the attributes that the prompt leaves free", "entropy", "hybrid", "more", "base"),
     ],
   }),
   table4: (request) => ({
     title: "Table 4: without the first timestep",
     found: "A hybrid that leaves out the first timestep takes three steps instead of four and its FID is even better.",
     ...each(request),
-    measures: [...FIDELITY, "likeness", "named", "calls", "time"],
+    measures: [...FIDELITY, "clip-score", "accuracy", "calls", "time"],
     paperMeasures: FID,
     rows: [
-      { ...HYBRID, paper: { frechet: 10.79, "inception-score": 26.13, likeness: 32.12, time: 640 } },
+      { ...HYBRID, paper: { frechet: 10.79, "inception-score": 26.13, "clip-score": 32.12, time: 640 } },
       {
         name: "first timestep left out",
         sampling: { mode: "hybrid", switch: 1, skip: 1 },
-        paper: { frechet: 10.12, "inception-score": 24.69, likeness: 31.71, time: 530 },
+        paper: { frechet: 10.12, "inception-score": 24.69, "clip-score": 31.71, time: 530 },
       },
     ],
     claims: [
       claim("without the first timestep fidelity is better", "frechet", "first timestep left out", "less", "hybrid"),
       claim("it takes less time", "time", "first timestep left out", "less", "hybrid"),
-      claim("adherence hardly suffers", "likeness", "first timestep left out", "as much", "hybrid"),
+      claim("adherence hardly suffers", "clip-score", "first timestep left out", "as much", "hybrid"),
     ],
   }),
   fig5: (request) => ({
@@ -168,7 +174,7 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     found: "The base's step is best without guidance: variety is highest around 0 and falls as guidance grows.",
     ...varied(request, request.images ?? 1024),
     axis: "guidance of the base's step",
-    measures: [...VARIETY, "likeness", "named"],
+    measures: [...VARIETY, "clip-score", "accuracy"],
     rows: [0, 2, 3, 5, 7].map((x) => ({
       name: `guidance ${x}`,
       x,
@@ -176,8 +182,8 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     })),
     claims: [
       claim("without guidance pictures vary more than with 7", "distance", "guidance 0", "more", "guidance 7"),
-      claim("the same in the judge's features", "judge-distance", "guidance 0", "more", "guidance 7"),
-      claim("and in the free factors", "entropy", "guidance 0", "more", "guidance 7"),
+      claim("the same in the classifier's features", "classifier-distance", "guidance 0", "more", "guidance 7"),
+      claim("and in the free attributes", "entropy", "guidance 0", "more", "guidance 7"),
     ],
   }),
   fig7b: (request) => ({
@@ -185,7 +191,7 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     found: "One step of the base restores the variety; more steps add little.",
     ...varied(request, request.images ?? 1024),
     axis: "steps that the base takes, of four",
-    measures: [...VARIETY, "likeness", "named"],
+    measures: [...VARIETY, "clip-score", "accuracy"],
     rows: [0, 1, 2, 3, 4].map((k) => ({
       name: `k = ${k}`,
       x: k,
@@ -194,8 +200,8 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     claims: [
       claim("one step is more varied than none", "distance", "k = 1", "more", "k = 0"),
       claim("a second step adds little", "distance", "k = 2", "as much", "k = 1"),
-      claim("the same in the judge's features", "judge-distance", "k = 2", "as much", "k = 1"),
-      claim("and in the free factors", "entropy", "k = 2", "as much", "k = 1"),
+      claim("the same in the classifier's features", "classifier-distance", "k = 2", "as much", "k = 1"),
+      claim("and in the free attributes", "entropy", "k = 2", "as much", "k = 1"),
     ],
   }),
   fig7c: (request) => ({
@@ -203,7 +209,7 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     found: "One step of the base in place of the distilled model's first is best; a finer grid does not help.",
     ...varied(request, request.images ?? 1024),
     axis: "steps of the base in place of the first distilled step",
-    measures: [...VARIETY, "likeness", "named"],
+    measures: [...VARIETY, "clip-score", "accuracy"],
     rows: [1, 2, 4, 8].map((x) => ({
       name: `${x}:1`,
       x,
@@ -211,8 +217,8 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     })),
     claims: [
       claim("one step is at least as varied as eight", "distance", "1:1", "at least as much", "8:1"),
-      claim("the same in the judge's features", "judge-distance", "1:1", "at least as much", "8:1"),
-      claim("one step keeps to the prompt at least as well as eight", "likeness", "1:1", "at least as much", "8:1"),
+      claim("the same in the classifier's features", "classifier-distance", "1:1", "at least as much", "8:1"),
+      claim("one step keeps to the prompt at least as well as eight", "clip-score", "1:1", "at least as much", "8:1"),
     ],
   }),
 };

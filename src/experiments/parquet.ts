@@ -1,9 +1,9 @@
-/** Every picture of an experiment as a row of a Parquet file, for whoever wants to look further. */
+/** Every image of an experiment as a row of a Parquet file. */
 import { parquetWriteBuffer } from "hyparquet-writer";
 import type { CellResult } from "./store.js";
-import type { Work } from "./table.js";
+import type { Work } from "./work.js";
 
-/** Columns experiment, row, prompt, seed, cell, calls and ms of a picture, and one for each factor and number that was read. */
+/** Columns experiment, row, prompt, seed, cell, calls and ms of an image, and one for each attribute and number that was predicted. */
 export function parquetOf(works: readonly Work[], results: ReadonlyMap<string, CellResult>): Uint8Array {
   const pictures = works.flatMap(({ definition, cells }) =>
     cells.flatMap((cell) => {
@@ -19,7 +19,7 @@ export function parquetOf(works: readonly Work[], results: ReadonlyMap<string, C
       }));
     }),
   );
-  const factors = [...new Set(pictures.flatMap((p) => Object.keys(p.picture.factors ?? {})))];
+  const attributes = [...new Set(pictures.flatMap((p) => Object.keys(p.picture.factors ?? {})))];
   const numbers = [...new Set(pictures.flatMap((p) => Object.keys(p.picture.numbers ?? {})))];
   type Picture = (typeof pictures)[number];
   const texts = (name: string, of: (p: Picture) => string | null) => ({
@@ -42,7 +42,9 @@ export function parquetOf(works: readonly Work[], results: ReadonlyMap<string, C
     texts("cell", (p) => p.cell),
     reals("calls", (p) => p.calls),
     reals("ms", (p) => p.ms),
-    ...factors.map((f) => texts(f, (p) => (p.picture.factors?.[f] === undefined ? null : `${p.picture.factors[f]}`))),
+    ...attributes.map((f) =>
+      texts(f, (p) => (p.picture.factors?.[f] === undefined ? null : `${p.picture.factors[f]}`)),
+    ),
     ...numbers.map((f) => reals(f, (p) => p.picture.numbers?.[f] ?? null)),
   ];
   return new Uint8Array(parquetWriteBuffer({ columnData }));

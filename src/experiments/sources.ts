@@ -1,4 +1,4 @@
-/** Where an experiment's prompts and real pictures come from. */
+/** Reads an experiment's prompts and its reference images. */
 import { statSync } from "node:fs";
 import path from "node:path";
 import { readTensors, readText, safetensors } from "../checkpoint/index.js";
@@ -8,14 +8,15 @@ import { locate, type Sources } from "../lookup/index.js";
 import { readFolder } from "../measure/index.js";
 import { productsOn } from "../networks/index.js";
 import { float } from "../tensor/index.js";
+import type { PromptSeed } from "./definition.js";
 import type { Reference } from "./measures.js";
-import type { Studio } from "./studio.js";
+import { featuresOf, type Models } from "./models.js";
 
 /**
  * Prompts of a `.csv` with a column prompt and, where it has one, evaluation_seed (as coco_30k.csv: case_number, prompt,
  * evaluation_seed), or of a `.txt`, one a line, all with seed 0. @throws FileError saying what the file has
  */
-export async function readSittings(ref: string, sources: Sources = {}): Promise<{ prompt: string; seed: number }[]> {
+export async function readPromptSeeds(ref: string, sources: Sources = {}): Promise<PromptSeed[]> {
   const ending = path.extname(ref).toLowerCase();
   if (ending !== ".csv" && ending !== ".txt") throw new RequestError(`--prompts ${ref}: give a .csv or .txt file`);
   const text = (await readText(await locate(ref, "file", sources))) ?? "";
@@ -26,7 +27,7 @@ export async function readSittings(ref: string, sources: Sources = {}): Promise<
   return prompts;
 }
 
-function fromCsv(file: string, text: string): { prompt: string; seed: number }[] {
+function fromCsv(file: string, text: string): PromptSeed[] {
   const [head = [], ...rows] = csvRows(file, text);
   const names = head.map((h) => h.trim().toLowerCase());
   const [prompt, seed] = [names.indexOf("prompt"), names.indexOf("evaluation_seed")];
@@ -40,10 +41,10 @@ function fromCsv(file: string, text: string): { prompt: string; seed: number }[]
   });
 }
 
-/** Real pictures: a folder of them, or their features in a `.safetensors`, a tensor [N, D] for each instrument. */
-export async function readReference(ref: string, studio: Studio): Promise<Reference> {
-  const place = await locate(ref, "file", studio.pair.sources);
-  const multiply = productsOn(studio.pair.engine.runtime);
+/** Reference images: a folder of them, or their features in a `.safetensors`, a tensor [N, D] for each instrument. */
+export async function readReference(ref: string, models: Models): Promise<Reference> {
+  const place = await locate(ref, "file", models.pair.sources);
+  const multiply = productsOn(models.pair.engine.runtime);
   if (!statSync(place).isDirectory()) {
     const features: Record<string, Float32Array[]> = {};
     for (const [name, { shape, data }] of await readTensors(place)) {
@@ -57,7 +58,7 @@ export async function readReference(ref: string, studio: Studio): Promise<Refere
   const features: Record<string, Float32Array[]> = {};
   for (let at = 0; at < pictures.length; at += TOGETHER) {
     const images = await Promise.all(pictures.slice(at, at + TOGETHER).map((p) => p.load()));
-    for (const [name, f] of Object.entries(await studio.look(images))) {
+    for (const [name, f] of Object.entries(await featuresOf(models, images))) {
       features[name] ??= [];
       features[name].push(...f);
     }
@@ -67,7 +68,7 @@ export async function readReference(ref: string, studio: Studio): Promise<Refere
 
 const TOGETHER = 64;
 
-/** What `readReference` reads again. */
+/** A file that `readReference` reads. */
 export const referenceFile = (features: Readonly<Record<string, readonly Float32Array[]>>): Uint8Array =>
   safetensors(
     Object.fromEntries(

@@ -32,22 +32,22 @@ const resultSchema = z.object({
   calls: z.number(),
   /** Everything from the prompt to the pixels, the base's calls too; loading not. */
   milliseconds: z.number(),
-  /** How many workers had the machine. */
+  /** Processes that shared the machine. */
   workers: z.number(),
   timesteps: z.array(z.number()),
   pictures: z.array(pictureSchema).min(1),
 });
 
-/** Everything that is measured of a cell's pictures. */
+/** The result of a cell. Its keys are those of the file, which earlier runs have written. */
 export type CellResult = z.output<typeof resultSchema>;
 
-/** Shares out the cells of a run and keeps their results. Done with files here; a queue for many machines would offer the same three functions. */
-export interface Claims {
-  /** True for one asker only. */
-  claim(cell: string): boolean;
-  /** Keeps a result for good before it returns. */
-  append(result: CellResult): void;
-  /** A picture for people, beside the results. */
+/** Claims on cells, and their results. Files here; a queue for many machines would offer the same three. */
+export interface CellStore {
+  /** True for one process only. */
+  claim(cell: string): Promise<boolean>;
+  /** Resolves when the result is on disk. */
+  append(result: CellResult): Promise<void>;
+  /** Keeps a file beside the results, such as a few images. */
   keep(name: string, bytes: Uint8Array): Promise<void>;
 }
 
@@ -56,10 +56,10 @@ const LOCK = "lock";
 const CLAIMS = "claims";
 const SAMPLES = "samples";
 
-/** The claims of a folder that a run has opened. */
-export function claimsIn(dir: string): Claims {
+/** The store of a folder that a run has opened. */
+export function cellStore(dir: string): CellStore {
   return {
-    claim(cell) {
+    async claim(cell) {
       try {
         closeSync(openSync(path.join(dir, CLAIMS, cell), "wx"));
         return true;
@@ -68,7 +68,7 @@ export function claimsIn(dir: string): Claims {
         throw new FileError(path.join(dir, CLAIMS), `cannot be written (${codeOf(error)})`, { cause: error });
       }
     },
-    append(result) {
+    async append(result) {
       // A line of its own on both sides: what a killed run left half-written spoils only itself.
       append(path.join(dir, RESULTS), `\n${JSON.stringify(result)}\n`);
     },
@@ -90,10 +90,10 @@ function append(file: string, text: string): void {
   }
 }
 
-/** The finished cells of a folder. */
+/** Finished cells of a folder. */
 export interface Results {
   readonly cells: ReadonlyMap<string, CellResult>;
-  /** Lines that are no results: cut by a kill, or not ours. Their cells are painted again. */
+  /** Lines that are no results: cut by a kill, or not ours. Their cells are generated again. */
   readonly spoilt: number;
 }
 
@@ -170,7 +170,7 @@ export function unpacked(text: string): Float32Array {
   return values;
 }
 
-/** Pictures of a cell that were kept for people, as data URLs; none where they are gone. */
+/** The images of a cell that were kept, as data URLs; none where they are gone. */
 export async function readSamples(dir: string, cell: string): Promise<string[]> {
   const file = path.join(dir, SAMPLES, `${cell}.json`);
   const urls = z

@@ -1,12 +1,21 @@
-/** What an experiment came to: finished cells become rows of numbers with intervals, and each claim of the paper a verdict. */
-
-import type { Factors } from "../instruments/index.js";
-import { cosineDistance, type Estimate, meanEstimate } from "../metrics/index.js";
-import type { Cell, Origin } from "./cell.js";
-import { type Claim, type Definition, type ExperimentRow, type Sitting, sittingsOf } from "./definition.js";
-import { kindOf, type MeasureName, type Painted, type Reference, ratio, type Seen } from "./measures.js";
+/** The table of an experiment: finished cells become rows of numbers with intervals, and each claim of the paper gets a verdict. */
+import { attributeFinder, attributesOf, clipScore, type Evaluator } from "../evaluation/index.js";
+import { distancePerPrompt, type Estimate, meanEstimate } from "../metrics/index.js";
+import { type Claim, type Definition, type ExperimentRow, type PromptSeed, promptSeeds } from "./definition.js";
+import {
+  type Estimator,
+  estimator,
+  featuresBy,
+  type ImageReading,
+  kindOf,
+  type MeasureName,
+  type Reference,
+  ratio,
+  type SampleSet,
+} from "./measures.js";
 import { type CellResult, unpacked } from "./store.js";
 import { type Verdict, verdictOf } from "./verdict.js";
+import type { Work } from "./work.js";
 
 export interface TableRow {
   readonly name: string;
@@ -15,7 +24,7 @@ export interface TableRow {
   readonly values: Readonly<Partial<Record<MeasureName, Estimate | null>>>;
   readonly paper: Readonly<Partial<Record<MeasureName, number>>>;
   readonly byPrompt: readonly (number | null)[] | null;
-  /** CLIP distance of x0 to the end at each step. */
+  /** CLIP distance of x0 to the final image at each step. */
   readonly curve: readonly { readonly timestep: number; readonly distance: Estimate }[] | null;
   readonly pictures: number;
 }
@@ -43,60 +52,33 @@ export interface Table {
   readonly judgements: readonly Judgement[];
 }
 
-/** What looks at words. */
-export interface Reader {
-  /** CLIP features of a text. */
-  text(prompt: string): Promise<Float32Array>;
-  readonly named: ((prompt: string) => Factors) | null;
-}
+/** The part of an evaluator that reads texts; images were read when they were generated. */
+export type TextReader = { readonly clip: Pick<Evaluator["clip"], "text"> } & Pick<Evaluator, "classifier">;
 
-export interface Work {
-  readonly definition: Definition;
-  readonly cells: readonly Cell[];
-  readonly origins: ReadonlyMap<string, Origin>;
-}
-
-/** Makes the table of an experiment whose cells are all there. readers: by name of row. */
+/** Makes the table of an experiment whose cells are all finished. readers: by name of row. */
 export async function tableOf(
-  { definition, cells, origins }: Work,
+  work: Work,
   results: ReadonlyMap<string, CellResult>,
-  readers: ReadonlyMap<string, Reader>,
+  readers: ReadonlyMap<string, TextReader>,
   reference: Reference | null,
 ): Promise<Table> {
-  const sittings = sittingsOf(definition);
-  const painted = new Map<string, Painted>();
-  // A row that others are compared with comes before them, seen with their concept.
-  const paintedRow = async (row: ExperimentRow, concept = row.concept): Promise<Painted> => {
-    const own = cells.filter((c) => c.row.name === row.name).flatMap((c) => results.get(c.id) ?? []);
-    const reader = readers.get(row.name);
-    const other = definition.rows.find((r) => r.name === row.against);
-    return {
-      name: row.name,
-      pictures: await seenBy(reader, sittings, own, concept),
-      named: reader?.named ? sittings.map((p) => reader.named?.(p[0]?.prompt ?? "") ?? {}) : null,
-      reads: row.reads ?? null,
-      times: own.filter((r) => r.workers === 1).map((r) => r.milliseconds / r.pictures.length),
-      callsPerImage: origins.get(row.name)?.calls ?? 0,
-      timesteps: own[0]?.timesteps ?? [],
-      against: other ? await paintedRow(other, concept) : null,
-    };
-  };
-  for (const row of definition.rows) painted.set(row.name, await paintedRow(row));
-
+  const { definition } = work;
+  const sets = await sampleSetsOf(work, results, readers);
+  const estimate = estimator(reference);
   const rows: TableRow[] = [];
   for (const row of definition.rows) {
-    const own = painted.get(row.name);
-    if (own) rows.push(await tableRow(definition, row, own, reference));
+    const own = sets.get(row.name);
+    if (own) rows.push(await tableRow(definition, row, own, estimate));
   }
   const judgements: Judgement[] = [];
-  for (const c of definition.claims) judgements.push(await judge(c, definition, painted, reference));
+  for (const c of definition.claims) judgements.push(await judge(c, definition, sets, estimate));
   const { name, title, found, axis = null, seeds, paperMeasures, byPrompt = null } = definition;
   return {
     name,
     title,
     found,
     axis,
-    prompts: sittings.map((p) => p[0]?.prompt ?? ""),
+    prompts: promptSeeds(definition).map((p) => p[0]?.prompt ?? ""),
     seeds,
     measures: definition.measures.filter((m) => rows.some((r) => r.values[m])),
     paperMeasures,
@@ -106,31 +88,62 @@ export async function tableOf(
   };
 }
 
-/** The pictures of a row, prompt by prompt, held against the prompt or the concept. */
-async function seenBy(
-  reader: Reader | undefined,
-  sittings: readonly (readonly Sitting[])[],
+/** The images of every row, by its name. */
+async function sampleSetsOf(
+  { definition, cells, origins }: Work,
+  results: ReadonlyMap<string, CellResult>,
+  readers: ReadonlyMap<string, TextReader>,
+): Promise<Map<string, SampleSet>> {
+  const prompts = promptSeeds(definition);
+  const resultsOf = (row: ExperimentRow) =>
+    cells.filter((c) => c.row.name === row.name).flatMap((c) => results.get(c.id) ?? []);
+  // A row that others are compared with is read again with their concept.
+  const setOf = async (row: ExperimentRow, concept = row.concept): Promise<SampleSet> => {
+    const own = resultsOf(row);
+    const reader = readers.get(row.name);
+    const other = definition.rows.find((r) => r.name === row.against);
+    const find = reader?.classifier && attributeFinder(attributesOf(reader.classifier));
+    return {
+      name: row.name,
+      images: reader ? await imagesOf(reader, prompts, own, concept) : [],
+      named: find ? prompts.map((p) => find(p[0]?.prompt ?? "")) : null,
+      attribute: row.attribute ?? null,
+      times: own.filter((r) => r.workers === 1).map((r) => r.milliseconds / r.pictures.length),
+      callsPerImage: origins.get(row.name)?.calls ?? 0,
+      timesteps: own[0]?.timesteps ?? [],
+      apart: null,
+      against: other ? await setOf(other, concept) : null,
+    };
+  };
+  const sets = new Map<string, SampleSet>();
+  for (const row of definition.rows) sets.set(row.name, await setOf(row));
+  const unit = sets.get(definition.rows.find((r) => r.follow)?.name ?? "");
+  const apart = unit ? distancePerPrompt(featuresBy(unit, "clip") ?? []) : null;
+  return new Map([...sets].map(([name, set]) => [name, { ...set, apart }]));
+}
+
+/** The images of a row, prompt by prompt, scored against the prompt or the concept. */
+async function imagesOf(
+  { clip }: TextReader,
+  prompts: readonly (readonly PromptSeed[])[],
   results: readonly CellResult[],
   concept: string | undefined,
-): Promise<Seen[][]> {
+): Promise<ImageReading[][]> {
   const found = new Map(results.flatMap((r) => r.pictures).map((p) => [`${p.seed} ${p.prompt}`, p]));
-  const words = new Map<string, Float32Array>();
-  const textOf = async (prompt: string) => {
-    const known = words.get(prompt) ?? (await reader?.text(prompt)) ?? new Float32Array();
-    words.set(prompt, known);
-    return known;
-  };
-  const rows: Seen[][] = [];
-  for (const prompt of sittings) {
-    const text = await textOf(concept ?? prompt[0]?.prompt ?? "");
+  const texts = new Map<string, Float32Array>();
+  const rows: ImageReading[][] = [];
+  for (const seeds of prompts) {
+    const words = concept ?? seeds[0]?.prompt ?? "";
+    const text = texts.get(words) ?? (await clip.text(words));
+    texts.set(words, text);
     rows.push(
-      prompt.flatMap(({ prompt: p, seed }) => {
-        const picture = found.get(`${seed} ${p}`);
+      seeds.flatMap(({ prompt, seed }) => {
+        const picture = found.get(`${seed} ${prompt}`);
         if (!picture) return [];
+        const { factors: attributes, numbers, curve } = picture;
         const features = Object.fromEntries(Object.entries(picture.features).map(([k, v]) => [k, unpacked(v)]));
-        const { factors, numbers, curve } = picture;
-        const likeness = 1 - cosineDistance(features["clip"] ?? text, text);
-        return [{ seed, features, likeness, factors, numbers, curve }];
+        const image = features["clip"];
+        return [{ seed, features, clipScore: image ? clipScore(image, text) : Number.NaN, attributes, numbers, curve }];
       }),
     );
   }
@@ -140,43 +153,44 @@ async function seenBy(
 async function tableRow(
   { measures, byPrompt }: Definition,
   row: ExperimentRow,
-  own: Painted,
-  reference: Reference | null,
+  own: SampleSet,
+  estimate: Estimator,
 ): Promise<TableRow> {
   const values: Partial<Record<MeasureName, Estimate | null>> = {};
-  for (const m of measures) values[m] = await kindOf(m).estimate(own, reference);
-  const curves = own.pictures.map((p) => p.flatMap((s) => (s.curve ? [s.curve] : [])));
+  for (const m of measures) values[m] = await estimate(m, own);
+  const curves = own.images.map((p) => p.flatMap((s) => (s.curve ? [s.curve] : [])));
   const followed = curves.every((c) => c.length > 0);
+  const perPrompt = byPrompt && kindOf(byPrompt).perPrompt?.(own);
   return {
     name: row.name,
     x: row.x ?? null,
     values,
     paper: row.paper,
-    byPrompt: byPrompt ? (kindOf(byPrompt).perPrompt?.(own) ?? null) : null,
+    byPrompt: perPrompt?.map((v) => (Number.isNaN(v) ? null : v)) ?? null,
     curve: followed
       ? own.timesteps.map((timestep, i) => ({
           timestep,
           distance: meanEstimate(curves.map((p) => p.map((c) => c[i] ?? Number.NaN))),
         }))
       : null,
-    pictures: own.pictures.reduce((n, p) => n + p.length, 0),
+    pictures: own.images.reduce((n, p) => n + p.length, 0),
   };
 }
 
 async function judge(
   claim: Claim,
   { rows }: Definition,
-  painted: ReadonlyMap<string, Painted>,
-  reference: Reference | null,
+  sets: ReadonlyMap<string, SampleSet>,
+  estimate: Estimator,
 ): Promise<Judgement> {
-  const [a, b] = [painted.get(claim.row), painted.get(claim.than ?? "")];
+  const [a, b] = [sets.get(claim.row), sets.get(claim.than ?? "")];
   const paperOf = (name: string | undefined) => rows.find((r) => r.name === name)?.paper[claim.measure];
   const [x, y] = [paperOf(claim.row), paperOf(claim.than)];
   if (claim.than === undefined) {
-    const ours = a ? await kindOf(claim.measure).estimate(a, reference) : null;
+    const ours = a ? await estimate(claim.measure, a) : null;
     return { claim, ours, paper: x ?? null, verdict: verdictOf(claim.is, ours, 0) };
   }
-  const ours = a && b ? await ratio(claim.measure, a, b, reference) : null;
+  const ours = a && b ? await ratio(claim.measure, a, b, estimate) : null;
   return {
     claim,
     ours,

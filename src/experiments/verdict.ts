@@ -17,7 +17,7 @@ const RANGES: { readonly [K in Claim["is"]]: (even: number) => readonly [from: n
   "at least as much": (even) => [even - MARGIN, Number.POSITIVE_INFINITY],
 };
 
-/** How `verdictOf` decides, for readers of a report. */
+/** The rules of `verdictOf`, for readers of a report. */
 export const VERDICT_NOTE =
   "“Agrees”: the whole interval lies in the claimed range, “does not agree”: all of it lies outside, “leans”: it lies on both sides, or there is none, and the mean says which way. " +
   `“More” is a ratio above 1, “less” one below 1, “as much” one within ${100 * MARGIN} % of 1 (an equivalence test), “at least as much” one above ${1 - MARGIN}; a claim about one row alone is compared with 0.`;

@@ -1,18 +1,19 @@
-/** Several processes on one machine that paint the cells of one run: each takes what is free, none waits for another. */
+/** Several processes on one machine that generate the cells of one run: each takes what is free, none waits for another. */
 import { type ChildProcess, fork } from "node:child_process";
 import { MachineError } from "../errors.js";
-import type { ExperimentRequest, Tick } from "./run.js";
+import type { CallListener, ExperimentRequest } from "./request.js";
 
-/** What a worker is told. */
-export interface Order {
+/** The first message to a worker. */
+export interface WorkerJob {
   readonly request: ExperimentRequest;
-  readonly there: readonly string[];
+  /** Cells that need no work. */
+  readonly done: readonly string[];
   readonly workers: number;
 }
 
-/** What a worker tells. */
-export type Message =
-  | { readonly type: "calls"; readonly calls: number; readonly what: string }
+/** Messages of a worker. */
+export type WorkerMessage =
+  | { readonly type: "calls"; readonly calls: number; readonly row: string }
   | { readonly type: "failed"; readonly message: string };
 
 /** The program of a worker. */
@@ -20,7 +21,7 @@ const WORKER = new URL("./worker.js", import.meta.url);
 
 export interface WorkerOptions {
   readonly workers: number;
-  readonly progress: Tick;
+  readonly onCalls: CallListener;
   readonly signal?: AbortSignal | undefined;
   /** Default: worker.js beside this file. */
   readonly program?: URL;
@@ -30,10 +31,10 @@ export interface WorkerOptions {
  * Returns when all have ended. @throws MachineError when one has failed: the others are stopped, finished cells stay; `signal.reason`
  * when aborted
  */
-export async function paintInWorkers(
+export async function generateInWorkers(
   request: ExperimentRequest,
-  there: readonly string[],
-  { workers, progress, signal, program = WORKER }: WorkerOptions,
+  done: readonly string[],
+  { workers, onCalls, signal, program = WORKER }: WorkerOptions,
 ): Promise<void> {
   // A signal that is already aborted sends no event.
   signal?.throwIfAborted();
@@ -43,12 +44,12 @@ export async function paintInWorkers(
   };
   signal?.addEventListener("abort", stop);
   try {
-    const order: Order = { request, there, workers };
+    const job: WorkerJob = { request, done, workers };
     await Promise.all(
       Array.from({ length: workers }, () => {
         const child = fork(program);
         children.push(child);
-        return ended(child, order, progress);
+        return ended(child, job, onCalls);
       }),
     );
   } catch (error) {
@@ -60,11 +61,11 @@ export async function paintInWorkers(
   }
 }
 
-function ended(child: ChildProcess, order: Order, progress: Tick): Promise<void> {
+function ended(child: ChildProcess, job: WorkerJob, onCalls: CallListener): Promise<void> {
   return new Promise((resolve, reject) => {
     let failure: string | undefined;
-    child.on("message", (message: Message) => {
-      if (message.type === "calls") progress(message.calls, message.what);
+    child.on("message", (message: WorkerMessage) => {
+      if (message.type === "calls") onCalls(message.calls, message.row);
       else failure = message.message;
     });
     child.on("error", reject);
@@ -72,6 +73,6 @@ function ended(child: ChildProcess, order: Order, progress: Tick): Promise<void>
       if (code === 0) resolve();
       else reject(new MachineError(failure ?? `a worker ended (${signal ?? code}); --resume goes on without its cell`));
     });
-    child.send(order);
+    child.send(job);
   });
 }

@@ -1,42 +1,48 @@
+/** The attribute classifier as an instrument: predicts the attributes of images of a world whose attributes are known. */
 import { drawJudge, type JudgeConfig } from "../models/index.js";
 import { floats, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { fromRgb, type RgbImage, resizeBicubic, stack, type WeightIndex } from "../tensor/index.js";
 import { inBatches, rows } from "./instrument.js";
 
-/** Value of every factor. */
-export type Factors = Readonly<Record<string, string | number>>;
+/** Values of attributes by name. */
+export type AttributeValues = Readonly<Record<string, string | number>>;
 
-/** What the judge says of a picture. */
-export interface Judged {
-  readonly factors: Factors;
-  /** The numbers it reads beside the factors, such as how much a face smiles. */
-  readonly measured: Readonly<Record<string, number>>;
+/** Predictions for one image. */
+export interface Classified {
+  readonly attributes: AttributeValues;
+  /** Numbers predicted beside the attributes, such as how much a face smiles. */
+  readonly numbers: Readonly<Record<string, number>>;
+  /** [D]. */
   readonly features: Float32Array;
 }
 
-export interface JudgeReader {
+export interface AttributeClassifier {
   readonly index: () => Promise<WeightIndex>;
   readonly preparation: string;
   readonly config: JudgeConfig;
-  read(images: readonly RgbImage[]): Promise<Judged[]>;
+  classify(images: readonly RgbImage[]): Promise<Classified[]>;
 }
 
 /** The classifier of attributes from its config and weights. */
-export function createJudge(config: JudgeConfig, weights: () => Promise<WeightIndex>, runtime: Runtime): JudgeReader {
-  const classifier = network("judge", runtime, (_: "judge", index) => drawJudge(config, index), weights);
+export function createClassifier(
+  config: JudgeConfig,
+  weights: () => Promise<WeightIndex>,
+  runtime: Runtime,
+): AttributeClassifier {
+  const classifier = network("classifier", runtime, (_: "classifier", index) => drawJudge(config, index), weights);
   return {
     index: weights,
     preparation: `${config.image_size} × ${config.image_size} (Pillow bicubic), −1…1`,
     config,
-    read: (images) =>
+    classify: (images) =>
       inBatches(images, async (some) => {
         const pixels = some.map((i) => fromRgb(resizeBicubic(i, config.image_size, config.image_size)));
-        const { outputs } = await classifier.run("judge", { image: stack(pixels) });
+        const { outputs } = await classifier.run("classifier", { image: stack(pixels) });
         const features = rows(floats(outputs["features"]));
         return rows(floats(outputs["logits"])).map((logits, i) => ({
-          factors: likeliest(config, logits),
-          measured: measuredBy(config, logits),
+          attributes: likeliest(config, logits),
+          numbers: regressed(config, logits),
           features: features[i] ?? new Float32Array(),
         }));
       }),
@@ -44,11 +50,11 @@ export function createJudge(config: JudgeConfig, weights: () => Promise<WeightIn
 }
 
 /** The numbers that follow the logits. */
-const measuredBy = ({ regress }: JudgeConfig, logits: Float32Array): Readonly<Record<string, number>> =>
+const regressed = ({ regress }: JudgeConfig, logits: Float32Array): Readonly<Record<string, number>> =>
   Object.fromEntries(regress.map((name, i) => [name, logits[logits.length - regress.length + i] ?? Number.NaN]));
 
-/** The value of each factor with the largest logit. */
-function likeliest(config: JudgeConfig, logits: Float32Array): Factors {
+/** The value of each attribute with the largest logit. */
+function likeliest(config: JudgeConfig, logits: Float32Array): AttributeValues {
   let at = 0;
   return Object.fromEntries(
     Object.entries(config.factors).map(([name, values]) => {

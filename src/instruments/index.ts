@@ -1,5 +1,9 @@
-export type { Factors, Judged, JudgeReader } from "./classifier.js";
-export { createJudge } from "./classifier.js";
+export {
+  type AttributeClassifier,
+  type AttributeValues,
+  type Classified,
+  createClassifier,
+} from "./classifier.js";
 export { type ClipParts, type ClipPreparation, type ClipScorer, createClip } from "./clip.js";
 export { createDino, type InstrumentWeights } from "./dino.js";
 export { createDreamSim } from "./dreamsim.js";

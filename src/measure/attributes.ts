@@ -1,15 +1,9 @@
-/** Attributes of a world, as a file tells them, and which of them a prompt leaves open. */
+/** Files of attributes: their values, the text that CLIP is given for each, and the phrase by which prompts name it. */
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { readJson } from "../checkpoint/index.js";
 import { FileError } from "../errors.js";
-
-export interface OpenAttribute {
-  readonly name: string;
-  readonly values: readonly string[];
-  /** What CLIP is asked, one text a value. */
-  readonly texts: readonly string[];
-}
+import type { PromptedAttribute } from "../evaluation/index.js";
 
 const attributeSchema = z.union([
   z.array(z.string()).min(2),
@@ -19,6 +13,8 @@ const attributeSchema = z.union([
     values: z.array(z.string()).min(2),
     /** Values whose text is not the template's. */
     texts: z.record(z.string(), z.string()).default({}),
+    /** Values that prompts name by another phrase, such as "no hat" for none. */
+    words: z.record(z.string(), z.string()).default({}),
   }),
 ]);
 const schema = z.record(z.string(), attributeSchema);
@@ -26,10 +22,10 @@ const schema = z.record(z.string(), attributeSchema);
 const EMBEDDED = new URL("../../assets/attributes/embedded.json", import.meta.url);
 
 /** The attributes of the embedded world. */
-export const embeddedAttributes = (): Promise<OpenAttribute[]> => readAttributes(fileURLToPath(EMBEDDED));
+export const embeddedAttributes = (): Promise<PromptedAttribute[]> => readAttributes(fileURLToPath(EMBEDDED));
 
-/** Reads {name: [values]} or {name: {template, values, texts}}. @throws FileError naming what does not fit */
-export async function readAttributes(file: string): Promise<OpenAttribute[]> {
+/** Reads {name: [values]} or {name: {template, values, texts, words}}. @throws FileError naming what does not fit */
+export async function readAttributes(file: string): Promise<PromptedAttribute[]> {
   const parsed = schema.safeParse(await readJson(file));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -40,12 +36,8 @@ export async function readAttributes(file: string): Promise<OpenAttribute[]> {
   }
   if (Object.keys(parsed.data).length === 0) throw new FileError(file, "names no attribute");
   return Object.entries(parsed.data).map(([name, a]) => {
-    if (Array.isArray(a)) return { name, values: a, texts: a.map((v) => `a picture of ${v}`) };
-    return { name, values: a.values, texts: a.values.map((v) => a.texts[v] ?? a.template.replaceAll("{}", v)) };
+    if (Array.isArray(a)) return { name, values: a, phrases: a, texts: a.map((v) => `a picture of ${v}`) };
+    const texts = a.values.map((v) => a.texts[v] ?? a.template.replaceAll("{}", v));
+    return { name, values: a.values, phrases: a.values.map((v) => a.words[v] ?? v), texts };
   });
-}
-
-/** Is one of the attribute's values a whole phrase of the prompt? */
-export function isNamed({ values }: OpenAttribute, prompt: string): boolean {
-  return values.some((v) => new RegExp(`(?<!\\w)${v.replace(/[^\w\s]/g, "\\$&")}(?!\\w)`, "i").test(prompt));
 }

@@ -1,4 +1,4 @@
-/** How near pictures are to a reference, and how sure and varied their classes are. */
+/** Fidelity: how near pictures are to a reference, and how sure and varied their classes are. */
 import {
   type Estimate,
   frechetDistance,
@@ -8,7 +8,7 @@ import {
   pooledEstimate,
 } from "../metrics/index.js";
 import type { Product } from "../tensor/index.js";
-import { halves, type Measure, measured, noInterval, pick, type Sample } from "./number.js";
+import { halves, type Measure, measured, noInterval, pick, type Sample } from "./result.js";
 
 /** A share's interval: within 0…1, and around the share itself where that lies at an end. */
 export const within01 = ({ low, high, ...rest }: Estimate): Estimate => ({
@@ -17,7 +17,8 @@ export const within01 = ({ low, high, ...rest }: Estimate): Estimate => ({
   high: high === null ? null : Math.min(1, Math.max(high, rest.mean)),
 });
 
-export async function closeness(
+/** Precision, density, recall and coverage of features a against the reference b. */
+export async function fidelity(
   name: string,
   a: readonly Float32Array[],
   b: readonly Float32Array[],

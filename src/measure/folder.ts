@@ -36,7 +36,7 @@ export interface PictureFolder {
 }
 
 const PICTURE = /\.(png|jpe?g|webp|avif|tiff?|gif)$/i;
-/** What runs leave beside their pictures. */
+/** Files that runs leave beside their pictures. */
 const NOT_PICTURES = new Set(["sheet.png", "filmstrip.png", "grid.png"]);
 const LARGEST_FILE = 200_000_000;
 const LARGEST_PICTURE = 64_000_000;

@@ -1,14 +1,13 @@
-export { type OpenAttribute, readAttributes } from "./attributes.js";
+export { readAttributes } from "./attributes.js";
 export { type Group, type PictureFolder, readFolder, type Skipped } from "./folder.js";
-export { type Instruments, type Measured, measureFolder } from "./measure.js";
-export type { Measure } from "./number.js";
+export { type Instruments, measureFolder } from "./folder-measures.js";
 export { type PromptList, readPrompts } from "./prompts.js";
-export { type Measurement, type MeasureProgress, type MeasureRequest, measure } from "./run.js";
+export { type Measurement, type MeasureProgress, type MeasureRequest, measure } from "./request.js";
+export type { FolderMeasures, Measure } from "./result.js";
 
 import type { Page } from "./page.js";
 
 /** A measurement as one HTML page. What draws it is loaded when it is asked for. */
 export const measurePage = async (page: Page): Promise<string> => (await import("./page.js")).measurePage(page);
-export { isNamed } from "./attributes.js";
 export { labelOf } from "./labels.js";
 export { promptFor } from "./prompts.js";

@@ -4,8 +4,7 @@ import { thumbnailUrl } from "../files/index.js";
 import { type Html, html, loadChart, markup, renderPage, table } from "../report/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { PictureFolder } from "./folder.js";
-import type { Measured } from "./measure.js";
-import type { Measure } from "./number.js";
+import type { FolderMeasures, Measure } from "./result.js";
 
 const chart = await loadChart();
 
@@ -31,7 +30,7 @@ export interface Page {
   }[];
   readonly notes: readonly string[];
   readonly versions: Readonly<Record<string, string>>;
-  readonly folders: readonly { readonly measured: Measured; readonly pictures: PictureFolder }[];
+  readonly folders: readonly { readonly measured: FolderMeasures; readonly pictures: PictureFolder }[];
 }
 
 /** The whole page as HTML. */
@@ -55,7 +54,7 @@ ${table([["name", "network", "preparation", "weights"], ...tools])}
 }
 
 /** Every measure of several folders, one line each. */
-function comparison(all: readonly Measured[]): Html {
+function comparison(all: readonly FolderMeasures[]): Html {
   const rows = all.flatMap(({ folder, measures }) =>
     measures.map((m) => ({ folder, id: m.id, mean: m.value.mean, low: m.value.low, high: m.value.high })),
   );
@@ -96,7 +95,7 @@ const intervals = (title: string, rows: readonly Interval[]): string =>
     ],
   });
 
-async function folderSection(measured: Measured, { groups }: PictureFolder): Promise<Html> {
+async function folderSection(measured: FolderMeasures, { groups }: PictureFolder): Promise<Html> {
   const tables = KINDS.flatMap((kind) => {
     const own = measured.measures.filter((m) => m.kind === kind);
     return own.length === 0 ? [] : [html`<h3>${kind}</h3>\n${measureTable(own)}\n`];
@@ -130,7 +129,7 @@ function measureTable(measures: readonly Measure[]): Html {
 }
 
 /** The distance of each prompt's pictures: where variety is missing. */
-function perPrompt({ measures, prompts }: Measured): string {
+function perPrompt({ measures, prompts }: FolderMeasures): string {
   const own = measures.filter((m) => m.id.endsWith(".distance") && (m.perPrompt?.length ?? 0) > 1);
   return own
     .map((m) => {
@@ -154,7 +153,7 @@ function perPrompt({ measures, prompts }: Measured): string {
 }
 
 /** Shares of variance: one direction that holds most means that pictures differ in one way only. */
-function spectra({ spectra: all }: Measured): string {
+function spectra({ spectra: all }: FolderMeasures): string {
   return Object.entries(all)
     .map(([name, values]) =>
       chart({
@@ -175,7 +174,7 @@ function spectra({ spectra: all }: Measured): string {
     .join("");
 }
 
-function shares({ attributes }: Measured): string {
+function shares({ attributes }: FolderMeasures): string {
   return attributes
     .map(({ name, shown }) => ({ name, rows: Object.entries(shown).map(([value, count]) => ({ value, count })) }))
     .filter(({ rows }) => rows.some((r) => r.count > 0))

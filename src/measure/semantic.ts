@@ -1,194 +1,166 @@
-/** What pictures show, in words: near to their prompt, varied in what it leaves open, and the truth where a judge knows it. */
-
-import type { ClipScorer, JudgeReader } from "../instruments/index.js";
+/** Semantic measures: CLIP score to the prompt, and the attributes that images show, by CLIP or by an attribute classifier. */
 import {
-  cosineDistance,
-  entropy,
-  leaning,
-  meanEstimate,
-  nameValues,
-  setEstimate,
-  shownEntropy,
-} from "../metrics/index.js";
-import type { RgbImage } from "../tensor/index.js";
-import { isNamed, type OpenAttribute } from "./attributes.js";
+  type Attribute,
+  attributeAccuracy,
+  attributeFinder,
+  attributesOf,
+  clipScore,
+  freeEntropy,
+  largestEntropy,
+  type PromptedAttribute,
+  predictAttributes,
+} from "../evaluation/index.js";
+import type { AttributeClassifier, AttributeValues, ClipScorer } from "../instruments/index.js";
+import { indices, mean, meanEstimate, pairwise, setEstimate } from "../metrics/index.js";
+import { extractFeatures, type MeasureOptions } from "./features.js";
 import type { Group } from "./folder.js";
-import { lookAt, type MeasureOptions } from "./look.js";
-import type { Measured } from "./measure.js";
-import { every, few, type Measure, measured, orNull, pick, type Sample } from "./number.js";
-import { varietyOf } from "./variety.js";
+import { type FolderMeasures, few, type Measure, measured, orNull, pick, type Sample } from "./result.js";
+import { distanceOf } from "./variety.js";
 
-/** Prompts that are known to be one: not the lack of any. */
-export const isTold = (g: Group) => g.prompt !== "";
-
+/** CLIP score of the pictures whose prompt is known. */
 export async function adherence(
   clip: ClipScorer,
   features: readonly (readonly Float32Array[])[],
   groups: readonly Group[],
   sample: Sample,
 ): Promise<Measure[]> {
-  const told = groups.flatMap((g, p) => (isTold(g) ? [{ g, p }] : []));
-  if (told.length === 0) return [];
-  const scores = new Map<number, number[]>();
-  for (const { g, p } of told) {
-    const words = await clip.text(g.prompt);
-    scores.set(
-      p,
-      (features[p] ?? []).map((f) => 100 * Math.max(0, 1 - cosineDistance(f, words))),
-    );
+  const scores: number[][] = [];
+  for (const [p, { prompt }] of groups.entries()) {
+    const text = prompt === "" ? null : await clip.text(prompt);
+    scores.push(text ? (features[p] ?? []).map((f) => clipScore(f, text)) : []);
   }
-  const guessed = told.filter(({ g }) => g.told === "folder" || g.told === "name").length;
+  if (scores.every((own) => own.length === 0)) return [];
+  const guessed = groups.filter((g) => g.told === "folder" || g.told === "name").length;
   return [
     measured(sample, {
       id: "clip.score",
       about: "CLIP score: 100 · max(cosine of picture and prompt, 0)",
       kind: "adherence",
       better: "higher",
-      value: meanEstimate([...scores.values()]),
-      perPrompt: groups.map((_, p) => {
-        const own = scores.get(p);
-        return own ? own.reduce((s, v) => s + v, 0) / own.length : null;
-      }),
+      value: meanEstimate(scores),
+      perPrompt: scores.map((own) => orNull(mean(own))),
       warnings: [guessed > 0 && `${guessed} prompts were guessed from names of files and folders`],
     }),
   ];
 }
 
-/** Pictures without content, for what CLIP says when there is nothing to see: black, grey, white. */
-export const contentFree = (side = 64): RgbImage[] =>
-  [0, 64, 128, 192, 255].map((v) => ({ width: side, height: side, data: new Uint8Array(3 * side * side).fill(v) }));
+/** Predicted attributes of the pictures of each prompt, and the attributes that the prompt leaves free. */
+interface Shown {
+  readonly predicted: readonly (readonly AttributeValues[])[];
+  readonly free: readonly (readonly Attribute[])[];
+}
 
-export async function semanticVariety(
+/** Attributes that each prompt does not name. */
+function freeIn(groups: readonly Group[], attributes: readonly Attribute[]): Attribute[][] {
+  const find = attributeFinder(attributes);
+  return groups.map(({ prompt }) => {
+    const named = find(prompt);
+    return attributes.filter((a) => !(a.name in named));
+  });
+}
+
+/** Entropy of the free attributes among `of`, over the pictures drawn of a prompt; NaN where it leaves none free, or one picture is drawn. */
+const entropyOf =
+  ({ predicted, free }: Shown, of: (a: Attribute) => boolean, share: boolean) =>
+  (p: number, at: readonly number[]): number => {
+    const own = (free[p] ?? []).filter(of);
+    if (own.length === 0 || at.length < 2) return Number.NaN;
+    const names = own.map((a) => a.name);
+    return freeEntropy(pick(predicted[p] ?? [], at), names) / (share ? largestEntropy(own) : 1);
+  };
+
+function entropyMeasure(
+  shown: Shown,
+  sample: Sample,
+  draft: { id: string; about: string; of?: (a: Attribute) => boolean; share: boolean; warnings?: (string | false)[] },
+): Measure {
+  const { of = () => true, share, ...words } = draft;
+  const sizes = shown.predicted.map((own) => own.length);
+  const statistic = entropyOf(shown, of, share);
+  return measured(sample, {
+    ...words,
+    kind: "semantic",
+    better: "higher",
+    value: setEstimate(sizes, statistic),
+    perPrompt: sizes.map((n, p) => orNull(statistic(p, indices(n)))),
+  });
+}
+
+/** Entropy of the attributes that prompts leave free, as CLIP names them without training. */
+export async function zeroShotEntropy(
   clip: ClipScorer,
   features: readonly (readonly Float32Array[])[],
   groups: readonly Group[],
-  attributes: readonly OpenAttribute[],
+  attributes: readonly PromptedAttribute[],
   sample: Sample,
-): Promise<{ measures: Measure[]; shown: Measured["attributes"] }> {
+): Promise<{ measures: Measure[]; shown: FolderMeasures["attributes"] }> {
   if (attributes.length === 0) return { measures: [], shown: [] };
-  const empty = await clip.images(contentFree());
-  const entropies: {
-    name: string;
-    most: number;
-    perPrompt: (number | null)[];
-    statistic: (p: number, at: readonly number[]) => number;
-  }[] = [];
-  const shown: { name: string; shown: Record<string, number> }[] = [];
-  for (const attribute of attributes) {
-    const texts: Float32Array[] = [];
-    for (const text of attribute.texts) texts.push(await clip.text(text));
-    const prior = leaning(empty, texts);
-    const values = features.map((f, p) =>
-      isNamed(attribute, groups[p]?.prompt ?? "") ? null : nameValues(f, texts, prior),
-    );
-    const statistic = (p: number, at: readonly number[]) => {
-      const own = values[p];
-      return own && at.length > 1 ? shownEntropy(pick(own, at)) : Number.NaN;
-    };
-    const most = Math.log(attribute.values.length);
-    const perPrompt = features.map((f, p) => orNull(statistic(p, every(f.length))));
-    entropies.push({ name: attribute.name, most, perPrompt, statistic });
-    const counts = Object.fromEntries(attribute.values.map((v) => [v, 0]));
-    for (const { value } of values.flatMap((v) => v ?? [])) {
-      const word = attribute.values[value] ?? "";
-      counts[word] = (counts[word] ?? 0) + 1;
-    }
-    shown.push({ name: attribute.name, shown: counts });
-  }
-  const sizes = features.map((f) => f.length);
-  // Of what could be varied: the sum of entropies over the sum of their ceilings, over the attributes that a prompt leaves open.
-  const share = (p: number, at: readonly number[]) => {
-    const open = entropies.filter((e) => e.perPrompt[p] !== null);
-    const most = open.reduce((s, e) => s + e.most, 0);
-    return open.length === 0 ? Number.NaN : open.reduce((s, e) => s + e.statistic(p, at), 0) / most;
-  };
+  const shown = { predicted: await predictAttributes(clip, features, attributes), free: freeIn(groups, attributes) };
   const largest = Math.max(...attributes.map((a) => a.values.length));
-  const warnings = [
-    few(sample, 5 * largest, `entropy over ${largest} values comes out too low; compare only with as many pictures`),
-  ];
-  const measures = [
-    measured(sample, {
-      id: "attributes.entropy",
-      about: "entropy of the attributes a prompt leaves open, as a share of the most possible, named by CLIP",
-      kind: "semantic",
-      better: "higher",
-      value: setEstimate(sizes, share),
-      perPrompt: sizes.map((n, p) => orNull(share(p, every(n)))),
-      warnings,
+  const all = entropyMeasure(shown, sample, {
+    id: "attributes.entropy",
+    about: "entropy of the attributes a prompt leaves free, as a share of the largest possible, named by CLIP",
+    share: true,
+    warnings: [
+      few(sample, 5 * largest, `entropy over ${largest} values comes out too low; compare only with as many pictures`),
+    ],
+  });
+  const each = attributes.map((a) =>
+    entropyMeasure(shown, sample, {
+      id: `attributes.${a.name}`,
+      about: `entropy of ${a.name}, nats (at most ${largestEntropy([a]).toFixed(2)}), over the prompts that leave it free`,
+      of: ({ name }) => name === a.name,
+      share: false,
     }),
-    ...entropies
-      .filter((e) => e.perPrompt.some((v) => v !== null))
-      .map((e) =>
-        measured(sample, {
-          id: `attributes.${e.name}`,
-          about: `entropy of ${e.name}, nats (at most ${e.most.toFixed(2)}), over the prompts that leave it open`,
-          kind: "semantic",
-          better: "higher",
-          value: setEstimate(sizes, e.statistic),
-          perPrompt: e.perPrompt,
-        }),
-      ),
-  ];
-  return { measures, shown };
+  );
+  return {
+    measures: [all, ...each.filter((m) => m.perPrompt?.some((v) => v !== null))],
+    shown: attributes.map((a) => ({ name: a.name, shown: countsOf(a, shown) })),
+  };
 }
 
-/** What the judge of a known world reads: the truth that other measures are held against. */
-export async function truth(
-  judge: JudgeReader,
+/** Counts of each value, over the prompts that leave the attribute free. */
+function countsOf({ name, values }: Attribute, { predicted, free }: Shown): Record<string, number> {
+  const counts = Object.fromEntries(values.map((v) => [String(v), 0]));
+  for (const [p, own] of predicted.entries()) {
+    if (!free[p]?.some((a) => a.name === name)) continue;
+    for (const image of own) counts[String(image[name])] = (counts[String(image[name])] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** The same, and attribute accuracy, as the classifier of a world with known attributes predicts them: near the truth. */
+export async function classifierMeasures(
+  classifier: AttributeClassifier,
   groups: readonly Group[],
   sample: Sample,
-  attributes: readonly OpenAttribute[],
   o: MeasureOptions,
 ): Promise<Measure[]> {
-  const read = await lookAt(groups, "judge", (i) => judge.read(i), o);
-  const factors = Object.entries(judge.config.factors);
-  const named = groups.map(({ prompt }) => {
-    const found = factors.flatMap(([name, values]) => {
-      const attribute = attributes.find((a) => a.name === name) ?? { name, values: values.map(String), texts: [] };
-      const at = attribute.values.findIndex((v) => isNamed({ ...attribute, values: [v] }, prompt));
-      const value = values[at];
-      return value === undefined ? [] : [[name, value] as const];
-    });
-    return new Map(found);
+  const read = await extractFeatures(groups, "classifier", (images) => classifier.classify(images), o);
+  const attributes = attributesOf(classifier);
+  const predicted = read.map((own) => own.map((c) => c.attributes));
+  const features = read.map((own) => own.map((c) => c.features));
+  const matrices = features.map((f) => pairwise(f));
+  const distance = distanceOf("classifier", matrices, "1 − cosine", sample);
+  const entropy = entropyMeasure({ predicted, free: freeIn(groups, attributes) }, sample, {
+    id: "classifier.entropy",
+    about: "entropy of the attributes a prompt leaves free, as a share of the largest possible, by the classifier",
+    share: true,
+    warnings: [few(sample, 40, "entropy over 8 values comes out too low; compare only with as many pictures")],
   });
-  const share = (p: number, at: readonly number[]) => {
-    const open = factors.filter(([name]) => !named[p]?.has(name));
-    const most = open.reduce((s, [, values]) => s + Math.log(values.length), 0);
-    const own = pick(read[p] ?? [], at);
-    if (open.length === 0 || own.length < 2) return Number.NaN;
-    return open.reduce((s, [name]) => s + entropy(own.map((r) => r.factors[name] ?? "")), 0) / most;
-  };
-  const sizes = read.map((r) => r.length);
-  const hits = read.map((own, p) =>
-    own.flatMap((r) => [...(named[p] ?? [])].map(([name, value]) => Number(r.factors[name] === value))),
-  );
-  const asked = hits.filter((h) => h.length > 0);
-  const found = [
-    ...(
-      await varietyOf(
-        "judge",
-        read.map((r) => r.map((x) => x.features)),
-        sample,
-      )
-    ).filter((m) => m.id === "judge.distance"),
-    measured(sample, {
-      id: "judge.entropy",
-      about: "entropy of the factors a prompt leaves free, as a share of the most possible, as the judge reads them",
-      kind: "semantic",
-      better: "higher",
-      value: setEstimate(sizes, share),
-      perPrompt: sizes.map((n, p) => orNull(share(p, every(n)))),
-      warnings: [few(sample, 40, "entropy over 8 values comes out too low; compare only with as many pictures")],
-    }),
-  ];
-  if (asked.length === 0) return found;
+  const find = attributeFinder(attributes);
+  const hits = groups.map(({ prompt }, p) => attributeAccuracy(predicted[p] ?? [], find(prompt)));
   const accuracy = measured(sample, {
-    id: "judge.named",
-    about: "share of the factors a prompt names that the pictures show",
+    id: "classifier.accuracy",
+    about: "attribute accuracy: share of the attributes a prompt names that pictures show as named",
     kind: "adherence",
     better: "higher",
-    value: meanEstimate(asked),
-    perPrompt: hits.map((h) => (h.length > 0 ? h.reduce((s, v) => s + v, 0) / h.length : null)),
+    value: meanEstimate(hits),
+    perPrompt: hits.map((h) => orNull(mean(h))),
   });
-  return [...found, accuracy];
+  return [
+    ...(features.some((f) => f.length > 1) ? [distance] : []),
+    entropy,
+    ...(hits.some((h) => h.length > 0) ? [accuracy] : []),
+  ];
 }

@@ -1,9 +1,12 @@
-/** How varied the pictures of each prompt are, and what causes it, from features that nobody has named. */
+/** Diversity of each prompt's pictures from their features, and the parts that seeds and prompts cause. */
 
 import type { Instrument } from "../instruments/index.js";
 import {
   effectiveRank,
+  indices,
+  mean,
   meanDistance,
+  meanPairwise,
   meanSimilarity,
   pairwise,
   pooledEstimate,
@@ -14,9 +17,9 @@ import {
   vendi,
 } from "../metrics/index.js";
 import { LARGEST_EIGEN } from "../tensor/index.js";
+import { extractFeatures, type MeasureOptions } from "./features.js";
 import type { Group } from "./folder.js";
-import { lookAt, type MeasureOptions } from "./look.js";
-import { every, few, halves, type Measure, measured, orNull, pick, type Sample } from "./number.js";
+import { few, halves, type Measure, measured, orNull, pick, type Sample } from "./result.js";
 
 /** Pictures of one prompt up to which they are drawn anew for set measures, each of which solves for eigenvalues. */
 export const MOST_RESAMPLED = 100;
@@ -40,7 +43,7 @@ export async function varietyOf(
     warn: readonly (string | false)[],
   ) => {
     const statistic = (p: number, at: readonly number[]) => of(pick(features[p] ?? [], at));
-    const perPrompt = features.map((f, p) => (f.length > 1 ? statistic(p, every(f.length)) : Number.NaN));
+    const perPrompt = features.map((f, p) => (f.length > 1 ? statistic(p, indices(f.length)) : Number.NaN));
     const value = setEstimate(
       features.map((f) => f.length),
       (p, at) => (at.length > 1 ? statistic(p, at) : Number.NaN),
@@ -128,15 +131,13 @@ export function distanceOf(
   what: string,
   sample: Sample,
 ): Measure {
-  const mean = (m: readonly (readonly number[])[]) =>
-    m.length < 2 ? Number.NaN : m.flat().reduce((s, v) => s + v, 0) / (m.length * (m.length - 1));
   return measured(sample, {
     id: `${name}.distance`,
     about: `mean pairwise distance (${what}), of each prompt's pictures`,
     kind: "diversity",
     better: "higher",
-    value: meanDistance(matrices.filter((m) => m.length > 1)),
-    perPrompt: matrices.map(mean).map(orNull),
+    value: meanDistance(matrices),
+    perPrompt: matrices.map((m) => orNull(meanPairwise(m))),
     warnings: [few(sample, 4, "the interval is wide")],
   });
 }
@@ -149,7 +150,7 @@ export async function squaredVariety(
 ): Promise<Measure> {
   const matrices: number[][][] = [];
   for (const group of groups) {
-    const features = (await lookAt([group], instrument.facts.name, (i) => instrument.features(i), o)).flat();
+    const features = (await extractFeatures([group], instrument.facts.name, (i) => instrument.features(i), o)).flat();
     matrices.push(pairwise(features, squaredDistance));
   }
   return distanceOf(instrument.facts.name, matrices, "LPIPS", sample);
@@ -158,5 +159,5 @@ export async function squaredVariety(
 export function meanSpectrum(features: readonly (readonly Float32Array[])[]): number[] {
   const each = features.filter((f) => f.length > 2).map((f) => varianceSpectrum(f));
   if (each.length === 0) return [];
-  return every(16).map((i) => each.reduce((s, v) => s + (v[i] ?? 0), 0) / each.length);
+  return indices(16).map((i) => mean(each.map((v) => v[i] ?? 0)));
 }

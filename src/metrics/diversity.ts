@@ -1,13 +1,5 @@
-/** How different pictures are from each other: pairwise distances of their features, with bootstrap intervals. */
-
-/** A number with its 95 % interval; `low` and `high` are null where there is too little to resample. */
-export interface Estimate {
-  readonly mean: number;
-  readonly low: number | null;
-  readonly high: number | null;
-  /** How many values stand behind it. */
-  readonly n: number;
-}
+/** Diversity of images from their features: pairwise distances, and the entropy of values that occur. */
+import { bootstrap, draw, type Estimate, indices, mean } from "./estimate.js";
 
 /** 1 − cos(a, b), 0…2. Vectors of equal length. */
 export function cosineDistance(a: Float32Array, b: Float32Array): number {
@@ -20,6 +12,10 @@ export function cosineDistance(a: Float32Array, b: Float32Array): number {
   }
   return 1 - dot / Math.sqrt(aa * bb);
 }
+
+/** Squared length of a − b. Vectors of equal length. */
+export const squaredDistance = (a: Float32Array, b: Float32Array): number =>
+  a.reduce((sum, v, i) => sum + (v - (b[i] ?? 0)) ** 2, 0);
 
 /** Distances of every pair: [n][n], symmetric, zero on the diagonal. */
 export function pairwise(features: readonly Float32Array[], distance = cosineDistance): number[][] {
@@ -36,13 +32,15 @@ export function pairwise(features: readonly Float32Array[], distance = cosineDis
   return d;
 }
 
-/** Mean distance over the pairs of different originals among `drawn` indices; NaN when there is none. */
-function meanOfPairs(distances: readonly (readonly number[])[], drawn: readonly number[]): number {
+type Distances = readonly (readonly number[])[];
+
+/** Mean distance over all pairs of `drawn` images, by default of all, from their distances [n][n]; NaN where there is no pair. */
+export function meanPairwise(distances: Distances, drawn: readonly number[] = indices(distances.length)): number {
   let [sum, n] = [0, 0];
   for (let i = 0; i < drawn.length; i++) {
     for (let j = 0; j < i; j++) {
       const [a = 0, b = 0] = [drawn[i], drawn[j]];
-      // A picture drawn twice is not a pair: counting its distance of 0 would pull every resample down.
+      // An image drawn twice is not a pair: counting its distance of 0 would pull every resample down.
       if (a === b) continue;
       sum += distances[a]?.[b] ?? 0;
       n++;
@@ -51,76 +49,26 @@ function meanOfPairs(distances: readonly (readonly number[])[], drawn: readonly 
   return sum / n;
 }
 
-/** Mean of numbers; NaN of none. */
-export const mean = (values: readonly number[]) => values.reduce((s, v) => s + v, 0) / values.length;
-
-/** A uniform number in 0…1 from a small fixed generator (mulberry32), so that intervals are the same every time. */
-export function uniform(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-const RESAMPLES = 1000;
-
-/** 2.5 % and 97.5 % of `statistic` over resamples. */
-export function bootstrap(n: number, point: number, statistic: (random: () => number) => number): Estimate {
-  const random = uniform(20250312);
-  const values = Array.from({ length: RESAMPLES }, () => statistic(random)).filter((v) => !Number.isNaN(v));
-  return values.length < RESAMPLES / 2 ? { mean: point, low: null, high: null, n } : withInterval(n, point, values);
-}
-
-/** An estimate whose interval holds the middle 95 % of `values`. */
-export function withInterval(n: number, point: number, values: readonly number[]): Estimate {
-  const sorted = values.toSorted((a, b) => a - b);
-  return { mean: point, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975), n };
-}
-
-/** The value that a share `q` of ascending values lies below; NaN of none. */
-export const quantile = (sorted: readonly number[], q: number): number =>
-  sorted[Math.round(q * (sorted.length - 1))] ?? Number.NaN;
-
-/** `n` places of 0 … n − 1, drawn with replacement. */
-export const draw = (random: () => number, n: number) => Array.from({ length: n }, () => Math.floor(random() * n));
-
-/** Squared length of a − b. Vectors of equal length. */
-export const squaredDistance = (a: Float32Array, b: Float32Array): number =>
-  a.reduce((sum, v, i) => sum + (v - (b[i] ?? 0)) ** 2, 0);
+/** Mean pairwise distance among the images of each prompt [prompts]; NaN where a prompt has one. */
+export const distancePerPrompt = (features: readonly (readonly Float32Array[])[]): number[] =>
+  features.map((f) => meanPairwise(pairwise(f)));
 
 /**
- * Mean pairwise distance among the pictures of each prompt, then over prompts; bootstrap over prompts, then over pictures.
- * features[p][i]: picture i of prompt p. `n` counts pictures.
+ * Mean pairwise distance among the images of each prompt, then over prompts; bootstrap over prompts, then over images.
+ * features[p][i]: image i of prompt p. Prompts with one image are left out; `n` counts images.
  */
 export const pairwiseDistance = (features: readonly (readonly Float32Array[])[]): Estimate =>
   meanDistance(features.map((f) => pairwise(f)));
 
 /** The same from distances that are known already: matrices[p] is [n][n] for prompt p. */
-export function meanDistance(matrices: readonly (readonly (readonly number[])[])[]): Estimate {
-  const all = (m: readonly unknown[]) => m.map((_, i) => i);
-  const point = mean(matrices.map((m) => meanOfPairs(m, all(m))));
-  const n = matrices.reduce((s, m) => s + m.length, 0);
-  return bootstrap(n, point, (random) =>
+export function meanDistance(matrices: readonly Distances[]): Estimate {
+  const several = matrices.filter((m) => m.length > 1);
+  const n = several.reduce((s, m) => s + m.length, 0);
+  return bootstrap(n, mean(several.map((m) => meanPairwise(m))), (random) =>
     mean(
-      draw(random, matrices.length).map((p) => {
-        const m = matrices[p] ?? [];
-        return meanOfPairs(m, draw(random, m.length));
-      }),
-    ),
-  );
-}
-
-/** Mean of values[p][i], first within each prompt, then over prompts; bootstrap over prompts, then values. */
-export function meanEstimate(values: readonly (readonly number[])[]): Estimate {
-  const n = values.reduce((s, v) => s + v.length, 0);
-  return bootstrap(n, mean(values.map(mean)), (random) =>
-    mean(
-      draw(random, values.length).map((p) => {
-        const v = values[p] ?? [];
-        return mean(draw(random, v.length).map((i) => v[i] ?? 0));
+      draw(random, several.length).map((p) => {
+        const m = several[p] ?? [];
+        return meanPairwise(m, draw(random, m.length));
       }),
     ),
   );
@@ -131,20 +79,4 @@ export function entropy(values: readonly (string | number)[]): number {
   const counts = new Map<string | number, number>();
   for (const v of values) counts.set(v, (counts.get(v) ?? 0) + 1);
   return [...counts.values()].reduce((h, c) => h - (c / values.length) * Math.log(c / values.length), 0);
-}
-
-/** Mean pairwise distance among the pictures of each prompt [prompts]. */
-export const distancePerPrompt = (features: readonly (readonly Float32Array[])[]): number[] =>
-  features.map((f) =>
-    meanOfPairs(
-      pairwise(f),
-      f.map((_, i) => i),
-    ),
-  );
-
-/** Mean of `a` over mean of `b`, values of the same prompts side by side; bootstrap over prompts, which keeps them together. */
-export function ratioEstimate(a: readonly number[], b: readonly number[]): Estimate {
-  const ratio = (at: readonly number[]) => mean(at.map((i) => a[i] ?? 0)) / mean(at.map((i) => b[i] ?? 0));
-  const n = a.length;
-  return bootstrap(n, ratio(a.map((_, i) => i)), (random) => (n > 1 ? ratio(draw(random, n)) : Number.NaN));
 }

@@ -11,7 +11,7 @@ import {
   rowsOf,
   transpose,
 } from "../tensor/index.js";
-import { softmax } from "./attributes.js";
+import { softmax } from "./softmax.js";
 
 /** Sum of squares of all elements. */
 const squares = (a: Matrix) => a.data.reduce((s, v) => s + v * v, 0);

@@ -1,28 +1,35 @@
-export { type Attribute, leaning, nameValues, type Shown, shownEntropy } from "./attributes.js";
+export { correlation, rankCorrelation } from "./correlation.js";
 export {
   cosineDistance,
   distancePerPrompt,
-  type Estimate,
   entropy,
-  mean,
   meanDistance,
-  meanEstimate,
+  meanPairwise,
   pairwise,
   pairwiseDistance,
+  squaredDistance,
+} from "./diversity.js";
+export {
+  type Estimate,
+  formatEstimate,
+  indices,
+  mean,
+  meanEstimate,
+  pooledEstimate,
   quantile,
   ratioEstimate,
-  squaredDistance,
+  setEstimate,
   uniform,
-} from "./diversity.js";
-export { correlation, formatEstimate, pooledEstimate, rankCorrelation, setEstimate } from "./estimate.js";
+} from "./estimate.js";
 export { cholesky, frechetDistance, inceptionScore, kernelDistance, nuclearNorm } from "./frechet.js";
 export { type Neighbours, neighbours } from "./neighbours.js";
 export {
   effectiveRank,
   meanSimilarity,
-  type Order,
   type VarietyShares,
+  type VendiOrder,
   varianceSpectrum,
   varietyShares,
   vendi,
 } from "./vendi.js";
+export { type PredictedValue, predictValues, prior } from "./zero-shot.js";

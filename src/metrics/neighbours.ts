@@ -6,7 +6,7 @@ export interface Neighbours {
   readonly precision: number;
   /** Share of the reference that lies in a ball of a picture. */
   readonly recall: number;
-  /** How many balls of the reference a picture lies in, over k (Naeem et al. 2020); may be above 1. */
+  /** Number of balls of the reference that a picture lies in, over k (Naeem et al. 2020); may be above 1. */
   readonly density: number;
   /** Share of the reference whose own ball holds a picture. */
   readonly coverage: number;
@@ -19,19 +19,30 @@ async function squaredDistances(a: Matrix, b: Matrix, multiply: Product): Promis
       x.data.subarray(i * x.columns, (i + 1) * x.columns).reduce((s, v) => s + v * v, 0),
     );
   const [aa, bb, ab] = [squares(a), squares(b), await multiply(a, b)];
-  const { columns } = ab;
-  const data = ab.data.map((v, i) => {
-    const d = (aa[Math.floor(i / columns)] ?? 0) + (bb[i % columns] ?? 0) - 2 * v;
-    return Math.max(0, d);
-  });
+  const data = new Float64Array(ab.data.length);
+  for (let i = 0; i < ab.rows; i++) {
+    for (let j = 0; j < ab.columns; j++) {
+      const at = i * ab.columns + j;
+      data[at] = Math.max(0, (aa[i] ?? 0) + (bb[j] ?? 0) - 2 * (ab.data[at] ?? 0));
+    }
+  }
   return { ...ab, data };
 }
 
 /** Squared distance of every row to its k-th nearest other row. Distances [n, n]. */
 function radii(d: Matrix, k: number): number[] {
+  // The k smallest so far, rising: sorting whole rows takes most of the time of a large set.
+  const nearest = new Float64Array(k);
   return Array.from({ length: d.rows }, (_, i) => {
-    const others = Array.from(d.data.subarray(i * d.columns, (i + 1) * d.columns)).filter((_, j) => j !== i);
-    return others.sort((x, y) => x - y)[k - 1] ?? Number.NaN;
+    nearest.fill(Number.POSITIVE_INFINITY);
+    for (let j = 0; j < d.columns; j++) {
+      const value = d.data[i * d.columns + j] ?? 0;
+      if (j === i || value >= (nearest[k - 1] ?? 0)) continue;
+      let at = k - 1;
+      for (; at > 0 && (nearest[at - 1] ?? 0) > value; at--) nearest[at] = nearest[at - 1] ?? 0;
+      nearest[at] = value;
+    }
+    return nearest[k - 1] ?? Number.NaN;
   });
 }
 

@@ -1,8 +1,8 @@
-/** How many different pictures a set amounts to: the eigenvalues of its similarity matrix, and what is read off them. */
+/** Vendi score, effective rank and conditional entropy: diversity from the eigenvalues of a similarity matrix. */
 import { centred, eigenvalues, type Matrix, matrix, product, rowsOf, transpose, unitRows } from "../tensor/index.js";
 
 /** Order of the Vendi score: 1 weighs all kinds by how frequent they are, 2 (RKE) and ∞ see the frequent ones most. */
-export type Order = 1 | 2 | typeof Number.POSITIVE_INFINITY;
+export type VendiOrder = 1 | 2 | typeof Number.POSITIVE_INFINITY;
 
 const scaled = (a: Matrix, by: number): Matrix =>
   matrix(
@@ -18,7 +18,7 @@ function spectrumOf(x: Matrix, by: number): number[] {
 }
 
 /** exp of the Rényi entropy of `shares`, which add to 1. */
-function effectiveNumber(shares: readonly number[], order: Order): number {
+function effectiveNumber(shares: readonly number[], order: VendiOrder): number {
   const positive = shares.filter((p) => p > 0);
   if (order === 1) return Math.exp(-positive.reduce((s, p) => s + p * Math.log(p), 0));
   if (order === 2) return 1 / positive.reduce((s, p) => s + p * p, 0);
@@ -29,7 +29,7 @@ function effectiveNumber(shares: readonly number[], order: Order): number {
  * Vendi score (Friedman & Dieng 2022, eq. 1; orders: Pasarkar & Dieng 2024) of features [n][d] under cosine similarity:
  * 1 when all are alike, n when all are at right angles. Order 2 is RKE (Jalali et al. 2023).
  */
-export function vendi(features: readonly Float32Array[], order: Order = 1): number {
+export function vendi(features: readonly Float32Array[], order: VendiOrder = 1): number {
   return effectiveNumber(spectrumOf(unitRows(rowsOf(features)), 1 / features.length), order);
 }
 
@@ -41,7 +41,7 @@ export function meanSimilarity(features: readonly Float32Array[]): number {
   return n < 2 ? Number.NaN : (sum - n) / (n * (n - 1));
 }
 
-/** What spreads features around their mean: eigenvalues of the covariance as shares, falling. [min(n − 1, d)] */
+/** Eigenvalues of the covariance of features, as shares of their sum, falling. [min(n − 1, d)] */
 export function varianceSpectrum(features: readonly Float32Array[]): number[] {
   const values = spectrumOf(centred(rowsOf(features)), 1).toReversed();
   const sum = values.reduce((s, v) => s + v, 0);
@@ -54,11 +54,11 @@ export function effectiveRank(features: readonly Float32Array[]): number {
   return spectrum.length === 0 ? Number.NaN : effectiveNumber(spectrum, 1);
 }
 
-/** Where variety comes from, in nats of order-2 entropy. */
+/** Parts of the diversity, in nats of order-2 entropy. */
 export interface VarietyShares {
   /** ln RKE of all pictures together. */
   readonly total: number;
-  /** What is left when the prompt is known: the seeds' part. */
+  /** The part of the seeds: entropy when the prompt is known. */
   readonly seeds: number;
   /** total − seeds. */
   readonly prompts: number;

@@ -7,19 +7,19 @@ import { openComponentFolder, openWeights, readJson } from "../checkpoint/index.
 import { FileError, RequestError } from "../errors.js";
 import { isFolder } from "../files/index.js";
 import {
+  type AttributeClassifier,
   type ClipScorer,
+  createClassifier,
   createClip,
   createDino,
   createDreamSim,
   createInception,
-  createJudge,
   createLpips,
   type FidPreparation,
   filesOf,
   type HashedFiles,
   type InceptionInstrument,
   type Instrument,
-  type JudgeReader,
 } from "../instruments/index.js";
 import { locate, type Sources } from "../lookup/index.js";
 import {
@@ -70,9 +70,13 @@ export async function openClip(ref: string, runtime: Runtime, sources: Sources =
 }
 
 /** Opens a classifier of attributes. @throws FileError, UnsupportedConfigError */
-export async function openJudge(ref: string, runtime: Runtime, sources: Sources = {}): Promise<JudgeReader> {
+export async function openClassifier(
+  ref: string,
+  runtime: Runtime,
+  sources: Sources = {},
+): Promise<AttributeClassifier> {
   const { configFile, config, weights } = await openComponentFolder(await locate(ref, "vision", sources));
-  return createJudge(parseJudgeConfig({ file: configFile, config }), weights, runtime);
+  return createClassifier(parseJudgeConfig({ file: configFile, config }), weights, runtime);
 }
 
 /** Opens DINO or DINOv2: a transformers folder, or a file of weights from the original releases. */

@@ -1,11 +1,12 @@
-/** When a run has decided: how far each step's predicted picture is from the final one, and from those of other seeds. Pure numbers. */
-import { cosineDistance, type Estimate, meanEstimate } from "../metrics/index.js";
+/** Commit curves: how far each step's predicted picture is from the final one, and from those of other seeds. Pure numbers. */
+import { commitment } from "../evaluation/index.js";
+import { cosineDistance, type Estimate, meanEstimate, meanPairwise, pairwise } from "../metrics/index.js";
 
 /** Three ways to compare: latents and pixels (0…1) by the root mean square of their difference, CLIP features by 1 − cosine. */
 export const SPACES = ["latent", "pixel", "perceptual"] as const;
 export type Space = (typeof SPACES)[number];
 
-/** What a step or a final picture looks like in one space. */
+/** A step or a final picture in one space. */
 export type Look = Float32Array;
 
 /** Root mean square of a − b. */
@@ -40,7 +41,7 @@ export function commitCurve(space: Space, looks: readonly (readonly Look[])[], f
 export function spread(space: Space, looks: readonly (readonly Look[])[]): number[] | null {
   if (looks.length < 2) return null;
   return (looks[0] ?? []).map((_, i) =>
-    meanPairwise(
+    meanDistanceIn(
       space,
       looks.flatMap((steps) => steps[i] ?? []),
     ),
@@ -48,16 +49,8 @@ export function spread(space: Space, looks: readonly (readonly Look[])[]): numbe
 }
 
 /** Mean distance over all pairs. */
-export function meanPairwise(space: Space, looks: readonly Look[]): number {
-  let [sum, n] = [0, 0];
-  for (const [i, a] of looks.entries()) {
-    for (const b of looks.slice(0, i)) {
-      sum += distanceIn[space](a, b);
-      n++;
-    }
-  }
-  return sum / n;
-}
+export const meanDistanceIn = (space: Space, looks: readonly Look[]): number =>
+  meanPairwise(pairwise(looks, distanceIn[space]));
 
 export interface Committed {
   readonly seed: number;
@@ -68,10 +61,7 @@ export interface Committed {
   readonly timestep: number;
 }
 
-/**
- * When each run has committed. `apart` is the typical distance between the final pictures of different seeds: a run whose predicted
- * picture is, and stays, within half of that of its own end has decided which picture it will be.
- */
+/** When each run has committed. `apart` is the mean distance between the final pictures of different seeds. */
 export function committed(
   curve: CommitCurve,
   seeds: readonly number[],
@@ -79,8 +69,7 @@ export function committed(
   apart: number,
 ): Committed[] {
   return curve.perSeed.map((distances, s) => {
-    const last = distances.findLastIndex((d) => d > apart / 2);
-    const step = Math.min(last + 1, distances.length - 1);
-    return { seed: seeds[s] ?? 0, step, share: (step + 1) / distances.length, timestep: timesteps[step] ?? 0 };
+    const { step, share } = commitment(distances, apart);
+    return { seed: seeds[s] ?? 0, step, share, timestep: timesteps[step] ?? 0 };
   });
 }

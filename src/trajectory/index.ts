@@ -3,7 +3,7 @@ export {
   type Committed,
   commitCurve,
   committed,
-  meanPairwise,
+  meanDistanceIn,
   rootMeanSquare,
   SPACES,
   type Space,

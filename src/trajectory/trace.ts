@@ -3,7 +3,7 @@
  * decided, and which model's step decided what.
  */
 import { RequestError } from "../errors.js";
-import { openScorer, type Scorer } from "../evaluation/index.js";
+import type { Evaluator } from "../evaluation/index.js";
 import {
   checkRequest,
   type GenerateEvent,
@@ -13,7 +13,7 @@ import {
   requestForMode,
 } from "../generate/index.js";
 import { mean } from "../metrics/index.js";
-import type { OpenedPair } from "../open/index.js";
+import { type OpenedPair, openEvaluator } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import {
@@ -23,7 +23,7 @@ import {
   committed,
   distanceIn,
   type Look,
-  meanPairwise,
+  meanDistanceIn,
   SPACES,
   type Space,
   spread,
@@ -140,7 +140,7 @@ export async function* trace(
 ): AsyncGenerator<TraceEvent, void, undefined> {
   const requests = requestsOf(pair, request);
   for (const each of [...requests.modes, ...requests.causal]) checkRequest(pair, each);
-  const scorer = await openScorer(pair, request.clip);
+  const evaluator = await openEvaluator(pair, request.clip);
   const seeds = request.seeds ?? [0];
 
   const recordings: Recording[] = [];
@@ -169,9 +169,9 @@ export async function* trace(
     }
   }
 
-  const looked = await Promise.all(recordings.map((r) => lookAt(r, pictures, scorer)));
+  const looked = await Promise.all(recordings.map((r) => lookAt(r, pictures, evaluator)));
   const apart = seeds.length > 1 && looked[0] ? inSpaces((s) => pairwiseIn(s, looked[0]?.finals[s])) : null;
-  const words = await phraseFeatures(scorer, request.watch ?? []);
+  const words = await phraseFeatures(evaluator, request.watch ?? []);
   const likeness = words.map(({ features }) =>
     looked.map((l) =>
       (l.steps.perceptual ?? []).map((steps) => steps.map((x) => 1 - distanceIn.perceptual(x, features))),
@@ -190,7 +190,7 @@ export async function* trace(
       watched: words.map(({ phrase }, w) => watch(phrase, seeds, likeness[w]?.[m] ?? [], likeness[w]?.flat(2) ?? [])),
     };
   });
-  const causal = requests.causal.length > 0 ? yield* replaceRows(pair, requests.causal, scorer, signal) : null;
+  const causal = requests.causal.length > 0 ? yield* replaceRows(pair, requests.causal, evaluator, signal) : null;
   const numbers: Trace = {
     prompt: request.prompt,
     seeds,
@@ -236,7 +236,7 @@ const both = <A, B, T>(a: A | null, b: B | null, of: (a: A, b: B) => T): T | nul
   a === null || b === null ? null : of(a, b);
 
 const pairwiseIn = (space: Space, looks: readonly Look[] | null | undefined): number | null =>
-  looks ? meanPairwise(space, looks) : null;
+  looks ? meanDistanceIn(space, looks) : null;
 
 /** Pixels as 0…1. */
 const bytes = (image: RgbImage): Look => Float32Array.from(image.data, (v) => v / 255);
@@ -244,29 +244,29 @@ const bytes = (image: RgbImage): Look => Float32Array.from(image.data, (v) => v 
 async function lookAt(
   { mode, tracks }: Recording,
   pictures: readonly TracedPictures[],
-  scorer: Scorer | null,
+  evaluator: Evaluator | null,
 ): Promise<Looks> {
   const shown = tracks.flatMap((t) => pictures.find((p) => p.mode === mode && p.seed === t.seed) ?? []);
   const steps: Look[][] = [];
-  if (scorer) for (const p of shown) steps.push(await scorer.features(p.x0));
+  if (evaluator) for (const p of shown) steps.push(await evaluator.clip.images(p.x0));
   return {
     steps: {
       latent: tracks.map((t) => t.x0.map((x) => x.data)),
       pixel: shown.map((p) => p.x0.map(bytes)),
-      perceptual: scorer ? steps : null,
+      perceptual: evaluator ? steps : null,
     },
     finals: {
       latent: tracks.map((t) => t.final.data),
       // Against the end as the preview shows it: the last x0 is the end.
       pixel: shown.map((p) => bytes(p.x0.at(-1) ?? p.final)),
-      perceptual: scorer ? steps.flatMap((s) => s.at(-1) ?? []) : null,
+      perceptual: evaluator ? steps.flatMap((s) => s.at(-1) ?? []) : null,
     },
   };
 }
 
-async function phraseFeatures(scorer: Scorer | null, phrases: readonly string[]) {
+async function phraseFeatures(evaluator: Evaluator | null, phrases: readonly string[]) {
   const found: { phrase: string; features: Float32Array }[] = [];
-  if (scorer) for (const phrase of phrases) found.push({ phrase, features: await scorer.textFeatures(phrase) });
+  if (evaluator) for (const phrase of phrases) found.push({ phrase, features: await evaluator.clip.text(phrase) });
   return found;
 }
 
@@ -274,7 +274,7 @@ async function phraseFeatures(scorer: Scorer | null, phrases: readonly string[])
 async function* replaceRows(
   pair: OpenedPair,
   requests: readonly GenerateRequest[],
-  scorer: Scorer | null,
+  evaluator: Evaluator | null,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TraceEvent, CausalRow[], undefined> {
   const rows: CausalRow[] = [];
@@ -289,7 +289,11 @@ async function* replaceRows(
       latent.push(event.latents.data);
       images.push(reduced(event.image));
     }
-    const finals = { latent, pixel: images.map(bytes), perceptual: scorer ? await scorer.features(images) : null };
+    const finals = {
+      latent,
+      pixel: images.map(bytes),
+      perceptual: evaluator ? await evaluator.clip.images(images) : null,
+    };
     alone ??= finals;
     const from = alone;
     const step = row === null ? undefined : planFor(pair, request).rows[row];

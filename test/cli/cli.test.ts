@@ -192,7 +192,7 @@ describe("compare", () => {
       out,
     );
     expect(status).toBe(0);
-    expect(stdout.split("\n")[0]).toMatch(/^mode +calls\/image +ms\/image +CLIP distance \[95 %\] +adherence/);
+    expect(stdout.split("\n")[0]).toMatch(/^mode +calls\/image +ms\/image +CLIP distance \[95 %\] +CLIP score/);
     for (const [i, start] of ["base", "distilled", "hybrid"].entries()) {
       expect(stdout.split("\n")[2 + i]?.split(/\s+/).slice(0, 2)).toEqual([start, ["50", "4", "4"][i]]);
       expect(readdirSync(path.join(out, start)).length).toBe(3);

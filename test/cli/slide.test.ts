@@ -34,7 +34,7 @@ describe("slide", () => {
       ...["--mode", "distilled", "--concept", "a crown", "--out", out, "--quiet"],
     );
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout).toMatch(/likeness to the concept/);
+    expect(stdout).toMatch(/CLIP score to the concept/);
     expect(readdirSync(out).sort((a, b) => a.localeCompare(b))).toEqual([
       "events.jsonl",
       "slide.html",

@@ -70,7 +70,7 @@ describe("slide", async () => {
       expect(stops.map((s) => s.scale)).toEqual([-0.3, 0, 0.3]);
       expect(stops[1]).toMatchObject({ change: { mean: 0 }, distance: { mean: 0 } });
       for (const i of [0, 2]) expect(stops[i]?.distance?.mean).toBeGreaterThan(1e-3);
-      expect(stops[0]?.similarity?.mean).not.toBe(stops[2]?.similarity?.mean);
+      expect(stops[0]?.clipScore?.mean).not.toBe(stops[2]?.clipScore?.mean);
     }
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PAIRS } from "../../src/catalogue/index.js";
 import { cellsOf, type Origin } from "../../src/experiments/cell.js";
-import { parseDefinition, sittingsOf } from "../../src/experiments/definition.js";
+import { parseDefinition, promptSeeds } from "../../src/experiments/definition.js";
 import { PAPER, paperExperiment } from "../../src/experiments/paper.js";
 
 const SMALL = {
@@ -25,7 +25,7 @@ const origin = (rows: unknown = [], weights = "w"): Origin => ({
 const origins = (o: Origin = origin()) => new Map(["base", "hybrid"].map((name) => [name, o]));
 const idsOf = (value: unknown, o = origins()) => {
   const definition = parseDefinition("x.json", value);
-  return cellsOf(definition, sittingsOf(definition), o).map((c) => c.id);
+  return cellsOf(definition, promptSeeds(definition), o).map((c) => c.id);
 };
 
 describe("definition", () => {
@@ -42,9 +42,27 @@ describe("definition", () => {
     expect(() => parseDefinition("x.json", value)).toThrow(message);
   });
 
+  it("accepts earlier names of measures and fields", () => {
+    const earlier = {
+      ...SMALL,
+      rows: [{ ...SMALL.rows[0], reads: "smile", paper: { likeness: 30 } }, SMALL.rows[1]],
+      measures: ["judge-distance", "named", "likeness", "reading"],
+      paperMeasures: { named: "their own" },
+      byPrompt: "judge-distance",
+      claims: [{ says: "named likeness", measure: "likeness", row: "base", is: "more", than: "hybrid" }],
+    };
+    expect(parseDefinition("x.json", earlier)).toMatchObject({
+      rows: [{ attribute: "smile", paper: { "clip-score": 30 } }, {}],
+      measures: ["classifier-distance", "accuracy", "clip-score", "attribute-change"],
+      paperMeasures: { accuracy: "their own" },
+      byPrompt: "classifier-distance",
+      claims: [{ says: "named likeness", measure: "clip-score" }],
+    });
+  });
+
   it("begins a prompt at its own seed", () => {
-    const sittings = sittingsOf(parseDefinition("x.json", SMALL));
-    expect(sittings.map((p) => p.map((s) => s.seed))).toEqual([
+    const prompts = promptSeeds(parseDefinition("x.json", SMALL));
+    expect(prompts.map((p) => p.map((s) => s.seed))).toEqual([
       [0, 1, 2],
       [7, 8, 9],
     ]);
@@ -85,14 +103,14 @@ describe("cells", () => {
         ["base", origin([1])],
         ["hybrid", origin([2])],
       ]);
-      const cells = cellsOf(definition, sittingsOf(definition), o);
+      const cells = cellsOf(definition, promptSeeds(definition), o);
       for (const row of ["base", "hybrid"]) {
-        const own = cells.filter((c) => c.row.name === row).flatMap((c) => c.sittings);
+        const own = cells.filter((c) => c.row.name === row).flatMap((c) => c.samples);
         expect(new Set(own.map((s) => `${s.prompt} ${s.seed}`)).size).toBe(5 * seeds);
         expect(own.length).toBe(5 * seeds);
       }
-      expect(Math.max(...cells.map((c) => c.sittings.length))).toBeLessThanOrEqual(64);
-      expect(cells[0]?.sittings).toEqual(cells[1]?.sittings);
+      expect(Math.max(...cells.map((c) => c.samples.length))).toBeLessThanOrEqual(64);
+      expect(cells[0]?.samples).toEqual(cells[1]?.samples);
     }
   });
 });

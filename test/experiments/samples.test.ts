@@ -1,10 +1,11 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { cellsOf } from "../../src/experiments/cell.js";
-import { parseDefinition, sittingsOf } from "../../src/experiments/definition.js";
-import { openStudio } from "../../src/experiments/studio.js";
+import { parseDefinition, promptSeeds } from "../../src/experiments/definition.js";
+import { openModels, originOf } from "../../src/experiments/models.js";
+import { generateCell } from "../../src/experiments/samples.js";
 
-const studio = await openStudio({}, {});
-afterAll(() => studio.close());
+const models = await openModels({}, {});
+afterAll(() => models.pair.close());
 
 const definition = parseDefinition("x.json", {
   name: "small",
@@ -16,12 +17,12 @@ const definition = parseDefinition("x.json", {
 });
 const [row] = definition.rows;
 if (!row) throw new Error("one row");
-const [cell] = cellsOf(definition, sittingsOf(definition), new Map([[row.name, await studio.originOf(row)]]));
+const [cell] = cellsOf(definition, promptSeeds(definition), new Map([[row.name, await originOf(models, row)]]));
 if (!cell) throw new Error("one cell");
 
 /** Latents that the distilled model is asked about while `run` runs. */
 async function callsOf(run: () => Promise<unknown>): Promise<number> {
-  const network = studio.pair.distilled?.network;
+  const network = models.pair.distilled?.network;
   if (!network) throw new Error("the embedded pair has a distilled model");
   const own = network.run;
   let calls = 0;
@@ -41,7 +42,7 @@ async function callsOf(run: () => Promise<unknown>): Promise<number> {
 
 describe("the samples of a cell", () => {
   it("are preceded by one image that warms up, the first time only", async () => {
-    const made = () => studio.paint(cell, { workers: 1 });
+    const made = () => generateCell(models, cell, { workers: 1 });
     expect(await callsOf(made)).toBe(3 * 4 + 4);
     expect(await callsOf(made)).toBe(3 * 4);
   });

@@ -2,8 +2,8 @@ import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:f
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { claimsIn, packed, readResults, takeFolder, unpacked } from "../../src/experiments/store.js";
 import { NAMESPACE } from "../../src/files/process.js";
+import { cellStore, packed, readResults, takeFolder, unpacked } from "../../src/experiments/store.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const result = (cell: string) => ({
@@ -28,7 +28,7 @@ describe("a folder of results", () => {
   it("gives back what was put in, bit for bit", async () => {
     const dir = temporaryFolder();
     const release = await takeFolder(dir, {});
-    claimsIn(dir).append(result("one"));
+    await cellStore(dir).append(result("one"));
     await release();
     const { cells, spoilt } = await readResults(dir);
     expect(spoilt).toBe(0);
@@ -39,11 +39,11 @@ describe("a folder of results", () => {
   it("loses only a line that was cut in the middle, and what follows stands on its own", async () => {
     const dir = temporaryFolder();
     await (await takeFolder(dir, {}))();
-    const claims = claimsIn(dir);
-    claims.append(result("one"));
+    const store = cellStore(dir);
+    await store.append(result("one"));
     const file = path.join(dir, "results.jsonl");
     appendFileSync(file, JSON.stringify(result("two")).slice(0, 50));
-    claims.append(result("three"));
+    await store.append(result("three"));
     const { cells, spoilt } = await readResults(dir);
     expect([...cells.keys()]).toEqual(["one", "three"]);
     expect(spoilt).toBe(1);
@@ -83,7 +83,7 @@ describe("a folder of results", () => {
   it("is not written over unless asked", async () => {
     const dir = temporaryFolder();
     const release = await takeFolder(dir, {});
-    claimsIn(dir).append(result("one"));
+    await cellStore(dir).append(result("one"));
     await release();
     await expect(takeFolder(dir, {})).rejects.toThrow("--resume goes on with them");
     await (await takeFolder(dir, { resume: true }))();
@@ -92,11 +92,11 @@ describe("a folder of results", () => {
     expect((await readResults(dir)).cells.size).toBe(0);
   });
 
-  it("gives a cell to one asker", async () => {
+  it("gives a cell to one process", async () => {
     const dir = temporaryFolder();
     const release = await takeFolder(dir, {});
-    const [a, b] = [claimsIn(dir), claimsIn(dir)];
-    expect([a.claim("x"), b.claim("x"), b.claim("y")]).toEqual([true, false, true]);
+    const [a, b] = [cellStore(dir), cellStore(dir)];
+    expect([await a.claim("x"), await b.claim("x"), await b.claim("y")]).toEqual([true, false, true]);
     await release();
   });
 });

@@ -3,7 +3,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { MachineError } from "../../src/errors.js";
-import { paintInWorkers } from "../../src/experiments/workers.js";
+import { generateInWorkers } from "../../src/experiments/workers.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const folder = temporaryFolder();
@@ -27,12 +27,12 @@ describe("worker processes", () => {
   it("get the request, report progress and end the run when all have ended", async () => {
     const ready = program(
       "ready",
-      `process.send({ type: "calls", calls: job.workers * 10 + job.there.length, what: job.request.out });
+      `process.send({ type: "calls", calls: job.workers * 10 + job.done.length, row: job.request.out });
        setTimeout(() => process.exit(0), 50);`,
     );
     const heard: unknown[] = [];
-    const progress = (calls: number, what: string) => heard.push([calls, what]);
-    await paintInWorkers(request, ["a"], { workers: 2, progress, program: ready });
+    const onCalls = (calls: number, row: string) => heard.push([calls, row]);
+    await generateInWorkers(request, ["a"], { workers: 2, onCalls, program: ready });
     expect(heard).toEqual([
       [21, "/nowhere"],
       [21, "/nowhere"],
@@ -42,7 +42,7 @@ describe("worker processes", () => {
   it("do not start for a run that is aborted already", async () => {
     const started = program("started", `note("started", ""); process.exit(0);`);
     const signal = AbortSignal.abort();
-    const run = paintInWorkers(request, [], { workers: 2, progress: nothing, signal, program: started });
+    const run = generateInWorkers(request, [], { workers: 2, onCalls: nothing, signal, program: started });
     await expect(run).rejects.toBe(signal.reason);
     expect(existsSync(path.join(folder, "started"))).toBe(false);
   });
@@ -50,12 +50,12 @@ describe("worker processes", () => {
   it("are killed when the run is aborted", async () => {
     const endless = program(
       "endless",
-      `note("pid", String(process.pid)); process.send({ type: "calls", calls: 1, what: "" }); setInterval(() => {}, 1000);`,
+      `note("pid", String(process.pid)); process.send({ type: "calls", calls: 1, row: "" }); setInterval(() => {}, 1000);`,
     );
     const stop = new AbortController();
     const reason = new Error("enough");
-    const progress = () => stop.abort(reason);
-    const run = paintInWorkers(request, [], { workers: 1, progress, signal: stop.signal, program: endless });
+    const onCalls = () => stop.abort(reason);
+    const run = generateInWorkers(request, [], { workers: 1, onCalls, signal: stop.signal, program: endless });
     await expect(run).rejects.toBe(reason);
     const pid = Number(readFileSync(path.join(folder, "pid"), "utf8"));
     expect(() => process.kill(pid, 0)).toThrow();
@@ -70,13 +70,13 @@ describe("worker processes", () => {
        process.exitCode = 1;
        setImmediate(() => process.disconnect());`,
     );
-    const run = paintInWorkers(request, [], { workers: 2, progress: nothing, program: failing });
+    const run = generateInWorkers(request, [], { workers: 2, onCalls: nothing, program: failing });
     await expect(run).rejects.toThrow(new MachineError("no memory left"));
   });
 
   it("that are killed by the system end the run with an error of the machine", async () => {
     const killed = program("killed", `process.kill(process.pid, "SIGKILL");`);
-    const run = paintInWorkers(request, [], { workers: 1, progress: nothing, program: killed });
+    const run = generateInWorkers(request, [], { workers: 1, onCalls: nothing, program: killed });
     await expect(run).rejects.toThrow(MachineError);
   });
 });

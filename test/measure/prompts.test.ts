@@ -2,7 +2,6 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileError } from "../../src/errors.js";
-import { isNamed } from "../../src/measure/attributes.js";
 import { promptFor, readPrompts } from "../../src/measure/prompts.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -36,13 +35,5 @@ describe("lists of prompts", () => {
     await expect(list("p.json", "[1]")).rejects.toThrow(/neither/);
     await expect(list("p.csv", 'file,prompt\nx.png,"a fox\ny.png,an owl\n')).rejects.toThrow(FileError);
     await expect(list("p.yaml", "")).rejects.toThrow(/\.csv, \.json or \.txt/);
-  });
-});
-
-describe("attributes", () => {
-  it("are named by whole phrases only", () => {
-    const hat = { name: "hat", values: ["cap", "top hat"], texts: [] };
-    expect(isNamed(hat, "a fox in a Top Hat")).toBe(true);
-    expect(isNamed(hat, "a captain")).toBe(false);
   });
 });

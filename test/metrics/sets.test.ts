@@ -6,14 +6,11 @@ import {
   frechetDistance,
   inceptionScore,
   kernelDistance,
-  leaning,
   meanSimilarity,
-  nameValues,
   neighbours,
   pooledEstimate,
   rankCorrelation,
   setEstimate,
-  shownEntropy,
   varianceSpectrum,
   varietyShares,
   vendi,
@@ -166,24 +163,6 @@ describe("distributions", () => {
   it("Inception score is the number of sure, evenly seen classes", () => {
     expect(inceptionScore([v(50, 0, 0), v(0, 50, 0), v(0, 0, 50)])).toBeCloseTo(3, 6);
     expect(inceptionScore([v(1, 2, 3), v(1, 2, 3)])).toBeCloseTo(1, 9);
-  });
-});
-
-describe("attributes named without training", () => {
-  const texts = [v(1, 0), v(0, 1)];
-
-  it("takes the nearest text and measures how evenly values occur", () => {
-    const shown = nameValues([v(2, 1), v(1, 2), v(3, 0), v(0, 1)], texts);
-    expect(shown.map((s) => s.value)).toEqual([0, 1, 0, 1]);
-    expect(shownEntropy(shown)).toBeCloseTo(Math.LN2, 9);
-  });
-
-  it("takes away what the texts lean to without pictures", () => {
-    // content-free pictures lean towards the first text; one that leans less than they do shows the second
-    const prior = leaning([v(1, 0.9)], texts, 10);
-    expect(prior[0]).toBeGreaterThan(0.5);
-    expect(nameValues([v(1, 0.95)], texts, undefined, 10)[0]?.value).toBe(0);
-    expect(nameValues([v(1, 0.95)], texts, prior, 10)[0]?.value).toBe(1);
   });
 });
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { openScorer } from "../../src/evaluation/index.js";
+import { evaluate } from "../../src/evaluation/index.js";
 import { type GenerateRequest, generate } from "../../src/generate/index.js";
-import { openPair, type PairReference } from "../../src/open/index.js";
+import { openEvaluator, openPair, type PairReference } from "../../src/open/index.js";
 import { type FloatTensor, float, type RgbImage, stack } from "../../src/tensor/index.js";
 import { pairReference, pairSchema, requestSchema } from "../support/checkpoint.js";
 import {
@@ -131,14 +131,14 @@ describe("the embedded pair", () => {
     });
     const pair = await openPair({ pair: "embedded" }, { threads: 1 });
     try {
-      const scorer = await openScorer(pair);
-      const reading = await scorer?.read([images], prompts);
+      const evaluator = await openEvaluator(pair);
+      const reading = evaluator && (await evaluate(evaluator, [images], prompts));
       const features = (reading?.features[0] ?? []).map((data) => float([1, data.length], data));
       expectClose(stack(features), recorded.float("image"), { within: NETWORK, what: "image features" });
       const [image, text] = [recorded.float("image"), recorded.float("text")];
       for (const i of images.keys()) {
         const theirs = cosine(pictureOf(float([1, ...image.shape], image.data), i).data, text.data);
-        expect(reading?.similarity[0]?.[i]).toBeCloseTo(theirs, 5);
+        expect((reading?.clipScores[0]?.[i] ?? 0) / 100).toBeCloseTo(theirs, 5);
       }
     } finally {
       await pair.close();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { commitCurve, committed, meanPairwise, spread } from "../../src/trajectory/index.js";
+import { commitCurve, committed, meanDistanceIn, spread } from "../../src/trajectory/index.js";
 
 const look = (...values: number[]) => Float32Array.from(values);
 
@@ -35,7 +35,7 @@ describe("commit curves", () => {
     ]);
     expect(spread("latent", steps.slice(0, 1))).toBeNull();
     // Of three points on a line, 0, 1 and 3: (1 + 3 + 2) / 3.
-    expect(meanPairwise("latent", [look(0), look(1), look(3)])).toBeCloseTo(2);
+    expect(meanDistanceIn("latent", [look(0), look(1), look(3)])).toBeCloseTo(2);
   });
 
   it("a run has committed when it stays within half the distance between seeds", () => {

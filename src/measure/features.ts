@@ -1,4 +1,4 @@
-/** Shows pictures to instruments, as many at a time as memory is for. */
+/** Runs instruments over the pictures of a folder, a few at a time. */
 import type { RgbImage } from "../tensor/index.js";
 import type { Group, Picture, PictureFolder } from "./folder.js";
 
@@ -6,18 +6,19 @@ export interface MeasureOptions {
   readonly reference?: PictureFolder;
   /** Neighbours of precision, recall, density and coverage. */
   readonly neighbours?: number;
-  readonly onPictures?: (seen: number, with_: string) => void;
+  /** Pictures that an instrument has seen since the last call. */
+  readonly onPictures?: (seen: number, instrument: string) => void;
   readonly signal?: AbortSignal;
 }
 
 /** Pictures held in memory at a time. */
 export const TOGETHER = 64;
 
-/** Runs `look` over the pictures of every group. */
-export async function lookAt<T>(
+/** Result of `extract` for every picture [prompts][pictures]. */
+export async function extractFeatures<T>(
   groups: readonly Group[],
-  what: string,
-  look: (images: readonly RgbImage[]) => Promise<T[]>,
+  instrument: string,
+  extract: (images: readonly RgbImage[]) => Promise<T[]>,
   o: MeasureOptions,
 ): Promise<T[][]> {
   const all: T[][] = [];
@@ -26,8 +27,8 @@ export async function lookAt<T>(
     for (let at = 0; at < pictures.length; at += TOGETHER) {
       o.signal?.throwIfAborted();
       const some = await Promise.all(pictures.slice(at, at + TOGETHER).map((p: Picture) => p.load()));
-      own.push(...(await look(some)));
-      o.onPictures?.(some.length, what);
+      own.push(...(await extract(some)));
+      o.onPictures?.(some.length, instrument);
     }
     all.push(own);
   }

@@ -1,6 +1,22 @@
-/** One number with what stands behind it: its sample, its interval, what to beware of; and what every measure needs to make one. */
+/** Results of measuring a folder: each number with its interval, its sample and warnings, and the helpers that make one. */
 import type { Estimate } from "../metrics/index.js";
-import type { Group } from "./folder.js";
+import type { Group, PictureFolder } from "./folder.js";
+
+/** All measures of one folder. */
+export interface FolderMeasures {
+  readonly folder: string;
+  readonly prompts: readonly {
+    readonly prompt: string;
+    readonly told: Group["told"];
+    readonly files: readonly string[];
+  }[];
+  readonly skipped: PictureFolder["skipped"];
+  readonly measures: readonly Measure[];
+  /** Shares of the variance of features, mean over prompts, by instrument: the first 16. */
+  readonly spectra: Readonly<Record<string, readonly number[]>>;
+  /** Counts of each value of an attribute, over the prompts that leave it free. */
+  readonly attributes: readonly { readonly name: string; readonly shown: Readonly<Record<string, number>> }[];
+}
 
 /** One number. */
 export interface Measure {
@@ -44,7 +60,6 @@ export const measured = (sample: Sample, { warnings = [], ...m }: Draft): Measur
 
 export const pick = <T>(values: readonly T[], at: readonly number[]): T[] => at.flatMap((i) => values.slice(i, i + 1));
 export const orNull = (v: number) => (Number.isFinite(v) ? v : null);
-export const every = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 export const few = (sample: Sample, least: number, why: string) =>
   sample.smallest < least && `a prompt has only ${sample.smallest} pictures: ${why}`;

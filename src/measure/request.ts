@@ -4,13 +4,14 @@ import type { Fetching } from "../hub/index.js";
 import { filesOf, type Instrument, type InstrumentFacts } from "../instruments/index.js";
 import type { Places, Sources } from "../lookup/index.js";
 import { productsOn } from "../networks/index.js";
-import { hashed, openClip, openDino, openDreamSim, openInception, openJudge, openLpips } from "../open/index.js";
+import { hashed, openClassifier, openClip, openDino, openDreamSim, openInception, openLpips } from "../open/index.js";
 import { openRuntime, type Runtime, type RuntimeOptions } from "../runtime/index.js";
 import { plainProduct, type WeightIndex } from "../tensor/index.js";
 import { embeddedAttributes, readAttributes } from "./attributes.js";
 import { type PictureFolder, readFolder } from "./folder.js";
-import { type Instruments, looksOf, type Measured, measureFolder } from "./measure.js";
+import { type Instruments, measureFolder, workOf } from "./folder-measures.js";
 import { readPrompts } from "./prompts.js";
+import type { FolderMeasures } from "./result.js";
 
 export interface MeasureRequest extends Places {
   readonly folders: readonly string[];
@@ -32,8 +33,8 @@ export interface MeasureRequest extends Places {
 
 export interface Measurement {
   readonly instruments: readonly InstrumentFacts[];
-  readonly folders: readonly { readonly measured: Measured; readonly pictures: PictureFolder }[];
-  /** What to know about all of it, and what would be measured with more. */
+  readonly folders: readonly { readonly measured: FolderMeasures; readonly pictures: PictureFolder }[];
+  /** Remarks on the whole measurement, and the options that would measure more. */
   readonly notes: readonly string[];
 }
 
@@ -44,7 +45,7 @@ export interface MeasureProgress extends Fetching {
   readonly onReady?: () => Promise<void>;
 }
 
-const EMBEDDED = { clip: "embedded:clip", judge: "embedded:judge" };
+const EMBEDDED = { clip: "embedded:clip", classifier: "embedded:judge" };
 
 /** Measures folders of pictures. @throws RequestError, FileError before anything is measured where the request does not fit */
 export async function measure(
@@ -81,7 +82,7 @@ export async function measure(
       multiply: runtime.device === "cpu" ? productsOn(runtime) : plainProduct,
     };
     await onReady?.();
-    const total = folders.reduce((n, { groups }) => n + looksOf(opened, groups, reference), 0);
+    const total = folders.reduce((n, { groups }) => n + workOf(opened, groups, reference), 0);
     let done = 0;
     const onPictures = (seen: number, what: string) => {
       done += seen;
@@ -99,7 +100,7 @@ export async function measure(
     }
     const facts = [
       opened.clip?.facts,
-      opened.judge?.facts,
+      opened.classifier?.facts,
       ...opened.others.map((i) => i.facts),
       opened.inception?.facts,
       opened.inceptionClean?.facts,
@@ -114,7 +115,7 @@ export async function measure(
   }
 }
 
-/** Made here, of the embedded world's size: then the judge knows what they show. */
+/** Made here, of the embedded world's size: images that its classifier was trained for. */
 const isEmbedded = ({ groups }: PictureFolder) =>
   groups.every((g) => g.told === "variegate" && g.pictures.every((p) => p.width === 64 && p.height === 64));
 
@@ -147,13 +148,10 @@ async function openAll(
     weights: await hashed(filesOf(await i.index())),
     preparation: i.preparation,
   });
-  const scorer = await openClip(request.clip ?? EMBEDDED.clip, runtime, sources);
-  const clip = { scorer, facts: await facts("clip", `CLIP (${request.clip ?? EMBEDDED.clip})`, scorer) };
-  const reader = embedded ? await openJudge(EMBEDDED.judge, runtime, sources) : null;
-  const judge = reader && {
-    reader,
-    facts: await facts("judge", `the embedded world's judge (${EMBEDDED.judge})`, reader),
-  };
+  const network = await openClip(request.clip ?? EMBEDDED.clip, runtime, sources);
+  const clip = { network, facts: await facts("clip", `CLIP (${request.clip ?? EMBEDDED.clip})`, network) };
+  const classifier = embedded ? await openClassifier(EMBEDDED.classifier, runtime, sources) : null;
+  const about = `the embedded world's attribute classifier (${EMBEDDED.classifier})`;
   const others: Instrument[] = [];
   if (request.dino !== undefined) others.push(await openDino(request.dino, runtime, sources));
   if (request.dreamsim !== undefined) others.push(await openDreamSim(request.dreamsim, runtime, sources));
@@ -166,7 +164,7 @@ async function openAll(
       : null;
   return {
     clip,
-    ...(judge && { judge }),
+    ...(classifier && { classifier: { network: classifier, facts: await facts("classifier", about, classifier) } }),
     others,
     ...(inception && { inception }),
     ...(clean && { inceptionClean: clean }),

@@ -1,0 +1,114 @@
+/** Models and instruments of an experiment's rows, opened once and kept. */
+import { RequestError } from "../errors.js";
+import type { Evaluator } from "../evaluation/index.js";
+import { planFor } from "../generate/index.js";
+import type { Fetching } from "../hub/index.js";
+import type { InceptionInstrument, Instrument } from "../instruments/index.js";
+import { locate } from "../lookup/index.js";
+import {
+  type OpenedPair,
+  openDreamSim,
+  openEvaluator,
+  openInception,
+  openPair,
+  type PairReference,
+} from "../open/index.js";
+import type { RuntimeOptions } from "../runtime/index.js";
+import { isGuided } from "../sampling/index.js";
+import type { RgbImage } from "../tensor/index.js";
+import type { Origin } from "./cell.js";
+import type { ExperimentRow } from "./definition.js";
+import { fingerprintOf, hashOfFiles } from "./fingerprint.js";
+
+/** References to the models, and to the instruments that read their images. */
+export interface ModelRequest extends PairReference, RuntimeOptions {
+  /** A CLIPModel folder; default: the pair's own. */
+  readonly clip?: string;
+  /** DreamSim, for dreamsim-distance. */
+  readonly dreamsim?: string;
+  /** Inception-v3, for fid. */
+  readonly inception?: string;
+}
+
+export interface Models {
+  readonly pair: OpenedPair;
+  readonly evaluator: Evaluator;
+  readonly dreamsim: Instrument | null;
+  readonly inception: InceptionInstrument | null;
+  readonly fingerprint: string;
+  /** Names of the rows that have generated an image: the first calls of a network are slower. */
+  readonly warm: Set<string>;
+}
+
+/** Models by the row that names them. */
+export interface ModelCache {
+  modelsOf(row: ExperimentRow): Promise<Models>;
+  close(): Promise<void>;
+}
+
+/** Opens models when a row first needs them. */
+export function openModelCache(request: ModelRequest, fetching: Fetching): ModelCache {
+  const { pair: _pair, base: _base, distilled: _distilled, ...others } = request;
+  const opened = new Map<string, Promise<Models>>();
+  return {
+    modelsOf({ models }) {
+      const key = JSON.stringify(models ?? null);
+      const known = opened.get(key) ?? openModels(models ? { ...others, ...models } : request, fetching);
+      opened.set(key, known);
+      return known;
+    },
+    async close() {
+      for (const result of await Promise.allSettled(opened.values())) {
+        if (result.status === "fulfilled") await result.value.pair.close();
+      }
+    },
+  };
+}
+
+/** Opens models and instruments; networks load when they first run. @throws RequestError without a CLIP */
+export async function openModels(request: ModelRequest, fetching: Fetching = {}): Promise<Models> {
+  const pair = await openPair(request, { ...request, ...fetching });
+  try {
+    const evaluator = await openEvaluator(pair, request.clip);
+    if (!evaluator) throw new RequestError("an experiment needs CLIP features: name a CLIPModel folder with --clip");
+    const { sources } = pair;
+    const { runtime } = pair.engine;
+    const dreamsim = request.dreamsim === undefined ? null : await openDreamSim(request.dreamsim, runtime, sources);
+    const inception =
+      request.inception === undefined ? null : await openInception(request.inception, runtime, "tensorflow", sources);
+    const tools = [dreamsim, inception].flatMap((i) => i?.facts.weights.map((w) => w.sha256) ?? []);
+    return {
+      pair,
+      evaluator,
+      dreamsim,
+      inception,
+      fingerprint: await fingerprintOf(pair, evaluator, tools),
+      warm: new Set(),
+    };
+  } catch (error) {
+    await pair.close();
+    throw error;
+  }
+}
+
+/** Everything that a row's images follow from, beside prompts and seeds. @throws RequestError where the row cannot be sampled */
+export async function originOf({ pair, fingerprint }: Models, row: ExperimentRow): Promise<Origin> {
+  const plan = planFor(pair, row.sampling);
+  const steps = plan.rows.filter((r) => r.kind === "step");
+  const twice = steps.filter((r) => isGuided(r) && !pair[r.model]?.embedsGuidance);
+  const adapter = row.adapter ? await hashOfFiles([await locate(row.adapter.ref, "adapter", pair.sources)]) : "";
+  return { plan, steps: steps.length, calls: steps.length + twice.length, weights: `${fingerprint} ${adapter}` };
+}
+
+/** Features of images by instrument, without the classifier's. */
+export async function featuresOf(
+  { evaluator, dreamsim, inception }: Models,
+  images: readonly RgbImage[],
+): Promise<Record<string, Float32Array[]>> {
+  const read = inception && (await inception.read(images));
+  return {
+    clip: await evaluator.clip.images(images),
+    ...(dreamsim && { dreamsim: await dreamsim.features(images) }),
+    ...(read && { inception: read.map((r) => r.features), "inception-logits": read.map((r) => r.logits) }),
+  };
+}

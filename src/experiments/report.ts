@@ -1,0 +1,48 @@
+/** Files of a finished run: its tables as data, Markdown and a page, and every image's numbers. */
+import path from "node:path";
+import { writeWhole } from "../files/index.js";
+import { versions } from "../inspect/index.js";
+import { type About, markdownOf } from "./markdown.js";
+import type { Reference } from "./measures.js";
+import type { ExperimentRequest } from "./request.js";
+import { type CellResult, readSamples } from "./store.js";
+import type { Table } from "./table.js";
+import type { Work } from "./work.js";
+
+/** Writes the report into the run's folder. Returns the names of its files. */
+export async function writeReport(
+  request: ExperimentRequest,
+  works: readonly Work[],
+  results: ReadonlyMap<string, CellResult>,
+  tables: readonly Table[],
+  reference: Reference | null,
+): Promise<string[]> {
+  const { pair = request.base === undefined ? "embedded" : "", base = "", distilled = "" } = request;
+  const about: About = {
+    command: request.command,
+    versions: { ...versions() },
+    models: [pair && `pair ${pair}`, base && `base ${base}`, distilled && `distilled ${distilled}`]
+      .filter(Boolean)
+      .join(", "),
+    reference: reference?.about ?? null,
+  };
+  // Loaded here, so that commands without a report start faster.
+  const [{ pageOf, sampleKey }, { parquetOf }] = await Promise.all([import("./page.js"), import("./parquet.js")]);
+  const samples = new Map<string, readonly string[]>();
+  for (const { definition, cells } of works) {
+    for (const row of definition.rows) {
+      const first = cells.find((c) => c.row.name === row.name);
+      if (first) samples.set(sampleKey(definition.name, row.name), await readSamples(request.out, first.id));
+    }
+  }
+  const text = (s: string) => Buffer.from(s);
+  const files: Record<string, Uint8Array> = {
+    "definitions.json": text(`${JSON.stringify(request.definitions, null, 2)}\n`),
+    "results.json": text(`${JSON.stringify({ ...about, tables }, null, 1)}\n`),
+    "results.parquet": parquetOf(works, results),
+    "report.md": text(markdownOf(tables, about)),
+    "report.html": text(pageOf(tables, about, samples)),
+  };
+  for (const [name, bytes] of Object.entries(files)) await writeWhole(path.join(request.out, name), bytes);
+  return Object.keys(files);
+}

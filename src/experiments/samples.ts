@@ -1,0 +1,155 @@
+/** Generates the images of one cell and reads them with every instrument. */
+import { decodeLatents } from "../decode/index.js";
+import { evaluate } from "../evaluation/index.js";
+import { type GenerateRequest, generate, type Pair } from "../generate/index.js";
+import { cosineDistance } from "../metrics/index.js";
+import { type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
+import type { Cell } from "./cell.js";
+import type { ExperimentRow } from "./definition.js";
+import { featuresOf, type Models } from "./models.js";
+import { type CellResult, packed } from "./store.js";
+
+export interface CellOptions {
+  /** Processes that share the machine; kept with the result, since times are comparable only with one. */
+  readonly workers: number;
+  readonly signal?: AbortSignal;
+  /** Model calls done since the last time. */
+  readonly onCalls?: (calls: number) => void;
+}
+
+export interface CellSamples {
+  readonly result: CellResult;
+  /** The first few images. */
+  readonly images: readonly RgbImage[];
+}
+
+const KEPT = 8;
+
+/** Generates a cell. The first of a row is preceded by one image that warms its networks up and counts for nothing. */
+export async function generateCell(models: Models, cell: Cell, o: CellOptions): Promise<CellSamples> {
+  const { pair, evaluator, warm } = models;
+  const { row } = cell;
+  if (!warm.has(row.name)) {
+    await generated(pair, requestOf(row, cell.samples.slice(0, 1)), {});
+    warm.add(row.name);
+  }
+  const request = requestOf(row, cell.samples);
+  const callsPerStep = cell.calls / (cell.samples.length * cell.steps);
+  const made = await generated(pair, request, {
+    follow: row.follow,
+    onStep: () => o.onCalls?.(callsPerStep),
+    ...(o.signal && { signal: o.signal }),
+  });
+  const { attributes } = await evaluate(evaluator, made.images, request.prompts);
+  const features = await featuresOf(models, made.images.flat());
+  // The classifier's features are kept under the name that earlier results have.
+  if (attributes) features["judge"] = attributes.features.flat();
+  const [predicted, numbers] = [attributes?.predicted.flat(), attributes?.numbers.flat()];
+  const curves = row.follow ? await curvesOf(models, made.x0, features["clip"] ?? []) : null;
+  const pictures = made.samples.map(({ prompt, seed }, i) => ({
+    prompt,
+    seed,
+    features: Object.fromEntries(
+      Object.entries(features).map(([name, f]) => [name, packed(f[i] ?? new Float32Array())]),
+    ),
+    factors: predicted?.[i] ? { ...predicted[i] } : null,
+    numbers: numbers?.[i] ? { ...numbers[i] } : null,
+    curve: curves?.[i] ?? null,
+  }));
+  const { calls, milliseconds, timesteps } = made;
+  return {
+    result: { cell: cell.id, calls, milliseconds, workers: o.workers, timesteps, pictures },
+    images: made.images.flat().slice(0, KEPT),
+  };
+}
+
+/** Milliseconds of one model call in a full batch, including an image's share of the decoding. */
+export async function measurePace(
+  { pair }: Models,
+  { sampling: { mode, size } }: ExperimentRow,
+  prompt: string,
+  signal?: AbortSignal,
+): Promise<number> {
+  const steps = mode === "hybrid" ? 2 : 1;
+  const request = { mode, steps, guidance: 0, prompts: [prompt], ...(size && { size }) };
+  const seeds = Array.from({ length: 16 }, (_, i) => i);
+  // The first run loads and warms up.
+  await generated(pair, { ...request, seeds: [0] }, signal ? { signal } : {});
+  const { milliseconds, calls } = await generated(pair, { ...request, seeds }, signal ? { signal } : {});
+  return milliseconds / calls;
+}
+
+/** The request that generates exactly these prompt–seed pairs. */
+function requestOf(row: ExperimentRow, samples: Cell["samples"]): GenerateRequest {
+  const prompts = [...new Set(samples.map((s) => s.prompt))];
+  const seeds = [...new Set(samples.map((s) => s.seed))];
+  const wanted = samples.map(({ prompt, seed }) => ({ prompt: prompts.indexOf(prompt), seed }));
+  return { ...row.sampling, prompts, seeds, samples: wanted, ...(row.adapter && { adapters: [row.adapter] }) };
+}
+
+interface Generated {
+  /** By prompt. */
+  readonly images: readonly (readonly RgbImage[])[];
+  /** Prompt and seed of images.flat(). */
+  readonly samples: Cell["samples"];
+  /** x0 of each of them at every step, where followed. */
+  readonly x0: readonly (readonly FloatTensor[])[];
+  readonly timesteps: number[];
+  readonly calls: number;
+  /** Without loading. */
+  readonly milliseconds: number;
+}
+
+interface FollowOptions {
+  readonly follow?: boolean;
+  readonly onStep?: () => void;
+  readonly signal?: AbortSignal;
+}
+
+async function generated(
+  pair: Pair,
+  request: GenerateRequest,
+  { follow, onStep, signal }: FollowOptions,
+): Promise<Generated> {
+  const made = request.prompts.map(() => [] as { image: RgbImage; seed: number; x0: FloatTensor[] }[]);
+  const x0 = new Map<string, FloatTensor[]>();
+  const timesteps: number[] = [];
+  let [calls, loading] = [0, 0];
+  const start = performance.now();
+  for await (const event of generate(pair, request, signal)) {
+    if (event.type === "loaded") loading += event.milliseconds;
+    if (event.type === "step") {
+      if (timesteps.length === event.step) timesteps.push(event.timestep);
+      const key = `${event.prompt} ${event.seed}`;
+      if (follow) x0.set(key, [...(x0.get(key) ?? []), event.x0]);
+      onStep?.();
+    }
+    if (event.type === "image") {
+      const { image, prompt, seed } = event;
+      made[prompt]?.push({ image, seed, x0: x0.get(`${prompt} ${seed}`) ?? [] });
+    }
+    if (event.type === "done") calls = event.calls;
+  }
+  return {
+    images: made.map((own) => own.map((m) => m.image)),
+    samples: made.flatMap((own, p) => own.map((m) => ({ prompt: request.prompts[p] ?? "", seed: m.seed }))),
+    x0: made.flatMap((own) => own.map((m) => m.x0)),
+    timesteps,
+    calls,
+    milliseconds: performance.now() - start - loading,
+  };
+}
+
+/** CLIP distance of every x0 to the image that it became [samples][steps]. */
+async function curvesOf(
+  { pair, evaluator }: Models,
+  x0: readonly (readonly FloatTensor[])[],
+  finals: readonly Float32Array[],
+): Promise<number[][]> {
+  const curves: number[][] = [];
+  for (const [i, steps] of x0.entries()) {
+    const features = await evaluator.clip.images(await decodeLatents(pair.decoder, stack(steps), pair.engine));
+    curves.push(features.map((f) => cosineDistance(f, finals[i] ?? f)));
+  }
+  return curves;
+}

@@ -1,0 +1,17 @@
+/** Opens the instruments that read a pair's images. */
+import type { Evaluator } from "../evaluation/index.js";
+import type { OpenedPair } from "./bind.js";
+import { openClassifier, openClip } from "./instruments.js";
+
+/** The CLIPModel folder `clip`, or the pair's own, and the pair's attribute classifier. Null where there is no CLIP. */
+export async function openEvaluator(
+  { row, engine, sources }: Pick<OpenedPair, "row" | "engine" | "sources">,
+  clip?: string,
+): Promise<Evaluator | null> {
+  const ref = clip ?? row?.clip ?? null;
+  if (ref === null) return null;
+  return {
+    clip: await openClip(ref, engine.runtime, sources),
+    classifier: row?.judge ? await openClassifier(row.judge, engine.runtime, sources) : null,
+  };
+}
