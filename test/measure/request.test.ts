@@ -1,0 +1,98 @@
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import sharp from "sharp";
+import { beforeAll, describe, expect, it } from "vitest";
+import { FileError, RequestError, UnsupportedConfigError, WeightMissingError } from "../../src/errors.js";
+import { type MeasureRequest, measure } from "../../src/measure/index.js";
+import { temporaryFolder } from "../support/folder.js";
+
+const root = temporaryFolder();
+const folder = (name: string) => path.join(root, name);
+
+/** A plain image of any size. */
+const png = (background: string, width = 40, height = 32) =>
+  sharp({ create: { width, height, channels: 3, background } }).png();
+
+beforeAll(async () => {
+  for (const name of ["plain", "one", "empty", "copies", "bad"]) mkdirSync(folder(name));
+  const colours = ["red", "green", "blue", "white", "black", "orange", "teal", "navy"];
+  for (const [i, colour] of colours.entries()) await png(colour).toFile(path.join(folder("plain"), `${i}.png`));
+  await png("red").toFile(path.join(folder("one"), "0.png"));
+  for (let i = 0; i < 6; i++)
+    copyFileSync(path.join(folder("one"), "0.png"), path.join(folder("copies"), `a fox_${i}.png`));
+  for (const i of [0, 1, 2]) copyFileSync(path.join(folder("plain"), `${i}.png`), path.join(folder("bad"), `${i}.png`));
+  writeFileSync(path.join(folder("bad"), "broken.png"), "hello");
+  await png("red", 80, 32).toFile(path.join(folder("bad"), "wide.png"));
+  writeFileSync(folder("one.csv"), "file,prompt\nother.png,a fox\n");
+  writeFileSync(folder("one.json"), JSON.stringify({ hat: ["cap"] }));
+  writeFileSync(folder("hats.json"), JSON.stringify({ hat: ["red", "blue"], sky: ["grey", "black"] }));
+});
+
+const run = (request: Partial<MeasureRequest> & { folder: string }) => {
+  const { folder: name, ...more } = request;
+  return measure({ folders: [folder(name)], ...more }, { threads: 1 });
+};
+
+describe("a request to measure", () => {
+  it("finds no variety in copies, and their prompt in their names", async () => {
+    const { folders, notes, instruments } = await run({ folder: "copies" });
+    const [one] = folders;
+    const of = (id: string) => one?.measured.measures.find((m) => m.id === id)?.value.mean;
+    expect(of("clip.distance")).toBeCloseTo(0, 5);
+    expect(of("clip.vendi")).toBeCloseTo(1, 4);
+    expect(one?.measured.prompts).toMatchObject([{ prompt: "a fox", told: "name" }]);
+    // Images of an unknown world: no attributes of the embedded one, no classifier.
+    expect(instruments.map((i) => i.name)).toEqual(["clip"]);
+    expect(one?.measured.measures.some((m) => /^(classifier|attributes)\./.test(m.id))).toBe(false);
+    expect(notes).toHaveLength(2);
+  });
+
+  it("counts the attributes that a prompt leaves free, and leaves out those that it names", async () => {
+    writeFileSync(folder("list.json"), JSON.stringify({ "a red hat": readdirSync(folder("plain")) }));
+    const { folders } = await run({ folder: "plain", prompts: folder("list.json"), attributes: folder("hats.json") });
+    const { measures, attributes } = folders[0]?.measured ?? { measures: [], attributes: [] };
+    const ids = measures.map((m) => m.id).filter((id) => id.startsWith("attributes."));
+    expect(ids).toEqual(["attributes.entropy", "attributes.sky"]);
+    const [all, sky] = ids.map((id) => measures.find((m) => m.id === id)?.value.mean ?? Number.NaN);
+    expect(all).toBeCloseTo((sky ?? 0) / Math.LN2, 9);
+    const counts = attributes.map((a) => [a.name, Object.values(a.shown).reduce((n, v) => n + v, 0)]);
+    expect(counts).toEqual([
+      ["hat", 0],
+      ["sky", 8],
+    ]);
+  });
+
+  it("leaves bad pictures out only when told, and then names them", async () => {
+    await expect(run({ folder: "bad" })).rejects.toThrow(FileError);
+    const { folders } = await run({ folder: "bad", skipBad: true });
+    expect(folders[0]?.measured.skipped.map((s) => s.file).sort()).toEqual(["broken.png", "wide.png"]);
+    expect(folders[0]?.measured.measures[0]?.pictures).toBe(3);
+  });
+
+  it.each<[string, Partial<MeasureRequest> & { folder: string }, new (...given: never[]) => Error]>([
+    ["no folder", { folder: "nowhere" }, FileError],
+    ["a file", { folder: "one.csv" }, FileError],
+    ["an empty folder", { folder: "empty" }, FileError],
+    ["one picture", { folder: "one" }, RequestError],
+    ["a reference with too few", { folder: "plain", reference: folder("one") }, RequestError],
+    ["prompts that match nothing", { folder: "plain", prompts: folder("one.csv") }, RequestError],
+    ["attributes that do not fit", { folder: "plain", attributes: folder("one.json") }, FileError],
+    ["weights of another network", { folder: "plain", dino: "embedded:clip" }, UnsupportedConfigError],
+    [
+      "weights without Inception",
+      { folder: "plain", inception: "embedded:clip/model.safetensors" },
+      WeightMissingError,
+    ],
+    ["weights without DreamSim", { folder: "plain", dreamsim: "embedded:clip/model.safetensors" }, FileError],
+    ["half of LPIPS", { folder: "plain", lpips: "alexnet.pth" }, RequestError],
+    ["a classifier for CLIP", { folder: "plain", clip: "embedded:judge" }, RequestError],
+  ])("refuses %s before anything is measured", async (_, { folder: name, ...more }, error) => {
+    let ready = false;
+    const onReady = async () => {
+      ready = true;
+    };
+    const asked = measure({ folders: [folder(name)], ...more }, { threads: 1 }, { onReady });
+    await expect(asked).rejects.toThrow(error);
+    expect(ready).toBe(false);
+  });
+});
