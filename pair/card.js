@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
-import { evaluate, generate, keptDiversity, openAdapter, openClassifier, openEvaluator, openPair, PAIRS, resolveReference, slide, summarise } from "variegate";
+import { evaluate, generate, keptDiversity, openClassifier, openEvaluator, openPair, PAIRS, slide, summarise } from "variegate";
 import { entropy } from "../dist/metrics/index.js";
 import { judged, openWorld, psnr, reconstructed, zeroShot } from "./instruments.js";
 import { differences, markdown, shown, updated } from "./tables.js";
@@ -143,7 +143,7 @@ async function measureSliders() {
   const pair = await openPair();
   for (const [name, reads] of Object.entries(sliders)) {
     for (const mode of ["base", "distilled"]) {
-      const slider = await openAdapter(pair, resolveReference(`embedded:sliders/${name}.${mode}.safetensors`));
+      const slider = `embedded:sliders/${name}.${mode}.safetensors`;
       for await (const event of slide(pair, { prompt, scales, seeds, slider, modes: [mode] })) {
         if (event.type !== "slide") continue;
         const read = (factor) => event.slide.rows[0].stops.map((s) => s.readings[factor].mean);
@@ -166,7 +166,7 @@ async function measureAdapters() {
     for (const mode of ["base", "distilled"]) {
       for (const [reference, said] of [[{}, "a cartoon character"], [parts, prompt]]) {
         const pair = await openPair(reference);
-        const classifier = await openClassifier(pair.row.judge, pair.runtime);
+        const classifier = await openClassifier(pair.row.judge, pair.engine.runtime);
         const images = [];
         for await (const event of generate(pair, { mode, prompts: [said], seeds: SEEDS })) if (event.type === "image") images.push(event.image);
         const seen = await classifier.classify(images);

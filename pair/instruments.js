@@ -1,7 +1,7 @@
 // What the parts around the UNet reach on the held-out characters that ship with the pair: autoencoder, judge and CLIP.
 import { readFileSync } from "node:fs";
 import sharp from "sharp";
-import { network } from "../dist/pipeline/sessions.js";
+import { network } from "../dist/networks/index.js";
 import { drawEncoder } from "../dist/models/index.js";
 import { decodeLatents, float, fromRgb, openClassifier, openClip, stack } from "variegate";
 
@@ -24,13 +24,13 @@ export async function openWorld(folder) {
 
 /** Pictures through the pair's autoencoder and back. */
 export async function reconstructed(pair, images) {
-  const { decoder, runtime } = pair;
-  const encoder = network("encoder", runtime, (_, index) => drawEncoder(decoder.config, index, SIZE, SIZE), decoder.weights);
+  const { decoder, engine } = pair;
+  const encoder = network("encoder", engine.runtime, (_, index) => drawEncoder(decoder.config, index, SIZE, SIZE), decoder.weights);
   const out = [];
   for (let i = 0; i < images.length; i += BATCH) {
     const { outputs } = await encoder.run("pixels", { image: stack(images.slice(i, i + BATCH).map((x) => fromRgb(x))) });
     const { shape, data } = outputs.mean;
-    out.push(...(await decodeLatents(pair, float(shape, data.map((v) => v * decoder.scaling.scale)))));
+    out.push(...(await decodeLatents(decoder, float(shape, data.map((v) => v * decoder.scaling.scale)), engine)));
   }
   await encoder.release();
   return out;
@@ -49,7 +49,7 @@ const share = (right) => right.filter(Boolean).length / right.length;
 
 /** For each factor, on how many pictures the judge reads it right; for each number, how far off it is in the mean. */
 export async function judged(pair, images, factors) {
-  const judge = await openClassifier(pair.row.judge, pair.runtime);
+  const judge = await openClassifier(pair.row.judge, pair.engine.runtime);
   const seen = await judge.classify(images);
   const right = Object.keys(judge.config.factors).map((f) => [f, share(seen.map((s, i) => s.attributes[f] === factors[i][f]))]);
   const off = (f) => seen.reduce((sum, s, i) => sum + Math.abs(s.numbers[f] - factors[i][f]), 0) / seen.length;
@@ -58,7 +58,7 @@ export async function judged(pair, images, factors) {
 
 /** For each factor, on how many pictures CLIP finds the prompt of the right value the nearest, of the pictures whose value has a prompt. */
 export async function zeroShot(pair, images, factors, prompts) {
-  const clip = await openClip(pair.row.clip, pair.runtime);
+  const clip = await openClip(pair.row.clip, pair.engine.runtime);
   const seen = await clip.images(images);
   const found = {};
   for (const [factor, said] of Object.entries(prompts)) {

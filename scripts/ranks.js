@@ -74,7 +74,7 @@ try {
       await writeWhole(file, bytes);
       facts = [`${(100 * kept).toFixed(0)} %`, `${(bytes.length / 1e6).toFixed(1)} MB`];
       const pair = await openPair({ base: "embedded:base", distilled: file });
-      images = await paint(pair, { mode: "distilled", memory: "shared" });
+      images = await paint(pair, { mode: "distilled", offload: "shared" });
       await pair.close();
     } else images = await paint(embedded, { mode: "base" });
     say(`| ${[name, ...facts, difference(images, wanted), ...(await numbers(images))].join(" | ")} |`);
