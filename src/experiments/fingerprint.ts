@@ -1,8 +1,9 @@
 /** Hashes of the files and settings that images follow from. */
-import { readAll } from "../files/index.js";
+
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import type { Evaluator } from "../evaluation/index.js";
+import { readAll } from "../files/index.js";
 import { filesOf } from "../instruments/index.js";
 import { locate } from "../lookup/index.js";
 import type { OpenedPair } from "../open/index.js";

@@ -2,8 +2,8 @@ import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:f
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { NAMESPACE } from "../../src/files/process.js";
 import { cellStore, packed, readResults, takeFolder, unpacked } from "../../src/experiments/store.js";
+import { NAMESPACE } from "../../src/files/process.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const result = (cell: string) => ({
