@@ -9,7 +9,7 @@ try {
     if (event.type !== "step") continue;
     const size = Math.hypot(...event.x0.data);
     console.log(`${event.model} at ${event.timestep}: |x0| = ${size.toFixed(1)}`);
-    if (event.index === 4) stop.abort(new Error("five steps are enough"));
+    if (event.step === 4) stop.abort(new Error("five steps are enough"));
   }
 } catch (error) {
   console.log(error.message);

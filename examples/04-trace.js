@@ -1,4 +1,4 @@
-// When does each model decide? x0 after every step, its distance to the end, and what one row given to the base changes.
+// Commit curves: distance of x0 at every step to the final image, and the effect of running one row with the base.
 import { openPair, trace } from "variegate";
 
 const pair = await openPair();

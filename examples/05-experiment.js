@@ -1,4 +1,4 @@
-// An experiment of one's own from a program: two hand-offs, four seeds, one claim. Run again, it paints nothing.
+// An experiment from a program: two hand-offs, four seeds, one claim. A second run generates nothing.
 import { parseDefinition, runExperiments } from "variegate";
 
 const definition = parseDefinition("example", {

@@ -5,6 +5,9 @@ import { describe, expect, it } from "vitest";
 
 const folder = new URL("../../examples/", import.meta.url);
 
+/** Text that an example must print. */
+const PRINTED: Readonly<Record<string, string>> = { "02-cancel.js": "five steps are enough" };
+
 describe("examples run as they stand", () => {
   it.each(readdirSync(folder).filter((f) => f.endsWith(".js")))(
     "%s",
@@ -15,6 +18,7 @@ describe("examples run as they stand", () => {
       expect(stderr).toBe("");
       expect(status).toBe(0);
       expect(stdout.trim().split("\n").length).toBeGreaterThan(2);
+      expect(stdout).toContain(PRINTED[file] ?? "");
     },
     120_000,
   );
