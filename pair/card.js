@@ -4,8 +4,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
-import { evaluate, generate, keptDiversity, openClassifier, openEvaluator, openPair, PAIRS, slide, summarise } from "variegate";
-import { entropy } from "../dist/metrics/index.js";
+import { evaluate, generate, keptDiversity, openEvaluator, openPair, PAIRS, slide, summarise } from "variegate";
+import { entropy } from "variegate/metrics";
+import { openClassifier } from "variegate/open";
 import { judged, openWorld, psnr, reconstructed, zeroShot } from "./instruments.js";
 import { differences, markdown, shown, updated } from "./tables.js";
 

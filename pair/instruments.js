@@ -1,9 +1,11 @@
 // What the parts around the UNet reach on the held-out characters that ship with the pair: autoencoder, judge and CLIP.
 import { readFileSync } from "node:fs";
 import sharp from "sharp";
-import { network } from "../dist/networks/index.js";
-import { drawEncoder } from "../dist/models/index.js";
-import { decodeLatents, float, fromRgb, openClassifier, openClip, stack } from "variegate";
+import { decodeLatents } from "variegate";
+import { drawEncoder } from "variegate/models";
+import { network } from "variegate/networks";
+import { openClassifier, openClip } from "variegate/open";
+import { float, fromRgb, stack } from "variegate/tensor";
 
 const SIZE = 64;
 const BATCH = 64;

@@ -2,7 +2,8 @@
 //     node pair/world.js made embedded
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { csvFormatRows } from "d3-dsv";
-import { openEvaluator, openPair, referenceFile } from "variegate";
+import { openEvaluator, openPair } from "variegate";
+import { referenceFile } from "variegate/experiments";
 
 const [, , made = "made", to = "embedded"] = process.argv;
 const captions = JSON.parse(readFileSync(`${made}/data/held-out/captions.json`, "utf8"));

@@ -5,7 +5,7 @@
  *     node scripts/base-steps.js [seeds, default 32]
  */
 import { readFileSync } from "node:fs";
-import { evaluate, generate, keptDiversity, openEvaluator, openPair } from "../dist/index.js";
+import { evaluate, generate, keptDiversity, openEvaluator, openPair } from "variegate";
 
 const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8"));
 const ddim = (baseSteps) => ({ baseScheduler: "DDIMScheduler", baseSpacing: "trailing", baseSteps });

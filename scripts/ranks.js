@@ -7,18 +7,11 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import {
-  adapterTensors,
-  evaluate,
-  extractAdapter,
-  generate,
-  openEvaluator,
-  openPair,
-  openRuntime,
-  safetensors,
-  summarise,
-  writeWhole,
-} from "../dist/index.js";
+import { evaluate, extractAdapter, generate, openEvaluator, openPair, summarise } from "variegate";
+import { adapterTensors } from "variegate/adapters";
+import { safetensors } from "variegate/checkpoint";
+import { writeWhole } from "variegate/files";
+import { openRuntime } from "variegate/runtime";
 
 const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8")).slice(0, 6);
 const say = (line) => process.stdout.write(`${line}\n`);

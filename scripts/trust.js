@@ -7,8 +7,10 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { encodePng } from "../dist/files/index.js";
-import { correlation, generate, measure, openPair, rankCorrelation, uniform, writeWhole } from "../dist/index.js";
+import { generate, measure, openPair } from "variegate";
+import { encodePng, writeWhole } from "variegate/files";
+import { correlation, rankCorrelation } from "variegate/metrics";
+import { uniform } from "variegate/tensor";
 
 const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8"));
 const MODES = ["base", "distilled", "hybrid"];

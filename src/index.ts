@@ -1,55 +1,45 @@
-/** Variegate as a library: open a pair of models, generate with both, read what happens as events. */
+/**
+ * The public API: open a pair of models, generate with both, read the run as events. Further names are under sub-paths, one for a room:
+ * variegate/adapters, /checkpoint, /control, /convert, /evaluation, /experiments, /files, /hub, /inspect, /instruments, /lookup, /measure,
+ * /metrics, /models, /networks, /open, /runtime, /sampling, /tensor, /trajectory.
+ */
+export { PAIRS, type PairRow, readPairs } from "./catalogue/index.js";
+export { type Slide, type SlideRequest, slide } from "./control/index.js";
+export { diffusersScript, extractAdapter, mergeAdapters } from "./convert/index.js";
+export { decodeLatents } from "./decode/index.js";
 export {
-  type Adapter,
-  type AdapterFacts,
-  adapterFacts,
-  adapterTensors,
-  type Block,
-  constant,
-  type Delta,
-  DIALECTS,
-  type Dialect,
-  type Keep,
-  LARGEST_RANK,
-  parseScale,
-  rankOf,
-  type Scale,
-  type ScaleInput,
-  scaleAt,
-  strengthOf,
-  type Target,
-} from "./adapters/index.js";
-export * from "./catalogue/index.js";
-export { readJson, readTensors, safetensors } from "./checkpoint/index.js";
-export * from "./control/index.js";
-export * from "./convert/index.js";
-export * from "./decode/index.js";
-export * from "./errors.js";
-export * from "./evaluation/index.js";
-export * from "./experiments/index.js";
-export { writeWhole } from "./files/index.js";
-export * from "./generate/index.js";
-export * from "./hub/index.js";
-export * from "./inspect/index.js";
-export * from "./instruments/index.js";
-export type { Library, Shelf } from "./lookup/index.js";
-export * from "./lookup/index.js";
-export * from "./measure/index.js";
-export * from "./metrics/index.js";
-export * from "./networks/index.js";
-export * from "./open/index.js";
-export { DEVICES, type Device, openRuntime, type Runtime, type RuntimeOptions } from "./runtime/index.js";
+  FileError,
+  MachineError,
+  NonFiniteError,
+  RequestError,
+  UnsupportedConfigError,
+  VariegateError,
+  WeightMissingError,
+  WeightShapeError,
+} from "./errors.js";
+export { evaluate, keptDiversity, summarise } from "./evaluation/index.js";
+export { type Definition, parseDefinition, runExperiments } from "./experiments/index.js";
 export {
-  describePlan,
-  type Mode,
-  type ModelName,
-  type NoiseLevel,
-  type Plan,
-  type PlanTable,
-  type RenoiseRow,
-  type Row,
-  type StepRow,
-} from "./sampling/index.js";
-export * from "./tensor/index.js";
-export * from "./text/index.js";
-export * from "./trajectory/index.js";
+  eventJson,
+  type GenerateEvent,
+  type GenerateRequest,
+  generate,
+  planFor,
+  requestForMode,
+  requestSchema,
+  type SampleKey,
+  type StepEvent,
+} from "./generate/index.js";
+export { type CheckReport, checkReference, examine } from "./inspect/index.js";
+export { type Measurement, type MeasureRequest, measure } from "./measure/index.js";
+export {
+  type OpenedPair,
+  type OpenOptions,
+  openEvaluator,
+  openPair,
+  openPlanSource,
+  type PairReference,
+} from "./open/index.js";
+export { describePlan, type Mode, type NoiseLevel, type Plan, type Row } from "./sampling/index.js";
+export type { FloatTensor, RgbImage } from "./tensor/index.js";
+export { type Trace, type TraceRequest, trace } from "./trajectory/index.js";

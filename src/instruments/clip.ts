@@ -9,14 +9,17 @@ import {
 import { floats, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { fromRgb, int, type RgbImage, resizeAndCrop, stack, type WeightIndex } from "../tensor/index.js";
-import type { Tokenizer } from "../text/index.js";
 import { inBatches, rows } from "./instrument.js";
 
 /** Parts of a CLIPModel folder. */
 export interface ClipParts {
   readonly text: TextEncoderConfig;
   readonly image: ImageEncoderConfig;
-  readonly tokenizer: Tokenizer;
+  readonly tokenizer: {
+    /** Length of an encoded text. */
+    readonly maxLength: number;
+    encode(text: string): { readonly ids: readonly number[] };
+  };
   readonly weights: () => Promise<WeightIndex>;
   /** preprocessor_config.json. */
   readonly preparation: ClipPreparation;
