@@ -112,153 +112,172 @@ export function readPickles(bytes: Uint8Array, file: string, count: number): { v
   }
 }
 
-function run(bytes: Uint8Array): { value: Pickled; length: number } {
+/** Reads the operands of a pickle's instructions. */
+function operands(bytes: Uint8Array) {
   const v = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
-  const stack: Pickled[] = [];
-  const marks: number[] = [];
-  const memo = new Map<number, Pickled>();
-
-  const take = (n: number): Uint8Array => {
-    if (n < 0 || at + n > bytes.length) throw new RangeError("cut short");
-    at += n;
-    return bytes.subarray(at - n, at);
-  };
   const skip = (n: number): number => {
     at += n;
     return at - n;
   };
-  const u8 = () => v.getUint8(at++);
-  const u16 = () => v.getUint16(skip(2), true);
-  const i32 = () => v.getInt32(skip(4), true);
-  const u32 = () => v.getUint32(skip(4), true);
-  const u64 = () => Number(v.getBigUint64(skip(8), true));
-  const text = (n: number) => new TextDecoder().decode(take(n));
-  const line = () => {
-    const end = bytes.indexOf(10, at);
-    if (end < 0) throw new RangeError("cut short");
-    const word = new TextDecoder().decode(bytes.subarray(at, end));
-    at = end + 1;
-    return word;
+  const take = (n: number): Uint8Array => {
+    if (n < 0 || at + n > bytes.length) throw new RangeError("cut short");
+    return bytes.subarray(skip(n), at);
   };
-  const push = (value: Pickled) => {
-    if (stack.length > MAX_ITEMS) throw new Refusal("its pickle holds too many items");
-    stack.push(value);
-  };
-  const pop = (): Pickled => {
-    const value = stack.pop();
-    if (value === undefined) throw new RangeError("empty stack");
-    return value;
-  };
-  const sinceMark = (): Pickled[] => {
-    const mark = marks.pop();
-    if (mark === undefined) throw new RangeError("no mark");
-    return stack.splice(mark);
-  };
-  const top = (): Pickled => {
-    const value = stack.at(-1);
-    if (value === undefined) throw new RangeError("empty stack");
-    return value;
-  };
-  const setItems = (items: readonly Pickled[]) => {
-    const target = top();
-    if (!(target instanceof Map)) throw new Refusal("its pickle sets items of something that is no dictionary");
-    for (let i = 0; i + 1 < items.length; i += 2) target.set(items[i] ?? null, items[i + 1] ?? null);
-  };
-  const append = (items: readonly Pickled[]) => {
-    const target = top();
-    if (!Array.isArray(target)) throw new Refusal("its pickle appends to something that is no list");
-    target.push(...items);
-  };
-  const long = (n: number): number => {
-    const raw = take(n);
-    let value = 0n;
-    for (let i = n - 1; i >= 0; i--) value = (value << 8n) | BigInt(raw[i] ?? 0);
-    return Number(BigInt.asIntN(8 * n || 1, value));
-  };
-  const global = (module: string, name: string) => {
-    const full = `${module}.${name}`;
-    const known =
-      Object.hasOwn(ALLOWED, full) ||
-      ((module === "torch" || module === "torch.storage") &&
-        (Object.hasOwn(STORAGES, name) || name === "UntypedStorage"));
-    if (!known) throw new Refusal(`its pickle asks for ${full}; only tensors are read, nothing was run`);
-    push({ is: "callable", name: full });
-  };
-  const call = () => {
-    const [args, callable] = [pop(), pop()];
-    if (typeof callable !== "object" || callable === null || !("is" in callable) || callable.is !== "callable")
-      throw new Refusal("its pickle calls something that is no known function");
-    const make = Object.hasOwn(ALLOWED, callable.name) ? ALLOWED[callable.name] : undefined;
-    if (!make || !Array.isArray(args))
-      throw new Refusal(`its pickle calls ${callable.name}; only tensors are read, nothing was run`);
-    push(make(args));
-  };
-
-  /** Instructions by their code. */
-  const codes: Readonly<Record<number, () => void>> = {
-    128: () => void u8(), // PROTO
-    149: () => void u64(), // FRAME
-    125: () => push(new Map()), // EMPTY_DICT
-    93: () => push([]), // EMPTY_LIST
-    41: () => push([]), // EMPTY_TUPLE
-    40: () => void marks.push(stack.length), // MARK
-    116: () => push(sinceMark()), // TUPLE
-    108: () => push(sinceMark()), // LIST
-    133: () => push([pop()]), // TUPLE1
-    134: () => push(stack.splice(-2)), // TUPLE2
-    135: () => push(stack.splice(-3)), // TUPLE3
-    78: () => push(null), // NONE
-    136: () => push(true), // NEWTRUE
-    137: () => push(false), // NEWFALSE
-    75: () => push(u8()), // BININT1
-    77: () => push(u16()), // BININT2
-    74: () => push(i32()), // BININT
-    138: () => push(long(u8())), // LONG1
-    71: () => push(v.getFloat64(skip(8), false)), // BINFLOAT
-    88: () => push(text(u32())), // BINUNICODE
-    140: () => push(text(u8())), // SHORT_BINUNICODE
-    141: () => push(text(u64())), // BINUNICODE8
-    85: () => push(text(u8())), // SHORT_BINSTRING
-    84: () => push(text(i32())), // BINSTRING
-    67: () => push(take(u8())), // SHORT_BINBYTES
-    66: () => push(take(u32())), // BINBYTES
-    113: () => void memo.set(u8(), top()), // BINPUT
-    114: () => void memo.set(u32(), top()), // LONG_BINPUT
-    148: () => void memo.set(memo.size, top()), // MEMOIZE
-    104: () => push(recall(memo, u8())), // BINGET
-    106: () => push(recall(memo, u32())), // LONG_BINGET
-    115: () => setItems([pop(), pop()].reverse()), // SETITEM
-    117: () => setItems(sinceMark()), // SETITEMS
-    97: () => append([pop()]), // APPEND
-    101: () => append(sinceMark()), // APPENDS
-    48: () => void pop(), // POP
-    50: () => push(top()), // DUP
-    99: () => global(line(), line()), // GLOBAL
-    147: () => {
-      const [name, module] = [pop(), pop()];
-      global(String(module), String(name)); // STACK_GLOBAL
+  return {
+    take,
+    u8: () => v.getUint8(at++),
+    u16: () => v.getUint16(skip(2), true),
+    i32: () => v.getInt32(skip(4), true),
+    u32: () => v.getUint32(skip(4), true),
+    u64: () => Number(v.getBigUint64(skip(8), true)),
+    f64: () => v.getFloat64(skip(8), false),
+    text: (n: number) => new TextDecoder().decode(take(n)),
+    /** Text up to the end of the line. */
+    line() {
+      const end = bytes.indexOf(10, at);
+      if (end < 0) throw new RangeError("cut short");
+      const word = new TextDecoder().decode(bytes.subarray(at, end));
+      at = end + 1;
+      return word;
     },
-    81: () => push(storageOf(pop())), // BINPERSID
-    82: call, // REDUCE
-    98: () => void pop(), // BUILD: state of a dictionary (its _metadata) is of no use here
+    /** A signed integer of n bytes. */
+    long(n: number): number {
+      const raw = take(n);
+      let value = 0n;
+      for (let i = n - 1; i >= 0; i--) value = (value << 8n) | BigInt(raw[i] ?? 0);
+      return Number(BigInt.asIntN(8 * n || 1, value));
+    },
+    position: () => at,
   };
+}
+
+/** The stack and memo that instructions work on. */
+function machine() {
+  const stack: Pickled[] = [];
+  const marks: number[] = [];
+  const memo = new Map<number, Pickled>();
+  const needed = (value: Pickled | undefined, what: string): Pickled => {
+    if (value === undefined) throw new RangeError(what);
+    return value;
+  };
+  const top = () => needed(stack.at(-1), "empty stack");
+  return {
+    top,
+    push(value: Pickled): void {
+      if (stack.length > MAX_ITEMS) throw new Refusal("its pickle holds too many items");
+      stack.push(value);
+    },
+    pop: () => needed(stack.pop(), "empty stack"),
+    last: (n: number) => stack.splice(-n),
+    mark: () => void marks.push(stack.length),
+    sinceMark(): Pickled[] {
+      const mark = marks.pop();
+      if (mark === undefined) throw new RangeError("no mark");
+      return stack.splice(mark);
+    },
+    keep: (key: number = memo.size) => void memo.set(key, top()),
+    recall: (key: number) => needed(memo.get(key), "no such memo"),
+    setItems(items: readonly Pickled[]): void {
+      const target = top();
+      if (!(target instanceof Map)) throw new Refusal("its pickle sets items of something that is no dictionary");
+      for (let i = 0; i + 1 < items.length; i += 2) target.set(items[i] ?? null, items[i + 1] ?? null);
+    },
+    append(items: readonly Pickled[]): void {
+      const target = top();
+      if (!Array.isArray(target)) throw new Refusal("its pickle appends to something that is no list");
+      target.push(...items);
+    },
+  };
+}
+
+type Operands = ReturnType<typeof operands>;
+type Machine = ReturnType<typeof machine>;
+
+function callableOf(module: string, name: string): Pickled {
+  const full = `${module}.${name}`;
+  const known =
+    Object.hasOwn(ALLOWED, full) ||
+    ((module === "torch" || module === "torch.storage") &&
+      (Object.hasOwn(STORAGES, name) || name === "UntypedStorage"));
+  if (!known) throw new Refusal(`its pickle asks for ${full}; only tensors are read, nothing was run`);
+  return { is: "callable", name: full };
+}
+
+function called(callable: Pickled, args: Pickled): Pickled {
+  if (typeof callable !== "object" || callable === null || !("is" in callable) || callable.is !== "callable")
+    throw new Refusal("its pickle calls something that is no known function");
+  const make = Object.hasOwn(ALLOWED, callable.name) ? ALLOWED[callable.name] : undefined;
+  if (!make || !Array.isArray(args))
+    throw new Refusal(`its pickle calls ${callable.name}; only tensors are read, nothing was run`);
+  return make(args);
+}
+
+/** Instructions by their code: the few that a state dict needs. */
+const INSTRUCTIONS: Readonly<Record<number, (m: Machine, o: Operands) => void>> = {
+  128: (_, o) => void o.u8(), // PROTO
+  149: (_, o) => void o.u64(), // FRAME
+  125: (m) => m.push(new Map()), // EMPTY_DICT
+  93: (m) => m.push([]), // EMPTY_LIST
+  41: (m) => m.push([]), // EMPTY_TUPLE
+  40: (m) => m.mark(), // MARK
+  116: (m) => m.push(m.sinceMark()), // TUPLE
+  108: (m) => m.push(m.sinceMark()), // LIST
+  133: (m) => m.push([m.pop()]), // TUPLE1
+  134: (m) => m.push(m.last(2)), // TUPLE2
+  135: (m) => m.push(m.last(3)), // TUPLE3
+  78: (m) => m.push(null), // NONE
+  136: (m) => m.push(true), // NEWTRUE
+  137: (m) => m.push(false), // NEWFALSE
+  75: (m, o) => m.push(o.u8()), // BININT1
+  77: (m, o) => m.push(o.u16()), // BININT2
+  74: (m, o) => m.push(o.i32()), // BININT
+  138: (m, o) => m.push(o.long(o.u8())), // LONG1
+  71: (m, o) => m.push(o.f64()), // BINFLOAT
+  88: (m, o) => m.push(o.text(o.u32())), // BINUNICODE
+  140: (m, o) => m.push(o.text(o.u8())), // SHORT_BINUNICODE
+  141: (m, o) => m.push(o.text(o.u64())), // BINUNICODE8
+  85: (m, o) => m.push(o.text(o.u8())), // SHORT_BINSTRING
+  84: (m, o) => m.push(o.text(o.i32())), // BINSTRING
+  67: (m, o) => m.push(o.take(o.u8())), // SHORT_BINBYTES
+  66: (m, o) => m.push(o.take(o.u32())), // BINBYTES
+  113: (m, o) => m.keep(o.u8()), // BINPUT
+  114: (m, o) => m.keep(o.u32()), // LONG_BINPUT
+  148: (m) => m.keep(), // MEMOIZE
+  104: (m, o) => m.push(m.recall(o.u8())), // BINGET
+  106: (m, o) => m.push(m.recall(o.u32())), // LONG_BINGET
+  115: (m) => m.setItems([m.pop(), m.pop()].reverse()), // SETITEM
+  117: (m) => m.setItems(m.sinceMark()), // SETITEMS
+  97: (m) => m.append([m.pop()]), // APPEND
+  101: (m) => m.append(m.sinceMark()), // APPENDS
+  48: (m) => void m.pop(), // POP
+  50: (m) => m.push(m.top()), // DUP
+  99: (m, o) => m.push(callableOf(o.line(), o.line())), // GLOBAL
+  147: (m) => {
+    const [name, module] = [m.pop(), m.pop()];
+    m.push(callableOf(String(module), String(name))); // STACK_GLOBAL
+  },
+  81: (m) => m.push(storageOf(m.pop())), // BINPERSID
+  82: (m) => {
+    const [args, callable] = [m.pop(), m.pop()];
+    m.push(called(callable, args)); // REDUCE
+  },
+  98: (m) => void m.pop(), // BUILD: state of a dictionary (its _metadata) is of no use here
+};
+const STOP = 0x2e;
+
+function run(bytes: Uint8Array): { value: Pickled; length: number } {
+  const [m, o] = [machine(), operands(bytes)];
   for (;;) {
-    const code = u8();
-    if (code === 0x2e) return { value: pop(), length: at }; // STOP
-    const instruction = codes[code];
+    const code = o.u8();
+    if (code === STOP) return { value: m.pop(), length: o.position() };
+    const instruction = INSTRUCTIONS[code];
     if (!instruction)
       throw new Refusal(
         `its pickle uses instruction 0x${code.toString(16)}, which no state dict needs; nothing was run`,
       );
-    instruction();
+    instruction(m, o);
   }
-}
-
-function recall(memo: ReadonlyMap<number, Pickled>, key: number): Pickled {
-  const value = memo.get(key);
-  if (value === undefined) throw new RangeError("no such memo");
-  return value;
 }
 
 /** torch's persistent id: ("storage", type, key, device, elements). */

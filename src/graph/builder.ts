@@ -55,44 +55,13 @@ export interface LowRankInputs {
 
 type Pads = readonly [number, number, number, number];
 
-/** Starts an empty drawing. */
-export function createBuilder(): Builder {
-  let ids = 0;
-  const inputs = new Map<string, Value>();
-  const weights = new Map<number, Weight>();
-  const byWeight = new Map<Weight, Value>();
-  const constants = new Map<number, { shape: readonly number[]; data: Float32Array }>();
-  const nodes: Node[] = [];
+const given = (...values: (Value | undefined)[]) => values.filter((v) => v !== undefined);
 
-  const fresh = (shape: readonly Dim[], dtype: ValueType = "float32"): Value => ({ id: ids++, dtype, shape });
-  const apply = (op: Op, ...from: Value[]): Value => {
-    const output = fresh(shapeOf(op, from), from[0]?.dtype);
-    nodes.push({ op, inputs: from, output });
-    return output;
-  };
-  const given = (...values: (Value | undefined)[]) => values.filter((v) => v !== undefined);
-
+/** The builder's operations, each one node. */
+function operations(
+  apply: (op: Op, ...from: Value[]) => Value,
+): Omit<Builder, "input" | "weight" | "constant" | "finish"> {
   return {
-    input(name, shape, dtype = "float32") {
-      const asked = inputs.get(name);
-      if (asked) return asked;
-      const value = fresh(shape, dtype);
-      inputs.set(name, value);
-      return value;
-    },
-    weight(weight) {
-      const known = byWeight.get(weight);
-      if (known) return known;
-      const value = fresh(weight.shape);
-      byWeight.set(weight, value);
-      weights.set(value.id, weight);
-      return value;
-    },
-    constant(shape, data) {
-      const value = fresh(shape);
-      constants.set(value.id, { shape, data });
-      return value;
-    },
     conv: (x, w, bias, { stride = 1, pads, groups = 1 } = {}) => {
       const half = Math.floor(known(w.shape[2]) / 2);
       return apply({ kind: "conv", stride, pads: pads ?? [half, half, half, half], groups }, ...given(x, w, bias));
@@ -128,6 +97,46 @@ export function createBuilder(): Builder {
     embedding: (table, index) => apply({ kind: "embedding" }, table, index),
     pickRow: (x, index) => apply({ kind: "pickRow" }, x, index),
     expandBatch: (x, like) => apply({ kind: "expandBatch" }, x, like),
+  };
+}
+
+/** Starts an empty drawing. */
+export function createBuilder(): Builder {
+  let ids = 0;
+  const inputs = new Map<string, Value>();
+  const weights = new Map<number, Weight>();
+  const byWeight = new Map<Weight, Value>();
+  const constants = new Map<number, { shape: readonly number[]; data: Float32Array }>();
+  const nodes: Node[] = [];
+
+  const fresh = (shape: readonly Dim[], dtype: ValueType = "float32"): Value => ({ id: ids++, dtype, shape });
+  const apply = (op: Op, ...from: Value[]): Value => {
+    const output = fresh(shapeOf(op, from), from[0]?.dtype);
+    nodes.push({ op, inputs: from, output });
+    return output;
+  };
+  return {
+    input(name, shape, dtype = "float32") {
+      const asked = inputs.get(name);
+      if (asked) return asked;
+      const value = fresh(shape, dtype);
+      inputs.set(name, value);
+      return value;
+    },
+    weight(weight) {
+      const known = byWeight.get(weight);
+      if (known) return known;
+      const value = fresh(weight.shape);
+      byWeight.set(weight, value);
+      weights.set(value.id, weight);
+      return value;
+    },
+    constant(shape, data) {
+      const value = fresh(shape);
+      constants.set(value.id, { shape, data });
+      return value;
+    },
+    ...operations(apply),
     finish(outputs) {
       const needed = new Set(Object.values(outputs).map((v) => v.id));
       const kept = nodes
@@ -140,7 +149,7 @@ export function createBuilder(): Builder {
         .reverse();
       const only = <T>(map: ReadonlyMap<number, T>) => new Map([...map].filter(([id]) => needed.has(id)));
       return {
-        inputs,
+        inputs: new Map(inputs),
         outputs: new Map(Object.entries(outputs)),
         nodes: kept,
         weights: only(weights),

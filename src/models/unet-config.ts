@@ -105,80 +105,16 @@ const schema = z.object({
   cross_attention_norm: absent,
 });
 
+type Parsed = z.output<typeof schema>;
+type Refuse = (key: keyof Parsed, supported: string) => never;
+
 /** Reads and checks a UNet's config. @throws UnsupportedConfigError naming the key that cannot be drawn */
 export function parseUNetConfig(source: ConfigFile): UNetConfig {
   const c = parseConfig(schema, source);
-  const blocks = c.block_out_channels.length;
-  const refuse = (key: keyof typeof c, supported: string): never => {
+  const refuse: Refuse = (key, supported) => {
     throw new UnsupportedConfigError({ file: source.file, key, actual: source.config[key], supported });
   };
-  const spread = <T>(key: keyof typeof c, value: T | readonly T[]): readonly T[] => {
-    if (!Array.isArray(value)) return Array.from({ length: blocks }, () => value as T);
-    return value.length === blocks ? value : refuse(key, `one value, or a list of ${blocks} (one for each block)`);
-  };
-  if (c.block_out_channels.some((n) => n % c.norm_num_groups !== 0)) {
-    refuse(
-      "norm_num_groups",
-      `a number that divides every one of block_out_channels (${c.block_out_channels.join(", ")})`,
-    );
-  }
-  spread("down_block_types", c.down_block_types);
-  spread("up_block_types", c.up_block_types);
-
-  const layers = spread("layers_per_block", c.layers_per_block);
-  const heads = spread("attention_head_dim", c.attention_head_dim);
-  const contexts = spread("cross_attention_dim", c.cross_attention_dim);
-  const onlyCross = spread("only_cross_attention", c.only_cross_attention);
-  const depths = spread<number | readonly number[]>("transformer_layers_per_block", c.transformer_layers_per_block);
-  const upDepths = c.reverse_transformer_layers_per_block ?? depths.toReversed();
-  if (!c.reverse_transformer_layers_per_block && depths.some((d) => typeof d !== "number")) {
-    refuse("transformer_layers_per_block", "lists in lists only together with reverse_transformer_layers_per_block");
-  }
-
-  const attention = (i: number, layersHere: number, depth: number | readonly number[], key: keyof typeof c) => {
-    const list = typeof depth === "number" ? Array.from({ length: layersHere }, () => depth) : depth;
-    if ((c.block_out_channels[i] ?? 0) % (heads[i] ?? 1) !== 0)
-      refuse("attention_head_dim", "head counts that divide the channels of their block");
-    if (list.length < layersHere) refuse(key, `a depth for each of the ${layersHere} layers of a block`);
-    return {
-      heads: heads[i] ?? 1,
-      contextFeatures: contexts[i] ?? 1,
-      depths: list.slice(0, layersHere),
-      onlyCross: onlyCross[i] ?? false,
-    };
-  };
-  const down = c.block_out_channels.map((channels, i): BlockConfig => {
-    const n = layers[i] ?? 1;
-    const crosses = c.down_block_types[i] === "CrossAttnDownBlock2D";
-    return {
-      channels,
-      layers: n,
-      attention: crosses ? attention(i, n, depths[i] ?? 1, "transformer_layers_per_block") : null,
-      resamples: i < blocks - 1,
-    };
-  });
-  const up = c.block_out_channels.toReversed().map((channels, i): BlockConfig => {
-    const mirror = blocks - 1 - i;
-    const n = (layers[mirror] ?? 1) + 1;
-    const crosses = c.up_block_types[i] === "CrossAttnUpBlock2D";
-    return {
-      channels,
-      layers: n,
-      attention: crosses ? attention(mirror, n, upDepths[i] ?? 1, "reverse_transformer_layers_per_block") : null,
-      resamples: i < blocks - 1,
-    };
-  });
-
-  const last = blocks - 1;
-  const channels = c.block_out_channels[last] ?? 1;
-  const mid = c.mid_block_type && {
-    channels,
-    attention:
-      c.mid_block_type === "UNetMidBlock2DCrossAttn"
-        ? { ...attention(last, 1, depths[last] ?? 1, "transformer_layers_per_block"), onlyCross: false }
-        : null,
-  };
-
+  const blocks = blocksOf(c, refuse);
   const sinusoid = (features: number): Sinusoid => ({ features, cosFirst: c.flip_sin_to_cos, shift: c.freq_shift });
   const first = c.block_out_channels[0] ?? 1;
   if (first % 2 !== 0) refuse("block_out_channels", "an even first number");
@@ -201,10 +137,79 @@ export function parseUNetConfig(source: ConfigFile): UNetConfig {
     downsamplePadding: c.downsample_padding,
     convInKernel: c.conv_in_kernel,
     convOutKernel: c.conv_out_kernel,
-    down,
-    mid,
-    up,
-    contextFeatures: contexts[0] ?? 1,
+    ...blocks,
     sampleSize: typeof size === "number" ? [size, size] : (size ?? null),
   };
+}
+
+/** The blocks of a config, its values spread over them. */
+function blocksOf(c: Parsed, refuse: Refuse): Pick<UNetConfig, "down" | "mid" | "up" | "contextFeatures"> {
+  const blocks = c.block_out_channels.length;
+  const spread = <T>(key: keyof Parsed, value: T | readonly T[]): readonly T[] => {
+    if (!Array.isArray(value)) return Array.from({ length: blocks }, () => value as T);
+    return value.length === blocks ? value : refuse(key, `one value, or a list of ${blocks} (one for each block)`);
+  };
+  if (c.block_out_channels.some((n) => n % c.norm_num_groups !== 0)) {
+    refuse(
+      "norm_num_groups",
+      `a number that divides every one of block_out_channels (${c.block_out_channels.join(", ")})`,
+    );
+  }
+  const [downTypes, upTypes] = [
+    spread("down_block_types", c.down_block_types),
+    spread("up_block_types", c.up_block_types),
+  ];
+  const layers = spread("layers_per_block", c.layers_per_block);
+  const contexts = spread("cross_attention_dim", c.cross_attention_dim);
+  const depths = spread<number | readonly number[]>("transformer_layers_per_block", c.transformer_layers_per_block);
+  const upDepths = c.reverse_transformer_layers_per_block ?? depths.toReversed();
+  if (!c.reverse_transformer_layers_per_block && depths.some((d) => typeof d !== "number")) {
+    refuse("transformer_layers_per_block", "lists in lists only together with reverse_transformer_layers_per_block");
+  }
+  const heads = spread("attention_head_dim", c.attention_head_dim);
+  const onlyCross = spread("only_cross_attention", c.only_cross_attention);
+
+  /** Attention of block i on the way down, or of its mirror on the way up. */
+  const attention = (i: number, n: number, depth: number | readonly number[], key: keyof Parsed): AttentionConfig => {
+    const list = typeof depth === "number" ? Array.from({ length: n }, () => depth) : depth;
+    if ((c.block_out_channels[i] ?? 0) % (heads[i] ?? 1) !== 0)
+      refuse("attention_head_dim", "head counts that divide the channels of their block");
+    if (list.length < n) refuse(key, `a depth for each of the ${n} layers of a block`);
+    return {
+      heads: heads[i] ?? 1,
+      contextFeatures: contexts[i] ?? 1,
+      depths: list.slice(0, n),
+      onlyCross: onlyCross[i] ?? false,
+    };
+  };
+  const down = c.block_out_channels.map((channels, i): BlockConfig => {
+    const n = layers[i] ?? 1;
+    const crosses = downTypes[i] === "CrossAttnDownBlock2D";
+    return {
+      channels,
+      layers: n,
+      attention: crosses ? attention(i, n, depths[i] ?? 1, "transformer_layers_per_block") : null,
+      resamples: i < blocks - 1,
+    };
+  });
+  const up = c.block_out_channels.toReversed().map((channels, i): BlockConfig => {
+    const mirror = blocks - 1 - i;
+    const n = (layers[mirror] ?? 1) + 1;
+    const crosses = upTypes[i] === "CrossAttnUpBlock2D";
+    return {
+      channels,
+      layers: n,
+      attention: crosses ? attention(mirror, n, upDepths[i] ?? 1, "reverse_transformer_layers_per_block") : null,
+      resamples: i < blocks - 1,
+    };
+  });
+  const last = blocks - 1;
+  const crosses = c.mid_block_type === "UNetMidBlock2DCrossAttn";
+  const mid = c.mid_block_type && {
+    channels: c.block_out_channels[last] ?? 1,
+    attention: crosses
+      ? { ...attention(last, 1, depths[last] ?? 1, "transformer_layers_per_block"), onlyCross: false }
+      : null,
+  };
+  return { down, mid, up, contextFeatures: contexts[0] ?? 1 };
 }

@@ -1,11 +1,13 @@
 /** A pair that was read + a runtime → a pair that generates. Loads no network. */
+import { stat } from "node:fs/promises";
 import os from "node:os";
 import type { Adapter } from "../adapters/index.js";
 import type { PairRow } from "../catalogue/index.js";
+import { adapterFile } from "../checkpoint/index.js";
 import { createDecoder } from "../decode/index.js";
 import { type AdapterUse, type Engine, type Model, memoryNeeds, type Pair, upcastIn } from "../generate/index.js";
 import { commitOf } from "../hub/index.js";
-import type { Sources } from "../lookup/index.js";
+import { locate, type Sources } from "../lookup/index.js";
 import type { DenoiserShape } from "../models/index.js";
 import { createSessionPool, drawn, type NetworkOptions, network, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
@@ -79,7 +81,6 @@ export async function bindPair(
       drawn(component, () => read.denoiser.draw(shape, index));
     return { ...model, lora: own, network: network(name, runtime, draw, read.weights, options) };
   };
-  const opened = new Map<string, Promise<Adapter>>();
   return {
     row,
     family,
@@ -91,17 +92,24 @@ export async function bindPair(
     size,
     zeroNegative,
     adapters,
-    openAdapter(ref, { allowUnmatched = false } = {}) {
-      const key = JSON.stringify([ref, allowUnmatched]);
-      const adapter = opened.get(key) ?? openAdapter({ parts, sources }, ref, { allowUnmatched });
-      opened.set(key, adapter);
-      // A file that could not be read may be mended.
-      adapter.catch(() => opened.delete(key));
-      return adapter;
-    },
+    openAdapter: adapterCache({ parts, sources }),
     parts,
     commits: { base: commitOf(located.base.path), distilled: commitOf(located.distilled?.path ?? "") },
     sources,
     close: () => runtime.close(),
+  };
+}
+
+/** Opens each adapter of a pair once, and again when its file has changed. A failure is not kept. */
+function adapterCache(model: Adaptable & { readonly sources: Sources }): Pair["openAdapter"] {
+  const opened = new Map<string, Promise<Adapter>>();
+  return async (ref, { allowUnmatched = false } = {}) => {
+    const file = await adapterFile(await locate(ref, "adapter", model.sources));
+    const { size, mtimeMs } = await stat(file).catch(() => ({ size: 0, mtimeMs: 0 }));
+    const key = JSON.stringify([ref, file, size, mtimeMs, allowUnmatched]);
+    const adapter = opened.get(key) ?? openAdapter(model, ref, { allowUnmatched });
+    opened.set(key, adapter);
+    adapter.catch(() => opened.delete(key));
+    return adapter;
   };
 }

@@ -3,7 +3,7 @@ import type { Stack } from "../adapters/index.js";
 import { RequestError } from "../errors.js";
 import { FAMILIES, type Family } from "../families/index.js";
 import { type Conditioning, drawTextEncoder, pooledIndex, type TextEncoderConfig } from "../models/index.js";
-import { adapterScales, finite, type NetworkOptions, network } from "../networks/index.js";
+import { adapterScales, finite, type Network, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { concatLast, type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
 import { inversionInputs, type TextualInversion, tokensOf } from "./textual-inversion.js";
@@ -47,6 +47,12 @@ export interface AdaptedText {
 /** Encoded prompts that are kept; one of SDXL's is 0.6 MB. */
 const KEPT = 64;
 
+interface Encoder extends Pick<TextEncoderParts, "config" | "tokenizer" | "pooled"> {
+  /** Ids from here on are those of textual inversions. */
+  readonly firstInverted: number;
+  readonly network: Network<{ readonly back: number }>;
+}
+
 /**
  * Text encoders of a checkpoint, in order. Hidden states of several are joined along the features. With clip skip k the hidden state is
  * `hidden_states[-(k + 1)]` for Stable Diffusion and `hidden_states[-(k + 2)]` for SDXL, as in diffusers.
@@ -60,79 +66,48 @@ export function textEncoders(
   options: NetworkOptions = {},
 ): TextEncoders {
   const { skip, finalNorm } = FAMILIES[family].text;
-  const inverted = inversions.length > 0;
-  const encoders = parts.map(({ config, tokenizer, weights, pooled }, i) => ({
-    config,
-    pooled,
-    tokenizer: inverted ? tokenizer.withTokens(tokensOf(inversions)) : tokenizer,
-    /** Ids from here on are those of textual inversions. */
-    firstInverted: tokenizer.size,
-    network: network(
-      `text_encoder_${i + 1}`,
-      runtime,
-      ({ back }: { back: number }, index) =>
-        drawTextEncoder(config, index, {
-          tokens: tokenizer.maxLength,
-          state: { back, finalNorm },
-          pooled,
-          textualInversion: inverted,
-        }),
-      weights,
-      options,
-    ),
-  }));
-  const known = new Map<string, Promise<EncodedPrompt>>();
+  const textualInversion = inversions.length > 0;
+  const encoders = parts.map(
+    ({ config, tokenizer, weights, pooled }, i): Encoder => ({
+      config,
+      pooled,
+      tokenizer: textualInversion ? tokenizer.withTokens(tokensOf(inversions)) : tokenizer,
+      firstInverted: tokenizer.size,
+      network: network(
+        `text_encoder_${i + 1}`,
+        runtime,
+        ({ back }, index) => {
+          const state = { back, finalNorm };
+          return drawTextEncoder(config, index, { tokens: tokenizer.maxLength, state, pooled, textualInversion });
+        },
+        weights,
+        options,
+      ),
+    }),
+  );
 
   async function encode(
     prompt: string,
     clipSkip: number,
     adapted: readonly (AdaptedText | null)[],
   ): Promise<EncodedPrompt> {
-    const states: FloatTensor[] = [];
-    let pooled: FloatTensor | null = null;
-    let truncated = 0;
+    const encoded: Awaited<ReturnType<typeof encodeWith>>[] = [];
     for (const [i, encoder] of encoders.entries()) {
-      const { config, firstInverted: first } = encoder;
-      const { ids, truncated: cut } = encoder.tokenizer.encode(prompt);
-      mustBeEmbedded(ids, first, config.vocabulary);
-      const adapters = adapted[i] ?? null;
-      const { outputs } = await encoder.network.run(
-        { back: skip + clipSkip },
-        {
-          input_ids: int(
-            [1, ids.length],
-            ids.map((id) => (inverted && id >= first ? 0 : id)),
-          ),
-          // Configs with eos_token_id 2 pool the largest id, which may be an added token's; transformers does the same.
-          ...(encoder.pooled && { pooled_index: int([1], [pooledIndex(ids, config.eosToken)]) }),
-          ...(inverted && inversionInputs(ids, first, inversions, i, config.features)),
-          ...(adapters && adapters.stack.loraLayers.size > 0 && { adapter_scales: adapterScales([adapters.scales]) }),
-        },
-        adapters?.stack ?? null,
-      );
-      const name = `text encoder ${i + 1}`;
-      const at = JSON.stringify(prompt);
-      states.push(finite(outputs["hidden_state"], name, at));
-      if (encoder.pooled) pooled = finite(outputs["text_embeds"], name, at);
-      truncated = Math.max(truncated, cut);
+      encoded.push(await encodeWith(encoder, i, prompt, skip + clipSkip, adapted[i] ?? null, inversions));
     }
-    return { streams: { text: concatLast(states) }, ...(pooled && { pooled }), truncated };
+    const pooled = encoded.findLast((e) => e.pooled)?.pooled;
+    return {
+      streams: { text: concatLast(encoded.map((e) => e.state)) },
+      ...(pooled && { pooled }),
+      truncated: Math.max(...encoded.map((e) => e.truncated)),
+    };
   }
 
+  const kept = remembered<EncodedPrompt>(KEPT);
   return {
     encode(prompt, clipSkip, adapted = []) {
       const stacks = adapted.map((a) => a && [a.stack.graphKey, a.stack.inputKey, a.scales]);
-      const key = JSON.stringify([clipSkip, prompt, stacks]);
-      const found = known.get(key) ?? encode(prompt, clipSkip, adapted);
-      // Least recently used out first. A failure is not kept.
-      known.delete(key);
-      known.set(key, found);
-      for (const oldest of known.keys()) {
-        if (known.size <= KEPT) break;
-        known.delete(oldest);
-      }
-      found.catch(() => known.delete(key));
-      return found;
+      return kept(JSON.stringify([clipSkip, prompt, stacks]), () => encode(prompt, clipSkip, adapted));
     },
     zeros: ({ streams, pooled }) => ({
       streams: Object.fromEntries(Object.entries(streams).map(([name, { shape }]) => [name, float(shape)])),
@@ -145,6 +120,55 @@ export function textEncoders(
     release: async () => {
       for (const encoder of encoders) await encoder.network.release();
     },
+  };
+}
+
+/** A prompt through the i-th encoder: hidden state [1, L, D], pooled text [1, P], tokens that did not fit. */
+async function encodeWith(
+  { config, tokenizer, pooled, network, firstInverted: first }: Encoder,
+  i: number,
+  prompt: string,
+  back: number,
+  adapters: AdaptedText | null,
+  inversions: readonly TextualInversion[],
+): Promise<{ state: FloatTensor; pooled: FloatTensor | null; truncated: number }> {
+  const { ids, truncated } = tokenizer.encode(prompt);
+  mustBeEmbedded(ids, first, config.vocabulary);
+  const inverted = inversions.length > 0;
+  const known = ids.map((id) => (inverted && id >= first ? 0 : id));
+  const { outputs } = await network.run(
+    { back },
+    {
+      input_ids: int([1, ids.length], known),
+      // Configs with eos_token_id 2 pool the largest id, which may be an added token's; transformers does the same.
+      ...(pooled && { pooled_index: int([1], [pooledIndex(ids, config.eosToken)]) }),
+      ...(inverted && inversionInputs(ids, first, inversions, i, config.features)),
+      ...(adapters && adapters.stack.loraLayers.size > 0 && { adapter_scales: adapterScales([adapters.scales]) }),
+    },
+    adapters?.stack ?? null,
+  );
+  const name = `text encoder ${i + 1}`;
+  const at = JSON.stringify(prompt);
+  return {
+    state: finite(outputs["hidden_state"], name, at),
+    pooled: pooled ? finite(outputs["text_embeds"], name, at) : null,
+    truncated,
+  };
+}
+
+/** Keeps the results of `limit` calls by key, least recently used out first. A failure is not kept. */
+function remembered<T>(limit: number): (key: string, make: () => Promise<T>) => Promise<T> {
+  const known = new Map<string, Promise<T>>();
+  return (key, make) => {
+    const found = known.get(key) ?? make();
+    known.delete(key);
+    known.set(key, found);
+    for (const oldest of known.keys()) {
+      if (known.size <= limit) break;
+      known.delete(oldest);
+    }
+    found.catch(() => known.delete(key));
+    return found;
   };
 }
 

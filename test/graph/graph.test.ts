@@ -2,6 +2,15 @@ import { describe, expect, it } from "vitest";
 import { createBuilder, floatingPointOperations, printGraph } from "../../src/graph/index.js";
 
 describe("a drawing", () => {
+  it("stays as it was when the drawing goes on", () => {
+    const g = createBuilder();
+    const x = g.input("x", ["B", 3]);
+    const graph = g.finish({ y: g.tanh(x) });
+    g.add(x, g.input("later", ["B", 3]));
+    expect([...graph.inputs.keys()]).toEqual(["x"]);
+    expect(graph.nodes).toHaveLength(1);
+  });
+
   it("prints every node with its shape", () => {
     const g = createBuilder();
     const x = g.input("x", ["B", 4, 6, 10]);
