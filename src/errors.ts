@@ -6,10 +6,13 @@
 /** What every error of Variegate has in common: `exitCode` is what the command line ends with. */
 export abstract class VariegateError extends Error {
   abstract readonly exitCode: 2 | 3 | 4 | 130;
+  /** The message without the file it is about, for places that name the file themselves. */
+  readonly problem: string;
 
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: ErrorOptions, problem = message) {
     super(message, options);
     this.name = new.target.name;
+    this.problem = problem;
   }
 }
 
@@ -31,7 +34,7 @@ export class FileError extends VariegateError {
   readonly file: string;
 
   constructor(file: string, problem: string, options?: ErrorOptions) {
-    super(`${file}: ${problem}`, options);
+    super(`${file}: ${problem}`, options, problem);
     this.file = file;
   }
 }
@@ -45,9 +48,8 @@ export class UnsupportedConfigError extends VariegateError {
   readonly supported: string;
 
   constructor(facts: { file: string; key: string; actual: unknown; supported: string }) {
-    super(
-      `${facts.file}: ${facts.key} = ${JSON.stringify(facts.actual)} is not supported; supported: ${facts.supported}`,
-    );
+    const problem = `${facts.key} = ${JSON.stringify(facts.actual)} is not supported; supported: ${facts.supported}`;
+    super(`${facts.file}: ${problem}`, undefined, problem);
     this.file = facts.file;
     this.key = facts.key;
     this.actual = facts.actual;
@@ -62,7 +64,12 @@ export class WeightMissingError extends VariegateError {
   readonly file: string;
 
   constructor(facts: { tensor: string; file: string }) {
-    super(`${facts.tensor} is missing from ${facts.file}; the config asks for it`);
+    const asked = "the config asks for it";
+    super(
+      `${facts.tensor} is missing from ${facts.file}; ${asked}`,
+      undefined,
+      `${facts.tensor} is missing; ${asked}`,
+    );
     this.tensor = facts.tensor;
     this.file = facts.file;
   }
@@ -78,7 +85,8 @@ export class WeightShapeError extends VariegateError {
 
   constructor(facts: { tensor: string; file: string; expected: readonly number[]; actual: readonly number[] }) {
     const show = (shape: readonly number[]) => `[${shape.join(", ")}]`;
-    super(`${facts.tensor} in ${facts.file} is ${show(facts.actual)}; the config asks for ${show(facts.expected)}`);
+    const found = `is ${show(facts.actual)}; the config asks for ${show(facts.expected)}`;
+    super(`${facts.tensor} in ${facts.file} ${found}`, undefined, `${facts.tensor} ${found}`);
     this.tensor = facts.tensor;
     this.file = facts.file;
     this.expected = facts.expected;

@@ -26,6 +26,7 @@ import { drawingOf } from "../networks/index.js";
 import { layersIn, memoryNeedsOfFiles, readFiles } from "../open/index.js";
 import { parseScheduler } from "../sampling/index.js";
 import { BYTES, count, formatBytes, storedAs, storedBytes, type WeightIndex } from "../tensor/index.js";
+import { problemIn } from "./problem.js";
 
 export interface ComponentReport {
   readonly name: string;
@@ -271,7 +272,7 @@ async function runnable(path: string): Promise<{ missing: string[]; memory: Memo
     return { missing: [], memory: await memoryNeedsOfFiles(await readFiles({ base: path })) };
   } catch (error) {
     if (!(error instanceof VariegateError)) throw error;
-    return { missing: [error.message.replace(`${path}: `, "")], memory: null };
+    return { missing: [problemIn(path, error)], memory: null };
   }
 }
 
@@ -363,7 +364,7 @@ async function fitOf(ref: string, path: string, compare: ReturnType<typeof fitti
     return { ref, ...said(compare(shapesOf(index.weights))) };
   } catch (error) {
     if (!(error instanceof VariegateError)) throw error;
-    return { ref, fits: false, why: error.message.replace(`${path}: `, "") };
+    return { ref, fits: false, why: problemIn(path, error) };
   }
 }
 

@@ -4,6 +4,7 @@ import { openCheckpoint, openRecognised } from "../checkpoint/index.js";
 import { VariegateError } from "../errors.js";
 import { type Library, type Shelf, shelved } from "../lookup/index.js";
 import { count, storedAs } from "../tensor/index.js";
+import { problemIn } from "./problem.js";
 
 /** One model of a tree. */
 export interface LibraryItem {
@@ -53,6 +54,6 @@ async function look(path: string): Promise<Seen> {
     };
   } catch (error) {
     if (!(error instanceof VariegateError)) throw error;
-    return { ...unknown, about: error.message.replace(`${path}: `, ""), runs: false };
+    return { ...unknown, about: problemIn(path, error), runs: false };
   }
 }

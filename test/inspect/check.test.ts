@@ -64,6 +64,13 @@ describe("models check", () => {
     expect(held.models.find((m) => m.ref === "v1-5")?.fits).toBe(false);
   });
 
+  it("says what is wrong with an adapter that cannot be read, without its path", async () => {
+    const [report] = (await checkReference("embedded:base", { adapters: ["package.json"] })).adapters;
+    expect(report).toMatchObject({ ref: "package.json", fits: false });
+    expect(report?.why).not.toContain("package.json:");
+    expect(report?.why).not.toContain(process.cwd());
+  });
+
   it("holds the adapters that are named against a model", async () => {
     const report = await checkReference(whole, { adapters: ["embedded:sliders/smile.base.safetensors"] });
     expect(report.adapters).toEqual([
