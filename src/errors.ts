@@ -65,11 +65,7 @@ export class WeightMissingError extends VariegateError {
 
   constructor(facts: { tensor: string; file: string }) {
     const asked = "the config asks for it";
-    super(
-      `${facts.tensor} is missing from ${facts.file}; ${asked}`,
-      undefined,
-      `${facts.tensor} is missing; ${asked}`,
-    );
+    super(`${facts.tensor} is missing from ${facts.file}; ${asked}`, undefined, `${facts.tensor} is missing; ${asked}`);
     this.tensor = facts.tensor;
     this.file = facts.file;
   }

@@ -6,8 +6,8 @@ import { z } from "zod";
 import { FileError } from "../errors.js";
 import { parseJson } from "../files/index.js";
 import { isCommit } from "./cache.js";
+import { HubError, hubErrorFor } from "./errors.js";
 import { type HubReference, staysInside } from "./reference.js";
-import { HubError, refusal } from "./refusal.js";
 import { type Patience, retried, retryAfter, Transient } from "./retry.js";
 import type { HubSettings } from "./settings.js";
 
@@ -115,7 +115,7 @@ export function givenUp({ id }: HubReference, error: Transient, { endpoint }: Hu
   const problem = error.unreachable
     ? `${endpoint} cannot be reached (${error.message}); without a network, HF_HUB_OFFLINE=1 takes what is in the cache`
     : `${error.message}; what has come is kept, so try again later`;
-  return new HubError(id, problem, null, { cause: error });
+  return new HubError(id, problem, { kind: error.unreachable ? "unreachable" : "interrupted" }, { cause: error });
 }
 
 /** One request, redirects followed. The token goes to the Hub alone: files lie on other hosts, whose addresses are signed. */
@@ -212,7 +212,7 @@ async function accepted(
     const asks = after === null ? "" : ` and asks to wait ${Math.ceil(after / 1000)} s`;
     throw new Transient(`the Hub answered ${status}${status === 429 ? " (too many requests)" : ""}${asks}`, { after });
   }
-  throw refusal(
+  throw hubErrorFor(
     reference,
     place,
     { status, code: headers.get("x-error-code"), message: headers.get("x-error-message") },
@@ -237,11 +237,9 @@ async function small(answer: Incoming, what: string): Promise<string> {
 function parsed<T>(schema: z.ZodType<T>, text: string, url: string): T {
   const found = schema.safeParse(parseJson(text));
   if (found.success) return found.data;
-  throw new HubError(
-    url,
-    "is no answer of a Hub; if HF_ENDPOINT is set, check that it is one, else the proxy in between",
-    null,
-  );
+  throw new HubError(url, "is not a response of the Hub; check HF_ENDPOINT if it is set, else the proxy", {
+    kind: "invalid-answer",
+  });
 }
 
 /** @throws FileError when the place or the hash is none that the cache could take */

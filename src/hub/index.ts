@@ -1,11 +1,17 @@
 export { commitOf } from "./cache.js";
+export {
+  type CachedRepository,
+  type CachedRevision,
+  cachedRepositories,
+  type Removal,
+  removeCached,
+} from "./cache-list.js";
+export { HubError, type HubErrorKind } from "./errors.js";
 export type { DownloadEvent, Fetching, PlannedFile } from "./events.js";
 export { type HubOptions, type HubPlan, type PlanFile, planFetch } from "./plan.js";
 export { fetchPlan, fetchReference, mustHaveRoom } from "./pull.js";
 export { type HubReference, hubName, parseHubReference } from "./reference.js";
-export { HubError } from "./refusal.js";
 export { retried, retryAfter, Transient } from "./retry.js";
 export { select, type Wanted } from "./selection.js";
 export { type HubSettings, hubSettings } from "./settings.js";
-export { type CachedRepository, type CachedRevision, cachedRepositories, type Removal, removeCached } from "./stock.js";
-export { VARIANTS, type Variant } from "./weights.js";
+export { VARIANTS, type Variant } from "./weight-files.js";

@@ -5,13 +5,13 @@ import { FileError } from "../errors.js";
 import { parseJson } from "../files/index.js";
 import { cachedCommit, commitsIn, isCommit, type Shelf, shelfOf, sizeOf, snapshotFiles } from "./cache.js";
 import { type HubClient, openHub, type RemoteFile } from "./client.js";
+import { HubError, type HubErrorKind } from "./errors.js";
 import type { Fetching } from "./events.js";
 import { type HubReference, hubName } from "./reference.js";
-import { HubError } from "./refusal.js";
 import type { Patience } from "./retry.js";
 import { type Listed, PIPELINE_INDEX, type Selection, select, type Wanted } from "./selection.js";
 import { type HubSettings, hubSettings } from "./settings.js";
-import type { Variant } from "./weights.js";
+import type { Variant } from "./weight-files.js";
 
 /** How things are fetched. */
 export interface HubOptions extends Fetching {
@@ -63,8 +63,7 @@ export async function planFetch(reference: HubReference, wanted: Wanted, options
   if (settings.offline || (known !== null && isCommit(reference.revision))) {
     const found = await local();
     if (typeof found !== "string" && (settings.offline || !found.guessed)) return found;
-    if (settings.offline && typeof found === "string")
-      throw new HubError(hubName(reference), await offlineProblem(shelf, reference, known, found), null);
+    if (settings.offline && typeof found === "string") throw await offlineError(shelf, reference, known, found);
   }
   try {
     return await fromHub(hub, reference, wanted, shelf, options);
@@ -188,19 +187,25 @@ function planOf(
   };
 }
 
-/** Why the cache alone is not enough, for whoever asked for nothing else. */
-async function offlineProblem(
+/** The error for a repository that the cache alone cannot provide. @param lacks its problem, where some of it is cached */
+async function offlineError(
   shelf: Shelf,
-  { revision }: HubReference,
+  reference: HubReference,
   known: string | null,
   lacks: string,
-): Promise<string> {
+): Promise<HubError> {
   const offline = "and HF_HUB_OFFLINE is set";
-  if (known !== null && lacks !== "")
-    return `is in the cache, but not all of commit ${known.slice(0, 7)}: it ${lacks}; ${offline}`;
+  const failure = (kind: HubErrorKind, problem: string) => new HubError(hubName(reference), problem, { kind });
+  if (known !== null && lacks !== "") {
+    const commit = known.slice(0, 7);
+    return failure("incomplete-cache", `is only partly in the cache (commit ${commit}): it ${lacks}; ${offline}`);
+  }
   const commits = (await commitsIn(shelf)).map((commit) => commit.slice(0, 7));
-  if (commits.length === 0) return `is not in the cache (${shelf.folder}), ${offline}`;
-  return `is not in the cache at ${revision}, ${offline}; there is ${commits.join(", ")} (${shelf.folder})`;
+  if (commits.length === 0) return failure("not-cached", `is not in the cache (${shelf.folder}), ${offline}`);
+  return failure(
+    "not-cached",
+    `is not in the cache at ${reference.revision}, ${offline}; cached: ${commits.join(", ")} (${shelf.folder})`,
+  );
 }
 
 /** Bytes that whoever runs this may still write to a folder's disk; the folder need not be there yet. */

@@ -1,6 +1,6 @@
 /** Which files of a repository are needed: of a pipeline the parts that are drawn, of each part its config and one set of weights. */
 import { z } from "zod";
-import { chosenSet, type Variant, weightSets } from "./weights.js";
+import { chosenSet, type Variant, weightSets } from "./weight-files.js";
 
 /** What is wanted where a reference stands: it decides which files of a repository are needed. */
 export type Wanted =

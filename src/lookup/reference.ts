@@ -2,7 +2,15 @@
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { FileError, RequestError } from "../errors.js";
-import { type Fetching, fetchReference, HubError, parseHubReference, type Variant, type Wanted } from "../hub/index.js";
+import {
+  type Fetching,
+  fetchReference,
+  HubError,
+  type HubErrorKind,
+  parseHubReference,
+  type Variant,
+  type Wanted,
+} from "../hub/index.js";
 import { findShelved, type Library, SHELVES, type Shelf } from "./model-folders.js";
 
 const EMBEDDED = new URL("../../embedded/", import.meta.url);
@@ -40,7 +48,7 @@ export async function locate(ref: string, wanted: Wanted, sources: Sources = {})
     if ("path" in finding) return finding.path;
     if (finding.not !== "") tried.push(finding.not);
   }
-  throw new FileError(ref, tried.join(", and "));
+  throw new FileError(ref, tried.join("; "));
 }
 
 /** What ships with the package is named by its place in it, whether it is there or not. */
@@ -55,18 +63,23 @@ function onDisk(ref: string): Finding {
 /** `owner/name` and places in it: from the cache, or fetched now. */
 async function onTheHub(ref: string, wanted: Wanted, { variant, signal, onDownload }: Sources): Promise<Finding> {
   const reference = parseHubReference(ref);
-  if (!reference) return { not: "it is no name on the Hub (owner/name, owner/name:folder, owner/name/file)" };
+  if (!reference) return { not: "not a Hub id (owner/name, owner/name:folder, owner/name/file)" };
   try {
     const options = { ...(variant && { variant }), ...(signal && { signal }), ...(onDownload && { onDownload }) };
     return { path: await fetchReference(reference, wanted, options) };
   } catch (error) {
-    // Whoever mistyped a path must hear that it was one; what the Hub has and does not give is no mistyped path.
-    if (!(error instanceof HubError)) throw error;
-    if (/^(is not|has no) /.test(error.problem)) return { not: `as a Hub id it ${error.problem}` };
-    if (/ cannot be reached /.test(error.problem)) return { not: `for a Hub id, ${error.problem}` };
-    throw error;
+    const prefix = error instanceof HubError ? MAY_BE_A_PATH[error.kind] : undefined;
+    if (!(error instanceof HubError) || prefix === undefined) throw error;
+    return { not: `${prefix} ${error.problem}` };
   }
 }
+
+/** Errors after which the reference may as well be a misspelt path, with how the message goes on. After any other the Hub knows the repository. */
+const MAY_BE_A_PATH: { readonly [K in HubErrorKind]?: string } = {
+  "not-found": "as a Hub id it",
+  "not-cached": "as a Hub id it",
+  unreachable: "for a Hub id,",
+};
 
 /** Which kinds of things in a tree of models may be meant. */
 const SHELVES_OF: { readonly [W in Wanted]: readonly Shelf[] } = {
@@ -90,7 +103,7 @@ async function inLibraries(ref: string, wanted: Wanted, { libraries = [] }: Sour
   if (found) return { path: found.path };
   const trees = libraries.map((l) => l.path).join(", ");
   if (shelves.length === 0) return { not: "" };
-  return { not: `nothing in ${trees} is called so (looked for: ${shelves.join(", ")})` };
+  return { not: `not in ${trees} (searched: ${shelves.join(", ")})` };
 }
 
 /** Folders of the package that hold adapters. */
@@ -107,5 +120,5 @@ function amongShipped(ref: string, wanted: Wanted): Finding {
   const [only] = found;
   if (found.length > 1) throw new RequestError(`"${ref}" could be ${found.join(" or ")}; name one of them`);
   if (only) return { path: resolveReference(only) };
-  return { not: `no adapter of the package has it in its name (${all.join(", ") || "there are none"})` };
+  return { not: `not an adapter of the package (${all.join(", ") || "it has none"})` };
 }

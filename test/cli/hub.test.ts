@@ -242,7 +242,7 @@ describe("a model from the Hub", () => {
 
   it("that is neither a path nor on the Hub is said to be neither", async () => {
     const { status, stderr } = await variegate(["models", "check", "models/nowhere"]);
-    expect(stderr).toMatch(/^models\/nowhere: there is no such file or folder, and as a Hub id it is not on the Hub/);
+    expect(stderr).toMatch(/^models\/nowhere: there is no such file or folder; as a Hub id it is not on the Hub/);
     expect(status).toBe(3);
   });
 });

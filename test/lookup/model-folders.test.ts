@@ -106,9 +106,10 @@ describe("ComfyUI's tree", () => {
     expect(await locate("dream", "pipeline", sources)).toBe(path.join(root, "models/checkpoints/SD15/dream.ckpt"));
     expect(await locate("ink", "unet", sources)).toBe(path.join(root, "models/loras/ink.safetensors"));
     expect(await locate("smile.base", "adapter", sources)).toMatch(/sliders.smile\.base\.safetensors$/);
-    await expect(locate("ink", "pipeline", sources)).rejects.toThrow(
-      /is called so \(looked for: checkpoint, diffusers, unet\)/,
-    );
+    await expect(locate("ink", "pipeline", sources)).rejects.toMatchObject({
+      file: "ink",
+      problem: expect.stringMatching(/checkpoint, diffusers, unet/),
+    });
   });
 });
 
