@@ -82,15 +82,22 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
 const NEEDED = ["unet", "vae", "text_encoder", "text_encoder_2"];
 
 function becauseOf(className: string, written: boolean, unet: Readonly<Record<string, unknown>>): string {
-  const text = unet["cross_attention_dim"];
-  const width = typeof text === "number" ? `; its UNet reads text of ${text} features` : "";
+  const text = textWidth(unet);
+  const width = text === null ? "" : `; its UNet reads text of ${text} features`;
   return `${written ? `model_index.json says ${className}` : "its folders are named as a pipeline's"}${width}`;
 }
 
 const familyOf = (className: string, unet: Readonly<Record<string, unknown>>): Family => {
   if (/XL/.test(className) || unet["addition_embed_type"] === "text_time") return "sdxl";
-  return unet["cross_attention_dim"] === 1024 ? "sd2" : "sd1";
+  return textWidth(unet) === 1024 ? "sd2" : "sd1";
 };
+
+/** cross_attention_dim of a UNet: one number, or a list with the same number for each block; null for anything else. */
+function textWidth(unet: Readonly<Record<string, unknown>>): number | null {
+  const given = unet["cross_attention_dim"];
+  const [first, ...others]: unknown[] = Array.isArray(given) ? given : [given];
+  return typeof first === "number" && others.every((width) => width === first) ? first : null;
+}
 
 /** @throws FileError naming the family that a class is of, where it is not drawn here */
 function mustBeDrawn(file: string, className: string): void {

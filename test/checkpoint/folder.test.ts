@@ -1,0 +1,38 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { openCheckpoint } from "../../src/checkpoint/index.js";
+import { temporaryFolder } from "../support/folder.js";
+
+/** A diffusers folder of configs only. */
+function folderWith(unet: object): string {
+  const root = temporaryFolder();
+  mkdirSync(path.join(root, "unet"));
+  const write = (name: string, value: object) => writeFileSync(path.join(root, name), JSON.stringify(value));
+  write("model_index.json", {
+    _class_name: "StableDiffusionPipeline",
+    unet: ["diffusers", "UNet2DConditionModel"],
+  });
+  write("unet/config.json", { _class_name: "UNet2DConditionModel", ...unet });
+  return root;
+}
+
+describe("the family of a diffusers folder", () => {
+  it.each([
+    [768, "sd1"],
+    [1024, "sd2"],
+    [[768, 768, 768, 768], "sd1"],
+    [[1024, 1024, 1024, 1024], "sd2"],
+    [[1024], "sd2"],
+    [[], "sd1"],
+    [undefined, "sd1"],
+  ])("follows from cross_attention_dim = %j", async (width, family) => {
+    const opened = await openCheckpoint(folderWith({ cross_attention_dim: width }));
+    expect(opened.family).toBe(family);
+  });
+
+  it("names the width of the text, also where the config has it for each block", async () => {
+    const { recognised } = await openCheckpoint(folderWith({ cross_attention_dim: [1024, 1024] }));
+    expect(recognised.because.join()).toContain("1024");
+  });
+});
