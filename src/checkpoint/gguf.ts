@@ -18,8 +18,13 @@ type Value = string | number | readonly number[];
 const MAX_ENTRIES = 65_536;
 const MAX_HEAD = 100_000_000;
 const MAX_WORD = 1_000_000;
-/** A tensor has at most four dimensions in ggml. */
+/** A tensor has at most four dimensions in ggml, each of which fits an int32. */
 const MAX_DIMENSIONS = 4;
+const MAX_DIMENSION = 2 ** 31 - 1;
+/** Magic, version and two counts; then the least that an entry of each kind takes: empty names, no dimensions, one byte of value. */
+const HEADER_BYTES = 24;
+const LEAST_TENSOR_BYTES = 24;
+const LEAST_VALUE_BYTES = 13;
 /** What is read of the file at once. */
 const STRETCH = 1 << 20;
 
@@ -83,7 +88,7 @@ const UNET = /(^|\.)(input_blocks\.0\.0|conv_in)\.weight$/;
 export async function readGguf(source: ByteSource): Promise<Gguf> {
   const { name: file, size } = source;
   const head = reading(source);
-  const magic = size < 24 ? "" : String.fromCharCode(...(await head.bytes(4)));
+  const magic = size < 4 ? "" : String.fromCharCode(...(await head.bytes(4)));
   if (magic !== "GGUF") throw new FileError(file, "is no GGUF file: it does not begin with GGUF");
   const version = await head.whole(4);
   if (version !== 2 && version !== 3) {
@@ -101,6 +106,13 @@ export async function readGguf(source: ByteSource): Promise<Gguf> {
     [words, "values about the model"],
   ] as const) {
     if (n > MAX_ENTRIES) throw new FileError(file, `says that it has ${n} ${what}; no model has over ${MAX_ENTRIES}`);
+  }
+  const least = HEADER_BYTES + LEAST_TENSOR_BYTES * tensors + LEAST_VALUE_BYTES * words;
+  if (least > size) {
+    throw new FileError(
+      file,
+      `is cut short: ${tensors} tensors and ${words} values about the model need at least ${least} bytes, it has ${size}; fetch it again`,
+    );
   }
   const metadata = new Map<string, Value>();
   for (let i = 0; i < words; i++) {
@@ -156,6 +168,13 @@ async function readEntry(file: string, head: Head): Promise<Entry> {
     throw new FileError(file, `${name} is stored as ggml's type ${number}; known are ${known}`);
   }
   const shape = reversed.toReversed();
+  const wrong = shape.find((d) => d < 1 || d > MAX_DIMENSION);
+  if (wrong !== undefined) {
+    throw new FileError(
+      file,
+      `${name} is [${shape.join(", ")}]; a dimension from 1 to ${MAX_DIMENSION} was expected, not ${wrong}`,
+    );
+  }
   const values = count(shape);
   const block = isBlocks(type) ? BLOCKS[type] : { values: 1, bytes: BYTES[type] };
   if (!Number.isSafeInteger(values * block.bytes)) {
@@ -180,10 +199,10 @@ function weightOf(source: ByteSource, entry: Entry, start: number, original: Val
     );
   }
   // ComfyUI-GGUF lays kernels out as rows of 256 values and says what shape they had.
-  if (Array.isArray(original) && count(original) !== count(shape)) {
+  if (Array.isArray(original) && (count(original) !== count(shape) || original.some((d) => d < 1))) {
     throw new FileError(
       source.name,
-      `${name} is [${shape.join(", ")}], its original shape [${original.join(", ")}]: not as many values`,
+      `${name} is [${shape.join(", ")}], its original shape [${original.join(", ")}]; as many values were expected`,
     );
   }
   const place = { file: source.name, offset, length: bytes };
@@ -267,6 +286,7 @@ function reading(source: ByteSource): Head {
     const type = await whole(4);
     const n = await whole(8);
     if (type === WORD) {
+      mustHave(8 * n);
       for (let i = 0; i < n; i++) skip(await whole(8));
       return undefined;
     }

@@ -1,9 +1,11 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { openWeights, readFloats } from "../../src/checkpoint/index.js";
-import { BLOCKS, storedAs, valuesFrom } from "../../src/tensor/index.js";
+import { FileError } from "../../src/errors.js";
+import { BLOCKS, count, storedAs, storedBytes, valuesFrom } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type GgufFacts, type GgufTensor, ggufFile } from "../support/gguf.js";
 import { description, tensors } from "../support/parity.js";
@@ -80,9 +82,32 @@ describe("a bad GGUF file", () => {
     ["says it has a billion values", file({ claims: { values: 1_000_000_000n } }), /values about the model; no model/],
     ["says it has more tensors than it has", file({ claims: { tensors: 3n } }), /cut short|is broken|stored as ggml's/],
     ["has a type nobody knows", file({ tensors: [{ ...plain, type: 99 }] }), /a\.weight is stored as ggml's type 99/],
+    ["has a head of 20 bytes", whole.subarray(0, 20), /is cut short/],
+    [
+      "says it has more tensors than its bytes could",
+      file({ claims: { tensors: 60_000n } }),
+      /is cut short: 60000 tensors/,
+    ],
+    [
+      "says it has more values than its bytes could",
+      file({ claims: { values: 60_000n } }),
+      /is cut short: .* 60000 values/,
+    ],
+    ["has a tensor without values", file({ claims: { dimensions: [32n, 0n] } }), /a\.weight is \[0, 32\]/],
+    ["has a long dimension times none", file({ claims: { dimensions: [1n << 40n, 0n] } }), /a\.weight is \[0, 1099/],
+    ["has a dimension above 2³¹", file({ claims: { dimensions: [1n << 31n] } }), /a\.weight is \[2147483648\]/],
+    [
+      "gives an original shape below zero",
+      file({ metadata: { "comfy.gguf.orig_shape.a.weight": [-2, -32] } }),
+      /its original shape \[-2, -32\]/,
+    ],
     ["has five dimensions", file({ claims: { dimensions: [32n, 2n, 1n, 1n, 1n] } }), /has 5 dimensions/],
     ["has rows that break its blocks", file({ claims: { dimensions: [33n, 2n] } }), /blocks hold 32 values of one row/],
-    ["has more values than numbers go", file({ claims: { dimensions: [1n << 40n, 1n << 40n] } }), /no file holds so/],
+    [
+      "has more values than numbers go",
+      file({ claims: { dimensions: [(1n << 31n) - 32n, 1n << 30n] } }),
+      /no file holds so/,
+    ],
     ["has tensors beyond its end", file({ claims: { dimensions: [1n << 20n, 1n << 20n] } }), /is cut short: a\.weight/],
     ["has an offset beyond its end", file({ claims: { offsets: [1n << 40n] } }), /is cut short: a\.weight ends at/],
     ["has two tensors of one name", file({ tensors: [plain, plain] }), /two tensors called a\.weight/],
@@ -109,4 +134,40 @@ describe("a bad GGUF file", () => {
       );
     }
   });
+
+  const dimension = fc.oneof(
+    fc.bigInt({ min: 0n, max: 64n }),
+    fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
+    fc.constantFrom(0n, 32n, 1n << 31n, (1n << 31n) - 1n, 1n << 53n),
+  );
+  it("of any dimensions and offset is refused, or its tensor lies in it", async () => {
+    const claims = fc.record({
+      dimensions: fc.array(dimension, { maxLength: 6 }),
+      offsets: fc.tuple(fc.oneof(fc.constant(0n), dimension)),
+    });
+    await fc.assert(fc.asyncProperty(claims, fc.constantFrom(0, 1, 8, 12, 28), stands));
+  });
+
+  it("with a byte of its head changed is refused, or its tensor lies in it", async () => {
+    const kinds = [fc.integer({ min: 0, max: whole.length - 69 }), fc.integer({ min: 0, max: 255 })] as const;
+    await fc.assert(fc.asyncProperty(...kinds, async (at, byte) => lies(whole.map((b, i) => (i === at ? byte : b)))));
+  });
+
+  const stands = (claims: NonNullable<GgufFacts["claims"]>, type: number) =>
+    lies(file({ tensors: [{ ...plain, type }], claims }));
+
+  /** Every tensor has values, all of them in the file; or the file is refused. */
+  async function lies(bytes: Uint8Array): Promise<void> {
+    const found = await openWeights(written("hostile", bytes)).catch((error: unknown) => error);
+    if (found instanceof Error) {
+      expect(found).toBeInstanceOf(FileError);
+      return;
+    }
+    const { weights } = await openWeights(written("hostile", bytes));
+    for (const weight of weights.values()) {
+      expect(Math.min(1, ...weight.shape)).toBe(1);
+      expect((await readFloats(weight)).length).toBe(count(weight.shape));
+      expect(storedBytes(weight)).toBeLessThan(bytes.length);
+    }
+  }
 });

@@ -60,7 +60,7 @@ export function ggufFile({ version = 3, metadata = {}, tensors, claims = {} }: G
       u32(9);
       u32(5);
       u64(value.length);
-      for (const n of value) u32(n);
+      for (const n of value) u32(n >>> 0);
     }
   }
   let end = 0;
