@@ -10,7 +10,7 @@ export { HubError, type HubErrorKind } from "./errors.js";
 export type { DownloadEvent, Fetching, PlannedFile } from "./events.js";
 export { type HubOptions, type HubPlan, type PlanFile, planFetch } from "./plan.js";
 export { fetchPlan, fetchReference, mustHaveRoom } from "./pull.js";
-export { type HubReference, hubName, parseHubReference } from "./reference.js";
+export { type HubReference, hubName, parseHubReference, staysInside } from "./reference.js";
 export { retried, retryAfter, Transient } from "./retry.js";
 export { select, type Wanted } from "./selection.js";
 export { type HubSettings, hubSettings } from "./settings.js";

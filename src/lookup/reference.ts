@@ -1,5 +1,6 @@
 /** What a reference stands for: something that ships with the package, a path, or a name that is looked up; always a local path in the end. */
 import { existsSync, readdirSync } from "node:fs";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { FileError, RequestError } from "../errors.js";
 import {
@@ -8,12 +9,15 @@ import {
   HubError,
   type HubErrorKind,
   parseHubReference,
+  staysInside,
   type Variant,
   type Wanted,
 } from "../hub/index.js";
 import { findShelved, type Library, SHELVES, type Shelf } from "./model-folders.js";
 
-const EMBEDDED = new URL("../../embedded/", import.meta.url);
+/** The folder that ships with the package. */
+const EMBEDDED = fileURLToPath(new URL("../../embedded", import.meta.url));
+const SCHEME = "embedded:";
 
 /** Where references that are no paths are looked up. Plain data: it travels to other processes and into run.json. */
 export interface Places {
@@ -25,9 +29,16 @@ export interface Places {
 
 export interface Sources extends Places, Fetching {}
 
-/** A reference as a path, without looking anything up: `embedded:` names the folder that ships with the package. */
+/**
+ * A reference as a path, without searching: `embedded:PLACE` is a place in the folder that ships with the package.
+ * @throws FileError when the place is outside that folder
+ */
 export function resolveReference(ref: string): string {
-  return ref.startsWith("embedded:") ? fileURLToPath(new URL(ref.slice("embedded:".length), EMBEDDED)) : ref;
+  if (!ref.startsWith(SCHEME)) return ref;
+  const place = ref.slice(SCHEME.length).replace(/\/$/, "");
+  if (place === "") return EMBEDDED;
+  if (staysInside(place)) return path.join(EMBEDDED, ...place.split("/"));
+  throw new FileError(ref, `is not a path inside the package's ${path.basename(EMBEDDED)} folder`);
 }
 
 /** Where a reference was found, or why not there. */
@@ -53,7 +64,7 @@ export async function locate(ref: string, wanted: Wanted, sources: Sources = {})
 
 /** What ships with the package is named by its place in it, whether it is there or not. */
 function inPackage(ref: string): Finding {
-  return ref.startsWith("embedded:") ? { path: resolveReference(ref) } : { not: "" };
+  return ref.startsWith(SCHEME) ? { path: resolveReference(ref) } : { not: "" };
 }
 
 function onDisk(ref: string): Finding {

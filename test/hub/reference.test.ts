@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PAIRS } from "../../src/catalogue/index.js";
 import { hubName, parseHubReference } from "../../src/hub/index.js";
@@ -46,6 +47,19 @@ describe("a name on the Hub", () => {
     ["owner/name@%ZZ"],
     ["owner/name:a:b"],
   ])("%s is none", (text) => expect(parseHubReference(text)).toBeNull());
+
+  it("never leads out of its repository, whatever is written", () => {
+    const piece = fc.constantFrom("..", ".", "/", ":", "@", "\\", "%2e%2e", "%2F", "a", "tree", "\0");
+    const tail = fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(""));
+    const start = fc.constantFrom("owner/name", "hf://owner/name", "https://huggingface.co/owner/name/blob/main/");
+    fc.assert(
+      fc.property(start, tail, (name, rest) => {
+        const { path, revision } = parseHubReference(`${name}${rest}`) ?? place("");
+        for (const part of [...path.split("/"), ...revision.split("/")]) expect([".", ".."]).not.toContain(part);
+        expect(`${path}${revision}`).not.toMatch(/^[/\\]|[\\:\0]/);
+      }),
+    );
+  });
 
   it("stands in every named pair", () => {
     const refs = PAIRS.flatMap((row) => [row.base, row.distilled]).filter((ref) => !ref.startsWith("embedded:"));

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
+import fc from "fast-check";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { FileError, RequestError } from "../../src/errors.js";
 import { HubError, type Wanted } from "../../src/hub/index.js";
@@ -33,6 +34,55 @@ describe("a reference", () => {
     expect(await problem("owner/name", "pipeline")).toMatch(/^there is no such file or folder.*Hub.*HF_HUB_OFFLINE/);
   });
 });
+
+describe("a reference into the package", () => {
+  const root = resolveReference("embedded:");
+
+  it("is the path below the embedded folder", () => {
+    expect(path.relative(root, resolveReference("embedded:world/real.safetensors"))).toBe(
+      path.join("world", "real.safetensors"),
+    );
+    expect(resolveReference("embedded:base/")).toBe(resolveReference("embedded:base"));
+    expect(path.basename(resolveReference("embedded:100%.png"))).toBe("100%.png");
+  });
+
+  it.each([
+    "..",
+    "../..",
+    "base/../../package.json",
+    "/etc/passwd",
+    "//host/share",
+    "file:///etc/passwd",
+    "https://example.org",
+    "..\\..",
+    "C:\\Windows",
+    "base/\0",
+  ])("%j is refused", async (place) => {
+    expect(() => resolveReference(`embedded:${place}`)).toThrow(FileError);
+    await expect(locate(`embedded:${place}`, "pipeline")).rejects.toMatchObject({ file: `embedded:${place}` });
+  });
+
+  it("never leads out of it", () => {
+    const part = fc.oneof(fc.constantFrom("..", ".", "", "%2e%2e", "/", "\\", "a", "C:", "?", "#"), fc.string());
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 6 }), (parts) => {
+        const relative = path.relative(root, resolvedOr(root, `embedded:${parts.join("/")}`));
+        expect(relative.split(path.sep)).not.toContain("..");
+        expect(path.isAbsolute(relative)).toBe(false);
+      }),
+    );
+  });
+});
+
+/** The path, or `refused` for a reference that is refused as it should be. */
+function resolvedOr(refused: string, ref: string): string {
+  try {
+    return resolveReference(ref);
+  } catch (error) {
+    if (error instanceof FileError) return refused;
+    throw error;
+  }
+}
 
 describe("a name on the Hub that is not given out", () => {
   const hub = startHub({ "a/gated": { revisions: { main: {} }, gated: true } });
