@@ -1,2 +1,3 @@
 export { readPairs } from "./file.js";
-export { type Control, PAIRS, type PairRow, pairNamed, type SamplingDefaults, type Trial } from "./rows.js";
+export { PAIRS, pairNamed } from "./rows.js";
+export type { Control, PairRow, SamplingDefaults, Trial } from "./schema.js";

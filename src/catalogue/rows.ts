@@ -1,70 +1,7 @@
-/** Named pairs: one row of data for each released few-step model, with where its parts lie and how its author samples it. */
+/** Named pairs: one row of data for each released few-step model, with its references and its author's sampling options. */
 import { distance } from "fastest-levenshtein";
 import { RequestError } from "../errors.js";
-import type { Family } from "../families/index.js";
-
-/** How one model of a pair is sampled unless the request says otherwise. */
-export interface SamplingDefaults {
-  /** A diffusers scheduler class; default: the checkpoint's own. */
-  readonly scheduler?: string;
-  readonly spacing?: "leading" | "trailing" | "linspace";
-  readonly prediction?: "epsilon" | "v_prediction" | "sample";
-  readonly steps?: number;
-  readonly timesteps?: readonly number[];
-  readonly eta?: number;
-  readonly guidance: number;
-}
-
-export interface PairRow {
-  readonly name: string;
-  readonly about: string;
-  readonly family: Family;
-  /** As `--base` and `--distilled` take them; `embedded:` stands for the folder that ships with the package. */
-  readonly base: string;
-  readonly distilled: string;
-  /** A CLIPModel that measures this pair's pictures. */
-  readonly clip: string | null;
-  /** A classifier that reads the true factors, for worlds whose factors are known. */
-  readonly judge: string | null;
-  /** The base's scheduler config, where it is known: then a plan needs no file. */
-  readonly scheduler: Readonly<Record<string, unknown>> | null;
-  /** Width of the distilled model's guidance embedding, where guidance is an input of the network. */
-  readonly guidanceFeatures: number | null;
-  /** Parameters of one UNet, where they are known: then `doctor` can tell what fits before anything is fetched. */
-  readonly parameters: number | null;
-  readonly sampling: { readonly base: SamplingDefaults; readonly distilled: SamplingDefaults };
-  /** Pixels; null: what the checkpoint's config says. */
-  readonly size: { readonly width: number; readonly height: number } | null;
-  readonly licence: string;
-  /** Where these facts stand. */
-  readonly source: string;
-  /** Prompts for a first look. */
-  readonly prompts: readonly string[];
-  /** What experiments take unless told otherwise; null where nothing ships with the package. */
-  readonly trial: Trial | null;
-}
-
-/** Prompts, real pictures and adapters to try a pair with. */
-export interface Trial {
-  /** A .csv of prompts with their seeds. */
-  readonly prompts: string;
-  /** Real pictures of those prompts, as features. */
-  readonly reference: string;
-  readonly controls: readonly Control[];
-}
-
-/** A slider or LoRA with what it is for. */
-export interface Control {
-  readonly name: string;
-  readonly ref: string;
-  readonly scale: number;
-  /** In words: likeness to them is measured. */
-  readonly concept: string;
-  /** A number the judge reads, or a factor with values ("background=teal|navy"), where it has one for this. */
-  readonly reads?: string;
-  /** The paper's change of the CLIP score in percent, on the base and on DMD2. */
-  readonly paper?: { readonly base: number; readonly distilled: number };
-}
+import type { Control, PairRow, SamplingDefaults } from "./schema.js";
 
 /** The noise schedule that Stable Diffusion models were trained with (field: scaled_linear, 1000 steps). */
 const TRAINED = {

@@ -1,0 +1,74 @@
+/** Schema of a pair row: the form of a pair file, and the type of the built-in rows. */
+import { z } from "zod";
+import { FAMILY_NAMES } from "../families/index.js";
+import { modelFields } from "../sampling/index.js";
+import type { ReadonlyData } from "../schema/index.js";
+
+/** Sampling options of one model of a pair, unless the request sets them. @param guidance scale where none is given */
+const samplingSchema = (guidance: number) =>
+  z.strictObject({ ...modelFields, guidance: modelFields.guidance.unwrap().default(guidance) });
+
+const pixels = z.int().min(8).max(16384);
+
+export const pairRowSchema = z.strictObject({
+  name: z.string().regex(/^[\w.-]+$/, "expected letters, digits, dots and dashes"),
+  about: z.string().default(""),
+  /** "sd" is an earlier name of "sd1". */
+  family: z
+    .enum(["sd", ...FAMILY_NAMES])
+    .transform((name) => (name === "sd" ? "sd1" : name))
+    .default("sdxl"),
+  /** Reference as `--base` takes it. `embedded:` is the folder that ships with the package. */
+  base: z.string().min(1),
+  /** Reference as `--distilled` takes it. */
+  distilled: z.string().min(1),
+  /** Reference of the CLIPModel that measures this pair's images. */
+  clip: z.string().nullable().default(null),
+  /** Reference of the attribute classifier, where the true attributes of an image are known. */
+  judge: z.string().nullable().default(null),
+  /** Scheduler config of the base, where it is known: a plan then needs no file. */
+  scheduler: z.record(z.string(), z.unknown()).nullable().default(null),
+  /** Width of the distilled model's guidance embedding, where guidance is an input of the network. */
+  guidanceFeatures: z.int().positive().nullable().default(null),
+  /** Parameters of one UNet, where they are known: the memory needs are then known before a download. */
+  parameters: z.number().positive().nullable().default(null),
+  sampling: z
+    .strictObject({ base: samplingSchema(5).prefault({}), distilled: samplingSchema(0).prefault({}) })
+    .prefault({}),
+  /** Default image size in pixels; null: the size in the checkpoint's config. */
+  size: z.strictObject({ width: pixels, height: pixels }).nullable().default(null),
+  licence: z.string().default("not stated"),
+  /** URL or file that states these facts. */
+  source: z.string().default(""),
+  /** Example prompts. */
+  prompts: z.array(z.string()).default([]),
+});
+
+export type SamplingDefaults = ReadonlyData<z.output<ReturnType<typeof samplingSchema>>>;
+
+export type PairRow = ReadonlyData<z.output<typeof pairRowSchema>> & {
+  /** Defaults of experiments; null where the package ships none. Not a part of pair files. */
+  readonly trial: Trial | null;
+};
+
+/** Prompts, real images and adapters to run experiments with. */
+export interface Trial {
+  /** A .csv file of prompts with their seeds. */
+  readonly prompts: string;
+  /** Features of real images for those prompts. */
+  readonly reference: string;
+  readonly controls: readonly Control[];
+}
+
+/** A slider or LoRA, and the concept that it is for. */
+export interface Control {
+  readonly name: string;
+  readonly ref: string;
+  readonly scale: number;
+  /** Prompt of the concept, for CLIP scores. */
+  readonly concept: string;
+  /** Attribute of the classifier, a number or one with values ("background=teal|navy"), where it has one for the concept. */
+  readonly reads?: string;
+  /** Change of the CLIP score in percent that the paper reports, on the base and on DMD2. */
+  readonly paper?: { readonly base: number; readonly distilled: number };
+}
