@@ -171,27 +171,46 @@ export async function openLpips(ref: string, runtime: Runtime, sources: Sources 
 
 const WEIGHT_FILE = /\.(pth|pt|bin|safetensors)$/;
 
-async function lpipsFiles(ref: string, sources: Sources): Promise<[string, string]> {
-  const [trunk, heads, ...more] = ref.split(",");
-  if (trunk && heads && more.length === 0) {
-    return [await locate(trunk, "file", sources), await locate(heads, "file", sources)];
-  }
+/**
+ * The files of trunk and heads: two references around a comma, or a folder that holds both. Paths may contain commas themselves: a
+ * folder that exists is one reference, and of several commas the one with existing paths on its sides separates.
+ * @throws RequestError when one of the two is missing or the commas are ambiguous; FileError when a file is not found
+ */
+export async function lpipsFiles(ref: string, sources: Sources = {}): Promise<readonly [string, string]> {
+  if (isFolder(ref)) return lpipsFolder(ref);
   const refused = new RequestError(
     `--lpips ${ref}: give TRUNK,HEADS, such as alexnet-owt-7be5be79.pth,alex.pth, or a folder that holds both`,
   );
-  if (heads !== undefined || WEIGHT_FILE.test(ref)) throw refused;
+  const [best, second] = splitsOf(ref)
+    .map((parts) => ({ parts, existing: parts.filter((part) => existsSync(part)).length }))
+    .sort((a, b) => b.existing - a.existing);
+  if (best && best.existing === second?.existing) throw refused;
+  if (best) return [await locate(best.parts[0], "file", sources), await locate(best.parts[1], "file", sources)];
+  // A single file is refused before it is downloaded.
+  if (ref.includes(",") || WEIGHT_FILE.test(ref)) throw refused;
   const place = await locate(ref, "file", sources);
-  if (isFolder(place)) {
-    const names = readdirSync(place).filter((n) => WEIGHT_FILE.test(n));
-    const trunk = names.find((n) => /^(alexnet|vgg16)/.test(n));
-    const heads = names.find((n) => /^(alex|vgg)\./.test(n));
-    if (trunk && heads) return [path.join(place, trunk), path.join(place, heads)];
-    throw new FileError(
-      place,
-      `LPIPS needs alexnet*.pth or vgg16*.pth and alex.pth or vgg.pth; it has: ${names.join(", ") || "neither"}`,
-    );
-  }
+  if (isFolder(place)) return lpipsFolder(place);
   throw refused;
+}
+
+/** Both sides of each comma, where neither is empty. */
+function splitsOf(ref: string): (readonly [string, string])[] {
+  const parts = ref.split(",");
+  return parts.flatMap((_, i) => {
+    const [left, right] = [parts.slice(0, i).join(","), parts.slice(i).join(",")];
+    return left !== "" && right !== "" ? [[left, right] as const] : [];
+  });
+}
+
+function lpipsFolder(folder: string): readonly [string, string] {
+  const names = readdirSync(folder).filter((name) => WEIGHT_FILE.test(name));
+  const trunk = names.find((name) => /^(alexnet|vgg16)/.test(name));
+  const heads = names.find((name) => /^(alex|vgg)\./.test(name));
+  if (trunk && heads) return [path.join(folder, trunk), path.join(folder, heads)];
+  throw new FileError(
+    folder,
+    `LPIPS needs alexnet*.pth or vgg16*.pth and alex.pth or vgg.pth; it has: ${names.join(", ") || "neither"}`,
+  );
 }
 
 /** Opens Inception-v3 with the weights of pytorch-fid or torch-fidelity. */
