@@ -1,21 +1,8 @@
 /** Named pairs: one row of data for each released few-step model, with its references and its author's sampling options. */
 import { distance } from "fastest-levenshtein";
 import { RequestError } from "../errors.js";
+import { FAMILIES } from "../families/index.js";
 import type { Control, PairRow, SamplingDefaults } from "./schema.js";
-
-/** The noise schedule that Stable Diffusion models were trained with (field: scaled_linear, 1000 steps). */
-const TRAINED = {
-  num_train_timesteps: 1000,
-  beta_start: 0.00085,
-  beta_end: 0.012,
-  beta_schedule: "scaled_linear",
-  prediction_type: "epsilon",
-  clip_sample: false,
-  set_alpha_to_one: false,
-  steps_offset: 1,
-} as const;
-const EULER = { _class_name: "EulerDiscreteScheduler", timestep_spacing: "leading", ...TRAINED } as const;
-const PNDM = { _class_name: "PNDMScheduler", skip_prk_steps: true, ...TRAINED } as const;
 
 const square = (side: number) => ({ width: side, height: side });
 const PHOTOGRAPHS = ["a photo of a dog in a park", "a portrait of a scientist in her laboratory"] as const;
@@ -24,21 +11,27 @@ const PHOTOGRAPHS = ["a photo of a dog in a park", "a portrait of a scientist in
 const SDXL = {
   family: "sdxl",
   base: "stabilityai/stable-diffusion-xl-base-1.0",
-  scheduler: EULER,
-  parameters: 2.567e9,
+  scheduler: FAMILIES.sdxl.scheduler,
+  parameters: FAMILIES.sdxl.parameters.denoiser,
   size: square(1024),
-  sampling: { steps: 50, guidance: 5 },
+  sampling: FAMILIES.sdxl.sampling,
 } as const;
 const SSD = { ...SDXL, base: "segmind/SSD-1B", parameters: 1.331e9, sampling: { steps: 50, guidance: 9 } } as const;
 const SD15 = {
   family: "sd1",
   base: "stable-diffusion-v1-5/stable-diffusion-v1-5",
-  scheduler: PNDM,
-  parameters: 0.86e9,
+  scheduler: FAMILIES.sd1.scheduler,
+  parameters: FAMILIES.sd1.parameters.denoiser,
   size: square(512),
-  sampling: { steps: 50, guidance: 7.5 },
+  sampling: FAMILIES.sd1.sampling,
 } as const;
-const SD21 = { ...SD15, family: "sd2", base: "stabilityai/stable-diffusion-2-1-base", parameters: 0.866e9 } as const;
+/** The 512-pixel model of the second family predicts ε and has the scheduler of the first. */
+const SD21 = {
+  ...SD15,
+  family: "sd2",
+  base: "stabilityai/stable-diffusion-2-1-base",
+  parameters: FAMILIES.sd2.parameters.denoiser,
+} as const;
 
 type Base = Pick<PairRow, "family" | "base" | "scheduler" | "parameters" | "size"> & {
   readonly sampling: SamplingDefaults;
