@@ -5,7 +5,7 @@ import { safetensors } from "../checkpoint/index.js";
 import { type ExtractedLayer, type ExtractRequest, extractAdapter, mergeAdapters } from "../convert/index.js";
 import { RequestError } from "../errors.js";
 import { writeWhole } from "../files/index.js";
-import type { Places } from "../lookup/index.js";
+import type { SearchPath } from "../lookup/index.js";
 import { mean } from "../metrics/index.js";
 import { type AdapterReference, layersIn, openAdapter, openPair, type PairReference } from "../open/index.js";
 import { openRuntime, type RuntimeOptions } from "../runtime/index.js";
@@ -84,7 +84,7 @@ export async function runExtract(
   terminal: Terminal,
   asked: ExtractOptions,
   out: string,
-  options: RuntimeOptions & Places,
+  options: RuntimeOptions & SearchPath,
   signal: AbortSignal,
 ): Promise<void> {
   const { from, to, rank, energy, exact = false, biases = false, dialect = "kohya" } = asked;
@@ -106,7 +106,7 @@ export async function runExtract(
         progress ??= terminal.progress(total, layer);
         progress.update(done, layer);
       },
-      { ...(options.libraries && { libraries: options.libraries }), ...fetching(terminal, signal) },
+      { ...(options.modelFolders && { modelFolders: options.modelFolders }), ...fetching(terminal, signal) },
     );
     progress?.stop();
     const { adapter, layers, kept, beyond } = extracted;
@@ -161,7 +161,7 @@ export async function runMerge(
   base: string,
   adapters: readonly AdapterReference[],
   out: string,
-  places: Places,
+  searchPath: SearchPath,
 ): Promise<void> {
   if (adapters.length === 0) throw new RequestError("nothing to merge: name adapters with --lora FILE[:scale]");
   let progress: Progress | undefined;
@@ -169,7 +169,7 @@ export async function runMerge(
     progress ??= terminal.progress(total, "merging");
     progress.update(done, "merging");
   };
-  const merged = await mergeAdapters(base, adapters, out, onMerged, { ...places, ...fetching(terminal) });
+  const merged = await mergeAdapters(base, adapters, out, onMerged, { ...searchPath, ...fetching(terminal) });
   progress?.stop();
   terminal.emit({ type: "merged", ...merged });
   for (const { part, layers } of merged.parts) terminal.say(`${part}: ${layers} layers changed`);

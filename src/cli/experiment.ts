@@ -16,7 +16,7 @@ import {
   readPromptSeeds,
   runExperiments,
 } from "../experiments/index.js";
-import type { Fetching } from "../hub/index.js";
+import type { DownloadOptions } from "../hub/index.js";
 import { fetching } from "./fetching.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
 
@@ -91,7 +91,7 @@ async function definitionsOf(
   file: string | undefined,
   trial: { readonly prompts: string; readonly controls: readonly Control[] } | null,
   first: readonly string[],
-  { prompts, images, sliders, ...sources }: ExperimentOptions & Fetching,
+  { prompts, images, sliders, ...sources }: ExperimentOptions & DownloadOptions,
 ): Promise<Definition[]> {
   if (name === "run") {
     if (file === undefined) throw new RequestError("experiment run needs a FILE.json with its definition");

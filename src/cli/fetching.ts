@@ -1,5 +1,5 @@
 /** What a person sees of models that are looked up, fetched and prepared before anything can run. */
-import type { DownloadEvent, Fetching } from "../hub/index.js";
+import type { DownloadEvent, DownloadOptions } from "../hub/index.js";
 import type { OpenOptions } from "../open/index.js";
 import { formatBytes } from "../tensor/index.js";
 import { interrupted } from "./interrupt.js";
@@ -10,7 +10,7 @@ import type { Progress, Terminal } from "./terminal.js";
 export function fetching(
   terminal: Terminal,
   signal: AbortSignal = interrupted,
-): Fetching & Pick<OpenOptions, "onPrepare"> {
+): DownloadOptions & Pick<OpenOptions, "onPrepare"> {
   let bar: Progress | undefined;
   let left = 0;
   const show: { readonly [T in DownloadEvent["type"]]: (event: Extract<DownloadEvent, { type: T }>) => void } = {

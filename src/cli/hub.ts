@@ -4,16 +4,16 @@ import { pairNamed, readPairs } from "../catalogue/index.js";
 import { RequestError } from "../errors.js";
 import {
   cachedRepositories,
+  checkDiskSpace,
   fetchPlan,
   type HubPlan,
   hubName,
   hubSettings,
-  mustHaveRoom,
+  type ModelKind,
   parseHubReference,
   planFetch,
   removeCached,
   type Variant,
-  type Wanted,
 } from "../hub/index.js";
 import { formatBytes } from "../tensor/index.js";
 import { fetching, filesIn } from "./fetching.js";
@@ -28,7 +28,7 @@ export interface PullOptions {
 
 /** Prints what is needed, then fetches it. */
 export async function runPull(terminal: Terminal, ref: string | undefined, options: PullOptions): Promise<void> {
-  const wanted = await wantedBy(ref, options);
+  const wanted = await referencesOf(ref, options);
   const o = { ...fetching(terminal), ...(options.variant && { variant: options.variant }) };
   const plans: HubPlan[] = [];
   for (const [name, kind] of wanted) {
@@ -41,7 +41,7 @@ export async function runPull(terminal: Terminal, ref: string | undefined, optio
   }
   if (plans.length === 0) terminal.say("nothing to fetch: all of it ships with the package");
   for (const plan of plans) describe(terminal, plan, options.dryRun === true);
-  await mustHaveRoom(plans);
+  await checkDiskSpace(plans);
   if (options.dryRun) return;
   for (const plan of plans) {
     const path = await fetchPlan(plan, o);
@@ -51,7 +51,10 @@ export async function runPull(terminal: Terminal, ref: string | undefined, optio
 }
 
 /** What to fetch, and as what. */
-async function wantedBy(ref: string | undefined, { pair, pairs }: PullOptions): Promise<(readonly [string, Wanted])[]> {
+async function referencesOf(
+  ref: string | undefined,
+  { pair, pairs }: PullOptions,
+): Promise<(readonly [string, ModelKind])[]> {
   if ((ref === undefined) === (pair === undefined)) throw new RequestError("name what to fetch: a REF, or --pair NAME");
   if (ref !== undefined) return [[ref, "model"]];
   const { base, distilled, clip } = pairNamed(pair ?? "", await readPairs(pairs));

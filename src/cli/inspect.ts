@@ -4,7 +4,7 @@ import { type PairRow, pairNamed, readPairs } from "../catalogue/index.js";
 import { diffusersScript } from "../convert/index.js";
 import { RequestError } from "../errors.js";
 import { type GenerateRequest, type MemoryNeed, memoryUses, planFor } from "../generate/index.js";
-import type { Fetching } from "../hub/index.js";
+import type { DownloadOptions } from "../hub/index.js";
 import { examine } from "../inspect/index.js";
 import {
   knownPair,
@@ -108,7 +108,7 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Open
 
 async function needsOf(
   models: PairReference & OpenOptions,
-  options: Fetching,
+  options: DownloadOptions,
 ): Promise<{ name: string; needs: MemoryNeed[] | null }> {
   const row =
     models.base === undefined ? pairNamed(models.pair ?? "embedded", await readPairs(models.pairs)) : undefined;

@@ -22,7 +22,7 @@ import {
   readFloats,
 } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
-import { locate, type Sources } from "../lookup/index.js";
+import { type LookupOptions, locate } from "../lookup/index.js";
 import { mustBeFinite, productsOn } from "../networks/index.js";
 import { layersIn } from "../open/index.js";
 import type { Runtime } from "../runtime/index.js";
@@ -71,9 +71,9 @@ export async function extractAdapter(
   { from, to, keep, biases = false }: ExtractRequest,
   runtime: Runtime,
   progress: (done: number, total: number, layer: string) => void = () => {},
-  sources: Sources = {},
+  lookup: LookupOptions = {},
 ): Promise<Extracted> {
-  const [a, b] = await partsOf(from, to, sources);
+  const [a, b] = await partsOf(from, to, lookup);
   const model = await layersIn({ parts: a });
   const targets: Target[] = [];
   const layers: ExtractedLayer[] = [];
@@ -89,7 +89,7 @@ export async function extractAdapter(
     mustMatch(from, to, before, after);
     const shapes = model.get(part) ?? new Map<string, LayerShape>();
     for (const [layer, { weight: shape }] of shapes) {
-      sources.signal?.throwIfAborted();
+      lookup.signal?.throwIfAborted();
       progress(done++, total, layer);
       const weight = await differenceOf(before, after, `${layer}.weight`);
       const bias = await differenceOf(before, after, `${layer}.bias`);
@@ -142,9 +142,9 @@ function wholeOf(weight: Difference | null, bias: Difference | null): Delta | nu
 type Parts = ReadonlyMap<Part, () => Promise<WeightIndex>>;
 
 /** The networks of both that adapters reach. A file of weights has the UNet's config of `from`. */
-async function partsOf(from: string, to: string, sources: Sources): Promise<readonly [Parts, Parts]> {
-  const first = await componentsOf(await locate(from, "model", sources));
-  const path = await locate(to, "model", sources);
+async function partsOf(from: string, to: string, lookup: LookupOptions): Promise<readonly [Parts, Parts]> {
+  const first = await componentsOf(await locate(from, "model", lookup));
+  const path = await locate(to, "model", lookup);
   const unet = first.get("unet");
   if (statSync(path, { throwIfNoEntry: false })?.isFile() && unet) {
     const opened = await openUNet(path, unet);

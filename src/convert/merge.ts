@@ -6,7 +6,7 @@ import { applyBias, applyDelta, type Part, resolveScale, type Target } from "../
 import { openComponentFolder, readFloats, writeTensors } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { makeFolder, partialOf, removePartials } from "../files/index.js";
-import { locate, type Sources } from "../lookup/index.js";
+import { type LookupOptions, locate } from "../lookup/index.js";
 import { type AdapterReference, openAdapters, openPair } from "../open/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 
@@ -32,15 +32,15 @@ export async function mergeAdapters(
   adapters: readonly AdapterReference[],
   out: string,
   progress: (done: number, total: number) => void = () => {},
-  sources: Sources = {},
+  lookup: LookupOptions = {},
 ): Promise<Merged> {
   const target = path.resolve(out);
   if (existsSync(target)) throw new RequestError(`${out} is there already; choose another folder`);
-  const folder = await locate(base, "pipeline", sources);
+  const folder = await locate(base, "pipeline", lookup);
   if (!statSync(folder).isDirectory()) {
     throw new RequestError(`${base} is no diffusers folder: merged adapters are written into a copy of one`);
   }
-  const pair = await openPair({ base }, sources);
+  const pair = await openPair({ base }, lookup);
   const uses = await openAdapters(pair, adapters).finally(() => pair.close());
   const changes = new Map<Part, Map<string, { delta: Target["delta"]; scale: number }[]>>();
   for (const { adapter, scale: asked = 1 } of uses) {

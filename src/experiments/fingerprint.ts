@@ -18,7 +18,7 @@ export async function fingerprintOf(pair: OpenedPair, evaluator: Evaluator, tool
   for (const index of weights) if (index) for (const file of filesOf(await index())) files.add(file);
   const own = pair.distilled?.lora ? [pair.distilled.ref] : [];
   for (const ref of [...own, ...pair.adapters.map((use) => use.adapter.file)]) {
-    files.add(await locate(ref, "adapter", pair.sources));
+    files.add(await locate(ref, "adapter", pair.lookup));
   }
   const scales = pair.adapters.map((use) => use.scale);
   // Fingerprints without a compute type are of float32: results of earlier runs stay valid.

@@ -2,7 +2,7 @@
 import { RequestError } from "../errors.js";
 import type { Evaluator } from "../evaluation/index.js";
 import { planFor } from "../generate/index.js";
-import type { Fetching } from "../hub/index.js";
+import type { DownloadOptions } from "../hub/index.js";
 import type { InceptionInstrument, Instrument } from "../instruments/index.js";
 import { locate } from "../lookup/index.js";
 import {
@@ -47,7 +47,7 @@ export interface ModelCache {
 }
 
 /** Opens models when a row first needs them. */
-export function openModelCache(request: ModelRequest, fetching: Fetching): ModelCache {
+export function openModelCache(request: ModelRequest, fetching: DownloadOptions): ModelCache {
   const { pair: _pair, base: _base, distilled: _distilled, ...others } = request;
   const opened = new Map<string, Promise<Models>>();
   return {
@@ -66,16 +66,16 @@ export function openModelCache(request: ModelRequest, fetching: Fetching): Model
 }
 
 /** Opens models and instruments; networks load when they first run. @throws RequestError without a CLIP */
-export async function openModels(request: ModelRequest, fetching: Fetching = {}): Promise<Models> {
+export async function openModels(request: ModelRequest, fetching: DownloadOptions = {}): Promise<Models> {
   const pair = await openPair(request, { ...request, ...fetching });
   try {
     const evaluator = await openEvaluator(pair, request.clip);
     if (!evaluator) throw new RequestError("an experiment needs CLIP features: name a CLIPModel folder with --clip");
-    const { sources } = pair;
+    const { lookup } = pair;
     const { runtime } = pair.engine;
-    const dreamsim = request.dreamsim === undefined ? null : await openDreamSim(request.dreamsim, runtime, sources);
+    const dreamsim = request.dreamsim === undefined ? null : await openDreamSim(request.dreamsim, runtime, lookup);
     const inception =
-      request.inception === undefined ? null : await openInception(request.inception, runtime, "tensorflow", sources);
+      request.inception === undefined ? null : await openInception(request.inception, runtime, "tensorflow", lookup);
     const tools = [dreamsim, inception].flatMap((i) => i?.facts.weights.map((w) => w.sha256) ?? []);
     return {
       pair,
@@ -96,7 +96,7 @@ export async function originOf({ pair, fingerprint }: Models, row: ExperimentRow
   const plan = planFor(pair, row.sampling);
   const steps = plan.rows.filter((r) => r.kind === "step");
   const twice = steps.filter((r) => isGuided(r) && !pair[r.model]?.embedsGuidance);
-  const adapter = row.adapter ? await hashOfFiles([await locate(row.adapter.ref, "adapter", pair.sources)]) : "";
+  const adapter = row.adapter ? await hashOfFiles([await locate(row.adapter.ref, "adapter", pair.lookup)]) : "";
   return { plan, steps: steps.length, calls: steps.length + twice.length, weights: `${fingerprint} ${adapter}` };
 }
 

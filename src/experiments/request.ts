@@ -1,5 +1,5 @@
 /** The request of an experiment run, and how it reports on its way. */
-import type { Fetching } from "../hub/index.js";
+import type { DownloadOptions } from "../hub/index.js";
 import type { Definition } from "./definition.js";
 import type { ModelRequest } from "./models.js";
 import type { FolderRules } from "./store.js";
@@ -16,7 +16,7 @@ export interface ExperimentRequest extends ModelRequest, FolderRules {
   readonly command: string;
 }
 
-export interface RunOptions extends Fetching {
+export interface RunOptions extends DownloadOptions {
   /** Model calls done, of how many, and the row at work. */
   readonly onProgress?: (done: number, total: number, what: string) => void;
   readonly onNote?: (text: string) => void;

@@ -4,7 +4,7 @@ import path from "node:path";
 import { readTensors, readText, safetensors } from "../checkpoint/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { csvRows } from "../files/index.js";
-import { locate, type Sources } from "../lookup/index.js";
+import { type LookupOptions, locate } from "../lookup/index.js";
 import { readFolder } from "../measure/index.js";
 import { productsOn } from "../networks/index.js";
 import { float } from "../tensor/index.js";
@@ -16,10 +16,10 @@ import { featuresOf, type Models } from "./models.js";
  * Prompts of a `.csv` with a column prompt and, where it has one, evaluation_seed (as coco_30k.csv: case_number, prompt,
  * evaluation_seed), or of a `.txt`, one a line, all with seed 0. @throws FileError saying what the file has
  */
-export async function readPromptSeeds(ref: string, sources: Sources = {}): Promise<PromptSeed[]> {
+export async function readPromptSeeds(ref: string, lookup: LookupOptions = {}): Promise<PromptSeed[]> {
   const ending = path.extname(ref).toLowerCase();
   if (ending !== ".csv" && ending !== ".txt") throw new RequestError(`--prompts ${ref}: give a .csv or .txt file`);
-  const text = (await readText(await locate(ref, "file", sources))) ?? "";
+  const text = (await readText(await locate(ref, "file", lookup))) ?? "";
   const found =
     ending === ".csv" ? fromCsv(ref, text) : text.split(/\r?\n/).map((line) => ({ prompt: line.trim(), seed: 0 }));
   const prompts = found.filter((p) => p.prompt !== "");
@@ -43,7 +43,7 @@ function fromCsv(file: string, text: string): PromptSeed[] {
 
 /** Reference images: a folder of them, or their features in a `.safetensors`, a tensor [N, D] for each instrument. */
 export async function readReference(ref: string, models: Models): Promise<Reference> {
-  const place = await locate(ref, "file", models.pair.sources);
+  const place = await locate(ref, "file", models.pair.lookup);
   const multiply = productsOn(models.pair.engine.runtime);
   if (!statSync(place).isDirectory()) {
     const features: Record<string, Float32Array[]> = {};

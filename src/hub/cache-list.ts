@@ -2,7 +2,15 @@
 import { lstat, readdir, readFile, readlink, rm } from "node:fs/promises";
 import path from "node:path";
 import { FileError, RequestError } from "../errors.js";
-import { cachedCommit, commitsIn, explainWriting, folderName, isCommit, type Shelf, shelfOf } from "./cache.js";
+import {
+  cachedCommit,
+  commitsIn,
+  explainWriteError,
+  folderName,
+  isCommit,
+  type RepositoryPaths,
+  repositoryPaths,
+} from "./cache.js";
 import { type HubReference, hubName } from "./reference.js";
 import { type HubSettings, hubSettings } from "./settings.js";
 
@@ -34,7 +42,7 @@ export interface Removal {
 }
 
 /** A file of a snapshot and what it takes; `blob` where it is a link into blobs/. */
-interface Held {
+interface CachedFile {
   readonly file: string;
   readonly blob: string | null;
   readonly bytes: number;
@@ -45,22 +53,22 @@ interface Held {
 export async function cachedRepositories({ cache }: HubSettings = hubSettings()): Promise<CachedRepository[]> {
   const names = await readdir(cache).catch(() => []);
   const ids = names.flatMap((name) => /^models--([^/]+?)--([^/]+)$/.exec(name)?.slice(1).join("/") ?? []);
-  return Promise.all(ids.sort().map((id) => repositoryOf(shelfOf(cache, id), id)));
+  return Promise.all(ids.sort().map((id) => repositoryOf(repositoryPaths(cache, id), id)));
 }
 
-async function repositoryOf(shelf: Shelf, id: string): Promise<CachedRepository> {
-  const refs = await refsOf(shelf);
+async function repositoryOf(paths: RepositoryPaths, id: string): Promise<CachedRepository> {
+  const refs = await refsOf(paths);
   const revisions: CachedRevision[] = [];
   let used = 0;
   let own = 0;
-  for (const commit of await commitsIn(shelf)) {
-    const held = await heldBy(shelf, commit);
-    used = Math.max(used, ...held.map((h) => h.read));
-    own += held.reduce((n, h) => n + (h.blob === null ? h.bytes : 0), 0);
+  for (const commit of await commitsIn(paths)) {
+    const files = await filesOf(paths, commit);
+    used = Math.max(used, ...files.map((h) => h.read));
+    own += files.reduce((n, h) => n + (h.blob === null ? h.bytes : 0), 0);
     const at = [...refs].flatMap(([name, where]) => (where === commit ? [name] : []));
-    revisions.push({ commit, refs: at, files: held.length, bytes: held.reduce((n, h) => n + h.bytes, 0) });
+    revisions.push({ commit, refs: at, files: files.length, bytes: files.reduce((n, h) => n + h.bytes, 0) });
   }
-  const blobs = await blobsOf(shelf);
+  const blobs = await blobsOf(paths);
   const unfinished = blobs.reduce((n, b) => n + (b.name.endsWith(".incomplete") ? b.bytes : 0), 0);
   return {
     id,
@@ -71,15 +79,15 @@ async function repositoryOf(shelf: Shelf, id: string): Promise<CachedRepository>
   };
 }
 
-async function blobsOf(shelf: Shelf): Promise<{ name: string; bytes: number }[]> {
-  const folder = path.dirname(shelf.blob("x"));
+async function blobsOf(paths: RepositoryPaths): Promise<{ name: string; bytes: number }[]> {
+  const folder = path.dirname(paths.blob("x"));
   const names = await readdir(folder).catch(() => []);
   return Promise.all(
     names.map(async (name) => ({ name, bytes: (await lstat(path.join(folder, name)).catch(() => null))?.size ?? 0 })),
   );
 }
 
-async function refsOf(shelf: Shelf): Promise<Map<string, string>> {
+async function refsOf(paths: RepositoryPaths): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   const walk = async (folder: string, prefix: string): Promise<void> => {
     for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
@@ -88,12 +96,12 @@ async function refsOf(shelf: Shelf): Promise<Map<string, string>> {
       else found.set(name, (await readFile(place, "utf8").catch(() => "")).trim());
     }
   };
-  await walk(path.dirname(shelf.ref("x")), "");
+  await walk(path.dirname(paths.ref("x")), "");
   return found;
 }
 
-async function heldBy(shelf: Shelf, commit: string): Promise<Held[]> {
-  const held: Held[] = [];
+async function filesOf(paths: RepositoryPaths, commit: string): Promise<CachedFile[]> {
+  const files: CachedFile[] = [];
   const walk = async (folder: string): Promise<void> => {
     for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
       const file = path.join(folder, entry.name);
@@ -103,11 +111,11 @@ async function heldBy(shelf: Shelf, commit: string): Promise<Held[]> {
       }
       const target = entry.isSymbolicLink() ? path.resolve(folder, await readlink(file)) : null;
       const found = await lstat(target ?? file).catch(() => null);
-      if (found) held.push({ file, blob: target, bytes: found.size, read: found.atimeMs });
+      if (found) files.push({ file, blob: target, bytes: found.size, read: found.atimeMs });
     }
   };
-  await walk(shelf.snapshot(commit));
-  return held;
+  await walk(paths.snapshot(commit));
+  return files;
 }
 
 /**
@@ -122,26 +130,26 @@ export async function removeCached(
     throw new RequestError(
       `${hubName(reference)}: a whole repository is removed, or a revision of it (owner/name@revision)`,
     );
-  const shelf = shelfOf(settings.cache, reference.id);
-  const commits = await commitsIn(shelf);
-  const there = (await lstat(shelf.folder).catch(() => null)) !== null;
+  const paths = repositoryPaths(settings.cache, reference.id);
+  const commits = await commitsIn(paths);
+  const there = (await lstat(paths.folder).catch(() => null)) !== null;
   if (!there) {
     const has = (await cachedRepositories(settings)).map((r) => r.id).join(", ") || "nothing";
     throw new FileError(reference.id, `is not in the cache (${settings.cache}), which has ${has}`);
   }
-  const named = revision ? await cachedCommit(shelf, reference.revision) : null;
+  const named = revision ? await cachedCommit(paths, reference.revision) : null;
   if (revision && (named === null || !commits.includes(named)))
     throw new FileError(
       hubName(reference),
       `is not in the cache; of ${reference.id} it has ${commits.map((c) => c.slice(0, 7)).join(", ")}`,
     );
   const whole = named === null || commits.every((commit) => commit === named);
-  const plan = whole ? await wholeRemoval(shelf, settings, reference.id) : await revisionRemoval(shelf, named, commits);
+  const plan = whole ? await wholeRemoval(paths, settings, reference.id) : await revisionRemoval(paths, named, commits);
   if (!dryRun) {
     try {
       for (const place of plan.removed) await rm(place, { recursive: true, force: true });
     } catch (error) {
-      explainWriting(error, settings.cache);
+      explainWriteError(error, settings.cache);
     }
   }
   return plan;
@@ -155,27 +163,27 @@ export interface RemoveOptions {
   readonly settings?: HubSettings;
 }
 
-async function wholeRemoval(shelf: Shelf, { cache }: HubSettings, id: string): Promise<Removal> {
-  const { bytes } = await repositoryOf(shelf, id);
-  return { removed: [shelf.folder, path.join(cache, ".locks", folderName(id))], freed: bytes };
+async function wholeRemoval(paths: RepositoryPaths, { cache }: HubSettings, id: string): Promise<Removal> {
+  const { bytes } = await repositoryOf(paths, id);
+  return { removed: [paths.folder, path.join(cache, ".locks", folderName(id))], freed: bytes };
 }
 
-async function revisionRemoval(shelf: Shelf, commit: string, commits: readonly string[]): Promise<Removal> {
+async function revisionRemoval(paths: RepositoryPaths, commit: string, commits: readonly string[]): Promise<Removal> {
   const kept = new Set<string>();
   for (const other of commits.filter((c) => c !== commit)) {
-    for (const { blob } of await heldBy(shelf, other)) if (blob !== null) kept.add(blob);
+    for (const { blob } of await filesOf(paths, other)) if (blob !== null) kept.add(blob);
   }
-  const blobs = path.dirname(shelf.blob("x"));
+  const blobs = path.dirname(paths.blob("x"));
   // Python's library keeps its listings beside them.
   const beside = [path.join(".no_exist", commit), path.join("trees", `${commit}.json`)];
-  const removed = [shelf.snapshot(commit), ...beside.map((place) => path.join(shelf.folder, place))];
+  const removed = [paths.snapshot(commit), ...beside.map((place) => path.join(paths.folder, place))];
   const gone = new Set<string>();
   let freed = 0;
-  for (const { blob, bytes } of await heldBy(shelf, commit)) {
+  for (const { blob, bytes } of await filesOf(paths, commit)) {
     if (blob !== null && (kept.has(blob) || gone.has(blob) || path.dirname(blob) !== blobs)) continue;
     if (blob !== null) gone.add(blob);
     freed += bytes;
   }
-  for (const [name, at] of await refsOf(shelf)) if (at === commit && isCommit(at)) removed.push(shelf.ref(name));
+  for (const [name, at] of await refsOf(paths)) if (at === commit && isCommit(at)) removed.push(paths.ref(name));
   return { removed: [...removed, ...gone], freed };
 }

@@ -10,7 +10,7 @@ import { makeFolder, partialOf, removePartials, writeWhole } from "../files/inde
 import { staysInside } from "./reference.js";
 
 /** Where things of one repository lie. */
-export interface Shelf {
+export interface RepositoryPaths {
   readonly folder: string;
   snapshot(commit: string): string;
   pointer(commit: string, file: string): string;
@@ -23,7 +23,7 @@ export interface Shelf {
 
 export const folderName = (id: string): string => `models--${id.replace("/", "--")}`;
 
-export function shelfOf(cache: string, id: string): Shelf {
+export function repositoryPaths(cache: string, id: string): RepositoryPaths {
   const folder = path.join(cache, folderName(id));
   const snapshot = (commit: string) => path.join(folder, "snapshots", commit);
   const blob = (hash: string) => path.join(folder, "blobs", hash);
@@ -51,32 +51,35 @@ export const commitOf = (place: string): string | null =>
   /[\\/]models--[^\\/]+[\\/]snapshots[\\/]([0-9a-f]{40})(?=[\\/]|$)/.exec(place)?.[1] ?? null;
 
 /** The commit that a revision was at when it was last asked for; null when the cache does not know. */
-export async function cachedCommit(shelf: Shelf, revision: string): Promise<string | null> {
+export async function cachedCommit(paths: RepositoryPaths, revision: string): Promise<string | null> {
   if (isCommit(revision)) return revision;
-  const text = (await readFile(shelf.ref(revision), "utf8").catch(() => "")).trim();
+  const text = (await readFile(paths.ref(revision), "utf8").catch(() => "")).trim();
   if (isCommit(text)) return text;
   // The beginning of a commit, as people copy it.
   if (!/^[0-9a-f]{7,39}$/.test(revision)) return null;
-  const found = (await commitsIn(shelf)).filter((commit) => commit.startsWith(revision));
+  const found = (await commitsIn(paths)).filter((commit) => commit.startsWith(revision));
   return found.length === 1 ? (found[0] ?? null) : null;
 }
 
 /** Commits of which the cache has something. */
-export async function commitsIn(shelf: Shelf): Promise<string[]> {
-  const names = await readdir(path.join(shelf.folder, "snapshots")).catch(() => []);
+export async function commitsIn(paths: RepositoryPaths): Promise<string[]> {
+  const names = await readdir(path.join(paths.folder, "snapshots")).catch(() => []);
   return names.filter(isCommit).sort();
 }
 
 /** Files of a commit that are there, whole or not, by their place in the repository. */
-export async function snapshotFiles(shelf: Shelf, commit: string): Promise<{ path: string; bytes: number }[]> {
+export async function snapshotFiles(
+  paths: RepositoryPaths,
+  commit: string,
+): Promise<{ path: string; bytes: number }[]> {
   const found: { path: string; bytes: number }[] = [];
   const walk = async (place: string): Promise<void> => {
-    const entries = await readdir(path.join(shelf.snapshot(commit), place), { withFileTypes: true }).catch(() => []);
+    const entries = await readdir(path.join(paths.snapshot(commit), place), { withFileTypes: true }).catch(() => []);
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const inside = place === "" ? entry.name : `${place}/${entry.name}`;
       if (entry.isDirectory()) await walk(inside);
       else {
-        const bytes = await sizeOf(shelf.pointer(commit, inside));
+        const bytes = await sizeOf(paths.pointer(commit, inside));
         if (bytes !== null && staysInside(inside)) found.push({ path: inside, bytes });
       }
     }
@@ -86,8 +89,8 @@ export async function snapshotFiles(shelf: Shelf, commit: string): Promise<{ pat
 }
 
 /** Remembers which commit a revision is at. Whoever may not write the cache can still read it, so that is no failure. */
-export async function rememberCommit(shelf: Shelf, revision: string, commit: string): Promise<void> {
-  const file = shelf.ref(revision);
+export async function rememberCommit(paths: RepositoryPaths, revision: string, commit: string): Promise<void> {
+  const file = paths.ref(revision);
   if (revision === commit || (await readFile(file, "utf8").catch(() => "")) === commit) return;
   try {
     await makeFolder(path.dirname(file));
@@ -103,9 +106,15 @@ export async function rememberCommit(shelf: Shelf, revision: string, commit: str
  * Puts a blob into a snapshot: a relative link, or, where links are not allowed (Windows without developer mode), the file itself
  * when it is new and a copy when it may be another's.
  */
-export async function pointTo(shelf: Shelf, commit: string, file: string, hash: string, isNew: boolean): Promise<void> {
-  const pointer = shelf.pointer(commit, file);
-  const blob = shelf.blob(hash);
+export async function linkBlob(
+  paths: RepositoryPaths,
+  commit: string,
+  file: string,
+  hash: string,
+  isNew: boolean,
+): Promise<void> {
+  const pointer = paths.pointer(commit, file);
+  const blob = paths.blob(hash);
   await makeFolder(path.dirname(pointer));
   await removePartials(path.dirname(pointer), path.basename(pointer));
   const temporary = partialOf(pointer);
@@ -120,7 +129,7 @@ export async function pointTo(shelf: Shelf, commit: string, file: string, hash: 
 }
 
 /** What a user can do about a file system that says no; anything else is thrown as it is. */
-export function explainWriting(error: unknown, cache: string): never {
+export function explainWriteError(error: unknown, cache: string): never {
   // The cause of an error that says it in other words already.
   const code = codeOf(error) || (error instanceof VariegateError ? codeOf(error.cause) : "");
   if (code === "ENOSPC" || code === "EDQUOT") {

@@ -8,7 +8,7 @@ import { parseJson } from "../files/index.js";
 import { isCommit } from "./cache.js";
 import { HubError, hubErrorFor } from "./errors.js";
 import { type HubReference, staysInside } from "./reference.js";
-import { type Patience, retried, retryAfter, Transient } from "./retry.js";
+import { type RetryPolicy, retryAfter, TransientError, withRetries } from "./retry.js";
 import type { HubSettings } from "./settings.js";
 
 /** A file of a repository at a commit. */
@@ -21,7 +21,7 @@ export interface RemoteFile {
 }
 
 /** An answer with its bytes still to come. */
-export interface Incoming {
+export interface HubResponse {
   readonly status: number;
   readonly headers: Headers;
   /** @throws Transient when they end with an error or none comes for too long */
@@ -39,9 +39,9 @@ export interface HubClient {
   /** A small file. @throws HubError; FileError when it is larger than a config is */
   text(reference: HubReference, commit: string, place: string): Promise<string>;
   /** Bytes of a file, one try. @throws Transient, HubError */
-  open(reference: HubReference, commit: string, place: string, headers: Record<string, string>): Promise<Incoming>;
+  open(reference: HubReference, commit: string, place: string, headers: Record<string, string>): Promise<HubResponse>;
   /** Patience for whoever calls `open`. */
-  readonly patience: Patience;
+  readonly retryPolicy: RetryPolicy;
 }
 
 const REDIRECTS = 10;
@@ -61,8 +61,8 @@ const treeSchema = z.array(
   }),
 );
 
-export function openHub(settings: HubSettings, patience: Patience = {}): HubClient {
-  const { signal } = patience;
+export function openHub(settings: HubSettings, retryPolicy: RetryPolicy = {}): HubClient {
+  const { signal } = retryPolicy;
   const encoded = (place: string) => place.split("/").map(encodeURIComponent).join("/");
 
   const send = (url: string, reference: HubReference, place: string, headers: Record<string, string> = {}) =>
@@ -70,19 +70,19 @@ export function openHub(settings: HubSettings, patience: Patience = {}): HubClie
 
   /** Small answers, tried again where that helps. A Hub that is not there at all is given up at once: the cache may do. */
   const ask = (url: string, reference: HubReference, place = "") =>
-    retried(
+    withRetries(
       async () => {
         const incoming = await send(url, reference, place);
         return { text: await small(incoming, `${reference.id}/${place}`), headers: incoming.headers };
       },
-      { ...patience, triesUnreachable: 1 },
+      { ...retryPolicy, triesIfUnreachable: 1 },
     ).catch((error: unknown) => {
-      throw error instanceof Transient ? givenUp(reference, error, settings) : error;
+      throw error instanceof TransientError ? retriesFailed(reference, error, settings) : error;
     });
 
   return {
     settings,
-    patience,
+    retryPolicy,
     async commit(reference) {
       const url = `${settings.endpoint}/api/models/${reference.id}/revision/${encodeURIComponent(reference.revision)}`;
       return parsed(commitSchema, (await ask(url, reference)).text, url).sha;
@@ -111,7 +111,7 @@ export function openHub(settings: HubSettings, patience: Patience = {}): HubClie
 }
 
 /** The error for something that was tried often enough. */
-export function givenUp({ id }: HubReference, error: Transient, { endpoint }: HubSettings): HubError {
+export function retriesFailed({ id }: HubReference, error: TransientError, { endpoint }: HubSettings): HubError {
   const problem = error.unreachable
     ? `${endpoint} cannot be reached (${error.message}); without a network, HF_HUB_OFFLINE=1 takes what is in the cache`
     : `${error.message}; what has come is kept, so try again later`;
@@ -124,12 +124,12 @@ async function sendOnce(
   settings: HubSettings,
   headers: Record<string, string>,
   signal: AbortSignal | undefined,
-): Promise<Incoming> {
+): Promise<HubResponse> {
   const home = new URL(settings.endpoint).origin;
   let url = first;
   for (let hop = 0; hop <= REDIRECTS; hop++) {
     const dead = new AbortController();
-    const timer = setTimeout(() => dead.abort(new Transient(`no answer for ${STALLED / 1000} s`)), STALLED);
+    const timer = setTimeout(() => dead.abort(new TransientError(`no answer for ${STALLED / 1000} s`)), STALLED);
     const own = new URL(url).origin === home && settings.token ? { authorization: `Bearer ${settings.token}` } : {};
     const response = await fetch(url, {
       headers: { ...headers, ...own, "accept-encoding": "identity", "user-agent": "variegate" },
@@ -147,7 +147,7 @@ async function sendOnce(
     if (!URL.canParse(to, url) || !/^https?:$/.test(new URL(to, url).protocol)) break;
     url = new URL(to, url).href;
   }
-  throw new Transient("redirects lead nowhere");
+  throw new TransientError("redirects lead nowhere");
 }
 
 function incoming(
@@ -155,7 +155,7 @@ function incoming(
   dead: AbortSignal,
   timer: NodeJS.Timeout,
   signal: AbortSignal | undefined,
-): Incoming {
+): HubResponse {
   const { status, headers, body } = response;
   return {
     status,
@@ -190,27 +190,29 @@ function failed(error: unknown, dead: AbortSignal, signal: AbortSignal | undefin
   while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   // Certificates do not mend themselves.
-  if (/CERT|SELF_SIGNED|ERR_TLS|ERR_SSL/.test(code)) return new Transient(code, { unreachable: true });
+  if (/CERT|SELF_SIGNED|ERR_TLS|ERR_SSL/.test(code)) return new TransientError(code, { unreachable: true });
   // Without a code it is a request that cannot be made at all.
   const noWay = code === "" || NO_WAY.includes(code);
   const words = code || (cause instanceof Error ? cause.message : String(cause));
-  return new Transient(noWay ? words : `the connection was lost (${words})`, { unreachable: noWay });
+  return new TransientError(noWay ? words : `the connection was lost (${words})`, { unreachable: noWay });
 }
 
 /** An answer that has what was asked for. @throws Transient where it may have it later, HubError where not */
 async function accepted(
-  answer: Incoming,
+  answer: HubResponse,
   reference: HubReference,
   place: string,
   settings: HubSettings,
-): Promise<Incoming> {
+): Promise<HubResponse> {
   const { status, headers } = answer;
   if (status === 200 || status === 206 || status === 416) return answer;
   await answer.cancel();
   if (status === 408 || status === 429 || status >= 500) {
     const after = retryAfter(headers.get("retry-after"));
     const asks = after === null ? "" : ` and asks to wait ${Math.ceil(after / 1000)} s`;
-    throw new Transient(`the Hub answered ${status}${status === 429 ? " (too many requests)" : ""}${asks}`, { after });
+    throw new TransientError(`the Hub answered ${status}${status === 429 ? " (too many requests)" : ""}${asks}`, {
+      after,
+    });
   }
   throw hubErrorFor(
     reference,
@@ -220,7 +222,7 @@ async function accepted(
   );
 }
 
-async function small(answer: Incoming, what: string): Promise<string> {
+async function small(answer: HubResponse, what: string): Promise<string> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of answer.chunks()) {

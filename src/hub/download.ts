@@ -6,17 +6,17 @@ import path from "node:path";
 import { FileError } from "../errors.js";
 import { locked, makeFolder, writeAll } from "../files/index.js";
 import { formatBytes } from "../tensor/index.js";
-import { explainWriting, pointTo, type Shelf, sizeOf } from "./cache.js";
-import { givenUp, type HubClient, type Incoming } from "./client.js";
+import { explainWriteError, linkBlob, type RepositoryPaths, sizeOf } from "./cache.js";
+import { type HubClient, type HubResponse, retriesFailed } from "./client.js";
 import type { PlanFile } from "./plan.js";
 import type { HubReference } from "./reference.js";
-import { retried, Transient } from "./retry.js";
+import { TransientError, withRetries } from "./retry.js";
 
 export interface Download {
   readonly hub: HubClient;
   readonly reference: HubReference;
   readonly commit: string;
-  readonly shelf: Shelf;
+  readonly paths: RepositoryPaths;
   readonly signal?: AbortSignal | undefined;
   /** Bytes of the file that are there now. */
   readonly onBytes: (there: number) => void;
@@ -31,29 +31,29 @@ export type KnownFile = PlanFile & { readonly hash: string };
  * @throws HubError; FileError when what comes is not what was listed, or the cache cannot be written; MachineError when the disk is full
  */
 export async function download(file: KnownFile, d: Download): Promise<void> {
-  const { shelf, commit } = d;
-  const cache = path.dirname(shelf.folder);
-  const blob = shelf.blob(file.hash);
-  if ((await sizeOf(shelf.pointer(commit, file.path))) === file.bytes) return;
+  const { paths, commit } = d;
+  const cache = path.dirname(paths.folder);
+  const blob = paths.blob(file.hash);
+  if ((await sizeOf(paths.pointer(commit, file.path))) === file.bytes) return;
   let told = false;
   const onWait = async () => {
     if (!told) d.onNote(`another process is fetching ${file.path}; waiting for it`);
     told = true;
-    d.onBytes(Math.min(file.bytes, (await sizeOf(shelf.partial(file.hash))) ?? 0));
+    d.onBytes(Math.min(file.bytes, (await sizeOf(paths.partial(file.hash))) ?? 0));
   };
   try {
     await makeFolder(path.dirname(blob));
     const work = async () => {
       const isNew = (await sizeOf(blob)) !== file.bytes;
       if (isNew) await fetchBlob(file, blob, d);
-      if ((await sizeOf(shelf.pointer(commit, file.path))) !== file.bytes)
-        await pointTo(shelf, commit, file.path, file.hash, isNew);
+      if ((await sizeOf(paths.pointer(commit, file.path))) !== file.bytes)
+        await linkBlob(paths, commit, file.path, file.hash, isNew);
     };
-    await locked(shelf.lock(file.hash), work, d.signal, onWait);
+    await locked(paths.lock(file.hash), work, d.signal, onWait);
   } catch (error) {
     d.signal?.throwIfAborted();
-    if (error instanceof Transient) throw givenUp(d.reference, error, d.hub.settings);
-    explainWriting(error, cache);
+    if (error instanceof TransientError) throw retriesFailed(d.reference, error, d.hub.settings);
+    explainWriteError(error, cache);
   }
   d.onBytes(file.bytes);
 }
@@ -71,7 +71,7 @@ interface Progress {
 const LONG_TO_READ = 5e8;
 
 async function fetchBlob(file: KnownFile, blob: string, d: Download): Promise<void> {
-  const partial = d.shelf.partial(file.hash);
+  const partial = d.paths.partial(file.hash);
   const found = await sizeOf(partial);
   if (found !== null && found > file.bytes) await rm(partial, { force: true });
   const handle = await open(partial, "a");
@@ -80,32 +80,32 @@ async function fetchBlob(file: KnownFile, blob: string, d: Download): Promise<vo
     if (there > LONG_TO_READ) d.onNote(`reading the ${formatBytes(there)} that are there of ${file.path}`);
     const progress: Progress = { handle, there, hash: await hashOf(partial, file, there), etag: null };
     const resumed = there > 0;
-    await allBytes(file, partial, progress, d);
+    await receiveAll(file, partial, progress, d);
     if (progress.hash.digest("hex") !== file.hash) {
       await truncate(partial, 0);
-      if (!resumed) throw wrong(file, d, "its hash is not the one that was listed; what came is deleted");
+      if (!resumed) throw wrongContent(file, d, "its hash is not the one that was listed; what came is deleted");
       // What an earlier run left may have been spoilt: once more, all of it.
       d.onNote(`what there was of ${file.path} is spoilt; fetching it from the beginning`);
       Object.assign(progress, { there: 0, hash: newHash(file), etag: null });
-      await allBytes(file, partial, progress, d);
+      await receiveAll(file, partial, progress, d);
       if (progress.hash.digest("hex") !== file.hash)
-        throw wrong(file, d, "its hash is not the one that was listed; what came is deleted");
+        throw wrongContent(file, d, "its hash is not the one that was listed; what came is deleted");
     }
     await handle.datasync();
     await handle.close();
     await rename(partial, blob);
   } catch (error) {
     await handle.close().catch(() => {});
-    if (error instanceof WrongFile || (await sizeOf(partial)) === 0) await rm(partial, { force: true });
+    if (error instanceof WrongContentError || (await sizeOf(partial)) === 0) await rm(partial, { force: true });
     throw error;
   }
 }
 
 /** What came is not what was asked for. */
-class WrongFile extends FileError {}
+class WrongContentError extends FileError {}
 
-const wrong = (file: KnownFile, { reference }: Download, what: string) =>
-  new WrongFile(`${reference.id}/${file.path}`, `${what}; a proxy or a mirror in between may have changed it`);
+const wrongContent = (file: KnownFile, { reference }: Download, what: string) =>
+  new WrongContentError(`${reference.id}/${file.path}`, `${what}; a proxy or a mirror in between may have changed it`);
 
 /** Git hashes a header and then the bytes; large files have the SHA-256 of their bytes alone. */
 function newHash({ hash, bytes }: KnownFile): Hash {
@@ -119,20 +119,20 @@ async function hashOf(partial: string, file: KnownFile, there: number): Promise<
 }
 
 /** Fetches until all bytes are there, over as many connections as it takes. */
-async function allBytes(file: KnownFile, partial: string, progress: Progress, d: Download): Promise<void> {
+async function receiveAll(file: KnownFile, partial: string, progress: Progress, d: Download): Promise<void> {
   d.onBytes(progress.there);
-  await retried(async () => {
+  await withRetries(async () => {
     if (progress.there === file.bytes) return;
     const before = progress.there;
-    const incoming = await d.hub.open(d.reference, d.commit, file.path, rangeOf(progress));
+    const response = await d.hub.open(d.reference, d.commit, file.path, rangeOf(progress));
     try {
-      await takeIn(incoming, file, partial, progress, d);
+      await receive(response, file, partial, progress, d);
     } catch (error) {
-      await incoming.cancel();
-      if (!(error instanceof Transient)) throw error;
-      throw new Transient(error.message, { ...error, progressed: progress.there > before });
+      await response.cancel();
+      if (!(error instanceof TransientError)) throw error;
+      throw new TransientError(error.message, { ...error, progressed: progress.there > before });
     }
-  }, d.hub.patience);
+  }, d.hub.retryPolicy);
 }
 
 /** If-Range: the rest only if it is of the same version; a weak tag does not promise the same bytes. */
@@ -142,8 +142,8 @@ function rangeOf({ there, etag }: Progress): Record<string, string> {
 }
 
 /** Takes one answer in. @throws Transient when it ends too early */
-async function takeIn(incoming: Incoming, file: KnownFile, partial: string, progress: Progress, d: Download) {
-  const { status, headers } = incoming;
+async function receive(response: HubResponse, file: KnownFile, partial: string, progress: Progress, d: Download) {
+  const { status, headers } = response;
   const [, from, of] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "") ?? [];
   if (status === 206 && Number(of) !== file.bytes) throw wrongSize(file, d, Number(of));
   if (status !== 206 || Number(from) !== progress.there) {
@@ -151,12 +151,12 @@ async function takeIn(incoming: Incoming, file: KnownFile, partial: string, prog
     await truncate(partial, 0);
     Object.assign(progress, { there: 0, hash: newHash(file) });
     d.onBytes(0);
-    if (status !== 200) throw new Transient("the server gives no part of the file");
+    if (status !== 200) throw new TransientError("the server gives no part of the file");
   }
   const length = headers.get("content-length");
   if (status === 200 && length !== null && Number(length) !== file.bytes) throw wrongSize(file, d, Number(length));
   progress.etag = headers.get("etag");
-  for await (const chunk of incoming.chunks()) {
+  for await (const chunk of response.chunks()) {
     d.signal?.throwIfAborted();
     if (progress.there + chunk.length > file.bytes)
       throw wrongSize(file, d, progress.there + chunk.length, "more than ");
@@ -165,8 +165,8 @@ async function takeIn(incoming: Incoming, file: KnownFile, partial: string, prog
     progress.there += chunk.length;
     d.onBytes(progress.there);
   }
-  if (progress.there < file.bytes) throw new Transient("the connection ended early");
+  if (progress.there < file.bytes) throw new TransientError("the connection ended early");
 }
 
 const wrongSize = (file: KnownFile, d: Download, actual: number, more = ""): FileError =>
-  wrong(file, d, `is listed with ${file.bytes} bytes, but ${more}${actual} come`);
+  wrongContent(file, d, `is listed with ${file.bytes} bytes, but ${more}${actual} come`);

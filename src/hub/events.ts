@@ -34,7 +34,7 @@ export type DownloadEvent =
   | { readonly type: "fetched"; readonly repository: string; readonly path: string; readonly bytes: number };
 
 /** Who hears of downloads and may stop them. */
-export interface Fetching {
+export interface DownloadOptions {
   readonly onDownload?: (event: DownloadEvent) => void;
   readonly signal?: AbortSignal;
 }

@@ -7,11 +7,11 @@ export {
   removeCached,
 } from "./cache-list.js";
 export { HubError, type HubErrorKind } from "./errors.js";
-export type { DownloadEvent, Fetching, PlannedFile } from "./events.js";
+export type { DownloadEvent, DownloadOptions, PlannedFile } from "./events.js";
 export { type HubOptions, type HubPlan, type PlanFile, planFetch } from "./plan.js";
-export { fetchPlan, fetchReference, mustHaveRoom } from "./pull.js";
+export { checkDiskSpace, fetchPlan, fetchReference } from "./pull.js";
 export { type HubReference, hubName, parseHubReference, staysInside } from "./reference.js";
-export { retried, retryAfter, Transient } from "./retry.js";
-export { select, type Wanted } from "./selection.js";
+export { retryAfter, TransientError, withRetries } from "./retry.js";
+export { type ModelKind, select } from "./selection.js";
 export { type HubSettings, hubSettings } from "./settings.js";
 export { VARIANTS, type Variant } from "./weight-files.js";

@@ -3,24 +3,32 @@ import { readFile, statfs } from "node:fs/promises";
 import path from "node:path";
 import { FileError } from "../errors.js";
 import { parseJson } from "../files/index.js";
-import { cachedCommit, commitsIn, isCommit, type Shelf, shelfOf, sizeOf, snapshotFiles } from "./cache.js";
+import {
+  cachedCommit,
+  commitsIn,
+  isCommit,
+  type RepositoryPaths,
+  repositoryPaths,
+  sizeOf,
+  snapshotFiles,
+} from "./cache.js";
 import { type HubClient, openHub, type RemoteFile } from "./client.js";
 import { HubError, type HubErrorKind } from "./errors.js";
-import type { Fetching } from "./events.js";
+import type { DownloadOptions } from "./events.js";
 import { type HubReference, hubName } from "./reference.js";
-import type { Patience } from "./retry.js";
-import { type Listed, PIPELINE_INDEX, type Selection, select, type Wanted } from "./selection.js";
+import type { RetryPolicy } from "./retry.js";
+import { type Listed, type ModelKind, PIPELINE_INDEX, type Selection, select } from "./selection.js";
 import { type HubSettings, hubSettings } from "./settings.js";
 import type { Variant } from "./weight-files.js";
 
 /** How things are fetched. */
-export interface HubOptions extends Fetching {
+export interface HubOptions extends DownloadOptions {
   /** Where a repository has both; default "fp16". */
   readonly variant?: Variant;
   /** Default: what the environment says. */
   readonly settings?: HubSettings;
   /** How long to wait between tries; default: the clock's seconds. */
-  readonly wait?: Patience["wait"];
+  readonly wait?: RetryPolicy["wait"];
   /** Free bytes of a folder's disk; default: the file system's word. */
   readonly freeBytes?: (folder: string) => Promise<number>;
 }
@@ -52,21 +60,21 @@ export interface PlanFile extends Listed {
  * Says what a reference needs, and fetches nothing but a pipeline's index.
  * @throws HubError when the Hub refuses and the cache has it not; FileError when nothing in it fits
  */
-export async function planFetch(reference: HubReference, wanted: Wanted, options: HubOptions = {}): Promise<HubPlan> {
+export async function planFetch(reference: HubReference, kind: ModelKind, options: HubOptions = {}): Promise<HubPlan> {
   const settings = options.settings ?? hubSettings();
   const hub = hubFor(reference, settings, options);
-  const shelf = shelfOf(settings.cache, reference.id);
-  const known = await cachedCommit(shelf, reference.revision);
+  const paths = repositoryPaths(settings.cache, reference.id);
+  const known = await cachedCommit(paths, reference.revision);
   const local = async (): Promise<HubPlan | string> =>
-    known === null ? "" : fromCache(reference, known, wanted, shelf, settings, options);
+    known === null ? "" : fromCache(reference, known, kind, paths, settings, options);
   // A commit never changes: what is whole in the cache needs no question.
   if (settings.offline || (known !== null && isCommit(reference.revision))) {
     const found = await local();
     if (typeof found !== "string" && (settings.offline || !found.guessed)) return found;
-    if (settings.offline && typeof found === "string") throw await offlineError(shelf, reference, known, found);
+    if (settings.offline && typeof found === "string") throw await offlineError(paths, reference, known, found);
   }
   try {
-    return await fromHub(hub, reference, wanted, shelf, options);
+    return await fromHub(hub, reference, kind, paths, options);
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     const found = await local();
@@ -101,27 +109,33 @@ export function hubFor(
 async function fromHub(
   hub: HubClient,
   reference: HubReference,
-  wanted: Wanted,
-  shelf: Shelf,
+  kind: ModelKind,
+  paths: RepositoryPaths,
   { variant = "fp16" }: HubOptions,
 ): Promise<HubPlan> {
   const commit = await hub.commit(reference);
   const listing = await hub.list(reference, commit);
   const cached = new Map<string, PlanFile>();
-  for (const file of listing) cached.set(file.path, await inCache(shelf, commit, file));
+  for (const file of listing) cached.set(file.path, await inCache(paths, commit, file));
   const index = indexIn(reference, listing);
-  const selection = select([...cached.values()], reference.path, wanted, {
+  const selection = select([...cached.values()], reference.path, kind, {
     variant,
     there: (file) => cached.get(file.path)?.there === file.bytes,
-    index: index === null ? null : parseJson(await textOf(hub, reference, commit, cached.get(index), shelf)),
+    index: index === null ? null : parseJson(await textOf(hub, reference, commit, cached.get(index), paths)),
   });
-  return planOf(reference, commit, selection, shelf, hub.settings);
+  return planOf(reference, commit, selection, paths, hub.settings);
 }
 
 /** A small file, from the cache where it is there. */
-const textOf = (hub: HubClient, reference: HubReference, commit: string, file: PlanFile | undefined, shelf: Shelf) =>
+const textOf = (
+  hub: HubClient,
+  reference: HubReference,
+  commit: string,
+  file: PlanFile | undefined,
+  paths: RepositoryPaths,
+) =>
   file?.whole
-    ? readFile(shelf.pointer(commit, file.path), "utf8")
+    ? readFile(paths.pointer(commit, file.path), "utf8")
     : hub.text(reference, commit, file?.path ?? PIPELINE_INDEX);
 
 /** A pipeline's index where the reference points at one. */
@@ -130,11 +144,15 @@ function indexIn({ path: place }: HubReference, listing: readonly Listed[]): str
   return listing.some((f) => f.path === file) ? file : null;
 }
 
-async function inCache(shelf: Shelf, commit: string, { path: place, bytes, hash }: RemoteFile): Promise<PlanFile> {
-  if ((await sizeOf(shelf.pointer(commit, place))) === bytes)
+async function inCache(
+  paths: RepositoryPaths,
+  commit: string,
+  { path: place, bytes, hash }: RemoteFile,
+): Promise<PlanFile> {
+  if ((await sizeOf(paths.pointer(commit, place))) === bytes)
     return { path: place, bytes, hash, there: bytes, whole: true };
-  if ((await sizeOf(shelf.blob(hash))) === bytes) return { path: place, bytes, hash, there: bytes, whole: false };
-  const partial = (await sizeOf(shelf.partial(hash))) ?? 0;
+  if ((await sizeOf(paths.blob(hash))) === bytes) return { path: place, bytes, hash, there: bytes, whole: false };
+  const partial = (await sizeOf(paths.partial(hash))) ?? 0;
   return { path: place, bytes, hash, there: Math.min(partial, bytes), whole: false };
 }
 
@@ -142,24 +160,24 @@ async function inCache(shelf: Shelf, commit: string, { path: place, bytes, hash 
 async function fromCache(
   reference: HubReference,
   commit: string,
-  wanted: Wanted,
-  shelf: Shelf,
+  kind: ModelKind,
+  paths: RepositoryPaths,
   settings: HubSettings,
   { variant = "fp16" }: HubOptions,
 ): Promise<HubPlan | string> {
-  const listing = (await snapshotFiles(shelf, commit)).map(
+  const listing = (await snapshotFiles(paths, commit)).map(
     (file): PlanFile => ({ ...file, hash: null, there: file.bytes, whole: true }),
   );
   const index = indexIn(reference, listing);
-  const selection = select(listing, reference.path, wanted, {
+  const selection = select(listing, reference.path, kind, {
     variant,
     there: () => true,
-    index: index === null ? null : parseJson(await readFile(shelf.pointer(commit, index), "utf8")),
+    index: index === null ? null : parseJson(await readFile(paths.pointer(commit, index), "utf8")),
   });
   if ("not" in selection) return selection.not;
   // Weights of a part, fetched by themselves, are no model in one file.
-  const ofPart = selection.guessed && wanted !== "file" && wanted !== "vision" && hasConfig(reference, listing);
-  return ofPart ? "lacks what is needed beside its parts" : planOf(reference, commit, selection, shelf, settings);
+  const ofPart = selection.guessed && kind !== "file" && kind !== "vision" && hasConfig(reference, listing);
+  return ofPart ? "lacks what is needed beside its parts" : planOf(reference, commit, selection, paths, settings);
 }
 
 const hasConfig = ({ path: place }: HubReference, listing: readonly Listed[]): boolean =>
@@ -170,7 +188,7 @@ function planOf(
   reference: HubReference,
   commit: string,
   selection: Selection<PlanFile>,
-  shelf: Shelf,
+  paths: RepositoryPaths,
   { cache }: HubSettings,
 ): HubPlan {
   if ("not" in selection) throw new FileError(hubName(reference), selection.not);
@@ -183,13 +201,13 @@ function planOf(
     missing: files.reduce((n, f) => n + f.bytes - f.there, 0),
     cache,
     guessed: selection.guessed === true,
-    path: root === "" ? shelf.snapshot(commit) : shelf.pointer(commit, root),
+    path: root === "" ? paths.snapshot(commit) : paths.pointer(commit, root),
   };
 }
 
 /** The error for a repository that the cache alone cannot provide. @param lacks its problem, where some of it is cached */
 async function offlineError(
-  shelf: Shelf,
+  paths: RepositoryPaths,
   reference: HubReference,
   known: string | null,
   lacks: string,
@@ -200,16 +218,16 @@ async function offlineError(
     const commit = known.slice(0, 7);
     return failure("incomplete-cache", `is only partly in the cache (commit ${commit}): it ${lacks}; ${offline}`);
   }
-  const commits = (await commitsIn(shelf)).map((commit) => commit.slice(0, 7));
-  if (commits.length === 0) return failure("not-cached", `is not in the cache (${shelf.folder}), ${offline}`);
+  const commits = (await commitsIn(paths)).map((commit) => commit.slice(0, 7));
+  if (commits.length === 0) return failure("not-cached", `is not in the cache (${paths.folder}), ${offline}`);
   return failure(
     "not-cached",
-    `is not in the cache at ${reference.revision}, ${offline}; cached: ${commits.join(", ")} (${shelf.folder})`,
+    `is not in the cache at ${reference.revision}, ${offline}; cached: ${commits.join(", ")} (${paths.folder})`,
   );
 }
 
 /** Bytes that whoever runs this may still write to a folder's disk; the folder need not be there yet. */
-export async function freeBytesOf(folder: string): Promise<number> {
+export async function freeDiskBytes(folder: string): Promise<number> {
   for (let place = path.resolve(folder); ; place = path.dirname(place)) {
     const found = await statfs(place).catch(() => null);
     if (found) return found.bavail * found.bsize;

@@ -1,11 +1,11 @@
 /** Fetches what a plan needs: space is looked at first, small files come before large ones, a few at a time. */
 import { MachineError } from "../errors.js";
 import { formatBytes } from "../tensor/index.js";
-import { rememberCommit, shelfOf } from "./cache.js";
+import { rememberCommit, repositoryPaths } from "./cache.js";
 import { type Download, download, type KnownFile } from "./download.js";
-import { freeBytesOf, type HubOptions, type HubPlan, hubFor, type PlanFile, planFetch } from "./plan.js";
+import { freeDiskBytes, type HubOptions, type HubPlan, hubFor, type PlanFile, planFetch } from "./plan.js";
 import type { HubReference } from "./reference.js";
-import type { Wanted } from "./selection.js";
+import type { ModelKind } from "./selection.js";
 import { hubSettings } from "./settings.js";
 
 const TOGETHER = 4;
@@ -17,10 +17,10 @@ const REPORT_EVERY = 200;
 /** The local path of a place on the Hub, fetched as far as it is not in the cache. @throws as planFetch and fetchPlan do */
 export async function fetchReference(
   reference: HubReference,
-  wanted: Wanted,
+  kind: ModelKind,
   options: HubOptions = {},
 ): Promise<string> {
-  return fetchPlan(await planFetch(reference, wanted, options), options);
+  return fetchPlan(await planFetch(reference, kind, options), options);
 }
 
 /**
@@ -31,10 +31,10 @@ export async function fetchReference(
 export async function fetchPlan(plan: HubPlan, options: HubOptions = {}): Promise<string> {
   const { reference, commit, cache } = plan;
   const settings = options.settings ?? hubSettings();
-  const shelf = shelfOf(cache, reference.id);
+  const paths = repositoryPaths(cache, reference.id);
   const left = plan.files.filter((file): file is KnownFile => !file.whole && file.hash !== null);
   if (left.length > 0) {
-    await mustHaveRoom([plan], options.freeBytes);
+    await checkDiskSpace([plan], options.freeBytes);
     options.onDownload?.({
       type: "fetch-plan",
       repository: reference.id,
@@ -52,7 +52,7 @@ export async function fetchPlan(plan: HubPlan, options: HubOptions = {}): Promis
       hub: hubFor(reference, settings, { ...options, signal }),
       reference,
       commit,
-      shelf,
+      paths,
       signal,
       onNote: note,
     };
@@ -67,7 +67,7 @@ export async function fetchPlan(plan: HubPlan, options: HubOptions = {}): Promis
     for (const { path: file, bytes } of left)
       options.onDownload?.({ type: "fetched", repository: reference.id, path: file, bytes });
   }
-  await rememberCommit(shelf, reference.revision, commit);
+  await rememberCommit(paths, reference.revision, commit);
   return plan.path;
 }
 
@@ -75,9 +75,9 @@ export async function fetchPlan(plan: HubPlan, options: HubOptions = {}): Promis
  * Looks for room for all of several plans.
  * @throws MachineError that says what is needed and what is free
  */
-export async function mustHaveRoom(
+export async function checkDiskSpace(
   plans: readonly HubPlan[],
-  freeBytes: (folder: string) => Promise<number> = freeBytesOf,
+  freeBytes: (folder: string) => Promise<number> = freeDiskBytes,
 ): Promise<void> {
   const sum = (of: (plan: HubPlan) => number) => plans.reduce((n, plan) => n + of(plan), 0);
   const [missing, bytes, cache] = [sum((p) => p.missing), sum((p) => p.bytes), plans[0]?.cache ?? ""];

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** What may pass by itself. */
-export class Transient extends Error {
+export class TransientError extends Error {
   /** Milliseconds that the server asks for. */
   readonly after: number | null;
   /** Something was achieved before it failed, so that it is worth as many tries as at first. */
@@ -21,14 +21,14 @@ export class Transient extends Error {
   }
 }
 
-export interface Patience {
+export interface RetryPolicy {
   readonly signal?: AbortSignal | undefined;
   /** Waits; rejects when the signal is aborted. Default: the clock. */
   readonly wait?: ((milliseconds: number, signal?: AbortSignal) => Promise<void>) | undefined;
   /** Hears why something is tried again, and after how long. */
   readonly onWait?: ((why: string, milliseconds: number) => void) | undefined;
   /** Tries where there is no way to the server. Default: as many as of everything. */
-  readonly triesUnreachable?: number;
+  readonly triesIfUnreachable?: number;
 }
 
 const TRIES = 6;
@@ -44,8 +44,8 @@ const clock = async (milliseconds: number, signal?: AbortSignal): Promise<void> 
 };
 
 /** Runs `work` until it does not throw a Transient. @throws the last Transient when patience ends, anything else at once */
-export async function retried<T>(work: () => Promise<T>, patience: Patience = {}): Promise<T> {
-  const { signal, wait = clock, onWait, triesUnreachable = TRIES } = patience;
+export async function withRetries<T>(work: () => Promise<T>, retryPolicy: RetryPolicy = {}): Promise<T> {
+  const { signal, wait = clock, onWait, triesIfUnreachable = TRIES } = retryPolicy;
   let failed = 0;
   for (let all = 1; ; all++) {
     signal?.throwIfAborted();
@@ -53,9 +53,9 @@ export async function retried<T>(work: () => Promise<T>, patience: Patience = {}
       return await work();
     } catch (error) {
       signal?.throwIfAborted();
-      if (!(error instanceof Transient)) throw error;
+      if (!(error instanceof TransientError)) throw error;
       failed = error.progressed ? 1 : failed + 1;
-      const tries = error.unreachable ? triesUnreachable : TRIES;
+      const tries = error.unreachable ? triesIfUnreachable : TRIES;
       if (failed >= tries || all >= MOST || (error.after ?? 0) > LONGEST_WAIT) throw error;
       const milliseconds = error.after ?? 1000 * 2 ** (failed - 1);
       onWait?.(error.message, milliseconds);

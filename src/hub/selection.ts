@@ -3,7 +3,7 @@ import { z } from "zod";
 import { chosenSet, type Variant, weightSets } from "./weight-files.js";
 
 /** What is wanted where a reference stands: it decides which files of a repository are needed. */
-export type Wanted =
+export type ModelKind =
   /** A model with everything it paints with: a diffusers folder, or one file. */
   | "pipeline"
   /** What `--distilled` takes: a UNet, in whatever it lies, or a LoRA. */
@@ -18,7 +18,7 @@ export type Wanted =
   | "vision"
   | "adapter"
   /** A learned word. */
-  | "word"
+  | "textual inversion"
   /** Anything else: a file, or a folder as it is. */
   | "file";
 
@@ -40,7 +40,7 @@ export interface Selected<F extends Listed> {
 export type Selection<F extends Listed> = Selected<F> | { readonly not: string };
 
 /** What a selection depends on beside the listing. */
-export interface Circumstances {
+export interface SelectionContext {
   readonly variant: Variant;
   /** Whether the cache has it. */
   readonly there: (file: Listed) => boolean;
@@ -55,10 +55,10 @@ interface View<F extends Listed> {
 }
 
 /** One way in which a repository can hold what is wanted; null: not in this way. */
-type Form = <F extends Listed>(view: View<F>, circumstances: Circumstances) => Selection<F> | null;
+type Layout = <F extends Listed>(view: View<F>, context: SelectionContext) => Selection<F> | null;
 
 /** In this order: the first form that a repository has decides. */
-const FORMS: { readonly [W in Wanted]: readonly Form[] } = {
+const LAYOUTS: { readonly [W in ModelKind]: readonly Layout[] } = {
   pipeline: [wholePipeline, oneWeightFile],
   unet: [unetInside, network, loraFile, oneWeightFile],
   model: [wholePipeline, unetInside, network, loraFile, oneWeightFile],
@@ -67,7 +67,7 @@ const FORMS: { readonly [W in Wanted]: readonly Form[] } = {
   clip: [network],
   vision: [network, everything],
   adapter: [loraFile, oneWeightFile],
-  word: [wordFile, oneWeightFile],
+  "textual inversion": [wordFile, oneWeightFile],
   file: [everything],
 };
 
@@ -92,8 +92,8 @@ export const PIPELINE_INDEX = "model_index.json";
 export function select<F extends Listed>(
   listing: readonly F[],
   place: string,
-  wanted: Wanted,
-  circumstances: Circumstances,
+  kind: ModelKind,
+  context: SelectionContext,
 ): Selection<F> {
   const file = listing.find((f) => f.path === place);
   if (file) return { root: place, files: [file] };
@@ -102,14 +102,14 @@ export function select<F extends Listed>(
   if (inside.length === 0)
     return { not: `has no file or folder ${place || "at all"}; it has: ${shown(listing.map((f) => f.path))}` };
   const view = { root: place, files: new Map(inside) };
-  for (const form of FORMS[wanted]) {
-    const found = form(view, circumstances);
+  for (const form of LAYOUTS[kind]) {
+    const found = form(view, context);
     if (found) return found;
   }
-  return { not: `holds nothing that can be used as ${WORDS[wanted]}; it has: ${shown([...view.files.keys()])}` };
+  return { not: `holds nothing that can be used as ${DESCRIPTIONS[kind]}; it has: ${shown([...view.files.keys()])}` };
 }
 
-const WORDS: { readonly [W in Wanted]: string } = {
+const DESCRIPTIONS: { readonly [W in ModelKind]: string } = {
   pipeline: "a model to paint with (model_index.json, or one .safetensors file)",
   unet: "a UNet or a LoRA",
   model: "a model or a LoRA",
@@ -118,17 +118,17 @@ const WORDS: { readonly [W in Wanted]: string } = {
   clip: "a CLIPModel (config.json with weights)",
   vision: "a network that looks at pictures",
   adapter: "a LoRA (one .safetensors file)",
-  word: "a learned word",
+  "textual inversion": "a textual inversion",
   file: "a file",
 };
 
 const indexSchema = z.record(z.string(), z.unknown());
 const partSchema = z.tuple([z.string().nullable(), z.string()]);
 
-function wholePipeline<F extends Listed>(view: View<F>, circumstances: Circumstances): Selection<F> | null {
+function wholePipeline<F extends Listed>(view: View<F>, context: SelectionContext): Selection<F> | null {
   const index = view.files.get(PIPELINE_INDEX);
   if (!index) return null;
-  const parts = indexSchema.safeParse(circumstances.index).data ?? {};
+  const parts = indexSchema.safeParse(context.index).data ?? {};
   const has = (name: string) => partSchema.safeParse(parts[name]).success;
   if (!has("unet")) {
     const named = typeof parts["_class_name"] === "string" ? parts["_class_name"] : "a pipeline";
@@ -138,7 +138,7 @@ function wholePipeline<F extends Listed>(view: View<F>, circumstances: Circumsta
   }
   const files: F[] = [index];
   for (const name of NETWORKS.filter(has)) {
-    const part = partOf(view, `${name}/`, circumstances);
+    const part = partOf(view, `${name}/`, context);
     if ("not" in part) return part;
     files.push(...part.files);
   }
@@ -163,35 +163,35 @@ function wholePipeline<F extends Listed>(view: View<F>, circumstances: Circumsta
 }
 
 const inside =
-  (name: string, root: "above" | "inside"): Form =>
-  (view, circumstances) => {
+  (name: string, root: "above" | "inside"): Layout =>
+  (view, context) => {
     if (!view.files.has(`${name}/config.json`)) return null;
-    const part = partOf(view, `${name}/`, circumstances);
+    const part = partOf(view, `${name}/`, context);
     if ("not" in part) return part;
     if (root === "above") return { root: view.root, files: [...part.files, ...named(view, [SCHEDULER])] };
     return { root: view.root === "" ? name : `${view.root}/${name}`, files: part.files };
   };
 
 /** A UNet in a pipeline, with the scheduler it walks by. */
-function unetInside<F extends Listed>(view: View<F>, circumstances: Circumstances): Selection<F> | null {
-  return inside("unet", "above")(view, circumstances);
+function unetInside<F extends Listed>(view: View<F>, context: SelectionContext): Selection<F> | null {
+  return inside("unet", "above")(view, context);
 }
 
-function vaeInside<F extends Listed>(view: View<F>, circumstances: Circumstances): Selection<F> | null {
-  return inside("vae", "inside")(view, circumstances);
+function vaeInside<F extends Listed>(view: View<F>, context: SelectionContext): Selection<F> | null {
+  return inside("vae", "inside")(view, context);
 }
 
 /** A folder of one network. */
-function network<F extends Listed>(view: View<F>, circumstances: Circumstances): Selection<F> | null {
+function network<F extends Listed>(view: View<F>, context: SelectionContext): Selection<F> | null {
   if (!view.files.has("config.json")) return null;
-  const part = partOf(view, "", circumstances);
+  const part = partOf(view, "", context);
   // A LoRA's repository may hold a config too.
   if ("not" in part) return named(view, LORAS).length > 0 ? null : part;
   return { root: view.root, files: [...part.files, ...named(view, BESIDE)] };
 }
 
 /** Config and weights of the network below `prefix`. */
-function partOf<F extends Listed>(view: View<F>, prefix: string, { variant, there }: Circumstances): Selection<F> {
+function partOf<F extends Listed>(view: View<F>, prefix: string, { variant, there }: SelectionContext): Selection<F> {
   const names = [...view.files.keys()].flatMap((name) => {
     const own = name.startsWith(prefix) ? name.slice(prefix.length) : "/";
     return own.includes("/") ? [] : [own];
@@ -215,18 +215,18 @@ const LORAS = ["pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin"] a
 const LEARNED = ["learned_embeds.safetensors", "learned_embeds.bin"] as const;
 
 const firstOf =
-  (names: readonly string[]): Form =>
+  (names: readonly string[]): Layout =>
   (view) => {
     const [file] = named(view, names);
     return file ? { root: file.path, files: [file] } : null;
   };
 
-function loraFile<F extends Listed>(view: View<F>, circumstances: Circumstances): Selection<F> | null {
-  return firstOf(LORAS)(view, circumstances);
+function loraFile<F extends Listed>(view: View<F>, context: SelectionContext): Selection<F> | null {
+  return firstOf(LORAS)(view, context);
 }
 
-function wordFile<F extends Listed>(view: View<F>, circumstances: Circumstances): Selection<F> | null {
-  return firstOf(LEARNED)(view, circumstances);
+function wordFile<F extends Listed>(view: View<F>, context: SelectionContext): Selection<F> | null {
+  return firstOf(LEARNED)(view, context);
 }
 
 /** The one file of weights that there is; safetensors before pickles. */

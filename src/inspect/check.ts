@@ -21,7 +21,14 @@ import {
 import { FileError, VariegateError } from "../errors.js";
 import { FAMILIES, type Family, familyByText, type Recognised, recognise } from "../families/index.js";
 import type { MemoryNeed } from "../generate/index.js";
-import { locate, resolveReference, SHIPPED, type Shelf, type Sources, shelved } from "../lookup/index.js";
+import {
+  type Category,
+  EMBEDDED_ADAPTERS,
+  type LookupOptions,
+  listModels,
+  locate,
+  resolveReference,
+} from "../lookup/index.js";
 import { drawingOf } from "../networks/index.js";
 import { layersIn, memoryNeedsOfFiles, readFiles } from "../open/index.js";
 import { parseScheduler } from "../sampling/index.js";
@@ -73,7 +80,7 @@ export interface CheckReport {
   readonly memory: readonly MemoryNeed[] | null;
 }
 
-export interface CheckRequest extends Sources {
+export interface CheckRequest extends LookupOptions {
   /** Adapters to hold against the model. */
   readonly adapters?: readonly string[];
   /** A model to hold an adapter against. */
@@ -316,13 +323,13 @@ async function adaptersFor(parts: Parts, request: CheckRequest): Promise<FitRepo
   const named = await Promise.all(
     (request.adapters ?? []).map(async (ref) => ({ ref, path: await locate(ref, "adapter", request) })),
   );
-  const shipped = SHIPPED.flatMap((folder) => {
+  const shipped = EMBEDDED_ADAPTERS.flatMap((folder) => {
     const dir = resolveReference(folder);
     return existsSync(dir) ? readdirSync(dir).map((f) => ({ ref: `${folder}/${f}`, path: pathOf.join(dir, f) })) : [];
   });
   const compare = fitting(await layersIn({ parts }));
   const reports: FitReport[] = [];
-  for (const { ref, path } of [...named, ...shipped, ...(await onShelves(["adapter"], request))]) {
+  for (const { ref, path } of [...named, ...shipped, ...(await modelsIn(["adapter"], request))]) {
     const report = await fitOf(ref, path, compare);
     // What ships with the package and was not asked for is of no interest where it does not fit.
     const asked = !shipped.some((s) => s.ref === ref) || request.adapters?.includes(ref);
@@ -337,7 +344,7 @@ async function modelsFor(tensors: WeightIndex, request: CheckRequest): Promise<F
   const given =
     request.base === undefined ? [] : [{ ref: request.base, path: await locate(request.base, "pipeline", request) }];
   const own = { ref: "embedded:base", path: resolveReference("embedded:base") };
-  const others = await onShelves(["checkpoint", "diffusers", "unet"], request);
+  const others = await modelsIn(["checkpoint", "diffusers", "unet"], request);
   const reports: FitReport[] = [];
   for (const { ref, path } of [...given, own, ...others]) {
     try {
@@ -352,8 +359,8 @@ async function modelsFor(tensors: WeightIndex, request: CheckRequest): Promise<F
   return reports;
 }
 
-const onShelves = async (shelves: readonly Shelf[], { libraries = [] }: CheckRequest) =>
-  (await shelved(libraries, shelves)).map(({ name, path }) => ({ ref: name, path }));
+const modelsIn = async (categories: readonly Category[], { modelFolders = [] }: CheckRequest) =>
+  (await listModels(modelFolders, categories)).map(({ name, path }) => ({ ref: name, path }));
 
 /** Null for what is no adapter. */
 async function fitOf(ref: string, path: string, compare: ReturnType<typeof fitting>): Promise<FitReport | null> {

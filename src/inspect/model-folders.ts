@@ -2,13 +2,13 @@
 import { statSync } from "node:fs";
 import { openCheckpoint, openRecognised } from "../checkpoint/index.js";
 import { VariegateError } from "../errors.js";
-import { type Library, type Shelf, shelved } from "../lookup/index.js";
+import { type Category, listModels, type ModelFolder } from "../lookup/index.js";
 import { count, storedAs } from "../tensor/index.js";
 import { problemIn } from "./problem.js";
 
 /** One model of a tree. */
-export interface LibraryItem {
-  readonly shelf: Shelf;
+export interface ListedModel {
+  readonly category: Category;
   /** As `--base`, `--lora` and the others take it. */
   readonly name: string;
   readonly path: string;
@@ -22,18 +22,18 @@ export interface LibraryItem {
 }
 
 /** Looks at every model of the trees; only heads are read. `progress` is told how many of how many. @throws FileError when a tree is none */
-export async function* readLibraries(
-  libraries: readonly Library[],
+export async function* inspectModelFolders(
+  modelFolders: readonly ModelFolder[],
   progress: (done: number, total: number) => void = () => {},
-): AsyncGenerator<LibraryItem> {
-  const all = await shelved(libraries);
-  for (const [i, { shelf, name, path }] of all.entries()) {
+): AsyncGenerator<ListedModel> {
+  const all = await listModels(modelFolders);
+  for (const [i, { category, name, path }] of all.entries()) {
     progress(i, all.length);
-    yield { shelf, name, path, ...(await look(path)) };
+    yield { category, name, path, ...(await look(path)) };
   }
 }
 
-type Seen = Omit<LibraryItem, "shelf" | "name" | "path">;
+type Seen = Omit<ListedModel, "category" | "name" | "path">;
 
 async function look(path: string): Promise<Seen> {
   const unknown = { bytes: null, parameters: null, dtypes: [] };

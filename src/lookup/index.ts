@@ -1,2 +1,9 @@
-export { findShelved, type Library, SHELVES, type Shelf, type Shelved, shelved } from "./model-folders.js";
-export { locate, type Places, resolveReference, SHIPPED, type Sources } from "./reference.js";
+export {
+  CATEGORIES,
+  type Category,
+  type FolderModel,
+  findModel,
+  listModels,
+  type ModelFolder,
+} from "./model-folders.js";
+export { EMBEDDED_ADAPTERS, type LookupOptions, locate, resolveReference, type SearchPath } from "./reference.js";

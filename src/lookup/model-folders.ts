@@ -9,19 +9,27 @@ import { codeOf, FileError, RequestError, reasonOf } from "../errors.js";
 import { isFolder } from "../files/index.js";
 
 /** A tree of models: plain data, as it stands in a request. */
-export interface Library {
+export interface ModelFolder {
   readonly kind: "comfy" | "a1111";
   /** ComfyUI's folder, its models folder, or an extra_model_paths.yaml; A1111's folder or its models folder. */
   readonly path: string;
 }
 
 /** Kinds of things that are kept apart. */
-export const SHELVES = ["checkpoint", "unet", "text encoder", "autoencoder", "adapter", "word", "diffusers"] as const;
-export type Shelf = (typeof SHELVES)[number];
+export const CATEGORIES = [
+  "checkpoint",
+  "unet",
+  "text encoder",
+  "autoencoder",
+  "adapter",
+  "textual inversion",
+  "diffusers",
+] as const;
+export type Category = (typeof CATEGORIES)[number];
 
 /** Something in a tree. */
-export interface Shelved {
-  readonly shelf: Shelf;
+export interface FolderModel {
+  readonly category: Category;
   /** Its place below the folder of its kind, by slashes. */
   readonly name: string;
   readonly path: string;
@@ -30,24 +38,24 @@ export interface Shelved {
 }
 
 /** ComfyUI's folders below models/, and their older names. */
-const COMFY: { readonly [S in Shelf]: readonly string[] } = {
+const COMFY: { readonly [S in Category]: readonly string[] } = {
   checkpoint: ["checkpoints"],
   unet: ["diffusion_models", "unet", "unet_gguf"],
   "text encoder": ["text_encoders", "clip", "clip_gguf"],
   autoencoder: ["vae", "vae_approx"],
   adapter: ["loras"],
-  word: ["embeddings"],
+  "textual inversion": ["embeddings"],
   diffusers: ["diffusers"],
 };
 
 /** A1111's and Forge's, below the folder of the program. */
-const A1111: { readonly [S in Shelf]: readonly string[] } = {
+const A1111: { readonly [S in Category]: readonly string[] } = {
   checkpoint: ["models/Stable-diffusion"],
   unet: ["models/diffusion_models", "models/unet"],
   "text encoder": ["models/text_encoder"],
   autoencoder: ["models/VAE", "models/VAE-approx"],
   adapter: ["models/Lora", "models/LyCORIS"],
-  word: ["embeddings", "models/embeddings"],
+  "textual inversion": ["embeddings", "models/embeddings"],
   diffusers: ["models/diffusers"],
 };
 
@@ -56,17 +64,17 @@ const ENDING = /\.(safetensors|sft|gguf|ckpt|pt|pth|bin)$/i;
 const MAX_FILES = 50_000;
 const MAX_DEPTH = 8;
 
-interface Place {
-  readonly shelf: Shelf;
+interface CategoryFolder {
+  readonly category: Category;
   readonly folder: string;
 }
 
 /** The folders of a tree that are there, the most wanted first. @throws FileError when it is no such tree */
-async function placesIn({ kind, path: given }: Library): Promise<Place[]> {
+async function categoryFolders({ kind, path: given }: ModelFolder): Promise<CategoryFolder[]> {
   if (!existsSync(given)) throw new FileError(given, `there is no such folder (${NAMES[kind]} was expected)`);
   const root = path.resolve(given);
   const places =
-    kind === "a1111" ? a1111Places(root) : isFolder(root) ? await comfyPlaces(root) : await yamlPlaces(root);
+    kind === "a1111" ? a1111Folders(root) : isFolder(root) ? await comfyFolders(root) : await yamlFolders(root);
   const found = places.filter(({ folder }) => isFolder(folder));
   if (found.length > 0) return found;
   throw new FileError(given, `is no tree of ${NAMES[kind]}: none of ${EXPECTED[kind]} is there`);
@@ -78,16 +86,16 @@ const EXPECTED = {
   a1111: "models/Stable-diffusion, models/Lora, models/VAE …",
 } as const;
 
-const below = (root: string, folders: { readonly [S in Shelf]: readonly string[] }): Place[] =>
-  SHELVES.flatMap((shelf) => folders[shelf].map((folder) => ({ shelf, folder: path.join(root, folder) })));
+const below = (root: string, folders: { readonly [S in Category]: readonly string[] }): CategoryFolder[] =>
+  CATEGORIES.flatMap((category) => folders[category].map((folder) => ({ category, folder: path.join(root, folder) })));
 
 /** The folder itself may be given, or its models folder. */
-function a1111Places(root: string): Place[] {
+function a1111Folders(root: string): CategoryFolder[] {
   const inside = !isFolder(path.join(root, "models")) && isFolder(path.join(root, "Stable-diffusion"));
   return below(inside ? path.dirname(root) : root, A1111);
 }
 
-async function comfyPlaces(root: string): Promise<Place[]> {
+async function comfyFolders(root: string): Promise<CategoryFolder[]> {
   const models = [path.join(root, "models"), path.join(root, "ComfyUI", "models"), root].find((folder) =>
     below(folder, COMFY).some((place) => isFolder(place.folder)),
   );
@@ -99,7 +107,7 @@ async function comfyPlaces(root: string): Promise<Place[]> {
   return [...more.filter((p) => p.first), ...own, ...more.filter((p) => !p.first)];
 }
 
-async function yamlPlaces(file: string): Promise<Place[]> {
+async function yamlFolders(file: string): Promise<CategoryFolder[]> {
   const places = await readExtra(file);
   return [...places.filter((p) => p.first), ...places.filter((p) => !p.first)];
 }
@@ -108,19 +116,19 @@ const groupSchema = z.record(z.string(), z.unknown());
 const extraSchema = z.record(z.string(), groupSchema.nullish());
 
 /** What an extra_model_paths.yaml names: groups of folders with a base each; a value with several lines is several folders. */
-async function readExtra(file: string): Promise<(Place & { readonly first: boolean })[]> {
+async function readExtra(file: string): Promise<(CategoryFolder & { readonly first: boolean })[]> {
   const groups = extraSchema.safeParse(await parseYaml(file, (await readText(file)) ?? ""));
   if (!groups.success) throw new FileError(file, "is no extra_model_paths.yaml: groups of folders were expected");
   return Object.values(groups.data).flatMap((group) => {
     const { base_path: base, is_default: first, ...folders } = group ?? {};
     const home = path.resolve(path.dirname(file), typeof base === "string" ? expanded(base) : ".");
     return Object.entries(folders).flatMap(([kind, value]) => {
-      const shelf = SHELVES.find((s) => COMFY[s].includes(kind));
-      if (!shelf || typeof value !== "string") return [];
+      const category = CATEGORIES.find((s) => COMFY[s].includes(kind));
+      if (!category || typeof value !== "string") return [];
       const lines = value.split("\n").map((line) => line.trim());
       return lines
         .filter((line) => line !== "")
-        .map((line) => ({ shelf, folder: path.resolve(home, expanded(line)), first: first === true }));
+        .map((line) => ({ category, folder: path.resolve(home, expanded(line)), first: first === true }));
     });
   });
 }
@@ -141,18 +149,21 @@ const expanded = (text: string): string =>
     .replace(/\$(?:\{(\w+)\}|(\w+))|%(\w+)%/g, (whole, a, b, c) => process.env[a ?? b ?? c] ?? whole);
 
 /** Everything of these kinds, in the order in which it is looked up. @throws FileError */
-export async function shelved(libraries: readonly Library[], shelves: readonly Shelf[] = SHELVES): Promise<Shelved[]> {
-  const found: Shelved[] = [];
+export async function listModels(
+  modelFolders: readonly ModelFolder[],
+  categories: readonly Category[] = CATEGORIES,
+): Promise<FolderModel[]> {
+  const found: FolderModel[] = [];
   const seen = new Set<string>();
-  for (const library of libraries) {
-    const places = await placesIn(library);
-    for (const { shelf, folder } of places) {
-      if (!shelves.includes(shelf) || seen.has(`${shelf} ${folder}`)) continue;
-      seen.add(`${shelf} ${folder}`);
+  for (const modelFolder of modelFolders) {
+    const places = await categoryFolders(modelFolder);
+    for (const { category, folder } of places) {
+      if (!categories.includes(category) || seen.has(`${category} ${folder}`)) continue;
+      seen.add(`${category} ${folder}`);
       await walk(folder, "", new Set([await realpath(folder)]), (name) => {
         if (found.length >= MAX_FILES)
           throw new FileError(folder, `holds more than ${MAX_FILES} models; name a folder further in`);
-        found.push({ shelf, name, folder: path.basename(folder), path: path.join(folder, ...name.split("/")) });
+        found.push({ category, name, folder: path.basename(folder), path: path.join(folder, ...name.split("/")) });
       });
     }
   }
@@ -185,7 +196,7 @@ async function walk(
 }
 
 /** How a name may be given, the exact ways first. */
-const WAYS: readonly ((item: Shelved, asked: string) => boolean)[] = [
+const WAYS: readonly ((item: FolderModel, asked: string) => boolean)[] = [
   ({ name, folder }, asked) => [name, stem(name), `${folder}/${name}`, `${folder}/${stem(name)}`].includes(asked),
   ({ name }, asked) => last(name) === asked || stem(last(name)) === asked,
   ({ name }, asked) => asked.length > 1 && last(name).toLowerCase().includes(asked.toLowerCase()),
@@ -198,19 +209,19 @@ const last = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
  * without its ending. Null when nothing has. A name never leads out of the trees, since only what is in them is compared with it.
  * @throws RequestError when several have it; FileError when a library is none
  */
-export async function findShelved(
-  libraries: readonly Library[],
+export async function findModel(
+  modelFolders: readonly ModelFolder[],
   asked: string,
-  shelves: readonly Shelf[],
-): Promise<Shelved | null> {
-  const all = await shelved(libraries, shelves);
+  categories: readonly Category[],
+): Promise<FolderModel | null> {
+  const all = await listModels(modelFolders, categories);
   const name = asked.replaceAll("\\", "/");
   for (const [i, fits] of WAYS.entries()) {
     const found = all.filter((item) => fits(item, name));
     const [first] = found;
     if (!first) continue;
     // The same place in several trees: the first tree has it, as in ComfyUI.
-    const others = new Set(found.map((item) => (i === 0 ? item.shelf : item.path)));
+    const others = new Set(found.map((item) => (i === 0 ? item.category : item.path)));
     if (others.size === 1) return first;
     const shown = found.slice(0, 6).map((item) => `${item.folder}/${item.name}`);
     throw new RequestError(

@@ -4,30 +4,30 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { FileError, RequestError } from "../errors.js";
 import {
-  type Fetching,
+  type DownloadOptions,
   fetchReference,
   HubError,
   type HubErrorKind,
+  type ModelKind,
   parseHubReference,
   staysInside,
   type Variant,
-  type Wanted,
 } from "../hub/index.js";
-import { findShelved, type Library, SHELVES, type Shelf } from "./model-folders.js";
+import { CATEGORIES, type Category, findModel, type ModelFolder } from "./model-folders.js";
 
 /** The folder that ships with the package. */
 const EMBEDDED = fileURLToPath(new URL("../../embedded", import.meta.url));
 const SCHEME = "embedded:";
 
 /** Where references that are no paths are looked up. Plain data: it travels to other processes and into run.json. */
-export interface Places {
+export interface SearchPath {
   /** Trees of models, as ComfyUI and A1111 keep them, whose models are found by their names. */
-  readonly libraries?: readonly Library[];
+  readonly modelFolders?: readonly ModelFolder[];
   /** Precision that is fetched from the Hub where a repository has several; default "fp16". */
   readonly variant?: Variant;
 }
 
-export interface Sources extends Places, Fetching {}
+export interface LookupOptions extends SearchPath, DownloadOptions {}
 
 /**
  * A reference as a path, without searching: `embedded:PLACE` is a place in the folder that ships with the package.
@@ -43,19 +43,19 @@ export function resolveReference(ref: string): string {
 
 /** Where a reference was found, or why not there. */
 type Finding = { readonly path: string } | { readonly not: string };
-type Finder = (ref: string, wanted: Wanted, sources: Sources) => Finding | Promise<Finding>;
+type Finder = (ref: string, kind: ModelKind, lookup: LookupOptions) => Finding | Promise<Finding>;
 
 /** In this order; the first that finds it decides. */
-const FINDERS: readonly Finder[] = [inPackage, onDisk, inLibraries, amongShipped, onTheHub];
+const FINDERS: readonly Finder[] = [inPackage, onDisk, inModelFolders, embeddedAdapter, onTheHub];
 
 /**
  * The local path of what a reference names.
  * @throws FileError that lists where it was looked for; RequestError when a name could mean several
  */
-export async function locate(ref: string, wanted: Wanted, sources: Sources = {}): Promise<string> {
+export async function locate(ref: string, kind: ModelKind, lookup: LookupOptions = {}): Promise<string> {
   const tried: string[] = [];
   for (const find of FINDERS) {
-    const finding = await find(ref, wanted, sources);
+    const finding = await find(ref, kind, lookup);
     if ("path" in finding) return finding.path;
     if (finding.not !== "") tried.push(finding.not);
   }
@@ -72,12 +72,16 @@ function onDisk(ref: string): Finding {
 }
 
 /** `owner/name` and places in it: from the cache, or fetched now. */
-async function onTheHub(ref: string, wanted: Wanted, { variant, signal, onDownload }: Sources): Promise<Finding> {
+async function onTheHub(
+  ref: string,
+  kind: ModelKind,
+  { variant, signal, onDownload }: LookupOptions,
+): Promise<Finding> {
   const reference = parseHubReference(ref);
   if (!reference) return { not: "not a Hub id (owner/name, owner/name:folder, owner/name/file)" };
   try {
     const options = { ...(variant && { variant }), ...(signal && { signal }), ...(onDownload && { onDownload }) };
-    return { path: await fetchReference(reference, wanted, options) };
+    return { path: await fetchReference(reference, kind, options) };
   } catch (error) {
     const prefix = error instanceof HubError ? MAY_BE_A_PATH[error.kind] : undefined;
     if (!(error instanceof HubError) || prefix === undefined) throw error;
@@ -93,7 +97,7 @@ const MAY_BE_A_PATH: { readonly [K in HubErrorKind]?: string } = {
 };
 
 /** Which kinds of things in a tree of models may be meant. */
-const SHELVES_OF: { readonly [W in Wanted]: readonly Shelf[] } = {
+const CATEGORIES_OF: { readonly [W in ModelKind]: readonly Category[] } = {
   pipeline: ["checkpoint", "diffusers", "unet"],
   unet: ["unet", "checkpoint", "adapter", "diffusers"],
   autoencoder: ["autoencoder"],
@@ -101,29 +105,29 @@ const SHELVES_OF: { readonly [W in Wanted]: readonly Shelf[] } = {
   clip: [],
   vision: [],
   adapter: ["adapter"],
-  word: ["word"],
+  "textual inversion": ["textual inversion"],
   file: [],
-  model: SHELVES,
+  model: CATEGORIES,
 };
 
 /** By name in the trees that were given. */
-async function inLibraries(ref: string, wanted: Wanted, { libraries = [] }: Sources): Promise<Finding> {
-  if (libraries.length === 0) return { not: "" };
-  const shelves = SHELVES_OF[wanted];
-  const found = await findShelved(libraries, ref, shelves);
+async function inModelFolders(ref: string, kind: ModelKind, { modelFolders = [] }: LookupOptions): Promise<Finding> {
+  if (modelFolders.length === 0) return { not: "" };
+  const categories = CATEGORIES_OF[kind];
+  const found = await findModel(modelFolders, ref, categories);
   if (found) return { path: found.path };
-  const trees = libraries.map((l) => l.path).join(", ");
-  if (shelves.length === 0) return { not: "" };
-  return { not: `not in ${trees} (searched: ${shelves.join(", ")})` };
+  const trees = modelFolders.map((l) => l.path).join(", ");
+  if (categories.length === 0) return { not: "" };
+  return { not: `not in ${trees} (searched: ${categories.join(", ")})` };
 }
 
 /** Folders of the package that hold adapters. */
-export const SHIPPED = ["embedded:sliders", "embedded:adapters"] as const;
+export const EMBEDDED_ADAPTERS = ["embedded:sliders", "embedded:adapters"] as const;
 
 /** An adapter by a part of a name that one of the package's adapters alone has. */
-function amongShipped(ref: string, wanted: Wanted): Finding {
-  if ((wanted !== "adapter" && wanted !== "word") || /[\\/]/.test(ref)) return { not: "" };
-  const all = SHIPPED.flatMap((folder) => {
+function embeddedAdapter(ref: string, kind: ModelKind): Finding {
+  if ((kind !== "adapter" && kind !== "textual inversion") || /[\\/]/.test(ref)) return { not: "" };
+  const all = EMBEDDED_ADAPTERS.flatMap((folder) => {
     const dir = resolveReference(folder);
     return existsSync(dir) ? readdirSync(dir).map((file) => `${folder}/${file}`) : [];
   });

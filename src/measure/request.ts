@@ -1,8 +1,8 @@
 /** A measurement from request to result: opens the instruments that are named, reads the folders, measures each. */
 import { RequestError } from "../errors.js";
-import type { Fetching } from "../hub/index.js";
+import type { DownloadOptions } from "../hub/index.js";
 import { filesOf, type Instrument, type InstrumentFacts } from "../instruments/index.js";
-import type { Places, Sources } from "../lookup/index.js";
+import type { LookupOptions, SearchPath } from "../lookup/index.js";
 import { productsOn } from "../networks/index.js";
 import { hashed, openClassifier, openClip, openDino, openDreamSim, openInception, openLpips } from "../open/index.js";
 import { openRuntime, type Runtime, type RuntimeOptions } from "../runtime/index.js";
@@ -13,7 +13,7 @@ import { type Instruments, measureFolder, workOf } from "./folder-measures.js";
 import { readPrompts } from "./prompts.js";
 import type { FolderMeasures } from "./result.js";
 
-export interface MeasureRequest extends Places {
+export interface MeasureRequest extends SearchPath {
   readonly folders: readonly string[];
   readonly reference?: string;
   /** A list of prompts, for pictures that do not tell theirs. */
@@ -38,7 +38,7 @@ export interface Measurement {
   readonly notes: readonly string[];
 }
 
-export interface MeasureProgress extends Fetching {
+export interface MeasureProgress extends DownloadOptions {
   /** Pictures looked at, of how many, and what is happening. */
   readonly onProgress?: (done: number, total: number, what: string) => void;
   /** Called when the request is known to fit and nothing has been measured yet. */
@@ -70,7 +70,7 @@ export async function measure(
   const runtime = openRuntime(options);
   try {
     const instruments = await openAll(request, runtime, embedded, {
-      ...(request.libraries && { libraries: request.libraries }),
+      ...(request.modelFolders && { modelFolders: request.modelFolders }),
       ...(request.variant && { variant: request.variant }),
       ...(onDownload && { onDownload }),
       ...(signal && { signal }),
@@ -136,7 +136,7 @@ async function openAll(
   request: MeasureRequest,
   runtime: Runtime,
   embedded: boolean,
-  sources: Sources,
+  lookup: LookupOptions,
 ): Promise<Omit<Instruments, "attributes" | "multiply">> {
   const facts = async (
     name: string,
@@ -148,19 +148,19 @@ async function openAll(
     weights: await hashed(filesOf(await i.index())),
     preparation: i.preparation,
   });
-  const network = await openClip(request.clip ?? EMBEDDED.clip, runtime, sources);
+  const network = await openClip(request.clip ?? EMBEDDED.clip, runtime, lookup);
   const clip = { network, facts: await facts("clip", `CLIP (${request.clip ?? EMBEDDED.clip})`, network) };
-  const classifier = embedded ? await openClassifier(EMBEDDED.classifier, runtime, sources) : null;
+  const classifier = embedded ? await openClassifier(EMBEDDED.classifier, runtime, lookup) : null;
   const about = `the embedded world's attribute classifier (${EMBEDDED.classifier})`;
   const others: Instrument[] = [];
-  if (request.dino !== undefined) others.push(await openDino(request.dino, runtime, sources));
-  if (request.dreamsim !== undefined) others.push(await openDreamSim(request.dreamsim, runtime, sources));
-  if (request.lpips !== undefined) others.push(await openLpips(request.lpips, runtime, sources));
+  if (request.dino !== undefined) others.push(await openDino(request.dino, runtime, lookup));
+  if (request.dreamsim !== undefined) others.push(await openDreamSim(request.dreamsim, runtime, lookup));
+  if (request.lpips !== undefined) others.push(await openLpips(request.lpips, runtime, lookup));
   const inception =
-    request.inception === undefined ? null : await openInception(request.inception, runtime, "tensorflow", sources);
+    request.inception === undefined ? null : await openInception(request.inception, runtime, "tensorflow", lookup);
   const clean =
     request.inception !== undefined && request.reference !== undefined
-      ? await openInception(request.inception, runtime, "clean", sources)
+      ? await openInception(request.inception, runtime, "clean", lookup)
       : null;
   return {
     clip,

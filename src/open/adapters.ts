@@ -11,7 +11,7 @@ import {
 import { adapterFile, openTensorFile, readFloats } from "../checkpoint/index.js";
 import { FileError } from "../errors.js";
 import type { AdapterUse } from "../generate/index.js";
-import { locate, type Sources } from "../lookup/index.js";
+import { type LookupOptions, locate } from "../lookup/index.js";
 import { count, type FloatTensor, float, formatBytes, type WeightIndex } from "../tensor/index.js";
 import type { AdapterReference } from "./reference.js";
 
@@ -19,7 +19,7 @@ import type { AdapterReference } from "./reference.js";
 export interface Adaptable {
   readonly parts: ReadonlyMap<Part, () => Promise<WeightIndex>>;
   /** Where adapters are looked up. */
-  readonly sources?: Sources;
+  readonly lookup?: LookupOptions;
 }
 
 /** Layers of a model, by part. */
@@ -43,7 +43,7 @@ export async function openAdapter(
   ref: string,
   options: { readonly allowUnmatched?: boolean; readonly only?: Part } = {},
 ): Promise<Adapter> {
-  const { weights, metadata } = await openTensorFile(await adapterFile(await locate(ref, "adapter", model.sources)));
+  const { weights, metadata } = await openTensorFile(await adapterFile(await locate(ref, "adapter", model.lookup)));
   const bytes = [...weights.values()].reduce((n, w) => n + count(w.shape) * 4, 0);
   if (bytes > LARGEST) throw new FileError(ref, `holds ${formatBytes(bytes)} of tensors: a model, not an adapter`);
   const tensors = new Map<string, FloatTensor>();

@@ -7,7 +7,7 @@ import { adapterFile } from "../checkpoint/index.js";
 import { createDecoder } from "../decode/index.js";
 import { type AdapterUse, type Engine, type Model, memoryNeeds, type Pair, upcastIn } from "../generate/index.js";
 import { commitOf } from "../hub/index.js";
-import { locate, type Sources } from "../lookup/index.js";
+import { locate, type LookupOptions } from "../lookup/index.js";
 import type { DenoiserShape } from "../models/index.js";
 import { createSessionPool, drawn, type NetworkOptions, network, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
@@ -22,7 +22,7 @@ export interface OpenedPair extends Pair, Adaptable {
   /** Commits of models from the Hub. */
   readonly commits: { readonly base: string | null; readonly distilled: string | null };
   /** How further references are looked up. */
-  readonly sources: Sources;
+  readonly lookup: LookupOptions;
 }
 
 /** Adapters and embeddings that were opened for a pair. */
@@ -64,7 +64,7 @@ export async function bindPair(
   { compute = "float32" }: PairReference,
   { memoryBudget = machineBudget(), onPrepare }: OpenOptions,
 ): Promise<OpenedPair> {
-  const { located, row, family, size, zeroNegative, parts, sources } = files;
+  const { located, row, family, size, zeroNegative, parts, lookup } = files;
   const upcast = upcastIn(await memoryNeedsOfFiles(files, compute), memoryBudget);
   const engine: Engine = { runtime, compute, memoryBudget, upcast };
   const pool = createSessionPool(SPARE * memoryBudget);
@@ -92,19 +92,19 @@ export async function bindPair(
     size,
     zeroNegative,
     adapters,
-    openAdapter: adapterCache({ parts, sources }),
+    openAdapter: adapterCache({ parts, lookup }),
     parts,
     commits: { base: commitOf(located.base.path), distilled: commitOf(located.distilled?.path ?? "") },
-    sources,
+    lookup,
     close: () => runtime.close(),
   };
 }
 
 /** Opens each adapter of a pair once, and again when its file has changed. A failure is not kept. */
-function adapterCache(model: Adaptable & { readonly sources: Sources }): Pair["openAdapter"] {
+function adapterCache(model: Adaptable & { readonly lookup: LookupOptions }): Pair["openAdapter"] {
   const opened = new Map<string, Promise<Adapter>>();
   return async (ref, { allowUnmatched = false } = {}) => {
-    const file = await adapterFile(await locate(ref, "adapter", model.sources));
+    const file = await adapterFile(await locate(ref, "adapter", model.lookup));
     const { size, mtimeMs } = await stat(file).catch(() => ({ size: 0, mtimeMs: 0 }));
     const key = JSON.stringify([ref, file, size, mtimeMs, allowUnmatched]);
     const adapter = opened.get(key) ?? openAdapter(model, ref, { allowUnmatched });

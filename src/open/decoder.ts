@@ -2,12 +2,12 @@
 import { statSync } from "node:fs";
 import { autoencoderFolder, openAutoencoderFile, openComponentFolder } from "../checkpoint/index.js";
 import { createDecoder, type Decoder, type DecoderFiles, parseDecoder } from "../decode/index.js";
-import { locate, type Sources } from "../lookup/index.js";
+import { type LookupOptions, locate } from "../lookup/index.js";
 import type { Runtime } from "../runtime/index.js";
 
 /** Opens another decoder for a pair's latents. @throws FileError, UnsupportedConfigError */
-export async function openDecoder(runtime: Runtime, ref: string, sources: Sources = {}): Promise<Decoder> {
-  return createDecoder(runtime, await readDecoder(await locate(ref, "autoencoder", sources)));
+export async function openDecoder(runtime: Runtime, ref: string, lookup: LookupOptions = {}): Promise<Decoder> {
+  return createDecoder(runtime, await readDecoder(await locate(ref, "autoencoder", lookup)));
 }
 
 /**

@@ -5,7 +5,7 @@ import { openClassifier, openClip } from "./instruments.js";
 
 /** The CLIPModel folder `clip`, or the pair's own, and the pair's attribute classifier. Null where there is no CLIP. */
 export async function openEvaluator(
-  { row, engine, sources }: Pick<OpenedPair, "row" | "engine" | "sources">,
+  { row, engine, lookup: sources }: Pick<OpenedPair, "row" | "engine" | "lookup">,
   clip?: string,
 ): Promise<Evaluator | null> {
   const ref = clip ?? row?.clip ?? null;

@@ -21,7 +21,7 @@ import {
   type InceptionInstrument,
   type Instrument,
 } from "../instruments/index.js";
-import { locate, type Sources } from "../lookup/index.js";
+import { type LookupOptions, locate } from "../lookup/index.js";
 import {
   type BranchKind,
   type DreamSimBranch,
@@ -52,8 +52,8 @@ const preparationSchema = z.object({
 });
 
 /** Opens a CLIPModel folder. @throws RequestError when it is another model, FileError when it cannot be read */
-export async function openClip(ref: string, runtime: Runtime, sources: Sources = {}): Promise<ClipScorer> {
-  const folder = await openComponentFolder(await locate(ref, "clip", sources));
+export async function openClip(ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<ClipScorer> {
+  const folder = await openComponentFolder(await locate(ref, "clip", lookup));
   const { config, configFile: file } = folder;
   if (config["model_type"] !== "clip") {
     throw new RequestError(
@@ -73,15 +73,15 @@ export async function openClip(ref: string, runtime: Runtime, sources: Sources =
 export async function openClassifier(
   ref: string,
   runtime: Runtime,
-  sources: Sources = {},
+  lookup: LookupOptions = {},
 ): Promise<AttributeClassifier> {
-  const { configFile, config, weights } = await openComponentFolder(await locate(ref, "vision", sources));
+  const { configFile, config, weights } = await openComponentFolder(await locate(ref, "vision", lookup));
   return createClassifier(parseJudgeConfig({ file: configFile, config }), weights, runtime);
 }
 
 /** Opens DINO or DINOv2: a transformers folder, or a file of weights from the original releases. */
-export async function openDino(ref: string, runtime: Runtime, sources: Sources = {}): Promise<Instrument> {
-  const place = await locate(ref, "vision", sources);
+export async function openDino(ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<Instrument> {
+  const place = await locate(ref, "vision", lookup);
   const folder = isFolder(place) ? await openComponentFolder(place) : null;
   const index = folder ? await folder.weights() : await openWeights(place);
   const config = folder ? parseVitConfig({ file: folder.configFile, config: folder.config }) : vitConfigOf(index);
@@ -103,8 +103,8 @@ const ORDER: readonly BranchKind[] = ["dino", "clip", "open_clip"];
  * Opens DreamSim: a file with its LoRA merged in, or the folder of its release: towers (`*_pretrain.pth*`) beside a `*_lora` folder
  * with adapter_config.json. @throws FileError saying what is missing
  */
-export async function openDreamSim(ref: string, runtime: Runtime, sources: Sources = {}): Promise<Instrument> {
-  const place = await locate(ref, "vision", sources);
+export async function openDreamSim(ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<Instrument> {
+  const place = await locate(ref, "vision", lookup);
   const branches = isFolder(place) ? await releasedBranches(place) : dreamSimBranches(await openWeights(place));
   const files = branches.flatMap((b) => [...filesOf(b.index), ...(b.lora ? filesOf(b.lora.index) : [])]);
   return createDreamSim(branches, await hashed([...new Set(files)]), runtime);
@@ -157,8 +157,8 @@ async function releasedBranches(folder: string): Promise<DreamSimBranch[]> {
  * Opens LPIPS: `TRUNK,HEADS`, torchvision's AlexNet or VGG-16 and the package's weights of layers, or one folder that holds both.
  * @throws RequestError when one of them is not named
  */
-export async function openLpips(ref: string, runtime: Runtime, sources: Sources = {}): Promise<Instrument> {
-  const [trunkFile, headsFile] = await lpipsFiles(ref, sources);
+export async function openLpips(ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<Instrument> {
+  const [trunkFile, headsFile] = await lpipsFiles(ref, lookup);
   const [trunk, heads] = [await openWeights(trunkFile), await openWeights(headsFile)];
   if (!heads.weights.has("lin0.model.1.weight")) {
     throw new FileError(
@@ -176,7 +176,7 @@ const WEIGHT_FILE = /\.(pth|pt|bin|safetensors)$/;
  * folder that exists is one reference, and of several commas the one with existing paths on its sides separates.
  * @throws RequestError when one of the two is missing or the commas are ambiguous; FileError when a file is not found
  */
-export async function lpipsFiles(ref: string, sources: Sources = {}): Promise<readonly [string, string]> {
+export async function lpipsFiles(ref: string, lookup: LookupOptions = {}): Promise<readonly [string, string]> {
   if (isFolder(ref)) return lpipsFolder(ref);
   const refused = new RequestError(
     `--lpips ${ref}: give TRUNK,HEADS, such as alexnet-owt-7be5be79.pth,alex.pth, or a folder that holds both`,
@@ -185,10 +185,10 @@ export async function lpipsFiles(ref: string, sources: Sources = {}): Promise<re
     .map((parts) => ({ parts, existing: parts.filter((part) => existsSync(part)).length }))
     .sort((a, b) => b.existing - a.existing);
   if (best && best.existing === second?.existing) throw refused;
-  if (best) return [await locate(best.parts[0], "file", sources), await locate(best.parts[1], "file", sources)];
+  if (best) return [await locate(best.parts[0], "file", lookup), await locate(best.parts[1], "file", lookup)];
   // A single file is refused before it is downloaded.
   if (ref.includes(",") || WEIGHT_FILE.test(ref)) throw refused;
-  const place = await locate(ref, "file", sources);
+  const place = await locate(ref, "file", lookup);
   if (isFolder(place)) return lpipsFolder(place);
   throw refused;
 }
@@ -218,8 +218,8 @@ export async function openInception(
   ref: string,
   runtime: Runtime,
   preparation: FidPreparation = "tensorflow",
-  sources: Sources = {},
+  lookup: LookupOptions = {},
 ): Promise<InceptionInstrument> {
-  const index = await openWeights(await locate(ref, "file", sources));
+  const index = await openWeights(await locate(ref, "file", lookup));
   return createInception({ index, hashes: await hashed(filesOf(index)) }, runtime, preparation);
 }

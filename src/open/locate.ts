@@ -1,6 +1,6 @@
 /** References of a pair → local paths. Fetches from the Hub what is not there; opens nothing. */
 import { type PairRow, pairNamed, readPairs } from "../catalogue/index.js";
-import { locate, type Sources } from "../lookup/index.js";
+import { type LookupOptions, locate } from "../lookup/index.js";
 import type { OpenOptions, PairReference } from "./reference.js";
 
 /** A reference and where it lies. */
@@ -16,7 +16,7 @@ export interface LocatedPair {
   readonly textEncoders: readonly string[];
   readonly decoder: string | null;
   /** How further references of the pair are looked up. */
-  readonly sources: Sources;
+  readonly lookup: LookupOptions;
 }
 
 /** The row that a reference names; null where it gives models instead. @throws RequestError with the nearest names */
@@ -28,28 +28,28 @@ export async function rowOf({ pair, pairs, base }: PairReference): Promise<PairR
 /** @throws FileError that lists where a reference was looked for; RequestError when a name could mean several */
 export async function locatePair(reference: PairReference, options: OpenOptions): Promise<LocatedPair> {
   const row = await rowOf(reference);
-  const sources = sourcesOf(reference, options);
+  const lookup = lookupOptionsOf(reference, options);
   const base = reference.base ?? row?.base ?? "";
   const distilled = reference.distilled ?? (reference.base === undefined ? row?.distilled : undefined);
   const textEncoders: string[] = [];
-  const located = { ref: base, path: await locate(base, "pipeline", sources) };
-  for (const ref of reference.textEncoders ?? []) textEncoders.push(await locate(ref, "text encoder", sources));
+  const located = { ref: base, path: await locate(base, "pipeline", lookup) };
+  for (const ref of reference.textEncoders ?? []) textEncoders.push(await locate(ref, "text encoder", lookup));
   return {
     row,
     base: located,
-    distilled: distilled === undefined ? null : { ref: distilled, path: await locate(distilled, "unet", sources) },
+    distilled: distilled === undefined ? null : { ref: distilled, path: await locate(distilled, "unet", lookup) },
     textEncoders,
-    decoder: reference.decoder === undefined ? null : await locate(reference.decoder, "autoencoder", sources),
-    sources,
+    decoder: reference.decoder === undefined ? null : await locate(reference.decoder, "autoencoder", lookup),
+    lookup,
   };
 }
 
 /** The part of a reference and its options that later look-ups need. */
-const sourcesOf = (
-  { libraries, variant }: PairReference,
+const lookupOptionsOf = (
+  { modelFolders, variant }: PairReference,
   { signal, onDownload }: Pick<OpenOptions, "signal" | "onDownload">,
-): Sources => ({
-  ...(libraries && { libraries }),
+): LookupOptions => ({
+  ...(modelFolders && { modelFolders }),
   ...(variant && { variant }),
   ...(signal && { signal }),
   ...(onDownload && { onDownload }),

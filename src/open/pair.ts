@@ -44,7 +44,7 @@ export async function openPlanSource(reference: PairReference, options: OpenOpti
 }
 
 async function openAdditions(files: PairFiles, reference: PairReference): Promise<Additions> {
-  const { located, distilled, textEncoders, sources } = files;
+  const { located, distilled, textEncoders, lookup } = files;
   const { adapters = [], embeddings = [], allowUnmatched = false } = reference;
   return {
     lora: distilled?.isLora
@@ -57,7 +57,7 @@ async function openAdditions(files: PairFiles, reference: PairReference): Promis
     embeddings: await openTextualInversions(
       embeddings,
       textEncoders.map((e) => e.config.features),
-      sources,
+      lookup,
     ),
   };
 }

@@ -15,7 +15,7 @@ import { AUTOENCODERS, type DecoderFiles, parseDecoder } from "../decode/index.j
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
 import { FAMILIES } from "../families/index.js";
 import type { PlanSource, Sampled } from "../generate/index.js";
-import type { Sources } from "../lookup/index.js";
+import type { LookupOptions } from "../lookup/index.js";
 import {
   type Denoiser,
   type ImageSize,
@@ -39,7 +39,7 @@ export interface ModelFiles extends Sampled {
 /** A pair as it is read from its files: everything but a place to run. */
 export interface PairFiles extends PlanSource, Adaptable {
   readonly row: LocatedPair["row"];
-  readonly sources: Sources;
+  readonly lookup: LookupOptions;
   readonly located: LocatedPair;
   readonly base: ModelFiles;
   readonly distilled: ModelFiles | null;
@@ -57,7 +57,7 @@ const SIDE = 64;
  * @throws FileError, UnsupportedConfigError when a part cannot be used; RequestError when the parts do not fit together
  */
 export async function readPair(located: LocatedPair): Promise<PairFiles> {
-  const { row, sources } = located;
+  const { row, lookup } = located;
   const checkpoint = await readCheckpoint(located);
   const { family } = checkpoint;
   const unet = part(checkpoint, "unet", ["UNet2DConditionModel"]);
@@ -100,7 +100,7 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
     textEncoders,
     decoder,
     parts,
-    sources,
+    lookup,
     size: row?.size ?? base.denoiser.size ?? { width: SIDE * scaleFactor, height: SIDE * scaleFactor },
     zeroNegative: FAMILIES[family].zeroNegative && checkpoint.index["force_zeros_for_empty_prompt"] !== false,
   };
@@ -142,8 +142,8 @@ async function readDistilled(
 }
 
 /** The path of a model in a folder of models, whose name means nothing elsewhere. */
-const placeIn = (path: string, { sources: { libraries = [] } }: LocatedPair): { readonly path?: string } =>
-  libraries.length > 0 && existsSync(path) ? { path: resolve(path) } : {};
+const placeIn = (path: string, { lookup: { modelFolders = [] } }: LocatedPair): { readonly path?: string } =>
+  modelFolders.length > 0 && existsSync(path) ? { path: resolve(path) } : {};
 
 /** The decoder that was named, or the checkpoint's own. */
 async function decoderOf({ decoder }: LocatedPair, checkpoint: Checkpoint): Promise<DecoderFiles> {

@@ -4,8 +4,8 @@ import { delimiter } from "node:path";
 import { z } from "zod";
 import { parseScale } from "../adapters/index.js";
 import { adapterSchema } from "../generate/index.js";
-import { type Fetching, VARIANTS } from "../hub/index.js";
-import type { Library } from "../lookup/index.js";
+import { type DownloadOptions, VARIANTS } from "../hub/index.js";
+import type { ModelFolder } from "../lookup/index.js";
 import { COMPUTES, type Preparing } from "../networks/index.js";
 import { DEVICES } from "../runtime/index.js";
 import { type InputOf, option, type ReadonlyData } from "../schema/index.js";
@@ -40,7 +40,7 @@ function readEmbedding(value: string): { ref: string; token?: string } {
 }
 
 /** A folder, or several as they stand in an environment variable like PATH. */
-const readFolders = (kind: Library["kind"]) => (value: string) =>
+const readFolders = (kind: ModelFolder["kind"]) => (value: string) =>
   (existsSync(value) ? [value] : value.split(delimiter).filter((folder) => folder !== "")).map((path) => ({
     kind,
     path,
@@ -51,7 +51,7 @@ const readGigabytes = (value: string) => (value.trim() !== "" && Number(value) >
 
 /** Folders of models that names are looked up in, and what is fetched from the Hub. */
 export const lookupFields = {
-  libraries: option(
+  modelFolders: option(
     z.array(z.strictObject({ kind: z.enum(["comfy", "a1111"]), path: text })),
     {
       flag: "--comfy <dir>",
@@ -164,7 +164,7 @@ export const pairSchema = z.strictObject(modelFields);
 export type PairReference = InputOf<typeof modelFields>;
 
 /** The machine that a pair runs on, and callbacks for what is fetched and prepared for it. */
-export interface OpenOptions extends InputOf<typeof machineFields>, Fetching {
+export interface OpenOptions extends InputOf<typeof machineFields>, DownloadOptions {
   /** Called while weights are unpacked or quantised, which takes a while the first time. */
   readonly onPrepare?: (preparing: Preparing) => void;
 }

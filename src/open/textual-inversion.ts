@@ -1,7 +1,7 @@
 /** Opens files of textual inversions: locates them and reads their tensors. */
 import path from "node:path";
 import { openTensorFile, readFloats } from "../checkpoint/index.js";
-import { locate, type Sources } from "../lookup/index.js";
+import { type LookupOptions, locate } from "../lookup/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 import { embeddingNames, type TextualInversion, textualInversion, tokenOf } from "../text/index.js";
 import type { PairReference } from "./reference.js";
@@ -16,11 +16,11 @@ export type TextualInversionReference = NonNullable<PairReference["embeddings"]>
 export async function openTextualInversions(
   references: readonly TextualInversionReference[],
   widths: readonly number[],
-  sources: Sources = {},
+  lookup: LookupOptions = {},
 ): Promise<TextualInversion[]> {
   const found: TextualInversion[] = [];
   for (const { ref, token } of references) {
-    const { weights } = await openTensorFile(await locate(ref, "word", sources));
+    const { weights } = await openTensorFile(await locate(ref, "textual inversion", lookup));
     const tensors = new Map<string, FloatTensor>();
     for (const name of embeddingNames(ref, [...weights.keys()])) {
       const weight = weights.get(name);

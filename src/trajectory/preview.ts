@@ -31,9 +31,7 @@ export async function openPreview(
     return async (latents) => latents.map((x) => showRgb(fit, x));
   }
   const decoder =
-    kind === "taesd" && taesd !== undefined
-      ? await openDecoder(pair.engine.runtime, taesd, pair.sources)
-      : pair.decoder;
+    kind === "taesd" && taesd !== undefined ? await openDecoder(pair.engine.runtime, taesd, pair.lookup) : pair.decoder;
   return (latents) => decodeSmall(pair, decoder, latents);
 }
 

@@ -95,13 +95,13 @@ describe("parts of a checkpoint in files of their own, as ComfyUI keeps them", (
 });
 
 it("the script for diffusers opens one file as diffusers does, with the scheduler that its tensors tell", async () => {
-  const libraries = [{ kind: "comfy" as const, path: temporaryFolder() }];
-  mkdirSync(path.join(libraries[0]?.path ?? "", "models", "checkpoints"), { recursive: true });
-  const inTree = path.join(libraries[0]?.path ?? "", "models", "checkpoints", "mine.safetensors");
+  const modelFolders = [{ kind: "comfy" as const, path: temporaryFolder() }];
+  mkdirSync(path.join(modelFolders[0]?.path ?? "", "models", "checkpoints"), { recursive: true });
+  const inTree = path.join(modelFolders[0]?.path ?? "", "models", "checkpoints", "mine.safetensors");
   symlinkSync(whole, inTree);
   for (const [reference, place] of [
     [{ base: whole }, whole],
-    [{ base: "mine", libraries }, inTree],
+    [{ base: "mine", modelFolders }, inTree],
   ] as const) {
     const pair = await openPair(reference);
     const script = diffusersScript(pair, { prompts: ["a fox"], mode: "base", steps: 2 });

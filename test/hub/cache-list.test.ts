@@ -52,17 +52,17 @@ describe("the cache", () => {
 });
 
 describe("removing", () => {
-  const shelf = () => path.join(cache, "models--a--one");
+  const paths = () => path.join(cache, "models--a--one");
   it("a revision leaves what another shares", async () => {
-    const kept = path.join(shelf(), "snapshots", hub.commit("a/one"), "model.safetensors");
+    const kept = path.join(paths(), "snapshots", hub.commit("a/one"), "model.safetensors");
     const planned = await removeCached(place("a/one@v1"), { revision: true, dryRun: true, settings });
     expect(planned.freed).toBe(3003);
-    expect(existsSync(path.join(shelf(), "refs", "v1"))).toBe(true);
+    expect(existsSync(path.join(paths(), "refs", "v1"))).toBe(true);
     expect((await removeCached(place("a/one@v1"), { revision: true, settings })).freed).toBe(3003);
     expect(lstatSync(realpathSync(kept)).size).toBe(5000);
-    expect(readdirSync(path.join(shelf(), "blobs"))).toHaveLength(2);
-    expect(readdirSync(path.join(shelf(), "snapshots"))).toEqual([hub.commit("a/one")]);
-    expect(existsSync(path.join(shelf(), "refs", "v1"))).toBe(false);
+    expect(readdirSync(path.join(paths(), "blobs"))).toHaveLength(2);
+    expect(readdirSync(path.join(paths(), "snapshots"))).toEqual([hub.commit("a/one")]);
+    expect(existsSync(path.join(paths(), "refs", "v1"))).toBe(false);
   });
   it("a repository leaves nothing of it, and the others", async () => {
     expect((await removeCached(place("a/one"), { settings })).freed).toBe(8005);

@@ -19,9 +19,9 @@ import {
   HubError,
   type HubOptions,
   hubSettings,
+  type ModelKind,
   parseHubReference,
   planFetch,
-  type Wanted,
 } from "../../src/hub/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { blobName, closedAddress, gitHash, sha256, startHub, TOKEN } from "../support/hub.js";
@@ -71,7 +71,7 @@ interface Scene {
   readonly cache: string;
   readonly events: DownloadEvent[];
   readonly waits: number[];
-  get(ref: string, wanted?: Wanted, more?: Partial<HubOptions> & { env?: Record<string, string> }): Promise<string>;
+  get(ref: string, kind?: ModelKind, more?: Partial<HubOptions> & { env?: Record<string, string> }): Promise<string>;
 }
 
 /** A fresh cache, and clocks that do not wait. */
@@ -83,10 +83,10 @@ function scene(): Scene {
     cache,
     events,
     waits,
-    get: (ref, wanted = "unet", { env = {}, ...more } = {}) => {
+    get: (ref, kind = "unet", { env = {}, ...more } = {}) => {
       const reference = parseHubReference(ref);
       if (!reference) throw new Error(`${ref} is no reference`);
-      return fetchReference(reference, wanted, {
+      return fetchReference(reference, kind, {
         settings: hubSettings({ HF_HOME: "/nowhere", HF_HUB_CACHE: cache, HF_ENDPOINT: hub.endpoint, ...env }),
         wait: async (milliseconds) => void waits.push(milliseconds),
         onDownload: (event) => events.push(event),

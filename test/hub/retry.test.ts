@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { retried, retryAfter, Transient } from "../../src/hub/retry.js";
+import { retryAfter, TransientError, withRetries } from "../../src/hub/retry.js";
 
 /** Fails as told, then gives "done"; and the waits in between. */
-async function run(failures: readonly Error[], o: { triesUnreachable?: number } = {}) {
+async function run(failures: readonly Error[], o: { triesIfUnreachable?: number } = {}) {
   const waits: number[] = [];
   const left = [...failures];
-  const result = await retried(
+  const result = await withRetries(
     async () => {
       const failure = left.shift();
       if (failure) throw failure;
@@ -15,7 +15,7 @@ async function run(failures: readonly Error[], o: { triesUnreachable?: number } 
   ).catch((error: Error) => error.message);
   return { result, waits };
 }
-const lost = (facts = {}) => new Transient("lost", facts);
+const lost = (facts = {}) => new TransientError("lost", facts);
 
 describe("trying again", () => {
   it("waits twice as long each time", async () => {
@@ -35,11 +35,11 @@ describe("trying again", () => {
   });
   it("is for what may pass, and for a server that is there", async () => {
     expect(await run([new Error("a bug")])).toEqual({ result: "a bug", waits: [] });
-    expect(await run([lost({ unreachable: true })], { triesUnreachable: 1 })).toEqual({ result: "lost", waits: [] });
+    expect(await run([lost({ unreachable: true })], { triesIfUnreachable: 1 })).toEqual({ result: "lost", waits: [] });
   });
   it("stops with the signal, also while it waits", async () => {
     const stop = new AbortController();
-    const waiting = retried(async () => Promise.reject(lost()), {
+    const waiting = withRetries(async () => Promise.reject(lost()), {
       signal: stop.signal,
       onWait: () => stop.abort(new Error("enough")),
     });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { select, type Wanted } from "../../src/hub/selection.js";
+import { type ModelKind, select } from "../../src/hub/selection.js";
 
 const SDXL = [
   ".gitattributes",
@@ -45,13 +45,13 @@ const INDEX = {
 
 function chosen(
   names: readonly string[],
-  wanted: Wanted,
+  kind: ModelKind,
   place = "",
   o: { variant?: "fp32"; there?: string[]; index?: unknown } = {},
 ) {
   const { variant = "fp16", there = [], index = null } = o;
   const listing = names.map((path) => ({ path, bytes: 1 }));
-  const found = select(listing, place, wanted, { variant, there: (f) => there.includes(f.path), index });
+  const found = select(listing, place, kind, { variant, there: (f) => there.includes(f.path), index });
   return "not" in found ? found.not : { root: found.root, files: found.files.map((f) => f.path).sort() };
 }
 
@@ -160,7 +160,7 @@ describe("of the weights of a network", () => {
 });
 
 describe("of other repositories", () => {
-  it.each<[string, Wanted, string[], unknown]>([
+  it.each<[string, ModelKind, string[], unknown]>([
     [
       "a UNet alone",
       "unet",
@@ -186,8 +186,8 @@ describe("of other repositories", () => {
       { root: "x/slider.safetensors", files: ["x/slider.safetensors"] },
     ],
     [
-      "a learned word",
-      "word",
+      "a textual inversion",
+      "textual inversion",
       ["learned_embeds.bin", "concept_images/0.jpeg"],
       { root: "learned_embeds.bin", files: ["learned_embeds.bin"] },
     ],
@@ -213,7 +213,7 @@ describe("of other repositories", () => {
       { root: "dream.safetensors", files: ["dream.safetensors"] },
     ],
     ["a folder as it is", "file", ["README.md", "a.csv", "b/c.png"], { root: "", files: ["a.csv", "b/c.png"] }],
-  ])("%s", (_, wanted, names, expected) => expect(chosen(names, wanted)).toEqual(expected));
+  ])("%s", (_, kind, names, expected) => expect(chosen(names, kind)).toEqual(expected));
 
   it("several files that could be meant are listed", () => {
     const names = ["sdxl_lightning_2step_lora.safetensors", "sdxl_lightning_4step_lora.safetensors"];

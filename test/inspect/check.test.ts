@@ -22,11 +22,11 @@ const lone = writeSingle(
 );
 symlinkSync(embedded("adapters/blueprint.safetensors"), place("loras/blueprint.safetensors"));
 writeFileSync(place("loras/page.safetensors"), "<!doctype html><html></html>");
-const libraries = [{ kind: "comfy" as const, path: root }];
+const modelFolders = [{ kind: "comfy" as const, path: root }];
 
 describe("models check", () => {
   it("says of a pipeline what it is, what fits it and what it takes", async () => {
-    const report = await checkReference("embedded:base", { libraries });
+    const report = await checkReference("embedded:base", { modelFolders });
     expect(report).toMatchObject({
       kind: "pipeline",
       about: "Stable Diffusion XL",
@@ -52,7 +52,7 @@ describe("models check", () => {
   });
 
   it("says of an adapter which models it fits, and why not others", async () => {
-    const report = await checkReference("blue", { libraries });
+    const report = await checkReference("blue", { modelFolders });
     expect(report).toMatchObject({ kind: "adapter", path: path.join(root, "models/loras/blueprint.safetensors") });
     const fits = Object.fromEntries(report.models.map((m) => [m.ref, m]));
     expect(fits["embedded:base"]).toMatchObject({ fits: true });
@@ -60,7 +60,7 @@ describe("models check", () => {
       fits: false,
       why: expect.stringMatching(/made for another model: .* is \[8, /),
     });
-    const held = await checkReference("blue", { libraries, base: "v1-5" });
+    const held = await checkReference("blue", { modelFolders, base: "v1-5" });
     expect(held.models.find((m) => m.ref === "v1-5")?.fits).toBe(false);
   });
 
@@ -79,7 +79,7 @@ describe("models check", () => {
   });
 
   it("says what a UNet alone lacks", async () => {
-    const report = await checkReference("lone", { libraries });
+    const report = await checkReference("lone", { modelFolders });
     expect(report).toMatchObject({ kind: "unet", family: "sd1", memory: null, path: lone });
     expect(report.missing.join()).toMatch(/without text encoders.*--text-encoder/);
   });

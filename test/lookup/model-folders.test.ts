@@ -3,8 +3,8 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { safetensors } from "../../src/checkpoint/index.js";
 import { FileError, RequestError } from "../../src/errors.js";
-import { readLibraries } from "../../src/inspect/index.js";
-import { findShelved, type Library, locate, SHELVES, shelved } from "../../src/lookup/index.js";
+import { inspectModelFolders } from "../../src/inspect/index.js";
+import { CATEGORIES, findModel, listModels, locate, type ModelFolder } from "../../src/lookup/index.js";
 import { float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -19,9 +19,9 @@ function tree(...files: string[]): string {
   }
   return root;
 }
-const comfy = (root: string): Library[] => [{ kind: "comfy", path: root }];
-const names = async (libraries: readonly Library[]) =>
-  (await shelved(libraries)).map(({ shelf, name }) => `${shelf}: ${name}`);
+const comfy = (root: string): ModelFolder[] => [{ kind: "comfy", path: root }];
+const names = async (modelFolders: readonly ModelFolder[]) =>
+  (await listModels(modelFolders)).map(({ category, name }) => `${category}: ${name}`);
 
 describe("ComfyUI's tree", () => {
   const root = tree(
@@ -63,7 +63,7 @@ describe("ComfyUI's tree", () => {
       "adapter: more detail.safetensors",
       "adapter: style/ink.safetensors",
       "adapter: style/more-light.safetensors",
-      "word: cat.pt",
+      "textual inversion: cat.pt",
       "diffusers: mine",
     ]);
     expect(await names(comfy(path.join(root, "models")))).toEqual(all);
@@ -83,11 +83,11 @@ describe("ComfyUI's tree", () => {
     ["link", "models/loras/link.safetensors"],
     ["mine", "models/diffusers/mine"],
   ])("%s is %s", async (asked, place) => {
-    expect((await findShelved(comfy(root), asked, SHELVES))?.path).toBe(path.join(root, place));
+    expect((await findModel(comfy(root), asked, CATEGORIES))?.path).toBe(path.join(root, place));
   });
 
   it("lists what a name could mean", async () => {
-    const asked = findShelved(comfy(root), "more", ["adapter"]);
+    const asked = findModel(comfy(root), "more", ["adapter"]);
     await expect(asked).rejects.toThrow(RequestError);
     await expect(asked).rejects.toThrow(
       /"more" could be loras\/more detail.safetensors or loras\/style\/more-light.safetensors; name one of them/,
@@ -97,16 +97,16 @@ describe("ComfyUI's tree", () => {
   it.each(["../elsewhere/linked", "loras/../../elsewhere/linked.safetensors", "/etc/passwd", "x4", "a"])(
     "%s leads nowhere",
     async (asked) => {
-      expect(await findShelved(comfy(root), asked, SHELVES)).toBeNull();
+      expect(await findModel(comfy(root), asked, CATEGORIES)).toBeNull();
     },
   );
 
   it("is asked after the disk and before the package, for what may be meant", async () => {
-    const sources = { libraries: comfy(root) };
-    expect(await locate("dream", "pipeline", sources)).toBe(path.join(root, "models/checkpoints/SD15/dream.ckpt"));
-    expect(await locate("ink", "unet", sources)).toBe(path.join(root, "models/loras/ink.safetensors"));
-    expect(await locate("smile.base", "adapter", sources)).toMatch(/sliders.smile\.base\.safetensors$/);
-    await expect(locate("ink", "pipeline", sources)).rejects.toMatchObject({
+    const lookup = { modelFolders: comfy(root) };
+    expect(await locate("dream", "pipeline", lookup)).toBe(path.join(root, "models/checkpoints/SD15/dream.ckpt"));
+    expect(await locate("ink", "unet", lookup)).toBe(path.join(root, "models/loras/ink.safetensors"));
+    expect(await locate("smile.base", "adapter", lookup)).toMatch(/sliders.smile\.base\.safetensors$/);
+    await expect(locate("ink", "pipeline", lookup)).rejects.toMatchObject({
       file: "ink",
       problem: expect.stringMatching(/checkpoint, diffusers, unet/),
     });
@@ -137,7 +137,7 @@ empty:
 
   it("adds its folders to ComfyUI's, the default ones first", async () => {
     const root = yaml(text, "models/checkpoints/own.safetensors", "models/loras/three.safetensors");
-    const all = await shelved(comfy(root));
+    const all = await listModels(comfy(root));
     expect(all.map((item) => item.name)).toEqual([
       "three.safetensors",
       "own.safetensors",
@@ -145,7 +145,9 @@ empty:
       "one.safetensors",
       "two.safetensors",
     ]);
-    expect((await findShelved(comfy(root), "three", SHELVES))?.path).toBe(path.join(shared, "loras/three.safetensors"));
+    expect((await findModel(comfy(root), "three", CATEGORIES))?.path).toBe(
+      path.join(shared, "loras/three.safetensors"),
+    );
   });
 
   it("may be named itself, with variables, older names and places of its own", async () => {
@@ -166,7 +168,7 @@ empty:
     ["a:\n  loras: nowhere\n", /is no tree of ComfyUI: none of models\/checkpoints, .* is there/],
   ])("that says %j is refused", async (broken, message) => {
     const root = yaml(broken);
-    await expect(shelved(comfy(path.join(root, "extra_model_paths.yaml")))).rejects.toThrow(message);
+    await expect(listModels(comfy(path.join(root, "extra_model_paths.yaml")))).rejects.toThrow(message);
   });
 });
 
@@ -188,19 +190,19 @@ describe("A1111's tree", () => {
       "autoencoder: taesd.pt",
       "adapter: ink.safetensors",
       "adapter: loha.safetensors",
-      "word: cat.pt",
+      "textual inversion: cat.pt",
     ]);
     expect(await names([{ kind: "a1111", path: path.join(root, "models") }])).toEqual(all);
   });
 
   it("stands beside others: the first has what both have", async () => {
     const other = tree("models/loras/ink.safetensors");
-    const both: Library[] = [
+    const both: ModelFolder[] = [
       { kind: "comfy", path: other },
       { kind: "a1111", path: root },
     ];
-    expect((await findShelved(both, "ink", ["adapter"]))?.path).toBe(path.join(other, "models/loras/ink.safetensors"));
-    expect((await findShelved(both.toReversed(), "ink", ["adapter"]))?.path).toBe(
+    expect((await findModel(both, "ink", ["adapter"]))?.path).toBe(path.join(other, "models/loras/ink.safetensors"));
+    expect((await findModel(both.toReversed(), "ink", ["adapter"]))?.path).toBe(
       path.join(root, "models/Lora/ink.safetensors"),
     );
   });
@@ -210,8 +212,8 @@ it.each([
   ["comfy", /is no tree of ComfyUI/],
   ["a1111", /is no tree of A1111: none of models\/Stable-diffusion, /],
 ] as const)("another folder is no %s", async (kind, message) => {
-  await expect(shelved([{ kind, path: tree("notes.txt") }])).rejects.toThrow(message);
-  await expect(shelved([{ kind, path: "/nowhere/at/all" }])).rejects.toThrow(FileError);
+  await expect(listModels([{ kind, path: tree("notes.txt") }])).rejects.toThrow(message);
+  await expect(listModels([{ kind, path: "/nowhere/at/all" }])).rejects.toThrow(FileError);
 });
 
 it("says what each thing in a tree is, and what is wrong with it", async () => {
@@ -228,7 +230,7 @@ it("says what each thing in a tree is, and what is wrong with it", async () => {
     "lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": float([1, 2], new Float32Array(2)),
   });
   const items = [];
-  for await (const { name, about, runs, parameters } of readLibraries(comfy(root)))
+  for await (const { name, about, runs, parameters } of inspectModelFolders(comfy(root)))
     items.push({ name, about, runs, parameters });
   expect(items).toEqual([
     { name: "empty.safetensors", about: expect.stringMatching(/^is empty/), runs: false, parameters: null },

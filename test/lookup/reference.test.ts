@@ -3,7 +3,7 @@ import path from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { FileError, RequestError } from "../../src/errors.js";
-import { HubError, type Wanted } from "../../src/hub/index.js";
+import { HubError, type ModelKind } from "../../src/hub/index.js";
 import { locate, resolveReference } from "../../src/lookup/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { closedAddress, type Mischief, startHub } from "../support/hub.js";
@@ -28,7 +28,7 @@ describe("a reference", () => {
   });
   it("that is nothing says where it was looked for", async () => {
     await expect(locate("unheard-of", "adapter")).rejects.toThrow(FileError);
-    const problem = (ref: string, kind: Wanted) => locate(ref, kind).catch((error: FileError) => error.problem);
+    const problem = (ref: string, kind: ModelKind) => locate(ref, kind).catch((error: FileError) => error.problem);
     expect(await problem("unheard-of", "adapter")).toMatch(/^there is no such file or folder.*adapter.*Hub/);
     expect(await problem("/no/where", "pipeline")).toMatch(/^there is no such file or folder.*Hub/);
     expect(await problem("owner/name", "pipeline")).toMatch(/^there is no such file or folder.*Hub.*HF_HUB_OFFLINE/);

@@ -68,13 +68,13 @@ export function addAdapterCommands(program: Command): void {
     .addHelpText("before", example("variegate adapter merge --base embedded:base --lora smile.base:1.5 --out smiling"))
     .action(async (given: Given & { readonly out: string }) => {
       const { runMerge } = await import("../adapter.js");
-      const { adapters: merged = [], base = "embedded:base", libraries } = modelsOf(given);
-      const places = libraries ? { libraries } : {};
-      await runMerge(openTerminal(talkOf(given)), base, merged, given.out, places);
+      const { adapters: merged = [], base = "embedded:base", modelFolders } = modelsOf(given);
+      const searchPath = modelFolders ? { modelFolders } : {};
+      await runMerge(openTerminal(talkOf(given)), base, merged, given.out, searchPath);
     });
 
-  const { libraries } = lookupFields;
-  withTalk(addFields(addFields(addFields(adapters.command("extract"), { libraries }), machineFields), extractFields))
+  const { modelFolders } = lookupFields;
+  withTalk(addFields(addFields(addFields(adapters.command("extract"), { modelFolders }), machineFields), extractFields))
     .description("the difference of two models as an adapter: then both run in one set of weights")
     .requiredOption("--out <file>", "the new .safetensors file")
     .addHelpText(
@@ -90,7 +90,7 @@ export function addAdapterCommands(program: Command): void {
         openTerminal(talkOf(given)),
         fieldsOf(extractFields, given),
         given.out,
-        { ...fieldsOf({ libraries }, given), ...fieldsOf(machineFields, given) },
+        { ...fieldsOf({ modelFolders }, given), ...fieldsOf(machineFields, given) },
         interrupted,
       );
     });

@@ -7,9 +7,9 @@ import { addFields, fieldsOf } from "../fields.js";
 import { openTerminal } from "../terminal.js";
 import { example, type Given, modelsOf, talkOf, withModels, withTalk } from "./common.js";
 
-const { variant, libraries } = lookupFields;
+const { variant, modelFolders } = lookupFields;
 const { pair, pairs } = modelFields;
-const folderFields = { libraries } as const;
+const folderFields = { modelFolders } as const;
 const listFields = {
   pairs,
   cached: option(z.boolean(), {
@@ -50,15 +50,15 @@ export function addModelCommands(program: Command): void {
     .action(async (given: Given, command: Command) => {
       // Folders in the environment serve every command; they are listed only when the command line names one.
       const asked = ["comfy", "a1111"].some((name) => command.getOptionValueSource(name) === "cli");
-      const { libraries } = asked ? fieldsOf(folderFields, given) : {};
+      const { modelFolders } = asked ? fieldsOf(folderFields, given) : {};
       const { cached, pairs } = fieldsOf(listFields, given);
       const terminal = openTerminal(talkOf(given));
       if (cached) {
         const { runCached } = await import("../hub.js");
         await runCached(terminal);
-      } else if (libraries) {
-        const { runLibrary } = await import("../library.js");
-        await runLibrary(terminal, libraries);
+      } else if (modelFolders) {
+        const { runModelFolders } = await import("../model-folders.js");
+        await runModelFolders(terminal, modelFolders);
       } else {
         const { runList } = await import("../inspect.js");
         await runList(terminal, pairs);

@@ -1,7 +1,7 @@
 /** `variegate models list --comfy DIR`: what is in the folders of other programs, by kind. */
 
-import { type LibraryItem, readLibraries } from "../inspect/index.js";
-import type { Library } from "../lookup/index.js";
+import { inspectModelFolders, type ListedModel } from "../inspect/index.js";
+import type { ModelFolder } from "../lookup/index.js";
 import { formatBytes } from "../tensor/index.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
 import { millions } from "./words.js";
@@ -10,11 +10,11 @@ import { millions } from "./words.js";
 const WIDEST = 72;
 
 /** Prints every model of the trees with what it is. */
-export async function runLibrary(terminal: Terminal, libraries: readonly Library[]): Promise<void> {
+export async function runModelFolders(terminal: Terminal, modelFolders: readonly ModelFolder[]): Promise<void> {
   let progress: Progress | undefined;
   const began = performance.now();
-  const items: LibraryItem[] = [];
-  for await (const item of readLibraries(libraries, (done, total) => {
+  const items: ListedModel[] = [];
+  for await (const item of inspectModelFolders(modelFolders, (done, total) => {
     // Heads are read in no time, unless a disk is slow.
     if (performance.now() - began > 1000) progress ??= terminal.progress(total, "looking");
     progress?.update(done, "looking");
@@ -28,7 +28,7 @@ export async function runLibrary(terminal: Terminal, libraries: readonly Library
     table([
       head,
       ...items.map((item) => [
-        item.shelf,
+        item.category,
         item.name,
         item.about.length > WIDEST ? `${item.about.slice(0, WIDEST - 1)}…` : item.about,
         item.parameters === null ? "" : millions(item.parameters),
