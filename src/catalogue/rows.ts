@@ -7,7 +7,7 @@ import type { Control, PairRow, SamplingDefaults } from "./schema.js";
 const square = (side: number) => ({ width: side, height: side });
 const PHOTOGRAPHS = ["a photo of a dog in a park", "a portrait of a scientist in her laboratory"] as const;
 
-/** What all pairs over one base share. */
+/** Fields shared by all pairs with one base. */
 const SDXL = {
   family: "sdxl",
   base: "stabilityai/stable-diffusion-xl-base-1.0",
@@ -60,7 +60,7 @@ const row = (name: string, about: string, base: Base, d: Distilled): PairRow => 
   trial: null,
 });
 
-/** Few-step samplers, as their authors use them. */
+/** Few-step sampling options, as the authors of the models use them. */
 const lcm = (steps: number, guidance = 0): SamplingDefaults => ({ scheduler: "LCMScheduler", steps, guidance });
 const lcmAt = (...timesteps: number[]): SamplingDefaults => ({ scheduler: "LCMScheduler", timesteps, guidance: 0 });
 const tcd = (steps: number, eta: number, guidance = 0): SamplingDefaults => ({
@@ -79,7 +79,7 @@ const trailing = (scheduler: string, steps: number, guidance = 0): SamplingDefau
 const DMD2 = { licence: "CC-BY-NC-SA-4.0" };
 const LIGHTNING = { licence: "OpenRAIL++" };
 const LCM = { licence: "OpenRAIL++" };
-/** The paper's table 1 has "smile"; the others stand for themselves. */
+/** Controls of one slider on both models. Only "smile" is in the paper (table 1). */
 const slider = (name: string, concept: string, reads: string, paper?: Control["paper"]): readonly Control[] =>
   (["base", "distilled"] as const).map((on) => ({
     name: `${name} (${on})`,
@@ -117,14 +117,14 @@ const EMBEDDED: PairRow = {
         ref: "embedded:adapters/blueprint.safetensors",
         scale: 1,
         concept: "a cartoon character on a navy background",
-        // Its paper lies between two colours that the judge knows.
+        // The background of a blueprint is between two colours of the classifier.
         reads: "background=teal|navy",
       },
     ],
   },
 };
 
-/** LCM's own UNets take guidance as an input (Luo et al. 2023, §4.2); their LoRAs do not. */
+/** The UNets of LCM have guidance as an input (Luo et al. 2023, §4.2); the LoRAs do not. */
 const LCM_UNET = { ...LCM, guidanceFeatures: 256 };
 const HYPER = { licence: "OpenRAIL++" };
 const hyper = (file: string) => `ByteDance/Hyper-SD/${file}.safetensors`;
@@ -281,6 +281,6 @@ export function pairNamed(name: string, rows: readonly PairRow[] = PAIRS): PairR
   );
 }
 
-/** Letters that differ; a name that holds the other one counts as near. */
+/** Edit distance; below 1 where one name contains the other. */
 const farFrom = (asked: string, name: string): number =>
   name.includes(asked) ? (name.length - asked.length) / 100 : distance(asked, name);

@@ -1,4 +1,4 @@
-/** `variegate models pull`, `models list --cached`, `models remove`: the Hub and its cache on this machine. */
+/** `variegate models pull`, `models list --cached` and `models remove`: downloads from the Hub, and its cache. */
 
 import { pairNamed, readPairs } from "../catalogue/index.js";
 import { RequestError } from "../errors.js";
@@ -26,7 +26,7 @@ export interface PullOptions {
   readonly dryRun?: boolean;
 }
 
-/** Prints what is needed, then fetches it. */
+/** Prints the download plan, then downloads. */
 export async function runPull(terminal: Terminal, ref: string | undefined, options: PullOptions): Promise<void> {
   const wanted = await referencesOf(ref, options);
   const o = { ...fetching(terminal), ...(options.variant && { variant: options.variant }) };
@@ -34,12 +34,10 @@ export async function runPull(terminal: Terminal, ref: string | undefined, optio
   for (const [name, kind] of wanted) {
     const reference = parseHubReference(name);
     if (!reference)
-      throw new RequestError(
-        `${name} is no name on the Hub: owner/name, owner/name:folder or owner/name/file.safetensors`,
-      );
+      throw new RequestError(`${name} is not a Hub id: owner/name, owner/name:folder or owner/name/file.safetensors`);
     plans.push(await planFetch(reference, kind, o));
   }
-  if (plans.length === 0) terminal.say("nothing to fetch: all of it ships with the package");
+  if (plans.length === 0) terminal.say("nothing to download: all files ship with the package");
   for (const plan of plans) describe(terminal, plan, options.dryRun === true);
   await checkDiskSpace(plans);
   if (options.dryRun) return;
@@ -50,12 +48,12 @@ export async function runPull(terminal: Terminal, ref: string | undefined, optio
   }
 }
 
-/** What to fetch, and as what. */
+/** References to download, each with its kind. */
 async function referencesOf(
   ref: string | undefined,
   { pair, pairs }: PullOptions,
 ): Promise<(readonly [string, ModelKind])[]> {
-  if ((ref === undefined) === (pair === undefined)) throw new RequestError("name what to fetch: a REF, or --pair NAME");
+  if ((ref === undefined) === (pair === undefined)) throw new RequestError("give a REF or --pair NAME");
   if (ref !== undefined) return [[ref, "model"]];
   const { base, distilled, clip } = pairNamed(pair ?? "", await readPairs(pairs));
   const parts = [
@@ -73,19 +71,19 @@ function describe(
 ): void {
   const { id: repository, revision } = reference;
   const listed = files.map(({ path, bytes, there }) => ({ path, bytes, there }));
-  // Without --dry-run the fetching says it.
+  // Without --dry-run the download emits it.
   if (dryRun) terminal.emit({ type: "fetch-plan", repository, revision, commit, files: listed, bytes, missing, cache });
   terminal.say(`${hubName(reference)} (commit ${commit.slice(0, 7)})`);
   const shown = (there: number, all: number) => (there === 0 ? "" : there === all ? "yes" : formatBytes(there));
   terminal.say(
-    table([["file", "size", "there"], ...files.map((f) => [f.path, formatBytes(f.bytes), shown(f.there, f.bytes)])]),
+    table([["file", "size", "cached"], ...files.map((f) => [f.path, formatBytes(f.bytes), shown(f.there, f.bytes)])]),
   );
-  const left = missing === 0 ? "all of it is there" : `${formatBytes(missing)} to fetch into ${cache}`;
+  const left = missing === 0 ? "all of it is cached" : `${formatBytes(missing)} to download into ${cache}`;
   terminal.say(`${filesIn(files.length)}, ${formatBytes(bytes)}; ${left}`);
   terminal.say("");
 }
 
-/** Prints what the cache holds, a line for each revision. */
+/** Prints the contents of the cache, one line for each revision. */
 export async function runCached(terminal: Terminal): Promise<void> {
   const { cache } = hubSettings();
   const repositories = await cachedRepositories();
@@ -108,16 +106,16 @@ export async function runCached(terminal: Terminal): Promise<void> {
   }
   const total = repositories.reduce((n, r) => n + r.bytes, 0);
   const unfinished = repositories.reduce((n, r) => n + r.unfinished, 0);
-  const of = unfinished > 0 ? `, ${formatBytes(unfinished)} of it unfinished downloads` : "";
+  const of = unfinished > 0 ? `, ${formatBytes(unfinished)} of it partial downloads` : "";
   terminal.say(
     `${repositories.length === 1 ? "1 repository" : `${repositories.length} repositories`}, ${formatBytes(total)}${of}, in ${cache}`,
   );
 }
 
-/** Takes a repository or a revision of it out of the cache. */
+/** Removes a repository, or one revision of it, from the cache. */
 export async function runRemove(terminal: Terminal, ref: string, dryRun: boolean): Promise<void> {
   const reference = parseHubReference(ref);
-  if (!reference) throw new RequestError(`${ref} is no name on the Hub: owner/name or owner/name@revision`);
+  if (!reference) throw new RequestError(`${ref} is not a Hub id: owner/name or owner/name@revision`);
   const { removed, freed } = await removeCached(reference, { dryRun, revision: ref.includes("@") });
   terminal.emit({ type: "removed", ref, dryRun, removed, freed });
   terminal.say(`${ref}: ${formatBytes(freed)} ${dryRun ? "would be freed" : "freed"}`);

@@ -1,29 +1,28 @@
-/** `variegate models list --comfy DIR`: what is in the folders of other programs, by kind. */
-
+/** `variegate models list --comfy DIR`: the models in the folders of other programs, by category. */
 import { inspectModelFolders, type ListedModel } from "../inspect/index.js";
 import type { ModelFolder } from "../lookup/index.js";
 import { formatBytes } from "../tensor/index.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
 import { millions } from "./words.js";
 
-/** Letters of what a thing is; --json has all of them. */
+/** Maximum width of a description; --json prints all of it. */
 const WIDEST = 72;
 
-/** Prints every model of the trees with what it is. */
+/** Prints every model of the model folders with its description. */
 export async function runModelFolders(terminal: Terminal, modelFolders: readonly ModelFolder[]): Promise<void> {
   let progress: Progress | undefined;
   const began = performance.now();
   const items: ListedModel[] = [];
   for await (const item of inspectModelFolders(modelFolders, (done, total) => {
-    // Heads are read in no time, unless a disk is slow.
-    if (performance.now() - began > 1000) progress ??= terminal.progress(total, "looking");
-    progress?.update(done, "looking");
+    // Reading headers is fast, except on a slow disk.
+    if (performance.now() - began > 1000) progress ??= terminal.progress(total, "reading");
+    progress?.update(done, "reading");
   })) {
     terminal.emit({ type: "model", ...item });
     items.push(item);
   }
   progress?.stop();
-  const head = ["kind", "name", "what it is", "parameters", "bytes", "stored as", "runs"];
+  const head = ["category", "name", "description", "parameters", "bytes", "stored as", "runs"];
   terminal.say(
     table([
       head,
@@ -39,7 +38,5 @@ export async function runModelFolders(terminal: Terminal, modelFolders: readonly
     ]),
   );
   terminal.say("");
-  terminal.say(
-    "A name here is what --base, --distilled, --lora, --decoder and the others take, or a part of it that no other has.",
-  );
+  terminal.say("--base, --distilled, --lora, --decoder and other options accept these names, or a unique part of one.");
 }

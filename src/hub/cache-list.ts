@@ -1,4 +1,4 @@
-/** What the cache holds, whoever fetched it, and taking things out of it. */
+/** Lists the repositories in the cache, and removes them or single revisions. */
 import { lstat, readdir, readFile, readlink, rm } from "node:fs/promises";
 import path from "node:path";
 import { FileError, RequestError } from "../errors.js";
@@ -16,10 +16,10 @@ import { type HubSettings, hubSettings } from "./settings.js";
 
 export interface CachedRevision {
   readonly commit: string;
-  /** Branches and tags that were there when they were last asked for. */
+  /** Branches and tags that pointed here when they were last resolved. */
   readonly refs: readonly string[];
   readonly files: number;
-  /** Bytes of its files; several revisions may share them. */
+  /** Total size of its files. Revisions may share blobs. */
   readonly bytes: number;
 }
 
@@ -27,11 +27,11 @@ export interface CachedRepository {
   /** "owner/name". */
   readonly id: string;
   readonly revisions: readonly CachedRevision[];
-  /** On the disk, what is shared counted once, unfinished downloads with it. */
+  /** Bytes on the disk: shared blobs once, partial downloads included. */
   readonly bytes: number;
-  /** Of them, bytes of unfinished downloads. */
+  /** Bytes of partial downloads. */
   readonly unfinished: number;
-  /** When a file of it was last read, as far as the disk keeps that; ISO 8601. */
+  /** Last access of a file, as ISO 8601; null where the file system does not record it. */
   readonly used: string | null;
 }
 
@@ -41,7 +41,7 @@ export interface Removal {
   readonly freed: number;
 }
 
-/** A file of a snapshot and what it takes; `blob` where it is a link into blobs/. */
+/** File of a snapshot. `blob` is the target of its link, null for a plain file. */
 interface CachedFile {
   readonly file: string;
   readonly blob: string | null;
@@ -49,7 +49,7 @@ interface CachedFile {
   readonly read: number;
 }
 
-/** Repositories of models in the cache, by name. */
+/** Model repositories in the cache, sorted by name. */
 export async function cachedRepositories({ cache }: HubSettings = hubSettings()): Promise<CachedRepository[]> {
   const names = await readdir(cache).catch(() => []);
   const ids = names.flatMap((name) => /^models--([^/]+?)--([^/]+)$/.exec(name)?.slice(1).join("/") ?? []);
@@ -119,8 +119,8 @@ async function filesOf(paths: RepositoryPaths, commit: string): Promise<CachedFi
 }
 
 /**
- * Takes a repository, or one revision of it, out of the cache. Files that another revision shares stay.
- * @throws RequestError when a part of a revision is named; FileError when the cache has no such thing
+ * Removes a repository, or one revision of it, from the cache. Blobs that another revision uses are kept.
+ * @throws RequestError when the reference names a file or folder; FileError when it is not in the cache
  */
 export async function removeCached(
   reference: HubReference,
@@ -128,7 +128,7 @@ export async function removeCached(
 ): Promise<Removal> {
   if (reference.path !== "")
     throw new RequestError(
-      `${hubName(reference)}: a whole repository is removed, or a revision of it (owner/name@revision)`,
+      `${hubName(reference)}: only a repository (owner/name) or a revision (owner/name@revision) can be removed`,
     );
   const paths = repositoryPaths(settings.cache, reference.id);
   const commits = await commitsIn(paths);
@@ -156,9 +156,9 @@ export async function removeCached(
 }
 
 export interface RemoveOptions {
-  /** Only say what would be. */
+  /** Return the plan without removing anything. */
   readonly dryRun?: boolean;
-  /** The reference's revision alone, not all of the repository. */
+  /** Remove only the revision of the reference. */
   readonly revision?: boolean;
   readonly settings?: HubSettings;
 }
@@ -174,7 +174,7 @@ async function revisionRemoval(paths: RepositoryPaths, commit: string, commits: 
     for (const { blob } of await filesOf(paths, other)) if (blob !== null) kept.add(blob);
   }
   const blobs = path.dirname(paths.blob("x"));
-  // Python's library keeps its listings beside them.
+  // Listings that huggingface_hub keeps for the commit.
   const beside = [path.join(".no_exist", commit), path.join("trees", `${commit}.json`)];
   const removed = [paths.snapshot(commit), ...beside.map((place) => path.join(paths.folder, place))];
   const gone = new Set<string>();

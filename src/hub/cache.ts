@@ -1,6 +1,6 @@
 /**
- * The cache's layout, which is that of Hugging Face's own library: models--owner--name/ with blobs/ named by their hash, refs/ that
- * say which commit a branch was at, snapshots/<commit>/ of links into blobs/, and .no_exist/ of files that a commit does not have.
+ * Layout of the cache, the same as in huggingface_hub: models--owner--name/ with blobs/ named by hash, refs/ with the commit of each
+ * branch, snapshots/<commit>/ of links into blobs/, and .no_exist/ for files that a commit lacks.
  */
 
 import { copyFile, readdir, readFile, rename, stat, symlink } from "node:fs/promises";
@@ -9,13 +9,13 @@ import { codeOf, FileError, MachineError, VariegateError } from "../errors.js";
 import { makeFolder, partialOf, removePartials, writeWhole } from "../files/index.js";
 import { staysInside } from "./reference.js";
 
-/** Where things of one repository lie. */
+/** Paths of one repository in the cache. */
 export interface RepositoryPaths {
   readonly folder: string;
   snapshot(commit: string): string;
   pointer(commit: string, file: string): string;
   blob(hash: string): string;
-  /** What has come of a blob so far. */
+  /** The part of a blob that is downloaded so far. */
   partial(hash: string): string;
   ref(revision: string): string;
   lock(hash: string): string;
@@ -38,7 +38,7 @@ export function repositoryPaths(cache: string, id: string): RepositoryPaths {
   };
 }
 
-/** Bytes of a file, links followed; null when it is not there. */
+/** Size of a file in bytes, links followed; null when it does not exist. */
 export async function sizeOf(file: string): Promise<number | null> {
   const found = await stat(file).catch(() => null);
   return found?.isFile() ? found.size : null;
@@ -46,28 +46,28 @@ export async function sizeOf(file: string): Promise<number | null> {
 
 export const isCommit = (text: string): boolean => /^[0-9a-f]{40}$/.test(text);
 
-/** The commit that a place in the cache belongs to; null for any other path. */
+/** The commit of a path in the cache; null for any other path. */
 export const commitOf = (place: string): string | null =>
   /[\\/]models--[^\\/]+[\\/]snapshots[\\/]([0-9a-f]{40})(?=[\\/]|$)/.exec(place)?.[1] ?? null;
 
-/** The commit that a revision was at when it was last asked for; null when the cache does not know. */
+/** The commit of a revision when it was last resolved; null when the cache has no record. */
 export async function cachedCommit(paths: RepositoryPaths, revision: string): Promise<string | null> {
   if (isCommit(revision)) return revision;
   const text = (await readFile(paths.ref(revision), "utf8").catch(() => "")).trim();
   if (isCommit(text)) return text;
-  // The beginning of a commit, as people copy it.
+  // An abbreviated commit.
   if (!/^[0-9a-f]{7,39}$/.test(revision)) return null;
   const found = (await commitsIn(paths)).filter((commit) => commit.startsWith(revision));
   return found.length === 1 ? (found[0] ?? null) : null;
 }
 
-/** Commits of which the cache has something. */
+/** Commits with at least one file in the cache. */
 export async function commitsIn(paths: RepositoryPaths): Promise<string[]> {
   const names = await readdir(path.join(paths.folder, "snapshots")).catch(() => []);
   return names.filter(isCommit).sort();
 }
 
-/** Files of a commit that are there, whole or not, by their place in the repository. */
+/** Cached files of a commit, by path in the repository. */
 export async function snapshotFiles(
   paths: RepositoryPaths,
   commit: string,
@@ -88,13 +88,13 @@ export async function snapshotFiles(
   return found;
 }
 
-/** Remembers which commit a revision is at. Whoever may not write the cache can still read it, so that is no failure. */
+/** Records the commit of a revision. A cache without write permission stays readable, so failures are ignored. */
 export async function rememberCommit(paths: RepositoryPaths, revision: string, commit: string): Promise<void> {
   const file = paths.ref(revision);
   if (revision === commit || (await readFile(file, "utf8").catch(() => "")) === commit) return;
   try {
     await makeFolder(path.dirname(file));
-    // Python's library takes every file in here for a reference.
+    // huggingface_hub reads every file in this folder as a reference.
     await removePartials(path.dirname(file), path.basename(file));
     await writeWhole(file, Buffer.from(commit));
   } catch (error) {
@@ -103,8 +103,8 @@ export async function rememberCommit(paths: RepositoryPaths, revision: string, c
 }
 
 /**
- * Puts a blob into a snapshot: a relative link, or, where links are not allowed (Windows without developer mode), the file itself
- * when it is new and a copy when it may be another's.
+ * Adds a blob to a snapshot as a relative link. Where links are not allowed (Windows without developer mode), a new blob is moved,
+ * and one that another snapshot may use is copied.
  */
 export async function linkBlob(
   paths: RepositoryPaths,
@@ -128,21 +128,21 @@ export async function linkBlob(
   await rename(temporary, pointer);
 }
 
-/** What a user can do about a file system that says no; anything else is thrown as it is. */
+/** Replaces an error of the file system by one that names the remedy; throws any other error unchanged. */
 export function explainWriteError(error: unknown, cache: string): never {
-  // The cause of an error that says it in other words already.
+  // An error of this package carries the code on its cause.
   const code = codeOf(error) || (error instanceof VariegateError ? codeOf(error.cause) : "");
   if (code === "ENOSPC" || code === "EDQUOT") {
     throw new MachineError(
-      `${cache}: no space is left; what has come is kept. Free some, or set HF_HUB_CACHE to a folder with more room`,
+      `${cache}: no space left on the disk; partial downloads are kept. Free some space, or set HF_HUB_CACHE to another disk`,
       { cause: error },
     );
   }
-  // ENOENT: a file system that takes no folders, such as /proc.
+  // ENOENT: a file system without new folders, such as /proc.
   if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "ENOENT"].includes(code)) {
     throw new FileError(
       cache,
-      `the cache cannot be written (${code}); set HF_HOME or HF_HUB_CACHE to a folder that you may write`,
+      `the cache cannot be written (${code}); set HF_HOME or HF_HUB_CACHE to a writable folder`,
       { cause: error },
     );
   }

@@ -1,6 +1,6 @@
 /**
- * Asks the Hub: which commit a revision is at, which files it has, and for their bytes. On fetch alone: @huggingface/hub 2.17 reads
- * neither HF_TOKEN, HF_ENDPOINT nor HF_HUB_OFFLINE, starts an interrupted file from the beginning, and tells no progress.
+ * HTTP client of the Hub: resolves revisions, lists files, opens downloads. Built on fetch, because @huggingface/hub 2.17 ignores
+ * HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE, restarts interrupted downloads from the beginning, and reports no progress.
  */
 import { z } from "zod";
 import { FileError } from "../errors.js";
@@ -11,22 +11,22 @@ import { type HubReference, staysInside } from "./reference.js";
 import { type RetryPolicy, retryAfter, TransientError, withRetries } from "./retry.js";
 import type { HubSettings } from "./settings.js";
 
-/** A file of a repository at a commit. */
+/** File of a repository at a commit. */
 export interface RemoteFile {
-  /** Its place in the repository, with slashes. */
+  /** Path in the repository, with slashes. */
   readonly path: string;
   readonly bytes: number;
-  /** What the cache calls it: SHA-256 of a large file (LFS), git's SHA-1 of any other. */
+  /** Name of its blob in the cache: SHA-256 of a large file (LFS), git's SHA-1 of any other. */
   readonly hash: string;
 }
 
-/** An answer with its bytes still to come. */
+/** Response whose body is not read yet. */
 export interface HubResponse {
   readonly status: number;
   readonly headers: Headers;
-  /** @throws Transient when they end with an error or none comes for too long */
+  /** The body. @throws TransientError when the connection is lost or stalls */
   chunks(): AsyncIterable<Uint8Array>;
-  /** Nobody wants the bytes. */
+  /** Discards the body. */
   cancel(): Promise<void>;
 }
 
@@ -34,18 +34,18 @@ export interface HubClient {
   readonly settings: HubSettings;
   /** The commit of a revision. @throws HubError */
   commit(reference: HubReference): Promise<string>;
-  /** Files of a commit. @throws HubError; FileError when a name leaves the folder */
+  /** Files of a commit. @throws HubError; FileError when a path is outside the repository */
   list(reference: HubReference, commit: string): Promise<RemoteFile[]>;
-  /** A small file. @throws HubError; FileError when it is larger than a config is */
+  /** A small file. @throws HubError; FileError when it is larger than LARGEST_TEXT */
   text(reference: HubReference, commit: string, place: string): Promise<string>;
-  /** Bytes of a file, one try. @throws Transient, HubError */
+  /** Opens a file, without retries. @throws TransientError, HubError */
   open(reference: HubReference, commit: string, place: string, headers: Record<string, string>): Promise<HubResponse>;
-  /** Patience for whoever calls `open`. */
+  /** Retry policy for callers of `open`. */
   readonly retryPolicy: RetryPolicy;
 }
 
 const REDIRECTS = 10;
-/** Longer than this without a byte is a dead connection. */
+/** Milliseconds without a byte after which a connection is closed. */
 const STALLED = 60_000;
 const LARGEST_TEXT = 4e6;
 const MOST_FILES = 100_000;
@@ -68,7 +68,7 @@ export function openHub(settings: HubSettings, retryPolicy: RetryPolicy = {}): H
   const send = (url: string, reference: HubReference, place: string, headers: Record<string, string> = {}) =>
     sendOnce(url, settings, headers, signal).then((incoming) => accepted(incoming, reference, place, settings));
 
-  /** Small answers, tried again where that helps. A Hub that is not there at all is given up at once: the cache may do. */
+  /** Requests a small response, with retries. An unreachable Hub is not retried: the caller falls back to the cache. */
   const ask = (url: string, reference: HubReference, place = "") =>
     withRetries(
       async () => {
@@ -110,15 +110,15 @@ export function openHub(settings: HubSettings, retryPolicy: RetryPolicy = {}): H
   };
 }
 
-/** The error for something that was tried often enough. */
+/** The error after the last retry. */
 export function retriesFailed({ id }: HubReference, error: TransientError, { endpoint }: HubSettings): HubError {
   const problem = error.unreachable
-    ? `${endpoint} cannot be reached (${error.message}); without a network, HF_HUB_OFFLINE=1 takes what is in the cache`
-    : `${error.message}; what has come is kept, so try again later`;
+    ? `${endpoint} cannot be reached (${error.message}); set HF_HUB_OFFLINE=1 to use the cache only`
+    : `${error.message}; the partial download is kept, try again later`;
   return new HubError(id, problem, { kind: error.unreachable ? "unreachable" : "interrupted" }, { cause: error });
 }
 
-/** One request, redirects followed. The token goes to the Hub alone: files lie on other hosts, whose addresses are signed. */
+/** Sends one request and follows redirects. The token goes to the Hub only: other hosts serve files by signed URLs. */
 async function sendOnce(
   first: string,
   settings: HubSettings,
@@ -147,7 +147,7 @@ async function sendOnce(
     if (!URL.canParse(to, url) || !/^https?:$/.test(new URL(to, url).protocol)) break;
     url = new URL(to, url).href;
   }
-  throw new TransientError("redirects lead nowhere");
+  throw new TransientError("too many or invalid redirects");
 }
 
 function incoming(
@@ -179,25 +179,32 @@ function incoming(
   };
 }
 
-/** Codes that mean there is no way to the server, as against one that was lost. */
-const NO_WAY = ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ENETUNREACH", "EHOSTUNREACH", "UND_ERR_CONNECT_TIMEOUT"];
+/** Error codes of connections that were never established. */
+const UNREACHABLE = [
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ECONNREFUSED",
+  "ENETUNREACH",
+  "EHOSTUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+];
 
-/** Why a request failed, in a few words: fetch itself says only that it did. */
+/** The error for a failed request, by the innermost cause: the message of fetch itself is only "fetch failed". */
 function failed(error: unknown, dead: AbortSignal, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
   if (dead.aborted) return dead.reason;
   let cause = error;
   while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  // Certificates do not mend themselves.
+  // An invalid certificate stays invalid.
   if (/CERT|SELF_SIGNED|ERR_TLS|ERR_SSL/.test(code)) return new TransientError(code, { unreachable: true });
-  // Without a code it is a request that cannot be made at all.
-  const noWay = code === "" || NO_WAY.includes(code);
-  const words = code || (cause instanceof Error ? cause.message : String(cause));
-  return new TransientError(noWay ? words : `the connection was lost (${words})`, { unreachable: noWay });
+  // An error without a code is a request that cannot be sent.
+  const unreachable = code === "" || UNREACHABLE.includes(code);
+  const reason = code || (cause instanceof Error ? cause.message : String(cause));
+  return new TransientError(unreachable ? reason : `the connection was lost (${reason})`, { unreachable });
 }
 
-/** An answer that has what was asked for. @throws Transient where it may have it later, HubError where not */
+/** Checks the status of a response. @throws TransientError when a retry may help, else HubError */
 async function accepted(
   answer: HubResponse,
   reference: HubReference,
@@ -229,7 +236,7 @@ async function small(answer: HubResponse, what: string): Promise<string> {
     bytes += chunk.length;
     if (bytes > LARGEST_TEXT) {
       await answer.cancel();
-      throw new FileError(what, `is larger than ${LARGEST_TEXT / 1e6} MB; a small file was expected`);
+      throw new FileError(what, `is larger than ${LARGEST_TEXT / 1e6} MB; expected a small file`);
     }
     parts.push(chunk);
   }
@@ -244,16 +251,15 @@ function parsed<T>(schema: z.ZodType<T>, text: string, url: string): T {
   });
 }
 
-/** @throws FileError when the place or the hash is none that the cache could take */
+/** Checks an entry of a listing. @throws FileError when its path or hash cannot be a path or blob of the cache */
 function listed({ id }: HubReference, place: string, hash: string, bytes: number): RemoteFile {
-  if (!staysInside(place))
-    throw new FileError(id, `lists ${JSON.stringify(place)}, which would lie outside its folder`);
+  if (!staysInside(place)) throw new FileError(id, `lists ${JSON.stringify(place)}, a path outside the repository`);
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash))
-    throw new FileError(id, `lists ${place} with no hash that is known here`);
+    throw new FileError(id, `lists ${place} without a SHA-1 or SHA-256 hash`);
   return { path: place, bytes, hash };
 }
 
-/** The next page of a listing: `<url>; rel="next"`. Only the Hub itself is asked on. */
+/** URL of the next page of a listing, from a header such as `<url>; rel="next"`; null for another origin than the Hub. */
 function nextPage(link: string | null, from: string, { endpoint }: HubSettings): string | null {
   const [, to] = /<([^>]+)>\s*;[^,]*\brel="?next"?/.exec(link ?? "") ?? [];
   if (to === undefined || !URL.canParse(to, from)) return null;

@@ -1,4 +1,4 @@
-/** One file from the Hub into the cache: goes on where it stopped, and gets its name when its size and hash are what was listed. */
+/** Downloads one file into the cache. Resumes partial downloads; a file gets its final name after its size and hash are verified. */
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm, truncate } from "node:fs/promises";
@@ -18,27 +18,27 @@ export interface Download {
   readonly commit: string;
   readonly paths: RepositoryPaths;
   readonly signal?: AbortSignal | undefined;
-  /** Bytes of the file that are there now. */
+  /** Called with the number of bytes downloaded so far. */
   readonly onBytes: (there: number) => void;
   readonly onNote: (text: string) => void;
 }
 
-/** A file whose hash is known. */
+/** File with a known hash. */
 export type KnownFile = PlanFile & { readonly hash: string };
 
 /**
- * Fetches a file unless it is there, and puts it into the snapshot. Of several processes one fetches, the others wait.
- * @throws HubError; FileError when what comes is not what was listed, or the cache cannot be written; MachineError when the disk is full
+ * Downloads a file unless it is cached, and adds it to the snapshot. Of several processes one downloads, the others wait.
+ * @throws HubError; FileError when the content differs from the listing, or the cache cannot be written; MachineError when the disk is full
  */
 export async function download(file: KnownFile, d: Download): Promise<void> {
   const { paths, commit } = d;
   const cache = path.dirname(paths.folder);
   const blob = paths.blob(file.hash);
   if ((await sizeOf(paths.pointer(commit, file.path))) === file.bytes) return;
-  let told = false;
+  let noted = false;
   const onWait = async () => {
-    if (!told) d.onNote(`another process is fetching ${file.path}; waiting for it`);
-    told = true;
+    if (!noted) d.onNote(`another process is downloading ${file.path}; waiting for it`);
+    noted = true;
     d.onBytes(Math.min(file.bytes, (await sizeOf(paths.partial(file.hash))) ?? 0));
   };
   try {
@@ -58,17 +58,17 @@ export async function download(file: KnownFile, d: Download): Promise<void> {
   d.onBytes(file.bytes);
 }
 
-/** What has come of a file: how much, and the hash so far. */
+/** State of a download: bytes and hash so far. */
 interface Progress {
   readonly handle: FileHandle;
   there: number;
   hash: Hash;
-  /** What the server that has the bytes calls this version of them. */
+  /** ETag of the version that is being downloaded. */
   etag: string | null;
 }
 
-/** What takes more than a moment to hash. */
-const LONG_TO_READ = 5e8;
+/** Bytes that take noticeable time to hash. */
+const SLOW_TO_HASH = 5e8;
 
 async function fetchBlob(file: KnownFile, blob: string, d: Download): Promise<void> {
   const partial = d.paths.partial(file.hash);
@@ -77,19 +77,19 @@ async function fetchBlob(file: KnownFile, blob: string, d: Download): Promise<vo
   const handle = await open(partial, "a");
   try {
     const { size: there } = await handle.stat();
-    if (there > LONG_TO_READ) d.onNote(`reading the ${formatBytes(there)} that are there of ${file.path}`);
+    if (there > SLOW_TO_HASH) d.onNote(`hashing the ${formatBytes(there)} of ${file.path} that are downloaded`);
     const progress: Progress = { handle, there, hash: await hashOf(partial, file, there), etag: null };
     const resumed = there > 0;
     await receiveAll(file, partial, progress, d);
     if (progress.hash.digest("hex") !== file.hash) {
       await truncate(partial, 0);
-      if (!resumed) throw wrongContent(file, d, "its hash is not the one that was listed; what came is deleted");
-      // What an earlier run left may have been spoilt: once more, all of it.
-      d.onNote(`what there was of ${file.path} is spoilt; fetching it from the beginning`);
+      if (!resumed) throw wrongContent(file, d, "its hash differs from the listed one; the download is deleted");
+      // The partial file of an earlier run may be corrupt.
+      d.onNote(`the partial download of ${file.path} is corrupt; downloading it again`);
       Object.assign(progress, { there: 0, hash: newHash(file), etag: null });
       await receiveAll(file, partial, progress, d);
       if (progress.hash.digest("hex") !== file.hash)
-        throw wrongContent(file, d, "its hash is not the one that was listed; what came is deleted");
+        throw wrongContent(file, d, "its hash differs from the listed one; the download is deleted");
     }
     await handle.datasync();
     await handle.close();
@@ -101,13 +101,13 @@ async function fetchBlob(file: KnownFile, blob: string, d: Download): Promise<vo
   }
 }
 
-/** What came is not what was asked for. */
+/** The downloaded content differs from the listing. */
 class WrongContentError extends FileError {}
 
 const wrongContent = (file: KnownFile, { reference }: Download, what: string) =>
-  new WrongContentError(`${reference.id}/${file.path}`, `${what}; a proxy or a mirror in between may have changed it`);
+  new WrongContentError(`${reference.id}/${file.path}`, `${what}; a proxy or mirror may have changed it`);
 
-/** Git hashes a header and then the bytes; large files have the SHA-256 of their bytes alone. */
+/** SHA-256 of the bytes for large files; git's SHA-1 of a header and the bytes for any other. */
 function newHash({ hash, bytes }: KnownFile): Hash {
   return hash.length === 64 ? createHash("sha256") : createHash("sha1").update(`blob ${bytes}\0`);
 }
@@ -118,7 +118,7 @@ async function hashOf(partial: string, file: KnownFile, there: number): Promise<
   return hash;
 }
 
-/** Fetches until all bytes are there, over as many connections as it takes. */
+/** Downloads all bytes, over several connections where necessary. */
 async function receiveAll(file: KnownFile, partial: string, progress: Progress, d: Download): Promise<void> {
   d.onBytes(progress.there);
   await withRetries(async () => {
@@ -135,23 +135,23 @@ async function receiveAll(file: KnownFile, partial: string, progress: Progress, 
   }, d.hub.retryPolicy);
 }
 
-/** If-Range: the rest only if it is of the same version; a weak tag does not promise the same bytes. */
+/** Headers that ask for the remaining bytes of the same version. A weak ETag does not guarantee equal bytes. */
 function rangeOf({ there, etag }: Progress): Record<string, string> {
   if (there === 0) return {};
   return { range: `bytes=${there}-`, ...(etag !== null && !etag.startsWith("W/") && { "if-range": etag }) };
 }
 
-/** Takes one answer in. @throws Transient when it ends too early */
+/** Appends the body of one response. @throws TransientError when it ends early */
 async function receive(response: HubResponse, file: KnownFile, partial: string, progress: Progress, d: Download) {
   const { status, headers } = response;
   const [, from, of] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "") ?? [];
   if (status === 206 && Number(of) !== file.bytes) throw wrongSize(file, d, Number(of));
   if (status !== 206 || Number(from) !== progress.there) {
-    // The server has another version than the one begun, or knows no ranges: all over again.
+    // Another version of the file, or a server without ranges: start again.
     await truncate(partial, 0);
     Object.assign(progress, { there: 0, hash: newHash(file) });
     d.onBytes(0);
-    if (status !== 200) throw new TransientError("the server gives no part of the file");
+    if (status !== 200) throw new TransientError("the server does not support ranges");
   }
   const length = headers.get("content-length");
   if (status === 200 && length !== null && Number(length) !== file.bytes) throw wrongSize(file, d, Number(length));
@@ -169,4 +169,4 @@ async function receive(response: HubResponse, file: KnownFile, partial: string, 
 }
 
 const wrongSize = (file: KnownFile, d: Download, actual: number, more = ""): FileError =>
-  wrongContent(file, d, `is listed with ${file.bytes} bytes, but ${more}${actual} come`);
+  wrongContent(file, d, `is listed with ${file.bytes} bytes, but has ${more}${actual}`);

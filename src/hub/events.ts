@@ -1,15 +1,15 @@
-/** What can be heard of a download while it happens. */
+/** Events of downloads. */
 
-/** A file that is needed. */
+/** File of a download plan. */
 export interface PlannedFile {
   readonly path: string;
   readonly bytes: number;
-  /** Bytes of it that are in the cache. */
+  /** Bytes in the cache. */
   readonly there: number;
 }
 
 export type DownloadEvent =
-  /** What will be fetched; said once, before anything is. */
+  /** The plan, once, before the first download. */
   | {
       readonly type: "fetch-plan";
       readonly repository: string;
@@ -17,11 +17,11 @@ export type DownloadEvent =
       readonly commit: string;
       readonly files: readonly PlannedFile[];
       readonly bytes: number;
-      /** Bytes that are still to come. */
+      /** Bytes left to download. */
       readonly missing: number;
       readonly cache: string;
     }
-  /** `done` of `bytes`; a few times a second at most. */
+  /** Progress: `done` of `bytes`, at most a few times a second. */
   | {
       readonly type: "fetch-progress";
       readonly repository: string;
@@ -29,11 +29,11 @@ export type DownloadEvent =
       readonly done: number;
       readonly bytes: number;
     }
-  /** Something to know: another process is at it, a server asks to wait, the cache must do. */
+  /** Note for the user: another process is downloading, the server asks to wait, the cache is used instead. */
   | { readonly type: "fetch-note"; readonly repository: string; readonly text: string }
   | { readonly type: "fetched"; readonly repository: string; readonly path: string; readonly bytes: number };
 
-/** Who hears of downloads and may stop them. */
+/** Listener and abort signal of downloads. */
 export interface DownloadOptions {
   readonly onDownload?: (event: DownloadEvent) => void;
   readonly signal?: AbortSignal;

@@ -1,4 +1,4 @@
-/** From a reference to what has to be fetched: resolved once to a commit, its files listed and chosen, the cache looked through. */
+/** Download plan of a reference: resolves the commit, lists and selects files, and finds those already cached. */
 import { readFile, statfs } from "node:fs/promises";
 import path from "node:path";
 import { FileError } from "../errors.js";
@@ -21,15 +21,15 @@ import { type Listed, type ModelKind, PIPELINE_INDEX, type Selection, select } f
 import { type HubSettings, hubSettings } from "./settings.js";
 import type { Variant } from "./weight-files.js";
 
-/** How things are fetched. */
+/** Options of a download. */
 export interface HubOptions extends DownloadOptions {
-  /** Where a repository has both; default "fp16". */
+  /** Precision, where a repository has several. Default: "fp16". */
   readonly variant?: Variant;
-  /** Default: what the environment says. */
+  /** Default: from the environment. */
   readonly settings?: HubSettings;
-  /** How long to wait between tries; default: the clock's seconds. */
+  /** Waits between retries. Default: a timer. */
   readonly wait?: RetryPolicy["wait"];
-  /** Free bytes of a folder's disk; default: the file system's word. */
+  /** Free bytes on the disk of a folder. Default: from the file system. */
   readonly freeBytes?: (folder: string) => Promise<number>;
 }
 
@@ -38,27 +38,27 @@ export interface HubPlan {
   readonly commit: string;
   readonly files: readonly PlanFile[];
   readonly bytes: number;
-  /** Bytes that are still to come. */
+  /** Bytes left to download. */
   readonly missing: number;
   readonly cache: string;
-  /** What will be handed out, on this machine. */
+  /** Local path of the file or folder that the reference names. */
   readonly path: string;
-  /** What a cache that holds a part of the repository cannot tell. */
+  /** Selected from a cache listing that may be incomplete. */
   readonly guessed: boolean;
 }
 
 export interface PlanFile extends Listed {
-  /** What the cache calls it; null for what was found there without asking. */
+  /** Name of its blob; null for a file found in the cache without a listing. */
   readonly hash: string | null;
-  /** Bytes of it that are in the cache. */
+  /** Bytes in the cache. */
   readonly there: number;
-  /** It lies in the snapshot, whole. */
+  /** The snapshot has the complete file. */
   readonly whole: boolean;
 }
 
 /**
- * Says what a reference needs, and fetches nothing but a pipeline's index.
- * @throws HubError when the Hub refuses and the cache has it not; FileError when nothing in it fits
+ * Plans the download of a reference. Only the index of a pipeline is downloaded.
+ * @throws HubError when neither the Hub nor the cache provides it; FileError when no file of the repository fits the kind
  */
 export async function planFetch(reference: HubReference, kind: ModelKind, options: HubOptions = {}): Promise<HubPlan> {
   const settings = options.settings ?? hubSettings();
@@ -67,7 +67,7 @@ export async function planFetch(reference: HubReference, kind: ModelKind, option
   const known = await cachedCommit(paths, reference.revision);
   const local = async (): Promise<HubPlan | string> =>
     known === null ? "" : fromCache(reference, known, kind, paths, settings, options);
-  // A commit never changes: what is whole in the cache needs no question.
+  // A commit never changes: when the cache has all of it, no request is needed.
   if (settings.offline || (known !== null && isCommit(reference.revision))) {
     const found = await local();
     if (typeof found !== "string" && (settings.offline || !found.guessed)) return found;
@@ -82,13 +82,13 @@ export async function planFetch(reference: HubReference, kind: ModelKind, option
     options.onDownload?.({
       type: "fetch-note",
       repository: reference.id,
-      text: `${error.message}; using what is in the cache (commit ${found.commit.slice(0, 7)})`,
+      text: `${error.message}; using the cache (commit ${found.commit.slice(0, 7)})`,
     });
     return found;
   }
 }
 
-/** A client whose waits are heard of. */
+/** A client that reports its waits as events. */
 export function hubFor(
   reference: HubReference,
   settings: HubSettings,
@@ -126,7 +126,7 @@ async function fromHub(
   return planOf(reference, commit, selection, paths, hub.settings);
 }
 
-/** A small file, from the cache where it is there. */
+/** Text of a small file, from the cache where possible. */
 const textOf = (
   hub: HubClient,
   reference: HubReference,
@@ -138,7 +138,7 @@ const textOf = (
     ? readFile(paths.pointer(commit, file.path), "utf8")
     : hub.text(reference, commit, file?.path ?? PIPELINE_INDEX);
 
-/** A pipeline's index where the reference points at one. */
+/** Path of the pipeline's index, where the reference names a pipeline. */
 function indexIn({ path: place }: HubReference, listing: readonly Listed[]): string | null {
   const file = place === "" ? PIPELINE_INDEX : `${place}/${PIPELINE_INDEX}`;
   return listing.some((f) => f.path === file) ? file : null;
@@ -156,7 +156,7 @@ async function inCache(
   return { path: place, bytes, hash, there: Math.min(partial, bytes), whole: false };
 }
 
-/** What the cache alone has of it: a plan with nothing missing, or in words what is. */
+/** Plan from the cache alone, with nothing left to download; or the problem, as text. */
 async function fromCache(
   reference: HubReference,
   commit: string,
@@ -174,16 +174,16 @@ async function fromCache(
     there: () => true,
     index: index === null ? null : parseJson(await readFile(paths.pointer(commit, index), "utf8")),
   });
-  if ("not" in selection) return selection.not;
-  // Weights of a part, fetched by themselves, are no model in one file.
+  if ("problem" in selection) return selection.problem;
+  // Weights of one component that was downloaded alone are not a single-file model.
   const ofPart = selection.guessed && kind !== "file" && kind !== "vision" && hasConfig(reference, listing);
-  return ofPart ? "lacks what is needed beside its parts" : planOf(reference, commit, selection, paths, settings);
+  return ofPart ? "lacks its other components" : planOf(reference, commit, selection, paths, settings);
 }
 
 const hasConfig = ({ path: place }: HubReference, listing: readonly Listed[]): boolean =>
   listing.some((f) => f.path.startsWith(place === "" ? "" : `${place}/`) && /(^|\/)config\.json$/.test(f.path));
 
-/** @throws FileError with what the repository has instead */
+/** @throws FileError naming the files that the repository has */
 function planOf(
   reference: HubReference,
   commit: string,
@@ -191,7 +191,7 @@ function planOf(
   paths: RepositoryPaths,
   { cache }: HubSettings,
 ): HubPlan {
-  if ("not" in selection) throw new FileError(hubName(reference), selection.not);
+  if ("problem" in selection) throw new FileError(hubName(reference), selection.problem);
   const { root, files } = selection;
   return {
     reference,
@@ -226,7 +226,7 @@ async function offlineError(
   );
 }
 
-/** Bytes that whoever runs this may still write to a folder's disk; the folder need not be there yet. */
+/** Free bytes for this user on the disk of a folder, which need not exist yet. */
 export async function freeDiskBytes(folder: string): Promise<number> {
   for (let place = path.resolve(folder); ; place = path.dirname(place)) {
     const found = await statfs(place).catch(() => null);

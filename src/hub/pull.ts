@@ -1,4 +1,4 @@
-/** Fetches what a plan needs: space is looked at first, small files come before large ones, a few at a time. */
+/** Runs a download plan: checks the disk space, then downloads a few files at a time, small ones first. */
 import { MachineError } from "../errors.js";
 import { formatBytes } from "../tensor/index.js";
 import { rememberCommit, repositoryPaths } from "./cache.js";
@@ -8,13 +8,13 @@ import type { HubReference } from "./reference.js";
 import type { ModelKind } from "./selection.js";
 import { hubSettings } from "./settings.js";
 
-const TOGETHER = 4;
-/** Left free for others. */
+const PARALLEL_DOWNLOADS = 4;
+/** Bytes to leave free on the disk. */
 const SPARE = 64e6;
-/** A few reports a second are enough. */
+/** Milliseconds between progress events. */
 const REPORT_EVERY = 200;
 
-/** The local path of a place on the Hub, fetched as far as it is not in the cache. @throws as planFetch and fetchPlan do */
+/** Downloads the missing files of a reference and returns its local path. @throws as planFetch and fetchPlan do */
 export async function fetchReference(
   reference: HubReference,
   kind: ModelKind,
@@ -24,9 +24,9 @@ export async function fetchReference(
 }
 
 /**
- * Fetches what is missing of a plan.
- * @returns the local path of what the reference named
- * @throws MachineError before anything is fetched when the disk has no room; HubError, FileError; the signal's reason
+ * Downloads the missing files of a plan.
+ * @returns the local path of the file or folder that the reference names
+ * @throws MachineError before the first download when the disk has too little space; HubError, FileError; the signal's reason
  */
 export async function fetchPlan(plan: HubPlan, options: HubOptions = {}): Promise<string> {
   const { reference, commit, cache } = plan;
@@ -48,7 +48,7 @@ export async function fetchPlan(plan: HubPlan, options: HubOptions = {}): Promis
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
     const note = (text: string) => options.onDownload?.({ type: "fetch-note", repository: reference.id, text });
-    const told = {
+    const shared = {
       hub: hubFor(reference, settings, { ...options, signal }),
       reference,
       commit,
@@ -57,11 +57,11 @@ export async function fetchPlan(plan: HubPlan, options: HubOptions = {}): Promis
       onNote: note,
     };
     const report = reporter(plan, left, options);
-    // Weights last: where they are, the files that say what they mean are there too.
+    // Weights last: a snapshot with weights then has their configs, too.
     const isLarge = (file: PlanFile) => /\.(safetensors|bin|ckpt|pth?)$/.test(file.path);
     for (const some of [left.filter((f) => !isLarge(f)), left.filter(isLarge)]) {
       await each(some, stop, (file) =>
-        download(file, { ...told, onBytes: (there) => report(file, there) } satisfies Download),
+        download(file, { ...shared, onBytes: (there) => report(file, there) } satisfies Download),
       );
     }
     for (const { path: file, bytes } of left)
@@ -72,8 +72,8 @@ export async function fetchPlan(plan: HubPlan, options: HubOptions = {}): Promis
 }
 
 /**
- * Looks for room for all of several plans.
- * @throws MachineError that says what is needed and what is free
+ * Checks that the disk has space for all missing files of several plans.
+ * @throws MachineError with the bytes needed and free
  */
 export async function checkDiskSpace(
   plans: readonly HubPlan[],
@@ -84,14 +84,14 @@ export async function checkDiskSpace(
   if (missing === 0) return;
   const free = await freeBytes(cache);
   if (missing + SPARE <= free) return;
-  const there = missing < bytes ? ` (${formatBytes(bytes - missing)} of ${formatBytes(bytes)} are there)` : "";
+  const there = missing < bytes ? ` (${formatBytes(bytes - missing)} of ${formatBytes(bytes)} are cached)` : "";
   throw new MachineError(
     `${plans.map((p) => p.reference.id).join(" with ")} needs ${formatBytes(missing)}${there}, and ${cache} has ${formatBytes(free)} free; ` +
-      "free some (variegate models list --cached, models remove), or set HF_HUB_CACHE to a folder with more room",
+      "free some space (variegate models list --cached, models remove), or set HF_HUB_CACHE to another disk",
   );
 }
 
-/** Runs a few at a time, files of the same bytes one after the other; the first failure stops the others, and is thrown when all have stopped. */
+/** Downloads a few files in parallel, files with the same blob in sequence. The first failure aborts the others and is thrown after they stopped. */
 async function each(files: readonly KnownFile[], stop: AbortController, work: (file: KnownFile) => Promise<void>) {
   const queue = [...new Set(files.map((f) => f.hash))].map((hash) => files.filter((f) => f.hash === hash));
   let failure: { readonly error: unknown } | null = null;
@@ -105,12 +105,12 @@ async function each(files: readonly KnownFile[], stop: AbortController, work: (f
       }
     }
   };
-  await Promise.all(Array.from({ length: TOGETHER }, worker));
+  await Promise.all(Array.from({ length: PARALLEL_DOWNLOADS }, worker));
   const failed = failure as { readonly error: unknown } | null;
   if (failed) throw failed.error;
 }
 
-/** Adds the files' bytes up and tells of them a few times a second, and at the end. */
+/** Reports the total progress of all files a few times a second, and at the end. */
 function reporter({ reference, bytes, files }: HubPlan, left: readonly KnownFile[], { onDownload }: HubOptions) {
   const there = new Map<string, number>(files.map((file) => [file.path, file.there]));
   const ended = new Set<string>();

@@ -1,32 +1,32 @@
-/** Names on the Hub: which repository, at which revision, and where in it; and what is no such name but a path. */
+/** Hub references: repository, revision and path, parsed from the forms that users write. */
 
-/** A place on the Hub. */
+/** File or folder of a repository on the Hub. */
 export interface HubReference {
   /** "owner/name". */
   readonly id: string;
-  /** A branch, a tag, or a commit. */
+  /** Branch, tag or commit. */
   readonly revision: string;
-  /** A folder or a file in the repository; "" is all of it. */
+  /** Folder or file in the repository; "" is the whole repository. */
   readonly path: string;
 }
 
 const WORD = /^\w(?:[\w.-]{0,94}\w)?$/;
 const isName = (word: string) =>
   WORD.test(word) && !word.includes("--") && !word.includes("..") && !word.endsWith(".git");
-/** Endings of files, which no repository's name has: `models/sd15.safetensors` is a path that is not there. */
+/** File extensions, which repository names do not have: `models/sd15.safetensors` is a path, not a repository. */
 const FILE = /\.(safetensors|ckpt|bin|pt|pth|gguf|json|csv|txt|png|jpe?g|webp|parquet|ya?ml|zip)$/i;
-/** Pull requests and conversions are revisions with slashes; any other slash in a revision is written %2F. */
+/** Pull requests and conversions are revisions with slashes. Any other slash in a revision is written %2F. */
 const REST = /^(?:@(refs\/(?:pr|convert)\/[^/:@]+|[^/:@]+))?((?:\/[^:@]*)?)(?:@([^/:@]+))?(?::([^:]+))?$/;
 const URL_FORM =
   /^https?:\/\/(?:www\.)?(?:huggingface\.co|hf\.co)\/([^/?#]+\/[^/?#]+)(?:\/(?:tree|blob|resolve)\/([^/?#]+)((?:\/[^?#]*)?))?/;
 
-/** Whether a path stays in its folder, on every system. */
+/** True for a relative path that stays inside its folder, on every operating system. */
 export const staysInside = (place: string): boolean =>
   !/[\\:]|\p{Cc}/u.test(place) && place.split("/").every((part) => part !== "" && part !== "." && part !== "..");
 
 /**
- * `owner/name`, `owner/name@revision`, `owner/name:subfolder`, `owner/name/path/file.safetensors`, and what a browser shows of
- * them. Null: it is no name on the Hub.
+ * Parses `owner/name`, `owner/name@revision`, `owner/name:subfolder`, `owner/name/path/file.safetensors`, and their URLs as a browser
+ * shows them; null for any other text.
  */
 export function parseHubReference(text: string): HubReference | null {
   const [, address, given = "", below = ""] = URL_FORM.exec(text) ?? [];
@@ -53,7 +53,7 @@ function decoded(text: string): string | null {
   }
 }
 
-/** A reference as one would type it. */
+/** The reference as a user writes it. */
 export function hubName({ id, revision, path }: HubReference): string {
   const at =
     revision === "main" ? "" : `@${/^refs\/(pr|convert)\//.test(revision) ? revision : encodeURIComponent(revision)}`;

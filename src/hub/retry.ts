@@ -1,13 +1,13 @@
-/** Trying again: what may pass by itself is tried a few times, each after a longer wait, or after as long as the server asks. */
+/** Retries with exponential backoff, or after the delay that the server asks for. */
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What may pass by itself. */
+/** Failure that a retry may resolve. */
 export class TransientError extends Error {
-  /** Milliseconds that the server asks for. */
+  /** Delay in milliseconds that the server asks for. */
   readonly after: number | null;
-  /** Something was achieved before it failed, so that it is worth as many tries as at first. */
+  /** Bytes were received before the failure, so the count of failures starts again. */
   readonly progressed: boolean;
-  /** There is no way to the server at all. */
+  /** No connection could be established. */
   readonly unreachable: boolean;
 
   constructor(
@@ -23,29 +23,29 @@ export class TransientError extends Error {
 
 export interface RetryPolicy {
   readonly signal?: AbortSignal | undefined;
-  /** Waits; rejects when the signal is aborted. Default: the clock. */
+  /** Waits; rejects when the signal is aborted. Default: a timer. */
   readonly wait?: ((milliseconds: number, signal?: AbortSignal) => Promise<void>) | undefined;
-  /** Hears why something is tried again, and after how long. */
+  /** Called before each wait, with the reason for the retry. */
   readonly onWait?: ((why: string, milliseconds: number) => void) | undefined;
-  /** Tries where there is no way to the server. Default: as many as of everything. */
+  /** Attempts while no connection can be established. Default: as for any failure. */
   readonly triesIfUnreachable?: number;
 }
 
-const TRIES = 6;
-/** A server that cuts every connection after a byte must end some time too. */
-const MOST = 60;
+const ATTEMPTS = 6;
+/** Total limit, for a server that closes every connection after a few bytes. */
+const MAX_ATTEMPTS = 60;
 const LONGEST_WAIT = 5 * 60_000;
 
-const clock = async (milliseconds: number, signal?: AbortSignal): Promise<void> => {
+const timer = async (milliseconds: number, signal?: AbortSignal): Promise<void> => {
   await sleep(milliseconds, undefined, signal ? { signal } : {}).catch((error: unknown) => {
     signal?.throwIfAborted();
     throw error;
   });
 };
 
-/** Runs `work` until it does not throw a Transient. @throws the last Transient when patience ends, anything else at once */
+/** Runs `work` until it succeeds. @throws the last TransientError after the final attempt, any other error at once */
 export async function withRetries<T>(work: () => Promise<T>, retryPolicy: RetryPolicy = {}): Promise<T> {
-  const { signal, wait = clock, onWait, triesIfUnreachable = TRIES } = retryPolicy;
+  const { signal, wait = timer, onWait, triesIfUnreachable = ATTEMPTS } = retryPolicy;
   let failed = 0;
   for (let all = 1; ; all++) {
     signal?.throwIfAborted();
@@ -55,8 +55,8 @@ export async function withRetries<T>(work: () => Promise<T>, retryPolicy: RetryP
       signal?.throwIfAborted();
       if (!(error instanceof TransientError)) throw error;
       failed = error.progressed ? 1 : failed + 1;
-      const tries = error.unreachable ? triesIfUnreachable : TRIES;
-      if (failed >= tries || all >= MOST || (error.after ?? 0) > LONGEST_WAIT) throw error;
+      const attempts = error.unreachable ? triesIfUnreachable : ATTEMPTS;
+      if (failed >= attempts || all >= MAX_ATTEMPTS || (error.after ?? 0) > LONGEST_WAIT) throw error;
       const milliseconds = error.after ?? 1000 * 2 ** (failed - 1);
       onWait?.(error.message, milliseconds);
       await wait(milliseconds, signal);
@@ -64,7 +64,7 @@ export async function withRetries<T>(work: () => Promise<T>, retryPolicy: RetryP
   }
 }
 
-/** Milliseconds of a Retry-After header, which is seconds or a date; null when there is none. */
+/** Milliseconds of a Retry-After header, which holds seconds or a date; null without a valid one. */
 export function retryAfter(header: string | null, now = Date.now()): number | null {
   if (header === null) return null;
   if (/^\s*\d+\s*$/.test(header)) return 1000 * Number(header);

@@ -1,63 +1,65 @@
-/** Which files of a repository are needed: of a pipeline the parts that are drawn, of each part its config and one set of weights. */
+/** Selects the files of a repository to download: the components of a pipeline, and for each its config and one set of weights. */
 import { z } from "zod";
 import { chosenSet, type Variant, weightSets } from "./weight-files.js";
 
-/** What is wanted where a reference stands: it decides which files of a repository are needed. */
+/** Kind of model that a reference has to provide. It decides which files of a repository are needed. */
 export type ModelKind =
-  /** A model with everything it paints with: a diffusers folder, or one file. */
+  /** A complete pipeline: a diffusers folder, or a single-file checkpoint. */
   | "pipeline"
-  /** What `--distilled` takes: a UNet, in whatever it lies, or a LoRA. */
+  /** A UNet, alone or in a pipeline, or a LoRA: the values of `--distilled`. */
   | "unet"
-  /** A model to look into, whatever it is. */
+  /** Any model, for inspection. */
   | "model"
   | "autoencoder"
   | "text encoder"
   /** A CLIPModel with its tokenizer. */
   | "clip"
-  /** Another network that looks at pictures. */
+  /** Any other vision encoder. */
   | "vision"
   | "adapter"
-  /** A learned word. */
   | "textual inversion"
-  /** Anything else: a file, or a folder as it is. */
+  /** Any file, or a folder with all of its files. */
   | "file";
 
-/** What a listing tells of a file. */
+/** File of a listing. */
 export interface Listed {
   readonly path: string;
   readonly bytes: number;
 }
 
 export interface Selected<F extends Listed> {
-  /** The folder or file that is handed out, in the repository; "" is all of it. */
+  /** Selected folder or file in the repository; "" is the whole repository. */
   readonly root: string;
   readonly files: readonly F[];
-  /** It follows from what else there is not: a cache that holds a part of the repository cannot tell. */
+  /** The selection depends on the absence of other files, which a partial cache cannot prove. */
   readonly guessed?: true;
 }
 
-/** What is needed, or in words why nothing fits. */
-export type Selection<F extends Listed> = Selected<F> | { readonly not: string };
+/** The selected files, or the reason why no file fits. */
+export type Selection<F extends Listed> = Selected<F> | { readonly problem: string };
 
-/** What a selection depends on beside the listing. */
+/** Inputs of a selection besides the listing. */
 export interface SelectionContext {
   readonly variant: Variant;
-  /** Whether the cache has it. */
+  /** True for a file in the cache. */
   readonly there: (file: Listed) => boolean;
-  /** model_index.json of the place that is looked at, parsed; null where there is none. */
+  /** Parsed model_index.json of the folder; null without one. */
   readonly index: unknown;
 }
 
-/** A folder of a repository: names below it. */
-interface View<F extends Listed> {
+/** Folder of a repository, with its files by relative path. */
+interface Folder<F extends Listed> {
   readonly root: string;
   readonly files: ReadonlyMap<string, F>;
 }
 
-/** One way in which a repository can hold what is wanted; null: not in this way. */
-type Layout = <F extends Listed>(view: View<F>, context: SelectionContext) => Selection<F> | null;
+/** Selects the files where the folder has this layout; null where it does not. */
+type Layout = <F extends Listed>(folder: Folder<F>, context: SelectionContext) => Selection<F> | null;
 
-/** In this order: the first form that a repository has decides. */
+const loraFile = firstOf(["pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin"]);
+const embeddingFile = firstOf(["learned_embeds.safetensors", "learned_embeds.bin"]);
+
+/** Layouts to try, in order of precedence. */
 const LAYOUTS: { readonly [W in ModelKind]: readonly Layout[] } = {
   pipeline: [wholePipeline, oneWeightFile],
   unet: [unetInside, network, loraFile, oneWeightFile],
@@ -67,11 +69,11 @@ const LAYOUTS: { readonly [W in ModelKind]: readonly Layout[] } = {
   clip: [network],
   vision: [network, everything],
   adapter: [loraFile, oneWeightFile],
-  "textual inversion": [wordFile, oneWeightFile],
+  "textual inversion": [embeddingFile, oneWeightFile],
   file: [everything],
 };
 
-/** Networks of a pipeline that are drawn, and what stands beside them. No safety checker, no feature extractor, no refiner's parts. */
+/** Components of a pipeline that generation needs. The safety checker, the feature extractor and parts of a refiner are not. */
 const NETWORKS = ["unet", "vae", "text_encoder", "text_encoder_2"] as const;
 const TOKENIZERS = ["tokenizer", "tokenizer_2"] as const;
 const TOKENIZER_FILES = [
@@ -81,13 +83,13 @@ const TOKENIZER_FILES = [
   "tokenizer_config.json",
   "special_tokens_map.json",
 ] as const;
-const BESIDE = [...TOKENIZER_FILES, "preprocessor_config.json"] as const;
+const WITH_NETWORK = [...TOKENIZER_FILES, "preprocessor_config.json"] as const;
 const SCHEDULER = "scheduler/scheduler_config.json";
 export const PIPELINE_INDEX = "model_index.json";
 
 /**
- * Chooses what is needed.
- * @param place a folder or file of the repository; "" is all of it
+ * Selects the files to download.
+ * @param place folder or file of the repository; "" is the whole repository
  */
 export function select<F extends Listed>(
   listing: readonly F[],
@@ -100,23 +102,23 @@ export function select<F extends Listed>(
   const below = place === "" ? "" : `${place}/`;
   const inside = listing.filter((f) => f.path.startsWith(below)).map((f) => [f.path.slice(below.length), f] as const);
   if (inside.length === 0)
-    return { not: `has no file or folder ${place || "at all"}; it has: ${shown(listing.map((f) => f.path))}` };
-  const view = { root: place, files: new Map(inside) };
-  for (const form of LAYOUTS[kind]) {
-    const found = form(view, context);
+    return { problem: `has no file or folder ${place || "at all"}; found: ${shown(listing.map((f) => f.path))}` };
+  const folder = { root: place, files: new Map(inside) };
+  for (const layout of LAYOUTS[kind]) {
+    const found = layout(folder, context);
     if (found) return found;
   }
-  return { not: `holds nothing that can be used as ${DESCRIPTIONS[kind]}; it has: ${shown([...view.files.keys()])}` };
+  return { problem: `has no files for ${DESCRIPTIONS[kind]}; found: ${shown([...folder.files.keys()])}` };
 }
 
 const DESCRIPTIONS: { readonly [W in ModelKind]: string } = {
-  pipeline: "a model to paint with (model_index.json, or one .safetensors file)",
+  pipeline: "a pipeline (model_index.json, or one .safetensors file)",
   unet: "a UNet or a LoRA",
   model: "a model or a LoRA",
   autoencoder: "an autoencoder (config.json with weights, vae/, or one file)",
   "text encoder": "a text encoder (config.json with weights, or one file)",
   clip: "a CLIPModel (config.json with weights)",
-  vision: "a network that looks at pictures",
+  vision: "a vision encoder",
   adapter: "a LoRA (one .safetensors file)",
   "textual inversion": "a textual inversion",
   file: "a file",
@@ -125,136 +127,138 @@ const DESCRIPTIONS: { readonly [W in ModelKind]: string } = {
 const indexSchema = z.record(z.string(), z.unknown());
 const partSchema = z.tuple([z.string().nullable(), z.string()]);
 
-function wholePipeline<F extends Listed>(view: View<F>, context: SelectionContext): Selection<F> | null {
-  const index = view.files.get(PIPELINE_INDEX);
+function wholePipeline<F extends Listed>(folder: Folder<F>, context: SelectionContext): Selection<F> | null {
+  const index = folder.files.get(PIPELINE_INDEX);
   if (!index) return null;
   const parts = indexSchema.safeParse(context.index).data ?? {};
   const has = (name: string) => partSchema.safeParse(parts[name]).success;
   if (!has("unet")) {
-    const named = typeof parts["_class_name"] === "string" ? parts["_class_name"] : "a pipeline";
+    const className = typeof parts["_class_name"] === "string" ? parts["_class_name"] : "a pipeline";
     return {
-      not: `is ${named}, which has no UNet; Stable Diffusion 1, 2 and XL, and models of their shape, are run here`,
+      problem: `is ${className}, which has no UNet; supported: Stable Diffusion 1, 2 and XL`,
     };
   }
   const files: F[] = [index];
   for (const name of NETWORKS.filter(has)) {
-    const part = partOf(view, `${name}/`, context);
-    if ("not" in part) return part;
+    const part = partOf(folder, `${name}/`, context);
+    if ("problem" in part) return part;
     files.push(...part.files);
   }
   const whole = (name: string) =>
-    view.files.has(`${name}/tokenizer.json`) ||
-    (view.files.has(`${name}/vocab.json`) && view.files.has(`${name}/merges.txt`));
+    folder.files.has(`${name}/tokenizer.json`) ||
+    (folder.files.has(`${name}/vocab.json`) && folder.files.has(`${name}/merges.txt`));
   const lacks = [
     ...TOKENIZERS.filter((name) => has(name) && !whole(name)),
-    ...(has("scheduler") && !view.files.has(SCHEDULER) ? [SCHEDULER] : []),
+    ...(has("scheduler") && !folder.files.has(SCHEDULER) ? [SCHEDULER] : []),
   ];
-  if (lacks.length > 0) return { not: `has no ${lacks.join(", no ")}, though its index names it` };
+  if (lacks.length > 0) return { problem: `lacks ${lacks.join(", ")}, which model_index.json names` };
   files.push(
     ...TOKENIZERS.filter(has).flatMap((name) =>
       named(
-        view,
+        folder,
         TOKENIZER_FILES.map((f) => `${name}/${f}`),
       ),
     ),
   );
-  files.push(...named(view, [SCHEDULER]));
-  return { root: view.root, files };
+  files.push(...named(folder, [SCHEDULER]));
+  return { root: folder.root, files };
 }
 
-const inside =
-  (name: string, root: "above" | "inside"): Layout =>
-  (view, context) => {
-    if (!view.files.has(`${name}/config.json`)) return null;
-    const part = partOf(view, `${name}/`, context);
-    if ("not" in part) return part;
-    if (root === "above") return { root: view.root, files: [...part.files, ...named(view, [SCHEDULER])] };
-    return { root: view.root === "" ? name : `${view.root}/${name}`, files: part.files };
-  };
-
-/** A UNet in a pipeline, with the scheduler it walks by. */
-function unetInside<F extends Listed>(view: View<F>, context: SelectionContext): Selection<F> | null {
-  return inside("unet", "above")(view, context);
+/** The UNet of a pipeline, with its scheduler. */
+function unetInside<F extends Listed>(folder: Folder<F>, context: SelectionContext): Selection<F> | null {
+  const part = componentOf(folder, "unet", context);
+  if (part === null || "problem" in part) return part;
+  return { root: folder.root, files: [...part.files, ...named(folder, [SCHEDULER])] };
 }
 
-function vaeInside<F extends Listed>(view: View<F>, context: SelectionContext): Selection<F> | null {
-  return inside("vae", "inside")(view, context);
+/** The autoencoder of a pipeline. */
+function vaeInside<F extends Listed>(folder: Folder<F>, context: SelectionContext): Selection<F> | null {
+  return componentOf(folder, "vae", context);
 }
 
-/** A folder of one network. */
-function network<F extends Listed>(view: View<F>, context: SelectionContext): Selection<F> | null {
-  if (!view.files.has("config.json")) return null;
-  const part = partOf(view, "", context);
-  // A LoRA's repository may hold a config too.
-  if ("not" in part) return named(view, LORAS).length > 0 ? null : part;
-  return { root: view.root, files: [...part.files, ...named(view, BESIDE)] };
+/** A component of a pipeline; null where the folder has no config of it. */
+function componentOf<F extends Listed>(
+  folder: Folder<F>,
+  name: string,
+  context: SelectionContext,
+): Selection<F> | null {
+  if (!folder.files.has(`${name}/config.json`)) return null;
+  const part = partOf(folder, `${name}/`, context);
+  if ("problem" in part) return part;
+  return { root: folder.root === "" ? name : `${folder.root}/${name}`, files: part.files };
+}
+
+/** Folder of one network. */
+function network<F extends Listed>(folder: Folder<F>, context: SelectionContext): Selection<F> | null {
+  if (!folder.files.has("config.json")) return null;
+  const part = partOf(folder, "", context);
+  // The repository of a LoRA may have a config.json, too.
+  if ("problem" in part) return loraFile(folder, context) ? null : part;
+  return { root: folder.root, files: [...part.files, ...named(folder, WITH_NETWORK)] };
 }
 
 /** Config and weights of the network below `prefix`. */
-function partOf<F extends Listed>(view: View<F>, prefix: string, { variant, there }: SelectionContext): Selection<F> {
-  const names = [...view.files.keys()].flatMap((name) => {
+function partOf<F extends Listed>(
+  folder: Folder<F>,
+  prefix: string,
+  { variant, there }: SelectionContext,
+): Selection<F> {
+  const names = [...folder.files.keys()].flatMap((name) => {
     const own = name.startsWith(prefix) ? name.slice(prefix.length) : "/";
     return own.includes("/") ? [] : [own];
   });
   const isThere = (name: string) => {
-    const file = view.files.get(`${prefix}${name}`);
+    const file = folder.files.get(`${prefix}${name}`);
     return file !== undefined && there(file);
   };
   const set = chosenSet(weightSets(names), variant, isThere);
-  if (!set) return { not: `has no weights in ${prefix || "it"} (safetensors or bin); there is: ${shown(names)}` };
+  if (!set)
+    return { problem: `has no weights in ${prefix || "its folder"} (safetensors or bin); found: ${shown(names)}` };
   return {
-    root: view.root,
+    root: folder.root,
     files: named(
-      view,
+      folder,
       ["config.json", ...set.names].map((name) => `${prefix}${name}`),
     ),
   };
 }
 
-const LORAS = ["pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin"] as const;
-const LEARNED = ["learned_embeds.safetensors", "learned_embeds.bin"] as const;
-
-const firstOf =
-  (names: readonly string[]): Layout =>
-  (view) => {
-    const [file] = named(view, names);
+/** The first file with one of these names. */
+function firstOf(names: readonly string[]): Layout {
+  return (folder) => {
+    const [file] = named(folder, names);
     return file ? { root: file.path, files: [file] } : null;
   };
-
-function loraFile<F extends Listed>(view: View<F>, context: SelectionContext): Selection<F> | null {
-  return firstOf(LORAS)(view, context);
 }
 
-function wordFile<F extends Listed>(view: View<F>, context: SelectionContext): Selection<F> | null {
-  return firstOf(LEARNED)(view, context);
-}
-
-/** The one file of weights that there is; safetensors before pickles. */
-function oneWeightFile<F extends Listed>(view: View<F>): Selection<F> | null {
-  const files = [...view.files.values()];
+/** The only weight file; safetensors before pickles. */
+function oneWeightFile<F extends Listed>(folder: Folder<F>): Selection<F> | null {
+  const files = [...folder.files.values()];
   for (const ending of [/\.safetensors$/, /\.(ckpt|bin|pt|pth)$/]) {
     const fitting = files.filter((f) => ending.test(f.path));
     const [only] = fitting;
     if (only && fitting.length === 1) return { root: only.path, files: [only], guessed: true };
     if (only)
       return {
-        not: `holds several files that could be meant; add one to its name: ${shown(fitting.map((f) => f.path))}`,
+        problem: `has several weight files; name one of them: ${shown(fitting.map((f) => f.path))}`,
       };
   }
   return null;
 }
 
-/** A folder as it is, without what is only there for the reader of its page. */
-function everything<F extends Listed>(view: View<F>): Selection<F> | null {
-  const files = [...view.files.values()].filter((f) => !/(^|\/)(README\.md|\.gitattributes|LICENSE.*)$/i.test(f.path));
-  return files.length > 0 ? { root: view.root, files, guessed: true } : null;
+/** All files of a folder except README.md, .gitattributes and licences. */
+function everything<F extends Listed>(folder: Folder<F>): Selection<F> | null {
+  const files = [...folder.files.values()].filter(
+    (f) => !/(^|\/)(README\.md|\.gitattributes|LICENSE.*)$/i.test(f.path),
+  );
+  return files.length > 0 ? { root: folder.root, files, guessed: true } : null;
 }
 
-/** Files of a view by their names, as far as they are there. */
-const named = <F extends Listed>(view: View<F>, names: readonly string[]): F[] =>
-  names.flatMap((name) => view.files.get(name) ?? []);
+/** The files with these names that the folder has. */
+const named = <F extends Listed>(folder: Folder<F>, names: readonly string[]): F[] =>
+  names.flatMap((name) => folder.files.get(name) ?? []);
 
-/** The first few of many, for messages. */
+/** The first names of a list, for messages. */
 function shown(names: readonly string[]): string {
   const some = names.slice(0, 10).join(", ") || "nothing";
   return names.length > 10 ? `${some} and ${names.length - 10} more` : some;

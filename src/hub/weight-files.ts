@@ -1,25 +1,25 @@
-/** Which of the weights that a folder holds of one network are taken: safetensors before pickles, half precision before full. */
+/** Selects one set of weight files of a network: safetensors before pickles, half precision before full. */
 
-/** The precision that is fetched where a repository has both; what is there already is used either way. */
+/** Precision to download where a repository has several. Cached files of either precision are used. */
 export const VARIANTS = ["fp16", "fp32"] as const;
 export type Variant = (typeof VARIANTS)[number];
 
-/** One way to have all weights of a network: a file, or an index with its parts. Names within the folder. */
+/** Complete weights of a network: one file, or an index with its shards. Names are relative to the folder. */
 export interface WeightSet {
   readonly variant: Variant;
   readonly safetensors: boolean;
-  /** What the loader looks for. */
+  /** The file that the loader opens. */
   readonly entry: string;
   readonly names: readonly string[];
 }
 
-/** What diffusers and transformers call them; transformers has another name for pickles. */
+/** File names of diffusers and transformers; transformers has another one for pickles. */
 const STEMS = [
   { stem: "diffusion_pytorch_model", torch: "diffusion_pytorch_model" },
   { stem: "model", torch: "pytorch_model" },
 ] as const;
 
-/** Every whole set among the names of a folder, in the order in which the loader looks for them (src/checkpoint/weights.ts). */
+/** Every complete set among the names of a folder, in the search order of the loader (src/checkpoint/weights.ts). */
 export function weightSets(names: readonly string[]): WeightSet[] {
   return STEMS.flatMap(({ stem, torch }) =>
     (["fp32", "fp16"] as const).flatMap((variant) =>
@@ -44,7 +44,7 @@ function setsOf(names: readonly string[], stem: string, ending: string, variant:
   return [...one, ...many];
 }
 
-/** Parts such as `model-00001-of-00002.fp16.safetensors` or `model.fp16-00001-of-00002.safetensors`; null unless all are there. */
+/** Shards such as `model-00001-of-00002.fp16.safetensors` or `model.fp16-00001-of-00002.safetensors`; null when one is missing. */
 function partsOf(names: readonly string[], stem: string, ending: string, half: string): string[] | null {
   const found = names.flatMap((name) => {
     if (!name.startsWith(stem) || !name.endsWith(`.${ending}`)) return [];
@@ -56,9 +56,9 @@ function partsOf(names: readonly string[], stem: string, ending: string, half: s
 }
 
 /**
- * The set to take. The loader opens the first that it finds, so what lies in the snapshot already decides, unless full precision is
- * asked for and only half is there.
- * @param there whether a file is in the cache
+ * The set to download. The loader opens the first set that it finds, so a cached one decides, unless full precision is requested and
+ * only half is cached.
+ * @param there true for a file in the cache
  */
 export function chosenSet(
   sets: readonly WeightSet[],
@@ -68,6 +68,6 @@ export function chosenSet(
   const found = sets.find((set) => there(set.entry));
   if (found && (variant === "fp16" || found.variant === "fp32")) return found;
   const rank = (set: WeightSet) => (set.safetensors ? 0 : 2) + (set.variant === variant ? 0 : 1);
-  // A stable sort: one file stays before several.
+  // The sort is stable: a single file stays before shards.
   return [...sets].sort((a, b) => rank(a) - rank(b))[0] ?? null;
 }

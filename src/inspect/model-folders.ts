@@ -1,4 +1,4 @@
-/** What a tree of models holds: each file by its kind, with what its head tells. */
+/** Lists the models of a model folder with a description of each, from the headers of the files. */
 import { statSync } from "node:fs";
 import { openCheckpoint, openRecognised } from "../checkpoint/index.js";
 import { VariegateError } from "../errors.js";
@@ -6,22 +6,22 @@ import { type Category, listModels, type ModelFolder } from "../lookup/index.js"
 import { count, storedAs } from "../tensor/index.js";
 import { problemIn } from "./problem.js";
 
-/** One model of a tree. */
+/** Model of a model folder. */
 export interface ListedModel {
   readonly category: Category;
-  /** As `--base`, `--lora` and the others take it. */
+  /** Name that `--base`, `--lora` and other options accept. */
   readonly name: string;
   readonly path: string;
-  /** On disk; null for a folder. */
+  /** Size on disk; null for a folder. */
   readonly bytes: number | null;
   readonly parameters: number | null;
   readonly dtypes: readonly string[];
   readonly about: string;
-  /** Whether it can be used here. */
+  /** The model is supported. */
   readonly runs: boolean;
 }
 
-/** Looks at every model of the trees; only heads are read. `progress` is told how many of how many. @throws FileError when a tree is none */
+/** Describes every model of the model folders, from headers only. @throws FileError when a model folder is invalid */
 export async function* inspectModelFolders(
   modelFolders: readonly ModelFolder[],
   progress: (done: number, total: number) => void = () => {},

@@ -1,4 +1,4 @@
-/** The trees in which ComfyUI and A1111 keep models: which folder holds which kind of thing, and what of a kind has a given name. */
+/** Model folders of ComfyUI and A1111: which subfolder holds which category of models, and models by name. */
 import { existsSync, statSync } from "node:fs";
 import { readdir, realpath } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -8,14 +8,14 @@ import { readText } from "../checkpoint/index.js";
 import { codeOf, FileError, RequestError, reasonOf } from "../errors.js";
 import { isFolder } from "../files/index.js";
 
-/** A tree of models: plain data, as it stands in a request. */
+/** Model folder of another program, as plain data of a request. */
 export interface ModelFolder {
   readonly kind: "comfy" | "a1111";
   /** ComfyUI's folder, its models folder, or an extra_model_paths.yaml; A1111's folder or its models folder. */
   readonly path: string;
 }
 
-/** Kinds of things that are kept apart. */
+/** Categories of models, each with folders of its own. */
 export const CATEGORIES = [
   "checkpoint",
   "unet",
@@ -27,17 +27,17 @@ export const CATEGORIES = [
 ] as const;
 export type Category = (typeof CATEGORIES)[number];
 
-/** Something in a tree. */
+/** Model in a model folder. */
 export interface FolderModel {
   readonly category: Category;
-  /** Its place below the folder of its kind, by slashes. */
+  /** Path below the folder of its category, with slashes. */
   readonly name: string;
   readonly path: string;
-  /** The folder of its kind, such as loras. */
+  /** Name of the folder of its category, such as loras. */
   readonly folder: string;
 }
 
-/** ComfyUI's folders below models/, and their older names. */
+/** Folders of ComfyUI below models/, older names included. */
 const COMFY: { readonly [S in Category]: readonly string[] } = {
   checkpoint: ["checkpoints"],
   unet: ["diffusion_models", "unet", "unet_gguf"],
@@ -48,7 +48,7 @@ const COMFY: { readonly [S in Category]: readonly string[] } = {
   diffusers: ["diffusers"],
 };
 
-/** A1111's and Forge's, below the folder of the program. */
+/** Folders of A1111 and Forge, below the folder of the program. */
 const A1111: { readonly [S in Category]: readonly string[] } = {
   checkpoint: ["models/Stable-diffusion"],
   unet: ["models/diffusion_models", "models/unet"],
@@ -60,7 +60,7 @@ const A1111: { readonly [S in Category]: readonly string[] } = {
 };
 
 const ENDING = /\.(safetensors|sft|gguf|ckpt|pt|pth|bin)$/i;
-/** A tree of people has some thousand files; this stops at a whole disk. */
+/** Limit for a path that is no model folder but a whole disk. */
 const MAX_FILES = 50_000;
 const MAX_DEPTH = 8;
 
@@ -69,15 +69,15 @@ interface CategoryFolder {
   readonly folder: string;
 }
 
-/** The folders of a tree that are there, the most wanted first. @throws FileError when it is no such tree */
+/** The existing category folders, in order of precedence. @throws FileError when there is none */
 async function categoryFolders({ kind, path: given }: ModelFolder): Promise<CategoryFolder[]> {
-  if (!existsSync(given)) throw new FileError(given, `there is no such folder (${NAMES[kind]} was expected)`);
+  if (!existsSync(given)) throw new FileError(given, `there is no such folder (expected ${NAMES[kind]})`);
   const root = path.resolve(given);
   const places =
     kind === "a1111" ? a1111Folders(root) : isFolder(root) ? await comfyFolders(root) : await yamlFolders(root);
   const found = places.filter(({ folder }) => isFolder(folder));
   if (found.length > 0) return found;
-  throw new FileError(given, `is no tree of ${NAMES[kind]}: none of ${EXPECTED[kind]} is there`);
+  throw new FileError(given, `is not a folder of ${NAMES[kind]}: it has none of ${EXPECTED[kind]}`);
 }
 
 const NAMES = { comfy: "ComfyUI", a1111: "A1111" } as const;
@@ -89,7 +89,7 @@ const EXPECTED = {
 const below = (root: string, folders: { readonly [S in Category]: readonly string[] }): CategoryFolder[] =>
   CATEGORIES.flatMap((category) => folders[category].map((folder) => ({ category, folder: path.join(root, folder) })));
 
-/** The folder itself may be given, or its models folder. */
+/** Category folders of A1111, from its folder or its models folder. */
 function a1111Folders(root: string): CategoryFolder[] {
   const inside = !isFolder(path.join(root, "models")) && isFolder(path.join(root, "Stable-diffusion"));
   return below(inside ? path.dirname(root) : root, A1111);
@@ -115,10 +115,10 @@ async function yamlFolders(file: string): Promise<CategoryFolder[]> {
 const groupSchema = z.record(z.string(), z.unknown());
 const extraSchema = z.record(z.string(), groupSchema.nullish());
 
-/** What an extra_model_paths.yaml names: groups of folders with a base each; a value with several lines is several folders. */
+/** Folders of an extra_model_paths.yaml: groups with a base path each. A value of several lines is several folders. */
 async function readExtra(file: string): Promise<(CategoryFolder & { readonly first: boolean })[]> {
   const groups = extraSchema.safeParse(await parseYaml(file, (await readText(file)) ?? ""));
-  if (!groups.success) throw new FileError(file, "is no extra_model_paths.yaml: groups of folders were expected");
+  if (!groups.success) throw new FileError(file, "is not an extra_model_paths.yaml: expected groups of folders");
   return Object.values(groups.data).flatMap((group) => {
     const { base_path: base, is_default: first, ...folders } = group ?? {};
     const home = path.resolve(path.dirname(file), typeof base === "string" ? expanded(base) : ".");
@@ -142,13 +142,13 @@ async function parseYaml(file: string, text: string): Promise<unknown> {
   }
 }
 
-/** ~ and variables of the environment, as ComfyUI takes them. */
+/** Expands ~ and environment variables, as ComfyUI does. */
 const expanded = (text: string): string =>
   text
     .replace(/^~(?=$|[\\/])/, homedir())
     .replace(/\$(?:\{(\w+)\}|(\w+))|%(\w+)%/g, (whole, a, b, c) => process.env[a ?? b ?? c] ?? whole);
 
-/** Everything of these kinds, in the order in which it is looked up. @throws FileError */
+/** All models of these categories, in search order. @throws FileError */
 export async function listModels(
   modelFolders: readonly ModelFolder[],
   categories: readonly Category[] = CATEGORIES,
@@ -162,7 +162,7 @@ export async function listModels(
       seen.add(`${category} ${folder}`);
       await walk(folder, "", new Set([await realpath(folder)]), (name) => {
         if (found.length >= MAX_FILES)
-          throw new FileError(folder, `holds more than ${MAX_FILES} models; name a folder further in`);
+          throw new FileError(folder, `has more than ${MAX_FILES} models; name a subfolder`);
         found.push({ category, name, folder: path.basename(folder), path: path.join(folder, ...name.split("/")) });
       });
     }
@@ -170,7 +170,7 @@ export async function listModels(
   return found;
 }
 
-/** Visits models below a folder by name. Links are followed; `above` are the real folders that are being visited, so that no link leads in circles. */
+/** Visits the models below a folder in alphabetical order. Links are followed; `above` holds the real paths of the open folders, against cycles. */
 async function walk(
   folder: string,
   prefix: string,
@@ -195,7 +195,7 @@ async function walk(
   }
 }
 
-/** How a name may be given, the exact ways first. */
+/** Ways to match a name, exact ones first. */
 const WAYS: readonly ((item: FolderModel, asked: string) => boolean)[] = [
   ({ name, folder }, asked) => [name, stem(name), `${folder}/${name}`, `${folder}/${stem(name)}`].includes(asked),
   ({ name }, asked) => last(name) === asked || stem(last(name)) === asked,
@@ -205,9 +205,9 @@ const stem = (name: string): string => name.replace(ENDING, "");
 const last = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
 
 /**
- * What of these kinds has this name: its place below its folder, its file's name, or a part of that which no other has; each with or
- * without its ending. Null when nothing has. A name never leads out of the trees, since only what is in them is compared with it.
- * @throws RequestError when several have it; FileError when a library is none
+ * Finds a model by path below its folder, by file name, or by a unique part of its file name, each with or without extension; null
+ * when none matches. A name cannot escape the model folders: it is only compared with the models in them.
+ * @throws RequestError when several models match; FileError when a model folder is invalid
  */
 export async function findModel(
   modelFolders: readonly ModelFolder[],
@@ -220,7 +220,7 @@ export async function findModel(
     const found = all.filter((item) => fits(item, name));
     const [first] = found;
     if (!first) continue;
-    // The same place in several trees: the first tree has it, as in ComfyUI.
+    // The same path in several model folders: the first one wins, as in ComfyUI.
     const others = new Set(found.map((item) => (i === 0 ? item.category : item.path)));
     if (others.size === 1) return first;
     const shown = found.slice(0, 6).map((item) => `${item.folder}/${item.name}`);

@@ -1,4 +1,4 @@
-/** What a reference stands for: something that ships with the package, a path, or a name that is looked up; always a local path in the end. */
+/** Resolves references to local paths: embedded files, paths, names in model folders, embedded adapters, and Hub ids. */
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,11 +19,11 @@ import { CATEGORIES, type Category, findModel, type ModelFolder } from "./model-
 const EMBEDDED = fileURLToPath(new URL("../../embedded", import.meta.url));
 const SCHEME = "embedded:";
 
-/** Where references that are no paths are looked up. Plain data: it travels to other processes and into run.json. */
+/** Where to search for references that are not paths. Plain data, for other processes and run.json. */
 export interface SearchPath {
-  /** Trees of models, as ComfyUI and A1111 keep them, whose models are found by their names. */
+  /** Model folders of ComfyUI and A1111, whose models are found by name. */
   readonly modelFolders?: readonly ModelFolder[];
-  /** Precision that is fetched from the Hub where a repository has several; default "fp16". */
+  /** Precision to download from the Hub where a repository has several. Default: "fp16". */
   readonly variant?: Variant;
 }
 
@@ -41,62 +41,62 @@ export function resolveReference(ref: string): string {
   throw new FileError(ref, `is not a path inside the package's ${path.basename(EMBEDDED)} folder`);
 }
 
-/** Where a reference was found, or why not there. */
-type Finding = { readonly path: string } | { readonly not: string };
+/** The local path, or the reason why this finder has none; "" where it does not apply. */
+type Finding = { readonly path: string } | { readonly problem: string };
 type Finder = (ref: string, kind: ModelKind, lookup: LookupOptions) => Finding | Promise<Finding>;
 
-/** In this order; the first that finds it decides. */
+/** Finders, in order of precedence. */
 const FINDERS: readonly Finder[] = [inPackage, onDisk, inModelFolders, embeddedAdapter, onTheHub];
 
 /**
- * The local path of what a reference names.
- * @throws FileError that lists where it was looked for; RequestError when a name could mean several
+ * The local path of a reference, downloaded from the Hub where necessary.
+ * @throws FileError naming the places that were searched; RequestError when a name is ambiguous
  */
 export async function locate(ref: string, kind: ModelKind, lookup: LookupOptions = {}): Promise<string> {
   const tried: string[] = [];
   for (const find of FINDERS) {
     const finding = await find(ref, kind, lookup);
     if ("path" in finding) return finding.path;
-    if (finding.not !== "") tried.push(finding.not);
+    if (finding.problem !== "") tried.push(finding.problem);
   }
   throw new FileError(ref, tried.join("; "));
 }
 
-/** What ships with the package is named by its place in it, whether it is there or not. */
+/** Files of the package. Existence is not checked. */
 function inPackage(ref: string): Finding {
-  return ref.startsWith(SCHEME) ? { path: resolveReference(ref) } : { not: "" };
+  return ref.startsWith(SCHEME) ? { path: resolveReference(ref) } : { problem: "" };
 }
 
 function onDisk(ref: string): Finding {
-  return existsSync(ref) ? { path: ref } : { not: "there is no such file or folder" };
+  return existsSync(ref) ? { path: ref } : { problem: "there is no such file or folder" };
 }
 
-/** `owner/name` and places in it: from the cache, or fetched now. */
+/** Hub references, from the cache or downloaded. */
 async function onTheHub(
   ref: string,
   kind: ModelKind,
   { variant, signal, onDownload }: LookupOptions,
 ): Promise<Finding> {
   const reference = parseHubReference(ref);
-  if (!reference) return { not: "not a Hub id (owner/name, owner/name:folder, owner/name/file)" };
+  if (!reference) return { problem: "not a Hub id (owner/name, owner/name:folder, owner/name/file)" };
   try {
     const options = { ...(variant && { variant }), ...(signal && { signal }), ...(onDownload && { onDownload }) };
     return { path: await fetchReference(reference, kind, options) };
   } catch (error) {
     const prefix = error instanceof HubError ? MAY_BE_A_PATH[error.kind] : undefined;
     if (!(error instanceof HubError) || prefix === undefined) throw error;
-    return { not: `${prefix} ${error.problem}` };
+    return { problem: `${prefix} ${error.problem}` };
   }
 }
 
-/** Errors after which the reference may as well be a misspelt path, with how the message goes on. After any other the Hub knows the repository. */
+/** Kinds of error after which the reference may be a misspelt path, with the start of the message. Any other kind is thrown. */
 const MAY_BE_A_PATH: { readonly [K in HubErrorKind]?: string } = {
   "not-found": "as a Hub id it",
   "not-cached": "as a Hub id it",
   unreachable: "for a Hub id,",
 };
 
-/** Which kinds of things in a tree of models may be meant. */
+/** Categories to search for each kind of model. */
 const CATEGORIES_OF: { readonly [W in ModelKind]: readonly Category[] } = {
   pipeline: ["checkpoint", "diffusers", "unet"],
   unet: ["unet", "checkpoint", "adapter", "diffusers"],
@@ -110,23 +110,23 @@ const CATEGORIES_OF: { readonly [W in ModelKind]: readonly Category[] } = {
   model: CATEGORIES,
 };
 
-/** By name in the trees that were given. */
+/** Models in the model folders, by name. */
 async function inModelFolders(ref: string, kind: ModelKind, { modelFolders = [] }: LookupOptions): Promise<Finding> {
-  if (modelFolders.length === 0) return { not: "" };
+  if (modelFolders.length === 0) return { problem: "" };
   const categories = CATEGORIES_OF[kind];
   const found = await findModel(modelFolders, ref, categories);
   if (found) return { path: found.path };
-  const trees = modelFolders.map((l) => l.path).join(", ");
-  if (categories.length === 0) return { not: "" };
-  return { not: `not in ${trees} (searched: ${categories.join(", ")})` };
+  const searched = modelFolders.map((l) => l.path).join(", ");
+  if (categories.length === 0) return { problem: "" };
+  return { problem: `not in ${searched} (categories: ${categories.join(", ")})` };
 }
 
-/** Folders of the package that hold adapters. */
+/** Folders of the package with adapters. */
 export const EMBEDDED_ADAPTERS = ["embedded:sliders", "embedded:adapters"] as const;
 
-/** An adapter by a part of a name that one of the package's adapters alone has. */
+/** Embedded adapters, by a unique part of the file name. */
 function embeddedAdapter(ref: string, kind: ModelKind): Finding {
-  if ((kind !== "adapter" && kind !== "textual inversion") || /[\\/]/.test(ref)) return { not: "" };
+  if ((kind !== "adapter" && kind !== "textual inversion") || /[\\/]/.test(ref)) return { problem: "" };
   const all = EMBEDDED_ADAPTERS.flatMap((folder) => {
     const dir = resolveReference(folder);
     return existsSync(dir) ? readdirSync(dir).map((file) => `${folder}/${file}`) : [];
@@ -135,5 +135,5 @@ function embeddedAdapter(ref: string, kind: ModelKind): Finding {
   const [only] = found;
   if (found.length > 1) throw new RequestError(`"${ref}" could be ${found.join(" or ")}; name one of them`);
   if (only) return { path: resolveReference(only) };
-  return { not: `not an adapter of the package (${all.join(", ") || "it has none"})` };
+  return { problem: `not an adapter of the package (${all.join(", ") || "it has none"})` };
 }

@@ -98,11 +98,11 @@ describe("models pull", () => {
     const { status, stdout, stderr } = await variegate(["models", "pull", "tiny/lora"]);
     expect(stderr).toMatch(/^fetching tiny\/lora \(commit [0-9a-f]{7}\): 1 file, 1\.6 MB, into /);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/pytorch_lora_weights\.safetensors\s+1\.6 MB\n1 file, 1\.6 MB; 1\.6 MB to fetch into /);
+    expect(stdout).toMatch(/pytorch_lora_weights\.safetensors\s+1\.6 MB\n1 file, 1\.6 MB; 1\.6 MB to download into /);
     expect(statSync(stdout.trim().split("\n").at(-1) ?? "").size).toBe(adapters["distilled.safetensors"]?.length);
     const again = await variegate(["models", "pull", "tiny/lora"]);
     expect(again.stdout).toMatch(
-      /pytorch_lora_weights\.safetensors\s+1\.6 MB\s+yes\n1 file, 1\.6 MB; all of it is there/,
+      /pytorch_lora_weights\.safetensors\s+1\.6 MB\s+yes\n1 file, 1\.6 MB; all of it is cached/,
     );
     expect(again.stderr).toBe("");
   });
@@ -116,7 +116,7 @@ describe("models pull", () => {
     const places = both.map((p) => lines(p.stdout).find((e) => e["type"] === "pulled")?.["path"]);
     expect(places[0]).toBe(places[1]);
     expect(sha256(readFileSync(String(places[0])))).toBe(sha256(base[UNET] ?? Buffer.alloc(0)));
-    expect(both.filter((p) => /another process is fetching model\.safetensors/.test(p.stderr))).toHaveLength(1);
+    expect(both.filter((p) => /another process is downloading model\.safetensors/.test(p.stderr))).toHaveLength(1);
   });
 
   it("goes on after Ctrl-C where it was", async () => {
@@ -144,8 +144,8 @@ describe("models pull", () => {
   });
 
   it.each<[string, string[], number, RegExp]>([
-    ["nothing", [], 2, /name what to fetch: a REF, or --pair NAME/],
-    ["what could be several", ["tiny/sliders"], 3, /several files that could be meant.*smile\.base\.safetensors/],
+    ["nothing", [], 2, /REF or --pair NAME/],
+    ["an ambiguous repository", ["tiny/sliders"], 3, /several weight files.*smile\.base\.safetensors/],
   ])("%s is refused", async (_, words, code, message) => {
     const { status, stdout, stderr } = await variegate(["models", "pull", ...words]);
     expect(stderr).toMatch(message);

@@ -34,7 +34,7 @@ beforeEach(async () => {
 });
 
 describe("the cache", () => {
-  it("is told by repository, revision and size", async () => {
+  it("is listed by repository, revision and size", async () => {
     writeFileSync(path.join(cache, "models--b--two", "blobs", `${"0".repeat(40)}.incomplete`), "12345");
     mkdirSync(path.join(cache, "datasets--c--three"));
     const [one, two, ...more] = await cachedRepositories(settings);
@@ -69,10 +69,11 @@ describe("removing", () => {
     expect(readdirSync(cache).sort()).toEqual([".locks", "models--b--two"]);
     expect(readdirSync(path.join(cache, ".locks"))).toEqual(["models--b--two"]);
   });
-  it("what is not there is said with what is", async () => {
-    await expect(removeCached(place("c/three"), { settings })).rejects.toThrow(
-      /c\/three: is not in the cache .* which has a\/one, b\/two/,
-    );
+  it("what is not cached is refused with what is", async () => {
+    await expect(removeCached(place("c/three"), { settings })).rejects.toMatchObject({
+      file: "c/three",
+      problem: expect.stringMatching(/a\/one, b\/two/),
+    });
     await expect(removeCached(place("a/one@v9"), { revision: true, settings })).rejects.toThrow(FileError);
     await expect(removeCached(place("a/one:unet"), { settings })).rejects.toThrow(RequestError);
   });

@@ -318,9 +318,7 @@ describe("what is not what was listed", () => {
     hub.mischief = (a) => (a.at === "store" ? { spoilt: true } : undefined);
     const failure = await get("a/unet").catch((e: unknown) => e);
     expect(failure).toBeInstanceOf(FileError);
-    expect(String(failure)).toMatch(
-      /a\/unet\/diffusion.*its hash is not the one that was listed; what came is deleted/,
-    );
+    expect(failure).toMatchObject({ file: `a/unet/${FILE}`, problem: expect.stringMatching(/hash/) });
     expect(existsSync(partialOf(cache))).toBe(false);
     expect(existsSync(path.join(path.dirname(partialOf(cache)), sha256(WEIGHTS)))).toBe(false);
   });
@@ -329,18 +327,22 @@ describe("what is not what was listed", () => {
     leavePartial(cache, bytes(100_000, 9));
     const place = await get("a/unet");
     expect(readFileSync(path.join(place, FILE)).equals(WEIGHTS)).toBe(true);
-    expect(events.some((e) => e.type === "fetch-note" && /is spoilt/.test(e.text))).toBe(true);
+    expect(events.some((e) => e.type === "fetch-note" && /corrupt/.test(e.text))).toBe(true);
   });
   it.each([1000, 400_000])("by its size (%i) is refused", async (length) => {
     const { get } = scene();
     hub.mischief = (a) => (a.at === "store" ? { length } : undefined);
-    await expect(get("a/unet")).rejects.toThrow(new RegExp(`is listed with 300000 bytes, but ${length} come`));
+    await expect(get("a/unet")).rejects.toMatchObject({
+      file: `a/unet/${FILE}`,
+      problem: expect.stringMatching(new RegExp(`300000.*${length}`)),
+    });
   });
   it("by its name would leave the folder", async () => {
     const { cache, get } = scene();
-    await expect(get("a/escape")).rejects.toThrow(
-      /lists "\.\.\/\.\.\/evil\.safetensors", which would lie outside its folder/,
-    );
+    await expect(get("a/escape")).rejects.toMatchObject({
+      file: "a/escape",
+      problem: expect.stringMatching(/"\.\.\/\.\.\/evil\.safetensors"/),
+    });
     expect(existsSync(cache)).toBe(false);
   });
   it("is a page of somebody in between", async () => {
@@ -356,7 +358,7 @@ describe("the disk", () => {
     leavePartial(cache, WEIGHTS.subarray(0, 100_000));
     const failure = await get("a/unet", "unet", { freeBytes: async () => 64e6 }).catch((e: unknown) => e);
     expect(failure).toBeInstanceOf(MachineError);
-    expect(String(failure)).toMatch(/needs 201 kB \(100 kB of 301 kB are there\), and \S+ has 64\.0 MB free/);
+    expect(String(failure)).toMatch(/a\/unet needs 201 kB \(100 kB of 301 kB \w+ cached\), .* 64\.0 MB free/);
     expect(inStore()).toEqual([]);
     await get("a/unet", "unet", { freeBytes: async () => 65e6 });
   });
@@ -371,9 +373,10 @@ describe("the disk", () => {
   it.skipIf(process.platform !== "linux")("where no folder can be made is said too", async () => {
     const { get } = scene();
     const nowhere = { env: { HF_HUB_CACHE: "/proc/nowhere/hub" }, freeBytes: async () => 1e12 };
-    await expect(get("a/unet", "unet", nowhere)).rejects.toThrow(
-      /^\/proc\/nowhere\/hub: the cache cannot be written \(ENOENT\)/,
-    );
+    await expect(get("a/unet", "unet", nowhere)).rejects.toMatchObject({
+      file: "/proc/nowhere/hub",
+      problem: expect.stringMatching(/ENOENT/),
+    });
   });
   it("that may not be written is said with what to do", async () => {
     const { cache, get } = scene();
@@ -381,7 +384,10 @@ describe("the disk", () => {
     writeFileSync(cache, "a file where the folder should be");
     const failure = await get("a/unet").catch((e: unknown) => e);
     expect(failure).toBeInstanceOf(FileError);
-    expect(String(failure)).toMatch(/the cache cannot be written \((ENOTDIR|EEXIST)\); set HF_HOME or HF_HUB_CACHE/);
+    expect(failure).toMatchObject({
+      file: cache,
+      problem: expect.stringMatching(/(ENOTDIR|EEXIST).*HF_HOME or HF_HUB_CACHE/),
+    });
   });
 });
 
@@ -417,7 +423,7 @@ describe("without a network", () => {
       kind: "incomplete-cache",
     });
     // With a network the Hub is asked, which has an index without a UNet.
-    await expect(get(`a/pipeline@${commit}`, "pipeline")).rejects.toThrow(/is FluxPipeline, which has no UNet/);
+    await expect(get(`a/pipeline@${commit}`, "pipeline")).rejects.toThrow(/FluxPipeline/);
   });
   it("a Hub that cannot be reached is told, and the cache does", async () => {
     const { events, get } = scene();
@@ -425,9 +431,7 @@ describe("without a network", () => {
     events.length = 0;
     const nowhere = { env: { HF_ENDPOINT: await closedAddress() } };
     expect(await get("a/unet", "unet", nowhere)).toBe(place);
-    expect(events).toMatchObject([
-      { type: "fetch-note", text: expect.stringMatching(/cannot be reached.*using what is in the cache/) },
-    ]);
+    expect(events).toMatchObject([{ type: "fetch-note", text: expect.stringMatching(/ECONNREFUSED.*cache/) }]);
     await expect(get("a/many", "file", nowhere)).rejects.toMatchObject({
       kind: "unreachable",
       problem: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+ .*ECONNREFUSED.*HF_HUB_OFFLINE=1/),

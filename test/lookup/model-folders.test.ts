@@ -1,14 +1,11 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { safetensors } from "../../src/checkpoint/index.js";
 import { FileError, RequestError } from "../../src/errors.js";
-import { inspectModelFolders } from "../../src/inspect/index.js";
 import { CATEGORIES, findModel, listModels, locate, type ModelFolder } from "../../src/lookup/index.js";
-import { float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
-/** A tree of empty files by their places; "name -> target" is a link. */
+/** A folder of empty files; "name -> target" is a link. */
 function tree(...files: string[]): string {
   const root = temporaryFolder();
   for (const file of files) {
@@ -23,7 +20,7 @@ const comfy = (root: string): ModelFolder[] => [{ kind: "comfy", path: root }];
 const names = async (modelFolders: readonly ModelFolder[]) =>
   (await listModels(modelFolders)).map(({ category, name }) => `${category}: ${name}`);
 
-describe("ComfyUI's tree", () => {
+describe("a model folder of ComfyUI", () => {
   const root = tree(
     "models/checkpoints/sd_xl_base_1.0.safetensors",
     "models/checkpoints/SD15/dream.ckpt",
@@ -47,7 +44,7 @@ describe("ComfyUI's tree", () => {
     "models/loras/broken.safetensors -> nowhere",
   );
 
-  it("holds each kind in its folders, whether its root or its models are named", async () => {
+  it("has a folder for each category, from its root or its models folder", async () => {
     const all = await names(comfy(root));
     expect(all).toEqual([
       "checkpoint: SD15/dream.ckpt",
@@ -86,7 +83,7 @@ describe("ComfyUI's tree", () => {
     expect((await findModel(comfy(root), asked, CATEGORIES))?.path).toBe(path.join(root, place));
   });
 
-  it("lists what a name could mean", async () => {
+  it("refuses an ambiguous name with its matches", async () => {
     const asked = findModel(comfy(root), "more", ["adapter"]);
     await expect(asked).rejects.toThrow(RequestError);
     await expect(asked).rejects.toThrow(
@@ -101,7 +98,7 @@ describe("ComfyUI's tree", () => {
     },
   );
 
-  it("is asked after the disk and before the package, for what may be meant", async () => {
+  it("is searched after the disk and before the package, in the categories of the kind", async () => {
     const lookup = { modelFolders: comfy(root) };
     expect(await locate("dream", "pipeline", lookup)).toBe(path.join(root, "models/checkpoints/SD15/dream.ckpt"));
     expect(await locate("ink", "unet", lookup)).toBe(path.join(root, "models/loras/ink.safetensors"));
@@ -163,16 +160,18 @@ empty:
   });
 
   it.each([
-    ["a: [", /extra_model_paths\.yaml: is not YAML/],
-    ["- a\n- b\n", /is no extra_model_paths\.yaml: groups of folders were expected/],
-    ["a:\n  loras: nowhere\n", /is no tree of ComfyUI: none of models\/checkpoints, .* is there/],
-  ])("that says %j is refused", async (broken, message) => {
-    const root = yaml(broken);
-    await expect(listModels(comfy(path.join(root, "extra_model_paths.yaml")))).rejects.toThrow(message);
+    ["a: [", /YAML/],
+    ["- a\n- b\n", /groups/],
+    ["a:\n  loras: nowhere\n", /ComfyUI.*models\/checkpoints/],
+  ])("that says %j is refused", async (broken, problem) => {
+    const file = path.join(yaml(broken), "extra_model_paths.yaml");
+    const error = await listModels(comfy(file)).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(FileError);
+    expect(error).toMatchObject({ file, problem: expect.stringMatching(problem) });
   });
 });
 
-describe("A1111's tree", () => {
+describe("a model folder of A1111", () => {
   const root = tree(
     "models/Stable-diffusion/v1-5.safetensors",
     "models/Lora/ink.safetensors",
@@ -182,7 +181,7 @@ describe("A1111's tree", () => {
     "embeddings/cat.pt",
   );
 
-  it("holds each kind in its folders, whether its root or its models are named", async () => {
+  it("has a folder for each category, from its root or its models folder", async () => {
     const all = await names([{ kind: "a1111", path: root }]);
     expect(all).toEqual([
       "checkpoint: v1-5.safetensors",
@@ -195,7 +194,7 @@ describe("A1111's tree", () => {
     expect(await names([{ kind: "a1111", path: path.join(root, "models") }])).toEqual(all);
   });
 
-  it("stands beside others: the first has what both have", async () => {
+  it("is one of several: the first one with a model wins", async () => {
     const other = tree("models/loras/ink.safetensors");
     const both: ModelFolder[] = [
       { kind: "comfy", path: other },
@@ -209,32 +208,13 @@ describe("A1111's tree", () => {
 });
 
 it.each([
-  ["comfy", /is no tree of ComfyUI/],
-  ["a1111", /is no tree of A1111: none of models\/Stable-diffusion, /],
-] as const)("another folder is no %s", async (kind, message) => {
-  await expect(listModels([{ kind, path: tree("notes.txt") }])).rejects.toThrow(message);
+  ["comfy", /ComfyUI.*models\/checkpoints/],
+  ["a1111", /A1111.*models\/Stable-diffusion/],
+] as const)("another folder is not a model folder of %s", async (kind, problem) => {
+  const folder = tree("notes.txt");
+  await expect(listModels([{ kind, path: folder }])).rejects.toMatchObject({
+    file: folder,
+    problem: expect.stringMatching(problem),
+  });
   await expect(listModels([{ kind, path: "/nowhere/at/all" }])).rejects.toThrow(FileError);
-});
-
-it("says what each thing in a tree is, and what is wrong with it", async () => {
-  const root = tree("models/loras/empty.safetensors");
-  const put = (name: string, tensors: Parameters<typeof safetensors>[0]) =>
-    writeFileSync(path.join(root, "models/loras", name), safetensors(tensors));
-  put("xl.safetensors", {
-    "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.weight": float(
-      [1, 2048],
-      new Float32Array(2048),
-    ),
-  });
-  put("flux.safetensors", {
-    "lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": float([1, 2], new Float32Array(2)),
-  });
-  const items = [];
-  for await (const { name, about, runs, parameters } of inspectModelFolders(comfy(root)))
-    items.push({ name, about, runs, parameters });
-  expect(items).toEqual([
-    { name: "empty.safetensors", about: expect.stringMatching(/^is empty/), runs: false, parameters: null },
-    { name: "flux.safetensors", about: "an adapter for FLUX.1", runs: false, parameters: 2 },
-    { name: "xl.safetensors", about: "an adapter for Stable Diffusion XL", runs: true, parameters: 2048 },
-  ]);
 });
