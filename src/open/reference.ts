@@ -49,20 +49,20 @@ const readFolders = (kind: ModelFolder["kind"]) => (value: string) =>
 /** "12.5" → bytes. */
 const readGigabytes = (value: string) => (value.trim() !== "" && Number(value) > 0 ? Number(value) * 1e9 : undefined);
 
-/** Folders of models that names are looked up in, and what is fetched from the Hub. */
+/** Model folders to search, and the precision of downloads. */
 export const lookupFields = {
   modelFolders: option(
     z.array(z.strictObject({ kind: z.enum(["comfy", "a1111"]), path: text })),
     {
       flag: "--comfy <dir>",
-      about: "models by their names in ComfyUI's folder (or an extra_model_paths.yaml); repeatable",
+      about: "ComfyUI's folder, or an extra_model_paths.yaml: its models are found by name (repeatable)",
       repeatable: true,
       env: "VARIEGATE_COMFY",
       read: readFolders("comfy"),
     },
     {
       flag: "--a1111 <dir>",
-      about: "models by their names in A1111's folder; repeatable",
+      about: "A1111's folder: its models are found by name (repeatable)",
       repeatable: true,
       env: "VARIEGATE_A1111",
       read: readFolders("a1111"),
@@ -70,7 +70,7 @@ export const lookupFields = {
   ),
   variant: option(z.enum(VARIANTS), {
     flag: "--variant <precision>",
-    about: "precision to fetch from the Hub where there are both (default: fp16; what is there is used)",
+    about: "precision to download from the Hub where a repository has both (default: fp16)",
   }),
 } as const;
 

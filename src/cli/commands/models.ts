@@ -30,10 +30,10 @@ const pullFields = {
   pair,
   pairs,
   variant,
-  dryRun: option(z.boolean(), { flag: "--dry-run", about: "only print what would be fetched" }),
+  dryRun: option(z.boolean(), { flag: "--dry-run", about: "print the download plan only" }),
 } as const;
 const removeFields = {
-  dryRun: option(z.boolean(), { flag: "--dry-run", about: "only print what would be freed" }),
+  dryRun: option(z.boolean(), { flag: "--dry-run", about: "print the freed size only" }),
 } as const;
 
 export function addModelCommands(program: Command): void {
