@@ -7,7 +7,7 @@ import { adapterFile } from "../checkpoint/index.js";
 import { createDecoder } from "../decode/index.js";
 import { type AdapterUse, type Engine, type Model, memoryNeeds, type Pair, upcastIn } from "../generate/index.js";
 import { commitOf } from "../hub/index.js";
-import { locate, type LookupOptions } from "../lookup/index.js";
+import { type LookupOptions, locate } from "../lookup/index.js";
 import type { DenoiserShape } from "../models/index.js";
 import { createSessionPool, drawn, type NetworkOptions, network, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
