@@ -9,9 +9,11 @@ import { open, readdir, rm, utimes } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
 import { codeOf } from "../errors.js";
 import { writeAll } from "./bytes.js";
 import { makeFolder } from "./folder.js";
+import { parseJson } from "./json.js";
 import { isAlive, NAMESPACE } from "./process.js";
 
 const RENEW = 2_000;
@@ -142,7 +144,7 @@ async function read(file: string): Promise<Found | null> {
   const handle = await open(file, "r").catch(unless("ENOENT"));
   if (!handle) return null;
   try {
-    const owner = parse(await handle.readFile("utf8"));
+    const owner: Owner | null = ownerSchema.safeParse(parseJson(await handle.readFile("utf8"))).data ?? null;
     const { mtimeMs } = await handle.stat();
     // A lock without text was made a moment ago, or its process was killed before it wrote: then the time tells it from the next.
     const token = owner?.token ?? `${Math.floor(mtimeMs)}`;
@@ -166,15 +168,11 @@ function patienceWith(owner: Owner | null): number {
   return isSeen && !isAlive(owner.process) ? 0 : ABANDONED;
 }
 
-function parse(text: string): Owner | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== "object" || value === null) return null;
-    const { token, host, namespace = "", process: id, since = "" } = value as Partial<Record<keyof Owner, unknown>>;
-    if (typeof token !== "string" || !/^\w+$/.test(token) || typeof host !== "string" || typeof id !== "number")
-      return null;
-    return { token, host, namespace: String(namespace), process: id, since: String(since) };
-  } catch {
-    return null;
-  }
-}
+const ownerSchema = z.object({
+  // It becomes part of a file name.
+  token: z.string().regex(/^\w+$/),
+  host: z.string(),
+  namespace: z.string().default(""),
+  process: z.number(),
+  since: z.string().default(""),
+});
