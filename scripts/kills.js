@@ -68,8 +68,11 @@ function mustEqual(dir, reference, which) {
   return names;
 }
 const mustBeTidy = (dir) => {
-  // Locks in caches stay until somebody needs them again.
-  const left = filesIn(dir, (name) => isPartial(name) || /^lock|\.incomplete$/.test(name));
+  // Locks in caches stay until they are needed again.
+  const left = filesIn(
+    dir,
+    (name) => (isPartial(name) && !/\w\.lock\b/.test(name)) || /^lock|\.incomplete$/.test(name),
+  );
   must(left.length === 0, `${left.join(", ")} left behind`);
 };
 
@@ -136,10 +139,10 @@ const generate = {
   atEnd: (dir, reference) => {
     mustBeTidy(dir);
     const run = JSON.parse(readFileSync(path.join(dir, "run.json")));
-    const pictures = run.files.filter(({ file }) => file.endsWith(".png"));
-    const seeds = pictures.map((p) => p.seed).sort((a, b) => a - b);
-    must(seeds.join() === Array.from({ length: SEEDS }, (_, i) => i).join(), `run.json has seeds ${seeds.join()}`);
-    for (const { file, sha256 } of pictures) {
+    const listed = run.files.map(({ file }) => file).sort();
+    const all = Array.from({ length: SEEDS }, (_, i) => [`${i}.png`, `${i}.safetensors`]).flat();
+    must(listed.join() === all.join(), `run.json lists ${listed.join()}`);
+    for (const { file, sha256 } of run.files) {
       const hash = createHash("sha256")
         .update(readFileSync(path.join(dir, file)))
         .digest("hex");
