@@ -5,7 +5,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { open, readdir, rm, utimes } from "node:fs/promises";
+import { link, open, readdir, rm, utimes } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,12 +14,13 @@ import { codeOf } from "../errors.js";
 import { writeAll } from "./bytes.js";
 import { makeFolder } from "./folder.js";
 import { parseJson } from "./json.js";
+import { partialOf, removePartials } from "./partial.js";
 import { isAlive, NAMESPACE } from "./process.js";
 
 const RENEW = 2_000;
 /** Milliseconds without renewal after which a lock is dead although its process runs, or may run on another machine. */
 const ABANDONED = 60_000;
-/** The same for a lock without text: its process was killed between making and writing it. */
+/** The same for a lock without text, which is left where there are no hard links and a process is killed while it makes the lock. */
 const EMPTY = 5_000;
 const POLL = 200;
 
@@ -86,17 +87,35 @@ async function acquire(file: string): Promise<{ readonly token: string } | { rea
   const token = randomBytes(6).toString("hex");
   const since = new Date().toISOString();
   const me: Owner = { token, host: os.hostname(), namespace: NAMESPACE, process: process.pid, since };
-  while (!(await create(file, me))) {
+  for (;;) {
     const found = await read(file);
-    if (!found) continue;
+    if (!found) {
+      if (await create(file, me)) return { token };
+      continue;
+    }
     if (!found.isDead) return { holder: found.owner };
     const remover = await remove(file, found.token);
     if (remover) return remover;
   }
-  return { token };
 }
 
+/** Makes a lock unless there is one, with its text in it from the first moment where the file system has hard links. */
 async function create(file: string, me: Owner): Promise<boolean> {
+  const own = partialOf(file);
+  await write(own, me);
+  try {
+    await link(own, file);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    return await write(file, me);
+  } finally {
+    await rm(own, { force: true });
+  }
+}
+
+/** False where the file exists. */
+async function write(file: string, me: Owner): Promise<boolean> {
   const handle = await open(file, "wx").catch(unless("EEXIST"));
   if (!handle) return false;
   try {
@@ -123,9 +142,10 @@ async function remove(file: string, token: string): Promise<{ readonly holder: H
   return null;
 }
 
-/** Removes second locks of earlier holders, whose process was killed while it removed theirs: their tokens never come again. */
+/** Removes what killed processes left: temporary files, and second locks of earlier holders, whose tokens never come again. */
 async function sweep(file: string, token: string): Promise<void> {
   const name = path.basename(file);
+  await removePartials(path.dirname(file), name);
   for (const entry of await readdir(path.dirname(file))) {
     if (!entry.startsWith(`${name}.`) || entry.startsWith(`${name}.${token}`)) continue;
     if (/^(\.[0-9a-f]{12,13})+$/.test(entry.slice(name.length)))

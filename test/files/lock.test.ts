@@ -16,7 +16,7 @@ vi.mock("node:fs/promises", async (original) => {
   const paused =
     <A extends [file: unknown, ...rest: unknown[]], R>(name: string, call: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> => {
-      const does = typeof args[1] === "string" ? `${name} ${args[1]}` : name;
+      const does = name === "open" ? `${name} ${String(args[1])}` : name;
       await pause.at(`before ${does}`, String(args[0]));
       try {
         return await call(...args);
@@ -24,7 +24,7 @@ vi.mock("node:fs/promises", async (original) => {
         await pause.at(`after ${does}`, String(args[0]));
       }
     };
-  return { ...real, open: paused("open", real.open), rm: paused("rm", real.rm) };
+  return { ...real, open: paused("open", real.open), link: paused("link", real.link), rm: paused("rm", real.rm) };
 });
 beforeEach(() => {
   pause.at = async () => {};
@@ -123,6 +123,27 @@ describe("tryLock", () => {
     for (const name of [...kept, ...left]) leave(path.join(path.dirname(file), name));
     await release(await tryLock(file));
     expect(readdirSync(path.dirname(file)).sort()).toEqual([...kept].sort());
+  });
+
+  it("is free at once when its process was killed while it made it", async () => {
+    const file = fresh();
+    pause.at = async (call) => {
+      if (call === "after open wx") throw new Error("killed");
+    };
+    await expect(tryLock(file)).rejects.toThrow("killed");
+    pause.at = async () => {};
+    await release(await tryLock(file));
+  });
+
+  it("is made without hard links where the file system has none", async () => {
+    const file = fresh();
+    pause.at = async (call) => {
+      if (call === "before link") throw Object.assign(new Error("no links"), { code: "EPERM" });
+    };
+    const [first, second] = [await tryLock(file), await tryLock(file)];
+    expect([first, second].map(isTaken)).toEqual([true, false]);
+    await release(first);
+    expect(readdirSync(path.dirname(file))).toEqual([]);
   });
 
   it("is released where its folder was deleted", async () => {
