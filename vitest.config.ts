@@ -7,6 +7,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Tests start the compiled program and its model worker.
     globalSetup: ["scripts/build.js"],
-    testTimeout: 60_000,
+    // A hang costs ten seconds. Suites that take longer on a slow machine set their own limit.
+    testTimeout: 10_000,
+    hookTimeout: 30_000,
   },
 });

@@ -30,7 +30,7 @@ function baseWith(part: string, change: (folder: string) => void): string {
 const edit = (file: string, change: (config: Record<string, unknown>) => unknown) =>
   writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(file, "utf8")))));
 
-describe("plan --as diffusers", () => {
+describe("plan --as diffusers", { timeout: 60_000 }, () => {
   it("loads a LoRA as one, whatever its file is called", () => {
     const { status, stdout } = variegate("plan", "a fox", "--pair", "embedded-lora", "--as", "diffusers");
     expect(status).toBe(0);
@@ -39,7 +39,7 @@ describe("plan --as diffusers", () => {
   });
 });
 
-describe("help", () => {
+describe("help", { timeout: 60_000 }, () => {
   it.each([["compare"], ["generate"], ["plan"], ["models", "check"], ["doctor"]])(
     "%s %s begins with an example",
     (...words) => {
@@ -50,7 +50,7 @@ describe("help", () => {
   );
 });
 
-describe("plan", () => {
+describe("plan", { timeout: 60_000 }, () => {
   it("prints the rows of the default hybrid", () => {
     const { stdout, status } = variegate("plan");
     expect(status).toBe(0);
@@ -85,7 +85,7 @@ describe("plan", () => {
   });
 });
 
-describe("generate", () => {
+describe("generate", { timeout: 60_000 }, () => {
   it("writes pictures that say how they were made, latents, and a run that goes on where it stopped", async () => {
     const out = path.join(temporaryFolder(), "run");
     const words = [
@@ -180,7 +180,7 @@ describe("generate", () => {
   }, 120_000);
 });
 
-describe("compare", () => {
+describe("compare", { timeout: 60_000 }, () => {
   it("writes a table, a sheet and every picture", async () => {
     const out = path.join(temporaryFolder(), "run");
     const { stdout, status } = variegate(
@@ -202,7 +202,7 @@ describe("compare", () => {
   }, 120_000);
 });
 
-describe("models check and doctor", () => {
+describe("models check and doctor", { timeout: 60_000 }, () => {
   it("checks the embedded base", () => {
     const { stdout, status } = variegate("models", "check", "embedded:base", "--json");
     expect(status).toBe(0);
@@ -222,7 +222,7 @@ describe("models check and doctor", () => {
   });
 });
 
-describe("bad input ends in a line or two and the right exit code", () => {
+describe("bad input ends in a line or two and the right exit code", { timeout: 60_000 }, () => {
   const weights = (folder: string) => path.join(folder, "diffusion_pytorch_model.safetensors");
   it.each<[string, number, RegExp, string[]]>([
     ["an unknown command", 2, /unknown command 'compar'.*\n.*Did you mean compare/, ["compar"]],

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 const SCRIPT = fileURLToPath(new URL("../../scripts/kills.js", import.meta.url));
 
-describe("after kill -9", () => {
+describe("after kill -9", { timeout: 60_000 }, () => {
   it.each([
     ["experiment", 1],
     ["generate", 2],

@@ -27,7 +27,7 @@ writeFileSync(
 const out = path.join(folder, "slid");
 const browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((f) => existsSync(f));
 
-describe("slide", () => {
+describe("slide", { timeout: 60_000 }, () => {
   it("writes strips, numbers and a page", () => {
     const { status, stderr, stdout } = variegate(
       ...["slide", "a cartoon character", "--slider", slider, "--scales=-1..1:3", "--seeds", "1,2"],

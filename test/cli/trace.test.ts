@@ -38,7 +38,7 @@ interface Numbers {
   modes: { mode: string; steps: { timestep: number }[]; commit: { pixel: { mean: unknown[] } } }[];
 }
 
-describe("trace", () => {
+describe("trace", { timeout: 60_000 }, () => {
   const first = variegate(...words, "--quiet");
   const numbers = (): Numbers => JSON.parse(readFileSync(path.join(out, "trace.json"), "utf8"));
 

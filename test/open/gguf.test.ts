@@ -98,7 +98,7 @@ it.each(["q8_0", "q4_k"] as const)("%s paints what a file with its values paints
   expect([...(await picture(whole(stored)))]).toEqual([...(await paint(await unpacked(whole(stored))))]);
 });
 
-describe("a UNet in GGUF", () => {
+describe("a UNet in GGUF", { timeout: 60_000 }, () => {
   const bare = Object.fromEntries(Object.entries(unet).map(([key, t]) => [key.slice(UNET.length), t]));
 
   const stored = (name: string, tensors: Readonly<Record<string, FloatTensor>>) =>
@@ -146,7 +146,7 @@ describe("a UNet in GGUF", () => {
   });
 });
 
-describe("unpacked weights", () => {
+describe("unpacked weights", { timeout: 60_000 }, () => {
   const file = path.join(root, "kept.gguf");
   writeGguf(file, all, (name) => (name.startsWith(UNET) ? "q8_0" : "float32"));
   const files = () => readdirSync(derivedFolder()).sort();
