@@ -1,21 +1,12 @@
 /** Stable Diffusion 1.x (Rombach et al. 2022). */
+import { clipL } from "./clip-encoders.js";
 import { type FamilyFacts, STABLE_DIFFUSION_NOISE } from "./family.js";
 
 export const sd1: FamilyFacts = {
   title: "Stable Diffusion 1.x",
   pipeline: "StableDiffusionPipeline",
   index: {},
-  textEncoders: [
-    {
-      component: "text_encoder",
-      tokenizer: "tokenizer",
-      about: "CLIP ViT-L",
-      width: 768,
-      pooled: false,
-      singleFile: { prefix: "cond_stage_model.transformer.", names: "transformers" },
-      padding: "<|endoftext|>",
-    },
-  ],
+  textEncoders: [clipL("cond_stage_model.transformer.")],
   text: { features: 768, skip: 0, finalNorm: true, unusedLayers: 0, projection: true },
   unet: { heads: 8, headFeatures: 40 },
   latents: { scale: 0.18215, upcast: false, side: 64 },

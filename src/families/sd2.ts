@@ -1,21 +1,12 @@
 /** Stable Diffusion 2.x: the first family's UNet over OpenCLIP ViT-H, with a 768-pixel model that predicts v. */
+import { openClipH } from "./clip-encoders.js";
 import { type FamilyFacts, STABLE_DIFFUSION_NOISE } from "./family.js";
 import { sd1 } from "./sd1.js";
 
 export const sd2: FamilyFacts = {
   ...sd1,
   title: "Stable Diffusion 2.x",
-  textEncoders: [
-    {
-      component: "text_encoder",
-      tokenizer: "tokenizer",
-      about: "OpenCLIP ViT-H",
-      width: 1024,
-      pooled: false,
-      singleFile: { prefix: "cond_stage_model.model.", names: "openclip" },
-      padding: "!",
-    },
-  ],
+  textEncoders: [openClipH("cond_stage_model.model.")],
   text: { features: 1024, skip: 0, finalNorm: true, unusedLayers: 1, projection: false },
   unet: { heads: null, headFeatures: 64 },
   latents: { ...sd1.latents, side: 96 },
