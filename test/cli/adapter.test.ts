@@ -59,7 +59,7 @@ async function paint(reference: PairReference): Promise<Float32Array> {
 const farthest = (a: Float32Array, b: Float32Array) =>
   a.reduce((w, v, i) => Math.max(w, Math.abs(v - (b[i] ?? Number.NaN))), 0);
 
-describe("adapter", async () => {
+describe("adapter", { timeout: 60_000 }, async () => {
   const live = await paint({ base: "embedded:base", adapters: [{ ref: file, scale: "0.5" }] });
 
   it("inspect says what it is and what it reaches", () => {

@@ -8,7 +8,7 @@ const folder = new URL("../../examples/", import.meta.url);
 /** Text that an example must print. */
 const PRINTED: Readonly<Record<string, string>> = { "02-cancel.js": "five steps are enough" };
 
-describe("examples run as they stand", () => {
+describe("examples run as they stand", { timeout: 60_000 }, () => {
   it.each(readdirSync(folder).filter((f) => f.endsWith(".js")))(
     "%s",
     (file) => {

@@ -20,7 +20,7 @@ const SILENT: Terminal = {
   progress: () => ({ update: nothing, stop: nothing }),
 };
 
-describe("runGenerate with resume", () => {
+describe("runGenerate with resume", { timeout: 60_000 }, () => {
   it("makes again what is missing or was changed, and lists and counts every part", async () => {
     const out = path.join(temporaryFolder(), "run");
     const request = { prompts: ["a crown"], seeds: [0, 1, 2, 3], size: { width: 64, height: 48 }, steps: 2 };

@@ -72,7 +72,7 @@ const pulled = (ref: string, home: string): Promise<string> =>
   });
 const inStore = () => hub.asked.filter((a) => a.at === "store");
 
-describe("models pull", () => {
+describe("models pull", { timeout: 60_000 }, () => {
   it("says what it would fetch, and fetches nothing with --dry-run", async () => {
     const { status, stdout } = await variegate(["models", "pull", "tiny/base", "--dry-run", "--json"]);
     expect(status).toBe(0);
@@ -154,7 +154,7 @@ describe("models pull", () => {
   });
 });
 
-describe("models list --cached and models remove", () => {
+describe("models list --cached and models remove", { timeout: 60_000 }, () => {
   it("show what is there, and take it away", async () => {
     const env = { HF_HOME: temporaryFolder() };
     await pulled("tiny/lora", env.HF_HOME);
@@ -169,7 +169,7 @@ describe("models list --cached and models remove", () => {
   });
 });
 
-describe("models list", () => {
+describe("models list", { timeout: 60_000 }, () => {
   it("shows the named pairs, whatever trees the environment names for other commands", async () => {
     const { status, stdout } = await variegate(["models", "list"], { VARIEGATE_COMFY: "/nowhere" });
     expect(status).toBe(0);
@@ -177,7 +177,7 @@ describe("models list", () => {
   });
 });
 
-describe("a model from the Hub", () => {
+describe("a model from the Hub", { timeout: 60_000 }, () => {
   const pictures = async (models: Parameters<typeof openPair>[0]) => {
     const pair = await openPair(models, { threads: 1 });
     try {

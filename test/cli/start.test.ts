@@ -22,7 +22,7 @@ function loaded(...args: string[]) {
   return { status, packages: new Set(names.filter((name) => name !== undefined)) };
 }
 
-describe("start", () => {
+describe("start", { timeout: 60_000 }, () => {
   it.each([
     [0, ["--help"]],
     [0, ["generate", "--help"]],
