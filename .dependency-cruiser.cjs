@@ -3,24 +3,38 @@ const rooms = require("./rooms.json");
 
 const inside = (room) => `^src/${room}/`;
 const face = (room) => `^src/${room}/index\\.ts$`;
+const nodeFace = (room) => `^src/${room}/node/index\\.ts$`;
+
+/** Rooms that import Node's modules everywhere (true), or in their folder node/ only. */
+const onNode = new Set(rooms.filter(({ node }) => node === true).map(({ room }) => room));
+const divided = new Set(rooms.filter(({ node }) => node === "node/").map(({ room }) => room));
+
+/** Where Node's modules may be imported, and the faces that need them: a room on Node, or the folder node/ of a divided one. */
+const nodeSide = (room) => (onNode.has(room) ? [inside(room)] : divided.has(room) ? [`${inside(room)}node/`] : []);
 
 module.exports = {
   allowed: [
     // Outside the rooms there are the public index, errors, and packages.
-    { from: { path: "^src/index\\.ts$" }, to: { path: "^src/([^/]+/index|errors)\\.ts$" } },
+    { from: { path: "^src/index\\.ts$" }, to: { path: "^src/([^/]+/(node/)?index|errors)\\.ts$" } },
     { from: {}, to: { path: "^src/errors\\.ts$" } },
     { from: {}, to: { pathNot: "^src/", dependencyTypesNot: ["core", "local"] } },
-    ...rooms.map(({ room }) => ({ from: { path: inside(room) }, to: { path: inside(room) } })),
+    ...rooms.map(({ room }) => ({
+      from: { path: inside(room), ...(divided.has(room) && { pathNot: `${inside(room)}node/` }) },
+      to: { path: inside(room), ...(divided.has(room) && { pathNot: `${inside(room)}node/` }) },
+    })),
     ...rooms.flatMap(({ room, imports }) =>
-      imports.map((other) => ({ from: { path: inside(room) }, to: { path: face(other) } })),
+      imports
+        // What runs anywhere in a divided room takes no room on Node.
+        .filter((other) => !(divided.has(room) && onNode.has(other)))
+        .map((other) => ({ from: { path: inside(room) }, to: { path: face(other) } })),
     ),
-    // Node's modules: in the whole room (true), or in the folder that `node` names.
-    ...rooms
-      .filter(({ node }) => node)
-      .map(({ room, node }) => ({
-        from: { path: `${inside(room)}${node === true ? "" : node}` },
-        to: { dependencyTypes: ["core"] },
-      })),
+    ...rooms.flatMap(({ room, imports }) =>
+      nodeSide(room).flatMap((from) => [
+        { from: { path: from }, to: { path: inside(room) } },
+        { from: { path: from }, to: { dependencyTypes: ["core"] } },
+        ...imports.map((other) => ({ from: { path: from }, to: { path: [face(other), nodeFace(other)] } })),
+      ]),
+    ),
   ],
   allowedSeverity: "error",
   forbidden: [

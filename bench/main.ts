@@ -7,7 +7,7 @@ import { VariegateError } from "../src/errors.js";
 import { generate } from "../src/generate/index.js";
 import { type DenoiserShape, type DrawingWeights, drawUNet } from "../src/models/index.js";
 import { type OpenedPair, openPair } from "../src/open/index.js";
-import { openRuntime } from "../src/runtime/index.js";
+import { openRuntime } from "../src/runtime/node/index.js";
 import { openPreview, type Recording, record, trace } from "../src/trajectory/index.js";
 import { diffusersStep, findPython } from "./diffusers.js";
 import { type Figure, lineOf, middle, type Report } from "./figures.js";

@@ -1,7 +1,8 @@
 /** Times single networks: a UNet step as milliseconds and as a share of what the machine's MatMul reaches in the same run. */
 import { type Builder, createBuilder, encodeGraph, floatingPointOperations, type Graph } from "../src/graph/index.js";
 import type { DenoiserShape, DrawingWeights } from "../src/models/index.js";
-import { openRuntime, type Runtime } from "../src/runtime/index.js";
+import type { Runtime } from "../src/runtime/index.js";
+import { openRuntime } from "../src/runtime/node/index.js";
 import {
   createRng,
   type FloatTensor,

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, open, rm, statfs, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { clipTokenizer } from "../src/checkpoint/index.js";
+import { clipTokenizer } from "../src/checkpoint/node/index.js";
 import { MachineError } from "../src/errors.js";
 import {
   type DrawingWeights,
@@ -198,32 +198,27 @@ async function inFolder<T>(work: (folder: string, remove: () => Promise<void>) =
 /** Lays out a safetensors file with every weight that a drawing asks for. */
 function planned(file: string, dtype: Stored, draw: (index: DrawingWeights) => void): Planned {
   const shapes = new Map<string, readonly number[]>();
-  const place = (name: string, shape: readonly number[], offset: number): Weight => {
-    return { name, dtype, shape, bytes: { in: "file", file, offset, length: BYTES[dtype] * count(shape) } };
-  };
+  // Drawing looks at shapes only.
+  const bytes = { in: "memory", source: { name: file }, bytes: new Uint8Array() } as const;
+  const weight = (name: string, shape: readonly number[]): Weight => ({ name, dtype, shape, bytes });
   draw({
     source: file,
     weights: new Map(),
     synthesise(name, shape) {
       shapes.set(name, shape);
-      return place(name, shape, 0);
+      return weight(name, shape);
     },
   });
   const word = dtype === "float16" ? "F16" : "F32";
   const entries: Record<string, unknown> = {};
-  const offsets = new Map<string, number>();
   let end = 0;
   for (const [name, shape] of shapes) {
     const length = BYTES[dtype] * count(shape);
     entries[name] = { dtype: word, shape, data_offsets: [end, end + length] };
-    offsets.set(name, end);
     end += length;
   }
   const header = Buffer.from(JSON.stringify(entries));
-  const start = 8 + header.length;
-  const weights = new Map(
-    [...shapes].map(([name, shape]) => [name, place(name, shape, start + (offsets.get(name) ?? 0))]),
-  );
+  const weights = new Map([...shapes].map(([name, shape]) => [name, weight(name, shape)]));
   return { file, header, index: { source: file, weights }, bytes: end };
 }
 

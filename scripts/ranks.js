@@ -11,7 +11,7 @@ import { evaluate, extractAdapter, generate, openEvaluator, openPair, summarise 
 import { adapterTensors } from "variegate/adapters";
 import { safetensors } from "variegate/checkpoint";
 import { writeWhole } from "variegate/files";
-import { openRuntime } from "variegate/runtime";
+import { openRuntime } from "variegate/runtime/node";
 
 const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8")).slice(0, 6);
 const say = (line) => process.stdout.write(`${line}\n`);

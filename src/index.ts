@@ -1,7 +1,7 @@
 /**
  * The public API: open a pair of models, generate with both, read the run as events. Further names are under sub-paths, one for a room:
  * variegate/adapters, /checkpoint, /control, /convert, /evaluation, /experiments, /files, /hub, /inspect, /instruments, /lookup, /measure,
- * /metrics, /models, /networks, /open, /runtime, /sampling, /tensor, /trajectory.
+ * /metrics, /models, /networks, /open, /runtime, /sampling, /tensor, /trajectory; what needs Node in /checkpoint/node and /runtime/node.
  */
 export { PAIRS, type PairRow, readPairs } from "./catalogue/index.js";
 export { type Slide, type SlideRequest, slide } from "./control/index.js";

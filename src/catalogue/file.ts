@@ -1,7 +1,7 @@
 /** Pair files: a JSON list of rows in the form of the built-in ones, with defaults filled in. */
 import path from "node:path";
 import { z } from "zod";
-import { readJson } from "../checkpoint/index.js";
+import { readJson } from "../checkpoint/node/index.js";
 import { FileError } from "../errors.js";
 import { PAIRS } from "./rows.js";
 import { type PairRow, pairRowSchema } from "./schema.js";

@@ -1,30 +1,32 @@
-/** CLIP's own vocabulary, which ships with the package (MIT), for checkpoints in one file: they hold no tokenizer. */
-import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+/** CLIP's own vocabulary as its release writes it: merges in a text, from which the words follow. */
 import type { TokenizerFiles } from "./component.js";
 
-const FILE = new URL("../../assets/clip/bpe_simple_vocab_16e6.txt.gz", import.meta.url);
+/** What CLIP's text encoders pad with: "<|endoftext|>" is CLIP's own, "!" OpenCLIP's. */
+export type ClipPadding = "<|endoftext|>" | "!";
+
 /** Words of the vocabulary, of which 256 bytes, each also as the end of a word, and two special tokens are no merges. */
 const WORDS = 49_408;
 
-let read: Promise<{ vocab: Record<string, number>; merges: string }> | undefined;
+/** The vocabulary and merges of a tokenizer. */
+export interface ClipVocabulary {
+  readonly vocab: Readonly<Record<string, number>>;
+  readonly merges: string;
+}
 
-/** The tokenizer of every CLIP text encoder, with its padding: "<|endoftext|>" for CLIP's own, "!" for OpenCLIP's. */
-export async function clipTokenizer(padding: "<|endoftext|>" | "!"): Promise<TokenizerFiles> {
-  read ??= vocabulary();
-  const { vocab, merges } = await read;
+/** The tokenizer of every CLIP text encoder. `file` names the vocabulary in messages. */
+export function clipTokenizerFiles(vocabulary: ClipVocabulary, file: string, padding: ClipPadding): TokenizerFiles {
   const [start, end] = ["<|startoftext|>", "<|endoftext|>"];
   const config = { model_max_length: 77, bos_token: start, eos_token: end, unk_token: end, pad_token: padding };
   const none = { tokenizer: undefined, specialTokens: undefined, addedTokens: undefined };
-  return { ...none, folder: fileURLToPath(FILE), vocab, merges, config };
+  return { ...none, ...vocabulary, folder: file, config };
 }
 
-/** The file holds merges, the most frequent first; the vocabulary counts bytes, bytes that end a word, merges, special tokens. */
-async function vocabulary() {
-  const lines = (await promisify(gunzip)(await readFile(FILE))).toString("utf8").split("\n");
-  const merges = lines.slice(1, 1 + WORDS - 2 * 256 - 2);
+/**
+ * The vocabulary in the text of bpe_simple_vocab_16e6.txt, which has merges, the most frequent first; it counts bytes, bytes that end a
+ * word, merges, special tokens.
+ */
+export function parseClipVocabulary(text: string): ClipVocabulary {
+  const merges = text.split("\n").slice(1, 1 + WORDS - 2 * 256 - 2);
   const bytes = byteLetters();
   const words = [
     ...bytes,

@@ -5,7 +5,6 @@ import type { WeightIndex } from "../tensor/index.js";
 export interface Component {
   readonly name: string;
   readonly className: string;
-  readonly folder: string;
   readonly configFile: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly tokenizer: TokenizerFiles | null;
@@ -13,8 +12,9 @@ export interface Component {
   readonly weights: () => Promise<WeightIndex>;
 }
 
-/** What a tokenizer folder holds, parsed; old folders have vocab and merges, new ones tokenizer.json. */
+/** The files of a tokenizer, parsed; old folders have vocab and merges, new ones tokenizer.json. */
 export interface TokenizerFiles {
+  /** For messages. */
   readonly folder: string;
   readonly tokenizer: unknown;
   readonly vocab: unknown;

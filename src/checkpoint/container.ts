@@ -1,7 +1,6 @@
 /** What a file is by its first bytes, whatever its name ends in: a container of tensors, or something else that was saved under such a name. */
 import { FileError } from "../errors.js";
-import { formatBytes } from "../tensor/index.js";
-import type { ByteSource } from "./source.js";
+import { type ByteSource, formatBytes } from "../tensor/index.js";
 
 export type Container = "safetensors" | "torch" | "gguf";
 

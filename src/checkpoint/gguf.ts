@@ -3,9 +3,16 @@
  * Reads the head only, as much of it as it has come to, and trusts nothing in it.
  */
 import { FileError } from "../errors.js";
-import { BLOCKS, type BlockFormat, BYTES, count, type Weight, type WeightType } from "../tensor/index.js";
+import {
+  BLOCKS,
+  type BlockFormat,
+  BYTES,
+  type ByteSource,
+  count,
+  type Weight,
+  type WeightType,
+} from "../tensor/index.js";
 import { mustNotOverlap } from "./safetensors.js";
-import type { ByteSource } from "./source.js";
 
 export interface Gguf {
   readonly weights: ReadonlyMap<string, Weight>;
@@ -205,9 +212,9 @@ function weightOf(source: ByteSource, entry: Entry, start: number, original: Val
       `${name} is [${shape.join(", ")}], its original shape [${original.join(", ")}]; as many values were expected`,
     );
   }
-  const place = { file: source.name, offset, length: bytes };
+  const place = { source, offset, length: bytes };
   const base = { name, shape: Array.isArray(original) ? original : shape };
-  if (!isBlocks(type)) return { ...base, dtype: type, bytes: { in: "file", ...place } };
+  if (!isBlocks(type)) return { ...base, dtype: type, bytes: { in: "source", ...place } };
   return { ...base, dtype: "float32", bytes: { in: "blocks", format: type, skip: 0, ...place } };
 }
 

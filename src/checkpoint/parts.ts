@@ -1,5 +1,4 @@
 /** One network out of a file's tensors: by diffusers' or transformers' names, every weight where it lies, with the config that its names and shapes tell. */
-import path from "node:path";
 import { FileError } from "../errors.js";
 import {
   clipNames,
@@ -14,10 +13,10 @@ import {
   tinyNames,
   vaeNames,
 } from "../families/index.js";
-import { BYTES, count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
+import { BYTES, type ByteSource, count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { Component } from "./component.js";
 import { autoencoderConfig, type Config, clipConfig, tinyAutoencoderConfig, unetConfig } from "./configs.js";
-import { openWeights, readBytes } from "./weights.js";
+import { readBytes, readWeights } from "./weights.js";
 
 type Weights = ReadonlyMap<string, Weight>;
 type Of<K extends Recognised["kind"]> = Extract<Recognised, { kind: K }>;
@@ -25,9 +24,9 @@ type Of<K extends Recognised["kind"]> = Extract<Recognised, { kind: K }>;
 /** The shapes of tensors, by which they are recognised. */
 export const shapesOf = (weights: Weights): Shapes => new Map([...weights].map(([name, w]) => [name, w.shape]));
 
-/** Opens a file and tells what it is. @throws FileError */
-export async function openRecognised(file: string): Promise<{ index: WeightIndex; recognised: Recognised }> {
-  const index = await openWeights(file);
+/** A file's tensors, and what they make it. @throws FileError */
+export async function readRecognised(source: ByteSource): Promise<{ index: WeightIndex; recognised: Recognised }> {
+  const index = await readWeights(source);
   return { index, recognised: recognise(shapesOf(index.weights)) };
 }
 
@@ -47,7 +46,6 @@ const part = (
   return {
     name,
     className,
-    folder: path.dirname(source),
     configFile: `${source} (${name})`,
     config: { _class_name: className, ...config },
     tokenizer: null,
@@ -193,27 +191,27 @@ async function placed(weight: Weight, place: Place): Promise<Weight> {
   }
   if (!place.turned) return weight;
   const [rows = 0, columns = 0] = weight.shape;
-  const source = await readBytes(weight);
+  const stored = await readBytes(weight);
   const size = BYTES[weight.dtype];
-  const turned = new Uint8Array(source.length);
+  const turned = new Uint8Array(stored.length);
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) {
       const at = (r * columns + c) * size;
-      turned.set(source.subarray(at, at + size), (c * rows + r) * size);
+      turned.set(stored.subarray(at, at + size), (c * rows + r) * size);
     }
   }
-  return { ...weight, shape, bytes: { in: "memory", file: weight.bytes.file, bytes: turned } };
+  return { ...weight, shape, bytes: { in: "memory", source: weight.bytes.source, bytes: turned } };
 }
 
 /**
- * Opens an autoencoder alone, whatever names it has, or the one in a whole checkpoint.
+ * Reads an autoencoder alone, whatever names it has, or the one in a whole checkpoint.
  * @param scaling the scale of the latents that it is to decode; undefined: as its family has it, where the file tells one
  * @throws FileError saying what the file is instead
  */
-export async function openAutoencoderFile(file: string, scaling?: number): Promise<Component> {
-  const { index, recognised } = await openRecognised(file);
+export async function readAutoencoder(source: ByteSource, scaling?: number): Promise<Component> {
+  const { index, recognised } = await readRecognised(source);
   const found = autoencoderIn(index, recognised);
-  if (!found) throw refusal(file, recognised, "an autoencoder was expected: AutoencoderKL or TAESD");
+  if (!found) throw refusal(source.name, recognised, "an autoencoder was expected: AutoencoderKL or TAESD");
   // A TAESD takes the latents as they are.
   if (scaling === undefined || found.className === "AutoencoderTiny") return found;
   return { ...found, config: { ...found.config, scaling_factor: scaling } };
@@ -226,9 +224,9 @@ function autoencoderIn(index: WeightIndex, recognised: Recognised): Component | 
   return whole ? autoencoderPart(index, { names: "stability", prefix: "first_stage_model." }, recognised.family) : null;
 }
 
-/** Opens a text encoder alone. @throws FileError saying what the file is instead */
-export async function openTextEncoderFile(file: string, name: string, family: Family): Promise<Component> {
-  const { index, recognised } = await openRecognised(file);
+/** Reads a text encoder alone. @throws FileError saying what the file is instead */
+export async function readTextEncoder(source: ByteSource, name: string, family: Family): Promise<Component> {
+  const { index, recognised } = await readRecognised(source);
   if (recognised.kind === "text encoder") return textEncoderPart(index, name, recognised, family);
-  throw refusal(file, recognised, `a text encoder of ${FAMILIES[family].title} was expected`);
+  throw refusal(source.name, recognised, `a text encoder of ${FAMILIES[family].title} was expected`);
 }

@@ -1,9 +1,15 @@
 /** The safetensors format: a JSON header that says where each tensor lies. Reads the header only, and trusts nothing in it. */
 import { z } from "zod";
 import { FileError } from "../errors.js";
-import { writeWhole } from "../files/index.js";
-import { BYTES, bytesOf, count, type FloatTensor, type Weight, type WeightType } from "../tensor/index.js";
-import type { ByteSource } from "./source.js";
+import {
+  BYTES,
+  type ByteSource,
+  bytesOf,
+  count,
+  type FloatTensor,
+  type Weight,
+  type WeightType,
+} from "../tensor/index.js";
 
 const TYPES: Readonly<Record<string, WeightType>> = {
   F64: "float64",
@@ -34,8 +40,8 @@ export interface Safetensors {
 export async function readSafetensors(source: ByteSource): Promise<Safetensors> {
   const { name: file, size } = source;
   if (size < 8) throw new FileError(file, `is no safetensors file: ${size} bytes are less than its first number`);
-  const head = new DataView((await source.read(0, 8)).buffer);
-  const length = Number(head.getBigUint64(0, true));
+  const first = await source.read(0, 8);
+  const length = Number(new DataView(first.buffer, first.byteOffset).getBigUint64(0, true));
   if (length > MAX_HEADER || length > size - 8) {
     throw new FileError(
       file,
@@ -71,7 +77,7 @@ export async function readSafetensors(source: ByteSource): Promise<Safetensors> 
       );
     }
     spans.push({ name, from, to });
-    weights.set(name, { name, dtype, shape, bytes: { in: "file", file, offset: start + from, length: bytes } });
+    weights.set(name, { name, dtype, shape, bytes: { in: "source", source, offset: start + from, length: bytes } });
   }
   mustNotOverlap(file, spans);
   const metadata = z.record(z.string(), z.string()).safeParse(header["__metadata__"] ?? {});
@@ -93,13 +99,6 @@ export function mustNotOverlap(file: string, spans: { name: string; from: number
     const before = sorted[i - 1];
     if (before && before.to > span.from) throw new FileError(file, `${before.name} and ${span.name} overlap`);
   }
-}
-
-/** A tensor that is read when its turn comes. */
-export interface LazyTensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-  read(): Promise<FloatTensor>;
 }
 
 /** A tensor's entry in the header. */
@@ -145,12 +144,4 @@ export function safetensors(
     at += tensor.data.byteLength;
   }
   return out;
-}
-
-/** Writes a file of float32 tensors one after the other, so that one at a time is in memory. @throws FileError, MachineError */
-export async function writeTensors(file: string, tensors: readonly LazyTensor[]): Promise<void> {
-  await writeWhole(file, async (sink) => {
-    await sink.write(head(tensors, { format: "pt" }));
-    for (const tensor of tensors) await sink.write(bytesOf((await tensor.read()).data));
-  });
 }

@@ -1,22 +1,27 @@
 /** Checkpoints in one file, as A1111 and ComfyUI use them: all parts that are in it, and what their original configs said. */
-import path from "node:path";
 import { FileError } from "../errors.js";
 import { FAMILIES, type Family } from "../families/index.js";
-import type { Weight, WeightIndex } from "../tensor/index.js";
-import { clipTokenizer } from "./clip-vocabulary.js";
+import type { ByteSource, Weight, WeightIndex } from "../tensor/index.js";
+import type { ClipPadding } from "./clip-vocabulary.js";
 import type { Checkpoint, Component, TokenizerFiles } from "./component.js";
 import type { Config } from "./configs.js";
-import { autoencoderPart, openRecognised, refusal, textEncoderPart, unetPart } from "./parts.js";
+import { autoencoderPart, readRecognised, refusal, textEncoderPart, unetPart } from "./parts.js";
 import { readFloats } from "./weights.js";
 
 const VAE = "first_stage_model.";
 
 /**
- * Opens a checkpoint in one file, with the parts that are in it: all, or a UNet alone, whose text encoders and autoencoder come from
- * elsewhere. @throws FileError saying what it is instead
+ * Reads a checkpoint in one file, with the parts that are in it: all, or a UNet alone, whose text encoders and autoencoder come from
+ * elsewhere.
+ * @param clipTokenizer gives CLIP's tokenizer, which no such file holds
+ * @throws FileError saying what it is instead
  */
-export async function openSingleFile(file: string): Promise<Checkpoint> {
-  const { index, recognised } = await openRecognised(file);
+export async function readSingleFile(
+  source: ByteSource,
+  clipTokenizer: (padding: ClipPadding) => Promise<TokenizerFiles>,
+): Promise<Checkpoint> {
+  const file = source.name;
+  const { index, recognised } = await readRecognised(source);
   if (recognised.kind !== "checkpoint" && recognised.kind !== "unet") {
     throw refusal(file, recognised, "a whole checkpoint or a UNet was expected");
   }
@@ -87,7 +92,7 @@ async function predictionOf(
   source: string,
   weights: ReadonlyMap<string, Weight>,
 ): Promise<{ readonly v: boolean; readonly because: string }> {
-  const name = path.basename(source);
+  const name = source.replace(/^.*[/\\]/, "");
   const hint = /(^|\D)(512|768)(\D|$)/.exec(name)?.[2];
   if (hint)
     return { v: hint === "768", because: `its name says ${hint} pixels: it predicts ${hint === "768" ? "v" : "ε"}` };

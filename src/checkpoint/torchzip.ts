@@ -1,8 +1,7 @@
 /** PyTorch's own files (.bin, .pt, .ckpt): a zip of storages and a pickle that says which tensor is which window on them; or, before 1.6, the same one after the other. */
 import { FileError } from "../errors.js";
-import { BYTES, count, type Weight } from "../tensor/index.js";
+import { BYTES, type ByteSource, count, type Weight } from "../tensor/index.js";
 import { type Pickled, readPickle, readPickles, type TensorView } from "./pickle.js";
-import type { ByteSource } from "./source.js";
 import { readZip } from "./zip.js";
 
 /** Keys under which trainers put the state dict itself. */
@@ -62,7 +61,8 @@ async function readOldFile(source: ByteSource): Promise<ReadonlyMap<string, Weig
   const places = new Map<string, Place>();
   let at = end;
   for (const key of keys as Pickled[]) {
-    const count = new DataView((await source.read(at, 8)).buffer).getBigInt64(0, true);
+    const first = await source.read(at, 8);
+    const count = new DataView(first.buffer, first.byteOffset).getBigInt64(0, true);
     const size = sizes.get(String(key));
     // Without a tensor on it nobody knows how wide its elements are, so what follows cannot be found.
     if (size === undefined) break;
@@ -119,10 +119,9 @@ async function weightOf(source: ByteSource, name: string, t: TensorView, entry: 
   const base = { name, dtype, shape: t.shape };
   const inOrder = t.shape.every((d, i) => d === 1 || t.strides[i] === count(t.shape.slice(i + 1)));
   const length = count(t.shape) * size;
-  if (inOrder)
-    return { ...base, bytes: { in: "file", file: source.name, offset: entry.offset + t.offset * size, length } };
+  if (inOrder) return { ...base, bytes: { in: "source", source, offset: entry.offset + t.offset * size, length } };
   const storage = await source.read(entry.offset, entry.length);
-  return { ...base, bytes: { in: "memory", file: source.name, bytes: inRowOrder(storage, t, size) } };
+  return { ...base, bytes: { in: "memory", source, bytes: inRowOrder(storage, t, size) } };
 }
 
 /** Elements of a window, row by row. */

@@ -1,6 +1,6 @@
 /** Where the entries of a zip archive lie (PKWARE APPNOTE 4.3). Stored entries only: that is how PyTorch writes, and what can be mapped. */
 import { FileError } from "../errors.js";
-import type { ByteSource } from "./source.js";
+import type { ByteSource } from "../tensor/index.js";
 
 export interface ZipEntry {
   readonly name: string;

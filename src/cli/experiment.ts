@@ -1,7 +1,7 @@
 /** `variegate experiment`: a table or figure of the paper, or an experiment of one's own: generates, measures and reports. */
 import path from "node:path";
 import { type Control, pairNamed, readPairs } from "../catalogue/index.js";
-import { readJson } from "../checkpoint/index.js";
+import { readJson } from "../checkpoint/node/index.js";
 import { RequestError } from "../errors.js";
 import {
   claimsOf,

@@ -1,6 +1,7 @@
 /** `variegate trace`: x0 at every step of each model, as a page to look at, a film strip, numbers and latents. */
 
-import { readTensors, safetensors } from "../checkpoint/index.js";
+import { safetensors } from "../checkpoint/index.js";
+import { readTensors } from "../checkpoint/node/index.js";
 import { eventJson, planFor } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { mean } from "../metrics/index.js";

@@ -13,14 +13,8 @@ import {
   type Part,
   type Target,
 } from "../adapters/index.js";
-import {
-  type Component,
-  loneFolder,
-  openCheckpoint,
-  openComponentFolder,
-  openUNet,
-  readFloats,
-} from "../checkpoint/index.js";
+import { type Component, readFloats } from "../checkpoint/index.js";
+import { loneFolder, openCheckpoint, openComponentFolder, openUNet } from "../checkpoint/node/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
 import { mustBeFinite, productsOn } from "../networks/index.js";

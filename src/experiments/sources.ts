@@ -1,7 +1,8 @@
 /** Reads an experiment's prompts and its reference images. */
 import { statSync } from "node:fs";
 import path from "node:path";
-import { readTensors, readText, safetensors } from "../checkpoint/index.js";
+import { safetensors } from "../checkpoint/index.js";
+import { readTensors, readText } from "../checkpoint/node/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { csvRows } from "../files/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";

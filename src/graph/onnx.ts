@@ -1,18 +1,17 @@
-/** A graph as ONNX: its operations lowered one after the other, weights as external data where they lie. */
-import { bytesOf, count, type Weight } from "../tensor/index.js";
+/** A graph as ONNX: its operations lowered one after the other, weights beside it until a runtime places them. */
+import { bytesOf, count, type StoredBytes, type Weight } from "../tensor/index.js";
 import { type Emitter, type FloatType, lower, SCORES, TYPES } from "./lower.js";
 import type { Graph, Value } from "./op.js";
 import { ELEMENT, encodeModel, type NodeMessage, type TensorMessage } from "./proto.js";
 
-/** An ONNX model with its weights. */
+/** An ONNX model whose weights are still to be placed. */
 export interface EncodedGraph {
-  readonly model: Uint8Array;
-  /** Folder that the locations of weights in files are relative to: the root of their drive; null when no weight lies in a file. */
-  readonly folder: string | null;
-  /** Weights in memory, by the location that the model gives for them. */
-  readonly buffers: readonly { readonly path: string; readonly data: Uint8Array }[];
+  /** Weights by the names that the model has for them. */
+  readonly weights: ReadonlyMap<string, StoredBytes>;
   /** Some matrices are multiplied in whole numbers, which is fast only when ONNX Runtime may lay them out anew. */
   readonly packed: boolean;
+  /** The model with each weight as external data, or in the model itself. @throws RangeError for a weight that was not placed */
+  encode(placed: ReadonlyMap<string, TensorMessage["data"]>): Uint8Array;
 }
 
 export interface EncodeOptions {
@@ -24,31 +23,15 @@ export interface EncodeOptions {
   readonly scores?: number;
 }
 
-/** The root of an absolute path: "/", a drive of Windows, or a share of its network. */
-const ROOT = /^(?:[A-Za-z]:[\\/]|[\\/]{2}[^\\/]+[\\/][^\\/]+[\\/]|[\\/])/;
-
-/** An absolute path as its root and the rest below it, with forward slashes. */
-function located(file: string): { readonly root: string; readonly location: string } {
-  const [root] = ROOT.exec(file) ?? [];
-  if (root === undefined) throw new RangeError(`${file} is a relative path; weights in files need an absolute one`);
-  const rest = file.slice(root.length);
-  // A backslash separates folders on Windows only.
-  if (root === "/") return { root, location: rest };
-  return { root: root.replaceAll("/", "\\").toUpperCase(), location: rest.replaceAll("\\", "/") };
-}
-
-/**
- * Encodes a graph. Weights in files are pointed at, from the root of their drive; weights in memory come back as `buffers`, or lie in
- * the model where there are both; anything but float32 is cast on the way in.
- * @throws RangeError when weights lie on several drives, which ONNX Runtime cannot read from
- */
+/** Encodes a graph. Weights of another type than float32 are cast on the way in. */
 export function encodeGraph(
   graph: Graph,
   { fusedAttention = true, type = "float32", scores = SCORES }: EncodeOptions = {},
 ): EncodedGraph {
   const nodes: NodeMessage[] = [];
   const initializers: TensorMessage[] = [];
-  const buffers: { path: string; data: Uint8Array }[] = [];
+  const weights = new Map<string, StoredBytes>();
+  const outside: Omit<TensorMessage, "data">[] = [];
   const names = new Map<number, string>();
   const tables = new Map<string, string>();
   /** Types of values that are not what the graph says. */
@@ -96,27 +79,11 @@ export function encodeGraph(
     scores,
   };
 
-  const inFiles = [...graph.weights.values()].some((w) => w.bytes.in === "file");
-  let folder: string | null = null;
   const stored = (name: string, { bytes, dtype, name: own }: Weight, shape: readonly number[]): void => {
     if (bytes.in === "blocks")
       throw new RangeError(`${own} is stored in blocks of ${bytes.format}; it has to be unpacked first`);
-    if (bytes.in === "file") {
-      const { root, location } = located(bytes.file);
-      folder ??= root;
-      if (root !== folder)
-        throw new RangeError(
-          `${own} is on ${root}, other weights of its network on ${folder}: all must be on one drive`,
-        );
-      initializers.push({ name, type: dtype, shape, data: { location, offset: bytes.offset, length: bytes.length } });
-    } else if (inFiles) {
-      // ONNX Runtime looks for all external data in memory as soon as some of it is there: the few go into the model itself.
-      initializers.push({ name, type: dtype, shape, data: { raw: bytes.bytes } });
-    } else {
-      const path = `memory/${name}`;
-      buffers.push({ path, data: bytes.bytes });
-      initializers.push({ name, type: dtype, shape, data: { location: path, offset: 0, length: bytes.bytes.length } });
-    }
+    weights.set(name, bytes);
+    outside.push({ name, type: dtype, shape });
   };
   const weightName = (weight: Weight, id: number): string => {
     const { dtype, shape, scales } = weight;
@@ -174,9 +141,20 @@ export function encodeGraph(
   const face = (values: ReadonlyMap<string, Value>) =>
     [...values].map(([name, v]) => ({ name, type: v.dtype, shape: v.shape }));
   return {
-    model: encodeModel({ nodes, initializers, inputs: face(graph.inputs), outputs: face(graph.outputs) }),
-    folder,
-    buffers,
+    weights,
     packed: [...graph.weights.values()].some((w) => w.scales),
+    encode(placed) {
+      const external = outside.map((tensor) => {
+        const data = placed.get(tensor.name);
+        if (!data) throw new RangeError(`the weight ${tensor.name} was not placed`);
+        return { ...tensor, data };
+      });
+      return encodeModel({
+        nodes,
+        initializers: [...initializers, ...external],
+        inputs: face(graph.inputs),
+        outputs: face(graph.outputs),
+      });
+    },
   };
 }

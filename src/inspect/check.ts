@@ -4,20 +4,23 @@ import pathOf from "node:path";
 import { fitting, type Part } from "../adapters/index.js";
 import { PAIRS, type PairRow } from "../catalogue/index.js";
 import {
-  adapterFile,
-  adapterIn,
   type Checkpoint,
   type Component,
-  derivedFolder,
-  loneFolder,
-  openAutoencoderFile,
-  openCheckpoint,
-  openComponentFolder,
-  openRecognised,
-  openTextEncoderFile,
+  readAutoencoder,
+  readRecognised,
+  readTextEncoder,
   refusal,
   shapesOf,
 } from "../checkpoint/index.js";
+import {
+  adapterFile,
+  adapterIn,
+  derivedFolder,
+  loneFolder,
+  openCheckpoint,
+  openComponentFolder,
+  openFile,
+} from "../checkpoint/node/index.js";
 import { FileError, VariegateError } from "../errors.js";
 import { FAMILIES, type Family, familyByText, type Recognised, recognise } from "../families/index.js";
 import type { MemoryNeed } from "../generate/index.js";
@@ -197,7 +200,8 @@ async function recognisedIn(component: Component): Promise<{ about: string; beca
 }
 
 async function fileSubject(path: string): Promise<Subject> {
-  const { index, recognised } = await openRecognised(path);
+  const source = await openFile(path);
+  const { index, recognised } = await readRecognised(source);
   const { kind, about, because } = recognised;
   const found = { kind, about, because: [because], family: null, notes: [] };
   switch (recognised.kind) {
@@ -206,12 +210,12 @@ async function fileSubject(path: string): Promise<Subject> {
       return { ...pipelineFacts(await openCheckpoint(path)), kind: recognised.kind };
     case "autoencoder":
     case "tiny autoencoder": {
-      const own = await openAutoencoderFile(path);
+      const own = await readAutoencoder(source);
       return { ...found, kind: recognised.kind, className: own.className, components: [own] };
     }
     case "text encoder": {
       const family = familyByText(recognised.width) ?? "sdxl";
-      const own = await openTextEncoderFile(path, "text_encoder", family);
+      const own = await readTextEncoder(source, "text_encoder", family);
       return { ...found, kind: recognised.kind, className: own.className, components: [own] };
     }
     case "adapter":
@@ -365,7 +369,7 @@ const modelsIn = async (categories: readonly Category[], { modelFolders = [] }: 
 /** Null for what is no adapter. */
 async function fitOf(ref: string, path: string, compare: ReturnType<typeof fitting>): Promise<FitReport | null> {
   try {
-    const { index, recognised } = await openRecognised(await adapterFile(path));
+    const { index, recognised } = await readRecognised(await openFile(await adapterFile(path)));
     if (recognised.kind === "learned word") return null;
     if (recognised.kind !== "adapter") return { ref, fits: false, why: `is ${recognised.about}` };
     return { ref, ...said(compare(shapesOf(index.weights))) };

@@ -6,7 +6,8 @@ import { VariegateError } from "../errors.js";
 import { createBuilder, encodeGraph } from "../graph/index.js";
 import { COMPUTES, type Compute } from "../networks/index.js";
 import type { OpenedPair } from "../open/index.js";
-import { DEVICES, type Device, openRuntime, type Runtime } from "../runtime/index.js";
+import { DEVICES, type Device, type Runtime } from "../runtime/index.js";
+import { openRuntime } from "../runtime/node/index.js";
 import { bytesOf, float } from "../tensor/index.js";
 
 export interface Versions {
@@ -92,7 +93,7 @@ async function tryDevice(device: Device): Promise<Omit<DeviceReport, "device">> 
 /** Whether 32 ones times 32 halves are 16. @throws MachineError where float32, which everything has, cannot run */
 async function multiplies(runtime: Runtime, compute: Compute): Promise<boolean> {
   const g = createBuilder();
-  const memory = (bytes: Uint8Array) => ({ in: "memory", file: "no file", bytes }) as const;
+  const memory = (bytes: Uint8Array) => ({ in: "memory", source: { name: "no file" }, bytes }) as const;
   const scale = {
     name: "scales",
     dtype: "float32",

@@ -1,6 +1,7 @@
 /** Lists the models of a model folder with a description of each, from the headers of the files. */
 import { statSync } from "node:fs";
-import { openCheckpoint, openRecognised } from "../checkpoint/index.js";
+import { readRecognised } from "../checkpoint/index.js";
+import { openCheckpoint, openFile } from "../checkpoint/node/index.js";
 import { VariegateError } from "../errors.js";
 import { type Category, listModels, type ModelFolder } from "../lookup/index.js";
 import { count, storedAs } from "../tensor/index.js";
@@ -43,7 +44,7 @@ async function look(path: string): Promise<Seen> {
       const { recognised } = await openCheckpoint(path);
       return { ...unknown, about: `${recognised.about}, a diffusers folder`, runs: true };
     }
-    const { index, recognised } = await openRecognised(path);
+    const { index, recognised } = await readRecognised(await openFile(path));
     const weights = [...index.weights.values()];
     return {
       bytes: info.size,

@@ -42,4 +42,4 @@ export const rows = (x: FloatTensor): Float32Array[] =>
 
 /** Files that hold the weights. */
 export const filesOf = (index: WeightIndex): string[] =>
-  [...new Set([...index.weights.values()].map((w) => w.bytes.file))].sort();
+  [...new Set([...index.weights.values()].map(({ bytes: { source } }) => source.path ?? source.name))].sort();

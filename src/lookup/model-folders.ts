@@ -4,7 +4,7 @@ import { readdir, realpath } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
-import { readText } from "../checkpoint/index.js";
+import { readText } from "../checkpoint/node/index.js";
 import { codeOf, FileError, RequestError, reasonOf } from "../errors.js";
 import { isFolder } from "../files/index.js";
 

@@ -1,7 +1,7 @@
 /** Files of attributes: their values, the text that CLIP is given for each, and the phrase by which prompts name it. */
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { readJson } from "../checkpoint/index.js";
+import { readJson } from "../checkpoint/node/index.js";
 import { FileError } from "../errors.js";
 import type { PromptedAttribute } from "../evaluation/index.js";
 

@@ -1,7 +1,7 @@
 /** A list of prompts for pictures that do not tell theirs: CSV, JSON or plain text. */
 import path from "node:path";
 import { z } from "zod";
-import { readJson, readText } from "../checkpoint/index.js";
+import { readJson, readText } from "../checkpoint/node/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { csvRows } from "../files/index.js";
 

@@ -5,7 +5,8 @@ import { filesOf, type Instrument, type InstrumentFacts } from "../instruments/i
 import type { LookupOptions, SearchPath } from "../lookup/index.js";
 import { productsOn } from "../networks/index.js";
 import { hashed, openClassifier, openClip, openDino, openDreamSim, openInception, openLpips } from "../open/index.js";
-import { openRuntime, type Runtime, type RuntimeOptions } from "../runtime/index.js";
+import type { Runtime, RuntimeOptions } from "../runtime/index.js";
+import { openRuntime } from "../runtime/node/index.js";
 import { plainProduct, type WeightIndex } from "../tensor/index.js";
 import { embeddedAttributes, readAttributes } from "./attributes.js";
 import { type PictureFolder, readFolder } from "./folder.js";

@@ -31,7 +31,7 @@ export function scope(g: Builder, index: DrawingWeights, prefix = ""): Weights {
     if (squeezed(weight.shape) !== squeezed(shape)) {
       throw new WeightShapeError({
         tensor: path(name),
-        file: weight.bytes.file,
+        file: weight.bytes.source.name,
         expected: shape,
         actual: weight.shape,
       });

@@ -4,7 +4,7 @@ import { NonFiniteError } from "../errors.js";
 import { arenaBytes, encodeGraph, type Graph } from "../graph/index.js";
 import type { DrawingWeights } from "../models/index.js";
 import type { RunResult, Runtime, Session } from "../runtime/index.js";
-import { BYTES, count, type FloatTensor, type Tensor, type WeightIndex } from "../tensor/index.js";
+import { BYTES, count, type FloatTensor, storedBytes, type Tensor, type WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapted.js";
 import { derivations, FLOAT32, type Precision, prepareWeights } from "./precision.js";
 import { createSessionPool, type SessionPool } from "./sessions.js";
@@ -57,12 +57,17 @@ export async function sessionOf(
   return { session: await runtime.load(bytes, precision.upcast), inputs: [...graph.inputs.keys()], graph };
 }
 
-/** Bytes of weights that a session copies: half precision that is upcast as it loads, and int8 matrices, which are packed anew. */
+/**
+ * Bytes of weights that a session copies: those that cannot be mapped, half precision that is upcast as it loads, and int8 matrices,
+ * which are packed anew.
+ */
 function copiedBytes(graph: Graph, { upcast = "at-load" }: Precision): number {
-  return [...graph.weights.values()].reduce((n, { dtype, shape, scales }) => {
-    if (scales) return n + count(shape) * BYTES[dtype];
+  return [...graph.weights.values()].reduce((n, weight) => {
+    const { dtype, shape, scales, bytes } = weight;
+    const read = bytes.in === "memory" || bytes.source.path === undefined ? storedBytes(weight) : 0;
+    if (scales) return n + read + count(shape) * BYTES[dtype];
     const half = dtype === "float16" || dtype === "bfloat16";
-    return half && upcast === "at-load" ? n + count(shape) * BYTES.float32 : n;
+    return n + read + (half && upcast === "at-load" ? count(shape) * BYTES.float32 : 0);
   }, 0);
 }
 

@@ -1,5 +1,5 @@
 /** What networks compute in, and how a drawn network's weights are made fit for it before a session is made of them. */
-import { type Derivation, derive } from "../checkpoint/index.js";
+import { type Derivation, type Derive, deriveInMemory } from "../checkpoint/index.js";
 import { NonFiniteTensorError, RequestError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
 import type { Device, Upcast } from "../runtime/index.js";
@@ -24,6 +24,8 @@ export interface Precision {
   readonly onPrepare?: ((preparing: Preparing) => void) | undefined;
   /** When half-precision weights are upcast; default: at load. */
   readonly upcast?: Upcast;
+  /** Makes weights that have to be unpacked or quantised; default: in memory, anew for each session. */
+  readonly derive?: Derive;
 }
 
 export const FLOAT32: Precision = { compute: "float32" };
@@ -70,7 +72,7 @@ export function mustBeFinite(
   const limit = OVERFLOW[dtype];
   // A plain loop: a callback for each of billions of values takes seconds.
   for (const value of values) {
-    if (!(Math.abs(value) < limit)) throw new NonFiniteTensorError({ file: bytes.file, tensor: name, value });
+    if (!(Math.abs(value) < limit)) throw new NonFiniteTensorError({ file: bytes.source.name, tensor: name, value });
   }
 }
 
@@ -124,7 +126,7 @@ export async function prepareWeights(
   name: string,
   graph: Graph,
   whole: Graph,
-  { compute, onPrepare }: Precision,
+  { compute, onPrepare, derive = deriveInMemory }: Precision,
 ): Promise<Graph> {
   const wanted = derivations(whole, compute);
   if (wanted.size === 0) return graph;

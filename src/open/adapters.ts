@@ -8,11 +8,12 @@ import {
   readAdapter,
   resolveScale,
 } from "../adapters/index.js";
-import { adapterFile, openTensorFile, readFloats } from "../checkpoint/index.js";
+import { tensorsOf } from "../checkpoint/index.js";
+import { adapterFile, openWeights } from "../checkpoint/node/index.js";
 import { FileError } from "../errors.js";
 import type { AdapterUse } from "../generate/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
-import { count, type FloatTensor, float, formatBytes, type WeightIndex } from "../tensor/index.js";
+import { count, formatBytes, type WeightIndex } from "../tensor/index.js";
 import type { AdapterReference } from "./reference.js";
 
 /** What adapters may reach. */
@@ -43,12 +44,11 @@ export async function openAdapter(
   ref: string,
   options: { readonly allowUnmatched?: boolean; readonly only?: Part } = {},
 ): Promise<Adapter> {
-  const { weights, metadata } = await openTensorFile(await adapterFile(await locate(ref, "adapter", model.lookup)));
-  const bytes = [...weights.values()].reduce((n, w) => n + count(w.shape) * 4, 0);
+  const index = await openWeights(await adapterFile(await locate(ref, "adapter", model.lookup)));
+  const bytes = [...index.weights.values()].reduce((n, w) => n + count(w.shape) * 4, 0);
   if (bytes > LARGEST) throw new FileError(ref, `holds ${formatBytes(bytes)} of tensors: a model, not an adapter`);
-  const tensors = new Map<string, FloatTensor>();
-  for (const [name, weight] of weights) tensors.set(name, float(weight.shape, await readFloats(weight)));
-  const adapter = readAdapter(ref, tensors, await layersIn(model), { ...options, metadata });
+  const { metadata } = index;
+  const adapter = readAdapter(ref, await tensorsOf(index), await layersIn(model), { ...options, metadata });
   return options.only ? { ...adapter, targets: adapter.targets.filter((t) => t.part === options.only) } : adapter;
 }
 

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import os from "node:os";
 import type { Adapter } from "../adapters/index.js";
 import type { PairRow } from "../catalogue/index.js";
-import { adapterFile } from "../checkpoint/index.js";
+import { adapterFile, deriveInFile } from "../checkpoint/node/index.js";
 import { createDecoder } from "../decode/index.js";
 import { type AdapterUse, type Engine, type Model, memoryNeeds, type Pair, upcastIn } from "../generate/index.js";
 import { commitOf } from "../hub/index.js";
@@ -68,7 +68,7 @@ export async function bindPair(
   const upcast = upcastIn(await memoryNeedsOfFiles(files, compute), memoryBudget);
   const engine: Engine = { runtime, compute, memoryBudget, upcast };
   const pool = createSessionPool(SPARE * memoryBudget);
-  const precision: Precision = { compute, onPrepare, upcast };
+  const precision: Precision = { compute, onPrepare, upcast, derive: deriveInFile };
   const options: NetworkOptions = { pool, precision };
   // Only the denoiser is quantised: it runs at every step.
   const beside: NetworkOptions = {

@@ -1,13 +1,16 @@
 /** Opens autoencoders that stand alone, such as a TAESD. */
 import { statSync } from "node:fs";
-import { autoencoderFolder, openAutoencoderFile, openComponentFolder } from "../checkpoint/index.js";
+import { readAutoencoder } from "../checkpoint/index.js";
+import { autoencoderFolder, deriveInFile, openComponentFolder, openFile } from "../checkpoint/node/index.js";
 import { createDecoder, type Decoder, type DecoderFiles, parseDecoder } from "../decode/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
+import { FLOAT32, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 
 /** Opens another decoder for a pair's latents. @throws FileError, UnsupportedConfigError */
 export async function openDecoder(runtime: Runtime, ref: string, lookup: LookupOptions = {}): Promise<Decoder> {
-  return createDecoder(runtime, await readDecoder(await locate(ref, "autoencoder", lookup)));
+  const precision: Precision = { ...FLOAT32, derive: deriveInFile };
+  return createDecoder(runtime, await readDecoder(await locate(ref, "autoencoder", lookup)), { precision });
 }
 
 /**
@@ -18,6 +21,8 @@ export async function openDecoder(runtime: Runtime, ref: string, lookup: LookupO
 export async function readDecoder(path: string, scaling?: number): Promise<DecoderFiles> {
   const isFile = statSync(path, { throwIfNoEntry: false })?.isFile();
   return parseDecoder(
-    await (isFile ? openAutoencoderFile(path, scaling) : openComponentFolder(await autoencoderFolder(path))),
+    await (isFile
+      ? readAutoencoder(await openFile(path), scaling)
+      : openComponentFolder(await autoencoderFolder(path))),
   );
 }

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
-import { openComponentFolder, openWeights, readJson } from "../checkpoint/index.js";
+import { openComponentFolder, openWeights, readJson } from "../checkpoint/node/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { isFolder } from "../files/index.js";
 import {
@@ -53,7 +53,8 @@ const preparationSchema = z.object({
 
 /** Opens a CLIPModel folder. @throws RequestError when it is another model, FileError when it cannot be read */
 export async function openClip(ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<ClipScorer> {
-  const folder = await openComponentFolder(await locate(ref, "clip", lookup));
+  const place = await locate(ref, "clip", lookup);
+  const folder = await openComponentFolder(place);
   const { config, configFile: file } = folder;
   if (config["model_type"] !== "clip") {
     throw new RequestError(
@@ -64,7 +65,7 @@ export async function openClip(ref: string, runtime: Runtime, lookup: LookupOpti
   const { text, image } = parseClipConfig({ file, config });
   const tokenizer = createTokenizer(folder.tokenizer, text.positions);
   const preparation = preparationSchema.parse(
-    (await readJson(`${folder.folder}/preprocessor_config.json`, { optional: true })) ?? {},
+    (await readJson(`${place}/preprocessor_config.json`, { optional: true })) ?? {},
   );
   return createClip({ text, image, tokenizer, weights: folder.weights, preparation }, runtime);
 }

@@ -1,7 +1,7 @@
 /** Opens a pair of models in three steps: locate its references, read its files, bind them to a runtime. */
 import type { PlanSource } from "../generate/index.js";
 import { mustCompute } from "../networks/index.js";
-import { openRuntime } from "../runtime/index.js";
+import { openRuntime } from "../runtime/node/index.js";
 import { openAdapter, openAdapters } from "./adapters.js";
 import { type Additions, bindPair, type OpenedPair } from "./bind.js";
 import { knownPair } from "./known.js";

@@ -2,15 +2,8 @@
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Part } from "../adapters/index.js";
-import {
-  type Checkpoint,
-  type Component,
-  openCheckpoint,
-  openComponentFolder,
-  openTextEncoderFile,
-  openUNet,
-  withTextEncoders,
-} from "../checkpoint/index.js";
+import { type Checkpoint, type Component, readTextEncoder, withTextEncoders } from "../checkpoint/index.js";
+import { openCheckpoint, openComponentFolder, openFile, openUNet } from "../checkpoint/node/index.js";
 import { AUTOENCODERS, type DecoderFiles, parseDecoder } from "../decode/index.js";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
 import { FAMILIES } from "../families/index.js";
@@ -112,7 +105,11 @@ async function readCheckpoint({ base, textEncoders }: LocatedPair): Promise<Chec
   const own: Component[] = [];
   for (const path of textEncoders) {
     const isFile = statSync(path, { throwIfNoEntry: false })?.isFile();
-    own.push(await (isFile ? openTextEncoderFile(path, "text_encoder", checkpoint.family) : openComponentFolder(path)));
+    own.push(
+      await (isFile
+        ? readTextEncoder(await openFile(path), "text_encoder", checkpoint.family)
+        : openComponentFolder(path)),
+    );
   }
   return own.length > 0 ? withTextEncoders(checkpoint, own) : checkpoint;
 }

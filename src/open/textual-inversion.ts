@@ -1,6 +1,7 @@
 /** Opens files of textual inversions: locates them and reads their tensors. */
 import path from "node:path";
-import { openTensorFile, readFloats } from "../checkpoint/index.js";
+import { readFloats } from "../checkpoint/index.js";
+import { openWeights } from "../checkpoint/node/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 import { embeddingNames, type TextualInversion, textualInversion, tokenOf } from "../text/index.js";
@@ -20,7 +21,7 @@ export async function openTextualInversions(
 ): Promise<TextualInversion[]> {
   const found: TextualInversion[] = [];
   for (const { ref, token } of references) {
-    const { weights } = await openTensorFile(await locate(ref, "textual inversion", lookup));
+    const { weights } = await openWeights(await locate(ref, "textual inversion", lookup));
     const tensors = new Map<string, FloatTensor>();
     for (const name of embeddingNames(ref, [...weights.keys()])) {
       const weight = weights.get(name);

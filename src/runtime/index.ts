@@ -1,8 +1,8 @@
-export { openRuntime } from "./node/runtime.js";
 export {
   DEVICES,
   type Device,
-  type ModelBytes,
+  type Model,
+  type Placement,
   type RunResult,
   type Runtime,
   type RuntimeOptions,

@@ -1,6 +1,21 @@
 /** Messages between a runtime and its worker: plain data, one answer for each request. */
 import type { Tensor } from "../tensor/index.js";
-import type { Device, ModelBytes, Upcast } from "./runtime.js";
+import type { Device, Upcast } from "./runtime.js";
+
+/** Bytes of weights, by the location that a model gives for them. */
+export interface WeightBuffer {
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
+/** An ONNX model whose weights are placed. */
+export interface ModelBytes {
+  readonly model: Uint8Array;
+  /** Folder that the model's file locations are relative to; null when no weight is mapped from a file. */
+  readonly folder: string | null;
+  readonly buffers: readonly WeightBuffer[];
+  readonly packed: boolean;
+}
 
 export type Request =
   | {
@@ -36,5 +51,9 @@ export type Answer =
   /** The request itself is wrong: a programming error, not a limit of the machine. */
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "failed"; readonly message: string };
+
+/** Buffers that can be moved to another thread: each once, and none that is empty or moved already, which the other side could not read. */
+export const movable = (buffers: Iterable<ArrayBufferLike>): ArrayBuffer[] =>
+  [...new Set(buffers)].flatMap((buffer) => (buffer instanceof ArrayBuffer && buffer.byteLength > 0 ? [buffer] : []));
 
 export type Numbered<T> = T & { readonly id: number };

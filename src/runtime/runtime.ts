@@ -1,5 +1,5 @@
 /** The interface of an ONNX Runtime: load an encoded graph, run it, release it. Implementations are in one folder per platform (`node/`). */
-import type { Tensor } from "../tensor/index.js";
+import type { StoredBytes, Tensor } from "../tensor/index.js";
 
 /** Execution providers of ONNX Runtime, by its names. */
 export const DEVICES = ["cpu", "webgpu", "cuda", "coreml", "dml"] as const;
@@ -11,15 +11,19 @@ export type Device = (typeof DEVICES)[number];
  */
 export type Upcast = "at-load" | "per-call";
 
-/** An ONNX model with its weights. */
-export interface ModelBytes {
-  readonly model: Uint8Array;
-  /** Folder that the model's file locations are relative to; null when no weight lies in a file. */
-  readonly folder: string | null;
-  /** Weights in memory, by the location that the model gives for them. */
-  readonly buffers: readonly { readonly path: string; readonly data: Uint8Array }[];
+/** Where a model finds a weight: in itself, or in external data. */
+export type Placement =
+  | { readonly raw: Uint8Array }
+  | { readonly location: string; readonly offset: number; readonly length: number };
+
+/** An ONNX model whose weights a runtime places: mapped from files, or read. */
+export interface Model {
+  /** Weights by the names that the model has for them. */
+  readonly weights: ReadonlyMap<string, StoredBytes>;
   /** Lets ONNX Runtime prepack matrices: a copy of each, in the layout of its kernels. */
   readonly packed: boolean;
+  /** The model's bytes. */
+  encode(placed: ReadonlyMap<string, Placement>): Uint8Array;
 }
 
 /** A loaded model. */
@@ -44,8 +48,11 @@ export interface RunResult {
 
 export interface Runtime {
   readonly device: Device;
-  /** @throws MachineError when the device cannot hold or run the model; `upcast` is for half-precision weights, default "at-load" */
-  load(bytes: ModelBytes, upcast?: Upcast): Promise<Session>;
+  /**
+   * Loads a model. `upcast` is for half-precision weights, default "at-load".
+   * @throws MachineError when the device cannot hold or run the model; FileError when a weight cannot be read
+   */
+  load(model: Model, upcast?: Upcast): Promise<Session>;
   /** Waits for the running model call, then releases every session. */
   close(): Promise<void>;
 }

@@ -6,5 +6,6 @@ export * from "./quantise.js";
 export * from "./random.js";
 export * from "./resize.js";
 export * from "./rounding.js";
+export * from "./source.js";
 export * from "./tensor.js";
 export * from "./weight.js";

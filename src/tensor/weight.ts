@@ -1,4 +1,5 @@
-/** A weight where it lies: a description of bytes in a file (or, when they had to be rearranged, in memory). Nothing here reads them. */
+/** A weight where it lies: a description of bytes in a source (or, when they had to be rearranged, in memory). Nothing here reads them. */
+import type { ByteSource, SourceName } from "./source.js";
 
 /** Element types that checkpoints hold. */
 export type WeightType =
@@ -44,21 +45,22 @@ export const BLOCKS = {
 } as const satisfies Readonly<Record<string, { readonly values: number; readonly bytes: number }>>;
 export type BlockFormat = keyof typeof BLOCKS;
 
-/**
- * Little-endian, row-major, contiguous bytes in a file (`file` is a real path, symlinks resolved), or held in memory; or, of a float32
- * weight, whole blocks in a file, of which the first `skip` values belong to what lies before.
- */
-export type WeightBytes =
-  | { readonly in: "file"; readonly file: string; readonly offset: number; readonly length: number }
-  | { readonly in: "memory"; readonly file: string; readonly bytes: Uint8Array }
-  | {
-      readonly in: "blocks";
-      readonly file: string;
-      readonly offset: number;
-      readonly length: number;
-      readonly format: BlockFormat;
-      readonly skip: number;
-    };
+/** Little-endian, row-major, contiguous bytes: a part of a source, or held in memory, with where they were read from. */
+export type StoredBytes =
+  | { readonly in: "source"; readonly source: ByteSource; readonly offset: number; readonly length: number }
+  | { readonly in: "memory"; readonly source: SourceName; readonly bytes: Uint8Array };
+
+/** Of a float32 weight: whole blocks of a source, of which the first `skip` values belong to what lies before. */
+export interface BlockBytes {
+  readonly in: "blocks";
+  readonly source: ByteSource;
+  readonly offset: number;
+  readonly length: number;
+  readonly format: BlockFormat;
+  readonly skip: number;
+}
+
+export type WeightBytes = StoredBytes | BlockBytes;
 
 /** One named weight. `name` is the checkpoint's own. */
 export interface Weight {
@@ -80,7 +82,7 @@ export const storedBytes = ({ bytes }: Weight): number => (bytes.in === "memory"
 /** `n` values of a weight from the `from`th on, in place: [n] of the same type. */
 export function valuesFrom({ dtype, bytes }: Weight, from: number, n: number): WeightBytes {
   const size = BYTES[dtype];
-  if (bytes.in === "file") return { ...bytes, offset: bytes.offset + from * size, length: n * size };
+  if (bytes.in === "source") return { ...bytes, offset: bytes.offset + from * size, length: n * size };
   if (bytes.in === "memory") return { ...bytes, bytes: bytes.bytes.subarray(from * size, (from + n) * size) };
   const block = BLOCKS[bytes.format];
   const start = bytes.skip + from;

@@ -1,10 +1,11 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { adapterFile, openCheckpoint, openWeights, safetensors } from "../../src/checkpoint/index.js";
+import { safetensors } from "../../src/checkpoint/index.js";
+import { adapterFile, openCheckpoint, openWeights } from "../../src/checkpoint/node/index.js";
 import { FileError } from "../../src/errors.js";
 import { openDecoder } from "../../src/open/index.js";
-import { openRuntime } from "../../src/runtime/index.js";
+import { openRuntime } from "../../src/runtime/node/index.js";
 import { float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { torchFile } from "../support/torchfile.js";

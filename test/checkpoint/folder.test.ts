@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { openCheckpoint } from "../../src/checkpoint/index.js";
+import { openCheckpoint } from "../../src/checkpoint/node/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
 /** A diffusers folder of configs only. */

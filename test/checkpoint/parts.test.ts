@@ -2,13 +2,14 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { type Component, openAutoencoderFile, openCheckpoint, readFloats } from "../../src/checkpoint/index.js";
+import { type Component, readAutoencoder, readFloats } from "../../src/checkpoint/index.js";
+import { openCheckpoint, openFile } from "../../src/checkpoint/node/index.js";
 import { diffusersScript } from "../../src/convert/index.js";
 import { clipNames, tinyNames, vaeNames } from "../../src/families/index.js";
 import { generate } from "../../src/generate/index.js";
 import { parseUNetConfig } from "../../src/models/index.js";
 import { openDecoder, openPair, readFiles } from "../../src/open/index.js";
-import { openRuntime } from "../../src/runtime/index.js";
+import { openRuntime } from "../../src/runtime/node/index.js";
 import { type FloatTensor, float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { valuesOf } from "../support/grow.js";
@@ -121,9 +122,11 @@ describe("an autoencoder alone", { timeout: 60_000 }, () => {
   });
 
   it("is found in a whole checkpoint, with the scale of its family", async () => {
-    const { config } = await openAutoencoderFile(whole);
+    const { config } = await readAutoencoder(await openFile(whole));
     expect(config["scaling_factor"]).toBe(0.13025);
-    await expect(openAutoencoderFile(clipL)).rejects.toThrow(/is a CLIP text encoder .* an autoencoder was expected/);
+    await expect(readAutoencoder(await openFile(clipL))).rejects.toThrow(
+      /is a CLIP text encoder .* an autoencoder was expected/,
+    );
   });
 });
 
@@ -139,7 +142,7 @@ describe.each(["decoder", "encoder"] as const)("a TAESD's %s in its own file", {
         half,
       ),
     ]).toEqual(names);
-    const opened = await openAutoencoderFile(own);
+    const opened = await readAutoencoder(await openFile(own));
     const { weights } = await opened.weights();
     for (const [a, b] of names) {
       const weight = weights.get(b);

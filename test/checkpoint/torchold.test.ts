@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { openWeights, readFloats } from "../../src/checkpoint/index.js";
+import { readFloats } from "../../src/checkpoint/index.js";
+import { openWeights } from "../../src/checkpoint/node/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const text = (s: string) => Buffer.concat([Buffer.from([0x58]), u32(s.length), Buffer.from(s)]);

@@ -3,7 +3,8 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { openWeights, readFloats } from "../../src/checkpoint/index.js";
+import { readFloats } from "../../src/checkpoint/index.js";
+import { openWeights } from "../../src/checkpoint/node/index.js";
 import { VariegateError } from "../../src/errors.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -19,11 +20,11 @@ describe("PyTorch files", () => {
     };
     expect(await values("plain")).toEqual({
       shape: [2, 3, 4],
-      in: "file",
+      in: "source",
       values: Array.from({ length: 24 }, (_, i) => i),
     });
-    expect(await values("half")).toEqual({ shape: [2], in: "file", values: [1, -2] });
-    expect(await values("bf")).toEqual({ shape: [2], in: "file", values: [3, -0.5] });
+    expect(await values("half")).toEqual({ shape: [2], in: "source", values: [1, -2] });
+    expect(await values("bf")).toEqual({ shape: [2], in: "source", values: [3, -0.5] });
     // Rows of arange(12).view(3, 4), turned: columns become rows.
     expect(await values("turned")).toEqual({
       shape: [4, 3],
@@ -31,8 +32,8 @@ describe("PyTorch files", () => {
       values: [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11],
     });
     expect(await values("window")).toEqual({ shape: [2, 2], in: "memory", values: [16, 17, 20, 21] });
-    expect(await values("shared")).toEqual({ shape: [4], in: "file", values: [5, 6, 7, 8] });
-    expect(await values("param")).toEqual({ shape: [1, 1], in: "file", values: [1.5] });
+    expect(await values("shared")).toEqual({ shape: [4], in: "source", values: [5, 6, 7, 8] });
+    expect(await values("param")).toEqual({ shape: [1, 1], in: "source", values: [1.5] });
     expect(weights.get("count")?.dtype).toBe("int64");
   });
 

@@ -185,9 +185,7 @@ describe("a model from the Hub", { timeout: 60_000 }, () => {
       for await (const e of generate(pair, { prompts: ["a blue cartoon character"], steps: 4, seeds: [3] }))
         if (e.type === "image") found.push([...e.image.data]);
       const weights = await pair.base.weights();
-      const files = new Set(
-        [...weights.weights.values()].flatMap((w) => (w.bytes.in === "file" ? [w.bytes.file] : [])),
-      );
+      const files = new Set([...weights.weights.values()].flatMap((w) => w.bytes.source.path ?? []));
       return { found, files: [...files] };
     } finally {
       await pair.close();

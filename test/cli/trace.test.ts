@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { openWeights } from "../../src/checkpoint/index.js";
+import { openWeights } from "../../src/checkpoint/node/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));

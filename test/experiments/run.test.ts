@@ -3,7 +3,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { pairNamed, readPairs } from "../../src/catalogue/index.js";
-import { readTensors } from "../../src/checkpoint/index.js";
+import { readTensors } from "../../src/checkpoint/node/index.js";
 import { RequestError } from "../../src/errors.js";
 import {
   type Definition,

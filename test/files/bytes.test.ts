@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { openFile } from "../../src/checkpoint/source.js";
+import { openFile } from "../../src/checkpoint/node/index.js";
 import { FileError } from "../../src/errors.js";
 import { type ReadableHandle, readAll, type WritableHandle, writeAll } from "../../src/files/index.js";
 import { temporaryFolder } from "../support/folder.js";

@@ -1,8 +1,6 @@
-import path from "node:path";
-import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { type Builder, createBuilder, type EncodeOptions, encodeGraph, type Value } from "../../src/graph/index.js";
-import { openRuntime } from "../../src/runtime/index.js";
+import { openRuntime } from "../../src/runtime/node/index.js";
 import { createRng, type FloatTensor, float, int, type Tensor } from "../../src/tensor/index.js";
 
 const runtime = openRuntime({ threads: 1 });
@@ -28,7 +26,7 @@ const half = {
   name: "half",
   dtype: "float16",
   shape: [1, 1],
-  bytes: { in: "memory", file: "none", bytes: Uint8Array.of(0x00, 0x3e) },
+  bytes: { in: "memory", source: { name: "none" }, bytes: Uint8Array.of(0x00, 0x3e) },
 } as const;
 const close = (actual: FloatTensor, shape: number[], expected: readonly number[], digits = 5) => {
   expect(actual.shape).toEqual(shape);
@@ -53,7 +51,7 @@ describe("lowering to ONNX", () => {
   it("multiplies a matrix of whole numbers by the scales of its blocks, beside other operations", async () => {
     // Row 1: 32 codes of 1 at 0.5 and 32 of −2 at 0.25; row 2: 3 at 1 and nothing. x is 1 in the first block, 2 in the second.
     const codes = Uint8Array.from({ length: 128 }, (_, i) => 128 + ([1, -2, 3, 0][i >> 5] ?? 0));
-    const memory = (bytes: Uint8Array) => ({ in: "memory", file: "none", bytes }) as const;
+    const memory = (bytes: Uint8Array) => ({ in: "memory", source: { name: "none" }, bytes }) as const;
     const scales = {
       name: "s",
       dtype: "float32",
@@ -265,71 +263,15 @@ describe("lowering to ONNX", () => {
       (g) =>
         g.mul(
           g.input("x", [2]),
-          g.weight({ name: "w", dtype: "float16", shape: [2], bytes: { in: "memory", file: "none", bytes } }),
+          g.weight({
+            name: "w",
+            dtype: "float16",
+            shape: [2],
+            bytes: { in: "memory", source: { name: "none" }, bytes },
+          }),
         ),
       { x: float([2], values(2, 3)) },
     );
     close(y, [2], [3, -6]);
-  });
-});
-
-describe("locations of weights in files", () => {
-  const encoded = (...files: string[]) => {
-    const g = createBuilder();
-    const x = g.input("x", [1, 1]);
-    const products = files.map((file, i) => {
-      const bytes = { in: "file", file, offset: 0, length: 4 } as const;
-      return g.linear(x, g.weight({ name: `w${i}`, dtype: "float32", shape: [1, 1], bytes }));
-    });
-    return encodeGraph(g.finish({ y: products.reduce((a, b) => g.add(a, b)) }));
-  };
-  /** Values of the `location` entries in the protobuf: after the key stand the tag of field 2, a length, and the bytes. */
-  const locations = (model: Uint8Array): string[] => {
-    const bytes = Buffer.from(model);
-    const from = (at: number): string[] => {
-      const key = bytes.indexOf("location", at);
-      const value = key + "location".length + 2;
-      return key < 0 ? [] : [bytes.toString("utf8", value, value + (bytes[value - 1] ?? 0)), ...from(value)];
-    };
-    return from(0);
-  };
-
-  it.each([
-    ["/models/unet/a.safetensors", "/", "models/unet/a.safetensors"],
-    // Elsewhere than on Windows a backslash is part of a name.
-    ["/models/odd\\name", "/", "models/odd\\name"],
-    ["C:\\models\\unet\\a.safetensors", "C:\\", "models/unet/a.safetensors"],
-    ["d:/models/a.safetensors", "D:\\", "models/a.safetensors"],
-    ["\\\\nas\\share\\sd\\a.safetensors", "\\\\NAS\\SHARE\\", "sd/a.safetensors"],
-    ["\\\\?\\C:\\models\\a.safetensors", "\\\\?\\C:\\", "models/a.safetensors"],
-  ])("%s is %s and %s", (file, folder, location) => {
-    const graph = encoded(file);
-    expect(graph.folder).toBe(folder);
-    expect(locations(graph.model)).toEqual([location]);
-  });
-
-  it("on Windows, folder and location give the path again, and no location is absolute", () => {
-    const name = fc.stringMatching(/^[a-z0-9 ._é-]{0,6}[a-z]$/);
-    const root = fc.constantFrom("C:\\", "z:\\", "Q:/", "\\\\nas\\models\\");
-    fc.assert(
-      fc.property(root, fc.array(name, { minLength: 1, maxLength: 4 }), (root, names) => {
-        const file = root + names.join("\\");
-        const { folder, model } = encoded(file);
-        const [location = ""] = locations(model);
-        expect(path.win32.isAbsolute(location)).toBe(false);
-        expect(path.win32.resolve(folder ?? "", location).toLowerCase()).toBe(path.win32.normalize(file).toLowerCase());
-      }),
-    );
-  });
-
-  it("weights of one network may not lie on two drives, but a drive's letter may be written either way", () => {
-    expect(() => encoded("C:\\a.safetensors", "D:\\b.safetensors")).toThrow(RangeError);
-    expect(encoded("C:\\a.safetensors", "c:/b.safetensors").folder).toBe("C:\\");
-    expect(() => encoded("models/a.safetensors")).toThrow(RangeError);
-  });
-
-  it("without files there is no folder", () => {
-    const g = createBuilder();
-    expect(encodeGraph(g.finish({ y: g.linear(g.input("x", [1, 1]), g.weight(half)) })).folder).toBeNull();
   });
 });

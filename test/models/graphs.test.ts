@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { openComponentFolder } from "../../src/checkpoint/index.js";
+import { openComponentFolder } from "../../src/checkpoint/node/index.js";
 import { type Graph, printGraph } from "../../src/graph/index.js";
 import { resolveReference } from "../../src/lookup/index.js";
 import {
@@ -33,7 +33,7 @@ const shapeOnly = (name: string, shape: readonly number[]): Weight => ({
   name,
   dtype: "float32",
   shape,
-  bytes: { in: "memory", file: "no file", bytes: new Uint8Array(4 * count(shape)) },
+  bytes: { in: "memory", source: { name: "no file" }, bytes: new Uint8Array(4 * count(shape)) },
 });
 
 async function drawn(folder: string): Promise<readonly Graph[]> {

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { openComponentWeights } from "../../src/checkpoint/index.js";
+import { openComponentWeights } from "../../src/checkpoint/node/index.js";
 import { encodeGraph, type Graph } from "../../src/graph/index.js";
 import {
   drawDecoder,
@@ -18,7 +18,7 @@ import {
   pooledIndex,
   type TextEncoderConfig,
 } from "../../src/models/index.js";
-import { openRuntime } from "../../src/runtime/index.js";
+import { openRuntime } from "../../src/runtime/node/index.js";
 import { type FloatTensor, float, int, sample, stack, type Tensor, type WeightIndex } from "../../src/tensor/index.js";
 import { type ComponentGolden, componentFolder, componentGolden, fileTensors, stemOf } from "../support/checkpoint.js";
 import {

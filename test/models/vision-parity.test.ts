@@ -10,7 +10,7 @@ import {
   parseVitConfig,
   vitConfigOf,
 } from "../../src/models/index.js";
-import { openRuntime } from "../../src/runtime/index.js";
+import { openRuntime } from "../../src/runtime/node/index.js";
 import {
   createRng,
   type FloatTensor,
@@ -46,7 +46,7 @@ function grown(name: string, shape: readonly number[], seed: number): Weight {
   const plain = valuesOf(name, shape, seed);
   const values = /running_var$|^lin\d/.test(name) ? plain.map((v) => Math.fround(Math.abs(v) + 0.5)) : plain;
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return { name, dtype: "float32", shape, bytes: { in: "memory", file: "grown", bytes } };
+  return { name, dtype: "float32", shape, bytes: { in: "memory", source: { name: "grown" }, bytes } };
 }
 
 function indexOf({ seed, tensors: list }: z.output<typeof grownSchema>, more: readonly Weight[] = []): WeightIndex {

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { frechetDistance } from "../../src/metrics/index.js";
 import { productsOn } from "../../src/networks/index.js";
-import { openRuntime } from "../../src/runtime/index.js";
+import { openRuntime } from "../../src/runtime/node/index.js";
 import { createRng, type Matrix, plainProduct } from "../../src/tensor/index.js";
 
 const runtime = openRuntime({ threads: 2 });

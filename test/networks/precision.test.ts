@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { derivedFolder } from "../../src/checkpoint/index.js";
+import { derivedFolder } from "../../src/checkpoint/node/index.js";
 import { type GenerateRequest, generate, memoryNeeds } from "../../src/generate/index.js";
 import { createBuilder, type Graph } from "../../src/graph/index.js";
 import { describeRun, examine } from "../../src/inspect/index.js";
 import { type Compute, derivations } from "../../src/networks/index.js";
 import { openPair, openPlanSource, type PairReference } from "../../src/open/index.js";
 import type { Device } from "../../src/runtime/index.js";
-import { BYTES, type Weight, type WeightBytes } from "../../src/tensor/index.js";
+import { BYTES, type ByteSource, type Weight, type WeightBytes } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { farthest } from "../support/parity.js";
 
@@ -100,8 +100,13 @@ describe("weights that are made anew", { timeout: 60_000 }, () => {
     const weight: Weight = { name: "to_q.weight", dtype: "float32", shape: [2, 32], bytes };
     return g.finish({ y: g.linear(g.input("x", ["B", 32]), g.weight(weight)) });
   };
-  const plain: WeightBytes = { in: "memory", file: "unet.safetensors", bytes: new Uint8Array(256) };
-  const blocks: WeightBytes = { in: "blocks", file: "unet.gguf", offset: 0, length: 68, format: "q8_0", skip: 0 };
+  const NOWHERE: ByteSource = {
+    name: "unet.gguf",
+    size: 68,
+    read: () => Promise.reject(new Error("not asked for")),
+  };
+  const plain: WeightBytes = { in: "memory", source: { name: "unet.safetensors" }, bytes: new Uint8Array(256) };
+  const blocks: WeightBytes = { in: "blocks", source: NOWHERE, offset: 0, length: 68, format: "q8_0", skip: 0 };
 
   it.each<[Compute, WeightBytes, number]>([
     ["int8", plain, Number.NaN],
@@ -119,7 +124,12 @@ describe("weights that are made anew", { timeout: 60_000 }, () => {
         expect(derivation.make(values).length).toBeGreaterThan(0);
         values[at] = value;
         expect(() => derivation.make(values)).toThrow(
-          expect.objectContaining({ name: "NonFiniteTensorError", file: bytes.file, tensor: "to_q.weight", value }),
+          expect.objectContaining({
+            name: "NonFiniteTensorError",
+            file: bytes.source.name,
+            tensor: "to_q.weight",
+            value,
+          }),
         );
       }),
     );

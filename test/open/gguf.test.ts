@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { derivedFolder, openCheckpoint, openWeights, readFloats, safetensors } from "../../src/checkpoint/index.js";
+import { readFloats, safetensors } from "../../src/checkpoint/index.js";
+import { derivedFolder, openCheckpoint, openWeights } from "../../src/checkpoint/node/index.js";
 import { generate } from "../../src/generate/index.js";
 import { checkReference } from "../../src/inspect/index.js";
 import type { Preparing } from "../../src/networks/index.js";

@@ -1,6 +1,6 @@
 /** A process that derives from a file and notes each weight that it makes: `deriver.ts SOURCE LOG`. */
 import { appendFileSync } from "node:fs";
-import { derive, openWeights } from "../../src/checkpoint/index.js";
+import { deriveInFile, openWeights } from "../../src/checkpoint/node/index.js";
 
 const [source = "", log = ""] = process.argv.slice(2);
 const { weights } = await openWeights(source);
@@ -15,4 +15,4 @@ const derivations = [...weights.values()].map((from) => ({
     return [new Uint8Array(values.buffer)];
   },
 }));
-await derive(derivations);
+await deriveInFile(derivations);

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { z } from "zod";
-import { openWeights, readFloats } from "../../src/checkpoint/index.js";
+import { readFloats } from "../../src/checkpoint/index.js";
+import { openWeights } from "../../src/checkpoint/node/index.js";
 import { count, createRng, type FloatTensor, float, int, type Tensor } from "../../src/tensor/index.js";
 
 const ROOT = fileURLToPath(new URL("../goldens/", import.meta.url));
@@ -53,7 +54,7 @@ export async function tensors(name: string): Promise<Recorded> {
     has: (key) => weights.has(key),
     bytes(key) {
       const place = weights.get(key)?.bytes;
-      if (place?.in !== "file") throw new Error(`the golden ${name} has no ${key}`);
+      if (place?.in !== "source") throw new Error(`the golden ${name} has no ${key}`);
       return raw.subarray(place.offset, place.offset + place.length);
     },
   };

@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
-import { clipTokenizer } from "../../src/checkpoint/clip-vocabulary.js";
 import { safetensors } from "../../src/checkpoint/index.js";
+import { clipTokenizer } from "../../src/checkpoint/node/index.js";
 import { type FloatTensor, float } from "../../src/tensor/index.js";
 import { valuesOf } from "./grow.js";
 import { description } from "./parity.js";

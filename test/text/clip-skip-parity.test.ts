@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { openComponentFolder, openTokenizer } from "../../src/checkpoint/index.js";
+import { openComponentFolder, openTokenizer } from "../../src/checkpoint/node/index.js";
 import { parseTextEncoderConfig } from "../../src/models/index.js";
-import { openRuntime } from "../../src/runtime/index.js";
+import { openRuntime } from "../../src/runtime/node/index.js";
 import { sample } from "../../src/tensor/index.js";
 import { createTokenizer, type TextEncoderParts, textEncoders } from "../../src/text/index.js";
 import { componentFolder } from "../support/checkpoint.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { openTokenizer } from "../../src/checkpoint/index.js";
+import { openTokenizer } from "../../src/checkpoint/node/index.js";
 import { FileError } from "../../src/errors.js";
 import { createTokenizer } from "../../src/text/index.js";
 import { EMBEDDED } from "../support/parity.js";

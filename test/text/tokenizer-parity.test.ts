@@ -2,7 +2,7 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { openTokenizer } from "../../src/checkpoint/index.js";
+import { openTokenizer } from "../../src/checkpoint/node/index.js";
 import { createTokenizer } from "../../src/text/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { description, EMBEDDED } from "../support/parity.js";

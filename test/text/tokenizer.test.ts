@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { openTokenizer } from "../../src/checkpoint/index.js";
+import { openTokenizer } from "../../src/checkpoint/node/index.js";
 import { RequestError } from "../../src/errors.js";
 import { createTokenizer } from "../../src/text/index.js";
 import { EMBEDDED } from "../support/parity.js";

@@ -2,8 +2,9 @@
 import os from "node:os";
 import { Worker } from "node:worker_threads";
 import { MachineError } from "../../errors.js";
-import type { Answer, Numbered, Request } from "../protocol.js";
+import { type Answer, movable, type Numbered, type Request } from "../protocol.js";
 import type { Device, Runtime, RuntimeOptions } from "../runtime.js";
+import { place } from "./placement.js";
 import { disableTelemetry } from "./telemetry.js";
 
 /** Starts a worker. It does not keep the process alive while nothing is asked of it. */
@@ -40,12 +41,13 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
   const ask = async <K extends Answer["kind"]>(
     request: Request,
     expected: K,
+    moved: readonly ArrayBufferLike[] = [],
   ): Promise<Extract<Answer, { kind: K }>> => {
     if (ended) throw ended;
     const id = ++serial;
     const asked = new Promise<Answer>((resolve, reject) => {
       // Throws for what cannot be copied; only what was sent is waited for.
-      worker.postMessage({ id, ...request } satisfies Numbered<Request>);
+      worker.postMessage({ id, ...request } satisfies Numbered<Request>, movable(moved));
       waiting.set(id, { resolve, reject });
       worker.ref();
     });
@@ -59,8 +61,10 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
 
   return {
     device,
-    async load(bytes, upcast = "at-load") {
-      const { session } = await ask({ kind: "load", bytes, device, threads, upcast }, "loaded");
+    async load(model, upcast = "at-load") {
+      const { placed, folder, buffers, own } = await place(model.weights);
+      const bytes = { model: model.encode(placed), folder, buffers, packed: model.packed };
+      const { session } = await ask({ kind: "load", bytes, device, threads, upcast }, "loaded", own);
       return {
         run: (feeds, held = null) => ask({ kind: "run", session, feeds, held }, "ran"),
         hold: async (name, tensors) => {

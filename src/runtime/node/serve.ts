@@ -1,6 +1,6 @@
 /** Answers requests that arrive at a port, each with exactly one message, whatever goes wrong. Knows nothing of models. */
 import type { MessagePort } from "node:worker_threads";
-import type { Answer, Numbered, Request } from "../protocol.js";
+import { type Answer, movable, type Numbered, type Request } from "../protocol.js";
 
 /** Serves a port until it closes. */
 export function serve(port: MessagePort, answer: (request: Request) => Promise<Answer>): void {
@@ -15,9 +15,6 @@ export function serve(port: MessagePort, answer: (request: Request) => Promise<A
   });
 }
 
-/** Output buffers, moved instead of copied: each once, and none that is empty or moved already, which the other side could not read. */
-function moved(answer: Answer): ArrayBuffer[] {
-  if (answer.kind !== "ran") return [];
-  const buffers = new Set(Object.values(answer.outputs).map((t) => t.data.buffer));
-  return [...buffers].flatMap((buffer) => (buffer instanceof ArrayBuffer && buffer.byteLength > 0 ? [buffer] : []));
-}
+/** Output buffers, moved instead of copied. */
+const moved = (answer: Answer): ArrayBuffer[] =>
+  answer.kind === "ran" ? movable(Object.values(answer.outputs).map((t) => t.data.buffer)) : [];

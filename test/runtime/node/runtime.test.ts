@@ -2,9 +2,10 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { openFile } from "../../../src/checkpoint/node/index.js";
 import { MachineError } from "../../../src/errors.js";
 import { createBuilder, encodeGraph } from "../../../src/graph/index.js";
-import { openRuntime } from "../../../src/runtime/index.js";
+import { openRuntime } from "../../../src/runtime/node/index.js";
 import { createRng, float, int, type Tensor } from "../../../src/tensor/index.js";
 import { temporaryFolder } from "../../support/folder.js";
 
@@ -22,7 +23,7 @@ function program(script: string) {
   const room = (name: string) => JSON.stringify(new URL(`../../../dist/${name}/index.js`, import.meta.url).href);
   const imports = `
     import { createBuilder, encodeGraph } from ${room("graph")};
-    import { openRuntime } from ${room("runtime")};
+    import { openRuntime } from ${room("runtime/node")};
     import { float } from ${room("tensor")};
   `;
   const args = ["--input-type=module", "-e", imports + script];
@@ -37,7 +38,7 @@ describe("the runtime", () => {
     // 1 as float16, everywhere
     writeFileSync(file, new Uint16Array(n * n).fill(0x3c00));
     const g = createBuilder();
-    const bytes = { in: "file", file, offset: 0, length: 2 * n * n } as const;
+    const bytes = { in: "source", source: await openFile(file), offset: 0, length: 2 * n * n } as const;
     const weight = g.weight({ name: "w", dtype: "float16", shape: [n, n], bytes });
     const encoded = encodeGraph(g.finish({ y: g.linear(g.input("x", [1, n]), weight) }));
     const grown: number[] = [];
@@ -138,7 +139,7 @@ describe("the runtime", () => {
 
   it("so is a model that no machine can run", async () => {
     const runtime = openRuntime({ threads: 1 });
-    const garbage = { model: Uint8Array.of(1, 2, 3), folder: null, buffers: [], packed: false };
+    const garbage = { weights: new Map(), packed: false, encode: () => Uint8Array.of(1, 2, 3) };
     await expect(runtime.load(garbage)).rejects.toThrow(RangeError);
     await runtime.close();
   });

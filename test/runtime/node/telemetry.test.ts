@@ -21,7 +21,7 @@ describe("ONNX Runtime's telemetry", () => {
 
   /** What openRuntime throws in a worker thread. */
   const inWorker = async (env: Record<string, string>): Promise<string> => {
-    const index = new URL("../../../dist/runtime/index.js", import.meta.url).href;
+    const index = new URL("../../../dist/runtime/node/index.js", import.meta.url).href;
     const script = `
       const { parentPort } = require("node:worker_threads");
       import(${JSON.stringify(index)})

@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readJson } from "../../src/checkpoint/index.js";
-import { FileError } from "../../src/errors.js";
-import { temporaryFolder } from "../support/folder.js";
+import { readJson } from "../../../src/checkpoint/node/index.js";
+import { FileError } from "../../../src/errors.js";
+import { temporaryFolder } from "../../support/folder.js";
 
 const file = path.join(temporaryFolder(), "config.json");
 const read = (text: string) => {

@@ -1,31 +1,19 @@
 /**
- * Derived weights: those that must be unpacked or quantised before ONNX Runtime can map them. Made once, one after the other, and
- * kept in a safetensors file in the user's cache folder. Deleting that folder loses nothing.
+ * Derived weights in a safetensors file in the user's cache folder: made once, one after the other, and mapped from there. Deleting that
+ * folder loses nothing.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, rm, stat, statfs, utimes } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { FileError, MachineError } from "../errors.js";
-import { explained, locked, makeFolder, removePartials, type Sink, writeWhole } from "../files/index.js";
-import { BYTES, count, formatBytes, type Weight, type WeightType } from "../tensor/index.js";
-import { head, readSafetensors } from "./safetensors.js";
-import { openFile } from "./source.js";
-import { readFloats } from "./weights.js";
-
-/** One weight, and the tensors that are made from it. */
-export interface Derivation {
-  readonly from: Weight;
-  /** Names the conversion; part of the file's key. */
-  readonly by: string;
-  readonly makes: readonly { readonly name: string; readonly dtype: WeightType; readonly shape: readonly number[] }[];
-  /** The weight's values → the bytes of each tensor that it makes, in order. */
-  readonly make: (values: Float32Array) => readonly Uint8Array[];
-}
-
-/** Progress of making a file, in bytes. */
-export type DeriveProgress = (done: number, total: number) => void;
+import { FileError, MachineError } from "../../errors.js";
+import { explained, locked, makeFolder, removePartials, type Sink, writeWhole } from "../../files/index.js";
+import { formatBytes, type Weight } from "../../tensor/index.js";
+import { type Derivation, type Derive, type DeriveProgress, derivedBytes, deriveInMemory } from "../derivation.js";
+import { head, readSafetensors } from "../safetensors.js";
+import { readFloats } from "../weights.js";
+import { openFile } from "./file-source.js";
 
 /** Increased when the same description comes to mean other bytes. */
 const VERSION = 1;
@@ -53,14 +41,13 @@ const running = new Map<
 /**
  * The tensors that `derivations` make, by name, mapped from their file. The file is made if it does not exist, once for all calls and
  * processes that ask at the same time. It is identified by its sources (path, size, modification time) and how it is made, so that a
- * changed checkpoint gets another.
+ * changed checkpoint gets another. Where a source is no local file, the tensors are made in memory.
  * @throws FileError when the folder cannot be written; MachineError when the disk has no room, saying how much is needed
  */
-export async function derive(
-  derivations: readonly Derivation[],
-  onProgress: DeriveProgress = () => {},
-): Promise<ReadonlyMap<string, Weight>> {
-  const file = path.join(derivedFolder(), `${await keyOf(derivations)}.safetensors`);
+export const deriveInFile: Derive = async (derivations, onProgress = () => {}) => {
+  const files = filesOf(derivations);
+  if (files === null) return deriveInMemory(derivations, onProgress);
+  const file = path.join(derivedFolder(), `${await keyOf(derivations, files)}.safetensors`);
   const other = running.get(file);
   if (other) {
     other.hear.push(onProgress);
@@ -72,7 +59,7 @@ export async function derive(
   }).finally(() => running.delete(file));
   running.set(file, { made, hear });
   return made;
-}
+};
 
 async function openOrMake(
   file: string,
@@ -98,8 +85,8 @@ async function openOrMake(
 
 async function make(file: string, derivations: readonly Derivation[], onProgress: DeriveProgress): Promise<void> {
   const makes = derivations.flatMap((d) => d.makes);
-  const header = head(makes, { from: [...sources(derivations)].join(", ") });
-  const total = makes.reduce((n, m) => n + count(m.shape) * BYTES[m.dtype], 0);
+  const header = head(makes, { from: filesOf(derivations)?.join(", ") ?? "" });
+  const total = derivedBytes(derivations);
   await tidy(file);
   await mustFit(path.dirname(file), header.length + total);
   const write = async (sink: Sink) => {
@@ -116,13 +103,21 @@ async function make(file: string, derivations: readonly Derivation[], onProgress
   await writeWhole(file, write, ADVICE);
 }
 
-const sources = (derivations: readonly Derivation[]): Set<string> =>
-  new Set(derivations.map(({ from }) => from.bytes.file));
+/** The local files that weights are made from; null where one of them comes from elsewhere. */
+function filesOf(derivations: readonly Derivation[]): readonly string[] | null {
+  const files = new Set<string>();
+  for (const { from } of derivations) {
+    const { path } = from.bytes.source;
+    if (path === undefined) return null;
+    files.add(path);
+  }
+  return [...files];
+}
 
 /** Identifies a file by its sources and how it is made. */
-async function keyOf(derivations: readonly Derivation[]): Promise<string> {
+async function keyOf(derivations: readonly Derivation[], sources: readonly string[]): Promise<string> {
   const files: unknown[] = [];
-  for (const file of sources(derivations)) {
+  for (const file of sources) {
     const { size, mtimeMs } = await stat(file);
     files.push([file, size, mtimeMs]);
   }

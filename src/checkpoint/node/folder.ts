@@ -2,14 +2,16 @@
 import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
-import { FileError } from "../errors.js";
-import { DRAWN, FAMILIES, type Family, otherClass } from "../families/index.js";
-import { isFolder } from "../files/index.js";
-import type { WeightIndex } from "../tensor/index.js";
-import type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "./component.js";
+import { FileError } from "../../errors.js";
+import { DRAWN, FAMILIES, type Family, otherClass } from "../../families/index.js";
+import { isFolder } from "../../files/index.js";
+import type { WeightIndex } from "../../tensor/index.js";
+import type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "../component.js";
+import { readSingleFile } from "../single-file.js";
+import { type OpenedUNet, readUNet } from "../unet.js";
+import { clipTokenizer } from "./clip-vocabulary.js";
+import { openFile } from "./file-source.js";
 import { readJson, readText } from "./json.js";
-import { openRecognised, refusal, unetPart } from "./parts.js";
-import { openSingleFile } from "./single-file.js";
 import { contents, openComponentWeights } from "./weights.js";
 
 const object = z.record(z.string(), z.unknown());
@@ -34,7 +36,8 @@ async function mustBeFolder(folder: string): Promise<void> {
  * @throws FileError saying what is missing, or of which family it is that is not drawn
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  if (existsSync(folder) && !statSync(folder).isDirectory()) return openSingleFile(folder);
+  if (existsSync(folder) && !statSync(folder).isDirectory())
+    return readSingleFile(await openFile(folder), clipTokenizer);
   await mustBeFolder(folder);
   const indexFile = path.join(folder, "model_index.json");
   const written = existsSync(indexFile);
@@ -158,7 +161,6 @@ function component(
   return {
     name,
     className,
-    folder,
     configFile,
     config,
     tokenizer,
@@ -197,14 +199,6 @@ export async function openTokenizer(folder: string): Promise<TokenizerFiles> {
     throw new FileError(folder, "holds no tokenizer: tokenizer.json, or vocab.json with merges.txt, is needed");
   }
   return files;
-}
-
-export interface OpenedUNet {
-  readonly unet: Component;
-  /** A scheduler that stands beside it. */
-  readonly scheduler: ConfigSource | null;
-  /** The file is a LoRA: the network is that of `like`, with it. */
-  readonly lora: boolean;
 }
 
 /** Where the one network of a folder lies that is no pipeline: in it, or under unet/; null when there is none. */
@@ -253,13 +247,13 @@ export async function autoencoderFolder(place: string): Promise<string> {
 export async function openUNet(ref: string, like: Component): Promise<OpenedUNet> {
   if (!existsSync(ref)) throw new FileError(ref, "there is no such file or folder");
   if (!statSync(ref).isDirectory()) {
-    return openUNetFile(ref, like);
+    return readUNet(await openFile(ref), like);
   }
   // Of a pipeline only this is opened: its other parts need not be there.
   const folder = networkIn(ref);
   if (folder === null) {
     const adapter = adapterIn(ref);
-    if (adapter) return openUNetFile(adapter, like);
+    if (adapter) return readUNet(await openFile(adapter), like);
     throw new FileError(ref, `holds no UNet (unet/config.json or config.json); it has: ${await contents(ref)}`);
   }
   const unet = await openComponentFolder(folder);
@@ -269,32 +263,3 @@ export async function openUNet(ref: string, like: Component): Promise<OpenedUNet
   const own = path.join(ref, "scheduler", "scheduler_config.json");
   return { unet, scheduler: existsSync(own) ? { file: own, config: await readObject(own) } : null, lora: false };
 }
-
-/** The UNet of a file, or a LoRA on `like`. What shapes do not tell of it is as in `like`. */
-async function openUNetFile(file: string, like: Component): Promise<OpenedUNet> {
-  const { index, recognised } = await openRecognised(file);
-  if (recognised.kind === "adapter") return { unet: like, scheduler: null, lora: true };
-  if (recognised.kind !== "unet" && recognised.kind !== "checkpoint") {
-    throw refusal(file, recognised, "a UNet or a LoRA was expected");
-  }
-  const { family } = recognised;
-  const place = recognised.kind === "unet" ? recognised : { family, names: "stability" as const, prefix: WHOLE };
-  const unet = unetPart(index, place);
-  const { attention_head_dim: heads, sample_size: _, ...told } = unet.config;
-  const levels = (channels: unknown) => (Array.isArray(channels) ? channels.length : 0);
-  const own = like.config["attention_head_dim"];
-  const same = Array.isArray(own)
-    ? own.length === levels(told["block_out_channels"])
-    : typeof own === "number" || heads === undefined;
-  const features = like.config["addition_time_embed_dim"];
-  const config = {
-    ...like.config,
-    ...told,
-    ...(!same && { attention_head_dim: heads }),
-    ...(typeof features === "number" && { addition_time_embed_dim: features }),
-  };
-  return { unet: { ...unet, config }, scheduler: null, lora: false };
-}
-
-/** Where a whole checkpoint has its UNet. */
-const WHOLE = "model.diffusion_model.";

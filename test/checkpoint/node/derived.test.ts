@@ -3,13 +3,14 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Derivation, derive, derivedFolder, openWeights, safetensors } from "../../src/checkpoint/index.js";
-import { readFloats } from "../../src/checkpoint/weights.js";
-import { FileError } from "../../src/errors.js";
-import { float, type Weight } from "../../src/tensor/index.js";
-import { temporaryFolder } from "../support/folder.js";
+import { type Derivation, safetensors } from "../../../src/checkpoint/index.js";
+import { derivedFolder, deriveInFile, openWeights } from "../../../src/checkpoint/node/index.js";
+import { readFloats } from "../../../src/checkpoint/weights.js";
+import { FileError } from "../../../src/errors.js";
+import { float, type Weight } from "../../../src/tensor/index.js";
+import { temporaryFolder } from "../../support/folder.js";
 
-const DERIVER = fileURLToPath(new URL("../support/deriver.ts", import.meta.url));
+const DERIVER = fileURLToPath(new URL("../../support/deriver.ts", import.meta.url));
 
 let source = "";
 beforeEach(() => {
@@ -51,7 +52,7 @@ describe("derive", { timeout: 60_000 }, () => {
     const { derivations, made } = await doubling();
     const progress: [number, number][][] = [[], [], []];
     const all = await Promise.all(
-      progress.map((seen) => derive(derivations, (done, total) => void seen.push([done, total]))),
+      progress.map((seen) => deriveInFile(derivations, (done, total) => void seen.push([done, total]))),
     );
     for (const weights of all) expect(await valuesOf(weights)).toEqual(DOUBLED);
     expect(made()).toBe(2);
@@ -61,7 +62,7 @@ describe("derive", { timeout: 60_000 }, () => {
         [24, 40],
         [40, 40],
       ]);
-    expect(await valuesOf(await derive(derivations))).toEqual(DOUBLED);
+    expect(await valuesOf(await deriveInFile(derivations))).toEqual(DOUBLED);
     expect(made()).toBe(2);
     expect(readdirSync(derivedFolder())).toHaveLength(1);
   });
@@ -93,20 +94,20 @@ describe("derive", { timeout: 60_000 }, () => {
         throw new FileError(source, "spoilt");
       },
     }));
-    await expect(derive(broken)).rejects.toBeInstanceOf(FileError);
+    await expect(deriveInFile(broken)).rejects.toBeInstanceOf(FileError);
     expect(readdirSync(derivedFolder())).toEqual([]);
-    await derive(derivations);
+    await deriveInFile(derivations);
     const [name = ""] = readdirSync(derivedFolder());
     rmSync(path.join(derivedFolder(), name));
     writeFileSync(path.join(derivedFolder(), `.${name}.${2 ** 22 + 1}-0123abcd.partial`), "half");
-    expect(await valuesOf(await derive(derivations))).toEqual(DOUBLED);
+    expect(await valuesOf(await deriveInFile(derivations))).toEqual(DOUBLED);
     expect(readdirSync(derivedFolder())).toEqual([name]);
   });
 
   it("says which folder cannot be written, and what to set", async () => {
     const { derivations } = await doubling();
     process.env["XDG_CACHE_HOME"] = source;
-    const error = await derive(derivations).catch((e: unknown) => e);
+    const error = await deriveInFile(derivations).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(FileError);
     expect(String(error)).toMatch(/\(ENOTDIR\); set XDG_CACHE_HOME/);
   });

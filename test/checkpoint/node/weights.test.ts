@@ -1,10 +1,11 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { openCheckpoint, openComponentWeights, openUNet, readFloats, safetensors } from "../../src/checkpoint/index.js";
-import { FileError } from "../../src/errors.js";
-import { createRng } from "../../src/tensor/index.js";
-import { temporaryFolder } from "../support/folder.js";
+import { readFloats, safetensors } from "../../../src/checkpoint/index.js";
+import { openCheckpoint, openComponentWeights, openUNet } from "../../../src/checkpoint/node/index.js";
+import { FileError } from "../../../src/errors.js";
+import { createRng } from "../../../src/tensor/index.js";
+import { temporaryFolder } from "../../support/folder.js";
 
 const one = safetensors({ "a.weight": createRng(1).randn([2, 3]) });
 const two = safetensors({ "b.weight": createRng(2).randn([4]) });
@@ -46,7 +47,7 @@ describe("weights of a component", () => {
     const folder = folderWith({ "blobs/0f": one, "snapshots/x/keep": "" });
     symlinkSync("../../blobs/0f", path.join(folder, "snapshots/x", `${stem}.safetensors`));
     const weight = (await openComponentWeights(path.join(folder, "snapshots/x"), stem)).weights.get("a.weight");
-    expect(weight?.bytes.file).toMatch(/blobs.0f$/);
+    expect(weight?.bytes.source.path).toMatch(/blobs.0f$/);
     if (weight) expect((await readFloats(weight)).length).toBe(6);
   });
 

@@ -1,0 +1,20 @@
+/** CLIP's own vocabulary, which ships with the package (MIT), for checkpoints in one file: they hold no tokenizer. */
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { type ClipPadding, type ClipVocabulary, clipTokenizerFiles, parseClipVocabulary } from "../clip-vocabulary.js";
+import type { TokenizerFiles } from "../component.js";
+
+const FILE = new URL("../../../assets/clip/bpe_simple_vocab_16e6.txt.gz", import.meta.url);
+
+let read: Promise<ClipVocabulary> | undefined;
+
+/** The tokenizer of every CLIP text encoder. */
+export async function clipTokenizer(padding: ClipPadding): Promise<TokenizerFiles> {
+  read ??= readVocabulary();
+  return clipTokenizerFiles(await read, fileURLToPath(FILE), padding);
+}
+
+const readVocabulary = async () =>
+  parseClipVocabulary((await promisify(gunzip)(await readFile(FILE))).toString("utf8"));

@@ -1,0 +1,30 @@
+/** A local file as a source of bytes. */
+import { open, realpath, stat } from "node:fs/promises";
+import { codeOf, FileError } from "../../errors.js";
+import { readAll } from "../../files/index.js";
+import type { ByteSource } from "../../tensor/index.js";
+import { checkedSource } from "../source.js";
+
+/** A file that is opened for each read and closed again: a checkpoint is read in a few places only. @throws FileError */
+export async function openFile(name: string): Promise<ByteSource> {
+  try {
+    const path = await realpath(name);
+    const info = await stat(path);
+    if (!info.isFile()) throw new FileError(name, "is a folder; expected a file");
+    return checkedSource({ name, path, size: info.size }, (offset, length) => readAt(path, offset, length));
+  } catch (error) {
+    if (error instanceof FileError) throw error;
+    const problem = codeOf(error) === "ENOENT" ? "there is no such file" : `cannot be read (${codeOf(error)})`;
+    throw new FileError(name, problem, { cause: error });
+  }
+}
+
+async function readAt(path: string, offset: number, length: number): Promise<Uint8Array> {
+  const file = await open(path, "r");
+  try {
+    const bytes = new Uint8Array(length);
+    return bytes.subarray(0, await readAll(file, bytes, offset));
+  } finally {
+    await file.close();
+  }
+}

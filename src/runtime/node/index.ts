@@ -1,0 +1,1 @@
+export { openRuntime } from "./runtime.js";
