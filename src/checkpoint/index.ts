@@ -1,3 +1,4 @@
+export { blobSource } from "./blob-source.js";
 export { type ClipPadding, type ClipVocabulary, clipTokenizerFiles, parseClipVocabulary } from "./clip-vocabulary.js";
 export type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "./component.js";
 export { type Derivation, type Derive, type DeriveProgress, deriveInMemory } from "./derivation.js";
@@ -6,4 +7,5 @@ export { readAutoencoder, readRecognised, readTextEncoder, refusal, shapesOf } f
 export { safetensors } from "./safetensors.js";
 export { readSingleFile, withTextEncoders } from "./single-file.js";
 export { type OpenedUNet, readUNet } from "./unet.js";
+export { openUrl, type UrlOptions } from "./url-source.js";
 export { type FileWeights, readFloats, readWeights, tensorsOf } from "./weights.js";

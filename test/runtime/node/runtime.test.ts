@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { openFile } from "../../../src/checkpoint/node/index.js";
@@ -55,6 +55,30 @@ describe("the runtime", () => {
     const [atLoad = 0, perCall = 0] = grown;
     expect(atLoad).toBeGreaterThan(0.9 * 4 * n * n);
     expect(perCall).toBeLessThan(0.5 * 4 * n * n);
+  });
+
+  it("takes weights from beyond 4 GiB, mapped or read", async () => {
+    const file = path.join(temporaryFolder(), "weights");
+    const offset = 2 ** 32 + 2 ** 31;
+    writeFileSync(file, "");
+    // A hole takes no room on the disk.
+    truncateSync(file, offset);
+    writeFileSync(file, Float32Array.of(3, 5, 7, 11), { flag: "a" });
+    const { name, size, read, path: mapped } = await openFile(file);
+    expect(mapped).toBe(realpathSync(file));
+    const runtime = openRuntime({ threads: 1 });
+    for (const source of [
+      { name, size, read, path: file },
+      { name, size, read },
+    ]) {
+      const g = createBuilder();
+      const bytes = { in: "source", source, offset, length: 16 } as const;
+      const weight = g.weight({ name: "w", dtype: "float32", shape: [2, 2], bytes });
+      const session = await runtime.load(encodeGraph(g.finish({ y: g.linear(g.input("x", [1, 2]), weight) })));
+      const { y } = (await session.run({ x: float([1, 2], Float32Array.of(1, 10)) })).outputs;
+      expect([...(y?.data ?? [])]).toEqual([53, 117]);
+    }
+    await runtime.close();
   });
 
   it("keeps the event loop free while a model runs", async () => {

@@ -1,0 +1,18 @@
+/** A Blob as a source of bytes: a file that was picked or dropped in a browser, or one that was fetched whole. */
+import { FileError, reasonOf } from "../errors.js";
+import type { ByteSource } from "../tensor/index.js";
+import { checkedSource } from "./source.js";
+
+/** @param name for messages; default: the name of a File */
+export function blobSource(blob: Blob, name: string = nameOf(blob)): ByteSource {
+  return checkedSource({ name, size: blob.size }, async (offset, length) => {
+    try {
+      return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
+    } catch (cause) {
+      // A file that was changed or removed after it was picked.
+      throw new FileError(name, `cannot be read: ${reasonOf(cause)}`, { cause });
+    }
+  });
+}
+
+const nameOf = (blob: Blob): string => ("name" in blob && typeof blob.name === "string" ? blob.name : "a Blob");
