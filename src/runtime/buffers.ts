@@ -25,7 +25,7 @@ export interface Buffered {
 }
 
 /** Reads weights of sources; those in memory are not copied. @throws FileError when one cannot be read */
-export async function buffered(weights: ReadonlyMap<string, StoredBytes>): Promise<Buffered> {
+export async function bufferWeights(weights: ReadonlyMap<string, StoredBytes>): Promise<Buffered> {
   const placed = new Map<string, Placement>();
   const buffers: WeightBuffer[] = [];
   for (const [name, bytes] of weights) {

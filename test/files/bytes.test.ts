@@ -1,12 +1,6 @@
-import { truncateSync, writeFileSync } from "node:fs";
-import { open } from "node:fs/promises";
-import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { openFile } from "../../src/checkpoint/node/index.js";
-import { FileError } from "../../src/errors.js";
 import { type ReadableHandle, readAll, type WritableHandle, writeAll } from "../../src/files/index.js";
-import { temporaryFolder } from "../support/folder.js";
 
 const bytes = fc.uint8Array({ maxLength: 300 });
 /** Bytes that the nth call moves at most; what a disk, a socket or a network file system may do. */
@@ -99,19 +93,5 @@ describe("readAll", () => {
       },
     };
     expect(await readAll(handle, new Uint8Array(LARGE), 100)).toBe(LARGE);
-  });
-
-  it("reads a real file beyond 2 GiB", async () => {
-    const file = path.join(temporaryFolder(), "sparse");
-    writeFileSync(file, "first");
-    // A hole takes no room on the disk.
-    truncateSync(file, 2 ** 32 + 3);
-    const handle = await open(file, "r+");
-    await handle.write(Buffer.from("last"), 0, 4, 2 ** 32 - 1);
-    await handle.close();
-    const source = await openFile(file);
-    expect(source.size).toBe(2 ** 32 + 3);
-    expect(Buffer.from(await source.read(2 ** 32 - 2, 5)).toString("latin1")).toBe("\0last");
-    await expect(source.read(2 ** 32, 4)).rejects.toBeInstanceOf(FileError);
   });
 });

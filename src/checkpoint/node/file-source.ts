@@ -11,11 +11,13 @@ export async function openFile(name: string): Promise<ByteSource> {
     const path = await realpath(name);
     const info = await stat(path);
     if (!info.isFile()) throw new FileError(name, "is a folder; expected a file");
-    return checkedSource({ name, path, size: info.size }, (offset, length) => readAt(path, offset, length));
+    return checkedSource({ name, path, size: info.size }, (offset, length) =>
+      readAt(path, offset, length).catch((error: unknown) => {
+        throw refused(name, error);
+      }),
+    );
   } catch (error) {
-    if (error instanceof FileError) throw error;
-    const problem = codeOf(error) === "ENOENT" ? "there is no such file" : `cannot be read (${codeOf(error)})`;
-    throw new FileError(name, problem, { cause: error });
+    throw error instanceof FileError ? error : refused(name, error);
   }
 }
 
@@ -27,4 +29,9 @@ async function readAt(path: string, offset: number, length: number): Promise<Uin
   } finally {
     await file.close();
   }
+}
+
+function refused(name: string, error: unknown): FileError {
+  const problem = codeOf(error) === "ENOENT" ? "there is no such file" : `cannot be read (${codeOf(error)})`;
+  return new FileError(name, problem, { cause: error });
 }

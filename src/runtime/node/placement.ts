@@ -1,6 +1,6 @@
 /** How weights reach ONNX Runtime in Node: mapped from local files where that is possible, else read into memory. */
 import type { StoredBytes } from "../../tensor/index.js";
-import { type Buffered, buffered } from "../buffers.js";
+import { type Buffered, bufferWeights } from "../buffers.js";
 import type { Placement } from "../runtime.js";
 
 /** Weights with the folder that locations in files are relative to: the root of their drive; null where no file is mapped. */
@@ -38,8 +38,8 @@ export async function place(weights: ReadonlyMap<string, StoredBytes>, inside = 
     files.set(name, { location, offset: bytes.offset, length: bytes.length });
   }
   const size = [...others.values()].reduce((n, bytes) => n + sizeOf(bytes), 0);
-  if (files.size === 0 || size > inside) return { ...(await buffered(weights)), folder: null };
-  const { placed, buffers } = await buffered(others);
+  if (files.size === 0 || size > inside) return { ...(await bufferWeights(weights)), folder: null };
+  const { placed, buffers } = await bufferWeights(others);
   return { placed: new Map([...files, ...inModel(placed, buffers)]), buffers: [], own: [], folder };
 }
 
