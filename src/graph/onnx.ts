@@ -1,7 +1,7 @@
 /** A graph as ONNX: its operations lowered one after the other, weights beside it until a runtime places them. */
 import { bytesOf, count, type StoredBytes, type Weight } from "../tensor/index.js";
 import { type Emitter, type FloatType, lower, SCORES, TYPES } from "./lower.js";
-import type { Graph, Value } from "./op.js";
+import type { Graph, Op, Value } from "./op.js";
 import { ELEMENT, encodeModel, type NodeMessage, type TensorMessage } from "./proto.js";
 
 /** An ONNX model whose weights are still to be placed. */
@@ -23,23 +23,71 @@ export interface EncodeOptions {
   readonly scores?: number;
 }
 
-/** Encodes a graph. Weights of another type than float32 are cast on the way in. */
+/** Encodes a graph. Weights of another type than float32 are cast in the graph. */
 export function encodeGraph(
   graph: Graph,
   { fusedAttention = true, type = "float32", scores = SCORES }: EncodeOptions = {},
 ): EncodedGraph {
-  const nodes: NodeMessage[] = [];
-  const initializers: TensorMessage[] = [];
-  const weights = new Map<string, StoredBytes>();
-  const outside: Omit<TensorMessage, "data">[] = [];
-  const names = new Map<number, string>();
-  const tables = new Map<string, string>();
-  /** Types of values that are not what the graph says. */
-  const halves = new Set<string>();
-  const casts = new Map<string, string>();
+  const parts: Parts = { nodes: [], initializers: [] };
   const half = type === "float16";
-  let serial = 0;
+  const emitter = createEmitter(graph, parts, { fusedAttention, half, scores });
+  const { weights, outside } = storedWeights(graph);
+  /** Names of values that are float16. */
+  const halves = new Set<string>();
+  const names = new Map<number, string>();
 
+  for (const [name, v] of graph.inputs) names.set(v.id, name);
+  for (const [id, { dtype, scales }] of graph.weights) {
+    const name = weightName(id);
+    const cast = !scales && dtype !== "float32" && !(half && dtype === "float16");
+    if (half && dtype === "float16" && !scales) halves.add(name);
+    names.set(id, cast ? emitter.cast(name, "float32") : name);
+  }
+  for (const [id, { shape, data }] of graph.constants) {
+    names.set(id, `c${id}`);
+    parts.initializers.push({ name: `c${id}`, type: "float32", shape, data: { raw: bytesOf(data) } });
+  }
+  for (const { op, inputs, output } of graph.nodes) {
+    const given = inputs.map((v) => names.get(v.id) ?? "");
+    const node = { inputs, names: given, output };
+    names.set(output.id, half ? lowerTyped(emitter, halves, op, node) : lower(emitter, op, node));
+  }
+  for (const [name, v] of graph.outputs) {
+    const from = names.get(v.id) ?? "";
+    const wide = halves.has(from) ? emitter.cast(from, "float32") : from;
+    parts.nodes.push({ type: "Identity", inputs: [wide], outputs: [name] });
+  }
+  return {
+    weights,
+    packed: [...graph.weights.values()].some((w) => w.scales),
+    encode(placed) {
+      const external = outside.map((tensor) => {
+        const data = placed.get(tensor.name);
+        if (!data) throw new RangeError(`the weight ${tensor.name} was not placed`);
+        return { ...tensor, data };
+      });
+      const { nodes, initializers } = parts;
+      const [inputs, outputs] = [interfaceOf(graph.inputs), interfaceOf(graph.outputs)];
+      return encodeModel({ nodes, initializers: [...initializers, ...external], inputs, outputs });
+    },
+  };
+}
+
+/** Nodes and constants of the model, in the order in which they are emitted. */
+interface Parts {
+  readonly nodes: NodeMessage[];
+  readonly initializers: TensorMessage[];
+}
+
+/** An emitter that appends to `parts`; equal constants and casts are made once. */
+function createEmitter(
+  graph: Graph,
+  { nodes, initializers }: Parts,
+  options: Pick<Emitter, "fusedAttention" | "half" | "scores">,
+): Emitter {
+  const tables = new Map<string, string>();
+  const casts = new Map<string, string>();
+  let serial = 0;
   const table = (key: string, shape: readonly number[], type: "float32" | "int64", make: () => Uint8Array) => {
     const known = tables.get(key);
     if (known) return known;
@@ -49,6 +97,7 @@ export function encodeGraph(
     return name;
   };
   const emitter: Emitter = {
+    ...options,
     node(type, inputs, attributes, domain) {
       const output = `n${serial++}`;
       nodes.push({ type, inputs, outputs: [output], ...(attributes && { attributes }), ...(domain && { domain }) });
@@ -74,87 +123,58 @@ export function encodeGraph(
       casts.set(key, cast);
       return cast;
     },
-    fusedAttention,
-    half,
-    scores,
   };
+  return emitter;
+}
 
-  const stored = (name: string, { bytes, dtype, name: own }: Weight, shape: readonly number[]): void => {
+const weightName = (id: number): string => `w${id}`;
+
+/** The weights of a graph by the names that the model has for them, and their tensors without data. */
+function storedWeights(graph: Graph) {
+  const weights = new Map<string, StoredBytes>();
+  const outside: Omit<TensorMessage, "data">[] = [];
+  const store = (name: string, { bytes, dtype, name: own }: Weight, shape: readonly number[]): void => {
     if (bytes.in === "blocks")
       throw new RangeError(`${own} is stored in blocks of ${bytes.format}; it has to be unpacked first`);
     weights.set(name, bytes);
     outside.push({ name, type: dtype, shape });
   };
-  const weightName = (weight: Weight, id: number): string => {
-    const { dtype, shape, scales } = weight;
-    const name = `w${id}`;
-    if (scales) {
-      const [out = 0, blocks = 1] = scales.shape;
-      stored(name, weight, [out, blocks, count(shape) / (out * blocks)]);
-      stored(`${name}.scales`, scales, scales.shape);
-      return name;
+  for (const [id, weight] of graph.weights) {
+    const { shape, scales } = weight;
+    const name = weightName(id);
+    if (!scales) {
+      store(name, weight, shape);
+      continue;
     }
-    stored(name, weight, shape);
-    if (half && dtype === "float16") {
-      halves.add(name);
-      return name;
-    }
-    return dtype === "float32" ? name : emitter.cast(name, "float32");
-  };
-
-  /** Lowers an operation with its inputs in the type that it is computed in. */
-  const lowered = ({ op, inputs, output }: Graph["nodes"][number]): string => {
-    const given = inputs.map((v) => names.get(v.id) ?? "");
-    if (!half) return lower(emitter, op, { inputs, names: given, output });
-    const isHalf = (name: string) => halves.has(name);
-    const [first = ""] = given;
-    const inside = TYPES[op.kind] === "given" ? (given.some(isHalf) ? "float16" : "float32") : TYPES[op.kind];
-    const fit = given.map((name, i) =>
-      inputs[i]?.dtype !== "float32" || isHalf(name) === (inside === "float16")
-        ? name
-        : emitter.cast(name, inside === "float16" ? "float16" : "float32"),
-    );
-    const y = lower(emitter, op, { inputs, names: fit, output });
-    if (inside === "float16") halves.add(y);
-    if (inside === "float16" || !isHalf(first)) return y;
-    const back = emitter.cast(y, "float16");
-    halves.add(back);
-    return back;
-  };
-
-  for (const [name, v] of graph.inputs) names.set(v.id, name);
-  for (const [id, weight] of graph.weights) names.set(id, weightName(weight, id));
-  for (const [id, { shape, data }] of graph.constants) {
-    names.set(id, `c${id}`);
-    initializers.push({ name: `c${id}`, type: "float32", shape, data: { raw: bytesOf(data) } });
+    const [out = 0, blocks = 1] = scales.shape;
+    store(name, weight, [out, blocks, count(shape) / (out * blocks)]);
+    store(`${name}.scales`, scales, scales.shape);
   }
-  for (const node of graph.nodes) names.set(node.output.id, lowered(node));
-  for (const [name, v] of graph.outputs) {
-    const from = names.get(v.id) ?? "";
-    nodes.push({
-      type: "Identity",
-      inputs: [halves.has(from) ? emitter.cast(from, "float32") : from],
-      outputs: [name],
-    });
-  }
-
-  const face = (values: ReadonlyMap<string, Value>) =>
-    [...values].map(([name, v]) => ({ name, type: v.dtype, shape: v.shape }));
-  return {
-    weights,
-    packed: [...graph.weights.values()].some((w) => w.scales),
-    encode(placed) {
-      const external = outside.map((tensor) => {
-        const data = placed.get(tensor.name);
-        if (!data) throw new RangeError(`the weight ${tensor.name} was not placed`);
-        return { ...tensor, data };
-      });
-      return encodeModel({
-        nodes,
-        initializers: [...initializers, ...external],
-        inputs: face(graph.inputs),
-        outputs: face(graph.outputs),
-      });
-    },
-  };
+  return { weights, outside };
 }
+
+/** Lowers an operation with its inputs in the type that it is computed in. Float16 outputs are added to `halves`. */
+function lowerTyped(
+  emitter: Emitter,
+  halves: Set<string>,
+  op: Op,
+  { inputs, names, output }: { inputs: readonly Value[]; names: readonly string[]; output: Value },
+): string {
+  const isHalf = (name: string) => halves.has(name);
+  const [first = ""] = names;
+  const inside = TYPES[op.kind] === "given" ? (names.some(isHalf) ? "float16" : "float32") : TYPES[op.kind];
+  const fit = names.map((name, i) =>
+    inputs[i]?.dtype !== "float32" || isHalf(name) === (inside === "float16")
+      ? name
+      : emitter.cast(name, inside === "float16" ? "float16" : "float32"),
+  );
+  const y = lower(emitter, op, { inputs, names: fit, output });
+  if (inside === "float16") halves.add(y);
+  if (inside === "float16" || !isHalf(first)) return y;
+  const back = emitter.cast(y, "float16");
+  halves.add(back);
+  return back;
+}
+
+const interfaceOf = (values: ReadonlyMap<string, Value>) =>
+  [...values].map(([name, v]) => ({ name, type: v.dtype, shape: v.shape }));
