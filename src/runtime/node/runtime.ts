@@ -10,6 +10,33 @@ import { disableTelemetry } from "./telemetry.js";
 /** Starts a worker. It does not keep the process alive while nothing is asked of it. */
 export function openRuntime({ device = "cpu", threads = os.availableParallelism() }: RuntimeOptions = {}): Runtime {
   disableTelemetry();
+  const worker = startWorker(device);
+  const { ask } = worker;
+  return {
+    device,
+    async load(model, upcast = "at-load") {
+      const { placed, folder, buffers, own } = await place(model.weights);
+      const bytes = { model: model.encode(placed), folder, buffers, packed: model.packed };
+      const { session } = await ask({ kind: "load", bytes, device, threads, upcast }, "loaded", own);
+      return {
+        run: (feeds, held = null) => ask({ kind: "run", session, feeds, held }, "ran"),
+        hold: async (name, tensors) => {
+          await ask({ kind: "hold", session, name, tensors }, "held");
+        },
+        drop: async (name) => {
+          await ask({ kind: "drop", session, name }, "dropped");
+        },
+        release: async () => {
+          if (!worker.ended()) await ask({ kind: "release", session }, "released");
+        },
+      };
+    },
+    close: worker.close,
+  };
+}
+
+/** A worker thread and the requests that wait for its answers. */
+function startWorker(device: Device) {
   // The compiled worker, also when this file runs from src/ in a test: both folders are neighbours.
   // Options of the program's own entry point, such as --input-type, would keep the worker from starting.
   const worker = new Worker(new URL("../../../dist/runtime/node/worker.js", import.meta.url), { execArgv: [] });
@@ -60,24 +87,8 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
   };
 
   return {
-    device,
-    async load(model, upcast = "at-load") {
-      const { placed, folder, buffers, own } = await place(model.weights);
-      const bytes = { model: model.encode(placed), folder, buffers, packed: model.packed };
-      const { session } = await ask({ kind: "load", bytes, device, threads, upcast }, "loaded", own);
-      return {
-        run: (feeds, held = null) => ask({ kind: "run", session, feeds, held }, "ran"),
-        hold: async (name, tensors) => {
-          await ask({ kind: "hold", session, name, tensors }, "held");
-        },
-        drop: async (name) => {
-          await ask({ kind: "drop", session, name }, "dropped");
-        },
-        release: async () => {
-          if (!ended) await ask({ kind: "release", session }, "released");
-        },
-      };
-    },
+    ask,
+    ended: () => ended !== undefined,
     async close() {
       // A thread that is ended while it loads ONNX Runtime takes the process with it: whatever it answers, it has loaded by then.
       if (!started) await ask({ kind: "release", session: 0 }, "released").catch(() => {});
