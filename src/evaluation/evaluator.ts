@@ -1,4 +1,4 @@
-/** Reads images with CLIP and, where there is one, an attribute classifier. The instruments are opened elsewhere. */
+/** Evaluates images with CLIP and, if present, an attribute classifier. The instruments are opened elsewhere. */
 import type { AttributeClassifier, AttributeValues, ClipScorer } from "../instruments/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { attributeFinder, attributesOf } from "./attributes.js";
@@ -23,17 +23,17 @@ export interface Reading {
 export interface AttributeReading {
   /** Names of all attributes. */
   readonly all: readonly string[];
-  /** The attributes that each prompt names, with their values. */
+  /** Attributes named in each prompt, with their values. */
   readonly named: readonly AttributeValues[];
-  /** The value of every attribute, as the classifier predicts it. */
+  /** Predicted value of every attribute. */
   readonly predicted: readonly (readonly AttributeValues[])[];
-  /** Numbers that the classifier predicts beside the attributes, such as how much a face smiles. */
+  /** Numeric predictions of the classifier, such as the strength of a smile. */
   readonly numbers: readonly (readonly Readonly<Record<string, number>>[])[];
-  /** The classifier's features, [D]. */
+  /** Features of the classifier, [D]. */
   readonly features: readonly (readonly Float32Array[])[];
 }
 
-/** Reads images[p][i], those of prompt p. */
+/** Evaluates images[p][i], image i of prompt p. */
 export async function evaluate(
   { clip, classifier }: Evaluator,
   images: readonly (readonly RgbImage[])[],
@@ -45,9 +45,9 @@ export async function evaluate(
   for (const [p, prompt] of prompts.entries()) {
     const own = images[p] ?? [];
     const text = await clip.text(prompt);
-    const seen = await clip.images(own);
-    features.push(seen);
-    clipScores.push(seen.map((f) => clipScore(f, text)));
+    const found = await clip.images(own);
+    features.push(found);
+    clipScores.push(found.map((f) => clipScore(f, text)));
     if (classifier) classified.push(await classifier.classify(own));
   }
   const known = classifier && attributesOf(classifier);

@@ -1,4 +1,4 @@
-/** Measures of what was read off the images of one model, and how much of another model's diversity they keep. */
+/** Mean measures of one model's images, and their diversity as a share of another model's. */
 import { distancePerPrompt, type Estimate, meanEstimate, pairwiseDistance, ratioEstimate } from "../metrics/index.js";
 import { attributeAccuracy, freeAttributes, freeEntropy } from "./attributes.js";
 import type { AttributeReading, Reading } from "./evaluator.js";
@@ -9,11 +9,11 @@ export interface Summary {
   /** Mean CLIP score of image and prompt. */
   readonly clipScore: Estimate;
   readonly attributes?: {
-    /** The same distance in the classifier's features. */
+    /** Mean pairwise cosine distance of the classifier's features. */
     readonly distance: Estimate;
-    /** Share of the named attributes that images show as named; null when no prompt names one. */
+    /** Attribute accuracy: share of the named attributes with the named value; null when no prompt names one. */
     readonly accuracy: Estimate | null;
-    /** Entropy of the attributes that a prompt leaves free, summed, in nats. */
+    /** Entropy of the attributes that a prompt does not name, summed, in nats. */
     readonly entropy: Estimate;
   };
 }
@@ -28,7 +28,7 @@ export function summarise({ features, clipScores, attributes }: Reading): Summar
     attributes: {
       distance: pairwiseDistance(attributes.features),
       accuracy: accuracy.n === 0 ? null : accuracy,
-      // Entropy belongs to the images of a prompt together: only prompts can be resampled.
+      // Entropy is a property of all images of a prompt, so only prompts are resampled.
       entropy: meanEstimate(entropyPerPrompt(attributes).map((h) => [h])),
     },
   };
@@ -40,7 +40,7 @@ export interface KeptDiversity {
   readonly attributes?: { readonly distance: Estimate; readonly entropy: Estimate };
 }
 
-/** The diversity of `a` as a share of that of `b`. */
+/** Diversity of `a` as a share of the diversity of `b`. */
 export function keptDiversity(a: Reading, b: Reading): KeptDiversity {
   const distance = ratioEstimate(distancePerPrompt(a.features), distancePerPrompt(b.features));
   if (!a.attributes || !b.attributes) return { distance };

@@ -1,19 +1,19 @@
-/** Attributes of images as CLIP names them, without training: each value is a text, and an image shows the one it is closest to. */
+/** Zero-shot classification of attributes with CLIP: each value has a text, and the most similar text is predicted. */
 import type { AttributeValues, ClipScorer } from "../instruments/index.js";
 import { predictValues, prior } from "../metrics/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { Attribute } from "./attributes.js";
 
-/** An attribute with the text that CLIP is given for each value. */
+/** Attribute with a text for each value. */
 export interface PromptedAttribute extends Attribute {
   readonly texts: readonly string[];
 }
 
-/** Images without content, for what the texts alone make CLIP say: greys from black to white. */
+/** Images without content, grey from black to white, whose similarity to the texts is the prior. */
 const contentFree = (side = 64): RgbImage[] =>
   [0, 64, 128, 192, 255].map((v) => ({ width: side, height: side, data: new Uint8Array(3 * side * side).fill(v) }));
 
-/** The value of every attribute that each image shows [prompts][images]. features: CLIP's, of the same images. */
+/** Predicted value of every attribute [prompts][images]. features: CLIP features of the same images. */
 export async function predictAttributes(
   clip: ClipScorer,
   features: readonly (readonly Float32Array[])[],
@@ -22,10 +22,10 @@ export async function predictAttributes(
   const blank = await clip.images(contentFree());
   const columns: { name: string; predicted: (string | number)[][] }[] = [];
   for (const { name, values, texts } of attributes) {
-    const words: Float32Array[] = [];
-    for (const text of texts) words.push(await clip.text(text));
-    const given = prior(blank, words);
-    const predicted = features.map((own) => predictValues(own, words, given).map(({ value }) => values[value] ?? ""));
+    const textFeatures: Float32Array[] = [];
+    for (const text of texts) textFeatures.push(await clip.text(text));
+    const given = prior(blank, textFeatures);
+    const predicted = features.map((own) => predictValues(own, textFeatures, given).map(({ value }) => values[value] ?? ""));
     columns.push({ name, predicted });
   }
   return features.map((own, p) =>
