@@ -9,7 +9,7 @@ import {
   ownChoice,
   type PlanSource,
   planRequestFor,
-  type Sampled,
+  type ModelSource,
   type SchedulerChoice,
 } from "../generate/index.js";
 import { parseHubReference } from "../hub/index.js";
@@ -104,7 +104,7 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
 }
 
 const ONE_FILE = /\.(safetensors|ckpt)$/i;
-const placeOf = ({ path: place, ref }: Sampled): string => place ?? ref;
+const placeOf = ({ path: place, ref }: ModelSource): string => place ?? ref;
 
 /** The class and the beginning of the call that opens the base: a folder, a Hub id, or a checkpoint in one file. */
 function pipelineOf({ base, family }: PlanSource): { readonly className: string; readonly open: string } {
@@ -318,7 +318,7 @@ interface Models {
 const ONLY_BASE: Models = { classes: [], imports: [], load: [], pick: ["unet = pipe.unet"] };
 const PICK = ['unet = distilled if model == "distilled" else pipe.unet'];
 
-function modelsOf(distilled: Sampled | null): Models {
+function modelsOf(distilled: ModelSource | null): Models {
   const ref = distilled ? placeOf(distilled) : "";
   const local = isLocal(ref);
   const { id = ref, revision = "main", path: file = "" } = (local ? null : parseHubReference(ref)) ?? {};

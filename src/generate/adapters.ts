@@ -1,4 +1,4 @@
-/** Adapters in a run: the model each acts on, its scale, and the stacks they make on the networks of a model. */
+/** Adapters of a run: their scales, the models they apply to, and their stacks on the networks of a model. */
 import {
   type Adapter,
   type Attached,
@@ -12,26 +12,26 @@ import {
 import type { ModelName } from "../sampling/index.js";
 import type { SampleKey } from "./sample.js";
 
-/** An adapter in use. */
+/** Adapter with its scale and the models it applies to. */
 export interface AdapterUse {
   readonly adapter: Adapter;
   readonly scale: Scale;
   readonly on: "both" | ModelName;
 }
 
-/** Adapters bound to one network of a model: the stack, and the scales in a row of the plan. */
+/** Adapters bound to one network of a model: the stack, and its scales at each row of the plan. */
 export interface AdapterBinding {
   readonly stack: Stack;
-  /** Scales [S] of one sample in a row of the plan: one for each adapter and block. */
+  /** Scales [S] of one sample at a row of the plan: one for each adapter and block. */
   scales(row: number, sample: SampleKey): number[];
 }
 
-/** Has an adapter no effect in any row? Then it is left out, and the graph is the one without it. */
+/** True if the scale is 0 at every row. Such an adapter is left out of the graph. */
 export const isOff = ({ scale }: AdapterUse): boolean => isZero(scale);
 
 /**
- * Binds adapters to a part of a model; null when none reaches it.
- * @param acts false for an adapter of the stack that does not act on this model: its scale is 0
+ * Binds adapters to a part of a model; null when no adapter targets the part.
+ * @param acts false for adapters that do not apply to this model; they stay in the stack with scale 0
  * @throws RequestError when a kind that is merged into weights has a scale by row or sample
  */
 export function bindAdapters(

@@ -1,6 +1,5 @@
-/** The network and adapters behind each model name of a plan. */
-import type { Part } from "../adapters/index.js";
-import { constant } from "../adapters/index.js";
+/** Networks and adapters of the models that a plan names. */
+import { constant, type Part } from "../adapters/index.js";
 import type { ModelName } from "../sampling/index.js";
 import { type AdapterBinding, type AdapterUse, bindAdapters } from "./adapters.js";
 import type { Job } from "./job.js";
@@ -8,10 +7,10 @@ import type { Model, Pair } from "./pair.js";
 
 export interface ModelBinding {
   readonly model: Model;
-  /** The network that runs: with one set of weights the base's, for both models. */
+  /** Network to run. With shared weights both models use the base's. */
   readonly network: Model["network"];
   readonly denoiser: AdapterBinding | null;
-  /** For each text encoder. */
+  /** Adapters of each text encoder. */
   readonly text: readonly (AdapterBinding | null)[];
 }
 
@@ -28,7 +27,7 @@ export function bindModels(pair: Pair, { adapters, offload }: Job): Bindings {
     const model = pair[name];
     if (!model) return null;
     const acts = ({ on }: AdapterUse) => on === "both" || on === name;
-    // With one set of weights both models carry the same stack, so that they share a session; an adapter of the other has scale 0.
+    // With shared weights both models have the same stack and share a session; adapters of the other model have scale 0.
     const stacked = [...own, ...adapters].filter((use) => shared || acts(use));
     return {
       model,

@@ -1,4 +1,4 @@
-/** The memory that weights take under each loading strategy, and which strategies fit a memory budget. */
+/** Memory for weights under each loading strategy, and the strategies that fit a memory budget. */
 import type { Graph } from "../graph/index.js";
 import type { Compute } from "../networks/index.js";
 import { derivations } from "../networks/index.js";
@@ -8,13 +8,13 @@ import type { Offload } from "./request.js";
 
 /** Bytes of a network's weights. */
 export interface WeightSize {
-  /** As float32, or as they are quantised. */
+  /** Size in float32, or quantised. */
   readonly bytes: number;
-  /** As they are stored, while half precision is upcast in every call. */
+  /** Size as stored, for half precision that is upcast in every call. */
   readonly stored: number;
 }
 
-/** Weights of the parts of a pair. */
+/** Weight sizes of the parts of a pair. */
 export interface PartSizes {
   readonly text: WeightSize;
   readonly base: WeightSize;
@@ -28,12 +28,12 @@ export interface MemoryNeed extends WeightSize {
   readonly offload: Offload;
 }
 
-/** Share of the budget that weights may take: the rest is for calls to work in. */
+/** Share of the budget for weights. The rest is working memory of model calls. */
 const WEIGHTS = 0.75;
 
 /**
- * Share of the budget up to which half precision is upcast as it loads. Upcast in every call costs a tenth of a step of SDXL at 512 px
- * and a fiftieth at 1024; upcast once, it takes twice the memory and a load as long as many steps.
+ * Share of the budget up to which half-precision weights are upcast at load. Upcasting in every call adds a tenth to a step of SDXL at
+ * 512 px and a fiftieth at 1024. Upcasting at load takes twice the memory, and as long as many steps.
  */
 const UPCAST = 1 / 8;
 
@@ -41,7 +41,7 @@ export const NO_WEIGHT: WeightSize = { bytes: 0, stored: 0 };
 export const addSizes = (sizes: readonly WeightSize[]): WeightSize =>
   sizes.reduce((a, b) => ({ bytes: a.bytes + b.bytes, stored: a.stored + b.stored }), NO_WEIGHT);
 
-/** Memory for weights at the peak of a run under each strategy. The pair's default comes first. */
+/** Peak memory for weights under each strategy. The pair's default comes first. */
 export function strategyNeeds({ text, base, distilled, decoder, isLora }: PartSizes): MemoryNeed[] {
   const of = (offload: Offload, total: (kind: keyof WeightSize) => number): MemoryNeed => ({
     offload,
@@ -55,10 +55,10 @@ export function strategyNeeds({ text, base, distilled, decoder, isLora }: PartSi
   ];
 }
 
-/** Bytes of one weight that is computed with as `type`. Mapped pages that were cast once can be dropped, so they are not counted. */
+/** Bytes of one weight when computing in `type`. Mapped pages can be dropped after the cast and are not counted. */
 function weightSize({ dtype, shape, bytes }: Weight, type: "float32" | "float16"): WeightSize {
   const whole = count(shape) * BYTES[type];
-  // Quantised blocks are unpacked into a file of the right type, which is mapped.
+  // Quantised blocks are unpacked into a file of type `type`, which is mapped.
   return { bytes: whole, stored: bytes.in === "blocks" ? whole : count(shape) * BYTES[dtype] };
 }
 
@@ -79,20 +79,20 @@ export function quantisedSize(graph: Graph): WeightSize {
   );
 }
 
-/** A loading strategy in a memory budget. */
+/** Loading strategy under a memory budget. */
 export interface MemoryUse {
   readonly offload: Offload;
-  /** Memory for weights at the peak. */
+  /** Peak memory for weights. */
   readonly bytes: number;
-  /** Leaves enough for calls to work in. */
+  /** True if enough working memory is left for model calls. */
   readonly fits: boolean;
 }
 
-/** When half precision is upcast within a budget. */
+/** Time at which half precision is upcast under a budget in bytes. */
 export const upcastIn = ([usual]: readonly MemoryNeed[], budget: number): Upcast =>
   usual && usual.bytes > UPCAST * budget ? "per-call" : "at-load";
 
-/** Each strategy in a budget of so many bytes. */
+/** Memory use of each strategy under a budget in bytes. */
 export function memoryUses(needs: readonly MemoryNeed[], budget: number): MemoryUse[] {
   const upcast = upcastIn(needs, budget);
   return needs.map(({ offload, bytes, stored }) => {

@@ -7,15 +7,15 @@ import type { Pair } from "./pair.js";
 import type { PromptConditioning, SampleKey } from "./sample.js";
 
 interface Encoded extends PromptConditioning {
-  readonly prompted: EncodedPrompt;
+  readonly conditional: EncodedPrompt;
 }
 
-/** The models of a plan, in the order in which they first run. */
+/** Models of a plan, in the order of their first row. */
 export const modelsOf = ({ rows }: Plan): ModelName[] => [
   ...new Set(rows.flatMap((row) => (row.kind === "step" ? [row.model] : []))),
 ];
 
-/** Encodes the prompts of a job as they are asked for. */
+/** Creates an encoder for the prompts of a job, with a cache. */
 export function promptEncoder(pair: Pair, job: Job, bindings: Bindings) {
   const known = new Map<string, Promise<Encoded>>();
 
@@ -24,16 +24,16 @@ export function promptEncoder(pair: Pair, job: Job, bindings: Bindings) {
       const own = scales[i];
       return binding && own ? { stack: binding.stack, scales: own } : null;
     });
-    const prompted = await pair.text.encode(prompt, job.clipSkip, adapted);
-    // As in diffusers, clip skip is for the prompt only.
-    const unprompted =
+    const conditional = await pair.text.encode(prompt, job.clipSkip, adapted);
+    // As in diffusers, clip skip applies to the prompt only.
+    const unconditional =
       job.negative === null && pair.zeroNegative
-        ? pair.text.zeros(prompted)
+        ? pair.text.zeros(conditional)
         : await pair.text.encode(job.negative ?? "", 0, adapted);
-    return { prompted, unprompted };
+    return { conditional, unconditional };
   }
 
-  /** Conditioning of a sample under each model of the plan, and how many tokens of its prompt did not fit. */
+  /** Conditioning of a sample for each model of the plan, and the number of truncated tokens of its prompt. */
   return async (
     sample: SampleKey,
   ): Promise<{ conditioning: Map<ModelName, PromptConditioning>; truncated: number }> => {
@@ -47,7 +47,7 @@ export function promptEncoder(pair: Pair, job: Job, bindings: Bindings) {
       known.set(key, encoded);
       const made = await encoded;
       conditioning.set(model, made);
-      truncated = Math.max(truncated, made.prompted.truncated);
+      truncated = Math.max(truncated, made.conditional.truncated);
     }
     return { conditioning, truncated };
   };

@@ -1,7 +1,7 @@
-/** The rows of a plan over a group of samples: model calls in batches, then one step for each sample. */
+/** Runs the rows of a plan over a group of samples: model calls in batches, then one solver step for each sample. */
 import { adapterScales, finite } from "../networks/index.js";
 import { advance, guide, isGuided, type ModelName, type Plan, type Row, type StepRow } from "../sampling/index.js";
-import { type FloatTensor, sample as row1, stack } from "../tensor/index.js";
+import { type FloatTensor, sample as sampleAt, stack } from "../tensor/index.js";
 import type { Bindings } from "./bindings.js";
 import type { GenerateEvent } from "./events.js";
 import type { Job } from "./job.js";
@@ -16,7 +16,7 @@ export interface Timings {
   decode: number;
 }
 
-/** A run as its loop needs it. */
+/** State of a run that the loop needs. */
 export interface Run {
   readonly pair: Pair;
   readonly job: Job;
@@ -25,13 +25,13 @@ export interface Run {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Rows in a row that call one model, with their place in the plan. */
+/** Consecutive rows that call one model, with their index in the plan. */
 export interface Phase {
   readonly model: ModelName;
   readonly rows: readonly { readonly row: Row; readonly index: number }[];
 }
 
-/** The rows of a plan, cut where the model changes; rows of noise go with the step that follows. */
+/** Splits the rows of a plan where the model changes. Re-noise rows belong to the step that follows. */
 export function phasesOf({ rows }: Plan): Phase[] {
   const phases: { model: ModelName; rows: { row: Row; index: number }[] }[] = [];
   let noise: { row: Row; index: number }[] = [];
@@ -49,7 +49,7 @@ export function phasesOf({ rows }: Plan): Phase[] {
   return phases;
 }
 
-/** Runs a phase over a group. Every sample of the group is at the same row, so that a row may look at all of them. */
+/** Runs a phase over a group. All samples of the group are at the same row, so that a row can use all of them. */
 export async function* denoise(
   run: Run,
   phase: Phase,
@@ -74,7 +74,7 @@ export async function* denoise(
       signal?.throwIfAborted();
       for (const [i, s] of batch.entries()) {
         const { xt } = s;
-        const stepped = advance(row, { xt, output: row1(outputs, i), rng: s.rng, state: s.state });
+        const stepped = advance(row, { xt, output: sampleAt(outputs, i), rng: s.rng, state: s.state });
         s.xt = stepped.xt;
         s.state = stepped.state;
         const { prompt, seed } = s;
@@ -92,12 +92,12 @@ function shapeOf({ pair, job }: Run) {
   return { height, width, tokens: pair.text.tokens };
 }
 
-/** Guided predictions [B, C, h, w] of a batch. With classifier-free guidance one call holds every sample twice, without its prompt first. */
+/** Guided predictions [B, C, h, w] of a batch. With classifier-free guidance one call holds each sample twice, the unconditional half first. */
 async function predict(run: Run, row: StepRow, index: number, batch: readonly Sample[]): Promise<FloatTensor> {
   const { model, network, denoiser } = run.bindings(row.model);
   const guided = isGuided(row) && !model.denoiser.embedsGuidance;
   const twice = <T>(items: readonly T[]): readonly T[] => (guided ? [...items, ...items] : items);
-  const sides = guided ? (["unprompted", "prompted"] as const) : (["prompted"] as const);
+  const sides = guided ? (["unconditional", "conditional"] as const) : (["conditional"] as const);
   const conditioning = sides.flatMap((side) => batch.flatMap((s) => s.conditioning.get(row.model)?.[side] ?? []));
   const feeds = model.denoiser.inputs({
     latents: twice(batch.map((s) => s.xt)),
@@ -116,7 +116,7 @@ async function predict(run: Run, row: StepRow, index: number, batch: readonly Sa
   if (!guided) return prediction;
   return stack(
     batch.map((_, i) =>
-      guide(row1(prediction, batch.length + i), row1(prediction, i), row.guidance, row.guidanceRescale),
+      guide(sampleAt(prediction, batch.length + i), sampleAt(prediction, i), row.guidance, row.guidanceRescale),
     ),
   );
 }

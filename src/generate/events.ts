@@ -1,4 +1,4 @@
-/** Events of a run: a discriminated union that plain generation, progress and visualisation all read, and its JSON form. */
+/** Events of a run as a discriminated union, for generation, progress and visualisation, and their JSON form. */
 import type { TileProgress } from "../decode/index.js";
 import type { ModelName, NoiseLevel } from "../sampling/index.js";
 import type { FloatTensor, RgbImage } from "../tensor/index.js";
@@ -9,11 +9,11 @@ export type GenerateEvent =
   /** The request was changed to fit in memory; `why` says how, in sentences. */
   | { readonly type: "adjusted"; readonly offload: Offload; readonly batch: number; readonly why: readonly string[] }
   | { readonly type: "loaded"; readonly network: string; readonly milliseconds: number }
-  /** A network was released, one model after the other. */
+  /** A network was released, with offload `sequential`. */
   | { readonly type: "released"; readonly network: string }
   | { readonly type: "encoded"; readonly prompt: number; readonly truncated: number }
   | StepEvent
-  /** Tiles of an image that are decoded, over all stages of the decoder. */
+  /** Number of decoded tiles of an image, over all stages of the decoder. */
   | ({ readonly type: "tile" } & TileProgress & SampleKey)
   | ({ readonly type: "image"; readonly image: RgbImage; readonly latents: FloatTensor } & SampleKey)
   | { readonly type: "done"; readonly images: number; readonly calls: number; readonly milliseconds: Milliseconds };
@@ -21,16 +21,16 @@ export type GenerateEvent =
 /** A step of one sample. */
 export interface StepEvent extends SampleKey {
   readonly type: "step";
-  /** Row of the plan, which counts rows of fresh noise too. */
+  /** Index of the row in the plan, which also has re-noise rows. */
   readonly row: number;
-  /** Number of the step, from 0, and how many steps the plan has. */
+  /** Index of the step, from 0, and the number of steps in the plan. */
   readonly step: number;
   readonly steps: number;
   readonly model: ModelName;
   readonly timestep: number;
   readonly from: NoiseLevel;
   readonly to: NoiseLevel;
-  /** Latents before the step, predicted clean latents, latents after the step: [1, C, h, w], owned by the reader. */
+  /** Latents before the step, predicted clean latents, latents after the step: [1, C, h, w], owned by the consumer. */
   readonly xt: FloatTensor;
   readonly x0: FloatTensor;
   readonly next: FloatTensor;
@@ -43,7 +43,7 @@ export interface Milliseconds {
   readonly decode: number;
 }
 
-/** An event as JSON: without latents and pixels, whose shapes and sizes take their place. */
+/** JSON form of an event. Latents and pixels are replaced by their shapes and sizes. */
 export function eventJson(event: GenerateEvent): Readonly<Record<string, unknown>> {
   if (event.type === "step") {
     const { xt, x0: _x0, next: _next, ...rest } = event;

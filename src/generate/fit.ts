@@ -48,15 +48,15 @@ async function sizesOf({ text, base, distilled, decoder }: WeightedParts, comput
   };
 }
 
-/** A job that fits, and the changes that were made to it, in sentences. */
+/** Job that fits, and the changes made to it, as sentences. */
 export interface FittedJob {
   readonly job: Job;
   readonly why: readonly string[];
 }
 
 /**
- * Makes a job fit the pair's memory budget: one model after the other where the weights do not fit together and the request did not ask
- * for them to, and no more samples in a call than there is memory for.
+ * Fits a job to the pair's memory budget. If the weights of all models do not fit, one model is loaded at a time, unless the request names
+ * a strategy. The batch is reduced to the working memory that is left.
  */
 export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
   const { memoryBudget, compute } = pair.engine;
@@ -67,7 +67,7 @@ export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
   let { offload } = job;
   if (!job.offloadGiven && offload !== "sequential" && !fits) {
     why.push(
-      `the weights take ${formatBytes(taken(offload))} together, a run may take ${formatBytes(memoryBudget)}: one model after the other (--offload sequential)`,
+      `the weights of all models take ${formatBytes(taken(offload))}, the memory budget is ${formatBytes(memoryBudget)}: one model is loaded at a time (--offload sequential)`,
     );
     offload = "sequential";
   }
@@ -76,14 +76,14 @@ export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
     const each = await bytesPerSample(pair, job);
     const most = Math.max(1, Math.floor((memoryBudget - taken(offload)) / each));
     if (most < batch) {
-      why.push(`${batch} samples in one call would take ${formatBytes(batch * each)} to work in: ${most} at a time`);
+      why.push(`a batch of ${batch} takes ${formatBytes(batch * each)} of working memory: the batch is reduced to ${most}`);
       batch = most;
     }
   }
   return { job: { ...job, offload, batch }, why };
 }
 
-/** Bytes that a call of the larger denoiser works in for each sample; guidance holds every sample twice. */
+/** Working memory in bytes for each sample in a call of the larger denoiser. Guidance doubles it. */
 async function bytesPerSample(pair: Pair, { size, plan }: Job): Promise<number> {
   const guided = plan.rows.some((row) => row.kind === "step" && isGuided(row)) ? 2 : 1;
   const models = [pair.base, ...(pair.distilled ? [pair.distilled] : [])];

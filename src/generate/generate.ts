@@ -1,4 +1,4 @@
-/** The loop that everything samples by: a pair and a request → events. */
+/** The sampling loop: a pair and a request → events. */
 import { decodeCall, decoderBatch, tileSide } from "../decode/index.js";
 import { initialLatents } from "../sampling/index.js";
 import { createRng, type RgbImage, stack } from "../tensor/index.js";
@@ -13,8 +13,8 @@ import type { GenerateRequest } from "./request.js";
 import type { Sample } from "./sample.js";
 
 /**
- * Generates one image for each prompt and seed. Samples run in batches, and each has a generator of its own: a seed gives the same image
- * alone or in a batch. Leaving the loop early, or `signal`, stops after the model call that is running.
+ * Generates one image for each prompt and seed. Samples run in batches, each with its own random generator: a seed gives the same image
+ * alone or in a batch. Leaving the loop early, or aborting `signal`, stops after the current model call.
  *
  * @throws RequestError before anything is loaded; MachineError when a model cannot run; NonFiniteError when a network gives NaN;
  * `signal.reason` when aborted
@@ -41,7 +41,7 @@ export async function* generate(
     }
     for (const group of groupsOf(run, samples)) yield* runGroup(run, group);
   } finally {
-    // An aborted run leaves nothing loaded that the next would hold twice.
+    // Networks of an aborted run must not stay loaded beside those of the next run.
     if (job.offload === "sequential") await releaseAll(run);
   }
   if (job.offload === "sequential") yield { type: "released", network: "decoder" };
@@ -49,7 +49,7 @@ export async function* generate(
   yield { type: "done", images: job.samples.length, calls, milliseconds };
 }
 
-/** The samples of a job at their first latents, prompts encoded. */
+/** Encodes the prompts of a job and creates its samples with their initial latents. */
 async function* begin(run: Run): AsyncGenerator<GenerateEvent, Sample[], undefined> {
   const { pair, job, timings, signal } = run;
   const start = performance.now();
@@ -69,8 +69,8 @@ async function* begin(run: Run): AsyncGenerator<GenerateEvent, Sample[], undefin
 }
 
 /**
- * Samples that go through the rows together: all of them where one model is loaded at a time, else a batch, so that images appear batch
- * by batch.
+ * Splits samples into groups that run together: all samples with offload `sequential`, otherwise batches, so that images appear batch by
+ * batch.
  */
 function groupsOf({ job }: Run, samples: readonly Sample[]): (readonly Sample[])[] {
   if (job.offload === "sequential") return [samples];
@@ -95,7 +95,7 @@ async function releaseAll({ pair, job, bindings }: Run): Promise<void> {
   await pair.decoder.network.release();
 }
 
-/** Latents to images, as many at a time as suit their size. */
+/** Decodes latents to images, in batches that suit their size. */
 async function* decode(run: Run, group: readonly Sample[]): AsyncGenerator<GenerateEvent, void, undefined> {
   const { pair, job, timings, signal } = run;
   const [, , height = 1, width = 1] = group[0]?.xt.shape ?? [];

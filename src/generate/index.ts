@@ -11,7 +11,7 @@ export {
   type PlanSource,
   planFor,
   planRequestFor,
-  type Sampled,
+  type ModelSource,
   type SchedulerChoice,
 } from "./planning.js";
 export {

@@ -1,4 +1,4 @@
-/** A job: a request with every default filled in, its adapters opened, and its plan made. */
+/** A job: a request with every default filled in, opened adapters, and its plan. */
 import { resolveScale } from "../adapters/index.js";
 import { RequestError } from "../errors.js";
 import type { ImageSize } from "../models/index.js";
@@ -19,23 +19,23 @@ export interface Job {
   readonly size: ImageSize;
   readonly batch: number;
   readonly offload: Offload;
-  /** The request named the strategy: it is not changed to fit. */
+  /** True if the request names the strategy, which is then not changed to fit. */
   readonly offloadGiven: boolean;
   readonly tile: number | "off" | undefined;
   readonly adapters: readonly AdapterUse[];
 }
 
-/** Latents that one model call takes by default; those of a 1024 × 1024 image are one of them. */
+/** Latent pixels in one model call by default: as many as one 1024 × 1024 image has. */
 const LATENTS_PER_CALL = 128 * 128;
 const LARGEST_BATCH = 16;
 
-/** The loading strategy of a pair unless a request names one. */
+/** Default loading strategy of a pair. */
 export const defaultOffload = ({ distilled }: Pick<Pair, "distilled">): Offload =>
   distilled?.lora ? "shared" : "none";
 
 /**
- * Makes a job of a request. Loads no network.
- * @throws RequestError with the field that is wrong; FileError when an adapter cannot be read
+ * Creates the job of a request. Loads no network.
+ * @throws RequestError with the invalid field; FileError when an adapter cannot be read
  */
 export async function jobFor(pair: Pair, request: GenerateRequest): Promise<Job> {
   checkRequest(pair, request);
@@ -59,7 +59,7 @@ export async function jobFor(pair: Pair, request: GenerateRequest): Promise<Job>
   };
 }
 
-/** Checks a request against a pair without opening its adapters. @throws RequestError with the field that is wrong */
+/** Checks a request against a pair without opening its adapters. @throws RequestError with the invalid field */
 export function checkRequest(pair: Pair, request: GenerateRequest): void {
   parseRequest(requestSchema, request);
   planFor(pair, request);
@@ -75,13 +75,13 @@ export function checkRequest(pair: Pair, request: GenerateRequest): void {
   }
   const { maxClipSkip } = pair.text;
   if (clipSkip > maxClipSkip) {
-    throw new RequestError(`clip skip ${clipSkip}: expected 0 to ${maxClipSkip}, by the layers of the text encoders`, {
+    throw new RequestError(`clip skip ${clipSkip}: expected 0 to ${maxClipSkip} for these text encoders`, {
       field: "clipSkip",
     });
   }
   if (request.offload === "shared" && !pair.distilled?.lora) {
     throw new RequestError(
-      "--offload shared keeps one set of weights: the distilled model must be a LoRA on the base; take --offload none or sequential",
+      "--offload shared needs a distilled model that is a LoRA on the base; use --offload none or sequential",
       { field: "offload" },
     );
   }

@@ -1,4 +1,4 @@
-/** A pair of models as a run needs it. Knows nothing of where they came from. */
+/** A pair of models that is ready to run. Independent of the files that the models come from. */
 import type { Adapter } from "../adapters/index.js";
 import type { Decoder } from "../decode/index.js";
 import type { Denoiser, DenoiserShape, ImageSize } from "../models/index.js";
@@ -7,24 +7,24 @@ import type { Runtime, Upcast } from "../runtime/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 import type { TextEncoders } from "../text/index.js";
 import type { AdapterUse } from "./adapters.js";
-import type { PlanSource, Sampled } from "./planning.js";
+import type { PlanSource, ModelSource } from "./planning.js";
 
-/** A denoiser with the weights and the scheduler it runs by. */
-export interface Model extends Sampled {
+/** Denoiser with its weights and its scheduler. */
+export interface Model extends ModelSource {
   readonly denoiser: Denoiser;
   readonly weights: () => Promise<WeightIndex>;
   readonly network: Network<DenoiserShape>;
-  /** The LoRA that makes this model of the base's weights, where it is one. */
+  /** LoRA that turns the base's weights into this model; null for a model with its own weights. */
   readonly lora: Adapter | null;
 }
 
-/** Where networks run and what they may take. */
+/** Runtime, precision and memory budget of a pair. */
 export interface Engine {
   readonly runtime: Runtime;
   readonly compute: Compute;
-  /** Bytes that a run may take. */
+  /** Memory that a run may use, in bytes. */
   readonly memoryBudget: number;
-  /** When half-precision weights become float32. */
+  /** Time at which half-precision weights are upcast to float32. */
   readonly upcast: Upcast;
 }
 
@@ -34,14 +34,14 @@ export interface Pair extends PlanSource {
   readonly text: TextEncoders;
   readonly decoder: Decoder;
   readonly engine: Engine;
-  /** No negative prompt means zeros, not an encoded "". */
+  /** Without a negative prompt the unconditional embeddings are zeros, not an encoded "". */
   readonly zeroNegative: boolean;
   /** Default size of an image in pixels. */
   readonly size: ImageSize;
-  /** Adapters that act on every run. */
+  /** Adapters applied in every run. */
   readonly adapters: readonly AdapterUse[];
-  /** Opens an adapter for this pair, once. @throws FileError, RequestError when it was made for another model */
+  /** Opens an adapter for this pair, with a cache. @throws FileError, RequestError when it was made for another model */
   openAdapter(ref: string, options?: { readonly allowUnmatched?: boolean }): Promise<Adapter>;
-  /** Frees everything. */
+  /** Releases all networks and the runtime. */
   close(): Promise<void>;
 }

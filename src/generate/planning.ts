@@ -1,4 +1,4 @@
-/** How a pair is sampled: what a request, a named pair's row and the checkpoint's own scheduler make of each other, as a plan. */
+/** Creates a plan from a request, the defaults of a named pair and the checkpoint's scheduler config. */
 
 import { RequestError } from "../errors.js";
 import { FAMILIES, type Family } from "../families/index.js";
@@ -19,46 +19,46 @@ import {
   switchScheduler,
 } from "../sampling/index.js";
 
-/** A named pair's own settings. */
+/** Default settings of a named pair. */
 export interface PairDefaults {
   /** Size in pixels; null: the model's own. */
   readonly size: ImageSize | null;
-  /** Prompts for a first look. */
+  /** Example prompts. */
   readonly prompts: readonly string[];
   readonly sampling: { readonly base: SamplingDefaults; readonly distilled: SamplingDefaults };
 }
 
-/** How a named pair samples one of its models. */
+/** Default sampling settings of one model. */
 export type SamplingDefaults = ModelSampling & { readonly guidance: number };
 
-/** The schedulers of a pair and how it is sampled, without its models: everything a plan follows from. */
+/** Schedulers and default settings of a pair, without its models: together with a request they determine a plan. */
 export interface PlanSource {
   readonly row: PairDefaults | null;
   readonly family: Family;
-  readonly base: Sampled;
-  readonly distilled: Sampled | null;
+  readonly base: ModelSource;
+  readonly distilled: ModelSource | null;
 }
 
-/** One model, as far as sampling goes. */
-export interface Sampled {
+/** Reference and scheduler of one model. */
+export interface ModelSource {
   readonly ref: string;
-  /** Where a name in a tree of models was found. */
+  /** Path of a model that is named in a model folder. */
   readonly path?: string;
   readonly scheduler: { readonly file: string; readonly config: Readonly<Record<string, unknown>> };
-  /** Guidance is an input of the network. */
+  /** The guidance scale is an input of the network. */
   readonly embedsGuidance: boolean;
-  /** Whether it is a LoRA on the base, where that is known: a row that nobody has opened tells by its name. */
+  /** True for a LoRA on the base; undefined for a named pair that has not been opened. */
   readonly isLora?: boolean;
 }
 
-/** Few-step defaults where neither the request nor the pair says anything. */
+/** Defaults of a distilled model without settings of its own. */
 const FEW_STEPS = { steps: 4, guidance: 0 } as const;
-/** The default of diffusers' Latent Consistency pipeline, for guidance that is an input of the network. */
+/** Defaults of diffusers' LatentConsistencyModelPipeline, for networks that take the guidance scale as an input. */
 const EMBEDDED_GUIDANCE = { steps: 4, guidance: 8.5 } as const;
 
-/** Scheduler of a model: a class made from the checkpoint's config as diffusers' from_config does, and the changed fields. */
+/** Scheduler of a model: a class, built from the checkpoint's config like diffusers' from_config, and the changed fields. */
 export interface SchedulerChoice {
-  /** Undefined: the checkpoint's own. */
+  /** Class name; undefined: the checkpoint's own. */
   readonly name?: string | undefined;
   readonly fields: { readonly timestep_spacing?: Spacing; readonly prediction_type?: Prediction };
 }
@@ -74,17 +74,17 @@ const choice = (
   },
 });
 
-/** What the request and the pair's row make of a model's scheduler. */
+/** Scheduler of a model under a request, with the pair's defaults. */
 export function choiceFor(pair: PlanSource, request: SamplingRequest, which: "base" | "distilled"): SchedulerChoice {
   const defaults = defaultsOf(pair, which);
   return choice(request.scheduler ?? defaults.scheduler, { ...defaults, ...request });
 }
 
-/** Scheduler of a base model with its own schedule in a hybrid. */
+/** Scheduler of a base model that runs its own schedule in a hybrid. */
 export const ownChoice = ({ baseScheduler, baseSpacing }: SamplingRequest): SchedulerChoice =>
   choice(baseScheduler, baseSpacing ? { spacing: baseSpacing } : {});
 
-function schedulerOf(pair: PlanSource, model: Sampled, { name, fields }: SchedulerChoice): SchedulerConfig {
+function schedulerOf(pair: PlanSource, model: ModelSource, { name, fields }: SchedulerChoice): SchedulerConfig {
   const file = parseScheduler(model.scheduler.config, model.scheduler.file);
   const own = FAMILIES[pair.family].amendsScheduler ? amendForStableDiffusion(file) : file;
   const chosen = name ?? own.className;
@@ -99,10 +99,10 @@ function defaultsOf(pair: PlanSource, which: "base" | "distilled"): SamplingDefa
   return which === "base" ? FAMILIES[pair.family].sampling : FEW_STEPS;
 }
 
-/** The rows a run will take. Loads nothing. @throws RequestError, UnsupportedConfigError */
+/** Creates the plan of a request. Loads no model. @throws RequestError, UnsupportedConfigError */
 export const planFor = (pair: PlanSource, request: SamplingRequest): Plan => makePlan(planRequestFor(pair, request));
 
-/** What a plan is made from, with every default filled in. @throws RequestError, UnsupportedConfigError */
+/** Fills in every default of a request for a plan. @throws RequestError, UnsupportedConfigError */
 export function planRequestFor(pair: PlanSource, request: SamplingRequest): PlanRequest {
   const mode = request.mode ?? (pair.distilled ? "hybrid" : "base");
   if (mode !== "base" && !pair.distilled) {
@@ -127,7 +127,7 @@ export function planRequestFor(pair: PlanSource, request: SamplingRequest): Plan
   const asked = { guidance: request.baseGuidance ?? 0, guidanceRescale: request.guidanceRescale };
   const { baseScheduler, baseSpacing, ratio } = request;
   const rows = distilled.steps ?? distilled.timesteps?.length ?? FEW_STEPS.steps;
-  if (ratio && request.baseSteps !== undefined) throw new RequestError("a ratio and base steps were given; give one");
+  if (ratio && request.baseSteps !== undefined) throw new RequestError("ratio and base steps exclude each other");
   const steps = ratio ? stepsFor(ratio, rows) : request.baseSteps;
   const own = [baseScheduler, baseSpacing, steps].some((given) => given !== undefined);
   const scheduler = schedulerOf(pair, pair.base, ownChoice(request));
@@ -142,9 +142,9 @@ export function planRequestFor(pair: PlanSource, request: SamplingRequest): Plan
   };
 }
 
-/** Steps of a whole base schedule of which a replace b of `rows`. @throws RequestError when that is no whole number, or nothing is left */
+/** Steps of the full base schedule in which `base` steps replace `distilled` of `rows`. @throws RequestError if it is not an integer, or no row is left */
 function stepsFor({ base, distilled }: Ratio, rows: number): number {
-  const asked = `${base}:${distilled} base steps for distilled rows`;
+  const asked = `ratio ${base}:${distilled}`;
   for (const n of [base, distilled]) {
     if (!Number.isInteger(n) || n < 1) throw new RequestError(`${asked}: expected two whole numbers, at least 1`);
   }

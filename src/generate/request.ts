@@ -1,19 +1,19 @@
-/** A request to generate images: one schema, plain JSON. Checks values, not whether a pair can serve them. */
+/** Schema of a request to generate images, as plain JSON. Checks values, not whether a pair supports them. */
 import { z } from "zod";
 import { scaleSchema } from "../adapters/index.js";
 import { type Mode, samplingFields } from "../sampling/index.js";
 import { type InputOf, option } from "../schema/index.js";
 
 /**
- * Loading strategies. none: both models stay loaded and images appear batch by batch. shared: one set of weights, the distilled model is
- * the base with its LoRA on. sequential: all prompts are encoded, then every batch runs the base's rows, then the distilled model's, then
- * all are decoded; a network is released before the next is loaded.
+ * Loading strategies. none: both models stay loaded and images appear batch by batch. shared: one set of weights, where the distilled
+ * model is a LoRA on the base. sequential: all prompts are encoded, then all batches run the base's rows, then the distilled model's, then
+ * all are decoded; each network is released before the next is loaded.
  */
 export const OFFLOADS = ["none", "shared", "sequential"] as const;
 export type Offload = (typeof OFFLOADS)[number];
 
 const MOST_SEEDS = 100_000;
-/** Latents: below that a tile is mostly the ring around it. */
+/** In latents. A smaller tile would consist mostly of its margin. */
 const SMALLEST_TILE = 4;
 
 const atLeast = (least: number) => {
@@ -41,22 +41,22 @@ function readSize(text: string): { width: number; height: number } | undefined {
 
 const readMemory = (text: string) => (text === "dual" ? "none" : text);
 
-/** An adapter of a request: its file, its scale, and the model it acts on. */
+/** Adapter of a request: its file, its scale, and the models it applies to. */
 export const adapterSchema = z.strictObject({
   ref: z.string().min(1),
   /** A number, rows of the plan ("0@0-1,0.8@2-3"), blocks ("down=0,mid=1,up=0.5"), or all of these and samples as an object; default 1. */
   scale: z.union([z.number(), z.string(), scaleSchema]).exactOptional(),
   on: z.enum(["both", "base", "distilled"]).exactOptional(),
-  /** Keys of the file that belong to no layer of the model are left out, not refused. */
+  /** Ignores keys of the file that match no layer of the model, instead of refusing the file. */
   allowUnmatched: z.boolean().exactOptional(),
 });
 
-/** Fields of a request beside those of sampling. */
+/** Fields of a request, without those of sampling. */
 const imageFields = {
-  negative: option(z.string(), { flag: "--negative <text>", about: "negative prompt, where there is guidance" }),
+  negative: option(z.string(), { flag: "--negative <text>", about: "negative prompt, used with a guidance scale above 1" }),
   clipSkip: option(atLeast(0), {
     flag: "--clip-skip <n>",
-    about: "text encoder layers left out at the end (default: 0)",
+    about: "number of final text encoder layers to skip (default: 0)",
   }),
   seeds: option(
     z
@@ -71,14 +71,14 @@ const imageFields = {
   ),
   batch: option(atLeast(1), {
     flag: "--batch <n>",
-    about: "samples in one model call (default: as many as suit the size, at most 16)",
+    about: "samples in one model call (default: by image size, at most 16)",
   }),
   offload: option(
     z.enum(OFFLOADS),
     {
       flag: "--offload <strategy>",
       about:
-        "models loaded at a time: both, one set of weights with the distilled LoRA, or one after the other (default: by the memory budget)",
+        "models in memory: both (none), one set of weights with the distilled LoRA (shared), one model at a time (sequential); default: by the memory budget",
     },
     {
       flag: "--memory <strategy>",
@@ -93,7 +93,7 @@ const imageFields = {
     }),
     {
       flag: "--tile <n>",
-      about: "latents on the side of a tile that is decoded at a time, or off (default: by the memory budget)",
+      about: "side of a decoding tile in latents, or off (default: by the memory budget)",
       read: (text) => (text === "off" ? "off" : /^\d+$/.test(text) ? Number(text) : undefined),
       expected: `a whole number of latents, at least ${SMALLEST_TILE}, or "off"`,
     },
@@ -104,9 +104,9 @@ const imageFields = {
     read: readSize,
     expected: 'a size such as "832x640" (width x height in pixels)',
   }),
-  /** LoRAs and sliders of this run, beside those of the pair. */
+  /** LoRAs and sliders of this run, in addition to the pair's. */
   adapters: z.array(adapterSchema).exactOptional(),
-  /** Samples to generate, of all prompts and seeds; default all of them. */
+  /** Samples to generate; default: every prompt with every seed. */
   samples: z.array(z.strictObject({ prompt: atLeast(0), seed: atLeast(0) })).exactOptional(),
 } as const;
 
@@ -118,13 +118,13 @@ export const requestSchema = z.strictObject({
   ...requestFields,
 });
 
-/** A request to generate one image for each prompt and seed. Everything that is left out comes from the pair. */
+/** Request to generate one image for each prompt and seed. Omitted fields take the pair's defaults. */
 export type GenerateRequest = { readonly prompts: readonly string[] } & InputOf<typeof requestFields>;
 
-/** Fields that say how the few-step schedule runs: the base alone takes its own. */
+/** Fields of the few-step schedule. The base alone runs its own schedule. */
 const FEW_STEP_FIELDS = Object.keys(samplingFields).filter((name) => name !== "guidanceRescale");
 
-/** The same images in another mode: what was asked of the schedule is for the distilled model and the hybrid, the base alone takes its own. */
+/** Copies a request to another mode. Schedule fields apply to the distilled model and the hybrid; the base alone runs its own schedule. */
 export function requestForMode(mode: Mode, given: GenerateRequest): GenerateRequest {
   if (mode !== "base") return { ...given, mode };
   const own = Object.entries(given).filter(([name]) => !FEW_STEP_FIELDS.includes(name));

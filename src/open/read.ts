@@ -7,7 +7,7 @@ import { openCheckpoint, openComponentFolder, openFile, openUNet } from "../chec
 import { AUTOENCODERS, type DecoderFiles, parseDecoder } from "../decode/index.js";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
 import { FAMILIES } from "../families/index.js";
-import type { PlanSource, Sampled } from "../generate/index.js";
+import type { PlanSource, ModelSource } from "../generate/index.js";
 import type { LookupOptions } from "../lookup/index.js";
 import {
   type Denoiser,
@@ -22,14 +22,14 @@ import type { Adaptable } from "./adapters.js";
 import { readDecoder } from "./decoder.js";
 import type { Located, LocatedPair } from "./locate.js";
 
-/** A denoiser as it is read from its files. */
-export interface ModelFiles extends Sampled {
+/** Denoiser read from files. */
+export interface ModelFiles extends ModelSource {
   readonly component: Component;
   readonly denoiser: Denoiser;
   readonly weights: () => Promise<WeightIndex>;
 }
 
-/** A pair as it is read from its files: everything but a place to run. */
+/** Pair read from files, without a runtime. */
 export interface PairFiles extends PlanSource, Adaptable {
   readonly row: LocatedPair["row"];
   readonly lookup: LookupOptions;
@@ -42,11 +42,11 @@ export interface PairFiles extends PlanSource, Adaptable {
   readonly zeroNegative: boolean;
 }
 
-/** Default side of an image in latents, where no config says one. */
+/** Default image side in latents, if no config has one. */
 const SIDE = 64;
 
 /**
- * Reads a pair. Of weights only headers are read, and only when they are asked for.
+ * Reads a pair. Of weight files only headers are read, when first needed.
  * @throws FileError, UnsupportedConfigError when a part cannot be used; RequestError when the parts do not fit together
  */
 export async function readPair(located: LocatedPair): Promise<PairFiles> {
@@ -64,19 +64,19 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
   };
   const { in_channels: channels, out_channels: predicted } = base.denoiser.interface;
   if (channels !== predicted) {
-    // Inpainting and image-to-image models take more than the latents.
+    // Inpainting and image-to-image models have additional input channels.
     throw new UnsupportedConfigError({
       file: unet.configFile,
       key: "in_channels",
       actual: channels,
-      supported: `${predicted}, as many as out_channels: text to image`,
+      supported: `${predicted} (out_channels), text-to-image models`,
     });
   }
   const distilled = located.distilled && (await readDistilled(located.distilled, base, scaleFactor, located));
   const features = textEncoders.reduce((n, e) => n + e.config.features, 0);
   if (features !== base.denoiser.textFeatures) {
     throw new RequestError(
-      `${located.base.ref}: the denoiser takes text of ${base.denoiser.textFeatures} features (cross_attention_dim); its text encoders give ${features}`,
+      `${located.base.ref}: the denoiser expects ${base.denoiser.textFeatures} text features (cross_attention_dim); its text encoders give ${features}`,
     );
   }
   const parts = new Map<Part, () => Promise<WeightIndex>>([["unet", unet.weights]]);
@@ -99,7 +99,7 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
   };
 }
 
-/** The base's checkpoint, with the text encoders that were named for it. */
+/** Checkpoint of the base, with the text encoders of the request. */
 async function readCheckpoint({ base, textEncoders }: LocatedPair): Promise<Checkpoint> {
   const checkpoint = await openCheckpoint(base.path);
   const own: Component[] = [];
@@ -117,7 +117,7 @@ async function readCheckpoint({ base, textEncoders }: LocatedPair): Promise<Chec
 function modelFiles(
   { ref }: Located,
   component: Component,
-  scheduler: Sampled["scheduler"],
+  scheduler: ModelSource["scheduler"],
   scaleFactor: number,
 ): ModelFiles {
   const config = parseUNetConfig({ file: component.configFile, config: component.config });
@@ -138,20 +138,20 @@ async function readDistilled(
   return { ...files, isLora: lora, ...placeIn(distilled.path, located) };
 }
 
-/** The path of a model in a folder of models, whose name means nothing elsewhere. */
+/** Path of a model if model folders are searched, since its name is not valid without them. */
 const placeIn = (path: string, { lookup: { modelFolders = [] } }: LocatedPair): { readonly path?: string } =>
   modelFolders.length > 0 && existsSync(path) ? { path: resolve(path) } : {};
 
-/** The decoder that was named, or the checkpoint's own. */
+/** Decoder of the request, or of the checkpoint. */
 async function decoderOf({ decoder }: LocatedPair, checkpoint: Checkpoint): Promise<DecoderFiles> {
   if (decoder === null) return parseDecoder(part(checkpoint, "vae", AUTOENCODERS));
-  // Latents are in the scale of the checkpoint's own autoencoder, or its family's where it has none.
+  // Latents have the scaling factor of the checkpoint's autoencoder, or of its family if it has none.
   const own = checkpoint.components.get("vae");
   const scale = own?.className === "AutoencoderKL" ? own.config["scaling_factor"] : undefined;
   return readDecoder(decoder, typeof scale === "number" ? scale : FAMILIES[checkpoint.family].latents.scale);
 }
 
-/** A component that must be there and be of a class that can be drawn. */
+/** Component of a checkpoint. @throws FileError if it is missing, UnsupportedConfigError if its class is not supported */
 function part(checkpoint: Checkpoint, name: string, classes: readonly string[]): Component {
   const component = checkpoint.components.get(name);
   if (!component && statSync(checkpoint.path).isFile()) {
@@ -177,12 +177,12 @@ function part(checkpoint: Checkpoint, name: string, classes: readonly string[]):
   return component;
 }
 
-function schedulerOf(checkpoint: Checkpoint): Sampled["scheduler"] {
+function schedulerOf(checkpoint: Checkpoint): ModelSource["scheduler"] {
   if (checkpoint.scheduler) return checkpoint.scheduler;
-  throw new FileError(checkpoint.path, "scheduler/scheduler_config.json is missing; it says how the model was trained");
+  throw new FileError(checkpoint.path, "scheduler/scheduler_config.json is missing; it holds the noise schedule of the training");
 }
 
-/** The text encoders that condition the family's denoiser, each with its tokenizer. */
+/** Text encoders of the family's denoiser, each with its tokenizer. */
 function readTextEncoders(checkpoint: Checkpoint): TextEncoderParts[] {
   return FAMILIES[checkpoint.family].textEncoders.map(({ component: name, tokenizer, pooled }) => {
     const component = part(checkpoint, name, ["CLIPTextModel", "CLIPTextModelWithProjection"]);
@@ -193,7 +193,7 @@ function readTextEncoders(checkpoint: Checkpoint): TextEncoderParts[] {
   });
 }
 
-/** Two denoisers can share a run when everything they exchange has the same shape. @throws RequestError */
+/** Checks that two denoisers can share a run: their inputs and outputs have equal shapes. @throws RequestError */
 function mustFit(base: ModelFiles, distilled: ModelFiles): void {
   const other = distilled.denoiser.interface;
   const differ = Object.entries(base.denoiser.interface).filter(([key, value]) => other[key] !== value);
