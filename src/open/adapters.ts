@@ -1,4 +1,4 @@
-/** Adapters on a pair: opens their files against the pair's layers, and brings stacks of them onto networks. */
+/** Opens adapter files against the layers of a model. */
 import {
   type Adapter,
   type LayerShape,
@@ -16,10 +16,10 @@ import { type LookupOptions, locate } from "../lookup/index.js";
 import { count, formatBytes, type WeightIndex } from "../tensor/index.js";
 import type { AdapterReference } from "./reference.js";
 
-/** What adapters may reach. */
+/** Parts of a model that adapters can target. */
 export interface Adaptable {
   readonly parts: ReadonlyMap<Part, () => Promise<WeightIndex>>;
-  /** Where adapters are looked up. */
+  /** Lookup options for adapter files. */
   readonly lookup?: LookupOptions;
 }
 
@@ -32,12 +32,12 @@ export async function layersIn({ parts }: Adaptable): Promise<Layers> {
   return found;
 }
 
-/** Adapter files are small beside models; the largest that were seen hold some two gigabytes. */
+/** Maximum size of an adapter in bytes. The largest known ones hold about two gigabytes. */
 const LARGEST = 4e9;
 
 /**
  * Opens an adapter for a model.
- * @throws FileError when the file makes no adapter; RequestError when it was made for another model
+ * @throws FileError when the file is not an adapter; RequestError when it was made for another model
  */
 export async function openAdapter(
   model: Adaptable,
@@ -52,7 +52,7 @@ export async function openAdapter(
   return options.only ? { ...adapter, targets: adapter.targets.filter((t) => t.part === options.only) } : adapter;
 }
 
-/** Opens what `--lora` names. */
+/** Opens the adapters of a request, with their scales. */
 export async function openAdapters(model: Adaptable, references: readonly AdapterReference[]): Promise<AdapterUse[]> {
   const uses: AdapterUse[] = [];
   for (const { ref, scale = 1, on = "both", allowUnmatched = false } of references) {

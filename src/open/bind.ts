@@ -1,4 +1,4 @@
-/** A pair that was read + a runtime → a pair that generates. Loads no network. */
+/** Pair files + runtime → pair. Loads no network. */
 import { stat } from "node:fs/promises";
 import os from "node:os";
 import type { Adapter } from "../adapters/index.js";
@@ -16,35 +16,35 @@ import { type Adaptable, openAdapter } from "./adapters.js";
 import type { ModelFiles, PairFiles } from "./read.js";
 import type { OpenOptions, PairReference } from "./reference.js";
 
-/** A pair with where it came from. */
+/** Pair with the facts of its files. */
 export interface OpenedPair extends Pair, Adaptable {
   readonly row: PairRow | null;
   /** Commits of models from the Hub. */
   readonly commits: { readonly base: string | null; readonly distilled: string | null };
-  /** How further references are looked up. */
+  /** Lookup options for further references. */
   readonly lookup: LookupOptions;
 }
 
-/** Adapters and embeddings that were opened for a pair. */
+/** Opened adapters and textual inversions of a pair. */
 export interface Additions {
-  /** The LoRA that makes the distilled model. */
+  /** LoRA that turns the base into the distilled model. */
   readonly lora: Adapter | null;
   readonly adapters: readonly AdapterUse[];
   readonly embeddings: readonly TextualInversion[];
 }
 
-/** Share of the machine's memory that a run may take. */
+/** Default memory budget as a share of the machine's memory. */
 const MACHINE_SHARE = 0.8;
-/** Share of the memory budget for sessions that are kept beside the last one of each network. */
+/** Share of the memory budget for sessions that are kept in addition to the last one of each network. */
 const SPARE = 1 / 8;
 
-/** Bytes that a run may take of this machine, or of the process's limit in a container. */
+/** Default memory budget in bytes: a share of this machine's memory, or of the limit of its container. */
 export function machineBudget(): number {
   const limit = process.constrainedMemory();
   return MACHINE_SHARE * (limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem());
 }
 
-/** Memory for the weights of a pair that was read, under each loading strategy. */
+/** Memory for the weights of a pair under each loading strategy, from its files. */
 export const memoryNeedsOfFiles = (files: PairFiles, compute: Engine["compute"] = "float32") =>
   memoryNeeds(
     {
@@ -56,7 +56,7 @@ export const memoryNeedsOfFiles = (files: PairFiles, compute: Engine["compute"] 
     compute,
   );
 
-/** Binds a pair to a runtime, which it closes with itself. */
+/** Binds the files of a pair to a runtime. Closing the pair closes the runtime. */
 export async function bindPair(
   files: PairFiles,
   { lora, adapters, embeddings }: Additions,
@@ -100,7 +100,7 @@ export async function bindPair(
   };
 }
 
-/** Opens each adapter of a pair once, and again when its file has changed. A failure is not kept. */
+/** Caches the adapters of a pair until their files change. Failures are not cached. */
 function adapterCache(model: Adaptable & { readonly lookup: LookupOptions }): Pair["openAdapter"] {
   const opened = new Map<string, Promise<Adapter>>();
   return async (ref, { allowUnmatched = false } = {}) => {

@@ -1,4 +1,4 @@
-/** Opens autoencoders that stand alone, such as a TAESD. */
+/** Opens autoencoders from their own folder or file, such as a TAESD. */
 import { statSync } from "node:fs";
 import { readAutoencoder } from "../checkpoint/index.js";
 import { autoencoderFolder, deriveInFile, openComponentFolder, openFile } from "../checkpoint/node/index.js";
@@ -15,7 +15,7 @@ export async function openDecoder(runtime: Runtime, ref: string, lookup: LookupO
 
 /**
  * Reads an autoencoder's folder or file.
- * @param scaling scale of the latents that a file without a config is to decode
+ * @param scaling scaling factor of the latents, for a file without a config
  * @throws FileError, UnsupportedConfigError
  */
 export async function readDecoder(path: string, scaling?: number): Promise<DecoderFiles> {

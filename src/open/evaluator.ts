@@ -1,9 +1,9 @@
-/** Opens the instruments that read a pair's images. */
+/** Opens the instruments that evaluate a pair's images. */
 import type { Evaluator } from "../evaluation/index.js";
 import type { OpenedPair } from "./bind.js";
 import { openClassifier, openClip } from "./instruments.js";
 
-/** The CLIPModel folder `clip`, or the pair's own, and the pair's attribute classifier. Null where there is no CLIP. */
+/** Opens the CLIPModel folder `clip`, or the pair's own, and the pair's attribute classifier. Null without a CLIP. */
 export async function openEvaluator(
   { row, engine, lookup: sources }: Pick<OpenedPair, "row" | "engine" | "lookup">,
   clip?: string,

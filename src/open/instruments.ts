@@ -1,4 +1,4 @@
-/** Opens instruments from the files people have: locates them, reads their configs, hashes their weights. */
+/** Opens instruments from released weights: locates files, reads configs, hashes weights. */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync } from "node:fs";
 import path from "node:path";
@@ -35,7 +35,7 @@ import type { Runtime } from "../runtime/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 import { createTokenizer } from "../text/index.js";
 
-/** Files of weights with the hash of their bytes, by their base names. */
+/** SHA-256 of weight files, by base name. */
 export async function hashed(files: readonly string[]): Promise<HashedFiles> {
   const found = [];
   for (const file of files) {
@@ -70,7 +70,7 @@ export async function openClip(ref: string, runtime: Runtime, lookup: LookupOpti
   return createClip({ text, image, tokenizer, weights: folder.weights, preparation }, runtime);
 }
 
-/** Opens a classifier of attributes. @throws FileError, UnsupportedConfigError */
+/** Opens an attribute classifier. @throws FileError, UnsupportedConfigError */
 export async function openClassifier(
   ref: string,
   runtime: Runtime,
@@ -80,7 +80,7 @@ export async function openClassifier(
   return createClassifier(parseJudgeConfig({ file: configFile, config }), weights, runtime);
 }
 
-/** Opens DINO or DINOv2: a transformers folder, or a file of weights from the original releases. */
+/** Opens DINO or DINOv2: a transformers folder, or a weight file of the original releases. */
 export async function openDino(ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<Instrument> {
   const place = await locate(ref, "vision", lookup);
   const folder = isFolder(place) ? await openComponentFolder(place) : null;
@@ -92,7 +92,7 @@ export async function openDino(ref: string, runtime: Runtime, lookup: LookupOpti
 
 const adapterSchema = z.object({ r: z.number().positive(), lora_alpha: z.number() });
 
-/** Branches by the name of the file that DreamSim's release keeps a tower in. */
+/** File names of the towers in DreamSim's release, by branch. */
 const TOWER_FILES: readonly (readonly [RegExp, BranchKind])[] = [
   [/^open_clip_vitb\d+_pretrain/, "open_clip"],
   [/^clip_vitb\d+_pretrain/, "clip"],
@@ -101,8 +101,8 @@ const TOWER_FILES: readonly (readonly [RegExp, BranchKind])[] = [
 const ORDER: readonly BranchKind[] = ["dino", "clip", "open_clip"];
 
 /**
- * Opens DreamSim: a file with its LoRA merged in, or the folder of its release: towers (`*_pretrain.pth*`) beside a `*_lora` folder
- * with adapter_config.json. @throws FileError saying what is missing
+ * Opens DreamSim: a file with merged LoRA, or the folder of its release: towers (`*_pretrain.pth*`) beside a `*_lora` folder with
+ * adapter_config.json. @throws FileError that lists missing files
  */
 export async function openDreamSim(ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<Instrument> {
   const place = await locate(ref, "vision", lookup);
@@ -121,16 +121,16 @@ async function releasedBranches(folder: string): Promise<DreamSimBranch[]> {
   const adapter = adapters[0];
   if (adapters.length !== 1 || !adapter) {
     const has = adapters.length === 0 ? "none" : adapters.join(", ");
-    throw new FileError(folder, `a DreamSim folder has one *_lora folder with adapter_config.json; found: ${has}`);
+    throw new FileError(folder, `expected one *_lora folder with adapter_config.json (DreamSim); found: ${has}`);
   }
   const configFile = path.join(folder, adapter, "adapter_config.json");
   const config = adapterSchema.safeParse(await readJson(configFile));
-  if (!config.success) throw new FileError(configFile, "has no numbers r and lora_alpha");
+  if (!config.success) throw new FileError(configFile, "expected the numbers r and lora_alpha");
   const weightFile = ["adapter_model.safetensors", "adapter_model.bin"].find((n) =>
     existsSync(path.join(folder, adapter, n)),
   );
   if (!weightFile)
-    throw new FileError(path.join(folder, adapter), "holds no adapter_model.safetensors or adapter_model.bin");
+    throw new FileError(path.join(folder, adapter), "adapter_model.safetensors or adapter_model.bin is missing");
   const lora = await openWeights(path.join(folder, adapter, weightFile));
   const scale = config.data.lora_alpha / config.data.r;
   const towers = new Map<BranchKind, WeightIndex>();
@@ -143,7 +143,7 @@ async function releasedBranches(folder: string): Promise<DreamSimBranch[]> {
   if (found.length !== count) {
     throw new FileError(
       folder,
-      `its LoRA is for ${count} towers; there are files of ${found.length}: ${found.join(", ") || "none"}`,
+      `the LoRA is for ${count} towers; found ${found.length}: ${found.join(", ") || "none"}`,
     );
   }
   return found.flatMap((kind, i) => {
@@ -164,7 +164,7 @@ export async function openLpips(ref: string, runtime: Runtime, lookup: LookupOpt
   if (!heads.weights.has("lin0.model.1.weight")) {
     throw new FileError(
       headsFile,
-      "holds no weights of layers (lin0.model.1.weight); they ship in the package lpips as weights/v0.1",
+      "lin0.model.1.weight is missing; expected the linear heads, which the package lpips has in weights/v0.1",
     );
   }
   return createLpips(trunk, heads, await hashed([trunkFile, headsFile]), runtime);

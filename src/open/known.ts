@@ -1,11 +1,11 @@
-/** Plans and memory needs from a named pair's row alone, before any file of it is there. */
+/** Plans and memory needs of a named pair from its row alone, without its files. */
 import type { PairRow } from "../catalogue/index.js";
 import { FAMILIES } from "../families/index.js";
 import { type MemoryNeed, type PlanSource, strategyNeeds, type WeightSize } from "../generate/index.js";
 import type { Compute } from "../networks/index.js";
 import { BYTES } from "../tensor/index.js";
 
-/** The plan source of a named pair; null where its row does not hold the base's scheduler config. */
+/** Plan source of a named pair; null if its row has no scheduler config of the base. */
 export function knownPair(row: PairRow): PlanSource | null {
   if (!row.scheduler) return null;
   const scheduler = { file: `the pair ${row.name}`, config: row.scheduler };
@@ -19,15 +19,15 @@ export function knownPair(row: PairRow): PlanSource | null {
 }
 
 /**
- * Memory for the weights of a named pair, from the parameters its row states; null where it states none, or for int8, since only files
- * tell how much of a network is matrices.
+ * Memory for the weights of a named pair, from the number of parameters in its row. Null without that number, and for int8, where the
+ * share of quantised matrices is known from files only.
  */
 export function memoryNeedsOfRow(
   { parameters, family, distilled }: PairRow,
   compute: Compute = "float32",
 ): MemoryNeed[] | null {
   if (parameters === null || compute === "int8") return null;
-  // Half precision on disk, as the Hub's files are.
+  // Stored in half precision, like the Hub's files.
   const half = (n: number): WeightSize => ({ bytes: n * BYTES[compute], stored: n * BYTES.float16 });
   const { text, decoder } = FAMILIES[family].parameters;
   return strategyNeeds({

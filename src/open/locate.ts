@@ -1,9 +1,9 @@
-/** References of a pair → local paths. Fetches from the Hub what is not there; opens nothing. */
+/** References of a pair → local paths. Downloads missing files from the Hub; opens none. */
 import { type PairRow, pairNamed, readPairs } from "../catalogue/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
 import type { OpenOptions, PairReference } from "./reference.js";
 
-/** A reference and where it lies. */
+/** Reference and its local path. */
 export interface Located {
   readonly ref: string;
   readonly path: string;
@@ -15,17 +15,17 @@ export interface LocatedPair {
   readonly distilled: Located | null;
   readonly textEncoders: readonly string[];
   readonly decoder: string | null;
-  /** How further references of the pair are looked up. */
+  /** Lookup options for further references of the pair. */
   readonly lookup: LookupOptions;
 }
 
-/** The row that a reference names; null where it gives models instead. @throws RequestError with the nearest names */
+/** Row of the named pair; null for a reference that names models. @throws RequestError with similar names */
 export async function rowOf({ pair, pairs, base }: PairReference): Promise<PairRow | null> {
   if (pair === undefined && base !== undefined) return null;
   return pairNamed(pair ?? "embedded", await readPairs(pairs));
 }
 
-/** @throws FileError that lists where a reference was looked for; RequestError when a name could mean several */
+/** Locates all models of a pair. @throws FileError with the searched places; RequestError for an ambiguous name */
 export async function locatePair(reference: PairReference, options: OpenOptions): Promise<LocatedPair> {
   const row = await rowOf(reference);
   const lookup = lookupOptionsOf(reference, options);
@@ -44,7 +44,7 @@ export async function locatePair(reference: PairReference, options: OpenOptions)
   };
 }
 
-/** The part of a reference and its options that later look-ups need. */
+/** Lookup options of a pair, for later references. */
 const lookupOptionsOf = (
   { modelFolders, variant }: PairReference,
   { signal, onDownload }: Pick<OpenOptions, "signal" | "onDownload">,

@@ -30,12 +30,12 @@ export async function openPair(reference: PairReference = {}, options: OpenOptio
   }
 }
 
-/** Reads a pair's files without a place to run. @throws as openPair */
+/** Locates and reads the files of a pair. Starts no runtime. @throws as openPair */
 export async function readFiles(reference: PairReference = {}, options: OpenOptions = {}): Promise<PairFiles> {
   return readPair(await locatePair(reference, options));
 }
 
-/** Everything `planFor` needs of a pair: from its row where that is enough, else from its files. Starts no runtime. */
+/** Opens the part of a pair that `planFor` needs, from its row if that is enough, else from its files. Starts no runtime. */
 export async function openPlanSource(reference: PairReference, options: OpenOptions = {}): Promise<PlanSource> {
   mustCompute(reference.compute ?? "float32", options.device ?? "cpu");
   const row = await rowOf(reference);

@@ -1,4 +1,4 @@
-/** The fields of a request that say which models to open and where they run. */
+/** Fields of a request that name models and the machine to run on. */
 import { existsSync } from "node:fs";
 import { delimiter } from "node:path";
 import { z } from "zod";
@@ -12,12 +12,12 @@ import { type InputOf, option, type ReadonlyData } from "../schema/index.js";
 
 const text = z.string().min(1);
 
-/** An adapter by its file, as a request names it. */
+/** Reference to an adapter in a request. */
 export type AdapterReference = ReadonlyData<z.input<typeof adapterSchema>>;
 
 const WEIGHT_FILE = /\.(safetensors|pt|bin|pth|ckpt)$/i;
 
-/** "FILE", "FILE:0.8", "FILE:0@0-1,0.8@2-3" or "FILE:down=0,up=0.5". @throws RequestError for a scale that is none */
+/** "FILE", "FILE:0.8", "FILE:0@0-1,0.8@2-3" or "FILE:down=0,up=0.5". @throws RequestError for an invalid scale */
 export function readAdapterReference(value: string, on: AdapterReference["on"] = "both"): AdapterReference {
   const [, ref = "", scale = ""] = /^(.+):([^:/\\]+)$/.exec(value) ?? [];
   const which = on === "both" ? {} : { on };
@@ -26,10 +26,10 @@ export function readAdapterReference(value: string, on: AdapterReference["on"] =
   return { ref, scale, ...which };
 }
 
-/** A textual inversion by its file, as a request names it. */
+/** Reference to a textual inversion in a request. */
 const embeddingSchema = z.strictObject({
   ref: text,
-  /** Its token in prompts; default: the name in the file, else the file's name in angle brackets. */
+  /** Token in prompts; default: the name in the file, else the file name in angle brackets. */
   token: text.exactOptional(),
 });
 
@@ -39,7 +39,7 @@ function readEmbedding(value: string): { ref: string; token?: string } {
   return ref === "" || existsSync(value) ? { ref: value } : { ref, token };
 }
 
-/** A folder, or several as they stand in an environment variable like PATH. */
+/** One folder, or several separated as in PATH. */
 const readFolders = (kind: ModelFolder["kind"]) => (value: string) =>
   (existsSync(value) ? [value] : value.split(delimiter).filter((folder) => folder !== "")).map((path) => ({
     kind,
@@ -70,44 +70,44 @@ export const lookupFields = {
   ),
   variant: option(z.enum(VARIANTS), {
     flag: "--variant <precision>",
-    about: "precision to download from the Hub where a repository has both (default: fp16)",
+    about: "precision to download from the Hub if a repository has both (default: fp16)",
   }),
 } as const;
 
-/** A pair of models. */
+/** Fields that name a pair of models. */
 export const modelFields = {
-  pair: option(text, { flag: "--pair <name>", about: "a named pair, as `models list` shows them (default: embedded)" }),
+  pair: option(text, { flag: "--pair <name>", about: "named pair, listed by `models list` (default: embedded)" }),
   pairs: option(text, {
     flag: "--pairs <file>",
-    about: "a JSON file with pairs of your own for --pair",
+    about: "JSON file with further named pairs for --pair",
     env: "VARIEGATE_PAIRS",
   }),
   base: option(text, {
     flag: "--base <ref>",
-    about: "the base model: a diffusers folder, one file, or a Hub id (owner/name)",
+    about: "base model: a diffusers folder, a checkpoint file, or a Hub id (owner/name)",
   }),
   distilled: option(text, {
     flag: "--distilled <ref>",
-    about: "the distilled model: a folder with unet/, a UNet folder or file, or a LoRA, here or on the Hub",
+    about: "distilled model: a diffusers folder, a UNet folder or file, or a LoRA, local or on the Hub",
   }),
   textEncoders: option(z.array(text), {
     flag: "--text-encoder <ref>",
-    about: "a text encoder of the base, where its file has none (repeatable: two for SDXL)",
+    about: "text encoder of a base without one (repeatable: two for SDXL)",
     repeatable: true,
     read: (value) => value,
   }),
   decoder: option(text, {
     flag: "--decoder <ref>",
-    about: "another autoencoder, such as a TAESD: a folder, a file, or madebyollin/taesdxl",
+    about: "autoencoder instead of the base's, such as a TAESD: a folder, a file, or a Hub id (madebyollin/taesdxl)",
   }),
-  /** LoRAs and sliders for every run. */
+  /** LoRAs and sliders applied in every run. */
   adapters: option(
     z.array(adapterSchema),
     ...(
       [
-        ["--lora", "both", "a LoRA or slider on both models (repeatable)"],
-        ["--lora-base", "base", "the same on the base only (repeatable)"],
-        ["--lora-distilled", "distilled", "the same on the distilled model only (repeatable)"],
+        ["--lora", "both", "LoRA or slider applied to both models (repeatable)"],
+        ["--lora-base", "base", "LoRA or slider applied to the base only (repeatable)"],
+        ["--lora-distilled", "distilled", "LoRA or slider applied to the distilled model only (repeatable)"],
       ] as const
     ).map(([flag, on, about]) => ({
       flag: `${flag} <file[:scale]>`,
@@ -118,24 +118,24 @@ export const modelFields = {
   ),
   allowUnmatched: option(z.boolean(), {
     flag: "--allow-unmatched",
-    about: "leave out keys of a LoRA that belong to no layer of the model",
+    about: "ignore keys of a LoRA that match no layer of the model",
   }),
   embeddings: option(z.array(embeddingSchema), {
     flag: "--embedding <file[=token]>",
-    about: "a textual inversion, whose token prompts may use (repeatable)",
+    about: "textual inversion, used in prompts by its token (repeatable)",
     repeatable: true,
     read: readEmbedding,
   }),
   ...lookupFields,
   compute: option(z.enum(COMPUTES), {
     flag: "--compute <type>",
-    about: "type that networks compute in: float16 on GPUs, int8 on the CPU (default: float32)",
+    about: "compute type of networks: float16 on GPUs, int8 on the CPU (default: float32)",
   }),
 } as const;
 
-/** The machine that a pair runs on. */
+/** Fields that describe the machine to run on. */
 export const machineFields = {
-  device: option(z.enum(DEVICES), { flag: "--device <name>", about: "where models run (default: cpu)" }),
+  device: option(z.enum(DEVICES), { flag: "--device <name>", about: "device that runs the models (default: cpu)" }),
   threads: option(z.int({ error: "expected a whole number, at least 1" }).min(1, "expected at least 1"), {
     flag: "--threads <n>",
     about: "CPU threads of one model call (default: all)",
@@ -144,7 +144,7 @@ export const machineFields = {
     z.number().positive(),
     {
       flag: "--memory-budget <GB>",
-      about: "memory that a run may take, in GB (default: 0.8 of the machine's)",
+      about: "memory that a run may use, in GB (default: 0.8 of the machine's)",
       read: readGigabytes,
       expected: 'a number of GB such as "12"',
     },
@@ -160,11 +160,11 @@ export const machineFields = {
 
 export const pairSchema = z.strictObject(modelFields);
 
-/** Models to open: a named pair, or a base with or without a distilled model. */
+/** Models to open: a named pair, or a base with an optional distilled model. */
 export type PairReference = InputOf<typeof modelFields>;
 
-/** The machine that a pair runs on, and callbacks for what is fetched and prepared for it. */
+/** Machine to run on, and callbacks for downloads and weight preparation. */
 export interface OpenOptions extends InputOf<typeof machineFields>, DownloadOptions {
-  /** Called while weights are unpacked or quantised, which takes a while the first time. */
+  /** Called while weights are unpacked or quantised, which happens once for each file. */
   readonly onPrepare?: (preparing: Preparing) => void;
 }

@@ -1,4 +1,4 @@
-/** Opens files of textual inversions: locates them and reads their tensors. */
+/** Opens textual inversions: locates their files and reads the tensors. */
 import path from "node:path";
 import { readFloats } from "../checkpoint/index.js";
 import { openWeights } from "../checkpoint/node/index.js";
@@ -7,12 +7,12 @@ import { type FloatTensor, float } from "../tensor/index.js";
 import { embeddingNames, type TextualInversion, textualInversion, tokenOf } from "../text/index.js";
 import type { PairReference } from "./reference.js";
 
-/** A textual inversion by its file. Default token: the name in the file, else the file's name in angle brackets. */
+/** Reference to a textual inversion. Default token: the name in the file, else the file name in angle brackets. */
 export type TextualInversionReference = NonNullable<PairReference["embeddings"]>[number];
 
 /**
- * Opens textual inversions for text encoders of these widths.
- * @throws FileError, WeightShapeError when a file cannot be used; RequestError when it is for another number of text encoders
+ * Opens textual inversions for text encoders of the given widths.
+ * @throws FileError, WeightShapeError when a file cannot be used; RequestError when it is made for another number of text encoders
  */
 export async function openTextualInversions(
   references: readonly TextualInversionReference[],
