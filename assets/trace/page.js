@@ -1,20 +1,20 @@
-// Shows a trace: film strip, two rows under a slider, curves. Everything it needs is in the page.
+// Viewer of a trace: film strip, two runs under a slider, curves. All data is in the page.
 const trace = JSON.parse(document.getElementById("trace").textContent);
 const at = (id) => document.getElementById(id);
 const SPACE_NAMES = { latent: "latents", pixel: "pixels", perceptual: "CLIP features" };
 const NO_NUMBER = "–";
 
-/** Rows of the film: one for each mode and seed. */
-const rows = trace.pictures.map((pictures) => {
-  const mode = trace.modes.find((m) => m.mode === pictures.mode);
-  return { ...pictures, steps: mode.steps, traced: mode, name: `${pictures.mode}, seed ${pictures.seed}` };
+/** Rows of the film strip: one for each mode and seed. */
+const rows = trace.images.map((images) => {
+  const mode = trace.modes.find((m) => m.mode === images.mode);
+  return { ...images, steps: mode.steps, traced: mode, name: `${images.mode}, seed ${images.seed}` };
 });
 
-/** Columns: the noise levels where any model takes a step, noisiest first; few-step models span several. */
+/** Columns of the film strip: the noise levels of all steps, noisiest first. A step of a few-step model spans several. */
 const levels = [...new Set(trace.modes.flatMap((m) => m.steps.map((s) => s.from.alphaBar)))].sort((a, b) => a - b);
 const timeOf = new Map(trace.modes.flatMap((m) => m.steps.map((s) => [s.from.alphaBar, s.timestep])));
 
-/** The step of a row that is under way at a level: the last one that began at it or before. */
+/** Step of a row at a noise level: the last one that begins at this level or a noisier one. */
 function stepAt(row, level) {
   const found = row.steps.findLastIndex((s) => s.from.alphaBar <= level + 1e-9);
   return Math.max(0, found);
@@ -35,7 +35,7 @@ const state = {
 };
 if (state.right === state.left && rows.length > 1) state.right = 1;
 
-const pictureOf = (row, step) => (state.noisy ? row.xt : row.x0)[step];
+const imageOf = (row, step) => (state.noisy ? row.xt : row.x0)[step];
 
 // ── film strip ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -79,7 +79,7 @@ function drawCell(strip, row, r, s, column) {
   cell.style.gridRow = String(r + 2);
   const image = document.createElement("img");
   image.alt = `${row.name}, step ${s} of ${row.steps.length}, ${state.noisy ? "x_t" : "x0"}`;
-  image.src = pictureOf(row, s);
+  image.src = imageOf(row, s);
   cell.append(image);
   const marks = marksOf(row, s);
   if (marks.length > 0) {
@@ -97,17 +97,21 @@ function drawCell(strip, row, r, s, column) {
   strip.append(cell);
 }
 
-/** What happens at a step: commitment, and phrases that are seen and dropped, or seen only at the end. */
+/** Marks of a step: commitment, and watched phrases that vanish or appear late. */
 function marksOf(row, step) {
   const marks = [];
   const done = row.traced.committed?.[state.space]?.find((c) => c.seed === row.seed);
   if (done?.step === step)
-    marks.push({ sign: "◆", text: "committed: from here on nearer to its end than seeds are to each other" });
+    marks.push({
+      sign: "◆",
+      text: "committed: from here on closer to its final image than half the distance between seeds",
+    });
   for (const { phrase, findings } of row.traced.watched) {
     for (const f of findings) {
       if (f.seed !== row.seed || f.step !== step) continue;
-      if (f.finding === "dropped") marks.push({ sign: "✕", text: `"${phrase}" is seen here and not in the end` });
-      else marks.push({ sign: "★", text: `"${phrase}" is seen only from here on` });
+      if (f.finding === "dropped")
+        marks.push({ sign: "✕", text: `"${phrase}" is seen here for the last time, not in the final image` });
+      else marks.push({ sign: "★", text: `"${phrase}" is seen only from here` });
     }
   }
   return marks;
@@ -121,14 +125,14 @@ function mark() {
   }
 }
 
-// ── two rows under a slider ─────────────────────────────────────────────────────────────────────────────────────────
+// ── two runs under a slider ─────────────────────────────────────────────────────────────────────────────────────────
 
 function show() {
   const level = levels[state.column];
   for (const side of ["left", "right"]) {
     const row = rows[state[side]];
     const step = stepAt(row, level);
-    at(side).src = pictureOf(row, step);
+    at(side).src = imageOf(row, step);
     at(side).alt = `${row.name}, step ${step}`;
     at(side).style.imageRendering = trace.size.width <= 256 ? "pixelated" : "auto";
     at(side).style.transform = `scale(${state.zoom})`;
@@ -193,7 +197,7 @@ function element(name, attributes, parent) {
   return made;
 }
 
-/** Lines over timesteps: series of { mode, points [[timestep, value]], band [[timestep, low, high]], thin }. */
+/** Plots lines over timesteps. series: { mode, points [[timestep, value]], band [[timestep, low, high]], thin }. */
 function plot(svg, series) {
   svg.replaceChildren();
   const [width, height, left, bottom] = [svg.clientWidth || 600, 190, 44, 24];
@@ -288,10 +292,10 @@ function drawTables() {
   if (trace.causal) {
     drawTable(
       at("causal"),
-      "What one row given to the base changes",
-      ["who takes what", "spread of ends", "change of the picture"],
+      "Effect of single rows run by the base",
+      ["rows run by the base", "spread of final images", "change of the final images"],
       trace.causal.map(({ row, timestep, diversity, change }) => [
-        row === null ? "the distilled model alone" : `the base at ${Math.round(timestep)} only`,
+        row === null ? "none (distilled alone)" : `row ${row} (timestep ${Math.round(timestep)})`,
         number(diversity?.[state.space]),
         number(change[state.space]),
       ]),
@@ -302,17 +306,17 @@ function drawTables() {
       findings.map((f) => [
         `${mode}, seed ${f.seed}`,
         phrase,
-        f.finding === "dropped" ? "seen and dropped" : "seen only at the end",
+        f.finding === "dropped" ? "vanishes after" : "appears late, at",
         `step ${f.step + 1} of ${steps.length}`,
       ]),
     ),
   );
   if (trace.modes.some((m) => m.watched.length > 0)) {
-    const none = [["nothing was seen and dropped, or seen only at the end", "", "", ""]];
+    const none = [["no phrase vanishes or appears late", "", "", ""]];
     drawTable(
       at("watched"),
-      "Seen and dropped",
-      ["row", "phrase", "what", "where"],
+      "Watched phrases",
+      ["run", "phrase", "finding", "step"],
       watched.length > 0 ? watched : none,
     );
   }
@@ -381,7 +385,7 @@ at("prompt").textContent = trace.prompt;
 at("facts").textContent = [
   `${trace.modes.map((m) => `${m.mode} (${m.steps.length})`).join(", ")} · seeds ${trace.seeds.join(", ")}`,
   `${trace.size.width} × ${trace.size.height}`,
-  `shown by ${trace.preview}`,
+  `preview: ${trace.preview}`,
   `variegate ${trace.versions.variegate}`,
 ].join(" · ");
 at("scrub").max = String(levels.length - 1);

@@ -1,26 +1,26 @@
-/** The pages of a trace and of a slider: their body, style and program from assets/, and the data with its images. */
+/** Pages of traces and sliders: body, style and script from assets/, and the data with its images. */
 import { readFileSync } from "node:fs";
 import type { Slide, SlideStrip } from "../control/index.js";
 import { imageUrl } from "../files/index.js";
 import type { Versions } from "../inspect/index.js";
 import { html, jsonScript, markup, renderPage } from "../report/index.js";
-import type { Trace, TracedPictures } from "../trajectory/index.js";
+import type { Trace, TracedImages } from "../trajectory/index.js";
 
 interface Run {
   readonly versions: Versions;
 }
 
-/** The page of a trace. */
-export async function tracePage(trace: Trace, pictures: readonly TracedPictures[], run: Run): Promise<string> {
+/** Page of a trace. */
+export async function tracePage(trace: Trace, images: readonly TracedImages[], run: Run): Promise<string> {
   const shown = [];
-  for (const { mode, seed, x0, xt, final } of pictures) {
+  for (const { mode, seed, x0, xt, final } of images) {
     const all = await Promise.all([...x0, ...xt, final].map((image) => imageUrl(image)));
     shown.push({ mode, seed, x0: all.slice(0, x0.length), xt: all.slice(x0.length, -1), final: all.at(-1) });
   }
-  return viewer("trace", "Trace", { ...trace, versions: run.versions, pictures: shown });
+  return viewer("trace", "Trace", { ...trace, versions: run.versions, images: shown });
 }
 
-/** The page of a slider. */
+/** Page of a slider. */
 export async function slidePage(slide: Slide, strips: readonly SlideStrip[], run: Run): Promise<string> {
   const shown = [];
   for (const { mode, seed, images } of strips)
@@ -29,7 +29,7 @@ export async function slidePage(slide: Slide, strips: readonly SlideStrip[], run
   return viewer("slide", "Slider", { ...slide, small, versions: run.versions, strips: shown });
 }
 
-/** A page of assets/<name>: its body, style and program, with the data in an element of that name. */
+/** Page of assets/<name>: body, style and script, with the data in a JSON script element of that name. */
 function viewer(name: string, title: string, data: unknown): string {
   const part = (file: string) => readFileSync(new URL(`../../assets/${name}/${file}`, import.meta.url), "utf8");
   return renderPage({

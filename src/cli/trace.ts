@@ -1,4 +1,4 @@
-/** `variegate trace`: x0 at every step of each model, as a page to look at, a film strip, numbers and latents. */
+/** `variegate trace`: x0 at every step of each model, as a page, a film strip, measures and latents. */
 
 import { safetensors } from "../checkpoint/index.js";
 import { readTensors } from "../checkpoint/node/index.js";
@@ -13,7 +13,7 @@ import {
   requestsOf,
   stepsOf,
   type Trace,
-  type TracedPictures,
+  type TracedImages,
   type TraceRequest,
   trace,
 } from "../trajectory/index.js";
@@ -35,7 +35,7 @@ export async function runTrace(
     const { modes, causal } = requestsOf(pair, request);
     const plans = modes.map((each) => planFor(pair, each));
     const folder = await openResumableFolder("trace", { models, request, plans }, options);
-    const kept = await finished(folder, modesOf(pair, request), plans, request.seeds ?? [0]);
+    const kept = await readFinished(folder, modesOf(pair, request), plans, request.seeds ?? [0]);
     const seeds = request.seeds?.length ?? 1;
     const steps = plans.map((plan) => stepsOf(plan).length);
     const left = modes.map((each, m) => (kept.some((k) => k.mode === each.mode) ? 0 : (steps[m] ?? 0) + 1));
@@ -51,8 +51,8 @@ export async function runTrace(
         const file = await folder.write(`${recording.mode}.safetensors`, latentsFile(recording));
         folder.log({ type: "mode", mode: recording.mode, ...file });
       } else if (event.type === "preview") {
-        ticks += event.pictures;
-        progress.update(ticks, `${event.mode}: pictures of seed ${event.seed}`);
+        ticks += event.images;
+        progress.update(ticks, `${event.mode}: previews of seed ${event.seed}`);
       } else if (event.type !== "trace") {
         terminal.emit(eventJson(event));
         if (event.type === "adjusted") for (const why of event.why) terminal.note(why);
@@ -62,11 +62,11 @@ export async function runTrace(
         progress.update(++ticks, event.type === "step" ? `${what}: ${event.model} at ${event.timestep}` : what);
       } else {
         progress.update(ticks, "writing");
-        files.push(...(await write(folder, event.trace, event.pictures, describeRun(pair))));
+        files.push(...(await write(folder, event.trace, event.images, describeRun(pair))));
         progress.stop();
         terminal.emit({ type: "trace", ...event.trace });
         terminal.emit({ type: "run", out: folder.dir, files });
-        tell(terminal, folder.dir, event.trace);
+        printSummary(terminal, folder.dir, event.trace);
       }
     }
   } finally {
@@ -76,19 +76,19 @@ export async function runTrace(
 
 async function write(
   folder: RunFolder,
-  numbers: Trace,
-  pictures: readonly TracedPictures[],
+  measures: Trace,
+  images: readonly TracedImages[],
   run: ReturnType<typeof describeRun>,
 ): Promise<RunFile[]> {
-  const json = JSON.stringify({ ...run, ...numbers }, null, 1);
+  const json = JSON.stringify({ ...run, ...measures }, null, 1);
   return [
     await folder.write("trace.json", Buffer.from(`${json}\n`)),
-    await folder.write("filmstrip.png", await filmStrip(numbers, pictures)),
-    await folder.write("trace.html", Buffer.from(await tracePage(numbers, pictures, run))),
+    await folder.write("filmstrip.png", await filmStrip(measures, images)),
+    await folder.write("trace.html", Buffer.from(await tracePage(measures, images, run))),
   ];
 }
 
-/** x_t [seeds, steps + 1, C, h, w], x0 [seeds, steps, C, h, w], timesteps [steps], seeds in the header; float32, variance preserving. */
+/** Encodes x_t [seeds, steps + 1, C, h, w], x0 [seeds, steps, C, h, w], timesteps [steps], and the seeds in the metadata; float32, variance preserving. */
 function latentsFile({ mode, steps, tracks }: Recording): Uint8Array {
   const perSeed = (of: readonly FloatTensor[]) => {
     const all = stack(of);
@@ -105,8 +105,8 @@ function latentsFile({ mode, steps, tracks }: Recording): Uint8Array {
   );
 }
 
-/** Modes that an earlier part of the same trace has finished, their latents as they were written. */
-async function finished(
+/** Reads the recordings that an interrupted run of the same trace has readFinished. */
+async function readFinished(
   folder: RunFolder,
   modes: readonly Recording["mode"][],
   plans: readonly Recording["plan"][],
@@ -137,31 +137,31 @@ async function finished(
 }
 
 /** One row for each model and seed, one column for each step. */
-function filmStrip({ prompt, modes }: Trace, pictures: readonly TracedPictures[]): Promise<Uint8Array> {
+function filmStrip({ prompt, modes }: Trace, images: readonly TracedImages[]): Promise<Uint8Array> {
   return drawSheet(
     modes.map(({ mode, steps }) => ({
       title: `${prompt}: ${mode}`,
       columns: steps.map((s) => `${s.model === mode ? "" : `${s.model} `}${Math.round(s.timestep)}`),
-      rows: pictures
-        .filter((p) => p.mode === mode)
-        .flatMap((p) => [
-          { label: `seed ${p.seed}`, images: p.x0 },
-          { label: "x_t", images: p.xt },
+      rows: images
+        .filter((own) => own.mode === mode)
+        .flatMap(({ seed, x0, xt }) => [
+          { label: `seed ${seed}`, images: x0 },
+          { label: "x_t", images: xt },
         ]),
     })),
   );
 }
 
-function tell(terminal: Terminal, dir: string, { modes, causal, apart }: Trace): void {
+function printSummary(terminal: Terminal, dir: string, { modes, causal, apart }: Trace): void {
   const space = apart?.perceptual == null ? "pixel" : "perceptual";
   const percent = (x: number) => `${Math.round(100 * x)} %`;
   const head = [
     "mode",
     "steps",
-    "x0 of the first step to the end",
-    "half-way to it",
+    "first x0 to final image",
+    "middle x0 to final image",
     "committed after",
-    "spread of ends",
+    "spread of final images",
   ];
   terminal.say(
     table([
@@ -184,9 +184,9 @@ function tell(terminal: Terminal, dir: string, { modes, causal, apart }: Trace):
     terminal.say("");
     terminal.say(
       table([
-        ["who takes what", "spread of ends", "change of the picture"],
+        ["rows run by the base", "spread of final images", "change of the final images"],
         ...causal.map(({ row, timestep, diversity, change }) => [
-          row === null ? "distilled alone" : `base at ${timestep} only (row ${row})`,
+          row === null ? "none (distilled alone)" : `row ${row} (timestep ${timestep})`,
           diversity?.[space]?.toFixed(3) ?? "–",
           (change[space] ?? change.pixel).toFixed(3),
         ]),
@@ -197,13 +197,13 @@ function tell(terminal: Terminal, dir: string, { modes, causal, apart }: Trace):
     for (const { phrase, findings } of watched) {
       for (const { seed, step, finding } of findings) {
         const when =
-          finding === "dropped" ? `seen until step ${step}, not in the end` : `seen only from step ${step} on`;
+          finding === "dropped" ? `seen until step ${step}, not in the final image` : `seen only from step ${step}`;
         terminal.say(`${mode}, seed ${seed}: "${phrase}" ${when}`);
       }
     }
   }
   terminal.say("");
-  terminal.say(`distances are ${space === "pixel" ? "of pixels" : "of CLIP features"}; trace.json has all`);
+  terminal.say(`distances in ${space === "pixel" ? "pixels" : "CLIP features"}; all spaces are in trace.json`);
   terminal.say(`page    ${dir}/trace.html`);
   terminal.say(`strip   ${dir}/filmstrip.png`);
   terminal.say(`numbers ${dir}/trace.json`);

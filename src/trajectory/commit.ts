@@ -1,67 +1,71 @@
-/** Commit curves: how far each step's predicted picture is from the final one, and from those of other seeds. Pure numbers. */
+/** Commit curves: distances of x0 at each step to the final image, and between seeds. Pure functions of features. */
 import { commitment } from "../evaluation/index.js";
 import { cosineDistance, type Estimate, meanEstimate, meanPairwise, pairwise } from "../metrics/index.js";
 
-/** Three ways to compare: latents and pixels (0…1) by the root mean square of their difference, CLIP features by 1 − cosine. */
+/** Spaces of features: latents and pixels (0…1) with the root mean square difference, CLIP features (perceptual) with 1 − cosine. */
 export const SPACES = ["latent", "pixel", "perceptual"] as const;
 export type Space = (typeof SPACES)[number];
 
-/** A step or a final picture in one space. */
-export type Look = Float32Array;
+/** x0 of a step, or a final image, in one space. */
+export type Features = Float32Array;
 
 /** Root mean square of a − b. */
-export function rootMeanSquare(a: Look, b: Look): number {
+export function rootMeanSquare(a: Features, b: Features): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += ((a[i] ?? 0) - (b[i] ?? 0)) ** 2;
   return Math.sqrt(sum / a.length);
 }
 
-/** The distance that belongs to a space. */
-export const distanceIn: { readonly [S in Space]: (a: Look, b: Look) => number } = {
+/** Distance function of each space. */
+export const distanceIn: { readonly [S in Space]: (a: Features, b: Features) => number } = {
   latent: rootMeanSquare,
   pixel: rootMeanSquare,
   perceptual: cosineDistance,
 };
 
 export interface CommitCurve {
-  /** Distance of x0 at each step to the final picture of the same run [seeds][steps]. */
+  /** Distance of x0 at each step to the final image of the same run [seeds][steps]. */
   readonly perSeed: readonly (readonly number[])[];
-  /** Over seeds, with a 95 % interval [steps]. */
+  /** Mean over seeds, with a 95 % interval [steps]. */
   readonly mean: readonly Estimate[];
 }
 
-/** The commit curve (Gandikota and Bau 2025, fig. 5). looks[seed][step], finals[seed]. */
-export function commitCurve(space: Space, looks: readonly (readonly Look[])[], finals: readonly Look[]): CommitCurve {
-  const perSeed = looks.map((steps, s) => steps.map((look) => distanceIn[space](look, finals[s] ?? look)));
+/** The commit curve (Gandikota and Bau 2025, fig. 5). x0[seed][step], finals[seed]. */
+export function commitCurve(
+  space: Space,
+  x0: readonly (readonly Features[])[],
+  finals: readonly Features[],
+): CommitCurve {
+  const perSeed = x0.map((steps, s) => steps.map((step) => distanceIn[space](step, finals[s] ?? step)));
   const mean = (perSeed[0] ?? []).map((_, i) => meanEstimate(perSeed.map((seed) => [seed[i] ?? 0])));
   return { perSeed, mean };
 }
 
-/** Mean distance between seeds, at each step: the variety that is already there in x0. Null with one seed. */
-export function spread(space: Space, looks: readonly (readonly Look[])[]): number[] | null {
-  if (looks.length < 2) return null;
-  return (looks[0] ?? []).map((_, i) =>
+/** Mean distance between seeds at each step: the diversity of x0. Null with one seed. x0[seed][step]. */
+export function spread(space: Space, x0: readonly (readonly Features[])[]): number[] | null {
+  if (x0.length < 2) return null;
+  return (x0[0] ?? []).map((_, i) =>
     meanDistanceIn(
       space,
-      looks.flatMap((steps) => steps[i] ?? []),
+      x0.flatMap((steps) => steps[i] ?? []),
     ),
   );
 }
 
-/** Mean distance over all pairs. */
-export const meanDistanceIn = (space: Space, looks: readonly Look[]): number =>
-  meanPairwise(pairwise(looks, distanceIn[space]));
+/** Mean pairwise distance. */
+export const meanDistanceIn = (space: Space, features: readonly Features[]): number =>
+  meanPairwise(pairwise(features, distanceIn[space]));
 
 export interface Committed {
   readonly seed: number;
-  /** The first step from which on the picture stays nearer to its own end than half the distance between seeds. */
+  /** First step from which x0 stays closer to its final image than half the distance between seeds. */
   readonly step: number;
-  /** That step's share of all steps, 0…1: 0.25 is the first of four. */
+  /** Share of all steps, 0…1: 0.25 is the first of four. */
   readonly share: number;
   readonly timestep: number;
 }
 
-/** When each run has committed. `apart` is the mean distance between the final pictures of different seeds. */
+/** Commitment of each run. apart: mean distance between the final images of different seeds. */
 export function committed(
   curve: CommitCurve,
   seeds: readonly number[],

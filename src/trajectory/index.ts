@@ -18,8 +18,8 @@ export {
   modesOf,
   requestsOf,
   type Trace,
+  type TracedImages,
   type TracedMode,
-  type TracedPictures,
   type TraceEvent,
   trace,
 } from "./trace.js";

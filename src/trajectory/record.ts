@@ -1,9 +1,9 @@
-/** One model's run as it happened: the latents before and after every step, and what each step took them to become. */
+/** Records runs: the latents and x0 at every step. */
 import { type GenerateEvent, type GenerateRequest, generate, type Pair, planFor } from "../generate/index.js";
 import type { Mode, ModelName, NoiseLevel, Plan } from "../sampling/index.js";
 import type { FloatTensor, RgbImage } from "../tensor/index.js";
 
-/** A step of the plan, the same for every seed. */
+/** Step of the plan, the same for every seed. */
 export interface RecordedStep {
   readonly model: ModelName;
   readonly timestep: number;
@@ -14,17 +14,17 @@ export interface RecordedStep {
 /** Latents of one seed. */
 export interface Track {
   readonly seed: number;
-  /** Before every step [steps] × [1, C, h, w]. */
+  /** Latents before every step [steps] × [1, C, h, w]. */
   readonly xt: readonly FloatTensor[];
   /** Predicted clean latents [steps] × [1, C, h, w] (DT-Visualization: Gandikota and Bau 2025, §3). */
   readonly x0: readonly FloatTensor[];
-  /** Where the run ends [1, C, h, w]. */
+  /** Final latents [1, C, h, w]. */
   readonly final: FloatTensor;
-  /** The picture it became, where it was decoded already. */
+  /** Final image, if it has been decoded. */
   readonly image?: RgbImage;
 }
 
-/** A mode over all seeds. */
+/** Recorded run of one mode, for all seeds. */
 export interface Recording {
   readonly mode: Mode;
   readonly plan: Plan;
@@ -32,13 +32,13 @@ export interface Recording {
   readonly tracks: readonly Track[];
 }
 
-/** Steps of a plan, without the rows of fresh noise between them. */
+/** Steps of a plan, without its re-noise rows. */
 export const stepsOf = ({ rows }: Plan): RecordedStep[] =>
   rows
     .flatMap((row) => (row.kind === "step" ? [row] : []))
     .map(({ model, timestep, from, to }) => ({ model, timestep, from, to }));
 
-/** Runs one prompt over the request's seeds and keeps every step; events pass through as they come. */
+/** Runs one prompt with the request's seeds and records every step. Passes the events of the run on. */
 export async function* record(
   pair: Pair,
   request: GenerateRequest,

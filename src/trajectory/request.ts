@@ -1,4 +1,4 @@
-/** The fields of a request to trace. */
+/** Fields of a trace request. */
 import { z } from "zod";
 import type { GenerateRequest } from "../generate/index.js";
 import type { Mode } from "../sampling/index.js";
@@ -8,26 +8,26 @@ import { PREVIEWS } from "./preview.js";
 export const traceFields = {
   fullSteps: option(z.int({ error: "expected a whole number, at least 1" }).min(1), {
     flag: "--full-steps <n>",
-    about: "steps of the base when it runs alone (default: the pair's)",
+    about: "number of steps of the base alone (default: the pair's)",
   }),
   preview: option(z.enum(PREVIEWS), {
     flag: "--preview <kind>",
-    about: "how latents are shown: the whole decoder, a TAESD, or a linear map to colours (default: vae)",
+    about: "previews of latents by the decoder (vae), a TAESD (taesd), or a linear map to RGB (rgb) (default: vae)",
   }),
-  taesd: option(z.string(), { flag: "--taesd <ref>", about: "a TAESD folder, for --preview taesd" }),
+  taesd: option(z.string(), { flag: "--taesd <ref>", about: "TAESD for --preview taesd" }),
   watch: option(z.array(z.string()), {
     flag: "--watch <phrase>",
-    about: "mark where this is seen and dropped (repeatable)",
+    about: "mark steps at which this phrase vanishes from x0 or appears late (repeatable)",
     repeatable: true,
     read: (phrase) => phrase,
   }),
-  causal: option(z.boolean(), { flag: "--no-causal", about: "leave out the runs that give single rows to the base" }),
-  clip: option(z.string(), { flag: "--clip <ref>", about: "a CLIPModel folder (default: the pair's own)" }),
+  causal: option(z.boolean(), { flag: "--no-causal", about: "skip the runs in which the base runs a single row" }),
+  clip: option(z.string(), { flag: "--clip <ref>", about: "CLIPModel folder (default: the pair's)" }),
 } as const;
 
 /**
- * A request to trace one prompt. `modes` defaults to all three where the pair has a distilled model, `preview` to "vae", `causal` (runs
- * that give single rows to the base) to true where there is a distilled model, `clip` to the pair's own.
+ * Request to trace one prompt. Defaults: `modes` all three if the pair has a distilled model, else base; `preview` "vae"; `causal` (runs
+ * in which the base runs a single row) true if there is a distilled model; `clip` the pair's.
  */
 export interface TraceRequest
   extends Omit<GenerateRequest, "prompts" | "mode" | "samples">,

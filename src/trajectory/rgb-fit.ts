@@ -1,13 +1,13 @@
-/** A straight line from latents to colours: three numbers of every latent pixel, which show a picture without any network. */
+/** Linear map from latents to RGB, for previews without a network. */
 import { type FloatTensor, matrix, type RgbImage, resizeBicubic, solve } from "../tensor/index.js";
 
-/** colour = bias + Σ weights[c] · latent channel c; colours in −1…1. */
+/** rgb = bias + Σ weights[c] · latent channel c, in −1…1. */
 export interface RgbFit {
   readonly weights: readonly (readonly number[])[];
   readonly bias: readonly number[];
 }
 
-/** SDXL's autoencoder, as published with ComfyUI's latent formats. */
+/** Map of SDXL's autoencoder, as published with ComfyUI's latent formats. */
 export const SDXL_FIT: RgbFit = {
   weights: [
     [0.3651, 0.4232, 0.4341],
@@ -18,7 +18,7 @@ export const SDXL_FIT: RgbFit = {
   bias: [0.1084, -0.0175, -0.0011],
 };
 
-/** Fits latents [1, C, h, w] to the pictures a decoder made of them, by least squares over all latent pixels. */
+/** Fits a map from latents [1, C, h, w] to their decoded images, by least squares over all latent pixels. */
 export function fitRgb(latents: readonly FloatTensor[], images: readonly RgbImage[]): RgbFit {
   const channels = latents[0]?.shape[1] ?? 0;
   const n = channels + 1;
@@ -38,14 +38,14 @@ export function fitRgb(latents: readonly FloatTensor[], images: readonly RgbImag
       }
     }
   }
-  // A little ridge: a silent channel gets no weight instead of a huge one.
+  // Small ridge term: a constant channel gets no weight instead of a huge one.
   for (let a = 0; a < n; a++) add(gram.data, a * (n + 1), 1e-6 * (gram.data[a * (n + 1)] ?? 0) + 1e-9);
   const { data } = solve(gram, right);
   const weights = Array.from({ length: n }, (_, a) => [...data.subarray(3 * a, 3 * a + 3)]);
   return { weights: weights.slice(0, channels), bias: weights[channels] ?? [0, 0, 0] };
 }
 
-/** Latents [1, C, h, w] as a picture of h × w pixels. */
+/** Applies a map to latents [1, C, h, w]; the image has h × w pixels. */
 export function showRgb({ weights, bias }: RgbFit, { shape, data }: FloatTensor): RgbImage {
   const [, channels = 0, height = 0, width = 0] = shape;
   const plane = height * width;

@@ -1,6 +1,6 @@
 /**
- * DT-Visualization (Gandikota and Bau 2025, §3): what every step of each model takes the picture to become, when a run has
- * decided, and which model's step decided what.
+ * DT-Visualization (Gandikota and Bau 2025, §3): x0 at every step of each model, the step at which a run commits, and the effect of
+ * single rows.
  */
 import { RequestError } from "../errors.js";
 import type { Evaluator } from "../evaluation/index.js";
@@ -22,7 +22,7 @@ import {
   commitCurve,
   committed,
   distanceIn,
-  type Look,
+  type Features,
   meanDistanceIn,
   SPACES,
   type Space,
@@ -33,7 +33,7 @@ import { type RecordedStep, type Recording, record } from "./record.js";
 import type { TraceRequest } from "./request.js";
 import { type Watched, watch } from "./watch.js";
 
-/** One number for each space; perceptual is null where there is no CLIP to look with. */
+/** One value for each space; perceptual is null without a CLIP. */
 type InSpaces<T> = { readonly latent: T; readonly pixel: T; readonly perceptual: T | null };
 
 export interface TracedMode {
@@ -42,36 +42,36 @@ export interface TracedMode {
   readonly commit: InSpaces<CommitCurve>;
   /** Mean distance between seeds at each step; null with one seed. */
   readonly spread: InSpaces<readonly number[]> | null;
-  /** When each seed has committed; null with one seed, which has no others to be told from. */
+  /** Commitment of each seed; null with one seed, since its unit is the distance between seeds. */
   readonly committed: InSpaces<readonly Committed[]> | null;
   readonly watched: readonly Watched[];
 }
 
-/** Effect of giving one row of the distilled schedule to the base. */
+/** Effect of running one row of the distilled schedule with the base. */
 export interface CausalRow {
   /** null: the distilled model alone. */
   readonly row: number | null;
   readonly timestep: number | null;
-  /** Mean distance between the final pictures of different seeds; null with one seed. */
+  /** Mean distance between the final images of different seeds; null with one seed. */
   readonly diversity: InSpaces<number> | null;
-  /** Mean distance of the final picture from the distilled model's own for the same seed. */
+  /** Mean distance of the final image to the distilled model's for the same seed. */
   readonly change: InSpaces<number>;
 }
 
-/** Plain JSON: everything that was measured. */
+/** All measures of a trace, as plain JSON. */
 export interface Trace {
   readonly prompt: string;
   readonly seeds: readonly number[];
   readonly size: { readonly width: number; readonly height: number };
   readonly preview: PreviewKind;
-  /** Mean distance between final pictures of different seeds (the first mode's): the unit of having committed. */
+  /** Mean distance between the final images of different seeds in the first mode: the unit of commitment. */
   readonly apart: InSpaces<number> | null;
   readonly modes: readonly TracedMode[];
   readonly causal: readonly CausalRow[] | null;
 }
 
-/** The pictures of one seed in one mode. */
-export interface TracedPictures {
+/** Images of one seed in one mode. */
+export interface TracedImages {
   readonly mode: Mode;
   readonly seed: number;
   readonly x0: readonly RgbImage[];
@@ -82,15 +82,15 @@ export interface TracedPictures {
 export type TraceEvent =
   | (GenerateEvent & { readonly mode: Mode; readonly causal?: number })
   | { readonly type: "recorded"; readonly recording: Recording }
-  | { readonly type: "preview"; readonly mode: Mode; readonly seed: number; readonly pictures: number }
+  | { readonly type: "preview"; readonly mode: Mode; readonly seed: number; readonly images: number }
   | {
       readonly type: "trace";
       readonly trace: Trace;
       readonly recordings: readonly Recording[];
-      readonly pictures: readonly TracedPictures[];
+      readonly images: readonly TracedImages[];
     };
 
-/** The modes of a trace. @throws RequestError when one needs a model that is not there */
+/** Modes of a trace. @throws RequestError for a mode that needs a missing model */
 export function modesOf(pair: OpenedPair, { modes }: TraceRequest): readonly Mode[] {
   const asked = modes ?? (pair.distilled ? (["base", "distilled", "hybrid"] as const) : (["base"] as const));
   const missing = pair.distilled ? undefined : asked.find((mode) => mode !== "base");
@@ -99,7 +99,7 @@ export function modesOf(pair: OpenedPair, { modes }: TraceRequest): readonly Mod
   return asked;
 }
 
-/** What is generated for each mode, and for each row given to the base. Checks the request. @throws RequestError */
+/** Requests of each mode, and of the causal runs: the distilled model alone, then each single row run by the base. @throws RequestError */
 export function requestsOf(
   pair: OpenedPair,
   request: TraceRequest,
@@ -109,9 +109,7 @@ export function requestsOf(
     throw new RequestError("--preview taesd needs the folder of a TAESD: name it with --taesd");
   }
   if (phrases.length > 0 && (clip ?? pair.row?.clip ?? null) === null) {
-    throw new RequestError(
-      `--watch ${JSON.stringify(phrases[0])} needs a CLIP to look with: name a CLIPModel folder with --clip`,
-    );
+    throw new RequestError(`--watch ${JSON.stringify(phrases[0])} needs a CLIP: name a CLIPModel folder with --clip`);
   }
   const given = { ...rest, prompts: [prompt] };
   const modes = modesOf(pair, request).map((mode) => {
@@ -128,8 +126,8 @@ export function requestsOf(
 }
 
 /**
- * Traces a prompt. Recordings that are there already, of an earlier part of the same trace, are not made again.
- * The last event holds the trace: its numbers as plain JSON, its latents, its pictures.
+ * Traces a prompt. The last event holds the measures as plain JSON, the recordings with their latents, and the images.
+ * @param kept recordings of an interrupted run of the same trace, which are not repeated
  * @throws RequestError before anything is loaded
  */
 export async function* trace(
@@ -152,33 +150,33 @@ export async function* trace(
     if (last && !found) yield { type: "recorded", recording: last };
   }
 
-  const whole = await openPreview(pair, "vae", undefined, { latents: [], images: [] });
+  const decodeAll = await openPreview(pair, "vae", undefined, { latents: [], images: [] });
   const tracks = recordings.flatMap((r) => r.tracks);
   const latents = tracks.map((t) => t.final);
-  const decoded = await whole(tracks.flatMap((t) => (t.image ? [] : [t.final])));
+  const decoded = await decodeAll(tracks.flatMap((t) => (t.image ? [] : [t.final])));
   const finals = tracks.flatMap((t) => (t.image ? reduced(t.image) : (decoded.shift() ?? [])));
   const preview = await openPreview(pair, request.preview ?? "vae", request.taesd, { latents, images: finals });
-  const pictures: TracedPictures[] = [];
+  const images: TracedImages[] = [];
   for (const { mode, tracks } of recordings) {
     for (const { seed, x0, xt } of tracks) {
       signal?.throwIfAborted();
       const shown = { x0: await preview(x0), xt: await preview(xt) };
-      const final = finals[pictures.length];
-      if (final) pictures.push({ mode, seed, ...shown, final });
-      yield { type: "preview", mode, seed, pictures: x0.length + xt.length };
+      const final = finals[images.length];
+      if (final) images.push({ mode, seed, ...shown, final });
+      yield { type: "preview", mode, seed, images: x0.length + xt.length };
     }
   }
 
-  const looked = await Promise.all(recordings.map((r) => lookAt(r, pictures, evaluator)));
-  const apart = seeds.length > 1 && looked[0] ? inSpaces((s) => pairwiseIn(s, looked[0]?.finals[s])) : null;
-  const words = await phraseFeatures(evaluator, request.watch ?? []);
-  const likeness = words.map(({ features }) =>
-    looked.map((l) =>
-      (l.steps.perceptual ?? []).map((steps) => steps.map((x) => 1 - distanceIn.perceptual(x, features))),
+  const features = await Promise.all(recordings.map((r) => featuresOf(r, images, evaluator)));
+  const apart = seeds.length > 1 && features[0] ? inSpaces((s) => pairwiseIn(s, features[0]?.finals[s])) : null;
+  const phrases = await phraseFeatures(evaluator, request.watch ?? []);
+  const similarity = phrases.map(({ text }) =>
+    features.map((f) =>
+      (f.steps.perceptual ?? []).map((steps) => steps.map((x) => 1 - distanceIn.perceptual(x, text))),
     ),
   );
   const modes = recordings.map((r, m): TracedMode => {
-    const { steps, finals: ends } = looked[m] ?? { steps: NOTHING, finals: NOTHING };
+    const { steps, finals: ends } = features[m] ?? { steps: NO_FEATURES, finals: NO_FEATURES };
     const commit = inSpaces((s) => both(steps[s], ends[s], (a, b) => commitCurve(s, a, b)));
     const timesteps = r.steps.map((s) => s.timestep);
     return {
@@ -187,11 +185,13 @@ export async function* trace(
       commit,
       spread: seeds.length > 1 ? inSpaces((s) => steps[s] && spread(s, steps[s])) : null,
       committed: apart && inSpaces((s) => both(commit[s], apart[s], (c, unit) => committed(c, seeds, timesteps, unit))),
-      watched: words.map(({ phrase }, w) => watch(phrase, seeds, likeness[w]?.[m] ?? [], likeness[w]?.flat(2) ?? [])),
+      watched: phrases.map(({ phrase }, p) =>
+        watch(phrase, seeds, similarity[p]?.[m] ?? [], similarity[p]?.flat(2) ?? []),
+      ),
     };
   });
   const causal = requests.causal.length > 0 ? yield* replaceRows(pair, requests.causal, evaluator, signal) : null;
-  const numbers: Trace = {
+  const measures: Trace = {
     prompt: request.prompt,
     seeds,
     size: request.size ?? pair.size,
@@ -200,10 +200,10 @@ export async function* trace(
     modes,
     causal,
   };
-  yield { type: "trace", trace: numbers, recordings, pictures };
+  yield { type: "trace", trace: measures, recordings, images };
 }
 
-/** Events of a run under the name of its mode. */
+/** Adds the mode to the events of a run. */
 async function* named(
   mode: Mode,
   run: AsyncGenerator<GenerateEvent, Recording, undefined>,
@@ -215,62 +215,62 @@ async function* named(
   }
 }
 
-// ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── features ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** In every space: a look for each seed and step, and one for each final picture. */
-interface Looks {
-  readonly steps: { readonly [S in Space]: readonly (readonly Look[])[] | null };
-  readonly finals: { readonly [S in Space]: readonly Look[] | null };
+/** Features of x0 [seeds][steps] and of the final images [seeds], in every space. */
+interface RunFeatures {
+  readonly steps: { readonly [S in Space]: readonly (readonly Features[])[] | null };
+  readonly finals: { readonly [S in Space]: readonly Features[] | null };
 }
 
-const NOTHING = { latent: null, pixel: null, perceptual: null } as const;
+const NO_FEATURES = { latent: null, pixel: null, perceptual: null } as const;
 
-/** latent and pixel are always there; perceptual only where it was looked at. */
+/** Computes a value in every space. Null is allowed for perceptual only. */
 function inSpaces<T>(of: (space: Space) => T | null): InSpaces<T> {
   const [latent, pixel, perceptual] = SPACES.map(of);
-  if (latent == null || pixel == null) throw new RangeError("a run without latents or pictures cannot be compared");
+  if (latent == null || pixel == null) throw new RangeError("a recording without latents or images cannot be compared");
   return { latent, pixel, perceptual: perceptual ?? null };
 }
 
 const both = <A, B, T>(a: A | null, b: B | null, of: (a: A, b: B) => T): T | null =>
   a === null || b === null ? null : of(a, b);
 
-const pairwiseIn = (space: Space, looks: readonly Look[] | null | undefined): number | null =>
-  looks ? meanDistanceIn(space, looks) : null;
+const pairwiseIn = (space: Space, features: readonly Features[] | null | undefined): number | null =>
+  features ? meanDistanceIn(space, features) : null;
 
 /** Pixels as 0…1. */
-const bytes = (image: RgbImage): Look => Float32Array.from(image.data, (v) => v / 255);
+const pixels = (image: RgbImage): Features => Float32Array.from(image.data, (v) => v / 255);
 
-async function lookAt(
+async function featuresOf(
   { mode, tracks }: Recording,
-  pictures: readonly TracedPictures[],
+  images: readonly TracedImages[],
   evaluator: Evaluator | null,
-): Promise<Looks> {
-  const shown = tracks.flatMap((t) => pictures.find((p) => p.mode === mode && p.seed === t.seed) ?? []);
-  const steps: Look[][] = [];
-  if (evaluator) for (const p of shown) steps.push(await evaluator.clip.images(p.x0));
+): Promise<RunFeatures> {
+  const own = tracks.flatMap((t) => images.find((i) => i.mode === mode && i.seed === t.seed) ?? []);
+  const steps: Features[][] = [];
+  if (evaluator) for (const { x0 } of own) steps.push(await evaluator.clip.images(x0));
   return {
     steps: {
       latent: tracks.map((t) => t.x0.map((x) => x.data)),
-      pixel: shown.map((p) => p.x0.map(bytes)),
+      pixel: own.map(({ x0 }) => x0.map(pixels)),
       perceptual: evaluator ? steps : null,
     },
     finals: {
       latent: tracks.map((t) => t.final.data),
-      // Against the end as the preview shows it: the last x0 is the end.
-      pixel: shown.map((p) => bytes(p.x0.at(-1) ?? p.final)),
+      // The last x0 is the final image, by the same preview as the other steps.
+      pixel: own.map(({ x0, final }) => pixels(x0.at(-1) ?? final)),
       perceptual: evaluator ? steps.flatMap((s) => s.at(-1) ?? []) : null,
     },
   };
 }
 
 async function phraseFeatures(evaluator: Evaluator | null, phrases: readonly string[]) {
-  const found: { phrase: string; features: Float32Array }[] = [];
-  if (evaluator) for (const phrase of phrases) found.push({ phrase, features: await evaluator.clip.text(phrase) });
+  const found: { phrase: string; text: Float32Array }[] = [];
+  if (evaluator) for (const phrase of phrases) found.push({ phrase, text: await evaluator.clip.text(phrase) });
   return found;
 }
 
-/** The distilled model alone, then with each single row given to the base: the paper's claim as an experiment. */
+/** Generates with the distilled model alone, then with each single row run by the base, and measures the effect. */
 async function* replaceRows(
   pair: OpenedPair,
   requests: readonly GenerateRequest[],
@@ -278,10 +278,10 @@ async function* replaceRows(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TraceEvent, CausalRow[], undefined> {
   const rows: CausalRow[] = [];
-  let alone: Looks["finals"] | undefined;
+  let alone: RunFeatures["finals"] | undefined;
   for (const request of requests) {
     const row = Array.isArray(request.switch) ? (request.switch[0] as number) : null;
-    const latent: Look[] = [];
+    const latent: Features[] = [];
     const images: RgbImage[] = [];
     for await (const event of generate(pair, request, signal)) {
       yield { ...event, mode: request.mode ?? "hybrid", causal: row ?? -1 };
@@ -291,7 +291,7 @@ async function* replaceRows(
     }
     const finals = {
       latent,
-      pixel: images.map(bytes),
+      pixel: images.map(pixels),
       perceptual: evaluator ? await evaluator.clip.images(images) : null,
     };
     alone ??= finals;
@@ -301,9 +301,7 @@ async function* replaceRows(
       row,
       timestep: step?.kind === "step" ? step.timestep : null,
       diversity: latent.length > 1 ? inSpaces((s) => pairwiseIn(s, finals[s])) : null,
-      change: inSpaces((s) =>
-        both(finals[s], from[s], (a, b) => mean(a.map((look, i) => distanceIn[s](look, b[i] ?? look)))),
-      ),
+      change: inSpaces((s) => both(finals[s], from[s], (a, b) => mean(a.map((x, i) => distanceIn[s](x, b[i] ?? x))))),
     });
   }
   return rows;

@@ -1,27 +1,27 @@
-/** What is seen and dropped on the way: how alike each predicted picture is to a phrase, and where that changes its mind. */
+/** Finds phrases that vanish from x0 or appear late, by the CLIP similarity of each x0 to the phrase. */
 
-/** "dropped": seen at some step and not in the end. "late": seen only at the end. */
+/** "dropped": seen at some step, but not in the final image. "late": seen only in the last steps. */
 export type Finding = "dropped" | "late";
 
 export interface Watched {
   readonly phrase: string;
   /** Cosine of each step's x0 and the phrase, −1…1 [seeds][steps]. */
   readonly similarity: readonly (readonly number[])[];
-  /** From this similarity on the phrase counts as seen. */
+  /** Similarity above which the phrase counts as seen. */
   readonly threshold: number;
   readonly findings: readonly { readonly seed: number; readonly step: number; readonly finding: Finding }[];
 }
 
-/** Below this range over a whole trace a phrase tells nothing apart: CLIP's similarities waver by as much. */
+/** Minimum range of similarities over a trace. Smaller ranges are within the noise of CLIP. */
 const LEAST_RANGE = 0.03;
 
-/** Steps at the end that count as "only at the end". */
+/** Share of the steps from which an appearance is "late". */
 const LATE = 0.8;
 
 /**
- * Marks steps where a concept appears and later disappears, or appears only at the end.
+ * Marks steps at which a phrase is seen for the last time before it vanishes, or appears late.
  * @param similarity [seeds][steps] of one mode
- * @param all similarities of the phrase over every mode, seed and step: seen is what lies above the middle of their range
+ * @param all similarities of the phrase over every mode, seed and step; the threshold is the middle of their range
  */
 export function watch(
   phrase: string,

@@ -34,13 +34,13 @@ async function run(asked: TraceRequest, kept: readonly Recording[] = []) {
 describe("trace", { timeout: 60_000 }, async () => {
   const full = await run(request);
 
-  it("has every step of every mode and seed, with x0 and x_t as pictures", () => {
+  it("has every step of every mode and seed, with x0 and x_t as images", () => {
     expect(full.trace.modes.map((m) => [m.mode, m.steps.map((s) => s.model)])).toEqual([
       ["base", Array(6).fill("base")],
       ["distilled", Array(4).fill("distilled")],
       ["hybrid", ["base", "distilled", "distilled", "distilled"]],
     ]);
-    expect(full.pictures.map((p) => [p.mode, p.seed, p.x0.length, p.xt.length])).toEqual([
+    expect(full.images.map((p) => [p.mode, p.seed, p.x0.length, p.xt.length])).toEqual([
       ["base", 2, 6, 6],
       ["base", 5, 6, 6],
       ["distilled", 2, 4, 4],
@@ -48,7 +48,7 @@ describe("trace", { timeout: 60_000 }, async () => {
       ["hybrid", 2, 4, 4],
       ["hybrid", 5, 4, 4],
     ]);
-    for (const { x0 } of full.pictures) expect([x0[0]?.width, x0[0]?.height]).toEqual([64, 48]);
+    for (const { x0 } of full.images) expect([x0[0]?.width, x0[0]?.height]).toEqual([64, 48]);
   });
 
   it("ends where generate ends, and every curve falls to nothing there", async () => {
@@ -104,11 +104,11 @@ describe("trace", { timeout: 60_000 }, async () => {
     expect(again.trace.modes).toEqual(full.trace.modes);
   });
 
-  it("shows latents as colours without a decoder, much like the pictures", async () => {
+  it("shows latents as colours without a decoder, much like the images", async () => {
     const quick = await run({ ...request, preview: "rgb", causal: false, watch: [] }, full.recordings);
     expect(quick.trace.causal).toBeNull();
-    const pairs = quick.pictures.flatMap(({ x0 }, i) => {
-      const [shown, whole] = [x0.at(-1), full.pictures[i]?.final];
+    const pairs = quick.images.flatMap(({ x0 }, i) => {
+      const [shown, whole] = [x0.at(-1), full.images[i]?.final];
       return shown && whole ? [{ shown, whole: resizeBicubic(whole, 16, 12) }] : [];
     });
     expect(pairs.length).toBe(6);
