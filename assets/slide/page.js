@@ -1,4 +1,4 @@
-// A slider over pictures that were painted beforehand: one for each mode, seed and scale. Everything it needs is in the page.
+// Slider over precomputed images, one for each mode, seed and scale. All data is in the page.
 const slide = JSON.parse(document.getElementById("slide").textContent);
 const at = (id) => document.getElementById(id);
 let stop = Math.max(0, slide.scales.indexOf(0));

@@ -1,4 +1,4 @@
-/** `variegate adapter`: what an adapter is, the same in another dialect, merged into a model, and taken out of one. */
+/** `variegate adapter`: inspects, converts, merges and extracts adapters. */
 
 import { adapterFacts, adapterTensors, type Dialect, LARGEST_RANK } from "../adapters/index.js";
 import { safetensors } from "../checkpoint/index.js";
@@ -14,7 +14,7 @@ import { formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
 
-/** Prints what a file is and what it does to the pair's base. */
+/** Prints the contents of an adapter, and the layers of the pair's base that it changes. */
 export async function runInspect(terminal: Terminal, models: PairReference, file: string): Promise<void> {
   const pair = await openPair(models, fetching(terminal));
   try {
@@ -23,13 +23,13 @@ export async function runInspect(terminal: Terminal, models: PairReference, file
     terminal.emit({ type: "adapter", ...facts, model: pair.base.ref, fits });
     const kinds = Object.entries(facts.kinds).map(([kind, n]) => `${n} × ${kind}`);
     const alphas = facts.alphas.slice(0, 6).map((a) => (a === null ? "none" : String(a)));
-    terminal.say(`${facts.file}: ${kinds.join(", ") || "nothing for this model"} · ${facts.dialects.join(", ")}`);
-    terminal.say(
-      `rank ${facts.ranks ? [...new Set(facts.ranks)].join(" to ") : "–"} · alpha ${alphas.join(", ") || "–"} · ${facts.parameters} numbers`,
+    terminal.print(`${facts.file}: ${kinds.join(", ") || "no layer of this model"} · ${facts.dialects.join(", ")}`);
+    terminal.print(
+      `rank ${facts.ranks ? [...new Set(facts.ranks)].join(" to ") : "–"} · alpha ${alphas.join(", ") || "–"} · ${facts.parameters} parameters`,
     );
-    terminal.say("");
+    terminal.print("");
     if (facts.targets.length > 0) {
-      terminal.say(
+      terminal.print(
         table([
           ["part", "layers", "down", "mid", "up", "other"],
           ...facts.targets.map(({ part, layers, blocks }) => [
@@ -38,12 +38,12 @@ export async function runInspect(terminal: Terminal, models: PairReference, file
           ]),
         ]),
       );
-      terminal.say("");
+      terminal.print("");
     }
     const left = fits
-      ? "every key belongs to it"
-      : `${facts.unmatched.length} keys do not: ${facts.unmatched.slice(0, 3).join(", ")}`;
-    terminal.say(`on ${pair.base.ref}: ${left}; ${facts.untouched} layers stay as they are`);
+      ? "all keys match"
+      : `${facts.unmatched.length} keys match no layer: ${facts.unmatched.slice(0, 3).join(", ")}`;
+    terminal.print(`on ${pair.base.ref}: ${left}; ${facts.untouched} layers are not changed`);
   } finally {
     await pair.close();
   }
@@ -63,7 +63,7 @@ export async function runConvert(
     const tensors = adapterTensors(await openAdapter(pair, file), to, await layersIn(pair));
     await writeWhole(out, safetensors(tensors, { format: "pt" }));
     terminal.emit({ type: "converted", file, to, out, tensors: Object.keys(tensors).length });
-    terminal.say(out);
+    terminal.print(out);
   } finally {
     await pair.close();
   }
@@ -83,20 +83,22 @@ export interface ExtractOptions {
 /** Writes the difference of two models as an adapter. */
 export async function runExtract(
   terminal: Terminal,
-  asked: ExtractOptions,
+  given: ExtractOptions,
   out: string,
   options: RuntimeOptions & SearchPath,
   signal: AbortSignal,
 ): Promise<void> {
-  const { from, to, rank, energy, exact = false, biases = false, dialect = "kohya" } = asked;
+  const { from, to, rank, energy, exact = false, biases = false, dialect = "kohya" } = given;
   mustBeSafetensors(out);
   if (exact && (rank !== undefined || energy !== undefined)) {
-    throw new RequestError("--exact keeps everything: leave out --rank and --energy");
+    throw new RequestError("--exact keeps the full difference and excludes --rank and --energy");
   }
   const ranks = { rank: rank ?? (energy === undefined ? 64 : LARGEST_RANK), energy: energy ?? 1 };
   const request: ExtractRequest = { from, to, keep: exact ? null : ranks, biases };
   if ((exact || biases) && dialect === "peft")
-    throw new RequestError("--exact and --biases write differences, for which PEFT has no words; use --dialect kohya");
+    throw new RequestError(
+      "--exact and --biases write full differences, which PEFT has no keys for; use --dialect kohya",
+    );
   const runtime = openRuntime(options);
   let progress: Progress | undefined;
   try {
@@ -115,13 +117,14 @@ export async function runExtract(
     await writeWhole(out, safetensors(tensors, { format: "pt" }));
     const bytes = Object.values(tensors).reduce((n, t) => n + t.data.byteLength, 0);
     terminal.emit({ type: "extracted", from: from, to, out, bytes, kept, beyond, layers });
-    terminal.say(table([["part", "layers", "rank", "changed by", "kept", "least kept in"], ...summaryOf(layers)]));
-    terminal.say("");
-    const missed = request.keep && !request.biases ? ", which a LoRA does not reach (--biases takes them along)" : "";
-    terminal.say(
+    terminal.print(table([["part", "layers", "rank", "relative change", "kept", "least kept"], ...summaryOf(layers)]));
+    terminal.print("");
+    const missed =
+      request.keep && !request.biases ? ", which a LoRA does not contain (--biases adds biases and norms)" : "";
+    terminal.print(
       `kept ${percent(kept)} of the difference; ${percent(beyond)} of it lies in biases, norms and embeddings${missed}`,
     );
-    terminal.say(`${out} (${formatBytes(bytes)})`);
+    terminal.print(`${out} (${formatBytes(bytes)})`);
   } finally {
     await runtime.close();
   }
@@ -129,7 +132,7 @@ export async function runExtract(
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-/** A row for each kind of layer: ranks from least to greatest, the mean of what is kept, and where it is least. */
+/** One row for each kind of layer: range of ranks, mean change, mean kept share, and the layer with the least kept. */
 function summaryOf(layers: readonly ExtractedLayer[]): string[][] {
   const kinds = new Map<string, ExtractedLayer[]>();
   for (const layer of layers) {
@@ -143,7 +146,7 @@ function summaryOf(layers: readonly ExtractedLayer[]): string[][] {
     return [
       kind,
       String(all.length),
-      ranks.length === 0 ? "whole" : `${Math.min(...ranks)} to ${Math.max(...ranks)}`,
+      ranks.length === 0 ? "full" : `${Math.min(...ranks)} to ${Math.max(...ranks)}`,
       percent(mean(all.map((l) => l.change))),
       percent(mean(all.map((l) => l.kept))),
       `${worst.layer} (${percent(worst.kept)})`,
@@ -152,11 +155,10 @@ function summaryOf(layers: readonly ExtractedLayer[]): string[][] {
 }
 
 function mustBeSafetensors(out: string): void {
-  if (!/\.safetensors$/i.test(out))
-    throw new RequestError(`--out ${out}: the new file's name must end in .safetensors`);
+  if (!/\.safetensors$/i.test(out)) throw new RequestError(`--out ${out}: expected a name that ends in .safetensors`);
 }
 
-/** Writes a model that has the adapters in its weights. */
+/** Writes a model with adapters merged into its weights. */
 export async function runMerge(
   terminal: Terminal,
   base: string,
@@ -173,6 +175,6 @@ export async function runMerge(
   const merged = await mergeAdapters(base, adapters, out, onMerged, { ...searchPath, ...fetching(terminal) });
   progress?.stop();
   terminal.emit({ type: "merged", ...merged });
-  for (const { part, layers } of merged.parts) terminal.say(`${part}: ${layers} layers changed`);
-  terminal.say(merged.folder);
+  for (const { part, layers } of merged.parts) terminal.print(`${part}: ${layers} layers changed`);
+  terminal.print(merged.folder);
 }

@@ -1,4 +1,4 @@
-/** `variegate models check`: prints what a model or adapter is, and what can be done with it. */
+/** `variegate models check`: describes a model or adapter, and lists the options and models that accept it. */
 
 import { memoryUses } from "../generate/index.js";
 import { type CheckReport, type CheckRequest, checkReference, type FitReport } from "../inspect/index.js";
@@ -6,25 +6,25 @@ import { machineBudget } from "../open/index.js";
 import { formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
-import { millions } from "./words.js";
+import { millions } from "./units.js";
 
-/** Names shown of a long list; --json has all. */
+/** Maximum number of names in a list; --json prints all. */
 const SHOWN = 12;
 
-/** Prints what a reference holds, what tells that, and what goes with it. */
+/** Prints the report of a reference. */
 export async function runCheck(terminal: Terminal, ref: string, request: CheckRequest): Promise<void> {
   const report = await checkReference(ref, { ...request, ...fetching(terminal) });
-  const room = machineBudget();
-  const memory = report.memory && memoryUses(report.memory, room);
-  terminal.emit({ type: "check", ...report, memory, room });
-  const say = (text: string) => terminal.say(text);
+  const budget = machineBudget();
+  const memory = report.memory && memoryUses(report.memory, budget);
+  terminal.emit({ type: "check", ...report, memory, room: budget });
+  const { print } = terminal;
 
-  say(`${report.ref}: ${report.about || report.pipeline}`);
-  for (const why of report.because) say(`  because ${why}`);
-  say("");
-  say(
+  print(`${report.ref}: ${report.about || report.pipeline}`);
+  for (const why of report.because) print(`  because ${why}`);
+  print("");
+  print(
     table([
-      ["part", "class", "parameters", "bytes", "stored as", "drawn"],
+      ["part", "class", "parameters", "bytes", "stored as", "supported"],
       ...report.components.map((c) => [
         c.name,
         c.className,
@@ -42,21 +42,21 @@ export async function runCheck(terminal: Terminal, ref: string, request: CheckRe
         : []),
     ]),
   );
-  for (const note of report.notes) say(note);
-  say("");
-  for (const missing of report.missing) say(`not enough to paint with: ${missing}`);
-  for (const line of usesOf(report)) say(line);
-  fits(terminal, "adapters", report.adapters);
-  fits(terminal, "models", report.models);
+  for (const note of report.notes) print(note);
+  print("");
+  for (const missing of report.missing) print(`cannot generate on its own: ${missing}`);
+  for (const line of usesOf(report)) print(line);
+  printFits(terminal, "adapters", report.adapters);
+  printFits(terminal, "models", report.models);
   if (memory) {
     const best = memory.find((n) => n.fits);
     const how = memory.map((n) => `${n.offload} ${formatBytes(n.bytes)}${n.fits ? "" : " (too much)"}`).join(", ");
     const verdict = best ? `fits, with --offload ${best.offload}` : "does not fit";
-    say(`memory: weights take ${how}; a run may take ${formatBytes(room)} of this machine: it ${verdict}`);
+    print(`memory: weights take ${how}; the budget is ${formatBytes(budget)}: ${verdict}`);
   }
 }
 
-/** What a thing is good for. */
+/** Options that accept the reference, and named pairs of the same architecture. */
 function usesOf({ kind, pairs, missing, ref }: CheckReport): string[] {
   const name = /\s/.test(ref) ? JSON.stringify(ref) : ref;
   const shown = pairs.slice(0, SHOWN).join(", ") + (pairs.length > SHOWN ? ` and ${pairs.length - SHOWN} more` : "");
@@ -67,20 +67,20 @@ function usesOf({ kind, pairs, missing, ref }: CheckReport): string[] {
     autoencoder: `use it with --decoder ${name}`,
     "tiny autoencoder": `use it with --decoder ${name}`,
     "text encoder": `use it with --text-encoder ${name}, for a --base that has none`,
-    adapter: `use it with --lora ${name}, or --distilled where it makes a model fast`,
+    adapter: `use it with --lora ${name}, or with --distilled if it distils the base`,
     "learned word": `use it with --embedding ${name}`,
-    measure: "it measures pictures",
+    measure: "it measures images",
   };
-  const painted = kind === "pipeline" || kind === "checkpoint" ? missing.length === 0 : true;
+  const usable = kind === "pipeline" || kind === "checkpoint" ? missing.length === 0 : true;
   return [
-    ...(painted ? [all[kind]] : []),
-    ...(pairs.length > 0 ? [`named pairs of such a model (--pair NAME --base …): ${shown}`] : []),
+    ...(usable ? [all[kind]] : []),
+    ...(pairs.length > 0 ? [`named pairs of this architecture (--pair NAME --base …): ${shown}`] : []),
   ];
 }
 
-function fits(terminal: Terminal, what: string, reports: readonly FitReport[]): void {
+function printFits(terminal: Terminal, what: string, reports: readonly FitReport[]): void {
   if (reports.length === 0) return;
-  terminal.say("");
+  terminal.print("");
   const rows = reports.map((r) => [r.ref, r.fits ? "yes" : "no", r.why]);
-  terminal.say(table([[what, "fits", "why"], ...rows]));
+  terminal.print(table([[what, "fits", "why"], ...rows]));
 }

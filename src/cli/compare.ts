@@ -1,4 +1,4 @@
-/** `variegate compare`: base, distilled and hybrid side by side, as a table of numbers and one contact sheet. */
+/** `variegate compare`: base, distilled and hybrid side by side, as a table of measures and a contact sheet. */
 
 import { RequestError } from "../errors.js";
 import { evaluate, type KeptDiversity, keptDiversity, type Summary, summarise } from "../evaluation/index.js";
@@ -15,18 +15,16 @@ import {
 import { describeRun } from "../inspect/index.js";
 import { type Estimate, formatEstimate } from "../metrics/index.js";
 import { type OpenOptions, openEvaluator, openPair, type PairReference } from "../open/index.js";
-import type { Mode } from "../sampling/index.js";
+import { MODES, type Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
 import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
-import { tileOf } from "./words.js";
+import { tileOf } from "./units.js";
 
-const MODES: readonly Mode[] = ["base", "distilled", "hybrid"];
-
-/** The images of one mode and their cost. */
+/** Images of one mode, and their cost. */
 interface Outcome {
   readonly mode: Mode;
   /** images[p][i]: prompt p, seed i. */
@@ -49,7 +47,7 @@ export async function runCompare(
       throw new RequestError("compare needs a distilled model: name one with --distilled, or a --pair");
     const prompts = given.prompts.length > 0 ? given.prompts : (pair.row?.prompts ?? []);
     if (prompts.length === 0) throw new RequestError("compare needs a prompt");
-    const seeds = given.seeds ?? [0, 1, 2, 3, 4, 5, 6, 7];
+    const seeds = given.seeds ?? [0];
     const requests = MODES.map((mode) => requestForMode(mode, { ...given, prompts, seeds }));
     const plans = requests.map((r) => planFor(pair, r));
     const evaluator = await openEvaluator(pair, models.clip);
@@ -88,15 +86,17 @@ export async function runCompare(
     files.push(await folder.write("run.json", Buffer.from(`${JSON.stringify(run, null, 2)}\n`)));
     for (const result of results) terminal.emit({ type: "result", ...result });
     terminal.emit({ type: "run", out: folder.dir, files });
-    terminal.say(table([headOf(results), ...results.map(cells)]));
-    terminal.say("");
+    terminal.print(table([headOf(results), ...results.map(cells)]));
+    terminal.print("");
     if (prompts.length > 1 && results.some((r) => r.kept)) {
-      terminal.say(table([keptHead(results), ...results.flatMap((r) => (r.kept ? [keptCells(r.mode, r.kept)] : []))]));
-      terminal.say("");
+      terminal.print(
+        table([keptHead(results), ...results.flatMap((r) => (r.kept ? [keptCells(r.mode, r.kept)] : []))]),
+      );
+      terminal.print("");
     }
-    terminal.say(`sheet   ${folder.dir}/sheet.png`);
-    terminal.say(`images  ${folder.dir}/{base,distilled,hybrid}/`);
-    terminal.say(`run     ${folder.dir}/run.json`);
+    terminal.print(`sheet   ${folder.dir}/sheet.png`);
+    terminal.print(`images  ${folder.dir}/{base,distilled,hybrid}/`);
+    terminal.print(`run     ${folder.dir}/run.json`);
   } finally {
     await pair.close();
   }
@@ -118,7 +118,7 @@ async function generateMode(pair: Pair, request: GenerateRequest, s: Output): Pr
   let milliseconds: Milliseconds = { encode: 0, denoise: 0, decode: 0 };
   for await (const event of generate(pair, request, s.signal)) {
     s.terminal.emit({ mode, ...eventJson(event) });
-    if (event.type === "adjusted") for (const why of event.why) s.terminal.note(why);
+    if (event.type === "adjusted") for (const why of event.why) s.terminal.warn(why);
     if (event.type === "step") s.progress.update(++s.ticker.ticks, `${mode}: ${event.model} at ${event.timestep}`);
     if (event.type === "tile")
       s.progress.update(s.ticker.ticks + event.done / event.total, `${mode}: ${tileOf(event)}`);

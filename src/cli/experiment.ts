@@ -1,4 +1,4 @@
-/** `variegate experiment`: a table or figure of the paper, or an experiment of one's own: generates, measures and reports. */
+/** `variegate experiment`: runs tables and figures of the paper, or an experiment of a JSON file. */
 import path from "node:path";
 import { type Control, pairNamed, readPairs } from "../catalogue/index.js";
 import { readJson } from "../checkpoint/node/index.js";
@@ -59,8 +59,8 @@ export async function runExperiment(
   if (options.dryRun) {
     const { cells, there, pictures, calls, seconds } = await forecast(request, fetching(terminal, signal));
     terminal.emit({ type: "forecast", cells, there, pictures, calls, seconds });
-    terminal.say(`${pictures} pictures, ${calls} model calls, about ${duration(seconds)} with one worker`);
-    terminal.say(`${cells - there} of ${cells} cells are to be generated; nothing has been written`);
+    terminal.print(`${pictures} pictures, ${calls} model calls, about ${duration(seconds)} with one worker`);
+    terminal.print(`${cells - there} of ${cells} cells are to be generated; nothing has been written`);
     return;
   }
   let progress: Progress | undefined;
@@ -70,20 +70,20 @@ export async function runExperiment(
       progress ??= terminal.progress(total, what);
       progress.update(done, what);
     },
-    onNote: (text) => terminal.note(text),
+    onNote: (text) => terminal.warn(text),
   });
   progress?.stop();
   for (const t of tables) {
     terminal.emit({ type: "table", ...t });
-    terminal.say(t.title);
-    terminal.say(table(numbersOf(t)));
-    terminal.say("");
-    if (t.judgements.length > 0) terminal.say(`${table(claimsOf(t))}\n`);
+    terminal.print(t.title);
+    terminal.print(table(numbersOf(t)));
+    terminal.print("");
+    if (t.judgements.length > 0) terminal.print(`${table(claimsOf(t))}\n`);
   }
   terminal.emit({ type: "run", out, files });
-  terminal.say(`page    ${out}/report.html`);
-  terminal.say(`tables  ${out}/report.md`);
-  terminal.say(`numbers ${out}/results.json, ${out}/results.parquet`);
+  terminal.print(`page    ${out}/report.html`);
+  terminal.print(`tables  ${out}/report.md`);
+  terminal.print(`numbers ${out}/results.json, ${out}/results.parquet`);
 }
 
 async function definitionsOf(
@@ -96,7 +96,7 @@ async function definitionsOf(
   if (name === "run") {
     if (file === undefined) throw new RequestError("experiment run needs a FILE.json with its definition");
     if (prompts !== undefined || images !== undefined) {
-      throw new RequestError(`--prompts and --images are for the paper's experiments; ${file} says its own`);
+      throw new RequestError(`--prompts and --images apply to the paper's experiments; ${file} defines its own`);
     }
     return [parseDefinition(file, await readJson(file))];
   }

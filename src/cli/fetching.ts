@@ -1,4 +1,4 @@
-/** What a person sees of models that are looked up, fetched and prepared before anything can run. */
+/** Shows downloads and weight preparation on the terminal. */
 import type { DownloadEvent, DownloadOptions } from "../hub/index.js";
 import type { OpenOptions } from "../open/index.js";
 import { formatBytes } from "../tensor/index.js";
@@ -6,7 +6,7 @@ import { interrupted } from "./interrupt.js";
 import { preparing } from "./preparing.js";
 import type { Progress, Terminal } from "./terminal.js";
 
-/** For whoever opens models: shows on the terminal what is fetched and prepared, and stops with the signal. */
+/** Options for opening models: downloads and preparation are shown on the terminal, and `signal` aborts them. */
 export function fetching(
   terminal: Terminal,
   signal: AbortSignal = interrupted,
@@ -15,15 +15,15 @@ export function fetching(
   let left = 0;
   const show: { readonly [T in DownloadEvent["type"]]: (event: Extract<DownloadEvent, { type: T }>) => void } = {
     "fetch-plan": ({ repository, commit, files, bytes, missing, cache }) => {
-      const there = missing < bytes ? `, ${formatBytes(bytes - missing)} of it there already` : "";
-      terminal.note(
-        `fetching ${repository} (commit ${commit.slice(0, 7)}): ${filesIn(files.length)}, ${formatBytes(bytes)}${there}, into ${cache}`,
+      const there = missing < bytes ? `, ${formatBytes(bytes - missing)} of it cached` : "";
+      terminal.warn(
+        `downloading ${repository} (commit ${commit.slice(0, 7)}): ${filesIn(files.length)}, ${formatBytes(bytes)}${there}, into ${cache}`,
       );
       left = files.filter((file) => file.there < file.bytes).length;
-      bar = terminal.progress(bytes, repository, { show: formatBytes, done: bytes - missing });
+      bar = terminal.progress(bytes, repository, { format: formatBytes, done: bytes - missing });
     },
     "fetch-progress": ({ done, repository, file }) => bar?.update(done, `${repository} ${file}`),
-    "fetch-note": ({ text }) => terminal.note(text),
+    "fetch-note": ({ text }) => terminal.warn(text),
     fetched: () => {
       left--;
       if (left <= 0) bar?.stop();

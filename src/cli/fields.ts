@@ -1,4 +1,4 @@
-/** Fields of a request as options of a command, both ways: flags from a schema, and a checked request from the flags that were given. */
+/** Derives the options of a command from the fields of a request, and validates the given options by the fields. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { RequestError } from "../errors.js";
@@ -7,10 +7,10 @@ import { expectation, type Fields, formsOf, type OptionForm, parseRequest, readP
 const inner = (field: z.ZodType): z.ZodType =>
   field instanceof z.ZodExactOptional || field instanceof z.ZodOptional ? (field.unwrap() as z.ZodType) : field;
 
-/** The value of a flag's text. @throws InvalidArgumentError stating what was expected */
+/** Parses the value of a flag. @throws InvalidArgumentError with the expected form */
 function readFlag(schema: z.ZodType, { read, expected, repeatable }: OptionForm, text: string): unknown {
   const refuse = (what: string): never => {
-    throw new InvalidArgumentError(`"${text}" is not ${what}.`);
+    throw new InvalidArgumentError(`Expected ${what}.`);
   };
   try {
     const value = read ? read(text) : readPlain(schema, text);
@@ -42,7 +42,7 @@ function optionFor(schema: z.ZodType, form: OptionForm): Option {
   return form.renamed ? option.hideHelp() : option;
 }
 
-/** Adds the flags of some fields to a command. Flags of one field exclude each other, unless they collect a list. */
+/** Adds the flags of fields to a command. Flags of one field exclude each other, unless they are repeatable. */
 export function addFields(command: Command, fields: Fields): Command {
   for (const field of Object.values(fields)) {
     const schema = inner(field);
@@ -58,8 +58,8 @@ export function addFields(command: Command, fields: Fields): Command {
 }
 
 /**
- * The fields that were given on the command line, checked.
- * @param options what commander read, by its names
+ * Validates the fields given on the command line.
+ * @param options option values as parsed by commander
  * @throws RequestError
  */
 export function fieldsOf<F extends Fields>(fields: F, options: Readonly<Record<string, unknown>>) {

@@ -1,4 +1,4 @@
-/** `variegate generate`: pictures of every prompt and seed, with everything needed to make them again. */
+/** `variegate generate`: one image for each prompt and seed, and run.json, which reproduces them. */
 import { safetensors } from "../checkpoint/index.js";
 import { encodePng } from "../files/index.js";
 import {
@@ -16,13 +16,13 @@ import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
 import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
-import { tileOf } from "./words.js";
+import { tileOf } from "./units.js";
 
 export interface GenerateOptions extends ResumeOptions {
   readonly saveLatents?: boolean | undefined;
 }
 
-/** A file as run.json lists it, with the sample it belongs to. */
+/** File of a sample, as listed in run.json. */
 type SampleFile = RunFile & { readonly prompt: number; readonly seed: number };
 type Steps = { xt: FloatTensor[]; x0: FloatTensor[]; timesteps: number[] };
 
@@ -55,9 +55,9 @@ export async function runGenerate(
     let ticks = 0;
     for await (const event of generate(pair, { ...request, samples: left }, signal)) {
       terminal.emit(eventJson(event));
-      if (event.type === "adjusted") for (const why of event.why) terminal.note(why);
+      if (event.type === "adjusted") for (const why of event.why) terminal.warn(why);
       if (event.type === "encoded" && event.truncated > 0) {
-        terminal.note(`prompt ${event.prompt}: ${event.truncated} tokens did not fit and are left out`);
+        terminal.warn(`prompt ${event.prompt}: the last ${event.truncated} tokens are truncated`);
       }
       if (event.type === "step") {
         progress.update(++ticks, `${event.model} at ${event.timestep}`);
@@ -88,7 +88,7 @@ export async function runGenerate(
     };
     await folder.write("run.json", Buffer.from(`${JSON.stringify(run, null, 2)}\n`));
     terminal.emit({ type: "run", out: folder.dir, files: all });
-    for (const { file } of all) terminal.say(`${folder.dir}/${file}`);
+    for (const { file } of all) terminal.print(`${folder.dir}/${file}`);
   } finally {
     await pair.close();
   }
@@ -97,7 +97,7 @@ export async function runGenerate(
 const latentsName = (stem: string): string => `${stem}.safetensors`;
 const imageName = (stem: string): string => `${stem}.png`;
 
-/** Files of a sample that an earlier part of the run has finished, or null where one is missing or was changed since. */
+/** Files of a sample from an interrupted run; null if one is missing or has changed. */
 function keptFiles({ kept }: RunFolder, stem: string, { saveLatents }: GenerateOptions): readonly RunFile[] | null {
   const names = [...(saveLatents ? [latentsName(stem)] : []), imageName(stem)];
   const files = names.flatMap((name) => kept.get(name) ?? []);
@@ -107,7 +107,7 @@ function keptFiles({ kept }: RunFolder, stem: string, { saveLatents }: GenerateO
 const ofSample = (files: readonly RunFile[], { prompt, seed }: SampleKey): SampleFile[] =>
   files.map((file) => ({ ...file, prompt, seed }));
 
-/** Writes and logs a sample, its latents first: a logged image is complete. */
+/** Writes and logs the files of a sample, latents first: a logged image implies a complete sample. */
 async function writeSample(
   folder: RunFolder,
   stem: string,
@@ -134,7 +134,7 @@ function track(tracks: Map<string, Steps>, name: string, event: StepEvent): void
   tracks.set(name, steps);
 }
 
-/** x_t [steps + 1, C, h, w], x0 [steps, C, h, w], timesteps [steps]; float32, variance preserving. */
+/** Encodes x_t [steps + 1, C, h, w], x0 [steps, C, h, w] and timesteps [steps]; float32, variance preserving. */
 function latentFile({ xt, x0, timesteps }: Steps): Uint8Array {
   const times = Float32Array.from(timesteps);
   return safetensors(

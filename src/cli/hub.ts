@@ -37,14 +37,14 @@ export async function runPull(terminal: Terminal, ref: string | undefined, optio
       throw new RequestError(`${name} is not a Hub id: owner/name, owner/name:folder or owner/name/file.safetensors`);
     plans.push(await planFetch(reference, kind, o));
   }
-  if (plans.length === 0) terminal.say("nothing to download: all files ship with the package");
+  if (plans.length === 0) terminal.print("nothing to download: all files ship with the package");
   for (const plan of plans) describe(terminal, plan, options.dryRun === true);
   await checkDiskSpace(plans);
   if (options.dryRun) return;
   for (const plan of plans) {
     const path = await fetchPlan(plan, o);
     terminal.emit({ type: "pulled", ref: hubName(plan.reference), commit: plan.commit, path, bytes: plan.bytes });
-    terminal.say(path);
+    terminal.print(path);
   }
 }
 
@@ -73,14 +73,14 @@ function describe(
   const listed = files.map(({ path, bytes, there }) => ({ path, bytes, there }));
   // Without --dry-run the download emits it.
   if (dryRun) terminal.emit({ type: "fetch-plan", repository, revision, commit, files: listed, bytes, missing, cache });
-  terminal.say(`${hubName(reference)} (commit ${commit.slice(0, 7)})`);
+  terminal.print(`${hubName(reference)} (commit ${commit.slice(0, 7)})`);
   const shown = (there: number, all: number) => (there === 0 ? "" : there === all ? "yes" : formatBytes(there));
-  terminal.say(
+  terminal.print(
     table([["file", "size", "cached"], ...files.map((f) => [f.path, formatBytes(f.bytes), shown(f.there, f.bytes)])]),
   );
   const left = missing === 0 ? "all of it is cached" : `${formatBytes(missing)} to download into ${cache}`;
-  terminal.say(`${filesIn(files.length)}, ${formatBytes(bytes)}; ${left}`);
-  terminal.say("");
+  terminal.print(`${filesIn(files.length)}, ${formatBytes(bytes)}; ${left}`);
+  terminal.print("");
 }
 
 /** Prints the contents of the cache, one line for each revision. */
@@ -101,13 +101,13 @@ export async function runCached(terminal: Terminal): Promise<void> {
     ]);
   });
   if (rows.length > 0) {
-    terminal.say(table([["repository", "commit", "revision", "files", "size", "on disk", "last used"], ...rows]));
-    terminal.say("");
+    terminal.print(table([["repository", "commit", "revision", "files", "size", "on disk", "last used"], ...rows]));
+    terminal.print("");
   }
   const total = repositories.reduce((n, r) => n + r.bytes, 0);
   const unfinished = repositories.reduce((n, r) => n + r.unfinished, 0);
   const of = unfinished > 0 ? `, ${formatBytes(unfinished)} of it partial downloads` : "";
-  terminal.say(
+  terminal.print(
     `${repositories.length === 1 ? "1 repository" : `${repositories.length} repositories`}, ${formatBytes(total)}${of}, in ${cache}`,
   );
 }
@@ -118,5 +118,5 @@ export async function runRemove(terminal: Terminal, ref: string, dryRun: boolean
   if (!reference) throw new RequestError(`${ref} is not a Hub id: owner/name or owner/name@revision`);
   const { removed, freed } = await removeCached(reference, { dryRun, revision: ref.includes("@") });
   terminal.emit({ type: "removed", ref, dryRun, removed, freed });
-  terminal.say(`${ref}: ${formatBytes(freed)} ${dryRun ? "would be freed" : "freed"}`);
+  terminal.print(`${ref}: ${formatBytes(freed)} ${dryRun ? "would be freed" : "freed"}`);
 }

@@ -1,4 +1,4 @@
-/** The commands that look and load nothing: `plan`, `models list`, `doctor`. */
+/** `variegate plan`, `models list` and `doctor`: commands that load no model. */
 
 import { type PairRow, pairNamed, readPairs } from "../catalogue/index.js";
 import { diffusersScript } from "../convert/index.js";
@@ -22,7 +22,7 @@ import { formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { type Terminal, table } from "./terminal.js";
 
-/** Prints the rows a run would take, as a table or as a script for diffusers. */
+/** Prints the plan of a request, as a table or as a Python script for diffusers. */
 export async function runPlan(
   terminal: Terminal,
   models: PairReference & RuntimeOptions,
@@ -38,21 +38,21 @@ export async function runPlan(
       prompts: request.prompts.length > 0 ? prompts : [prompts[0]],
     });
     terminal.emit({ type: "script", script });
-    terminal.say(script.trimEnd());
+    terminal.print(script.trimEnd());
     return;
   }
   const plan = planFor(source, request);
   terminal.emit({ type: "plan", ...plan });
   const { columns, rows } = describePlan(plan);
-  terminal.say(table([columns, ...rows]));
+  terminal.print(table([columns, ...rows]));
 }
 
 /** Prints the named pairs. */
 export async function runList(terminal: Terminal, pairs: string | undefined): Promise<void> {
   const rows = await readPairs(pairs);
   for (const row of rows) terminal.emit({ type: "pair", ...row });
-  const head = ["pair", "what", "timesteps", "guidance", "pixels", "licence"];
-  terminal.say(
+  const head = ["pair", "description", "timesteps", "guidance", "pixels", "licence"];
+  terminal.print(
     table([
       head,
       ...rows.map((row) => [
@@ -65,42 +65,42 @@ export async function runList(terminal: Terminal, pairs: string | undefined): Pr
       ]),
     ]),
   );
-  terminal.say("");
-  terminal.say("--pair NAME uses one; --json shows every field; --pairs FILE adds rows of your own.");
+  terminal.print("");
+  terminal.print("--pair NAME selects a pair, --json prints every field, --pairs FILE adds pairs.");
 }
 
-/** "LCM 999 749 499 249": the scheduler of a pair's distilled model and the timesteps it calls. */
+/** Scheduler and timesteps of a pair's distilled model, such as "LCM 999 749 499 249". */
 function timestepsOf(row: PairRow): string {
   const { scheduler, timesteps, steps } = row.sampling.distilled;
   const known = knownPair(row);
   const called = known
     ? planFor(known, { mode: "distilled" }).rows.flatMap((r) => (r.kind === "step" ? [Math.round(r.timestep)] : []))
     : (timesteps ?? (steps ? [`${steps} steps`] : []));
-  return [scheduler?.replace(/(Discrete)?Scheduler$/, "") ?? "its own", ...called].join(" ");
+  return [scheduler?.replace(/(Discrete)?Scheduler$/, "") ?? "own scheduler", ...called].join(" ");
 }
 
-/** Prints what this machine can run, and in which way the pair fits its memory. */
+/** Prints the devices of this machine, and the loading strategies under which the pair fits its memory. */
 export async function runDoctor(terminal: Terminal, models: PairReference & OpenOptions): Promise<void> {
   const report = await examine();
-  const room = models.memoryBudget ?? machineBudget();
+  const budget = models.memoryBudget ?? machineBudget();
   const { name, needs } = await needsOf(models, fetching(terminal));
-  const memory = needs && memoryUses(needs, room);
+  const memory = needs && memoryUses(needs, budget);
   terminal.emit({ type: "doctor", ...report, pair: name, needs: memory });
-  terminal.say(
+  terminal.print(
     `variegate ${report.versions.variegate} · Node ${report.versions.node} · ONNX Runtime ${report.versions.onnxruntime} · ${report.platform}`,
   );
-  terminal.say(
+  terminal.print(
     `${report.processors} processors (${report.processor}), ${formatBytes(report.memory)} memory, ${formatBytes(report.free)} free`,
   );
-  terminal.say("");
+  terminal.print("");
   if (memory) {
     const rows = memory.map((n) => [n.offload, formatBytes(n.bytes), n.fits ? "yes" : "no"]);
-    terminal.say(table([[`memory for ${name}`, "weights take", "fits"], ...rows]));
-    terminal.say("");
+    terminal.print(table([[`memory for ${name}`, "weights take", "fits"], ...rows]));
+    terminal.print("");
   }
-  terminal.say(
+  terminal.print(
     table([
-      ["device", "runs", "computes", "why"],
+      ["device", "runs", "compute types", "reason"],
       ...report.devices.map((d) => [d.device, d.runs ? "yes" : "no", d.computes.join(", ") || "–", d.why]),
     ]),
   );

@@ -1,7 +1,7 @@
-/** Ctrl-C, for whatever runs when it comes. */
+/** Abort signal of Ctrl-C. */
 import { VariegateError } from "../errors.js";
 
-/** Ends after the model call that is running, with whole files only; a download keeps what has come. */
+/** The run was interrupted. It stops after the current model call; files are complete, and partial downloads are kept. */
 class Interrupted extends VariegateError {
   readonly exitCode = 130;
 }
@@ -11,9 +11,9 @@ const controller = new AbortController();
 /** Aborted by Ctrl-C. */
 export const interrupted: AbortSignal = controller.signal;
 
-/** Listens from now on. */
+/** Aborts `interrupted` on SIGINT and SIGTERM. */
 export function listenForInterrupt(): void {
   for (const name of ["SIGINT", "SIGTERM"] as const) {
-    process.on(name, () => controller.abort(new Interrupted("interrupted; what was finished is kept")));
+    process.on(name, () => controller.abort(new Interrupted("interrupted; finished files are kept")));
   }
 }

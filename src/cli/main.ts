@@ -1,4 +1,4 @@
-/** The command line: reads the words, hands them to a command, and turns an error into a line and an exit code. */
+/** The command line: parses arguments, runs a command, and maps errors to a message and an exit code. */
 import { Command, CommanderError } from "commander";
 import { VariegateError } from "../errors.js";
 import { versions } from "../inspect/index.js";
@@ -10,7 +10,7 @@ import { addModelCommands } from "./commands/models.js";
 import { addTraceCommands } from "./commands/trace.js";
 import { listenForInterrupt } from "./interrupt.js";
 
-/** The program with all commands. */
+/** Creates the program with all commands. */
 export function createProgram(): Command {
   const program = new Command("variegate")
     .description("Diversity and control for few-step text-to-image models.")
@@ -30,10 +30,10 @@ export function createProgram(): Command {
   return program;
 }
 
-/** Runs a command line without the program's name; gives the exit code. */
+/** Runs the program with arguments; returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   listenForInterrupt();
-  // A reader of the output may stop reading, as `head` does.
+  // The reader of a pipe may close it, like `head`.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
     throw error;
@@ -46,11 +46,11 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Says what went wrong in a line or two and gives the exit code. */
+/** Prints an error in one or two lines; returns the exit code. */
 function explain(error: unknown, debug: boolean): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    // Help that nobody asked for by name stands there already.
+    // Commander has already printed the help of a group without a subcommand.
     if (error.code === "commander.help") return 2;
     process.stderr.write(`${error.message.replace(/^error: /, "")}\n`);
     return 2;
@@ -60,8 +60,6 @@ function explain(error: unknown, debug: boolean): number {
     return error.exitCode;
   }
   const shown = error instanceof Error ? error : new Error(String(error));
-  process.stderr.write(
-    `something went wrong inside variegate: ${debug ? shown.stack : `${shown.message} (--debug shows where)`}\n`,
-  );
+  process.stderr.write(`internal error: ${debug ? shown.stack : `${shown.message} (--debug shows the stack)`}\n`);
   return 1;
 }

@@ -1,4 +1,4 @@
-/** `variegate measure`: measures folders of pictures from any tool; writes a table, a JSON object and a page. */
+/** `variegate measure`: measures folders of images and writes a table, a JSON object and a page. */
 
 import { versions } from "../inspect/index.js";
 import { type Measure, type Measurement, type MeasureRequest, measure, measurePage } from "../measure/index.js";
@@ -41,29 +41,29 @@ export async function runMeasure(
   };
   const json = `${JSON.stringify(object, null, 2)}\n`;
   await folder.write("measures.json", Buffer.from(json));
-  const command = ["variegate measure", ...request.folders, ...wordsOf(request)].join(" ");
+  const command = ["variegate measure", ...request.folders, ...argumentsOf(request)].join(" ");
   const page = await measurePage({ command, instruments, notes, versions: { ...versions() }, folders });
   await folder.write("report.html", Buffer.from(page));
   terminal.emit(object);
-  terminal.say(table(rowsOf(result)));
-  terminal.say("");
-  for (const warning of warningsOf(result)) terminal.say(warning);
-  for (const note of notes) terminal.say(note);
+  terminal.print(table(rowsOf(result)));
+  terminal.print("");
+  for (const warning of warningsOf(result)) terminal.print(warning);
+  for (const note of notes) terminal.print(note);
   for (const { measured } of folders) {
-    if (measured.skipped.length > 0) terminal.say(`${measured.folder}: ${measured.skipped.length} pictures left out`);
+    if (measured.skipped.length > 0) terminal.print(`${measured.folder}: ${measured.skipped.length} images skipped`);
   }
-  terminal.say(`numbers ${folder.dir}/measures.json`);
-  terminal.say(`page    ${folder.dir}/report.html`);
+  terminal.print(`numbers ${folder.dir}/measures.json`);
+  terminal.print(`page    ${folder.dir}/report.html`);
 }
 
-/** The options as they would be typed. */
-const wordsOf = ({ folders: _, ...o }: MeasureRequest): string[] =>
+/** Options of a request as command-line arguments. */
+const argumentsOf = ({ folders: _, ...o }: MeasureRequest): string[] =>
   Object.entries(o).map(([k, v]) => {
     const name = `--${k.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
     return v === true ? name : `${name} ${String(v)}`;
   });
 
-/** One row a measure, one column a folder. */
+/** One row for each measure, one column for each folder. */
 function rowsOf({ folders }: Measurement): string[][] {
   const ids = [...new Set(folders.flatMap(({ measured }) => measured.measures.map((m) => m.id)))];
   const head = [
@@ -83,7 +83,7 @@ function rowsOf({ folders }: Measurement): string[][] {
 const cell = (m: Measure | undefined): string =>
   formatEstimate(m?.value, (v) => (Math.abs(v) >= 100 ? v.toFixed(1) : v.toFixed(3)));
 
-/** Each warning once, with the measures it is about. */
+/** Warnings without repetition, each with its measures. */
 function warningsOf({ folders }: Measurement): string[] {
   const about = new Map<string, Set<string>>();
   for (const { measured } of folders) {

@@ -3,9 +3,9 @@ import { inspectModelFolders, type ListedModel } from "../inspect/index.js";
 import type { ModelFolder } from "../lookup/index.js";
 import { formatBytes } from "../tensor/index.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
-import { millions } from "./words.js";
+import { millions } from "./units.js";
 
-/** Maximum width of a description; --json prints all of it. */
+/** Maximum width of a description; --json prints it in full. */
 const WIDEST = 72;
 
 /** Prints every model of the model folders with its description. */
@@ -23,7 +23,7 @@ export async function runModelFolders(terminal: Terminal, modelFolders: readonly
   }
   progress?.stop();
   const head = ["category", "name", "description", "parameters", "bytes", "stored as", "runs"];
-  terminal.say(
+  terminal.print(
     table([
       head,
       ...items.map((item) => [
@@ -37,6 +37,8 @@ export async function runModelFolders(terminal: Terminal, modelFolders: readonly
       ]),
     ]),
   );
-  terminal.say("");
-  terminal.say("--base, --distilled, --lora, --decoder and other options accept these names, or a unique part of one.");
+  terminal.print("");
+  terminal.print(
+    "--base, --distilled, --lora, --decoder and other options accept these names, or a unique part of one.",
+  );
 }

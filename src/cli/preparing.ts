@@ -1,14 +1,14 @@
-/** What a person sees while weights are unpacked or quantised: a line now and then, with the time that is left. */
+/** Progress of weight preparation (unpacking, quantising) on the terminal. */
 import type { Preparing } from "../networks/index.js";
 import { formatBytes } from "../tensor/index.js";
 import type { Terminal } from "./terminal.js";
 
-/** Nothing is said of what is quick; then a line so often. */
+/** Milliseconds until the first line, and between lines. */
 const FIRST = 2_000;
-const EVERY = 5_000;
+const INTERVAL = 5_000;
 
-/** Listens to the preparing of weights and notes how far it is. */
-export function preparing(terminal: Pick<Terminal, "note">): (event: Preparing) => void {
+/** Returns a listener that prints progress with the remaining time. */
+export function preparing(terminal: Pick<Terminal, "warn">): (event: Preparing) => void {
   let network = "";
   let [start, next] = [0, 0];
   return (event) => {
@@ -19,9 +19,9 @@ export function preparing(terminal: Pick<Terminal, "note">): (event: Preparing) 
       next = now + FIRST;
     }
     if (now < next || event.done >= event.total) return;
-    next = now + EVERY;
+    next = now + INTERVAL;
     const left = ((now - start) / event.done) * (event.total - event.done);
-    terminal.note(
+    terminal.warn(
       `preparing the weights of ${network}, once: ${formatBytes(event.done)} of ${formatBytes(event.total)} · ${Math.ceil(left / 1000)} s left`,
     );
   };

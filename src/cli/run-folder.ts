@@ -1,4 +1,4 @@
-/** The folder of a run: whole files only, a log that grows as things happen, and never two runs mixed in one folder. */
+/** Output folder of one run: complete files, and a log of events. */
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { readFile, rm, stat } from "node:fs/promises";
@@ -7,7 +7,7 @@ import { z } from "zod";
 import { codeOf, FileError, RequestError } from "../errors.js";
 import { makeFolder, parseJson, removePartials, writeWhole } from "../files/index.js";
 
-/** A file of the run, as run.json lists it. */
+/** File of the run, as listed in run.json. */
 export interface RunFile {
   readonly file: string;
   readonly bytes: number;
@@ -16,13 +16,13 @@ export interface RunFile {
 
 export interface RunFolder {
   readonly dir: string;
-  /** Logged files of earlier parts of the run that still have the logged size and hash, by name; empty for a new run. */
+  /** Files of an interrupted run with the size and hash of the log, by name; empty for a new run. */
   readonly kept: ReadonlyMap<string, RunFile>;
-  /** Seconds that the run has taken: this part, and earlier ones up to their last logged event. */
+  /** Duration of the run in seconds, with earlier parts of a resumed run up to their last logged event. */
   seconds(): number;
-  /** Writes a whole file, sub-folders included. */
+  /** Writes a file atomically, and creates its folders. */
   write(name: string, bytes: Uint8Array): Promise<RunFile>;
-  /** Appends one line to events.jsonl, with the seconds so far. Files that it lists are kept when the run is resumed. */
+  /** Appends an event to events.jsonl, with the duration so far. Logged files are kept when the run is resumed. */
   log(event: Readonly<Record<string, unknown>>): void;
 }
 
@@ -42,7 +42,7 @@ const fileSchema = z.object({ file: z.string(), bytes: z.number(), sha256: z.str
 const firstSchema = z.object({ id: z.string() });
 const timedSchema = z.object({ seconds: z.number() });
 
-/** Opens a folder for a new run that `identity` describes. A folder that holds a run is refused; with `force` its log starts anew. */
+/** Opens a folder for a new run, described by `identity`. Refuses a folder that holds a run, unless `force` replaces it. */
 export async function openRunFolder(command: string, identity: unknown, o: FolderOptions): Promise<RunFolder> {
   const dir = folderOf(command, o);
   const past = await readPast(dir, o);
@@ -50,14 +50,14 @@ export async function openRunFolder(command: string, identity: unknown, o: Folde
   return begin(dir, command, identity, past);
 }
 
-/** The same for a command that has --resume: a run of the same identity continues, keeping its intact files. */
+/** Opens a folder for a run that may be resumed: with `resume`, a run of the same identity continues and keeps its intact files. */
 export async function openResumableFolder(command: string, identity: unknown, o: ResumeOptions): Promise<RunFolder> {
   const dir = folderOf(command, o);
   const past = await readPast(dir, o);
   if (past.length > 0 && !o.resume) throw occupied(dir, ["--resume continues it"]);
   if (past.length > 0 && firstSchema.safeParse(past[0]).data?.id !== idOf(identity)) {
     throw new RequestError(
-      `${dir} holds a run of another request; give the same options to --resume it, or choose another --out`,
+      `${dir} holds a run with other options; --resume needs the same options, or choose another --out`,
     );
   }
   return begin(dir, command, identity, past);
@@ -78,7 +78,7 @@ const idOf = (identity: unknown): string => hashOf(JSON.stringify(identity)).sli
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** Events of earlier parts of the run in a folder, which is made where it does not exist. */
+/** Reads the log of a folder, and creates the folder if it does not exist. */
 async function readPast(dir: string, { force }: FolderOptions): Promise<readonly Line[]> {
   const log = path.join(dir, LOG);
   await makeFolder(dir);
@@ -102,7 +102,7 @@ async function begin(dir: string, command: string, identity: unknown, past: read
     }
   };
   const log = (event: Line) => append(`${JSON.stringify({ ...event, seconds: seconds() })}\n`);
-  // A kill may have cut the last line off; new lines must not be appended to it.
+  // A killed run may leave a partial last line.
   if (existsSync(file) && !readFileSync(file, "utf8").endsWith("\n")) append("\n");
   if (past.length === 0) log({ type: "run", id: idOf(identity), command, request: identity });
   return {
@@ -119,7 +119,7 @@ async function begin(dir: string, command: string, identity: unknown, past: read
   };
 }
 
-/** Files listed in a log that are still what was logged last about them. */
+/** Logged files whose size and hash are those of their last entry. */
 async function intactFiles(dir: string, past: readonly Line[]): Promise<ReadonlyMap<string, RunFile>> {
   const logged = new Map(past.flatMap((line) => fileSchema.safeParse(line).data ?? []).map((f) => [f.file, f]));
   const intact = new Map<string, RunFile>();
@@ -135,7 +135,7 @@ async function isIntact(file: string, { bytes, sha256 }: RunFile): Promise<boole
   }
 }
 
-/** Lines of a log; a last line that was cut off by a kill is left out. */
+/** Lines of a log, without a partial last line. */
 const readLog = (file: string): Line[] =>
   readFileSync(file, "utf8")
     .split("\n")

@@ -1,4 +1,4 @@
-/** A contact sheet: pictures in rows and columns with labels, as one PNG. */
+/** Draws contact sheets: labelled rows and columns of images, as one PNG. */
 import { fileURLToPath } from "node:url";
 import type { Sharp } from "sharp";
 import { type Html, html, render } from "../report/index.js";
@@ -11,31 +11,31 @@ export interface SheetSection {
 }
 
 const [MARGIN, GAP, TITLE, HEAD, LABEL] = [16, 4, 34, 22, 108];
-/** Small pictures are enlarged to about this many pixels, large ones reduced. */
+/** Approximate side of a cell in pixels. Smaller images are enlarged; larger ones are reduced to at most twice this side. */
 const CELL = 128;
 
-/** Draws the sections one under the other. */
+/** Draws sections below each other. */
 export async function drawSheet(sections: readonly SheetSection[]): Promise<Uint8Array> {
-  // Read by fontconfig when sharp first draws text: labels come out the same where no font is installed.
+  // Read by fontconfig when sharp first draws text, so that labels are the same on machines without fonts.
   process.env["FONTCONFIG_FILE"] ??= fileURLToPath(new URL("../../assets/fonts/fonts.conf", import.meta.url));
   const { default: sharp } = await import("sharp");
-  const pictures: { input: Buffer; left: number; top: number }[] = [];
-  const words: Html[] = [];
+  const images: { input: Buffer; left: number; top: number }[] = [];
+  const labels: Html[] = [];
   let top = MARGIN;
   let width = 0;
   for (const section of sections) {
     const cell = cellOf(section);
-    words.push(text(MARGIN, top + 20, section.title, 16));
+    labels.push(text(MARGIN, top + 20, section.title, 16));
     top += TITLE;
     for (const [i, label] of section.columns.entries()) {
-      words.push(text(MARGIN + LABEL + i * (cell.width + GAP) + cell.width / 2, top + 14, label, 12, "middle"));
+      labels.push(text(MARGIN + LABEL + i * (cell.width + GAP) + cell.width / 2, top + 14, label, 12, "middle"));
     }
     top += HEAD;
     for (const row of section.rows) {
-      words.push(text(MARGIN, top + cell.height / 2 + 5, row.label, 14));
+      labels.push(text(MARGIN, top + cell.height / 2 + 5, row.label, 14));
       for (const [i, image] of row.images.entries()) {
         const left = MARGIN + LABEL + i * (cell.width + GAP);
-        pictures.push({ input: await scaled(sharp(image.data, raw(image)), image, cell), left, top });
+        images.push({ input: await scaled(sharp(image.data, raw(image)), image, cell), left, top });
         width = Math.max(width, left + cell.width + MARGIN);
       }
       top += cell.height + GAP;
@@ -43,9 +43,9 @@ export async function drawSheet(sections: readonly SheetSection[]): Promise<Uint
     top += MARGIN;
   }
   const size = { width, height: top };
-  const svg = render(html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${top}">${words}</svg>`);
+  const svg = render(html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${top}">${labels}</svg>`);
   return sharp({ create: { ...size, channels: 3, background: "#ffffff" } })
-    .composite([...pictures, { input: Buffer.from(svg), left: 0, top: 0 }])
+    .composite([...images, { input: Buffer.from(svg), left: 0, top: 0 }])
     .png()
     .toBuffer();
 }
@@ -56,7 +56,7 @@ function cellOf(section: SheetSection): { width: number; height: number } {
   const [first] = section.rows.flatMap((row) => row.images);
   const { width = CELL, height = CELL } = first ?? {};
   const longest = Math.max(width, height);
-  // Whole enlargements keep the pixels of small pictures as they are.
+  // Integer factors keep the pixels of small images sharp.
   const scale = longest < CELL ? Math.max(1, Math.floor(CELL / longest)) : Math.min(1, (2 * CELL) / longest);
   return { width: Math.round(width * scale), height: Math.round(height * scale) };
 }
@@ -66,5 +66,5 @@ async function scaled(image: Sharp, { width }: RgbImage, cell: { width: number; 
   return image.resize(cell.width, cell.height, { kernel, fit: "fill" }).png().toBuffer();
 }
 
-const text = (x: number, y: number, words: string, size: number, anchor = "start") =>
-  html`<text x="${x}" y="${y}" font-family="DejaVu Sans" font-size="${size}" text-anchor="${anchor}" fill="#222">${words}</text>`;
+const text = (x: number, y: number, label: string, size: number, anchor = "start") =>
+  html`<text x="${x}" y="${y}" font-family="DejaVu Sans" font-size="${size}" text-anchor="${anchor}" fill="#222">${label}</text>`;

@@ -1,4 +1,4 @@
-/** `variegate slide`: one prompt along a slider's scales on every model, as strips, a page with a slider, and numbers. */
+/** `variegate slide`: one prompt at every scale of a slider in each mode, as strips, a page and measures. */
 
 import { type Slide, type SlideRequest, type SlideStrip, slide, slideRequests } from "../control/index.js";
 import { eventJson, planFor } from "../generate/index.js";
@@ -11,7 +11,7 @@ import { slidePage } from "./page.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
 import { type Terminal, table } from "./terminal.js";
-import { tileOf } from "./words.js";
+import { tileOf } from "./units.js";
 
 export async function runSlide(
   terminal: Terminal,
@@ -27,8 +27,8 @@ export async function runSlide(
     const requests = slideRequests(pair, request);
     const folder = await openRunFolder("slide", { models, request }, options);
     const steps = requests.map((r) => stepsOf(planFor(pair, r)).length + 1);
-    const pictures = scales.length * seeds.length;
-    const progress = terminal.progress(pictures * steps.reduce((a, b) => a + b, 0), "loading");
+    const images = scales.length * seeds.length;
+    const progress = terminal.progress(images * steps.reduce((a, b) => a + b, 0), "loading");
     let ticks = 0;
     for await (const event of slide(pair, request, signal)) {
       if (event.type === "slide") {
@@ -37,11 +37,11 @@ export async function runSlide(
         progress.stop();
         terminal.emit({ type: "slide", ...event.slide });
         terminal.emit({ type: "run", out: folder.dir, files });
-        tell(terminal, folder.dir, event.slide);
+        printSummary(terminal, folder.dir, event.slide);
         continue;
       }
       terminal.emit(eventJson(event));
-      if (event.type === "adjusted") for (const why of event.why) terminal.note(why);
+      if (event.type === "adjusted") for (const why of event.why) terminal.warn(why);
       if (event.type === "step") progress.update(++ticks, `${event.mode}: ${event.model} at ${event.timestep}`);
       if (event.type === "tile") progress.update(ticks + event.done / event.total, `${event.mode}: ${tileOf(event)}`);
       if (event.type === "image") progress.update(++ticks, `${event.mode}: scale ${scales[event.prompt]}`);
@@ -53,29 +53,29 @@ export async function runSlide(
 
 async function write(
   folder: RunFolder,
-  numbers: Slide,
+  measures: Slide,
   strips: readonly SlideStrip[],
   run: ReturnType<typeof describeRun>,
 ) {
   const sheet = await drawSheet(
-    numbers.rows.map(({ mode }) => ({
-      title: `${numbers.prompt}: ${mode}`,
-      columns: numbers.scales.map(String),
+    measures.rows.map(({ mode }) => ({
+      title: `${measures.prompt}: ${mode}`,
+      columns: measures.scales.map(String),
       rows: strips.filter((s) => s.mode === mode).map((s) => ({ label: `seed ${s.seed}`, images: s.images })),
     })),
   );
   return [
     await folder.write("strips.png", sheet),
-    await folder.write("slide.html", Buffer.from(await slidePage(numbers, strips, run))),
-    await folder.write("slide.json", Buffer.from(`${JSON.stringify({ ...run, ...numbers }, null, 1)}\n`)),
+    await folder.write("slide.html", Buffer.from(await slidePage(measures, strips, run))),
+    await folder.write("slide.json", Buffer.from(`${JSON.stringify({ ...run, ...measures }, null, 1)}\n`)),
   ];
 }
 
-function tell(terminal: Terminal, dir: string, { rows, concept }: Slide): void {
+function printSummary(terminal: Terminal, dir: string, { rows, concept }: Slide): void {
   const head = ["mode", "scale", "distance to scale 0"];
   const more = concept === null ? [] : ["CLIP score to the concept", "change, %"];
   const readings = Object.keys(rows[0]?.stops[0]?.readings ?? {});
-  terminal.say(
+  terminal.print(
     table([
       [...head, ...more, ...readings.map((name) => `${name} (classifier)`)],
       ...rows.flatMap(({ mode, stops }) =>
@@ -89,9 +89,9 @@ function tell(terminal: Terminal, dir: string, { rows, concept }: Slide): void {
       ),
     ]),
   );
-  terminal.say("");
-  if (concept === null) terminal.say('--concept "…" measures how much more like the words the pictures become');
-  terminal.say(`page    ${dir}/slide.html`);
-  terminal.say(`strips  ${dir}/strips.png`);
-  terminal.say(`numbers ${dir}/slide.json`);
+  terminal.print("");
+  if (concept === null) terminal.print('--concept "…" measures the CLIP score to a text');
+  terminal.print(`page    ${dir}/slide.html`);
+  terminal.print(`strips  ${dir}/strips.png`);
+  terminal.print(`numbers ${dir}/slide.json`);
 }

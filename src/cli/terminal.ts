@@ -1,72 +1,72 @@
-/** What a person sees while something runs: progress on stderr, tables and results on stdout, nothing else anywhere. */
+/** Terminal output: results on stdout, progress and warnings on stderr. */
 import { SingleBar } from "cli-progress";
 import stringWidth from "string-width";
 
-/** Words for the terminal; `json` keeps stdout for one JSON object a line. */
+/** Output of a command. With --json, stdout has one JSON object per line. */
 export interface Terminal {
   readonly json: boolean;
-  /** A line of the result; silent with --json. */
-  say(text: string): void;
-  /** A JSON line; silent without --json. */
+  /** Prints a line of the result, without --json. */
+  print(text: string): void;
+  /** Prints a JSON line, with --json. */
   emit(value: unknown): void;
-  /** Something to know, on stderr, said once however often; silent with --quiet. */
-  note(text: string): void;
-  progress(total: number, what: string, measure?: Measure): Progress;
+  /** Prints a line on stderr, without --quiet. The same text is printed once. */
+  warn(text: string): void;
+  /** Starts a progress bar, which replaces the previous one. */
+  progress(total: number, what: string, unit?: ProgressUnit): Progress;
 }
 
-/** What is counted where it is not pictures or steps. */
-export interface Measure {
-  /** An amount in words. */
-  readonly show: (amount: number) => string;
-  /** How much of the total is done before it begins. */
+/** Unit of a progress bar; the default counts. */
+export interface ProgressUnit {
+  readonly format: (amount: number) => string;
+  /** Amount that is done at the start. */
   readonly done: number;
 }
 
 export interface Progress {
-  /** `done` of the total, and what is happening now. */
+  /** Sets the amount done and the label. */
   update(done: number, what: string): void;
   stop(): void;
 }
 
-const COUNT: Measure = { show: (n) => String(Math.floor(n)), done: 0 };
+const COUNT: ProgressUnit = { format: (n) => String(Math.floor(n)), done: 0 };
 
 const silent: Progress = { update: () => {}, stop: () => {} };
 
 export function openTerminal({ json = false, quiet = false }: { json?: boolean; quiet?: boolean }): Terminal {
   let current: Progress | undefined;
-  const noted = new Set<string>();
-  // Whatever ends the run, the bar goes and the cursor comes back.
+  const warned = new Set<string>();
+  // Removes the bar and restores the cursor, however the process ends.
   process.once("exit", () => current?.stop());
   return {
     json,
-    say: (text) => {
+    print: (text) => {
       if (!json) process.stdout.write(`${text}\n`);
     },
     emit: (value) => {
       if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
     },
-    note: (text) => {
-      if (quiet || noted.has(text)) return;
-      noted.add(text);
+    warn: (text) => {
+      if (quiet || warned.has(text)) return;
+      warned.add(text);
       process.stderr.write(`${text}\n`);
     },
-    progress(total, what, measure = COUNT) {
+    progress(total, what, unit = COUNT) {
       current?.stop();
       if (quiet) return silent;
-      current = process.stderr.isTTY ? bar(total, what, measure) : lines(total, what, measure);
+      current = process.stderr.isTTY ? bar(total, what, unit) : lines(total, what, unit);
       return current;
     },
   };
 }
 
-function bar(total: number, what: string, { show, done: first }: Measure): Progress {
+function bar(total: number, what: string, { format, done: first }: ProgressUnit): Progress {
   const shown = new SingleBar({
     stream: process.stderr,
     format: "{bar} {percentage}% · {value}/{total} · {eta_formatted} left · {what}",
     hideCursor: true,
     clearOnComplete: true,
     etaBuffer: 30,
-    formatValue: (amount, _, type) => (type === "value" || type === "total" ? show(amount) : String(amount)),
+    formatValue: (amount, _, type) => (type === "value" || type === "total" ? format(amount) : String(amount)),
   });
   shown.start(total, first, { what });
   return {
@@ -77,10 +77,10 @@ function bar(total: number, what: string, { show, done: first }: Measure): Progr
   };
 }
 
-const EVERY = 5_000;
+const INTERVAL = 5_000;
 
-/** Where stderr is a file or a pipe: a line now and then instead of a bar. */
-function lines(total: number, begun: string, { show, done: first }: Measure): Progress {
+/** Progress for a stderr that is not a terminal: a line every few seconds. */
+function lines(total: number, begun: string, { format, done: first }: ProgressUnit): Progress {
   const start = performance.now();
   let last = start;
   let what = begun;
@@ -88,18 +88,18 @@ function lines(total: number, begun: string, { show, done: first }: Measure): Pr
     update(done, now) {
       what = now;
       const time = performance.now();
-      if (time - last < EVERY || done <= first) return;
+      if (time - last < INTERVAL || done <= first) return;
       last = time;
       const left = ((time - start) / (done - first)) * (total - done);
       process.stderr.write(
-        `${Math.floor((100 * done) / total)}% · ${show(done)}/${show(total)} · ${Math.ceil(left / 1000)} s left · ${what}\n`,
+        `${Math.floor((100 * done) / total)}% · ${format(done)}/${format(total)} · ${Math.ceil(left / 1000)} s left · ${what}\n`,
       );
     },
     stop: () => {},
   };
 }
 
-/** Rows as columns of text, by the width that letters take in a terminal: the first row is the head; numbers are set to the right. */
+/** Formats rows as aligned columns, by the display width of characters. The first row is the head; columns of numbers are right-aligned. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => stringWidth(row[i] ?? ""))));
   const numeric = widths.map((_, i) => rows.slice(1).every((row) => /^[-+]?[\d.,]|^–$|^$/.test(row[i] ?? "")));

@@ -55,7 +55,7 @@ export async function runTrace(
         progress.update(ticks, `${event.mode}: previews of seed ${event.seed}`);
       } else if (event.type !== "trace") {
         terminal.emit(eventJson(event));
-        if (event.type === "adjusted") for (const why of event.why) terminal.note(why);
+        if (event.type === "adjusted") for (const why of event.why) terminal.warn(why);
         if (event.type !== "step" && event.type !== "image") continue;
         const what =
           event.causal === undefined ? event.mode : event.causal < 0 ? "distilled" : `row ${event.causal} by the base`;
@@ -163,7 +163,7 @@ function printSummary(terminal: Terminal, dir: string, { modes, causal, apart }:
     "committed after",
     "spread of final images",
   ];
-  terminal.say(
+  terminal.print(
     table([
       head,
       ...modes.map(({ mode, steps, commit, committed, spread }) => {
@@ -181,8 +181,8 @@ function printSummary(terminal: Terminal, dir: string, { modes, causal, apart }:
     ]),
   );
   if (causal) {
-    terminal.say("");
-    terminal.say(
+    terminal.print("");
+    terminal.print(
       table([
         ["rows run by the base", "spread of final images", "change of the final images"],
         ...causal.map(({ row, timestep, diversity, change }) => [
@@ -198,13 +198,13 @@ function printSummary(terminal: Terminal, dir: string, { modes, causal, apart }:
       for (const { seed, step, finding } of findings) {
         const when =
           finding === "dropped" ? `seen until step ${step}, not in the final image` : `seen only from step ${step}`;
-        terminal.say(`${mode}, seed ${seed}: "${phrase}" ${when}`);
+        terminal.print(`${mode}, seed ${seed}: "${phrase}" ${when}`);
       }
     }
   }
-  terminal.say("");
-  terminal.say(`distances in ${space === "pixel" ? "pixels" : "CLIP features"}; all spaces are in trace.json`);
-  terminal.say(`page    ${dir}/trace.html`);
-  terminal.say(`strip   ${dir}/filmstrip.png`);
-  terminal.say(`numbers ${dir}/trace.json`);
+  terminal.print("");
+  terminal.print(`distances in ${space === "pixel" ? "pixels" : "CLIP features"}; all spaces are in trace.json`);
+  terminal.print(`page    ${dir}/trace.html`);
+  terminal.print(`strip   ${dir}/filmstrip.png`);
+  terminal.print(`numbers ${dir}/trace.json`);
 }

@@ -1,4 +1,4 @@
-/** The fields of a request to slide along an adapter's scales. */
+/** Fields of a slide request. */
 import { z } from "zod";
 import type { GenerateRequest } from "../generate/index.js";
 import type { Mode } from "../sampling/index.js";
@@ -6,12 +6,12 @@ import { type InputOf, option, required } from "../schema/index.js";
 
 const MOST_SCALES = 101;
 
-/** "-2..2:5" → five scales from −2 to 2; "0,0.5,1" → those. */
+/** "-2..2:5" → five scales from −2 to 2; "0,0.5,1" → these three. */
 function readScales(text: string): number[] | undefined {
   const [, from = "", to = "", n = ""] = /^([-+\d.]+)\.\.([-+\d.]+):(\d+)$/.exec(text) ?? [];
   const list =
     n === ""
-      ? text.split(",").map((word) => (word.trim() === "" ? Number.NaN : Number(word)))
+      ? text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)))
       : Array.from({ length: Math.min(Number(n), MOST_SCALES + 1) }, (_, i) => {
           const at = Number(n) === 1 ? 0 : i / (Number(n) - 1);
           return Number((Number(from) + at * (Number(to) - Number(from))).toPrecision(12));
@@ -23,33 +23,33 @@ function readScales(text: string): number[] | undefined {
 export const slideFields = {
   slider: required(z.string().min(1), {
     flag: "--slider <file>",
-    about: "a slider or LoRA, trained on either model",
+    about: "slider or LoRA, trained on either model",
   }),
   scales: option(z.array(z.number()).min(1, "expected at least one scale"), {
     flag: "--scales <list>",
-    about: "such as -2..2:5 (from, to, how many) or 0,0.5,1 (default: -2..2:5)",
+    about: "scales, such as -2..2:5 (from, to, number) or 0,0.5,1 (default: -2..2:5)",
     read: readScales,
-    expected: 'scales such as "-2..2:5" (from, to, how many) or "0,0.5,1"',
+    expected: 'scales such as "-2..2:5" (from, to, number) or "0,0.5,1"',
   }),
   concept: option(z.string().min(1), {
     flag: "--concept <text>",
-    about: "the slider's concept in words: the CLIP score to it is measured",
+    about: "text of the slider's concept, for its CLIP score",
   }),
   clip: option(z.string(), {
     flag: "--clip <ref>",
-    about: "a CLIPModel folder that measures (default: the pair's own)",
+    about: "CLIPModel folder for the measures (default: the pair's)",
   }),
 } as const;
 
 /**
- * A request to run one prompt along a slider's scales. `modes` defaults to all three where the pair has a distilled model, `clip` to the
- * pair's own.
+ * Request to run one prompt at every scale of a slider. Defaults: `modes` all three if the pair has a distilled model, else base; `clip` the
+ * pair's.
  */
 export interface SlideRequest
   extends Omit<GenerateRequest, "prompts" | "mode" | "samples">,
     Pick<InputOf<typeof slideFields>, "concept" | "clip"> {
   readonly prompt: string;
-  /** The adapter, as `--lora` names one. */
+  /** Reference to the adapter, as for `--lora`. */
   readonly slider: string;
   readonly scales: readonly number[];
   readonly modes?: readonly Mode[];

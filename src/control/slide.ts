@@ -1,6 +1,6 @@
 /**
- * One prompt along an adapter's scales, on every model of a pair: the effect of training on one model on the other (control
- * distillation: Gandikota and Bau 2025, §4), on the concept and on the rest of the image.
+ * Runs one prompt at every scale of an adapter in each mode, and measures the effect on the concept and on the whole image: an adapter
+ * trained on one model applied to the other (control distillation: Gandikota and Bau 2025, §4).
  */
 import { RequestError } from "../errors.js";
 import { clipScore, clipScoreChange, evaluate, type Reading } from "../evaluation/index.js";
@@ -11,16 +11,16 @@ import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { SlideRequest } from "./request.js";
 
-/** Effect of one scale in one mode, over seeds; null without CLIP, without a concept, or without scale 0 to compare with. */
+/** Effect of one scale in one mode, over seeds. Measures are null without a CLIP, a concept, or scale 0. */
 export interface SlideStop {
   readonly scale: number;
   /** CLIP score of image and concept. */
   readonly clipScore: Estimate | null;
-  /** Change of the CLIP score against scale 0, in percent (the paper's Table 1); null also where it is too low at scale 0. */
+  /** Change of the CLIP score relative to scale 0, in percent (the paper's Table 1); also null if the score at scale 0 is too low. */
   readonly change: Estimate | null;
-  /** CLIP distance to the same seed's image at scale 0: total change. */
+  /** CLIP distance to the image of the same seed at scale 0: total change. */
   readonly distance: Estimate | null;
-  /** Numbers that the pair's classifier predicts, such as how much a face smiles; none without a classifier. */
+  /** Numeric predictions of the pair's classifier, such as the strength of a smile; empty without a classifier. */
   readonly readings: Readonly<Record<string, Estimate>>;
 }
 
@@ -32,11 +32,11 @@ export interface SlideRow {
 export interface SlideStrip {
   readonly mode: Mode;
   readonly seed: number;
-  /** One for each scale. */
+  /** One image for each scale. */
   readonly images: readonly RgbImage[];
 }
 
-/** Plain JSON: what was measured. */
+/** All measures, as plain JSON. */
 export interface Slide {
   readonly prompt: string;
   readonly concept: string | null;
@@ -50,7 +50,7 @@ export type SlideEvent =
   | (GenerateEvent & { readonly mode: Mode })
   | { readonly type: "slide"; readonly slide: Slide; readonly strips: readonly SlideStrip[] };
 
-/** The request of each mode: a prompt for every scale, so that a batch holds a whole strip. */
+/** Creates the request of each mode: one prompt for each scale, so that a batch holds a strip. */
 export function slideRequests(pair: OpenedPair, request: SlideRequest): GenerateRequest[] {
   const {
     prompt,
@@ -63,7 +63,7 @@ export function slideRequests(pair: OpenedPair, request: SlideRequest): Generate
     allowUnmatched,
     ...rest
   } = request;
-  if (scales.length === 0) throw new RequestError("no scale was given");
+  if (scales.length === 0) throw new RequestError("expected at least one scale");
   const asked = modes ?? (pair.distilled ? (["base", "distilled", "hybrid"] as const) : (["base"] as const));
   const samples = scales.map((scale, prompt) => ({ prompt, scale }));
   const use = { ref: slider, scale: { samples }, ...(allowUnmatched && { allowUnmatched }) };
@@ -72,7 +72,7 @@ export function slideRequests(pair: OpenedPair, request: SlideRequest): Generate
   );
 }
 
-/** Runs every mode over every seed and scale. The last event holds numbers and pictures. @throws RequestError before anything is loaded */
+/** Runs every mode for every seed and scale. The last event holds measures and images. @throws RequestError before a network is loaded */
 export async function* slide(
   pair: OpenedPair,
   request: SlideRequest,
@@ -81,7 +81,7 @@ export async function* slide(
   const requests = slideRequests(pair, request);
   const { prompt, scales, seeds = [0], concept, clip, slider } = request;
   if (concept !== undefined && (clip ?? pair.row?.clip ?? null) === null) {
-    throw new RequestError("--concept needs a CLIP to look with: name a CLIPModel folder with --clip");
+    throw new RequestError("--concept needs a CLIP: name a CLIPModel folder with --clip");
   }
   const evaluator = await openEvaluator(pair, clip);
   const text = evaluator && concept !== undefined ? await evaluator.clip.text(concept) : null;
@@ -115,7 +115,7 @@ export async function* slide(
   };
 }
 
-/** Numbers of each scale. reading: outer index: seed, inner index: scale; text: the concept's CLIP features. */
+/** Measures of each scale. reading: outer index seed, inner index scale; text: CLIP features of the concept. */
 function stopsOf(scales: readonly number[], reading: Reading | null, text: Float32Array | null): SlideStop[] {
   const zero = scales.indexOf(0);
   const strips = reading?.features ?? [];

@@ -1,4 +1,4 @@
-/** Writes a run as a short Python script for diffusers, for people who want the method in the tool they have. */
+/** Writes a plan as a Python script for diffusers. */
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { RequestError } from "../errors.js";
@@ -6,10 +6,10 @@ import { FAMILIES } from "../families/index.js";
 import {
   choiceFor,
   type GenerateRequest,
+  type ModelSource,
   ownChoice,
   type PlanSource,
   planRequestFor,
-  type ModelSource,
   type SchedulerChoice,
 } from "../generate/index.js";
 import { parseHubReference } from "../hub/index.js";
@@ -37,9 +37,9 @@ interface Segment {
 }
 
 /**
- * A script that paints the request's pictures with diffusers: the same noise, the same timesteps, the same models in the same
- * rows, so the same latents (within float32).
- * @throws RequestError where diffusers cannot say it
+ * Writes a script that generates the images of a request with diffusers: the same noise, timesteps and models in every row, so the
+ * same latents up to rounding in float32.
+ * @throws RequestError for a plan that no diffusers scheduler supports
  */
 export function diffusersScript(source: PlanSource, request: GenerateRequest): string {
   const plan = makePlan(planRequestFor(source, request));
@@ -86,7 +86,7 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     "",
     "",
     "@torch.no_grad()",
-    "def paint(prompt, seed):",
+    "def generate(prompt, seed):",
     "    text = encode(prompt)",
     "    generator = torch.Generator().manual_seed(seed)",
     `    x = ${plan.initNoiseScale === 1 ? "" : `${plan.initNoiseScale} * `}torch.randn(shape, generator=generator).to(device)`,
@@ -97,34 +97,34 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     "latents = {}",
     "for number, prompt in enumerate(prompts):",
     "    for seed in seeds:",
-    "        latents[number, seed], image = paint(prompt, seed)",
+    "        latents[number, seed], image = generate(prompt, seed)",
     '        image.save(f"{number}-{seed}.png")',
   ];
   return `${lines.join("\n")}\n`;
 }
 
 const ONE_FILE = /\.(safetensors|ckpt)$/i;
-const placeOf = ({ path: place, ref }: ModelSource): string => place ?? ref;
+const pathOf = ({ path: found, ref }: ModelSource): string => found ?? ref;
 
-/** The class and the beginning of the call that opens the base: a folder, a Hub id, or a checkpoint in one file. */
+/** Pipeline class and the start of the call that opens the base: a folder, a Hub id, or a single-file checkpoint. */
 function pipelineOf({ base, family }: PlanSource): { readonly className: string; readonly open: string } {
-  const place = placeOf(base);
-  if (!ONE_FILE.test(place)) return { className: "DiffusionPipeline", open: `from_pretrained(${folder(place)}` };
+  const location = pathOf(base);
+  if (!ONE_FILE.test(location)) return { className: "DiffusionPipeline", open: `from_pretrained(${folder(location)}` };
   const className = FAMILIES[family].pipeline;
-  if (isLocal(place)) return { className, open: `from_single_file(${text(path.resolve(place))}` };
-  const { id = place, revision = "main", path: file = "" } = parseHubReference(place) ?? {};
+  if (isLocal(location)) return { className, open: `from_single_file(${text(path.resolve(location))}` };
+  const { id = location, revision = "main", path: file = "" } = parseHubReference(location) ?? {};
   return { className, open: `from_single_file(${text(`https://huggingface.co/${id}/blob/${revision}/${file}`)}` };
 }
 
-/** What decides which lines a script needs. */
+/** Facts of a plan that select the lines of the script. */
 interface Facts {
   readonly sdxl: boolean;
   readonly guided: boolean;
   readonly rescale: number;
-  /** Guidance is an input of a network. */
+  /** The guidance scale is an input of a network. */
   readonly embedded: boolean;
   readonly clipSkip: number;
-  /** No negative prompt was given. */
+  /** The request has no negative prompt. */
   readonly zeros: boolean;
 }
 
@@ -137,11 +137,11 @@ const nameOf = (i: number) => (i === 0 ? "scheduler" : "then");
 const text = (s: string) => JSON.stringify(s);
 
 function heading({ rows }: Plan): string {
-  const words = rows.map((r) => (r.kind === "renoise" ? "noise" : `${r.model} ${Math.round(r.timestep)}`));
-  return `${words.join(", ")}.`;
+  const steps = rows.map((r) => (r.kind === "renoise" ? "noise" : `${r.model} ${Math.round(r.timestep)}`));
+  return `${steps.join(", ")}.`;
 }
 
-/** Rows by scheduler object: one for a shared schedule, two where the base has its own. */
+/** Splits rows by scheduler object: one for a shared schedule, two if the base has its own. */
 function segmentsOf(source: PlanSource, request: GenerateRequest, plan: Plan): Segment[] {
   const asked = planRequestFor(source, request);
   const skip = asked.skip ?? 0;
@@ -174,13 +174,13 @@ function segmentsOf(source: PlanSource, request: GenerateRequest, plan: Plan): S
   ];
 }
 
-/** One scheduler object reads every output the same way. */
+/** Checks that rows on one scheduler object have one prediction type. @throws RequestError */
 function checkShared(rows: readonly StepRow[]): void {
   const [first] = rows;
   const other = rows.find((r) => r.prediction !== first?.prediction);
   if (!other) return;
   throw new RequestError(
-    `--as diffusers: the base predicts ${first?.prediction} and the distilled model ${other.prediction} on one schedule, which no diffusers scheduler supports; give the base its own schedule with --base-steps`,
+    `--as diffusers: the base predicts ${first?.prediction} and the distilled model ${other.prediction} on one schedule, which no diffusers scheduler supports; use --base-steps for a separate schedule of the base`,
   );
 }
 
@@ -192,8 +192,8 @@ function schedulerLine(
   const changed = Object.entries(fields).map(([key, value]) => `, ${key}="${value}"`);
   const { base, distilled } = source;
   const config = (which === "distilled" && distilled ? distilled : base).scheduler.config;
-  // What diffusers takes one file's scheduler for may differ from what the file's tensors tell.
-  const own = config === base.scheduler.config && !ONE_FILE.test(placeOf(base));
+  // For a single file, diffusers may choose another scheduler than the file's tensors imply.
+  const own = config === base.scheduler.config && !ONE_FILE.test(pathOf(base));
   const from = own ? "pipe.scheduler.config" : python(config);
   if (from === "pipe.scheduler.config" && name === undefined && changed.length === 0) {
     return { scheduler: "pipe.scheduler", classes: [] };
@@ -202,7 +202,7 @@ function schedulerLine(
   return { scheduler: `${chosen}.from_config(${from}${changed.join("")})`, classes: [chosen] };
 }
 
-/** A JSON value in Python's words. */
+/** Python literal of a JSON value. */
 function python(value: unknown): string {
   if (value === null || value === undefined) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
@@ -224,13 +224,14 @@ function segmentLines(s: Segment, i: number, plan: Plan): string[] {
     const kept = noise.to.alpha / noise.from.alpha;
     const fresh = Math.sqrt(addedVariance(noise.from, noise.to));
     lines.push(
-      `# fresh noise back up to timestep ${noise.to.t}`,
+      `# re-noise to timestep ${noise.to.t}`,
       `x = ${kept} * x + ${fresh} * torch.randn(shape, generator=generator).to(device)`,
     );
   }
   const [from, to] = [s.rows[0]?.at, s.rows.at(-1)?.to];
   lines.push(`${scheduler}.set_timesteps(${s.setTimesteps})`);
-  if (s.sigmas && from) lines.push(`x = x * ${Math.sqrt(karrasSigma(from) ** 2 + 1)}  # Euler's own scale: 1 / alpha`);
+  if (s.sigmas && from)
+    lines.push(`x = x * ${Math.sqrt(karrasSigma(from) ** 2 + 1)}  # Euler's latents are scaled by 1 / alpha`);
   const last = s.first + s.rows.length;
   lines.push(
     `for t, (model, guidance) in zip(${scheduler}.timesteps[${s.first}:${last}], [${s.rows.map((r) => `("${r.model}", ${r.guidance})`).join(", ")}]):`,
@@ -241,7 +242,7 @@ function segmentLines(s: Segment, i: number, plan: Plan): string[] {
   return lines;
 }
 
-/** Which of a step's options a scheduler takes: PNDM, Euler and plain DPM++ draw no noise of their own. */
+/** Keyword arguments of a scheduler's step. PNDM, Euler and DPM++ 2M draw no noise. */
 function stepOptions({ rows, eta }: Segment): string {
   const kind = rows[0]?.solver.kind;
   const draws = kind !== "pndm" && kind !== "dpm++2m";
@@ -258,7 +259,9 @@ function encodeLines({ sdxl, guided, clipSkip, zeros }: Facts): string[] {
   ];
   const call = `pipe.encode_prompt(${options.join(", ")})`;
   const head =
-    guided && zeros && sdxl ? "def encode(prompt):  # no negative prompt means zeros" : "def encode(prompt):";
+    guided && zeros && sdxl
+      ? "def encode(prompt):  # without a negative prompt the embeddings are zeros"
+      : "def encode(prompt):";
   if (!sdxl) return [head, `    return ${call}`];
   return [
     head,
@@ -278,7 +281,7 @@ function predictLines({ sdxl, guided, rescale, embedded }: Facts, pick: readonly
     ...pick.map((line) => `    ${line}`),
     ...(embedded
       ? [
-          "    features = unet.config.time_cond_proj_dim  # guidance as an input",
+          "    features = unet.config.time_cond_proj_dim  # guidance scale as an input",
           "    embedding = features and pipe.get_guidance_scale_embedding(torch.tensor([guidance - 1.0]), features).to(device)",
         ]
       : []),
@@ -297,17 +300,15 @@ function predictLines({ sdxl, guided, rescale, embedded }: Facts, pick: readonly
       ? [
           `    if guidance <= 1${embedded ? " or features" : ""}:`,
           "        return call(text[0])",
-          "    prompted, unprompted = call(text[0]), call(text[1])",
-          "    output = unprompted + guidance * (prompted - unprompted)",
-          rescale > 0
-            ? `    return rescale_noise_cfg(output, prompted, guidance_rescale=${rescale})`
-            : "    return output",
+          "    cond, uncond = call(text[0]), call(text[1])",
+          "    output = uncond + guidance * (cond - uncond)",
+          rescale > 0 ? `    return rescale_noise_cfg(output, cond, guidance_rescale=${rescale})` : "    return output",
         ]
       : ["    return call(text[0])"]),
   ];
 }
 
-/** The lines that open a pair's networks, and those that pick the one a row names. */
+/** Lines that open the networks of a pair, and lines that select the network of a row. */
 interface Models {
   readonly classes: readonly string[];
   readonly imports: readonly string[];
@@ -319,7 +320,7 @@ const ONLY_BASE: Models = { classes: [], imports: [], load: [], pick: ["unet = p
 const PICK = ['unet = distilled if model == "distilled" else pipe.unet'];
 
 function modelsOf(distilled: ModelSource | null): Models {
-  const ref = distilled ? placeOf(distilled) : "";
+  const ref = distilled ? pathOf(distilled) : "";
   const local = isLocal(ref);
   const { id = ref, revision = "main", path: file = "" } = (local ? null : parseHubReference(ref)) ?? {};
   const at = revision === "main" ? "" : `, revision=${text(revision)}`;
@@ -337,7 +338,7 @@ function modelsOf(distilled: ModelSource | null): Models {
     };
   }
   const safe = /\.safetensors$/i.test(local ? ref : file);
-  const place = local ? text(resolveReference(ref)) : `hf_hub_download(${text(id)}, ${text(file)}${at})`;
+  const location = local ? text(resolveReference(ref)) : `hf_hub_download(${text(id)}, ${text(file)}${at})`;
   return {
     classes: ["UNet2DConditionModel"],
     imports: [
@@ -346,7 +347,7 @@ function modelsOf(distilled: ModelSource | null): Models {
     ],
     load: [
       "distilled = UNet2DConditionModel.from_config(pipe.unet.config).to(device)",
-      `distilled.load_state_dict(${safe ? `load_file(${place})` : `torch.load(${place}, weights_only=True)`})`,
+      `distilled.load_state_dict(${safe ? `load_file(${location})` : `torch.load(${location}, weights_only=True)`})`,
     ],
     pick: PICK,
   };
@@ -359,7 +360,7 @@ function unetFolder(ref: string): string {
   return inside ? `${folder(ref)}, subfolder="unet"` : folder(ref);
 }
 
-/** What `from_pretrained` takes: a folder, or a Hub id with its revision and sub-folder. */
+/** Arguments of `from_pretrained`: a folder, or a Hub id with revision and subfolder. */
 function folder(ref: string): string {
   if (isLocal(ref)) return text(path.resolve(resolveReference(ref)));
   const { id = ref, revision = "main", path: subfolder = "" } = parseHubReference(ref) ?? {};

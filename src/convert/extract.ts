@@ -1,4 +1,4 @@
-/** What one model has learned since another, as an adapter: the difference of two checkpoints, layer by layer. */
+/** Extracts an adapter from the difference of two checkpoints, layer by layer. */
 import { statSync } from "node:fs";
 import {
   type Adapter,
@@ -23,43 +23,43 @@ import type { Runtime } from "../runtime/index.js";
 import { count, type FloatTensor, float, matrix, type Product, type WeightIndex } from "../tensor/index.js";
 
 export interface ExtractRequest {
-  /** A diffusers folder or a UNet folder. */
+  /** Original model: a diffusers folder or a UNet folder. */
   readonly from: string;
-  /** The same, or a file of UNet weights. Text encoders that both have are compared too. */
+  /** Changed model: also a file of UNet weights. Text encoders of both models are compared too. */
   readonly to: string;
-  /** How much of each layer's difference to keep, as a LoRA; null keeps all of it, as it is. */
+  /** Rank and energy of the LoRA for each layer; null keeps the full difference. */
   readonly keep: Keep | null;
-  /** Differences of biases and norms too, as they are; default false. Without `keep` they are always there. */
+  /** Keeps the differences of biases and norms too; default false. Implied if `keep` is null. */
   readonly biases?: boolean;
 }
 
-/** What became of one layer with a matrix or a kernel. */
+/** Result for one layer with a matrix or a kernel. */
 export interface ExtractedLayer {
   readonly part: Part;
   readonly layer: string;
   readonly shape: readonly number[];
-  /** Null where the difference is kept as it is. */
+  /** Rank of the LoRA; null for a full difference. */
   readonly rank: number | null;
   /** Share of the squared difference that is kept. */
   readonly kept: number;
-  /** Length of the difference over the length of the weight. */
+  /** Relative change: norm of the difference over norm of the weight. */
   readonly change: number;
 }
 
 export interface Extracted {
   readonly adapter: Adapter;
   readonly layers: readonly ExtractedLayer[];
-  /** Layers of the models, for whoever writes the adapter. */
+  /** Layers of the models, needed to write the adapter. */
   readonly model: Layers;
-  /** Share of the whole squared difference that the adapter has. */
+  /** Share of the total squared difference that is kept. */
   readonly kept: number;
-  /** Share that lies in biases, norms and embeddings, which a LoRA does not reach. */
+  /** Share of the total in biases, norms and embeddings, which a LoRA does not contain. */
   readonly beyond: number;
 }
 
 /**
- * The adapter that makes `from` into `to`, as far as `keep` says.
- * @throws RequestError when the two are of different shapes or the same; FileError when one cannot be read or is not finite
+ * Extracts the adapter that turns `from` into `to`, up to `keep`.
+ * @throws RequestError when the two differ in shape or are equal; FileError when one cannot be read or is not finite
  */
 export async function extractAdapter(
   { from, to, keep, biases = false }: ExtractRequest,
@@ -74,8 +74,8 @@ export async function extractAdapter(
   const multiply = productsOn(runtime);
   const work = PARTS.filter((part) => a.has(part) && b.has(part));
   const total = work.reduce((n, part) => n + (model.get(part)?.size ?? 0), 0);
-  // Squared lengths of the difference: of everything, of what a LoRA can reach, of what is kept.
-  let [all, reach, held] = [0, 0, 0];
+  // Squared norms of the difference: total, in layers that a LoRA can contain, and kept.
+  let [all, reachable, kept] = [0, 0, 0];
   let done = 0;
   for (const part of work) {
     const [before, after] = [await a.get(part)?.(), await b.get(part)?.()];
@@ -90,14 +90,16 @@ export async function extractAdapter(
       if (!weight) continue;
       const matrixLike = shape.length > 1;
       all += weight.square + (bias?.square ?? 0);
-      if (matrixLike) reach += weight.square;
+      if (matrixLike) reachable += weight.square;
       const lora = keep && matrixLike ? await loraOf(weight.tensor, keep, multiply) : null;
-      const rest = keep === null || biases ? wholeOf(matrixLike && keep ? null : weight, bias) : null;
+      const rest = keep === null || biases ? fullDelta(matrixLike && keep ? null : weight, bias) : null;
       for (const delta of [lora?.delta, rest]) if (delta) targets.push({ part, layer, delta });
-      const kept = lora?.kept ?? (rest && changesWeight(rest) ? 1 : 0);
-      held += kept * weight.square + (rest && changesBias(rest) ? (bias?.square ?? 0) : 0);
+      const share = lora?.kept ?? (rest && changesWeight(rest) ? 1 : 0);
+      kept += share * weight.square + (rest && changesBias(rest) ? (bias?.square ?? 0) : 0);
       const change = Math.sqrt(weight.square / (weight.before || 1));
-      if (kept > 0 && matrixLike) layers.push({ part, layer, shape, rank: lora?.rank ?? null, kept, change });
+      if (share > 0 && matrixLike) {
+        layers.push({ part, layer, shape, rank: lora?.rank ?? null, kept: share, change });
+      }
     }
     for (const name of before.weights.keys()) {
       if (!shapes.has(name.replace(/\.(weight|bias)$/, "")))
@@ -107,16 +109,16 @@ export async function extractAdapter(
   if (targets.length === 0)
     throw new RequestError(`${to} holds the same weights as ${from}: there is nothing to extract`);
   const adapter = { file: to, dialects: [], targets, unmatched: [], untouched: total - targets.length };
-  return { adapter, layers, model, kept: held / all, beyond: 1 - reach / all };
+  return { adapter, layers, model, kept: kept / all, beyond: 1 - reachable / all };
 }
 
-interface Made {
+interface LayerLora {
   readonly delta: Delta;
   readonly rank: number;
   readonly kept: number;
 }
 
-async function loraOf({ shape, data }: FloatTensor, keep: Keep, multiply: Product): Promise<Made | null> {
+async function loraOf({ shape, data }: FloatTensor, keep: Keep, multiply: Product): Promise<LayerLora | null> {
   const [outputs = 0, inputs = 0, ...kernel] = shape;
   const flat = matrix(outputs, inputs * count(kernel), Float64Array.from(data));
   const factors = await factorise(flat, keep, multiply);
@@ -127,22 +129,22 @@ async function loraOf({ shape, data }: FloatTensor, keep: Keep, multiply: Produc
   return { delta: { kind: "low-rank", down, up, mid: null, alpha: rank, magnitude: null }, rank, kept: factors.kept };
 }
 
-/** Differences as they are; null where there are none. */
-function wholeOf(weight: Difference | null, bias: Difference | null): Delta | null {
+/** Full differences of weight and bias; null without a difference. */
+function fullDelta(weight: Difference | null, bias: Difference | null): Delta | null {
   const [w, b] = [weight, bias].map((d) => (d && d.square > 0 ? d.tensor : null));
   return w || b ? { kind: "difference", weight: w ?? null, bias: b ?? null } : null;
 }
 
 type Parts = ReadonlyMap<Part, () => Promise<WeightIndex>>;
 
-/** The networks of both that adapters reach. A file of weights has the UNet's config of `from`. */
+/** Parts of both models that adapters can target. A file of UNet weights takes the config from `from`. */
 async function partsOf(from: string, to: string, lookup: LookupOptions): Promise<readonly [Parts, Parts]> {
   const first = await componentsOf(await locate(from, "model", lookup));
   const path = await locate(to, "model", lookup);
   const unet = first.get("unet");
   if (statSync(path, { throwIfNoEntry: false })?.isFile() && unet) {
     const opened = await openUNet(path, unet);
-    if (opened.lora) throw new FileError(to, "is a LoRA already; expected a model");
+    if (opened.lora) throw new FileError(to, "is a LoRA; expected a model");
     return [weightsOf(first), weightsOf(new Map([["unet", opened.unet]]))];
   }
   return [weightsOf(first), weightsOf(await componentsOf(path))];
@@ -161,24 +163,26 @@ const weightsOf = (components: ReadonlyMap<string, Component>): Parts =>
     }),
   );
 
-/** Two models differ by an adapter when every tensor of one is in the other, in the same shape. */
+/** Checks that both models have the same tensors with the same shapes. @throws RequestError */
 function mustMatch(from: string, to: string, before: WeightIndex, after: WeightIndex): void {
   for (const [name, { shape }] of before.weights) {
     const other = after.weights.get(name)?.shape;
     if (other?.join() === shape.join()) continue;
-    const has = other ? `[${other.join(", ")}]` : "not there";
-    throw new RequestError(`${to} is no relative of ${from}: ${name} is ${has}, and [${shape.join(", ")}] in ${from}`);
+    const has = other ? `[${other.join(", ")}]` : "missing";
+    throw new RequestError(
+      `${to} and ${from} have different architectures: ${name} is ${has} in ${to}, and [${shape.join(", ")}] in ${from}`,
+    );
   }
 }
 
-/** after − before of one tensor, with the squared lengths of the difference and of what was before. */
+/** after − before of one tensor, with the squared norms of the difference and of `before`. */
 interface Difference {
   readonly tensor: FloatTensor;
   readonly square: number;
   readonly before: number;
 }
 
-/** Null where there is no such tensor. */
+/** Difference of a tensor; null if one of the models does not have it. */
 async function differenceOf(before: WeightIndex, after: WeightIndex, name: string): Promise<Difference | null> {
   const [one, two] = [before.weights.get(name), after.weights.get(name)];
   if (!one || !two) return null;

@@ -1,4 +1,4 @@
-/** Adapters merged into a model for good: a new diffusers folder whose weights hold them; the old one stays as it is. */
+/** Merges adapters into the weights of a copy of a model. */
 import { existsSync, statSync } from "node:fs";
 import { cp, rename, rm } from "node:fs/promises";
 import path from "node:path";
@@ -11,13 +11,13 @@ import { type LookupOptions, locate } from "../lookup/index.js";
 import { type AdapterReference, openAdapters, openPair } from "../open/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 
-/** What a merged folder holds. */
+/** Written folder, and the number of changed layers. */
 export interface Merged {
   readonly folder: string;
   readonly parts: readonly { readonly part: Part; readonly layers: number }[];
 }
 
-/** Weights of a component carry this name in a diffusers folder. */
+/** Weight file of each component in a diffusers folder. */
 const FILE: { readonly [P in Part]: string } = {
   unet: "diffusion_pytorch_model.safetensors",
   text_encoder: "model.safetensors",
@@ -25,8 +25,8 @@ const FILE: { readonly [P in Part]: string } = {
 };
 
 /**
- * Writes `base` with `adapters` merged in to the folder `out`, in float32.
- * @throws RequestError when `out` is there already or a scale changes from row to row; FileError when a file cannot be used
+ * Writes `base` with `adapters` merged into its weights to the folder `out`, in float32.
+ * @throws RequestError when `out` exists or a scale depends on row, block or sample; FileError when a file cannot be used
  */
 export async function mergeAdapters(
   base: string,
@@ -36,10 +36,10 @@ export async function mergeAdapters(
   lookup: LookupOptions = {},
 ): Promise<Merged> {
   const target = path.resolve(out);
-  if (existsSync(target)) throw new RequestError(`${out} is there already; choose another folder`);
+  if (existsSync(target)) throw new RequestError(`${out} already exists; choose another folder`);
   const folder = await locate(base, "pipeline", lookup);
   if (!statSync(folder).isDirectory()) {
-    throw new RequestError(`${base} is no diffusers folder: merged adapters are written into a copy of one`);
+    throw new RequestError(`${base} is not a diffusers folder; adapters are merged into a copy of one`);
   }
   const pair = await openPair({ base }, lookup);
   const uses = await openAdapters(pair, adapters).finally(() => pair.close());
@@ -47,7 +47,9 @@ export async function mergeAdapters(
   for (const { adapter, scale: asked = 1 } of uses) {
     const scale = resolveScale(asked);
     if (scale.rows.length > 0 || Object.keys(scale.blocks).length > 0 || scale.samples) {
-      throw new RequestError(`${adapter.file}: a merged adapter has one scale for all rows, blocks and samples`);
+      throw new RequestError(
+        `${adapter.file}: expected one scale for all rows, blocks and samples, since the adapter is merged`,
+      );
     }
     for (const { part, layer, delta } of adapter.targets) {
       const layers = changes.get(part) ?? new Map<string, { delta: Target["delta"]; scale: number }[]>();
@@ -59,13 +61,13 @@ export async function mergeAdapters(
   const partial = partialOf(target);
   await makeFolder(path.dirname(target));
   try {
-    const heavy = [...changes.keys()].map((part) => path.join(folder, part));
-    // Weights of merged components are written anew, everything else is copied.
+    const replaced = [...changes.keys()].map((part) => path.join(folder, part));
+    // Copies everything but the weights of merged components, which are written below.
     await cp(folder, partial, {
       recursive: true,
       dereference: true,
       filter: (file) =>
-        !(heavy.includes(path.dirname(file)) && /\.(safetensors|bin)(\.index.*)?$|\.index\..*json$/.test(file)),
+        !(replaced.includes(path.dirname(file)) && /\.(safetensors|bin)(\.index.*)?$|\.index\..*json$/.test(file)),
     });
     const total = [...changes.values()].reduce((n, layers) => n + layers.size, 0);
     let done = 0;

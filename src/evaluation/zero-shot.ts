@@ -25,7 +25,9 @@ export async function predictAttributes(
     const textFeatures: Float32Array[] = [];
     for (const text of texts) textFeatures.push(await clip.text(text));
     const given = prior(blank, textFeatures);
-    const predicted = features.map((own) => predictValues(own, textFeatures, given).map(({ value }) => values[value] ?? ""));
+    const predicted = features.map((own) =>
+      predictValues(own, textFeatures, given).map(({ value }) => values[value] ?? ""),
+    );
     columns.push({ name, predicted });
   }
   return features.map((own, p) =>

@@ -76,7 +76,9 @@ export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
     const each = await bytesPerSample(pair, job);
     const most = Math.max(1, Math.floor((memoryBudget - taken(offload)) / each));
     if (most < batch) {
-      why.push(`a batch of ${batch} takes ${formatBytes(batch * each)} of working memory: the batch is reduced to ${most}`);
+      why.push(
+        `a batch of ${batch} takes ${formatBytes(batch * each)} of working memory: the batch is reduced to ${most}`,
+      );
       batch = most;
     }
   }

@@ -7,11 +7,11 @@ export { checkRequest } from "./job.js";
 export type { Engine, Model, Pair } from "./pair.js";
 export {
   choiceFor,
+  type ModelSource,
   ownChoice,
   type PlanSource,
   planFor,
   planRequestFor,
-  type ModelSource,
   type SchedulerChoice,
 } from "./planning.js";
 export {

@@ -53,7 +53,10 @@ export const adapterSchema = z.strictObject({
 
 /** Fields of a request, without those of sampling. */
 const imageFields = {
-  negative: option(z.string(), { flag: "--negative <text>", about: "negative prompt, used with a guidance scale above 1" }),
+  negative: option(z.string(), {
+    flag: "--negative <text>",
+    about: "negative prompt, used with a guidance scale above 1",
+  }),
   clipSkip: option(atLeast(0), {
     flag: "--clip-skip <n>",
     about: "number of final text encoder layers to skip (default: 0)",

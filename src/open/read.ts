@@ -7,7 +7,7 @@ import { openCheckpoint, openComponentFolder, openFile, openUNet } from "../chec
 import { AUTOENCODERS, type DecoderFiles, parseDecoder } from "../decode/index.js";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
 import { FAMILIES } from "../families/index.js";
-import type { PlanSource, ModelSource } from "../generate/index.js";
+import type { ModelSource, PlanSource } from "../generate/index.js";
 import type { LookupOptions } from "../lookup/index.js";
 import {
   type Denoiser,
@@ -179,7 +179,10 @@ function part(checkpoint: Checkpoint, name: string, classes: readonly string[]):
 
 function schedulerOf(checkpoint: Checkpoint): ModelSource["scheduler"] {
   if (checkpoint.scheduler) return checkpoint.scheduler;
-  throw new FileError(checkpoint.path, "scheduler/scheduler_config.json is missing; it holds the noise schedule of the training");
+  throw new FileError(
+    checkpoint.path,
+    "scheduler/scheduler_config.json is missing; it holds the noise schedule of the training",
+  );
 }
 
 /** Text encoders of the family's denoiser, each with its tokenizer. */

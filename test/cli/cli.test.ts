@@ -2,9 +2,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { safetensors } from "../../src/checkpoint/index.js";
+import { createProgram } from "../../src/cli/main.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
@@ -39,15 +41,33 @@ describe("plan --as diffusers", { timeout: 60_000 }, () => {
   });
 });
 
-describe("help", { timeout: 60_000 }, () => {
-  it.each([["compare"], ["generate"], ["plan"], ["models", "check"], ["doctor"]])(
-    "%s %s begins with an example",
-    (...words) => {
-      const { status, stdout } = variegate(...words.filter((w) => w !== undefined), "--help");
-      expect(status).toBe(0);
-      expect(stdout).toMatch(/^Example:\n {2}variegate /);
-    },
-  );
+describe("help", () => {
+  const commandsIn = (command: Command): Command[] => [command, ...command.commands.flatMap(commandsIn)];
+
+  it("of every command begins with an example", () => {
+    const commands = commandsIn(createProgram());
+    expect(commands.length).toBeGreaterThan(15);
+    for (const command of commands) {
+      let text = "";
+      command.configureOutput({
+        writeOut: (part) => {
+          text += part;
+        },
+      });
+      command.outputHelp();
+      expect(text, command.name()).toMatch(/^Example:\n {2}variegate /);
+    }
+  });
+
+  it.each([
+    ["generate", "0"],
+    ["compare", "0-7"],
+    ["trace", "0-3"],
+    ["slide", "0-3"],
+  ])("of %s states its default seeds", (name, seeds) => {
+    const command = createProgram().commands.find((c) => c.name() === name);
+    expect(command?.options.find((o) => o.long === "--seeds")?.description).toContain(`(default: ${seeds})`);
+  });
 });
 
 describe("plan", { timeout: 60_000 }, () => {
@@ -172,7 +192,7 @@ describe("generate", { timeout: 60_000 }, () => {
     child.stderr.on("data", (data) => errors.push(String(data)));
     const code = await new Promise((resolve) => child.on("exit", resolve));
     expect(code).toBe(130);
-    expect(errors.join("")).toMatch(/interrupted; what was finished is kept/);
+    expect(errors.join("")).toMatch(/^interrupted/);
     const names = readdirSync(out);
     expect(names.filter((n) => n.includes("partial"))).toEqual([]);
     for (const name of names.filter((n) => n.endsWith(".png")))
@@ -228,18 +248,18 @@ describe("bad input ends in a line or two and the right exit code", { timeout: 6
     ["an unknown command", 2, /unknown command 'compar'.*\n.*Did you mean compare/, ["compar"]],
     ["an unknown option", 2, /unknown option '--step'/, ["generate", "x", "--step", "3"]],
     ["no prompt", 2, /missing required argument/, ["generate"]],
-    ["steps 0", 2, /steps is 0; expected/, ["generate", "x", "--steps", "0"]],
+    ["steps 0", 2, /--steps .*'0'.*at least 1/, ["generate", "x", "--steps", "0"]],
     [
       "a switch beyond the steps",
       2,
       /switch is 9; expected a whole number from 0 to 4/,
       ["generate", "x", "--switch", "9"],
     ],
-    ["a ratio that leaves no row", 2, /1:4 .* leaves no row of 4/, ["plan", "--ratio", "1:4"]],
+    ["a ratio that leaves no row", 2, /ratio 1:4 leaves no row of 4/, ["plan", "--ratio", "1:4"]],
     ["a ratio that divides nothing", 2, /1\.33 base steps/, ["plan", "--ratio", "1:3"]],
     ["more rows left out than there are", 2, /skip is 4 of 4 steps; expected .* 0 to 3/, ["plan", "--skip", "4"]],
     ["rows and a switch", 2, /cannot be used with/, ["plan", "--base-rows", "1", "--switch", "1"]],
-    ["a seed that is no number", 2, /"a" is not a list of seeds/, ["generate", "x", "--seeds", "a"]],
+    ["a seed that is no number", 2, /--seeds .*'a'.*list of seeds/, ["generate", "x", "--seeds", "a"]],
     [
       "a size that does not divide",
       2,

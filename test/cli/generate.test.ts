@@ -14,9 +14,9 @@ interface Run {
 const nothing = () => {};
 const SILENT: Terminal = {
   json: false,
-  say: nothing,
+  print: nothing,
   emit: nothing,
-  note: nothing,
+  warn: nothing,
   progress: () => ({ update: nothing, stop: nothing }),
 };
 

@@ -96,7 +96,7 @@ describe("models pull", { timeout: 60_000 }, () => {
 
   it("prints the plan, fetches, and prints where it is", async () => {
     const { status, stdout, stderr } = await variegate(["models", "pull", "tiny/lora"]);
-    expect(stderr).toMatch(/^fetching tiny\/lora \(commit [0-9a-f]{7}\): 1 file, 1\.6 MB, into /);
+    expect(stderr).toMatch(/^downloading tiny\/lora \(commit [0-9a-f]{7}\): 1 file, 1\.6 MB, into /);
     expect(status).toBe(0);
     expect(stdout).toMatch(/pytorch_lora_weights\.safetensors\s+1\.6 MB\n1 file, 1\.6 MB; 1\.6 MB to download into /);
     expect(statSync(stdout.trim().split("\n").at(-1) ?? "").size).toBe(adapters["distilled.safetensors"]?.length);
@@ -202,7 +202,7 @@ describe("a model from the Hub", { timeout: 60_000 }, () => {
       variegate([...words, ...rest, "--out", out]),
       variegate(["generate", "a blue cartoon character", ...here, ...rest.slice(2), "--out", own]),
     ]);
-    expect(stderr).toContain("fetching tiny/base");
+    expect(stderr).toContain("downloading tiny/base");
     expect(status).toBe(0);
     const plans = lines(stdout).filter((e) => e["type"] === "fetch-plan");
     expect(plans.map((e) => e["repository"])).toHaveLength(3);

@@ -89,13 +89,9 @@ describe("trace", { timeout: 60_000 }, () => {
   }, 60_000);
 
   it.each([
-    [
-      "a watch phrase without a CLIP",
-      /--watch .*--clip/,
-      ["x", "--base", "embedded:base", "--watch", "a hat"],
-    ],
+    ["a watch phrase without a CLIP", /--watch .*--clip/, ["x", "--base", "embedded:base", "--watch", "a hat"]],
     ["a TAESD that is not named", /--preview taesd needs .* --taesd/, ["x", "--preview", "taesd"]],
-    ["a mode that does not exist", /--mode.*"base,best".*base, distilled, hybrid/s, ["x", "--mode", "base,best"]],
+    ["a mode that does not exist", /--mode .*'base,best'.*base, distilled, hybrid/, ["x", "--mode", "base,best"]],
     ["a mode without its model", /needs a distilled model/, ["x", "--base", "embedded:base", "--mode", "hybrid"]],
     ["no prompt", /missing required argument/, []],
   ])("refuses %s in a line", (_, message, args) => {

@@ -1,4 +1,4 @@
-/** `adapter`: commands on LoRAs and sliders. */
+/** `adapter inspect`, `convert`, `merge` and `extract`. */
 import type { Command } from "commander";
 import { z } from "zod";
 import { DIALECTS, LARGEST_RANK } from "../../adapters/index.js";
@@ -7,7 +7,7 @@ import { option, required } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
 import { openTerminal } from "../terminal.js";
-import { example, type Given, modelsOf, talkOf, withModels, withTalk } from "./common.js";
+import { example, type Given, modelsOf, outputFormatOf, withModels, withOutputFormat } from "./common.js";
 
 interface Convert extends Given {
   readonly to: (typeof DIALECTS)[number];
@@ -16,67 +16,78 @@ interface Convert extends Given {
 
 const text = z.string().min(1);
 const extractFields = {
-  from: required(text, { flag: "--from <ref>", about: "the model before: a diffusers folder or a UNet folder" }),
-  to: required(text, { flag: "--to <ref>", about: "the model after: a folder, or a file of UNet weights" }),
+  from: required(text, { flag: "--from <ref>", about: "original model: a diffusers folder or a UNet folder" }),
+  to: required(text, {
+    flag: "--to <ref>",
+    about: "changed model: a diffusers folder, a UNet folder, or a file of UNet weights",
+  }),
   rank: option(z.int().min(1).max(LARGEST_RANK), {
     flag: "--rank <r>",
     about: `rank of each layer, 1 to ${LARGEST_RANK} (default: 64)`,
   }),
   energy: option(z.number().min(0).max(1), {
     flag: "--energy <share>",
-    about: "the rank that holds this share of a layer's difference, such as 0.95",
+    about: "share of each layer's squared difference to keep, such as 0.95; sets the rank by layer",
   }),
   exact: option(z.boolean(), {
     flag: "--exact",
-    about: "the whole difference, biases and norms too; as large as the model",
+    about: "keep the full difference with biases and norms; as large as the model",
   }),
   biases: option(z.boolean(), {
     flag: "--biases",
-    about: "biases and norms too, as they are (Variegate and ComfyUI read them, diffusers does not)",
+    about: "keep differences of biases and norms too (read by Variegate and ComfyUI, not by diffusers)",
   }),
-  dialect: option(z.enum(DIALECTS), { flag: "--dialect <dialect>", about: "names of the keys (default: kohya)" }),
+  dialect: option(z.enum(DIALECTS), {
+    flag: "--dialect <dialect>",
+    about: "key names of the new file (default: kohya)",
+  }),
 } as const;
 
 export function addAdapterCommands(program: Command): void {
   const adapters = program
     .command("adapter")
-    .description("LoRAs and sliders: what they are, other dialects, merged models");
+    .description("inspects, converts, merges and extracts LoRAs and sliders")
+    .addHelpText("before", example("variegate adapter inspect smile.base"));
 
-  withTalk(withModels(adapters.command("inspect")))
-    .description("what an adapter is, and what it changes in a model")
-    .argument("<file>", "a LoRA, slider, LoHa, LoKr, DoRA … in any dialect")
+  withOutputFormat(withModels(adapters.command("inspect")))
+    .description("prints the kind, rank and layers of an adapter, and whether it fits the base")
+    .argument("<file>", "LoRA, slider, LoHa, LoKr, DoRA … in any dialect")
     .addHelpText("before", example("variegate adapter inspect smile.base"))
     .action(async (file: string, given: Given) => {
       const { runInspect } = await import("../adapter.js");
-      await runInspect(openTerminal(talkOf(given)), modelsOf(given), file);
+      await runInspect(openTerminal(outputFormatOf(given)), modelsOf(given), file);
     });
 
-  withTalk(withModels(adapters.command("convert")))
-    .description("the same adapter with the keys of diffusers (PEFT) or of kohya's trainer")
-    .argument("<file>", "the adapter")
-    .addOption(adapters.createOption("--to <dialect>", "names of the keys").choices(DIALECTS).makeOptionMandatory())
-    .requiredOption("--out <file>", "the new .safetensors file")
+  withOutputFormat(withModels(adapters.command("convert")))
+    .description("rewrites an adapter with the keys of diffusers (PEFT) or of kohya's trainer")
+    .argument("<file>", "adapter to convert")
+    .addOption(
+      adapters.createOption("--to <dialect>", "key names of the new file").choices(DIALECTS).makeOptionMandatory(),
+    )
+    .requiredOption("--out <file>", "new .safetensors file")
     .addHelpText("before", example("variegate adapter convert smile.base --to peft --out smile-peft.safetensors"))
     .action(async (file: string, given: Convert) => {
       const { runConvert } = await import("../adapter.js");
-      await runConvert(openTerminal(talkOf(given)), modelsOf(given), file, given.to, given.out);
+      await runConvert(openTerminal(outputFormatOf(given)), modelsOf(given), file, given.to, given.out);
     });
 
-  withTalk(withModels(adapters.command("merge")))
-    .description("a new diffusers folder whose weights hold the adapters of --lora; the old one stays as it is")
-    .requiredOption("--out <dir>", "the new folder")
+  withOutputFormat(withModels(adapters.command("merge")))
+    .description("writes a copy of the base, a diffusers folder, with the adapters of --lora merged into its weights")
+    .requiredOption("--out <dir>", "new folder")
     .addHelpText("before", example("variegate adapter merge --base embedded:base --lora smile.base:1.5 --out smiling"))
     .action(async (given: Given & { readonly out: string }) => {
       const { runMerge } = await import("../adapter.js");
       const { adapters: merged = [], base = "embedded:base", modelFolders } = modelsOf(given);
       const searchPath = modelFolders ? { modelFolders } : {};
-      await runMerge(openTerminal(talkOf(given)), base, merged, given.out, searchPath);
+      await runMerge(openTerminal(outputFormatOf(given)), base, merged, given.out, searchPath);
     });
 
   const { modelFolders } = lookupFields;
-  withTalk(addFields(addFields(addFields(adapters.command("extract"), { modelFolders }), machineFields), extractFields))
-    .description("the difference of two models as an adapter: then both run in one set of weights")
-    .requiredOption("--out <file>", "the new .safetensors file")
+  withOutputFormat(
+    addFields(addFields(addFields(adapters.command("extract"), { modelFolders }), machineFields), extractFields),
+  )
+    .description("writes the difference of two models as an adapter, so that one set of weights serves both")
+    .requiredOption("--out <file>", "new .safetensors file")
     .addHelpText(
       "before",
       example(
@@ -87,7 +98,7 @@ export function addAdapterCommands(program: Command): void {
     .action(async (given: Given & { readonly out: string }) => {
       const { runExtract } = await import("../adapter.js");
       await runExtract(
-        openTerminal(talkOf(given)),
+        openTerminal(outputFormatOf(given)),
         fieldsOf(extractFields, given),
         given.out,
         { ...fieldsOf({ modelFolders }, given), ...fieldsOf(machineFields, given) },

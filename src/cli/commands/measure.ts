@@ -10,10 +10,10 @@ import { option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
 import { openTerminal } from "../terminal.js";
-import { example, type Given, outputOf, resumeFields, talkOf, withOutput } from "./common.js";
+import { example, type Given, outputFormatOf, outputOf, resumeFields, withOutput } from "./common.js";
 
 const text = z.string().min(1);
-const wholeNumber = (least: number, most?: number) => {
+const integer = (least: number, most?: number) => {
   const from = z.int().min(least);
   return most === undefined ? from : from.max(most);
 };
@@ -21,40 +21,40 @@ const wholeNumber = (least: number, most?: number) => {
 const measureFields = {
   reference: option(text, {
     flag: "--reference <dir>",
-    about: "images to compare with: precision, recall, density, coverage; FID and KID",
+    about: "reference images, for precision, recall, density, coverage, FID and KID",
   }),
   prompts: option(text, {
     flag: "--prompts <file>",
-    about: "a .csv, .json or .txt that says which image belongs to which prompt",
+    about: ".csv, .json or .txt file with the prompt of each image",
   }),
-  clip: option(text, { flag: "--clip <ref>", about: "a CLIPModel folder (default: the embedded one)" }),
+  clip: option(text, { flag: "--clip <ref>", about: "CLIPModel folder (default: the embedded one)" }),
   dino: option(text, {
     flag: "--dino <ref>",
-    about: "a ViTModel or Dinov2Model folder, or a file of DINO's own weights",
+    about: "DINO: a ViTModel or Dinov2Model folder, or a weight file of the original release",
   }),
   dreamsim: option(text, {
     flag: "--dreamsim <ref>",
-    about: "DreamSim: the folder of its release, or merged weights",
+    about: "DreamSim: the folder of its release, or a file with merged weights",
   }),
   lpips: option(text, {
     flag: "--lpips <trunk,heads>",
-    about: "LPIPS: torchvision's AlexNet or VGG-16 and the package's alex.pth or vgg.pth",
+    about: "LPIPS: torchvision's AlexNet or VGG-16, and alex.pth or vgg.pth of the package lpips",
   }),
   inception: option(text, {
     flag: "--inception <file>",
-    about: "pt_inception-2015-12-05, the Inception-v3 of FID",
+    about: "Inception-v3 of FID (pt_inception-2015-12-05)",
   }),
   attributes: option(text, {
     flag: "--attributes <file>",
-    about: "attributes of the images' world, for semantic diversity",
+    about: "JSON file of attributes and their values, for zero-shot semantic diversity",
   }),
-  neighbours: option(wholeNumber(1), {
+  neighbours: option(integer(1), {
     flag: "--neighbours <k>",
-    about: "neighbours of precision, recall, density and coverage (default: 5)",
+    about: "number of neighbours for precision, recall, density and coverage (default: 5)",
   }),
   skipBad: option(z.boolean(), {
     flag: "--skip-bad",
-    about: "leave out images that cannot be read or have another size",
+    about: "skip images that cannot be read or differ in size",
   }),
   ...lookupFields,
 } as const;
@@ -63,34 +63,34 @@ const { pair, pairs, base, distilled, compute } = modelFields;
 const experimentFields = {
   prompts: option(text, {
     flag: "--prompts <file>",
-    about: "a .csv such as coco_30k.csv (prompt, evaluation_seed) or a .txt (default: the pair's own)",
+    about: ".csv such as coco_30k.csv (prompt, evaluation_seed), or .txt (default: the pair's prompts)",
   }),
-  images: option(wholeNumber(2), {
+  images: option(integer(2), {
     flag: "--images <n>",
-    about: "images of every row (default: 128 to 2048, see docs/results.md)",
+    about: "number of images for each row (default: 128 to 2048, see docs/results.md)",
   }),
   reference: option(text, {
     flag: "--reference <ref>",
-    about: "real images, a folder, for FID, precision and recall (default: the pair's own)",
+    about: "folder of real images, for FID, precision and recall (default: the pair's)",
   }),
-  clip: option(text, { flag: "--clip <ref>", about: "a CLIPModel folder that measures (default: the pair's own)" }),
-  dreamsim: option(text, { flag: "--dreamsim <ref>", about: "DreamSim, for its distance" }),
+  clip: option(text, { flag: "--clip <ref>", about: "CLIPModel folder for the measures (default: the pair's)" }),
+  dreamsim: option(text, { flag: "--dreamsim <ref>", about: "DreamSim, for the DreamSim distance" }),
   inception: option(text, {
     flag: "--inception <file>",
-    about: "pt_inception-2015-12-05, for FID and the Inception score",
+    about: "Inception-v3 (pt_inception-2015-12-05), for FID and the Inception score",
   }),
-  workers: option(wholeNumber(1, 64), {
+  workers: option(integer(1, 64), {
     flag: "--workers <n>",
-    about: "processes that generate at the same time; times are taken with one only (default: 1)",
+    about: "number of processes that generate in parallel; times are measured with 1 only (default: 1)",
   }),
   dryRun: option(z.boolean(), {
     flag: "--dry-run",
-    about: "print how many images and calls it would be, and how long",
+    about: "print the number of images and model calls, and the estimated time",
   }),
 } as const;
 const experimentModels = { ...lookupFields, pair, pairs, base, distilled, compute } as const;
 
-/** "FILE:2=an old person" → an adapter, its scale (1 where none is given), and its concept. */
+/** "FILE:2=an old person" → adapter, scale (default 1) and concept. */
 function readControl(value: string): Control {
   const [, file = "", concept = ""] = /^([^=]+)=(.+)$/.exec(value) ?? [];
   try {
@@ -103,30 +103,33 @@ function readControl(value: string): Control {
     if (!(error instanceof RequestError)) throw error;
   }
   throw new InvalidArgumentError(
-    `"${value}" is not an adapter with one scale and its concept, such as "age.safetensors:2=an old person".`,
+    'Expected an adapter with one scale and its concept, such as "age.safetensors:2=an old person".',
   );
 }
 
 export function addMeasureCommands(program: Command): void {
   withOutput(addFields(addFields(program.command("measure"), measureFields), machineFields))
-    .description("diversity, adherence and fidelity of folders of images, whoever made them")
-    .argument("<folders...>", "folders of images; several are set side by side")
-    .addHelpText("before", example("variegate measure out/crowns --reference out/base"))
+    .description("measures diversity, prompt adherence and fidelity of folders of images from any tool")
+    .argument("<folders...>", "folders of images; several are compared side by side")
+    .addHelpText(
+      "before",
+      example('variegate generate "a cartoon character" --seeds 0-15 --out characters', "variegate measure characters"),
+    )
     .action(async (folders: string[], given: Given) => {
       const { runMeasure } = await import("../measure.js");
       const request = { folders, ...fieldsOf(measureFields, given) };
       const machine = fieldsOf(machineFields, given);
-      await runMeasure(openTerminal(talkOf(given)), request, machine, outputOf(given), interrupted);
+      await runMeasure(openTerminal(outputFormatOf(given)), request, machine, outputOf(given), interrupted);
     });
 
   const command = addFields(addFields(program.command("experiment"), experimentModels), machineFields);
   withOutput(addFields(addFields(command, experimentFields), resumeFields))
-    .description("tables and figures of the paper on your models, or an experiment of your own")
+    .description("runs tables and figures of the paper on your models, or an experiment of your own")
     .argument("<name>", `${PAPER.join(", ")}, all, or run`)
-    .argument("[file]", "with run: a .json file that says what to generate and to measure")
+    .argument("[file]", "with run: JSON file with the definition of an experiment")
     .option(
       "--slider <file:scale=concept>",
-      "table1: an adapter and its concept (repeatable)",
+      "table1: adapter, scale and concept (repeatable)",
       (value: string, all: readonly Control[] = []): readonly Control[] => [...all, readControl(value)],
     )
     .addHelpText(
@@ -145,6 +148,6 @@ export function addMeasureCommands(program: Command): void {
         ...(dryRun && { dryRun }),
         ...(given.slider && { sliders: given.slider }),
       };
-      await runExperiment(openTerminal(talkOf(given)), [name, file], models, options, interrupted);
+      await runExperiment(openTerminal(outputFormatOf(given)), [name, file], models, options, interrupted);
     });
 }

@@ -1,11 +1,11 @@
-/** `models` and `doctor`: commands that look at models and the machine. */
+/** `models list`, `check`, `pull` and `remove`, and `doctor`. */
 import type { Command } from "commander";
 import { z } from "zod";
 import { lookupFields, modelFields } from "../../open/index.js";
 import { option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { openTerminal } from "../terminal.js";
-import { example, type Given, modelsOf, talkOf, withModels, withTalk } from "./common.js";
+import { example, type Given, modelsOf, outputFormatOf, withModels, withOutputFormat } from "./common.js";
 
 const { variant, modelFolders } = lookupFields;
 const { pair, pairs } = modelFields;
@@ -14,17 +14,17 @@ const listFields = {
   pairs,
   cached: option(z.boolean(), {
     flag: "--cached",
-    about: "the Hub's cache on this machine: repositories, revisions, sizes, last use",
+    about: "list the local Hub cache: repositories, revisions, sizes, last use",
   }),
 } as const;
 const checkFields = {
   adapters: option(z.array(z.string()), {
     flag: "--lora <file>",
-    about: "an adapter: does it fit this model? (repeatable)",
+    about: "adapter to check against this model (repeatable)",
     repeatable: true,
     read: (file) => file,
   }),
-  base: option(z.string(), { flag: "--base <ref>", about: "a model: does this adapter fit it?" }),
+  base: option(z.string(), { flag: "--base <ref>", about: "model to check this adapter against" }),
 } as const;
 const pullFields = {
   pair,
@@ -37,12 +37,13 @@ const removeFields = {
 } as const;
 
 export function addModelCommands(program: Command): void {
-  const models = program.command("models").description("models on this machine and whether they can be used");
+  const models = program
+    .command("models")
+    .description("lists, checks, downloads and removes models")
+    .addHelpText("before", example("variegate models list"));
 
-  withTalk(addFields(addFields(models.command("list"), folderFields), listFields))
-    .description(
-      "the named pairs that --pair takes; or the models in ComfyUI's and A1111's folders, or in the Hub's cache",
-    )
+  withOutputFormat(addFields(addFields(models.command("list"), folderFields), listFields))
+    .description("lists the named pairs for --pair, the models in ComfyUI's or A1111's folders, or the Hub cache")
     .addHelpText(
       "before",
       example("variegate models list", "variegate models list --cached", "variegate models list --comfy ~/ComfyUI"),
@@ -52,7 +53,7 @@ export function addModelCommands(program: Command): void {
       const asked = ["comfy", "a1111"].some((name) => command.getOptionValueSource(name) === "cli");
       const { modelFolders } = asked ? fieldsOf(folderFields, given) : {};
       const { cached, pairs } = fieldsOf(listFields, given);
-      const terminal = openTerminal(talkOf(given));
+      const terminal = openTerminal(outputFormatOf(given));
       if (cached) {
         const { runCached } = await import("../hub.js");
         await runCached(terminal);
@@ -65,12 +66,9 @@ export function addModelCommands(program: Command): void {
       }
     });
 
-  withTalk(addFields(addFields(models.command("check"), folderFields), checkFields))
-    .description("what a model or adapter is and what tells, what is missing, what fits it; nothing is loaded")
-    .argument(
-      "<ref>",
-      "a diffusers folder, one network's folder, a file of weights, an adapter, a Hub id, a name in --comfy",
-    )
+  withOutputFormat(addFields(addFields(models.command("check"), folderFields), checkFields))
+    .description("prints the architecture of a model or adapter, its missing parts, and what fits it; loads no network")
+    .argument("<ref>", "diffusers folder, folder of one network, weight file, adapter, Hub id, or a name in --comfy")
     .addHelpText(
       "before",
       example("variegate models check embedded:base", "variegate models check smile.base --base embedded:base"),
@@ -78,11 +76,11 @@ export function addModelCommands(program: Command): void {
     .action(async (ref: string, given: Given) => {
       const { runCheck } = await import("../check.js");
       const request = { ...fieldsOf(folderFields, given), ...fieldsOf(checkFields, given) };
-      await runCheck(openTerminal(talkOf(given)), ref, request);
+      await runCheck(openTerminal(outputFormatOf(given)), ref, request);
     });
 
-  withTalk(addFields(models.command("pull"), pullFields))
-    .description("fetches a model from the Hub, only what is needed of it, and lists that first")
+  withOutputFormat(addFields(models.command("pull"), pullFields))
+    .description("downloads the needed files of a model from the Hub, and lists them first")
     .argument("[ref]", "owner/name, owner/name@revision, owner/name:folder, or owner/name/file.safetensors")
     .addHelpText(
       "before",
@@ -90,23 +88,26 @@ export function addModelCommands(program: Command): void {
     )
     .action(async (ref: string | undefined, given: Given) => {
       const { runPull } = await import("../hub.js");
-      await runPull(openTerminal(talkOf(given)), ref, fieldsOf(pullFields, given));
+      await runPull(openTerminal(outputFormatOf(given)), ref, fieldsOf(pullFields, given));
     });
 
-  withTalk(addFields(models.command("remove"), removeFields))
-    .description("takes a model out of the Hub's cache, or one revision of it; files that another revision shares stay")
+  withOutputFormat(addFields(models.command("remove"), removeFields))
+    .description("removes a model, or one revision of it, from the Hub cache; files of other revisions are kept")
     .argument("<ref>", "owner/name or owner/name@revision")
-    .addHelpText("before", example("variegate models remove madebyollin/taesdxl --dry-run"))
+    .addHelpText(
+      "before",
+      example("variegate models pull madebyollin/taesdxl", "variegate models remove madebyollin/taesdxl --dry-run"),
+    )
     .action(async (ref: string, given: Given) => {
       const { runRemove } = await import("../hub.js");
-      await runRemove(openTerminal(talkOf(given)), ref, fieldsOf(removeFields, given).dryRun === true);
+      await runRemove(openTerminal(outputFormatOf(given)), ref, fieldsOf(removeFields, given).dryRun === true);
     });
 
-  withTalk(withModels(program.command("doctor")))
-    .description("what this machine can run, and why not")
+  withOutputFormat(withModels(program.command("doctor")))
+    .description("prints the devices of this machine, and whether the pair fits its memory")
     .addHelpText("before", example("variegate doctor --pair sdxl-dmd2"))
     .action(async (given: Given) => {
       const { runDoctor } = await import("../inspect.js");
-      await runDoctor(openTerminal(talkOf(given)), modelsOf(given));
+      await runDoctor(openTerminal(outputFormatOf(given)), modelsOf(given));
     });
 }

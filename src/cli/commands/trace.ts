@@ -1,4 +1,4 @@
-/** `trace` and `slide`: commands that take one prompt and run it in several modes. */
+/** `trace` and `slide`: commands that run one prompt in several modes. */
 import type { Command } from "commander";
 import { slideFields } from "../../control/index.js";
 import { traceFields } from "../../trajectory/index.js";
@@ -9,35 +9,38 @@ import {
   example,
   type Given,
   modelsOf,
+  outputFormatOf,
   outputOf,
   resumeFields,
   severalModesFields,
-  talkOf,
+  TRACE_SEEDS,
   withModels,
   withOutput,
 } from "./common.js";
 
-/** Seeds of commands that set images side by side. */
-const SEEDS = [0, 1, 2, 3];
-
 export function addTraceCommands(program: Command): void {
   const trace = addFields(addFields(withModels(program.command("trace")), severalModesFields), traceFields);
   withOutput(addFields(trace, resumeFields))
-    .description("x0 at every step of each model: when a run commits, and which model's step decided what")
-    .argument("<prompt>", "the prompt")
+    .description("records x0 at every step of each model: when a run commits, and the effect of single rows")
+    .argument("<prompt>", "prompt")
     .addHelpText(
       "before",
       example('variegate trace "a cartoon character with one eye" --seeds 0-7 --watch "a top hat" --out traced'),
     )
     .action(async (prompt: string, given: Given) => {
       const { runTrace } = await import("../trace.js");
-      const request = { seeds: SEEDS, ...fieldsOf(severalModesFields, given), ...fieldsOf(traceFields, given), prompt };
-      await runTrace(openTerminal(talkOf(given)), modelsOf(given), request, outputOf(given), interrupted);
+      const request = {
+        seeds: TRACE_SEEDS,
+        ...fieldsOf(severalModesFields, given),
+        ...fieldsOf(traceFields, given),
+        prompt,
+      };
+      await runTrace(openTerminal(outputFormatOf(given)), modelsOf(given), request, outputOf(given), interrupted);
     });
 
   withOutput(addFields(addFields(withModels(program.command("slide")), severalModesFields), slideFields))
-    .description("one prompt along a slider's scales, on base, distilled and hybrid")
-    .argument("<prompt>", "the prompt")
+    .description("generates one prompt at every scale of a slider, with base, distilled and hybrid")
+    .argument("<prompt>", "prompt")
     .addHelpText(
       "before",
       example(
@@ -48,13 +51,13 @@ export function addTraceCommands(program: Command): void {
       const { runSlide } = await import("../slide.js");
       const { allowUnmatched, ...models } = modelsOf(given);
       const request = {
-        seeds: SEEDS,
+        seeds: TRACE_SEEDS,
         scales: [-2, -1, 0, 1, 2],
         ...fieldsOf(severalModesFields, given),
         ...fieldsOf(slideFields, given),
         ...(allowUnmatched && { allowUnmatched }),
         prompt,
       };
-      await runSlide(openTerminal(talkOf(given)), models, request, outputOf(given), interrupted);
+      await runSlide(openTerminal(outputFormatOf(given)), models, request, outputOf(given), interrupted);
     });
 }
