@@ -55,7 +55,7 @@ export async function readReference(ref: string, models: Models): Promise<Refere
     return { features, multiply, about: `features in ${ref}` };
   }
   const { groups } = await readFolder(place, {});
-  const pictures = groups.flatMap((g) => g.pictures);
+  const pictures = groups.flatMap((g) => g.images);
   const features: Record<string, Float32Array[]> = {};
   for (let at = 0; at < pictures.length; at += TOGETHER) {
     const images = await Promise.all(pictures.slice(at, at + TOGETHER).map((p) => p.load()));

@@ -1,4 +1,4 @@
-/** Files of attributes: their values, the text that CLIP is given for each, and the phrase by which prompts name it. */
+/** Attribute files: the values of each attribute, with a CLIP text and a phrase in prompts for each value. */
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { readJson } from "../checkpoint/node/index.js";
@@ -8,12 +8,12 @@ import type { PromptedAttribute } from "../evaluation/index.js";
 const attributeSchema = z.union([
   z.array(z.string()).min(2),
   z.object({
-    /** `{}` stands for the value; default "a picture of {}". */
+    /** CLIP text, with `{}` for the value; default "a picture of {}". */
     template: z.string().includes("{}").default("a picture of {}"),
     values: z.array(z.string()).min(2),
-    /** Values whose text is not the template's. */
+    /** CLIP texts of values that do not follow the template. */
     texts: z.record(z.string(), z.string()).default({}),
-    /** Values that prompts name by another phrase, such as "no hat" for none. */
+    /** Phrases of values that prompts name differently, such as "no hat" for none. */
     words: z.record(z.string(), z.string()).default({}),
   }),
 ]);
@@ -21,20 +21,20 @@ const schema = z.record(z.string(), attributeSchema);
 
 const EMBEDDED = new URL("../../assets/attributes/embedded.json", import.meta.url);
 
-/** The attributes of the embedded world. */
+/** Attributes of the embedded pair's images. */
 export const embeddedAttributes = (): Promise<PromptedAttribute[]> => readAttributes(fileURLToPath(EMBEDDED));
 
-/** Reads {name: [values]} or {name: {template, values, texts, words}}. @throws FileError naming what does not fit */
+/** Reads {name: [values]} or {name: {template, values, texts, words}}. @throws FileError with the invalid part */
 export async function readAttributes(file: string): Promise<PromptedAttribute[]> {
   const parsed = schema.safeParse(await readJson(file));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     throw new FileError(
       file,
-      `${issue?.path.join(".") || "the file"} does not fit: {"hat": ["cap", "crown"]} or {"hat": {"template": "a person wearing a {}", "values": [two or more]}} was expected`,
+      `${issue?.path.join(".") || "the file"} is invalid; expected {"hat": ["cap", "crown"]} or {"hat": {"template": "a person wearing a {}", "values": [two or more]}}`,
     );
   }
-  if (Object.keys(parsed.data).length === 0) throw new FileError(file, "names no attribute");
+  if (Object.keys(parsed.data).length === 0) throw new FileError(file, "has no attribute");
   return Object.entries(parsed.data).map(([name, a]) => {
     if (Array.isArray(a)) return { name, values: a, phrases: a, texts: a.map((v) => `a picture of ${v}`) };
     const texts = a.values.map((v) => a.texts[v] ?? a.template.replaceAll("{}", v));

@@ -1,20 +1,20 @@
-/** Runs instruments over the pictures of a folder, a few at a time. */
+/** Runs instruments over the images of a folder, in chunks. */
 import type { RgbImage } from "../tensor/index.js";
-import type { Group, Picture, PictureFolder } from "./folder.js";
+import type { Group, ImageFile, ImageFolder } from "./folder.js";
 
 export interface MeasureOptions {
-  readonly reference?: PictureFolder;
-  /** Neighbours of precision, recall, density and coverage. */
+  readonly reference?: ImageFolder;
+  /** Number of neighbours for precision, recall, density and coverage. */
   readonly neighbours?: number;
-  /** Pictures that an instrument has seen since the last call. */
-  readonly onPictures?: (seen: number, instrument: string) => void;
+  /** Called with the number of images that an instrument has read since the last call. */
+  readonly onImages?: (read: number, instrument: string) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Pictures held in memory at a time. */
-export const TOGETHER = 64;
+/** Number of images in memory at a time. */
+export const CHUNK = 64;
 
-/** Result of `extract` for every picture [prompts][pictures]. */
+/** Result of `extract` for every image [prompts][images]. */
 export async function extractFeatures<T>(
   groups: readonly Group[],
   instrument: string,
@@ -22,13 +22,13 @@ export async function extractFeatures<T>(
   o: MeasureOptions,
 ): Promise<T[][]> {
   const all: T[][] = [];
-  for (const { pictures } of groups) {
+  for (const { images } of groups) {
     const own: T[] = [];
-    for (let at = 0; at < pictures.length; at += TOGETHER) {
+    for (let at = 0; at < images.length; at += CHUNK) {
       o.signal?.throwIfAborted();
-      const some = await Promise.all(pictures.slice(at, at + TOGETHER).map((p: Picture) => p.load()));
+      const some = await Promise.all(images.slice(at, at + CHUNK).map((image: ImageFile) => image.load()));
       own.push(...(await extract(some)));
-      o.onPictures?.(some.length, instrument);
+      o.onImages?.(some.length, instrument);
     }
     all.push(own);
   }

@@ -1,4 +1,4 @@
-/** Fidelity: how near pictures are to a reference, and how sure and varied their classes are. */
+/** Fidelity: precision, recall, density, coverage, FID and KID against a reference, and the Inception score. */
 import {
   type Estimate,
   frechetDistance,
@@ -10,14 +10,14 @@ import {
 import type { Product } from "../tensor/index.js";
 import { halves, type Measure, measured, noInterval, pick, type Sample } from "./result.js";
 
-/** A share's interval: within 0…1, and around the share itself where that lies at an end. */
+/** Clips the interval of a share to 0…1, and extends it to the share itself. */
 export const within01 = ({ low, high, ...rest }: Estimate): Estimate => ({
   ...rest,
   low: low === null ? null : Math.max(0, Math.min(low, rest.mean)),
   high: high === null ? null : Math.min(1, Math.max(high, rest.mean)),
 });
 
-/** Precision, density, recall and coverage of features a against the reference b. */
+/** Precision, density, recall and coverage of features a against reference features b. */
 export async function fidelity(
   name: string,
   a: readonly Float32Array[],
@@ -31,10 +31,10 @@ export async function fidelity(
   const cost = 3 * a.length * b.length * (a[0]?.length ?? 1);
   const resamples = least < 2 * (k + 1) ? 0 : halves(cost);
   const kinds = [
-    ["precision", "share of pictures near a reference picture", "fidelity"],
-    ["density", "how many reference neighbourhoods a picture lies in, over k", "fidelity"],
-    ["recall", "share of the reference near a picture", "diversity"],
-    ["coverage", "share of reference pictures with a picture in their neighbourhood", "diversity"],
+    ["precision", "share of images in a neighbourhood of the reference", "fidelity"],
+    ["density", "number of reference neighbourhoods that contain an image, divided by k", "fidelity"],
+    ["recall", "share of the reference in a neighbourhood of the images", "diversity"],
+    ["coverage", "share of reference images with an image in their neighbourhood", "diversity"],
   ] as const;
   const found: Measure[] = [];
   for (const [id, about, kind] of kinds) {
@@ -43,7 +43,7 @@ export async function fidelity(
       async (i, j) => (await neighbours(pick(b, j), pick(a, i), k, multiply))[id],
       resamples,
     );
-    // An interval about 1 would reach beyond what a share can be.
+    // Density may exceed 1; the other three are shares.
     const value = id === "density" ? estimate : within01(estimate);
     found.push(
       measured(sample, {
@@ -54,7 +54,7 @@ export async function fidelity(
         value,
         reference: b.length,
         warnings: [
-          least < 1000 && `${least} pictures on the smaller side: neighbourhoods are wide below some thousands`,
+          least < 1000 && `${least} images in the smaller set: neighbourhoods are wide below a few thousand`,
           noInterval(resamples),
         ],
       }),
@@ -89,7 +89,7 @@ export async function frechet(
     reference: b.length,
     warnings: [
       least < FID_LEAST &&
-        `FID needs ${FID_LEAST.toLocaleString("en")} pictures on both sides; with ${least} it comes out too large: compare it with nothing but the same numbers of pictures, or trust KID`,
+        `FID needs ${FID_LEAST.toLocaleString("en")} images in both sets; with ${least} it is biased upwards: compare it only between sets of the same size, or use KID`,
       noInterval(resamples),
     ],
   });
@@ -106,7 +106,7 @@ export async function kernel(
   const resamples = halves(3 * a.length * b.length * 2048);
   return measured(sample, {
     id: `${name}.kid`,
-    about: "Kernel Inception distance to the reference, all pictures, unbiased",
+    about: "Kernel Inception distance to the reference, of all images, unbiased",
     kind: "fidelity",
     better: "lower",
     value: await pooledEstimate(
@@ -115,7 +115,7 @@ export async function kernel(
       least < 4 ? 0 : resamples,
     ),
     reference: b.length,
-    warnings: [least < 100 && `${least} pictures on the smaller side: unbiased, but noisy`, noInterval(resamples)],
+    warnings: [least < 100 && `${least} images in the smaller set: unbiased, but noisy`, noInterval(resamples)],
   });
 }
 
@@ -123,10 +123,10 @@ export async function classScore(logits: readonly Float32Array[], sample: Sample
   const resamples = logits.length < 4 ? 0 : halves(logits.length * 4000);
   return measured(sample, {
     id: "inception.score",
-    about: "Inception score: sure and varied classes (of photographs)",
+    about: "Inception score: confident and diverse ImageNet classes",
     kind: "fidelity",
     better: "higher",
     value: await pooledEstimate([logits.length, 1], async (i) => inceptionScore(pick(logits, i)), resamples),
-    warnings: [logits.length < 5000 && `${logits.length} pictures; the score grows with their number up to some 5,000`],
+    warnings: [logits.length < 5000 && `${logits.length} images; the score grows with their number up to about 5,000`],
   });
 }

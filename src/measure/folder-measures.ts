@@ -1,4 +1,4 @@
-/** Measures a folder of pictures with the instruments that are open. */
+/** Measures a folder of images with opened instruments. */
 import type { PromptedAttribute } from "../evaluation/index.js";
 import type {
   AttributeClassifier,
@@ -8,29 +8,29 @@ import type {
   InstrumentFacts,
 } from "../instruments/index.js";
 import type { Product, RgbImage } from "../tensor/index.js";
+import { diversityMeasures, meanSpectrum, squaredDistanceMeasure } from "./diversity.js";
 import { extractFeatures, type MeasureOptions } from "./features.js";
 import { classScore, fidelity, frechet, kernel } from "./fidelity.js";
-import type { Group, PictureFolder } from "./folder.js";
+import type { Group, ImageFolder } from "./folder.js";
 import { type FolderMeasures, type Measure, sampleOf } from "./result.js";
 import { adherence, classifierMeasures, zeroShotEntropy } from "./semantic.js";
-import { meanSpectrum, squaredVariety, varietyOf } from "./variety.js";
 
-/** The instruments to measure with. A measure without its instrument is left out. */
+/** Opened instruments. Measures without their instrument are skipped. */
 export interface Instruments {
   readonly clip?: { readonly facts: InstrumentFacts; readonly network: ClipScorer };
   readonly classifier?: { readonly facts: InstrumentFacts; readonly network: AttributeClassifier };
   readonly others: readonly Instrument[];
   readonly inception?: InceptionInstrument;
   readonly inceptionClean?: InceptionInstrument;
-  /** For zero-shot attributes. */
+  /** Attributes for zero-shot classification. */
   readonly attributes: readonly PromptedAttribute[];
-  /** Fast products for large sets. */
+  /** Matrix product for large sets. */
   readonly multiply: Product;
 }
 
-/** Pictures times the instruments that see them, for progress. */
-export const workOf = (i: Instruments, groups: readonly Group[], reference?: PictureFolder): number => {
-  const count = (g: readonly Group[]) => g.reduce((n, { pictures }) => n + pictures.length, 0);
+/** Number of images times the number of instruments that read them, for progress. */
+export const workOf = (i: Instruments, groups: readonly Group[], reference?: ImageFolder): number => {
+  const count = (g: readonly Group[]) => g.reduce((n, { images }) => n + images.length, 0);
   const own = Number(i.clip !== undefined) + Number(i.classifier !== undefined) + i.others.length;
   const inceptions = Number(i.inception !== undefined) + Number(i.inceptionClean !== undefined);
   const compared = Number(i.clip !== undefined) + i.others.filter((x) => x.distance === "cosine").length + inceptions;
@@ -39,7 +39,7 @@ export const workOf = (i: Instruments, groups: readonly Group[], reference?: Pic
 
 /** Measures one folder. */
 export async function measureFolder(
-  { folder, groups, skipped }: PictureFolder,
+  { folder, groups, skipped }: ImageFolder,
   instruments: Instruments,
   o: MeasureOptions = {},
 ): Promise<FolderMeasures> {
@@ -50,7 +50,7 @@ export async function measureFolder(
 
   const compare = async (name: string, extract: (images: readonly RgbImage[]) => Promise<Float32Array[]>) => {
     const features = await extractFeatures(groups, name, extract, o);
-    measures.push(...(await varietyOf(name, features, sample)));
+    measures.push(...(await diversityMeasures(name, features, sample)));
     const spectrum = meanSpectrum(features);
     if (spectrum.length > 0) spectra[name] = spectrum;
     if (reference) {
@@ -67,12 +67,12 @@ export async function measureFolder(
     measures.push(...(await adherence(clip.network, features, groups, sample)));
     const semantic = await zeroShotEntropy(clip.network, features, groups, instruments.attributes, sample);
     measures.push(...semantic.measures);
-    attributes = semantic.shown;
+    attributes = semantic.counts;
   }
   for (const instrument of instruments.others) {
     const { name } = instrument.facts;
     if (instrument.distance === "cosine") await compare(name, (images) => instrument.features(images));
-    else measures.push(await squaredVariety(instrument, groups, sample, o));
+    else measures.push(await squaredDistanceMeasure(instrument, groups, sample, o));
   }
   if (classifier) measures.push(...(await classifierMeasures(classifier.network, groups, sample, o)));
   if (inception) {
@@ -98,6 +98,10 @@ export async function measureFolder(
     measures.push(await frechet("inception-clean", a, b, sample, instruments.multiply));
     measures.push(await kernel("inception-clean", a, b, sample, instruments.multiply));
   }
-  const prompts = groups.map(({ prompt, told, pictures }) => ({ prompt, told, files: pictures.map((p) => p.file) }));
+  const prompts = groups.map(({ prompt, promptSource, images }) => ({
+    prompt,
+    told: promptSource,
+    files: images.map((i) => i.file),
+  }));
   return { folder, prompts, skipped, measures, spectra, attributes };
 }

@@ -1,4 +1,4 @@
-/** A folder of pictures from any tool: which files there are, which prompt each belongs to, and their pixels. */
+/** Reads folders of images from any tool: files, the prompt of each, and pixels. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { FileError, RequestError, reasonOf } from "../errors.js";
@@ -7,21 +7,22 @@ import type { RgbImage } from "../tensor/index.js";
 import { type Label, labelOf } from "./labels.js";
 import { type PromptList, promptFor } from "./prompts.js";
 
-/** One picture that can be measured. */
-export interface Picture {
-  /** Relative to the folder, with slashes. */
+/** Image file that can be measured. */
+export interface ImageFile {
+  /** Path relative to the folder, with slashes. */
   readonly file: string;
   readonly width: number;
   readonly height: number;
-  /** Reads its pixels again: a folder may hold more than memory does. */
+  /** Reads the pixels again, since a folder may be larger than the memory. */
   load(): Promise<RgbImage>;
 }
 
-/** Pictures of one prompt. `told` says where the prompt comes from. */
+/** Images of one prompt. */
 export interface Group {
   readonly prompt: string;
-  readonly told: "list" | Label["by"] | "folder" | "name" | "nothing";
-  readonly pictures: readonly Picture[];
+  /** Origin of the prompt: a list, the metadata of a tool, or the name of the folder or file. */
+  readonly promptSource: "list" | Label["by"] | "folder" | "name" | "nothing";
+  readonly images: readonly ImageFile[];
 }
 
 export interface Skipped {
@@ -29,64 +30,64 @@ export interface Skipped {
   readonly why: string;
 }
 
-export interface PictureFolder {
+export interface ImageFolder {
   readonly folder: string;
   readonly groups: readonly Group[];
   readonly skipped: readonly Skipped[];
 }
 
-const PICTURE = /\.(png|jpe?g|webp|avif|tiff?|gif)$/i;
-/** Files that runs leave beside their pictures. */
-const NOT_PICTURES = new Set(["sheet.png", "filmstrip.png", "grid.png"]);
+const IMAGE_FILE = /\.(png|jpe?g|webp|avif|tiff?|gif)$/i;
+/** Files that Variegate writes next to its samples. */
+const NOT_SAMPLES = new Set(["sheet.png", "filmstrip.png", "grid.png"]);
 const LARGEST_FILE = 200_000_000;
-const LARGEST_PICTURE = 64_000_000;
+const LARGEST_IMAGE = 64_000_000;
 const DEEPEST = 6;
 
 function filesIn(folder: string, below = "", depth = 0): string[] {
-  const place = path.join(folder, below);
+  const current = path.join(folder, below);
   let entries: ReturnType<typeof list>;
   try {
-    entries = list(place);
+    entries = list(current);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
     const why =
       code === "ENOENT"
         ? "there is no such folder"
         : code === "ENOTDIR"
-          ? "is a file; a folder of pictures was expected"
+          ? "is a file; expected a folder of images"
           : `cannot be read (${code})`;
-    throw new FileError(place, why, { cause: error });
+    throw new FileError(current, why, { cause: error });
   }
   return entries.flatMap((e) => {
     const name = below === "" ? e.name : `${below}/${e.name}`;
     if (e.name.startsWith(".")) return [];
     if (e.isDirectory()) return depth < DEEPEST ? filesIn(folder, name, depth + 1) : [];
-    return PICTURE.test(e.name) && !NOT_PICTURES.has(e.name) ? [name] : [];
+    return IMAGE_FILE.test(e.name) && !NOT_SAMPLES.has(e.name) ? [name] : [];
   });
 }
 
-const list = (place: string) =>
-  readdirSync(place, { withFileTypes: true }).sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+const list = (folder: string) =>
+  readdirSync(folder, { withFileTypes: true }).sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
 
 export interface ReadOptions {
   readonly prompts?: PromptList;
-  /** Leave out what cannot be read or has another size, instead of refusing. */
+  /** Skips images that cannot be read or differ in size, instead of refusing the folder. */
   readonly skipBad?: boolean;
-  readonly onPicture?: (done: number, total: number) => void;
+  readonly onImage?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Reads every picture of a folder and of those below it. @throws FileError, RequestError naming what is wrong with which files */
-export async function readFolder(folder: string, o: ReadOptions = {}): Promise<PictureFolder> {
+/** Reads every image of a folder and its subfolders. @throws FileError, RequestError with the invalid files */
+export async function readFolder(folder: string, o: ReadOptions = {}): Promise<ImageFolder> {
   const files = filesIn(folder);
-  if (files.length === 0) throw new FileError(folder, "holds no pictures (.png, .jpg, .webp, .avif, .tiff, .gif)");
+  if (files.length === 0) throw new FileError(folder, "holds no images (.png, .jpg, .webp, .avif, .tiff, .gif)");
   const read: Found[] = [];
   const bad: Skipped[] = [];
   for (const [i, file] of files.entries()) {
     o.signal?.throwIfAborted();
-    o.onPicture?.(i, files.length);
+    o.onImage?.(i, files.length);
     try {
-      const { image, label } = await readPicture(path.join(folder, file));
+      const { image, label } = await readImage(path.join(folder, file));
       read.push({ file, width: image.width, height: image.height, label });
     } catch (error) {
       bad.push({ file, why: reasonOf(error) });
@@ -103,10 +104,10 @@ export async function readFolder(folder: string, o: ReadOptions = {}): Promise<P
     const more = bad.length > 3 ? ` … and ${bad.length - 3} more` : "";
     throw new FileError(
       folder,
-      `${bad.length} of ${files.length} pictures cannot be measured with the others (${shown.join("; ")}${more}); --skip-bad leaves them out`,
+      `${bad.length} of ${files.length} images cannot be measured with the others (${shown.join("; ")}${more}); --skip-bad skips them`,
     );
   }
-  if (kept.length === 0) throw new FileError(folder, "holds no picture that can be read");
+  if (kept.length === 0) throw new FileError(folder, "holds no readable image");
   return { folder, groups: grouped(folder, kept, o.prompts), skipped: bad };
 }
 
@@ -115,22 +116,22 @@ type Found = Size & { readonly file: string; readonly label: Label | null };
 
 const sizeOf = ({ width, height }: Size) => `${width} × ${height}`;
 
-/** The size that most pictures have. */
+/** Most frequent image size. */
 function usualSize(images: readonly Size[]): string {
   const counts = new Map<string, number>();
   for (const image of images) counts.set(sizeOf(image), (counts.get(sizeOf(image)) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "";
 }
 
-async function readPicture(file: string): Promise<{ image: RgbImage; label: Label | null }> {
+async function readImage(file: string): Promise<{ image: RgbImage; label: Label | null }> {
   const { size } = statSync(file);
-  if (size > LARGEST_FILE) throw new RequestError(`has ${size} bytes; ${LARGEST_FILE} is the most`);
+  if (size > LARGEST_FILE) throw new RequestError(`has ${size} bytes; expected at most ${LARGEST_FILE}`);
   if (size === 0) throw new RequestError("is empty");
   const bytes = readFileSync(file);
   const { default: sharp } = await import("sharp");
   try {
-    // Transparent parts become white, grey becomes three channels; turned as its camera says.
-    const { data, info } = await sharp(bytes, { limitInputPixels: LARGEST_PICTURE, failOn: "error" })
+    // Transparency is flattened to white, grey is expanded to three channels, and the EXIF orientation is applied.
+    const { data, info } = await sharp(bytes, { limitInputPixels: LARGEST_IMAGE, failOn: "error" })
       .autoOrient()
       .flatten({ background: "#ffffff" })
       .toColourspace("srgb")
@@ -141,41 +142,41 @@ async function readPicture(file: string): Promise<{ image: RgbImage; label: Labe
     return { image: { width, height, data: new Uint8Array(data) }, label: labelOf(await readPngText(bytes)) };
   } catch (error) {
     if (error instanceof RequestError) throw error;
-    throw new RequestError(`is no picture that can be read (${reasonOf(error)})`, { cause: error });
+    throw new RequestError(`cannot be read as an image (${reasonOf(error)})`, { cause: error });
   }
 }
 
-/** Pictures by prompt, in the order in which prompts are first met. */
-function grouped(folder: string, pictures: readonly Found[], prompts: PromptList | undefined): Group[] {
-  const groups = new Map<string, { prompt: string; told: Group["told"]; pictures: Picture[] }>();
+/** Groups images by prompt, in the order of the files. */
+function grouped(folder: string, found: readonly Found[], prompts: PromptList | undefined): Group[] {
+  const groups = new Map<string, Named & { readonly images: ImageFile[] }>();
   const stems = new Map<string, number>();
-  for (const { file } of pictures) stems.set(stemOf(file), (stems.get(stemOf(file)) ?? 0) + 1);
+  for (const { file } of found) stems.set(stemOf(file), (stems.get(stemOf(file)) ?? 0) + 1);
   const unnamed: string[] = [];
-  for (const { file, width, height, label } of pictures) {
+  for (const { file, width, height, label } of found) {
     const listed = prompts && promptFor(prompts, file);
     if (prompts && listed === null) unnamed.push(file);
-    const { prompt, told } = listed
-      ? { prompt: listed, told: "list" as const }
-      : (label && { prompt: label.prompt, told: label.by }) || byPlace(file, stems);
-    const group = groups.get(prompt) ?? { prompt, told, pictures: [] };
-    const load = async () => (await readPicture(path.join(folder, file))).image;
-    group.pictures.push({ file, width, height, load });
-    groups.set(prompt, group);
+    const named: Named = listed
+      ? { prompt: listed, promptSource: "list" }
+      : (label && { prompt: label.prompt, promptSource: label.by }) || promptFromPath(file, stems);
+    const group = groups.get(named.prompt) ?? { ...named, images: [] };
+    const load = async () => (await readImage(path.join(folder, file))).image;
+    group.images.push({ file, width, height, load });
+    groups.set(named.prompt, group);
   }
-  if (prompts && unnamed.length === pictures.length) {
+  if (prompts && unnamed.length === found.length) {
     throw new RequestError(
-      `${prompts.file} names none of the ${pictures.length} pictures in ${folder}; the pictures are called like ${unnamed.slice(0, 2).join(", ")}, the list names ${prompts.names.slice(0, 2).join(", ") || "nothing"}`,
+      `${prompts.file} has none of the ${found.length} images in ${folder}; the folder has files like ${unnamed.slice(0, 2).join(", ")}, the list ${prompts.names.slice(0, 2).join(", ") || "is empty"}`,
     );
   }
   if (prompts && unnamed.length > 0) {
     throw new RequestError(
-      `${prompts.file} names no prompt for ${unnamed.length} of the ${pictures.length} pictures (${unnamed.slice(0, 3).join(", ")}${unnamed.length > 3 ? ", …" : ""})`,
+      `${prompts.file} has no prompt for ${unnamed.length} of the ${found.length} images (${unnamed.slice(0, 3).join(", ")}${unnamed.length > 3 ? ", …" : ""})`,
     );
   }
   return [...groups.values()];
 }
 
-/** A file's name without its number: "a red fox_00012.png" → "a red fox"; nothing for "00012.png" and "3-12.png". */
+/** File name without its number: "a red fox_00012.png" → "a red fox"; "" for "00012.png" and "3-12.png". */
 function stemOf(file: string): string {
   const name = path.basename(file).replace(/\.\w+$/, "");
   return name
@@ -184,11 +185,13 @@ function stemOf(file: string): string {
     .trim();
 }
 
-/** By sub-folder, by name where several pictures share one, or all together. */
-function byPlace(file: string, stems: ReadonlyMap<string, number>): { prompt: string; told: Group["told"] } {
+type Named = Pick<Group, "prompt" | "promptSource">;
+
+/** Prompt from the subfolder, or from a file name that several images share. */
+function promptFromPath(file: string, stems: ReadonlyMap<string, number>): Named {
   const folder = path.dirname(file);
-  if (folder !== ".") return { prompt: path.basename(folder).replace(/[-_]+/g, " "), told: "folder" };
+  if (folder !== ".") return { prompt: path.basename(folder).replace(/[-_]+/g, " "), promptSource: "folder" };
   const stem = stemOf(file);
-  if (stem !== "" && (stems.get(stem) ?? 0) > 1) return { prompt: stem, told: "name" };
-  return { prompt: "", told: "nothing" };
+  if (stem !== "" && (stems.get(stem) ?? 0) > 1) return { prompt: stem, promptSource: "name" };
+  return { prompt: "", promptSource: "nothing" };
 }

@@ -1,5 +1,5 @@
 export { readAttributes } from "./attributes.js";
-export { type Group, type PictureFolder, readFolder, type Skipped } from "./folder.js";
+export { type Group, type ImageFolder, readFolder, type Skipped } from "./folder.js";
 export { type Instruments, measureFolder } from "./folder-measures.js";
 export { type PromptList, readPrompts } from "./prompts.js";
 export { type Measurement, type MeasureProgress, type MeasureRequest, measure } from "./request.js";
@@ -7,7 +7,7 @@ export type { FolderMeasures, Measure } from "./result.js";
 
 import type { Page } from "./page.js";
 
-/** A measurement as one HTML page. What draws it is loaded when it is asked for. */
+/** Renders a measurement as one HTML page. The plotting library is loaded on demand. */
 export const measurePage = async (page: Page): Promise<string> => (await import("./page.js")).measurePage(page);
 export { labelOf } from "./labels.js";
 export { promptFor } from "./prompts.js";

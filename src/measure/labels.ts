@@ -1,14 +1,14 @@
-/** The prompt of a PNG, from the text chunks that Variegate, Automatic1111 and ComfyUI write. */
+/** Reads the prompt of a PNG from the text chunks of Variegate, Automatic1111 and ComfyUI. */
 import { z } from "zod";
 import { parseJson } from "../files/index.js";
 
-/** The prompt that a picture was made from, and whether it is of the embedded world; null where nothing tells. */
+/** Prompt of an image, and the tool that wrote it. */
 export interface Label {
   readonly prompt: string;
   readonly by: "variegate" | "automatic1111" | "comfyui";
 }
 
-/** Reads a prompt from text chunks. */
+/** Reads a prompt from text chunks; null without a known chunk. */
 export function labelOf(chunks: ReadonlyMap<string, string>): Label | null {
   const ours = z.object({ prompt: z.string() }).safeParse(parseJson(chunks.get("variegate") ?? ""));
   if (ours.success) return { prompt: ours.data.prompt, by: "variegate" };
@@ -18,7 +18,7 @@ export function labelOf(chunks: ReadonlyMap<string, string>): Label | null {
   return prompt === null ? null : { prompt, by: "comfyui" };
 }
 
-/** Everything before the line of the negative prompt, or of the settings. */
+/** Prompt of Automatic1111: the lines before the negative prompt or the settings. */
 function automaticPrompt(parameters: string): string {
   const lines = parameters.split("\n");
   const end = lines.findIndex((line) => /^Negative prompt:|^Steps: \d+/.test(line));
@@ -29,7 +29,7 @@ const nodeSchema = z.object({ class_type: z.string(), inputs: z.record(z.string(
 const linkSchema = z.tuple([z.union([z.string(), z.number()]), z.number()]);
 type Nodes = Readonly<Record<string, z.output<typeof nodeSchema>>>;
 
-/** Follows the sampler's positive conditioning to its text; without a sampler, the first text there is. */
+/** Prompt of ComfyUI: the text behind the sampler's positive input; without a sampler, the first text. */
 function comfyPrompt(graph: unknown): string | null {
   const nodes = z.record(z.string(), nodeSchema).safeParse(graph);
   if (!nodes.success) return null;
@@ -45,7 +45,7 @@ function comfyPrompt(graph: unknown): string | null {
   return null;
 }
 
-/** Links may run in a circle in a file that somebody made up. */
+/** Maximum depth of links, which may be circular in an invalid file. */
 const DEEPEST = 64;
 const TEXTS = ["text", "text_g", "text_l", "prompt", "string", "value"];
 

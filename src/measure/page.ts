@@ -1,23 +1,23 @@
-/** The page of a measurement: one file that opens from disk, with every number, its interval, and the pictures it was taken of. */
+/** Report page of a measurement: one HTML file with every measure, its interval, and thumbnails of the images. */
 import { barX, barY, dot, link, ruleX, ruleY } from "@observablehq/plot";
 import { thumbnailUrl } from "../files/index.js";
 import { type Html, html, loadChart, markup, renderPage, table } from "../report/index.js";
 import type { RgbImage } from "../tensor/index.js";
-import type { PictureFolder } from "./folder.js";
+import type { ImageFolder } from "./folder.js";
 import type { FolderMeasures, Measure } from "./result.js";
 
 const chart = await loadChart();
 
 const number = (v: number | null) => (v === null || !Number.isFinite(v) ? "–" : v.toPrecision(4).replace(/\.?0+$/, ""));
 
-/** Warnings and pictures; everything else is of all pages. */
+/** Styles of warnings and thumbnails, in addition to those of all pages. */
 const STYLE = `
 .warn { color: var(--doubt); font-size: 13px }
 .grid { display: flex; flex-wrap: wrap; gap: 4px }
 `;
 
 const KINDS = ["diversity", "semantic", "adherence", "fidelity"] as const;
-/** Pictures of a prompt, and prompts, that the page shows. */
+/** Maximum number of images for each prompt, and of prompts, on the page. */
 const [SHOWN, PROMPTS] = [12, 24];
 
 export interface Page {
@@ -30,13 +30,13 @@ export interface Page {
   }[];
   readonly notes: readonly string[];
   readonly versions: Readonly<Record<string, string>>;
-  readonly folders: readonly { readonly measured: FolderMeasures; readonly pictures: PictureFolder }[];
+  readonly folders: readonly { readonly measured: FolderMeasures; readonly images: ImageFolder }[];
 }
 
-/** The whole page as HTML. */
+/** Renders the page. */
 export async function measurePage({ command, instruments, notes, versions, folders }: Page): Promise<string> {
   const sections = [];
-  for (const { measured, pictures } of folders) sections.push(await folderSection(measured, pictures));
+  for (const { measured, images } of folders) sections.push(await folderSection(measured, images));
   const tools = instruments.map((i) => {
     const files = i.weights.map((w, n) => html`${n > 0 ? ", " : ""}${w.file} <code>${w.sha256.slice(0, 12)}</code>`);
     return [i.name, i.network, i.preparation, files];
@@ -47,13 +47,13 @@ export async function measurePage({ command, instruments, notes, versions, folde
 ${notes.map((n) => html`<p class="warn">${n}</p>\n`)}
 ${folders.length > 1 ? comparison(folders.map((f) => f.measured)) : ""}
 ${sections}
-<h2>Measured with</h2>
+<h2>Instruments</h2>
 ${table([["name", "network", "preparation", "weights"], ...tools])}
 <p>${made.join(" · ")}</p>`;
   return renderPage({ title: "Measures", style: STYLE, body });
 }
 
-/** Every measure of several folders, one line each. */
+/** Plots of every measure of several folders. */
 function comparison(all: readonly FolderMeasures[]): Html {
   const rows = all.flatMap(({ folder, measures }) =>
     measures.map((m) => ({ folder, id: m.id, mean: m.value.mean, low: m.value.low, high: m.value.high })),
@@ -95,25 +95,25 @@ const intervals = (title: string, rows: readonly Interval[]): string =>
     ],
   });
 
-async function folderSection(measured: FolderMeasures, { groups }: PictureFolder): Promise<Html> {
+async function folderSection(measured: FolderMeasures, { groups }: ImageFolder): Promise<Html> {
   const tables = KINDS.flatMap((kind) => {
     const own = measured.measures.filter((m) => m.kind === kind);
     return own.length === 0 ? [] : [html`<h3>${kind}</h3>\n${measureTable(own)}\n`];
   });
   const skipped = measured.skipped.map((s) => html`<li>${s.file}: ${s.why}</li>`);
-  const pictures = [];
+  const sections = [];
   for (const group of groups.slice(0, PROMPTS)) {
-    const shown = await Promise.all(group.pictures.slice(0, SHOWN).map(async (p) => thumbnail(await p.load(), p.file)));
-    const rest = group.pictures.length - shown.length;
-    pictures.push(html`<h4>${group.prompt || "(no prompt)"}</h4>
+    const shown = await Promise.all(group.images.slice(0, SHOWN).map(async (i) => thumbnail(await i.load(), i.file)));
+    const rest = group.images.length - shown.length;
+    sections.push(html`<h4>${group.prompt || "(no prompt)"}</h4>
 <div class="grid">${shown}</div>
 ${rest > 0 ? html`<p>and ${rest} more</p>\n` : ""}`);
   }
   const left = groups.length - PROMPTS;
   return html`<h2>${measured.folder}</h2>
 ${tables}${markup(perPrompt(measured) + spectra(measured) + shares(measured))}
-${skipped.length === 0 ? "" : html`<h3>left out</h3>\n<ul>${skipped}</ul>\n`}<h3>pictures</h3>
-${pictures}${left > 0 ? html`<p>and ${left} more prompts</p>\n` : ""}`;
+${skipped.length === 0 ? "" : html`<h3>skipped</h3>\n<ul>${skipped}</ul>\n`}<h3>images</h3>
+${sections}${left > 0 ? html`<p>and ${left} more prompts</p>\n` : ""}`;
 }
 
 function measureTable(measures: readonly Measure[]): Html {
@@ -124,11 +124,11 @@ function measureTable(measures: readonly Measure[]): Html {
     const warnings = m.warnings.map((w) => html`<div class="warn">${w}</div>`);
     return [m.id, [m.about, warnings], number(mean), interval, sample, m.better];
   });
-  const head = ["measure", "what it is", "value", "95 %", "pictures", "better"];
+  const head = ["measure", "description", "value", "95 %", "images", "better"];
   return table([head, ...rows], (_, column) => (column === 2 || column === 3 ? "number" : undefined));
 }
 
-/** The distance of each prompt's pictures: where variety is missing. */
+/** Plots of the distance by prompt, which show prompts without diversity. */
 function perPrompt({ measures, prompts }: FolderMeasures): string {
   const own = measures.filter((m) => m.id.endsWith(".distance") && (m.perPrompt?.length ?? 0) > 1);
   return own
@@ -152,16 +152,16 @@ function perPrompt({ measures, prompts }: FolderMeasures): string {
     .join("");
 }
 
-/** Shares of variance: one direction that holds most means that pictures differ in one way only. */
+/** Plots of the variance spectrum. A dominant first direction means that images differ in one way only. */
 function spectra({ spectra: all }: FolderMeasures): string {
   return Object.entries(all)
     .map(([name, values]) =>
       chart({
-        title: `${name}: share of the variance in each direction`,
+        title: `${name}: variance spectrum`,
         width: 720,
         height: 180,
         x: { label: "direction", type: "band" },
-        y: { label: "share", grid: true },
+        y: { label: "share of variance", grid: true },
         marks: [
           barY(
             values.map((share, i) => ({ i: i + 1, share })),
@@ -180,11 +180,11 @@ function shares({ attributes }: FolderMeasures): string {
     .filter(({ rows }) => rows.some((r) => r.count > 0))
     .map(({ name, rows }) =>
       chart({
-        title: `${name}, where the prompt leaves it open`,
+        title: `${name}, over prompts that do not name it`,
         width: 720,
         height: 160,
         x: { label: null, domain: rows.map((r) => r.value) },
-        y: { label: "pictures", grid: true },
+        y: { label: "images", grid: true },
         marks: [barY(rows, { x: "value", y: "count", fill: "#c49a7a" }), ruleY([0])],
       }),
     )

@@ -1,4 +1,4 @@
-/** A list of prompts for pictures that do not tell theirs: CSV, JSON or plain text. */
+/** Reads lists of prompts for images without metadata: CSV, JSON or plain text. */
 import path from "node:path";
 import { z } from "zod";
 import { readJson, readText } from "../checkpoint/node/index.js";
@@ -7,10 +7,11 @@ import { csvRows } from "../files/index.js";
 
 export interface PromptList {
   readonly file: string;
-  /** What the list calls its pictures, for messages. */
+  /** Names or numbers of the images in the list, for messages. */
   readonly names: readonly string[];
-  /** By file name, by name without ending, or by the number that a name begins with. */
+  /** Prompts by file name, with or without extension. */
   readonly byName: ReadonlyMap<string, string>;
+  /** Prompts by the number at the start of a file name. */
   readonly byNumber: ReadonlyMap<number, string>;
 }
 
@@ -25,9 +26,9 @@ const PROMPT_COLUMNS = ["prompt", "caption", "text"];
 
 /**
  * Reads a list of prompts:
- * `.csv` with a column prompt (caption, text) and one of file (filename, image, path) or case_number (number, index, id), which a
- * picture's name then begins with; `.json` as {file: prompt}, {prompt: [files]} or [{file, prompt}]; `.txt` with a prompt a line,
- * counted from 0 as `generate` counts them. @throws FileError saying what the list has
+ * `.csv` with a column prompt (caption, text) and a column file (filename, image, path) or case_number (number, index, id), the number at
+ * the start of the file names; `.json` as {file: prompt}, {prompt: [files]} or [{file, prompt}]; `.txt` with one prompt per line, numbered
+ * from 0 as in `generate`. @throws FileError with the columns found
  */
 export async function readPrompts(file: string): Promise<PromptList> {
   switch (path.extname(file).toLowerCase()) {
@@ -43,7 +44,7 @@ export async function readPrompts(file: string): Promise<PromptList> {
       );
     }
     default:
-      throw new RequestError(`--prompts ${file}: give a .csv, .json or .txt file`);
+      throw new RequestError(`--prompts ${file}: expected a .csv, .json or .txt file`);
   }
 }
 
@@ -63,7 +64,7 @@ const named = (file: string, rows: readonly (readonly [string, string])[]): Prom
 
 function fromJson(file: string, value: unknown): PromptList {
   const parsed = jsonSchema.safeParse(value);
-  if (!parsed.success) throw new FileError(file, "is neither {file: prompt}, {prompt: [files]} nor [{file, prompt}]");
+  if (!parsed.success) throw new FileError(file, "expected {file: prompt}, {prompt: [files]} or [{file, prompt}]");
   if (Array.isArray(parsed.data))
     return named(
       file,
@@ -84,7 +85,7 @@ function fromCsv(file: string, text: string): PromptList {
   if (prompt < 0 || (name < 0 && number < 0)) {
     throw new FileError(
       file,
-      `needs a column prompt and one of ${FILE_COLUMNS.join(", ")} or ${NUMBER_COLUMNS.join(", ")}; it has: ${head.join(", ") || "nothing"}`,
+      `expected a column prompt and one of ${FILE_COLUMNS.join(", ")}, ${NUMBER_COLUMNS.join(", ")}; it has: ${head.join(", ") || "nothing"}`,
     );
   }
   if (name >= 0)
@@ -98,7 +99,7 @@ function fromCsv(file: string, text: string): PromptList {
   );
 }
 
-/** The prompt of a picture, null where the list does not name it. */
+/** Prompt of an image; null if the list does not have it. */
 export function promptFor(list: PromptList, file: string): string | null {
   const base = path.posix.basename(file);
   const stem = base.replace(/\.\w+$/, "");

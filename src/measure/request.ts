@@ -1,4 +1,4 @@
-/** A measurement from request to result: opens the instruments that are named, reads the folders, measures each. */
+/** Runs a measurement: opens the instruments of a request, reads the folders, and measures each. */
 import { RequestError } from "../errors.js";
 import type { DownloadOptions } from "../hub/index.js";
 import { filesOf, type Instrument, type InstrumentFacts } from "../instruments/index.js";
@@ -9,7 +9,7 @@ import type { Runtime, RuntimeOptions } from "../runtime/index.js";
 import { openRuntime } from "../runtime/node/index.js";
 import { plainProduct, type WeightIndex } from "../tensor/index.js";
 import { embeddedAttributes, readAttributes } from "./attributes.js";
-import { type PictureFolder, readFolder } from "./folder.js";
+import { type ImageFolder, readFolder } from "./folder.js";
 import { type Instruments, measureFolder, workOf } from "./folder-measures.js";
 import { readPrompts } from "./prompts.js";
 import type { FolderMeasures } from "./result.js";
@@ -17,38 +17,38 @@ import type { FolderMeasures } from "./result.js";
 export interface MeasureRequest extends SearchPath {
   readonly folders: readonly string[];
   readonly reference?: string;
-  /** A list of prompts, for pictures that do not tell theirs. */
+  /** List of prompts, for images without metadata. */
   readonly prompts?: string;
-  /** A CLIPModel folder; default: the embedded one. */
+  /** CLIPModel folder; default: the embedded one. */
   readonly clip?: string;
   readonly dino?: string;
   readonly dreamsim?: string;
   readonly lpips?: string;
   readonly inception?: string;
-  /** Attributes of the pictures' world, for semantic variety. */
+  /** Attribute file, for zero-shot semantic diversity. */
   readonly attributes?: string;
-  /** Neighbours of precision, recall, density, coverage. Default 5. */
+  /** Number of neighbours for precision, recall, density and coverage. Default 5. */
   readonly neighbours?: number;
   readonly skipBad?: boolean;
 }
 
 export interface Measurement {
   readonly instruments: readonly InstrumentFacts[];
-  readonly folders: readonly { readonly measured: FolderMeasures; readonly pictures: PictureFolder }[];
-  /** Remarks on the whole measurement, and the options that would measure more. */
+  readonly folders: readonly { readonly measured: FolderMeasures; readonly images: ImageFolder }[];
+  /** Notes on the measurement, and options for further measures. */
   readonly notes: readonly string[];
 }
 
 export interface MeasureProgress extends DownloadOptions {
-  /** Pictures looked at, of how many, and what is happening. */
+  /** Called with the number of images done, the total, and a label. */
   readonly onProgress?: (done: number, total: number, what: string) => void;
-  /** Called when the request is known to fit and nothing has been measured yet. */
+  /** Called after the request has been checked, before the first measure. */
   readonly onReady?: () => Promise<void>;
 }
 
 const EMBEDDED = { clip: "embedded:clip", classifier: "embedded:judge" };
 
-/** Measures folders of pictures. @throws RequestError, FileError before anything is measured where the request does not fit */
+/** Measures folders of images. @throws RequestError, FileError before the first measure, for an invalid request */
 export async function measure(
   request: MeasureRequest,
   options: RuntimeOptions = {},
@@ -59,13 +59,13 @@ export async function measure(
   const shared = {
     ...(request.skipBad && { skipBad: true }),
     ...(signal && { signal }),
-    onPicture: (done: number, total: number) => onProgress?.(done, total, "reading pictures"),
+    onImage: (done: number, total: number) => onProgress?.(done, total, "reading images"),
   };
-  const folders: PictureFolder[] = [];
+  const folders: ImageFolder[] = [];
   for (const folder of request.folders)
     folders.push(await readFolder(folder, { ...shared, ...(prompts && { prompts }) }));
   const reference = request.reference === undefined ? undefined : await readFolder(request.reference, shared);
-  for (const folder of folders) enough(folder, reference, request.neighbours ?? 5);
+  for (const folder of folders) checkCounts(folder, reference, request.neighbours ?? 5);
 
   const embedded = folders.every(isEmbedded);
   const runtime = openRuntime(options);
@@ -79,25 +79,25 @@ export async function measure(
     const opened: Instruments = {
       ...instruments,
       attributes: given ?? (embedded && request.clip === undefined ? await embeddedAttributes() : []),
-      // Double precision is the processor's: elsewhere plain products do.
+      // Double-precision products run on the CPU only.
       multiply: runtime.device === "cpu" ? productsOn(runtime) : plainProduct,
     };
     await onReady?.();
     const total = folders.reduce((n, { groups }) => n + workOf(opened, groups, reference), 0);
     let done = 0;
-    const onPictures = (seen: number, what: string) => {
-      done += seen;
+    const onImages = (read: number, what: string) => {
+      done += read;
       onProgress?.(done, total, what);
     };
     const measured = [];
-    for (const pictures of folders) {
+    for (const images of folders) {
       const o = {
-        onPictures,
+        onImages,
         ...(reference && { reference }),
         ...(signal && { signal }),
         ...(request.neighbours && { neighbours: request.neighbours }),
       };
-      measured.push({ measured: await measureFolder(pictures, opened, o), pictures });
+      measured.push({ measured: await measureFolder(images, opened, o), images });
     }
     const facts = [
       opened.clip?.facts,
@@ -116,19 +116,19 @@ export async function measure(
   }
 }
 
-/** Made here, of the embedded world's size: images that its classifier was trained for. */
-const isEmbedded = ({ groups }: PictureFolder) =>
-  groups.every((g) => g.told === "variegate" && g.pictures.every((p) => p.width === 64 && p.height === 64));
+/** True for images of the embedded pair, for which its attribute classifier is trained. */
+const isEmbedded = ({ groups }: ImageFolder) =>
+  groups.every((g) => g.promptSource === "variegate" && g.images.every((i) => i.width === 64 && i.height === 64));
 
-/** Is there anything to measure? @throws RequestError */
-function enough({ folder, groups }: PictureFolder, reference: PictureFolder | undefined, k: number): void {
-  const count = (g: PictureFolder["groups"]) => g.reduce((n, { pictures }) => n + pictures.length, 0);
+/** Checks that folder and reference have enough images. @throws RequestError */
+function checkCounts({ folder, groups }: ImageFolder, reference: ImageFolder | undefined, k: number): void {
+  const count = (g: ImageFolder["groups"]) => g.reduce((n, { images }) => n + images.length, 0);
   const n = count(groups);
-  if (n < 2) throw new RequestError(`${folder} holds one picture; how pictures differ needs two or more`);
+  if (n < 2) throw new RequestError(`${folder} holds one image; expected two or more`);
   const others = reference && count(reference.groups);
   if (reference && others !== undefined && others <= k) {
     throw new RequestError(
-      `the reference ${reference.folder} holds ${others} pictures; neighbourhoods of ${k} need at least ${k + 1}`,
+      `the reference ${reference.folder} holds ${others} images; ${k} neighbours need at least ${k + 1}`,
     );
   }
 }
@@ -176,7 +176,7 @@ function notesOn(request: MeasureRequest, embedded: boolean, { attributes }: Ins
   const notes: string[] = [];
   if (request.clip === undefined && !embedded) {
     notes.push(
-      "The embedded CLIP knows cartoon characters of 64 pixels only: for other pictures name one with --clip.",
+      "The embedded CLIP is trained on cartoon characters of 64 pixels only; for other images name one with --clip.",
     );
   }
   const more = [
@@ -185,8 +185,8 @@ function notesOn(request: MeasureRequest, embedded: boolean, { attributes }: Ins
     [request.lpips, "--lpips for LPIPS"],
     [request.inception, "--inception for the Inception score, and with --reference FID and KID"],
     [request.reference, "--reference for precision, recall, density and coverage"],
-    [attributes.length > 0 ? "" : undefined, "--attributes for semantic variety"],
-  ].flatMap(([given, what]) => (given === undefined && what !== undefined ? [what] : []));
+    [attributes.length > 0 ? "" : undefined, "--attributes for semantic diversity"],
+  ].flatMap(([given, option]) => (given === undefined && option !== undefined ? [option] : []));
   if (more.length > 0) notes.push(`Not measured: ${more.join("; ")}.`);
   return notes;
 }

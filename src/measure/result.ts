@@ -1,24 +1,24 @@
-/** Results of measuring a folder: each number with its interval, its sample and warnings, and the helpers that make one. */
+/** Results of measuring a folder: each measure with its interval, sample size and warnings. */
 import type { Estimate } from "../metrics/index.js";
-import type { Group, PictureFolder } from "./folder.js";
+import type { Group, ImageFolder } from "./folder.js";
 
 /** All measures of one folder. */
 export interface FolderMeasures {
   readonly folder: string;
   readonly prompts: readonly {
     readonly prompt: string;
-    readonly told: Group["told"];
+    readonly told: Group["promptSource"];
     readonly files: readonly string[];
   }[];
-  readonly skipped: PictureFolder["skipped"];
+  readonly skipped: ImageFolder["skipped"];
   readonly measures: readonly Measure[];
-  /** Shares of the variance of features, mean over prompts, by instrument: the first 16. */
+  /** Variance spectrum of the features by instrument, mean over prompts: the first 16 shares. */
   readonly spectra: Readonly<Record<string, readonly number[]>>;
-  /** Counts of each value of an attribute, over the prompts that leave it free. */
+  /** Counts of each value of an attribute, over the prompts that do not name it. */
   readonly attributes: readonly { readonly name: string; readonly shown: Readonly<Record<string, number>> }[];
 }
 
-/** One number. */
+/** One measure. */
 export interface Measure {
   /** Instrument and measure, such as "clip.distance". */
   readonly id: string;
@@ -28,23 +28,25 @@ export interface Measure {
   readonly value: Estimate;
   readonly pictures: number;
   readonly prompts: number;
-  /** Pictures of the reference, where there is one. */
+  /** Number of images of the reference. */
   readonly reference?: number;
-  /** The value of each prompt, in the order of `prompts`; null where it has none. */
+  /** Value of each prompt, in the order of `prompts`; null if undefined. */
   readonly perPrompt?: readonly (number | null)[];
   readonly warnings: readonly string[];
 }
 
+/** Sample size of a measure. */
 export interface Sample {
-  readonly pictures: number;
+  readonly images: number;
   readonly prompts: number;
+  /** Number of images of the prompt with the fewest. */
   readonly smallest: number;
 }
 
 export const sampleOf = (groups: readonly Group[]): Sample => ({
-  pictures: groups.reduce((n, g) => n + g.pictures.length, 0),
+  images: groups.reduce((n, g) => n + g.images.length, 0),
   prompts: groups.length,
-  smallest: Math.min(...groups.map((g) => g.pictures.length)),
+  smallest: Math.min(...groups.map((g) => g.images.length)),
 });
 
 export type Draft = Omit<Measure, "pictures" | "prompts" | "warnings"> & {
@@ -53,7 +55,7 @@ export type Draft = Omit<Measure, "pictures" | "prompts" | "warnings"> & {
 
 export const measured = (sample: Sample, { warnings = [], ...m }: Draft): Measure => ({
   ...m,
-  pictures: sample.pictures,
+  pictures: sample.images,
   prompts: sample.prompts,
   warnings: warnings.filter((w) => w !== false),
 });
@@ -62,10 +64,10 @@ export const pick = <T>(values: readonly T[], at: readonly number[]): T[] => at.
 export const orNull = (v: number) => (Number.isFinite(v) ? v : null);
 
 export const few = (sample: Sample, least: number, why: string) =>
-  sample.smallest < least && `a prompt has only ${sample.smallest} pictures: ${why}`;
+  sample.smallest < least && `a prompt has only ${sample.smallest} images: ${why}`;
 
-/** Multiply-adds that resampling may take in all. */
+/** Maximum number of multiply-adds for all resamples of a measure. */
 export const BUDGET = 4e9;
-/** 50 halves, fewer where one costs much; below 10 there is no interval. */
+/** Number of half-set resamples: 50, or fewer if one is expensive. Below 10 there is no interval. */
 export const halves = (cost: number): number => Math.min(50, Math.floor(BUDGET / (cost / 4)));
-export const noInterval = (resamples: number) => resamples < 10 && "the set is too large for an interval by halves";
+export const noInterval = (resamples: number) => resamples < 10 && "the set is too large for an interval by resampling";

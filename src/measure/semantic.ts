@@ -1,4 +1,4 @@
-/** Semantic measures: CLIP score to the prompt, and the attributes that images show, by CLIP or by an attribute classifier. */
+/** Semantic measures: CLIP score, and the entropy and accuracy of attributes, predicted by CLIP or by an attribute classifier. */
 import {
   type Attribute,
   attributeAccuracy,
@@ -12,12 +12,12 @@ import {
 } from "../evaluation/index.js";
 import type { AttributeClassifier, AttributeValues, ClipScorer } from "../instruments/index.js";
 import { indices, mean, meanEstimate, pairwise, setEstimate } from "../metrics/index.js";
+import { distanceOf } from "./diversity.js";
 import { extractFeatures, type MeasureOptions } from "./features.js";
 import type { Group } from "./folder.js";
 import { type FolderMeasures, few, type Measure, measured, orNull, pick, type Sample } from "./result.js";
-import { distanceOf } from "./variety.js";
 
-/** CLIP score of the pictures whose prompt is known. */
+/** CLIP score of the images with a known prompt. */
 export async function adherence(
   clip: ClipScorer,
   features: readonly (readonly Float32Array[])[],
@@ -30,22 +30,22 @@ export async function adherence(
     scores.push(text ? (features[p] ?? []).map((f) => clipScore(f, text)) : []);
   }
   if (scores.every((own) => own.length === 0)) return [];
-  const guessed = groups.filter((g) => g.told === "folder" || g.told === "name").length;
+  const guessed = groups.filter((g) => g.promptSource === "folder" || g.promptSource === "name").length;
   return [
     measured(sample, {
       id: "clip.score",
-      about: "CLIP score: 100 · max(cosine of picture and prompt, 0)",
+      about: "CLIP score: 100 · max(cosine of image and prompt, 0)",
       kind: "adherence",
       better: "higher",
       value: meanEstimate(scores),
       perPrompt: scores.map((own) => orNull(mean(own))),
-      warnings: [guessed > 0 && `${guessed} prompts were guessed from names of files and folders`],
+      warnings: [guessed > 0 && `${guessed} prompts are taken from names of files and folders`],
     }),
   ];
 }
 
-/** Predicted attributes of the pictures of each prompt, and the attributes that the prompt leaves free. */
-interface Shown {
+/** Predicted attributes of the images of each prompt, and the free attributes, which the prompt does not name. */
+interface Predictions {
   readonly predicted: readonly (readonly AttributeValues[])[];
   readonly free: readonly (readonly Attribute[])[];
 }
@@ -59,9 +59,9 @@ function freeIn(groups: readonly Group[], attributes: readonly Attribute[]): Att
   });
 }
 
-/** Entropy of the free attributes among `of`, over the pictures drawn of a prompt; NaN where it leaves none free, or one picture is drawn. */
+/** Entropy of the free attributes among `of`, over resampled images of a prompt; NaN without free attributes, or for one image. */
 const entropyOf =
-  ({ predicted, free }: Shown, of: (a: Attribute) => boolean, share: boolean) =>
+  ({ predicted, free }: Predictions, of: (a: Attribute) => boolean, share: boolean) =>
   (p: number, at: readonly number[]): number => {
     const own = (free[p] ?? []).filter(of);
     if (own.length === 0 || at.length < 2) return Number.NaN;
@@ -70,15 +70,15 @@ const entropyOf =
   };
 
 function entropyMeasure(
-  shown: Shown,
+  predictions: Predictions,
   sample: Sample,
   draft: { id: string; about: string; of?: (a: Attribute) => boolean; share: boolean; warnings?: (string | false)[] },
 ): Measure {
-  const { of = () => true, share, ...words } = draft;
-  const sizes = shown.predicted.map((own) => own.length);
-  const statistic = entropyOf(shown, of, share);
+  const { of = () => true, share, ...facts } = draft;
+  const sizes = predictions.predicted.map((own) => own.length);
+  const statistic = entropyOf(predictions, of, share);
   return measured(sample, {
-    ...words,
+    ...facts,
     kind: "semantic",
     better: "higher",
     value: setEstimate(sizes, statistic),
@@ -86,41 +86,48 @@ function entropyMeasure(
   });
 }
 
-/** Entropy of the attributes that prompts leave free, as CLIP names them without training. */
+/** Entropy of the free attributes, by zero-shot classification with CLIP. */
 export async function zeroShotEntropy(
   clip: ClipScorer,
   features: readonly (readonly Float32Array[])[],
   groups: readonly Group[],
   attributes: readonly PromptedAttribute[],
   sample: Sample,
-): Promise<{ measures: Measure[]; shown: FolderMeasures["attributes"] }> {
-  if (attributes.length === 0) return { measures: [], shown: [] };
-  const shown = { predicted: await predictAttributes(clip, features, attributes), free: freeIn(groups, attributes) };
+): Promise<{ measures: Measure[]; counts: FolderMeasures["attributes"] }> {
+  if (attributes.length === 0) return { measures: [], counts: [] };
+  const predictions = {
+    predicted: await predictAttributes(clip, features, attributes),
+    free: freeIn(groups, attributes),
+  };
   const largest = Math.max(...attributes.map((a) => a.values.length));
-  const all = entropyMeasure(shown, sample, {
+  const all = entropyMeasure(predictions, sample, {
     id: "attributes.entropy",
-    about: "entropy of the attributes a prompt leaves free, as a share of the largest possible, named by CLIP",
+    about: "entropy of the attributes that a prompt does not name, as a share of the maximum, predicted by CLIP",
     share: true,
     warnings: [
-      few(sample, 5 * largest, `entropy over ${largest} values comes out too low; compare only with as many pictures`),
+      few(
+        sample,
+        5 * largest,
+        `entropy over ${largest} values is biased downwards; compare only sets of the same size`,
+      ),
     ],
   });
   const each = attributes.map((a) =>
-    entropyMeasure(shown, sample, {
+    entropyMeasure(predictions, sample, {
       id: `attributes.${a.name}`,
-      about: `entropy of ${a.name}, nats (at most ${largestEntropy([a]).toFixed(2)}), over the prompts that leave it free`,
+      about: `entropy of ${a.name}, nats (at most ${largestEntropy([a]).toFixed(2)}), over the prompts that do not name it`,
       of: ({ name }) => name === a.name,
       share: false,
     }),
   );
   return {
     measures: [all, ...each.filter((m) => m.perPrompt?.some((v) => v !== null))],
-    shown: attributes.map((a) => ({ name: a.name, shown: countsOf(a, shown) })),
+    counts: attributes.map((a) => ({ name: a.name, shown: countsOf(a, predictions) })),
   };
 }
 
-/** Counts of each value, over the prompts that leave the attribute free. */
-function countsOf({ name, values }: Attribute, { predicted, free }: Shown): Record<string, number> {
+/** Counts of each value, over the prompts that do not name the attribute. */
+function countsOf({ name, values }: Attribute, { predicted, free }: Predictions): Record<string, number> {
   const counts = Object.fromEntries(values.map((v) => [String(v), 0]));
   for (const [p, own] of predicted.entries()) {
     if (!free[p]?.some((a) => a.name === name)) continue;
@@ -129,7 +136,7 @@ function countsOf({ name, values }: Attribute, { predicted, free }: Shown): Reco
   return counts;
 }
 
-/** The same, and attribute accuracy, as the classifier of a world with known attributes predicts them: near the truth. */
+/** Distance of the classifier's features, entropy of the free attributes, and attribute accuracy, by an attribute classifier. */
 export async function classifierMeasures(
   classifier: AttributeClassifier,
   groups: readonly Group[],
@@ -144,15 +151,16 @@ export async function classifierMeasures(
   const distance = distanceOf("classifier", matrices, "1 − cosine", sample);
   const entropy = entropyMeasure({ predicted, free: freeIn(groups, attributes) }, sample, {
     id: "classifier.entropy",
-    about: "entropy of the attributes a prompt leaves free, as a share of the largest possible, by the classifier",
+    about:
+      "entropy of the attributes that a prompt does not name, as a share of the maximum, predicted by the classifier",
     share: true,
-    warnings: [few(sample, 40, "entropy over 8 values comes out too low; compare only with as many pictures")],
+    warnings: [few(sample, 40, "entropy over 8 values is biased downwards; compare only sets of the same size")],
   });
   const find = attributeFinder(attributes);
   const hits = groups.map(({ prompt }, p) => attributeAccuracy(predicted[p] ?? [], find(prompt)));
   const accuracy = measured(sample, {
     id: "classifier.accuracy",
-    about: "attribute accuracy: share of the attributes a prompt names that pictures show as named",
+    about: "attribute accuracy: share of the named attributes with the named value",
     kind: "adherence",
     better: "higher",
     value: meanEstimate(hits),

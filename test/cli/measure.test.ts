@@ -98,7 +98,7 @@ describe("measure", { timeout: 60_000 }, () => {
     // A prompt that says more leaves less open.
     const [open = 0, said = 0] = of("classifier.distance")?.perPrompt ?? [];
     expect(open ?? 0).toBeGreaterThan(said ?? 9);
-    expect(of("clip.recall")?.warnings.join()).toMatch(/16 pictures on the smaller side/);
+    expect(of("clip.recall")?.warnings.join()).toMatch(/16 images in the smaller set/);
     expect(JSON.parse(readFileSync(path.join(out, "measures.json"), "utf8"))).toMatchObject({
       folders: result.folders,
     });
@@ -147,7 +147,7 @@ describe("measure", { timeout: 60_000 }, () => {
 
   it.each<[string, () => string[], number, RegExp]>([
     ["no folder", () => [folder("nowhere")], 3, /no such folder/],
-    ["a bad picture", () => [folder("bad")], 3, /1 of 3 pictures.*broken\.png.*--skip-bad/],
+    ["an unreadable image", () => [folder("bad")], 3, /1 of 3 images.*broken\.png.*--skip-bad/],
     ["a reference with too few", () => [folder("base"), "--reference", folder("bad"), "--skip-bad"], 2, /at least 6/],
   ])("refuses %s in a line, and leaves nothing", (_, args, code, message) => {
     mkdirSync(folder("bad"), { recursive: true });

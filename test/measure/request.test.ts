@@ -62,7 +62,7 @@ describe("a request to measure", () => {
     ]);
   });
 
-  it("leaves bad pictures out only when told, and then names them", async () => {
+  it("skips unreadable images only when asked, and then names them", async () => {
     await expect(run({ folder: "bad" })).rejects.toThrow(FileError);
     const { folders } = await run({ folder: "bad", skipBad: true });
     expect(folders[0]?.measured.skipped.map((s) => s.file).sort()).toEqual(["broken.png", "wide.png"]);
@@ -73,7 +73,7 @@ describe("a request to measure", () => {
     ["no folder", { folder: "nowhere" }, FileError],
     ["a file", { folder: "one.csv" }, FileError],
     ["an empty folder", { folder: "empty" }, FileError],
-    ["one picture", { folder: "one" }, RequestError],
+    ["one image", { folder: "one" }, RequestError],
     ["a reference with too few", { folder: "plain", reference: folder("one") }, RequestError],
     ["prompts that match nothing", { folder: "plain", prompts: folder("one.csv") }, RequestError],
     ["attributes that do not fit", { folder: "plain", attributes: folder("one.json") }, FileError],

@@ -1,4 +1,4 @@
-/** Diversity of each prompt's pictures from their features, and the parts that seeds and prompts cause. */
+/** Diversity of each prompt's images from their features, and the entropy due to seeds and to prompts. */
 
 import type { Instrument } from "../instruments/index.js";
 import {
@@ -21,13 +21,13 @@ import { extractFeatures, type MeasureOptions } from "./features.js";
 import type { Group } from "./folder.js";
 import { few, halves, type Measure, measured, orNull, pick, type Sample } from "./result.js";
 
-/** Pictures of one prompt up to which they are drawn anew for set measures, each of which solves for eigenvalues. */
+/** Maximum number of images of a prompt for intervals of set measures, which solve for eigenvalues in each resample. */
 export const MOST_RESAMPLED = 100;
-/** Pictures up to which all are taken as one set. */
-export const MOST_TOGETHER = 2000;
+/** Maximum number of images for measures of all images together. */
+export const MOST_IN_ONE_SET = 2000;
 
-/** Variety of features under cosine, of each prompt's pictures and of all. */
-export async function varietyOf(
+/** Diversity under the cosine distance of features, by prompt and of all images. */
+export async function diversityMeasures(
   name: string,
   features: readonly (readonly Float32Array[])[],
   sample: Sample,
@@ -61,7 +61,7 @@ export async function varietyOf(
   };
   const found: Measure[] = [];
   if (many.length > 0) {
-    const near = few(sample, 16, "Vendi scores lie near the number of pictures whatever they show");
+    const near = few(sample, 16, "Vendi scores are close to the number of images for any set");
     found.push(
       distanceOf(
         name,
@@ -69,42 +69,42 @@ export async function varietyOf(
         "1 − cosine",
         sample,
       ),
-      sets("similarity", "mean pairwise similarity (MSS), of each prompt's pictures", "lower", meanSimilarity, []),
+      sets("similarity", "mean pairwise similarity (MSS) of each prompt's images", "lower", meanSimilarity, []),
     );
     if (solvable)
       found.push(
         sets(
           "vendi",
-          "Vendi score, order 1: how many different pictures a prompt's amount to",
+          "Vendi score, order 1: effective number of different images of a prompt",
           "higher",
           (f) => vendi(f, 1),
           [near],
         ),
         sets("vendi2", "Vendi score, order 2 (RKE)", "higher", (f) => vendi(f, 2), [near]),
         sets("vendi-inf", "Vendi score, order ∞", "higher", (f) => vendi(f, Number.POSITIVE_INFINITY), [near]),
-        sets("rank", "effective rank: directions in which a prompt's pictures vary", "higher", effectiveRank, [
-          few(sample, 16, "there are at most as many directions as pictures, less one"),
+        sets("rank", "effective rank: number of directions in which a prompt's images vary", "higher", effectiveRank, [
+          few(sample, 16, "the rank is at most the number of images less one"),
         ]),
       );
   }
   const all = features.flat();
-  if (features.length > 1 && many.length > 0 && all.length <= MOST_TOGETHER)
-    found.push(...(await sharesOf(name, features, sample)));
+  if (features.length > 1 && many.length > 0 && all.length <= MOST_IN_ONE_SET)
+    found.push(...(await entropyParts(name, features, sample)));
   return found;
 }
 
-/** Parts of the order-2 entropy of all pictures; the interval is over halves of the prompts. */
-export async function sharesOf(
+/** Order-2 entropy of all images, and its parts due to seeds and to prompts. The interval is over half-sets of prompts. */
+export async function entropyParts(
   name: string,
   features: readonly (readonly Float32Array[])[],
   sample: Sample,
 ): Promise<Measure[]> {
-  const cost = sample.pictures ** 2 * (features[0]?.[0]?.length ?? 1);
+  const cost = sample.images ** 2 * (features[0]?.[0]?.length ?? 1);
   const resamples = features.length < 4 ? 0 : halves(cost);
   const kinds = [
-    ["entropy", "order-2 entropy of all pictures together, nats", "total"],
-    ["entropy-seeds", "the part that seeds cause: entropy when the prompt is known (conditional RKE), nats", "seeds"],
-    ["entropy-prompts", "the part that prompts cause, nats", "prompts"],
+    ["entropy", "order-2 entropy of all images together, nats", "total"],
+    ["entropy-seeds", "entropy due to seeds, given the prompt (conditional RKE), nats", "seeds"],
+    ["entropy-prompts", "entropy due to prompts, nats", "prompts"],
   ] as const;
   const found: Measure[] = [];
   for (const [id, about, key] of kinds) {
@@ -114,10 +114,10 @@ export async function sharesOf(
       resamples,
     );
     const warnings = [
-      few(sample, 8, "the seeds' part cannot be larger than ln of that"),
-      features.length < 4 && "an interval needs 4 prompts",
+      few(sample, 8, "the entropy due to seeds is at most ln of that number"),
+      features.length < 4 && "an interval needs at least 4 prompts",
     ];
-    const estimate = { ...value, n: sample.pictures };
+    const estimate = { ...value, n: sample.images };
     found.push(
       measured(sample, { id: `${name}.${id}`, about, kind: "semantic", better: "neither", value: estimate, warnings }),
     );
@@ -128,12 +128,12 @@ export async function sharesOf(
 export function distanceOf(
   name: string,
   matrices: readonly (readonly (readonly number[])[])[],
-  what: string,
+  metric: string,
   sample: Sample,
 ): Measure {
   return measured(sample, {
     id: `${name}.distance`,
-    about: `mean pairwise distance (${what}), of each prompt's pictures`,
+    about: `mean pairwise distance (${metric}) of each prompt's images`,
     kind: "diversity",
     better: "higher",
     value: meanDistance(matrices),
@@ -142,7 +142,7 @@ export function distanceOf(
   });
 }
 
-export async function squaredVariety(
+export async function squaredDistanceMeasure(
   instrument: Instrument,
   groups: readonly Group[],
   sample: Sample,
