@@ -57,10 +57,10 @@ export async function runExperiment(
     command: ["variegate", ...process.argv.slice(2)].map((w) => (/[\s"']/.test(w) ? JSON.stringify(w) : w)).join(" "),
   };
   if (options.dryRun) {
-    const { cells, there, pictures, calls, seconds } = await forecast(request, fetching(terminal, signal));
-    terminal.emit({ type: "forecast", cells, there, pictures, calls, seconds });
-    terminal.print(`${pictures} pictures, ${calls} model calls, about ${duration(seconds)} with one worker`);
-    terminal.print(`${cells - there} of ${cells} cells are to be generated; nothing has been written`);
+    const { cells, finished, images, calls, seconds } = await forecast(request, fetching(terminal, signal));
+    terminal.emit({ type: "forecast", cells, there: finished, pictures: images, calls, seconds });
+    terminal.print(`${images} images, ${calls} model calls, about ${duration(seconds)} with one worker`);
+    terminal.print(`${cells - finished} of ${cells} cells to generate; no files were written`);
     return;
   }
   let progress: Progress | undefined;
@@ -70,7 +70,7 @@ export async function runExperiment(
       progress ??= terminal.progress(total, what);
       progress.update(done, what);
     },
-    onNote: (text) => terminal.warn(text),
+    onMessage: (text) => terminal.warn(text),
   });
   progress?.stop();
   for (const t of tables) {

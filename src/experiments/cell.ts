@@ -1,47 +1,47 @@
-/** Cells: an experiment cut into pieces of work, each named by a hash of everything that its images follow from. */
+/** Cells: units of work of an experiment, each identified by a hash of everything that determines its images. */
 import { createHash } from "node:crypto";
 import type { Plan } from "../sampling/index.js";
 import type { Definition, ExperimentRow, PromptSeed } from "./definition.js";
 
-/** One row of an experiment over some of its prompt–seed pairs. */
+/** One row of an experiment with some of its prompt–seed pairs. */
 export interface Cell {
   readonly id: string;
   readonly row: ExperimentRow;
   readonly samples: readonly PromptSeed[];
-  /** Model calls that it takes; guidance counts twice. */
+  /** Number of model calls; a guided step counts twice. */
   readonly calls: number;
-  /** Steps of one image. */
+  /** Number of steps of one image. */
   readonly steps: number;
 }
 
-/** Everything that a row's images follow from, beside prompts and seeds. */
+/** Everything that determines a row's images, except prompts and seeds. */
 export interface Origin {
   readonly plan: Plan;
-  /** Steps of one image, and model calls: guidance takes two a step. */
+  /** Number of steps and of model calls of one image; a guided step has two calls. */
   readonly steps: number;
   readonly calls: number;
-  /** Hash of every weight and config that has a part in it: models, instruments, adapter. */
+  /** Hash of the weights and configs of models, instruments and adapter. */
   readonly weights: string;
 }
 
-/** Images of a cell at most: enough for a full batch, and little is lost with one cell. */
+/** Maximum number of images of a cell: enough for a full batch, and small enough to lose. */
 const LARGEST = 64;
-/** A change of what a cell's result holds makes it another cell. */
+/** Version of the cell format. Changing it changes the id of every cell. */
 const FORMAT = 1;
 
 /**
- * The cells of an experiment in the order of work: all rows that share models take turns over the same prompts, so that results can be
- * compared early. origins: by name of row.
+ * Cells of an experiment in the order of work: rows with the same models alternate over the same prompts, so that results can be compared
+ * early. origins: by row name.
  */
 export function cellsOf(
   definition: Definition,
   prompts: readonly (readonly PromptSeed[])[],
   origins: ReadonlyMap<string, Origin>,
 ): Cell[] {
-  const together = [...new Set(definition.rows.map((r) => JSON.stringify(r.models ?? null)))].map((models) =>
+  const byModels = [...new Set(definition.rows.map((r) => JSON.stringify(r.models ?? null)))].map((models) =>
     definition.rows.filter((r) => JSON.stringify(r.models ?? null) === models),
   );
-  return together.flatMap((rows) =>
+  return byModels.flatMap((rows) =>
     chunksOf(prompts).flatMap((chunk) =>
       rows.flatMap((row) => {
         const origin = origins.get(row.name);
@@ -54,7 +54,7 @@ export function cellsOf(
           size: row.sampling.size ?? null,
           scale: row.adapter?.scale ?? null,
           follow: row.follow,
-          // Kept from before a rename: another key would make another cell of the same work.
+          // An earlier name: another key would change the ids of finished cells.
           sittings: chunk,
         };
         const id = createHash("sha256").update(JSON.stringify(content)).digest("hex").slice(0, 16);
@@ -64,7 +64,7 @@ export function cellsOf(
   );
 }
 
-/** Whole prompts together, or a prompt in pieces where it has many seeds. */
+/** Groups whole prompts, and splits a prompt with many seeds. */
 function chunksOf(prompts: readonly (readonly PromptSeed[])[]): PromptSeed[][] {
   const chunks: PromptSeed[][] = [];
   let open: PromptSeed[] = [];

@@ -1,4 +1,4 @@
-/** An experiment as data: rows, prompts and seeds, measures, and claims. */
+/** Schema of an experiment definition: rows, prompts, seeds, measures and claims. */
 import { z } from "zod";
 import { RequestError } from "../errors.js";
 import { requestFields } from "../generate/index.js";
@@ -8,7 +8,7 @@ import { MEASURES } from "./measures.js";
 const text = z.string().min(1);
 const count = z.int().min(0);
 
-/** Sampling options of a row, as `generate` takes them. */
+/** Sampling options of a row, as in a generate request. */
 const sampling = z.strictObject({
   ...samplingFields,
   mode: z.enum(MODES),
@@ -19,37 +19,37 @@ const sampling = z.strictObject({
 const row = z.strictObject({
   name: text,
   sampling,
-  /** The models; default: those of the command line. */
+  /** Models; default: those of the command line. */
   models: z
     .strictObject({ pair: text.exactOptional(), base: text.exactOptional(), distilled: text.exactOptional() })
     .exactOptional(),
-  /** A LoRA or slider, and how strongly. */
+  /** LoRA or slider, and its scale. */
   adapter: z.strictObject({ ref: text, scale: z.number() }).exactOptional(),
-  /** The text of the CLIP score; default: the prompt. */
+  /** Text of the CLIP score; default: the prompt. */
   concept: text.exactOptional(),
-  /** The row whose images of the same prompts and seeds these are compared with. */
+  /** Row to compare with, image by image of the same prompt and seed. */
   against: text.exactOptional(),
-  /** For attribute-change: a number of the classifier, such as "smile", or an attribute with values, such as "background=teal|navy": then the share that has one. */
+  /** For attribute-change: a numeric prediction of the classifier, such as "smile", or the share of images with one of the values, such as "background=teal|navy". */
   attribute: text.exactOptional(),
-  /** The row's place on the axis of a plot. */
+  /** Position of the row on the x axis of plots. */
   x: z.number().exactOptional(),
-  /** Measures x0 at every step: its CLIP distance to the final image. */
+  /** Measures the CLIP distance of x0 to the final image at every step. */
   follow: z.boolean().default(false),
-  /** The paper's numbers for this row, by measure. */
+  /** Values in the paper, by measure. */
   paper: z.partialRecord(z.enum(MEASURES), z.number()).default({}),
 });
 
 const claimFields = z.strictObject({
-  /** The claim in words. */
+  /** The claim as text. */
   says: text,
   measure: z.enum(MEASURES),
   row: text,
   is: z.enum(["more", "less", "as much", "at least as much"]),
-  /** Another row; without one the number itself is compared with 0. */
+  /** Row to compare with; without one the value is compared with 0. */
   than: text.exactOptional(),
 });
 
-/** "As much" is within 5 % of the other row: alone, a number has nothing to be 5 % of. */
+/** "As much" is within 5 % of another row, which it therefore needs. */
 const claim = claimFields.refine(({ is, than }) => than !== undefined || is === "more" || is === "less", {
   path: ["than"],
   error: 'needed for "as much" and "at least as much"',
@@ -60,30 +60,30 @@ const prompt = z.union([text, z.strictObject({ prompt: text, seed: count })]);
 export const definitionSchema = z.strictObject({
   name: z.string().regex(/^[\w-]+$/, "expected letters, digits and dashes"),
   title: text,
-  /** The paper's finding, in a sentence or two. */
+  /** Finding of the paper, as text. */
   found: z.string().default(""),
-  /** The paper's measure, where it is another than here. */
+  /** Names of the paper's measures that differ from those here. */
   paperMeasures: z.partialRecord(z.enum(MEASURES), text).default({}),
-  /** A prompt alone begins at seed 0. */
+  /** Prompts, with the first seed; default seed: 0. */
   prompts: z.array(prompt).min(1),
-  /** Images of every prompt, one for each of so many consecutive seeds. */
+  /** Number of consecutive seeds for each prompt, one image each. */
   seeds: z.int().min(1),
   rows: z.array(row).min(1),
   measures: z.array(z.enum(MEASURES)).min(1),
-  /** A measure that is also shown prompt by prompt. */
+  /** Measure that is also reported by prompt. */
   byPrompt: z.enum(MEASURES).exactOptional(),
-  /** The label of x, where rows have one. */
+  /** Label of the x axis. */
   axis: text.exactOptional(),
   claims: z.array(claim).default([]),
 });
 
 export type Definition = z.output<typeof definitionSchema>;
-/** As it is written, before defaults are filled in. */
+/** Definition before defaults are filled in. */
 export type DefinitionInput = z.input<typeof definitionSchema>;
 export type ExperimentRow = Definition["rows"][number];
 export type Claim = Definition["claims"][number];
 
-/** Earlier names of measures and fields: files that use them keep working for one release. */
+/** Earlier names of measures and fields, accepted for one release. */
 const RENAMED: ReadonlyMap<string, string> = new Map([
   ["judge-distance", "classifier-distance"],
   ["named", "accuracy"],
@@ -93,7 +93,7 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
 ]);
 const NAME_FIELDS = new Set(["measure", "measures", "byPrompt"]);
 
-/** A definition with today's names, in its keys and where it names a measure. */
+/** Replaces earlier names in keys and in the fields that name measures. */
 function renamed(value: unknown, isName = false): unknown {
   if (typeof value === "string") return isName ? (RENAMED.get(value) ?? value) : value;
   if (Array.isArray(value)) return value.map((v) => renamed(v, isName));
@@ -103,33 +103,33 @@ function renamed(value: unknown, isName = false): unknown {
   );
 }
 
-/** Checks the content of a JSON file. @throws RequestError naming the field that is wrong */
+/** Validates a definition, and fills in defaults. @throws RequestError with the invalid field */
 export function parseDefinition(file: string, value: unknown): Definition {
   const result = definitionSchema.safeParse(renamed(value));
   if (!result.success) {
     const issue = result.error.issues[0];
-    const where = issue?.path.join(".") || "the whole";
-    throw new RequestError(`${file} is no experiment: ${where}: ${issue?.message ?? "not understood"}`);
+    const field = issue?.path.join(".") || "the definition";
+    throw new RequestError(`${file}: ${field} is invalid: ${issue?.message ?? "not understood"}`);
   }
   const { rows, claims } = result.data;
   const names = rows.map((r) => r.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new RequestError(`${file} names the row ${JSON.stringify(twice)} twice`);
+  if (twice !== undefined) throw new RequestError(`${file} has two rows ${JSON.stringify(twice)}`);
   const mentioned = [...rows.flatMap((r) => r.against ?? []), ...claims.flatMap((c) => [c.row, c.than ?? c.row])];
   const unknown = mentioned.find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    throw new RequestError(`${file} speaks of a row ${JSON.stringify(unknown)}; its rows are ${names.join(", ")}`);
+    throw new RequestError(`${file} refers to a row ${JSON.stringify(unknown)}; its rows are ${names.join(", ")}`);
   }
   return result.data;
 }
 
-/** One image that an experiment generates for every row. */
+/** Prompt and seed of an image that an experiment generates for every row. */
 export interface PromptSeed {
   readonly prompt: string;
   readonly seed: number;
 }
 
-/** promptSeeds[p][i]: prompt p with the i-th of its seeds. */
+/** Prompt–seed pairs of a definition; [p][i]: prompt p with its i-th seed. */
 export const promptSeeds = ({ prompts, seeds }: Pick<Definition, "prompts" | "seeds">): PromptSeed[][] =>
   prompts.map((p) => {
     const { prompt, seed } = typeof p === "string" ? { prompt: p, seed: 0 } : p;

@@ -1,4 +1,4 @@
-/** Hashes of the files and settings that images follow from. */
+/** Hashes of the files and settings that determine images. */
 
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
@@ -8,7 +8,7 @@ import { filesOf } from "../instruments/index.js";
 import { locate } from "../lookup/index.js";
 import type { OpenedPair } from "../open/index.js";
 
-/** A hash of everything that a pair's images and their features follow from. `tools`: hashes of instruments beside the evaluator. */
+/** Hash of everything that determines a pair's images and their features. tools: hashes of further instruments. */
 export async function fingerprintOf(pair: OpenedPair, evaluator: Evaluator, tools: readonly string[]): Promise<string> {
   const files = new Set<string>();
   const weights = [
@@ -21,7 +21,7 @@ export async function fingerprintOf(pair: OpenedPair, evaluator: Evaluator, tool
     files.add(await locate(ref, "adapter", pair.lookup));
   }
   const scales = pair.adapters.map((use) => use.scale);
-  // Fingerprints without a compute type are of float32: results of earlier runs stay valid.
+  // The default float32 is not part of the fingerprint, so that results of earlier runs stay valid.
   const compute = pair.engine.compute === "float32" ? [] : [pair.engine.compute];
   const configs = [pair.base.denoiser.config, pair.distilled?.denoiser.config, pair.decoder.config];
   const text = JSON.stringify([...configs, scales, tools, ...compute]);
@@ -31,8 +31,8 @@ export async function fingerprintOf(pair: OpenedPair, evaluator: Evaluator, tool
 const [BLOCK, BLOCKS] = [64 * 1024, 256];
 
 /**
- * A hash of files: all bytes of a small one; of a large one its length and 256 blocks spread over it, enough to tell two trainings
- * apart and read in milliseconds.
+ * Hash of files. Covers all bytes of a small file, and the length and 256 evenly spaced blocks of a large one, which distinguishes weights
+ * and takes milliseconds.
  */
 export async function hashOfFiles(files: readonly string[]): Promise<string> {
   const hash = createHash("sha256");

@@ -12,6 +12,6 @@ export { PAPER, type PaperName, paperExperiment } from "./paper.js";
 export type { ExperimentRequest, RunOptions } from "./request.js";
 export { type ExperimentResult, type Forecast, forecast, runExperiments } from "./run.js";
 export { readPromptSeeds, referenceFile } from "./sources.js";
-export { type CellStore, cellStore, packed, readResults, takeFolder, unpacked } from "./store.js";
-export type { Judgement, Table, TableRow } from "./table.js";
+export { acquireFolder, type CellStore, cellStore, packed, readResults, unpacked } from "./store.js";
+export type { ClaimResult, Table, TableRow } from "./table.js";
 export { type Verdict, verdictOf } from "./verdict.js";

@@ -1,10 +1,10 @@
-/** The numbers of experiments as rows of text, the paper's beside ours, and the whole as Markdown. */
+/** Tables of an experiment as rows of text, with the paper's values, and the report as Markdown. */
 import { type Estimate, formatEstimate } from "../metrics/index.js";
 import { kindOf, type MeasureName } from "./measures.js";
-import type { Judgement, Table, TableRow } from "./table.js";
+import type { ClaimResult, Table, TableRow } from "./table.js";
 import { VERDICT_NOTE } from "./verdict.js";
 
-/** Facts of a run, for the head of its report. */
+/** Facts of a run for the header of its report. */
 export interface About {
   readonly command: string;
   readonly versions: Readonly<Record<string, string>>;
@@ -14,7 +14,7 @@ export interface About {
 
 const shown = (e: Estimate | null | undefined, digits: number): string => formatEstimate(e, (v) => v.toFixed(digits));
 
-/** Head and rows of the table of numbers. */
+/** Table of measures, with a header row. */
 export function numbersOf({ rows, measures, paperMeasures }: Table): string[][] {
   const withPaper = (m: MeasureName) => rows.some((r) => r.paper[m] !== undefined);
   const head = measures.flatMap((m) => {
@@ -33,9 +33,9 @@ export function numbersOf({ rows, measures, paperMeasures }: Table): string[][] 
   return [["", ...head], ...rows.map((row) => [row.name, ...cells(row)])];
 }
 
-/** Head and rows of the table of claims. */
+/** Table of claims, with a header row. */
 export function claimsOf({ judgements }: Table): string[][] {
-  const words = ({ claim, ours, paper, verdict }: Judgement): string[] => {
+  const cells = ({ claim, ours, paper, verdict }: ClaimResult): string[] => {
     const compared = claim.than === undefined ? claim.row : `${claim.row} ÷ ${claim.than}`;
     const digits = claim.than === undefined ? kindOf(claim.measure).digits : 3;
     return [
@@ -46,10 +46,10 @@ export function claimsOf({ judgements }: Table): string[][] {
       verdict,
     ];
   };
-  return [["the paper's claim", "measured", "here [95 %]", "paper", ""], ...judgements.map(words)];
+  return [["claim", "measure", "here [95 %]", "paper", "verdict"], ...judgements.map(cells)];
 }
 
-/** Head and rows of the table by prompt; empty where there is none. */
+/** Table of a measure by prompt, with a header row; empty without such a measure. */
 export function promptsOf({ rows, prompts, byPrompt }: Table): string[][] {
   if (!byPrompt) return [];
   const { digits } = kindOf(byPrompt);
@@ -66,14 +66,14 @@ export function promptsOf({ rows, prompts, byPrompt }: Table): string[][] {
 }
 
 export const sizeOf = ({ prompts, seeds, rows }: Table): string =>
-  `${prompts.length} prompts × ${seeds} ${seeds === 1 ? "seed" : "seeds"}, ${rows.length} rows, ${rows.reduce((n, r) => n + r.pictures, 0)} pictures`;
+  `${prompts.length} prompts × ${seeds} ${seeds === 1 ? "seed" : "seeds"}, ${rows.length} rows, ${rows.reduce((n, r) => n + r.pictures, 0)} images`;
 
-/** Explanation of intervals and verdicts. */
+/** Explanation of intervals and verdicts, for the report. */
 export const NOTE =
-  "Intervals are 95 % bootstrap intervals over prompts, then seeds; those of ratios are over prompts, that of the time is the middle half of its cells. Measures of whole sets have none. " +
+  "Intervals are 95 % bootstrap intervals over prompts, then seeds; those of ratios are over prompts. The interval of the time is the interquartile range of its cells. Measures of whole sets have no interval. " +
   VERDICT_NOTE;
 
-/** The whole report as Markdown. */
+/** The report as Markdown. */
 export function markdownOf(tables: readonly Table[], about: About): string {
   const cell = (s: string) => s.replaceAll("|", "\\|");
   const table = (rows: readonly (readonly string[])[]) => {

@@ -1,4 +1,4 @@
-/** Models and instruments of an experiment's rows, opened once and kept. */
+/** Cache of the models and instruments of an experiment's rows. */
 import { RequestError } from "../errors.js";
 import type { Evaluator } from "../evaluation/index.js";
 import { planFor } from "../generate/index.js";
@@ -20,9 +20,9 @@ import type { Origin } from "./cell.js";
 import type { ExperimentRow } from "./definition.js";
 import { fingerprintOf, hashOfFiles } from "./fingerprint.js";
 
-/** References to the models, and to the instruments that read their images. */
+/** References to models and instruments. */
 export interface ModelRequest extends PairReference, RuntimeOptions {
-  /** A CLIPModel folder; default: the pair's own. */
+  /** CLIPModel folder; default: the pair's. */
   readonly clip?: string;
   /** DreamSim, for dreamsim-distance. */
   readonly dreamsim?: string;
@@ -36,17 +36,17 @@ export interface Models {
   readonly dreamsim: Instrument | null;
   readonly inception: InceptionInstrument | null;
   readonly fingerprint: string;
-  /** Names of the rows that have generated an image: the first calls of a network are slower. */
+  /** Names of the rows that have generated an image. The first calls of a network are slower. */
   readonly warm: Set<string>;
 }
 
-/** Models by the row that names them. */
+/** Opened models, by row. */
 export interface ModelCache {
   modelsOf(row: ExperimentRow): Promise<Models>;
   close(): Promise<void>;
 }
 
-/** Opens models when a row first needs them. */
+/** Creates a cache that opens models when a row first needs them. */
 export function openModelCache(request: ModelRequest, fetching: DownloadOptions): ModelCache {
   const { pair: _pair, base: _base, distilled: _distilled, ...others } = request;
   const opened = new Map<string, Promise<Models>>();
@@ -65,7 +65,7 @@ export function openModelCache(request: ModelRequest, fetching: DownloadOptions)
   };
 }
 
-/** Opens models and instruments; networks load when they first run. @throws RequestError without a CLIP */
+/** Opens models and instruments. Networks load on their first run. @throws RequestError without a CLIP */
 export async function openModels(request: ModelRequest, fetching: DownloadOptions = {}): Promise<Models> {
   const pair = await openPair(request, { ...request, ...fetching });
   try {
@@ -91,7 +91,7 @@ export async function openModels(request: ModelRequest, fetching: DownloadOption
   }
 }
 
-/** Everything that a row's images follow from, beside prompts and seeds. @throws RequestError where the row cannot be sampled */
+/** Origin of a row's images. @throws RequestError if the row cannot be sampled */
 export async function originOf({ pair, fingerprint }: Models, row: ExperimentRow): Promise<Origin> {
   const plan = planFor(pair, row.sampling);
   const steps = plan.rows.filter((r) => r.kind === "step");
@@ -100,7 +100,7 @@ export async function originOf({ pair, fingerprint }: Models, row: ExperimentRow
   return { plan, steps: steps.length, calls: steps.length + twice.length, weights: `${fingerprint} ${adapter}` };
 }
 
-/** Features of images by instrument, without the classifier's. */
+/** Features of images by instrument, without the attribute classifier. */
 export async function featuresOf(
   { evaluator, dreamsim, inception }: Models,
   images: readonly RgbImage[],

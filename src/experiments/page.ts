@@ -1,4 +1,4 @@
-/** The page of experiments: one file that opens from disk, with every number, its plot, and pictures of every row. */
+/** Report page of experiments: one HTML file with every measure, plots, and sample images of every row. */
 import { areaY, dot, line, link, ruleX } from "@observablehq/plot";
 import type { Estimate } from "../metrics/index.js";
 import { type Html, html, loadChart, markup, renderPage, table } from "../report/index.js";
@@ -7,11 +7,11 @@ import { kindOf, type MeasureName } from "./measures.js";
 import type { Table, TableRow } from "./table.js";
 import type { Verdict } from "./verdict.js";
 
-/** Pictures of a row as data URLs, by experiment and row. */
+/** Sample images of rows as data URLs, by experiment and row. */
 export type Samples = ReadonlyMap<string, readonly string[]>;
 export const sampleKey = (table: string, row: string): string => `${table} / ${row}`;
 
-/** Plots, pictures and verdicts; everything else is of all pages. */
+/** Styles of plots, samples and verdicts, in addition to those of all pages. */
 const STYLE = `
 .agrees { color: var(--good) } .not { color: var(--bad) } .leans { color: var(--doubt) }
 .plots { display: flex; flex-wrap: wrap; gap: 1rem }
@@ -28,7 +28,7 @@ const CLASSES: Readonly<Record<Verdict, string | undefined>> = {
   "not measured": undefined,
 };
 
-/** The whole report as one HTML page. */
+/** Renders the report. */
 export function pageOf(tables: readonly Table[], about: About, samples: Samples): string {
   const links = tables.map((t, i) => html`${i > 0 ? " · " : ""}<a href="#${t.name}">${t.title}</a>`);
   const body = html`<h1>Experiments</h1>
@@ -58,7 +58,7 @@ ${rows}${t.byPrompt ? table(promptsOf(t)) : ""}
 `;
 }
 
-/** Curves where x0 was followed; a line over the axis where rows stand on one; else the rows side by side. */
+/** Commit curves if x0 was followed; then each measure over the x axis, or by row. */
 function plots(t: Table): string[] {
   const curves = t.rows.some((r) => r.curve) ? [curvePlot(t)] : [];
   return [...curves, ...t.measures.map((m) => (t.axis === null ? rowsPlot(t, m) : axisPlot(t, m, t.axis)))];
@@ -122,7 +122,7 @@ function curvePlot(t: Table): string {
   return chart({
     ...SIZE,
     width: 560,
-    title: "how far x0 is from the finished picture (CLIP distance)",
+    title: "CLIP distance of x0 to the final image",
     height: 300,
     marginRight: 90,
     x: { label: "noise level, t / 1000", reverse: true, domain: [1, 0] },

@@ -1,4 +1,4 @@
-/** The tables and figures of the paper (Gandikota and Bau 2025, arXiv 2503.10637) as experiments: their rows, findings and claims. */
+/** Tables and figures of the paper (Gandikota and Bau 2025, arXiv 2503.10637) as experiment definitions. */
 import type { Control } from "../catalogue/index.js";
 import { type Definition, type DefinitionInput, definitionSchema } from "./definition.js";
 
@@ -7,7 +7,7 @@ export type PaperName = (typeof PAPER)[number];
 
 export interface PaperRequest {
   readonly prompts: readonly { readonly prompt: string; readonly seed: number }[];
-  /** Images of every row; default 1,024, in tables 2 and 4 as many as there are prompts, 2,048 at most, in table 1 and figure 5 128. */
+  /** Number of images of every row. Default 1,024; the number of prompts, at most 2,048, in tables 2 and 4; 128 in table 1 and figure 5. */
   readonly images?: number;
   readonly controls: readonly Control[];
 }
@@ -27,17 +27,17 @@ const claim = (says: string, measure: Claim["measure"], row: string, is: Claim["
   ...(than !== undefined && { than }),
 });
 
-/** Few prompts with many seeds, for variety: 16 × 64 of 1,024, 8 × 16 of 128. */
-function varied({ prompts }: PaperRequest, images: number) {
+/** Few prompts with many seeds, for diversity: 16 × 64 for 1,024 images, 8 × 16 for 128. */
+function manySeeds({ prompts }: PaperRequest, images: number) {
   const texts = [...new Set(prompts.map((p) => p.prompt))];
   const some = texts.slice(0, Math.min(16, Math.max(2, Math.round(Math.sqrt(images / 2)))));
   return { prompts: some, seeds: Math.max(2, Math.ceil(images / some.length)) };
 }
 
-/** Many prompts with a seed each, for fidelity. */
-const each = ({ prompts, images = 2048 }: PaperRequest) => ({ prompts: prompts.slice(0, images), seeds: 1 });
+/** Many prompts with one seed each, for fidelity. */
+const manyPrompts = ({ prompts, images = 2048 }: PaperRequest) => ({ prompts: prompts.slice(0, images), seeds: 1 });
 
-const VARIETY = ["distance", "classifier-distance", "dreamsim-distance", "entropy"] as const;
+const DIVERSITY = ["distance", "classifier-distance", "dreamsim-distance", "entropy"] as const;
 const FIDELITY = ["frechet", "fid", "inception-score", "precision", "recall"] as const;
 const FID = { frechet: "FID", "clip-score": "CLIP score, ViT-B/16" };
 
@@ -46,7 +46,7 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     title: "Table 1: sliders of one model on the other",
     found:
       "Sliders and LoRAs trained on SDXL change its distilled models about as much as SDXL itself, without training (mean change of the CLIP score to the concept).",
-    ...varied(request, request.images ?? 128),
+    ...manySeeds(request, request.images ?? 128),
     measures: ["change", "attribute-change", "identity"],
     rows: [
       ...[BASE, DISTILLED, HYBRID],
@@ -70,18 +70,24 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
       const measure = c.reads === undefined ? "change" : "attribute-change";
       const on = (model: string) => `${c.name} on ${model}`;
       return [
-        claim(`${c.name} acts on the base`, measure, on("base"), "more"),
-        claim(`${c.name} acts on the distilled model`, measure, on("distilled"), "more"),
-        claim(`${c.name} acts on the hybrid`, measure, on("hybrid"), "more"),
-        claim("and on the distilled model as on the base", measure, on("distilled"), "at least as much", on("base")),
+        claim(`${c.name} has an effect on the base`, measure, on("base"), "more"),
+        claim(`${c.name} has an effect on the distilled model`, measure, on("distilled"), "more"),
+        claim(`${c.name} has an effect on the hybrid`, measure, on("hybrid"), "more"),
+        claim(
+          `${c.name} has at least the same effect on the distilled model as on the base`,
+          measure,
+          on("distilled"),
+          "at least as much",
+          on("base"),
+        ),
       ];
     }),
   }),
   table2: (request) => ({
     title: "Table 2: fidelity, adherence and time",
     found:
-      "The hybrid has the best FID of all three and the distilled model's time: COCO-10k, 1024 px, DMD2, one A100.",
-    ...each(request),
+      "The hybrid has the best FID of all three, in the time of the distilled model (COCO-10k, 1024 px, DMD2, one A100).",
+    ...manyPrompts(request),
     measures: [...FIDELITY, "clip-score", "accuracy", "calls", "time"],
     paperMeasures: FID,
     rows: [
@@ -90,26 +96,26 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
       { ...HYBRID, paper: { frechet: 10.79, "inception-score": 26.13, "clip-score": 32.12, time: 640 } },
     ],
     claims: [
-      claim("distilling costs fidelity to the real distribution", "frechet", "distilled", "more", "base"),
-      claim("the hybrid is nearer to it than the distilled model", "frechet", "hybrid", "less", "distilled"),
-      claim("and nearer than the base", "frechet", "hybrid", "less", "base"),
-      claim("the hybrid covers more of it than the distilled model", "recall", "hybrid", "more", "distilled"),
+      claim("the distilled model has lower fidelity than the base", "frechet", "distilled", "more", "base"),
+      claim("the hybrid has higher fidelity than the distilled model", "frechet", "hybrid", "less", "distilled"),
+      claim("the hybrid has higher fidelity than the base", "frechet", "hybrid", "less", "base"),
+      claim("the hybrid has higher recall than the distilled model", "recall", "hybrid", "more", "distilled"),
       claim(
-        "the hybrid keeps to the prompt as the distilled model does",
+        "the hybrid has the prompt adherence of the distilled model",
         "clip-score",
         "hybrid",
         "as much",
         "distilled",
       ),
-      claim("the hybrid takes the distilled model's time", "time", "hybrid", "as much", "distilled"),
+      claim("the hybrid takes as much time as the distilled model", "time", "hybrid", "as much", "distilled"),
     ],
   }),
   table3: (request) => ({
     title: "Table 3: distance between seeds",
     found:
-      "Distilling loses a fifth of the base's variety; the hybrid has more than the base (average DreamSim distance).",
-    ...varied(request, request.images ?? 1024),
-    measures: [...VARIETY, "clip-score", "accuracy"],
+      "Distillation loses a fifth of the base's diversity; the hybrid has more than the base (average DreamSim distance).",
+    ...manySeeds(request, request.images ?? 1024),
+    measures: [...DIVERSITY, "clip-score", "accuracy"],
     byPrompt: "distance",
     paperMeasures: { distance: "DreamSim" },
     rows: [
@@ -118,21 +124,21 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
       { ...HYBRID, paper: { distance: 0.35 } },
     ],
     claims: [
-      claim("the distilled model is less varied than the base", "distance", "distilled", "less", "base"),
-      claim("the same in the classifier's features", "classifier-distance", "distilled", "less", "base"),
-      claim("and in the attributes that the prompt leaves free", "entropy", "distilled", "less", "base"),
-      claim("the hybrid is more varied than the distilled model", "distance", "hybrid", "more", "distilled"),
-      claim("the same in the classifier's features", "classifier-distance", "hybrid", "more", "distilled"),
-      claim("and in the attributes that the prompt leaves free", "entropy", "hybrid", "more", "distilled"),
-      claim("the hybrid is more varied than the base", "distance", "hybrid", "more", "base"),
-      claim("the same in the classifier's features", "classifier-distance", "hybrid", "more", "base"),
-      claim("and in the attributes that the prompt leaves free", "entropy", "hybrid", "more", "base"),
+      claim("the distilled model is less diverse than the base", "distance", "distilled", "less", "base"),
+      claim("the same by the classifier's features", "classifier-distance", "distilled", "less", "base"),
+      claim("the same by the free attributes", "entropy", "distilled", "less", "base"),
+      claim("the hybrid is more diverse than the distilled model", "distance", "hybrid", "more", "distilled"),
+      claim("the same by the classifier's features", "classifier-distance", "hybrid", "more", "distilled"),
+      claim("the same by the free attributes", "entropy", "hybrid", "more", "distilled"),
+      claim("the hybrid is more diverse than the base", "distance", "hybrid", "more", "base"),
+      claim("the same by the classifier's features", "classifier-distance", "hybrid", "more", "base"),
+      claim("the same by the free attributes", "entropy", "hybrid", "more", "base"),
     ],
   }),
   table4: (request) => ({
     title: "Table 4: without the first timestep",
-    found: "A hybrid that leaves out the first timestep takes three steps instead of four and its FID is even better.",
-    ...each(request),
+    found: "A hybrid that skips the first timestep takes three steps instead of four, and has an even better FID.",
+    ...manyPrompts(request),
     measures: [...FIDELITY, "clip-score", "accuracy", "calls", "time"],
     paperMeasures: FID,
     rows: [
@@ -144,15 +150,22 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
       },
     ],
     claims: [
-      claim("without the first timestep fidelity is better", "frechet", "first timestep left out", "less", "hybrid"),
-      claim("it takes less time", "time", "first timestep left out", "less", "hybrid"),
-      claim("adherence hardly suffers", "clip-score", "first timestep left out", "as much", "hybrid"),
+      claim("skipping the first timestep improves fidelity", "frechet", "first timestep left out", "less", "hybrid"),
+      claim("skipping the first timestep saves time", "time", "first timestep left out", "less", "hybrid"),
+      claim(
+        "skipping the first timestep keeps prompt adherence",
+        "clip-score",
+        "first timestep left out",
+        "as much",
+        "hybrid",
+      ),
     ],
   }),
   fig5: (request) => ({
-    title: "Figure 5: when a run has decided",
-    found: "The distilled model's first step already shows the final picture; the base needs about 30 % of its steps.",
-    ...varied(request, request.images ?? 128),
+    title: "Figure 5: commitment",
+    found:
+      "The first step of the distilled model already shows the final image; the base needs about 30 % of its steps.",
+    ...manySeeds(request, request.images ?? 128),
     measures: ["committed", "committed-level", "distance"],
     rows: [
       { ...BASE, follow: true, paper: { committed: 0.3 } },
@@ -161,7 +174,7 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     ],
     claims: [
       claim(
-        "the distilled model decides at a noisier level than the base",
+        "the distilled model commits at a higher noise level than the base",
         "committed-level",
         "distilled",
         "more",
@@ -170,59 +183,59 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     ],
   }),
   fig7a: (request) => ({
-    title: "Figure 7a: guidance of the base",
-    found: "The base's step is best without guidance: variety is highest around 0 and falls as guidance grows.",
-    ...varied(request, request.images ?? 1024),
-    axis: "guidance of the base's step",
-    measures: [...VARIETY, "clip-score", "accuracy"],
+    title: "Figure 7a: guidance scale of the base",
+    found: "The base's step is best without guidance: diversity is highest around 0 and falls with the guidance scale.",
+    ...manySeeds(request, request.images ?? 1024),
+    axis: "guidance scale of the base's step",
+    measures: [...DIVERSITY, "clip-score", "accuracy"],
     rows: [0, 2, 3, 5, 7].map((x) => ({
       name: `guidance ${x}`,
       x,
       sampling: { mode: "hybrid", switch: 1, baseGuidance: x },
     })),
     claims: [
-      claim("without guidance pictures vary more than with 7", "distance", "guidance 0", "more", "guidance 7"),
-      claim("the same in the classifier's features", "classifier-distance", "guidance 0", "more", "guidance 7"),
-      claim("and in the free attributes", "entropy", "guidance 0", "more", "guidance 7"),
+      claim("diversity is higher without guidance than at guidance 7", "distance", "guidance 0", "more", "guidance 7"),
+      claim("the same by the classifier's features", "classifier-distance", "guidance 0", "more", "guidance 7"),
+      claim("the same by the free attributes", "entropy", "guidance 0", "more", "guidance 7"),
     ],
   }),
   fig7b: (request) => ({
-    title: "Figure 7b: how many steps the base takes",
-    found: "One step of the base restores the variety; more steps add little.",
-    ...varied(request, request.images ?? 1024),
-    axis: "steps that the base takes, of four",
-    measures: [...VARIETY, "clip-score", "accuracy"],
+    title: "Figure 7b: number of steps run by the base",
+    found: "One step of the base restores diversity; more steps add little.",
+    ...manySeeds(request, request.images ?? 1024),
+    axis: "number of steps run by the base, of four",
+    measures: [...DIVERSITY, "clip-score", "accuracy"],
     rows: [0, 1, 2, 3, 4].map((k) => ({
       name: `k = ${k}`,
       x: k,
       sampling: { mode: k === 0 ? "distilled" : "hybrid", ...(k > 0 && { switch: k }) },
     })),
     claims: [
-      claim("one step is more varied than none", "distance", "k = 1", "more", "k = 0"),
-      claim("a second step adds little", "distance", "k = 2", "as much", "k = 1"),
-      claim("the same in the classifier's features", "classifier-distance", "k = 2", "as much", "k = 1"),
-      claim("and in the free attributes", "entropy", "k = 2", "as much", "k = 1"),
+      claim("one step of the base increases diversity", "distance", "k = 1", "more", "k = 0"),
+      claim("a second step adds little diversity", "distance", "k = 2", "as much", "k = 1"),
+      claim("the same by the classifier's features", "classifier-distance", "k = 2", "as much", "k = 1"),
+      claim("the same by the free attributes", "entropy", "k = 2", "as much", "k = 1"),
     ],
   }),
   fig7c: (request) => ({
     title: "Figure 7c: base steps for one distilled step",
-    found: "One step of the base in place of the distilled model's first is best; a finer grid does not help.",
-    ...varied(request, request.images ?? 1024),
-    axis: "steps of the base in place of the first distilled step",
-    measures: [...VARIETY, "clip-score", "accuracy"],
+    found: "One step of the base in place of the distilled model's first is best; a finer schedule does not help.",
+    ...manySeeds(request, request.images ?? 1024),
+    axis: "number of base steps in place of the first distilled step",
+    measures: [...DIVERSITY, "clip-score", "accuracy"],
     rows: [1, 2, 4, 8].map((x) => ({
       name: `${x}:1`,
       x,
       sampling: { mode: "hybrid", ratio: { base: x, distilled: 1 }, baseGuidance: 0 },
     })),
     claims: [
-      claim("one step is at least as varied as eight", "distance", "1:1", "at least as much", "8:1"),
-      claim("the same in the classifier's features", "classifier-distance", "1:1", "at least as much", "8:1"),
-      claim("one step keeps to the prompt at least as well as eight", "clip-score", "1:1", "at least as much", "8:1"),
+      claim("one step is at least as diverse as eight", "distance", "1:1", "at least as much", "8:1"),
+      claim("the same by the classifier's features", "classifier-distance", "1:1", "at least as much", "8:1"),
+      claim("one step has at least the prompt adherence of eight", "clip-score", "1:1", "at least as much", "8:1"),
     ],
   }),
 };
 
-/** One of the paper's experiments for the models and prompts at hand. */
+/** Creates the definition of one of the paper's tables or figures. */
 export const paperExperiment = (name: PaperName, request: PaperRequest): Definition =>
   definitionSchema.parse({ name, ...DEFINITIONS[name](request) });

@@ -1,4 +1,4 @@
-/** Files of a finished run: its tables as data, Markdown and a page, and every image's numbers. */
+/** Writes the report of a finished run: JSON, Markdown, an HTML page, and a Parquet file of all images. */
 import path from "node:path";
 import { writeWhole } from "../files/index.js";
 import { versions } from "../inspect/index.js";
@@ -9,7 +9,7 @@ import { type CellResult, readSamples } from "./store.js";
 import type { Table } from "./table.js";
 import type { Work } from "./work.js";
 
-/** Writes the report into the run's folder. Returns the names of its files. */
+/** Writes the files of the report into the run's folder. Returns their names. */
 export async function writeReport(
   request: ExperimentRequest,
   works: readonly Work[],
@@ -26,7 +26,7 @@ export async function writeReport(
       .join(", "),
     reference: reference?.about ?? null,
   };
-  // Loaded here, so that commands without a report start faster.
+  // Loaded on demand: commands without a report start faster.
   const [{ pageOf, sampleKey }, { parquetOf }] = await Promise.all([import("./page.js"), import("./parquet.js")]);
   const samples = new Map<string, readonly string[]>();
   for (const { definition, cells } of works) {

@@ -1,4 +1,4 @@
-/** The request of an experiment run, and how it reports on its way. */
+/** Request of an experiment run, and its callbacks. */
 import type { DownloadOptions } from "../hub/index.js";
 import type { Definition } from "./definition.js";
 import type { ModelRequest } from "./models.js";
@@ -6,21 +6,22 @@ import type { FolderRules } from "./store.js";
 
 export interface ExperimentRequest extends ModelRequest, FolderRules {
   readonly definitions: readonly Definition[];
-  /** Folder of the results. */
+  /** Output folder. */
   readonly out: string;
-  /** Real images, for measures against a reference: a folder, or a .safetensors with their features. */
+  /** Real images, for measures against a reference: a folder, or a .safetensors file of their features. */
   readonly reference?: string;
-  /** Processes that generate at the same time. Default 1; times are measured with 1 only. */
+  /** Number of processes that generate in parallel. Default 1; times are measured with 1 only. */
   readonly workers?: number;
   /** The command line, for the report. */
   readonly command: string;
 }
 
 export interface RunOptions extends DownloadOptions {
-  /** Model calls done, of how many, and the row at work. */
+  /** Called with the number of model calls done, the total, and the current row. */
   readonly onProgress?: (done: number, total: number, what: string) => void;
-  readonly onNote?: (text: string) => void;
+  /** Called with messages for the user. */
+  readonly onMessage?: (text: string) => void;
 }
 
-/** Hears of model calls done since the last time, and of the row at work. */
+/** Called with the number of model calls since the last time, and the current row. */
 export type CallListener = (calls: number, row: string) => void;

@@ -1,4 +1,4 @@
-/** A run of experiments: cells that are not finished are generated, by this process or by several, then all become tables. */
+/** Runs experiments: generates missing cells, in this process or several, then computes tables and writes the report. */
 import type { Cell } from "./cell.js";
 import type { Reference } from "./measures.js";
 import { type ModelCache, openModelCache } from "./models.js";
@@ -6,16 +6,17 @@ import { writeReport } from "./report.js";
 import type { CallListener, ExperimentRequest, RunOptions } from "./request.js";
 import { measurePace } from "./samples.js";
 import { readReference } from "./sources.js";
-import { cellStore, readResults, takeFolder } from "./store.js";
+import { acquireFolder, cellStore, readResults } from "./store.js";
 import { type Table, type TextReader, tableOf } from "./table.js";
 import { generateCells, uniqueCells, type Work, worksOf } from "./work.js";
 import { generateInWorkers } from "./workers.js";
 
-/** The size of a run, and how long it would take. */
+/** Size and estimated time of a run. */
 export interface Forecast {
   readonly cells: number;
-  readonly there: number;
-  readonly pictures: number;
+  readonly finished: number;
+  /** Images, model calls and seconds of the remaining cells. */
+  readonly images: number;
   readonly calls: number;
   readonly seconds: number;
 }
@@ -25,7 +26,7 @@ export interface ExperimentResult {
   readonly files: readonly string[];
 }
 
-/** Forecasts a run. Measures a few model calls for the time; writes nothing. */
+/** Estimates the size and time of a run, by a few timed model calls. Writes no files. */
 export async function forecast(request: ExperimentRequest, o: RunOptions = {}): Promise<Forecast> {
   const cache = openModelCache(request, o);
   try {
@@ -43,8 +44,8 @@ export async function forecast(request: ExperimentRequest, o: RunOptions = {}): 
     }
     return {
       cells: cells.length,
-      there: done.size,
-      pictures: left.reduce((n, c) => n + c.samples.length, 0),
+      finished: done.size,
+      images: left.reduce((n, c) => n + c.samples.length, 0),
       calls: left.reduce((n, c) => n + c.calls, 0),
       seconds: milliseconds / 1000,
     };
@@ -54,8 +55,8 @@ export async function forecast(request: ExperimentRequest, o: RunOptions = {}): 
 }
 
 /**
- * Runs experiments in a folder. @throws RequestError before anything is generated where a row cannot be sampled, or where another run
- * has the folder; `signal.reason` when aborted: finished cells are kept, and a run with `resume` goes on from them
+ * Runs experiments in a folder. Finished cells of an aborted run are kept, and `resume` continues from them.
+ * @throws RequestError before the first image if a row cannot be sampled or the folder is in use; `signal.reason` when aborted
  */
 export async function runExperiments(request: ExperimentRequest, o: RunOptions = {}): Promise<ExperimentResult> {
   o.signal?.throwIfAborted();
@@ -63,7 +64,7 @@ export async function runExperiments(request: ExperimentRequest, o: RunOptions =
   try {
     const works = await worksOf(request.definitions, cache);
     const reference = await referenceOf(request, works, cache);
-    const release = await takeFolder(request.out, request);
+    const release = await acquireFolder(request.out, request);
     try {
       await generateMissing(request, uniqueCells(works), cache, o);
       return await conclude(request, works, cache, reference, o);
@@ -75,16 +76,18 @@ export async function runExperiments(request: ExperimentRequest, o: RunOptions =
   }
 }
 
-/** Generates the cells that the folder has no result of. */
+/** Generates the cells without a result in the folder. */
 async function generateMissing(
   request: ExperimentRequest,
   cells: readonly Cell[],
   cache: ModelCache,
   o: RunOptions,
 ): Promise<void> {
-  const { cells: done, spoilt } = await readResults(request.out, new Set(cells.map((c) => c.id)));
-  if (spoilt > 0) o.onNote?.(`${spoilt} spoilt lines in results.jsonl; their cells are generated again`);
-  if (done.size > 0) o.onNote?.(`${done.size} of ${cells.length} cells are there already`);
+  const { cells: done, invalidLines } = await readResults(request.out, new Set(cells.map((c) => c.id)));
+  if (invalidLines > 0) {
+    o.onMessage?.(`${invalidLines} invalid lines in results.jsonl; their cells are generated again`);
+  }
+  if (done.size > 0) o.onMessage?.(`${done.size} of ${cells.length} cells are finished`);
   const left = cells.filter((c) => !done.has(c.id));
   const workers = Math.min(request.workers ?? 1, Math.max(1, left.length));
   const onCalls = progressOf(left, o);
@@ -102,7 +105,7 @@ function progressOf(cells: readonly Cell[], { onProgress }: RunOptions): CallLis
   };
 }
 
-/** Tables, and the files that show them. */
+/** Computes the tables and writes the report. */
 async function conclude(
   request: ExperimentRequest,
   works: readonly Work[],

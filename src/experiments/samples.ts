@@ -1,4 +1,4 @@
-/** Generates the images of one cell and reads them with every instrument. */
+/** Generates the images of a cell and evaluates them with every instrument. */
 import { decodeLatents } from "../decode/index.js";
 import { evaluate } from "../evaluation/index.js";
 import { type GenerateRequest, generate, type Pair } from "../generate/index.js";
@@ -10,39 +10,39 @@ import { featuresOf, type Models } from "./models.js";
 import { type CellResult, packed } from "./store.js";
 
 export interface CellOptions {
-  /** Processes that share the machine; kept with the result, since times are comparable only with one. */
+  /** Number of processes that share the machine, stored with the result: times are valid for 1 only. */
   readonly workers: number;
   readonly signal?: AbortSignal;
-  /** Model calls done since the last time. */
+  /** Called with the number of model calls since the last time. */
   readonly onCalls?: (calls: number) => void;
 }
 
 export interface CellSamples {
   readonly result: CellResult;
-  /** The first few images. */
+  /** First images of the cell, for the report. */
   readonly images: readonly RgbImage[];
 }
 
 const KEPT = 8;
 
-/** Generates a cell. The first of a row is preceded by one image that warms its networks up and counts for nothing. */
+/** Generates a cell. Before the first cell of a row, one image is runRequest and discarded to warm up its networks. */
 export async function generateCell(models: Models, cell: Cell, o: CellOptions): Promise<CellSamples> {
   const { pair, evaluator, warm } = models;
   const { row } = cell;
   if (!warm.has(row.name)) {
-    await generated(pair, requestOf(row, cell.samples.slice(0, 1)), {});
+    await runRequest(pair, requestOf(row, cell.samples.slice(0, 1)), {});
     warm.add(row.name);
   }
   const request = requestOf(row, cell.samples);
   const callsPerStep = cell.calls / (cell.samples.length * cell.steps);
-  const made = await generated(pair, request, {
+  const made = await runRequest(pair, request, {
     follow: row.follow,
     onStep: () => o.onCalls?.(callsPerStep),
     ...(o.signal && { signal: o.signal }),
   });
   const { attributes } = await evaluate(evaluator, made.images, request.prompts);
   const features = await featuresOf(models, made.images.flat());
-  // The classifier's features are kept under the name that earlier results have.
+  // "judge" is the name of the classifier in earlier results.
   if (attributes) features["judge"] = attributes.features.flat();
   const [predicted, numbers] = [attributes?.predicted.flat(), attributes?.numbers.flat()];
   const curves = row.follow ? await curvesOf(models, made.x0, features["clip"] ?? []) : null;
@@ -63,7 +63,7 @@ export async function generateCell(models: Models, cell: Cell, o: CellOptions): 
   };
 }
 
-/** Milliseconds of one model call in a full batch, including an image's share of the decoding. */
+/** Milliseconds per model call in a full batch, decoding included. */
 export async function measurePace(
   { pair }: Models,
   { sampling: { mode, size } }: ExperimentRow,
@@ -73,13 +73,13 @@ export async function measurePace(
   const steps = mode === "hybrid" ? 2 : 1;
   const request = { mode, steps, guidance: 0, prompts: [prompt], ...(size && { size }) };
   const seeds = Array.from({ length: 16 }, (_, i) => i);
-  // The first run loads and warms up.
-  await generated(pair, { ...request, seeds: [0] }, signal ? { signal } : {});
-  const { milliseconds, calls } = await generated(pair, { ...request, seeds }, signal ? { signal } : {});
+  // The first run loads and warms up the networks.
+  await runRequest(pair, { ...request, seeds: [0] }, signal ? { signal } : {});
+  const { milliseconds, calls } = await runRequest(pair, { ...request, seeds }, signal ? { signal } : {});
   return milliseconds / calls;
 }
 
-/** The request that generates exactly these prompt–seed pairs. */
+/** Request for exactly these prompt–seed pairs. */
 function requestOf(row: ExperimentRow, samples: Cell["samples"]): GenerateRequest {
   const prompts = [...new Set(samples.map((s) => s.prompt))];
   const seeds = [...new Set(samples.map((s) => s.seed))];
@@ -88,15 +88,15 @@ function requestOf(row: ExperimentRow, samples: Cell["samples"]): GenerateReques
 }
 
 interface Generated {
-  /** By prompt. */
+  /** Images [prompts][seeds]. */
   readonly images: readonly (readonly RgbImage[])[];
-  /** Prompt and seed of images.flat(). */
+  /** Prompts and seeds of images.flat(). */
   readonly samples: Cell["samples"];
-  /** x0 of each of them at every step, where followed. */
+  /** x0 of images.flat() at every step, if followed. */
   readonly x0: readonly (readonly FloatTensor[])[];
   readonly timesteps: number[];
   readonly calls: number;
-  /** Without loading. */
+  /** Duration without loading. */
   readonly milliseconds: number;
 }
 
@@ -106,7 +106,7 @@ interface FollowOptions {
   readonly signal?: AbortSignal;
 }
 
-async function generated(
+async function runRequest(
   pair: Pair,
   request: GenerateRequest,
   { follow, onStep, signal }: FollowOptions,
@@ -140,7 +140,7 @@ async function generated(
   };
 }
 
-/** CLIP distance of every x0 to the image that it became [samples][steps]. */
+/** CLIP distance of x0 at every step to the final image [samples][steps]. */
 async function curvesOf(
   { pair, evaluator }: Models,
   x0: readonly (readonly FloatTensor[])[],

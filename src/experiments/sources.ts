@@ -1,4 +1,4 @@
-/** Reads an experiment's prompts and its reference images. */
+/** Reads the prompts and reference images of an experiment. */
 import { statSync } from "node:fs";
 import path from "node:path";
 import { safetensors } from "../checkpoint/index.js";
@@ -14,17 +14,17 @@ import type { Reference } from "./measures.js";
 import { featuresOf, type Models } from "./models.js";
 
 /**
- * Prompts of a `.csv` with a column prompt and, where it has one, evaluation_seed (as coco_30k.csv: case_number, prompt,
- * evaluation_seed), or of a `.txt`, one a line, all with seed 0. @throws FileError saying what the file has
+ * Reads prompts from a `.csv` with a column prompt and optionally evaluation_seed (like coco_30k.csv: case_number, prompt,
+ * evaluation_seed), or from a `.txt` with one per line and seed 0. @throws FileError with the columns found
  */
 export async function readPromptSeeds(ref: string, lookup: LookupOptions = {}): Promise<PromptSeed[]> {
   const ending = path.extname(ref).toLowerCase();
-  if (ending !== ".csv" && ending !== ".txt") throw new RequestError(`--prompts ${ref}: give a .csv or .txt file`);
+  if (ending !== ".csv" && ending !== ".txt") throw new RequestError(`--prompts ${ref}: expected a .csv or .txt file`);
   const text = (await readText(await locate(ref, "file", lookup))) ?? "";
   const found =
     ending === ".csv" ? fromCsv(ref, text) : text.split(/\r?\n/).map((line) => ({ prompt: line.trim(), seed: 0 }));
   const prompts = found.filter((p) => p.prompt !== "");
-  if (prompts.length === 0) throw new FileError(ref, "holds no prompt");
+  if (prompts.length === 0) throw new FileError(ref, "has no prompts");
   return prompts;
 }
 
@@ -32,7 +32,7 @@ function fromCsv(file: string, text: string): PromptSeed[] {
   const [head = [], ...rows] = csvRows(file, text);
   const names = head.map((h) => h.trim().toLowerCase());
   const [prompt, seed] = [names.indexOf("prompt"), names.indexOf("evaluation_seed")];
-  if (prompt < 0) throw new FileError(file, `needs a column prompt; it has: ${head.join(", ") || "nothing"}`);
+  if (prompt < 0) throw new FileError(file, `expected a column prompt; it has: ${head.join(", ") || "nothing"}`);
   return rows.map((row, i) => {
     const value = seed < 0 ? 0 : Number(row[seed]);
     if (!Number.isSafeInteger(value) || value < 0) {
@@ -42,7 +42,7 @@ function fromCsv(file: string, text: string): PromptSeed[] {
   });
 }
 
-/** Reference images: a folder of them, or their features in a `.safetensors`, a tensor [N, D] for each instrument. */
+/** Reads reference images: a folder, or a `.safetensors` file with a tensor of features [N, D] for each instrument. */
 export async function readReference(ref: string, models: Models): Promise<Reference> {
   const place = await locate(ref, "file", models.pair.lookup);
   const multiply = productsOn(models.pair.engine.runtime);
@@ -55,21 +55,22 @@ export async function readReference(ref: string, models: Models): Promise<Refere
     return { features, multiply, about: `features in ${ref}` };
   }
   const { groups } = await readFolder(place, {});
-  const pictures = groups.flatMap((g) => g.images);
+  const files = groups.flatMap((g) => g.images);
   const features: Record<string, Float32Array[]> = {};
-  for (let at = 0; at < pictures.length; at += TOGETHER) {
-    const images = await Promise.all(pictures.slice(at, at + TOGETHER).map((p) => p.load()));
+  for (let at = 0; at < files.length; at += CHUNK) {
+    const images = await Promise.all(files.slice(at, at + CHUNK).map((file) => file.load()));
     for (const [name, f] of Object.entries(await featuresOf(models, images))) {
       features[name] ??= [];
       features[name].push(...f);
     }
   }
-  return { features, multiply, about: `${pictures.length} pictures in ${ref}` };
+  return { features, multiply, about: `${files.length} images in ${ref}` };
 }
 
-const TOGETHER = 64;
+/** Number of images in memory at a time. */
+const CHUNK = 64;
 
-/** A file that `readReference` reads. */
+/** Encodes features as a file for `readReference`. */
 export const referenceFile = (features: Readonly<Record<string, readonly Float32Array[]>>): Uint8Array =>
   safetensors(
     Object.fromEntries(

@@ -1,4 +1,4 @@
-/** The folder of an experiment: one line for each finished cell, written at once, so that a kill at any moment loses the cell in work and nothing else. */
+/** Output folder of an experiment. Each finished cell is appended at once, so that a kill loses only the current cell. */
 import {
   appendFileSync,
   closeSync,
@@ -17,10 +17,10 @@ import { explained, makeFolder, parseJson, removePartials, tryLock, writeWhole }
 
 const features = z.record(z.string(), z.string());
 
-const pictureSchema = z.object({
+const imageSchema = z.object({
   prompt: z.string(),
   seed: z.number(),
-  /** Float32, little-endian, base64, by instrument. */
+  /** Features by instrument: float32, little-endian, base64. */
   features,
   factors: z.record(z.string(), z.union([z.string(), z.number()])).nullable(),
   numbers: z.record(z.string(), z.number()).nullable(),
@@ -30,24 +30,24 @@ const pictureSchema = z.object({
 const resultSchema = z.object({
   cell: z.string(),
   calls: z.number(),
-  /** Everything from the prompt to the pixels, the base's calls too; loading not. */
+  /** Duration from prompt to pixels, of all model calls, without loading. */
   milliseconds: z.number(),
-  /** Processes that shared the machine. */
+  /** Number of processes that shared the machine. */
   workers: z.number(),
   timesteps: z.array(z.number()),
-  pictures: z.array(pictureSchema).min(1),
+  pictures: z.array(imageSchema).min(1),
 });
 
-/** The result of a cell. Its keys are those of the file, which earlier runs have written. */
+/** Result of a cell. The keys are those of results.jsonl, also of earlier runs. */
 export type CellResult = z.output<typeof resultSchema>;
 
-/** Claims on cells, and their results. Files here; a queue for many machines would offer the same three. */
+/** Claims on cells, and their results. Stored in files; a queue for several machines would have the same interface. */
 export interface CellStore {
-  /** True for one process only. */
+  /** Claims a cell. Resolves to true for one process only. */
   claim(cell: string): Promise<boolean>;
-  /** Resolves when the result is on disk. */
+  /** Appends a result. Resolves when it is on disk. */
   append(result: CellResult): Promise<void>;
-  /** Keeps a file beside the results, such as a few images. */
+  /** Writes a file next to the results, such as sample images. */
   keep(name: string, bytes: Uint8Array): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ const LOCK = "lock";
 const CLAIMS = "claims";
 const SAMPLES = "samples";
 
-/** The store of a folder that a run has opened. */
+/** Store of a folder that a run has acquired. */
 export function cellStore(dir: string): CellStore {
   return {
     async claim(cell) {
@@ -69,7 +69,7 @@ export function cellStore(dir: string): CellStore {
       }
     },
     async append(result) {
-      // A line of its own on both sides: what a killed run left half-written spoils only itself.
+      // Newlines on both sides: a partial line of a killed run does not affect the next.
       append(path.join(dir, RESULTS), `\n${JSON.stringify(result)}\n`);
     },
     keep: (name, bytes) => writeWhole(path.join(dir, SAMPLES, name), bytes),
@@ -93,23 +93,23 @@ function append(file: string, text: string): void {
 /** Finished cells of a folder. */
 export interface Results {
   readonly cells: ReadonlyMap<string, CellResult>;
-  /** Lines that are no results: cut by a kill, or not ours. Their cells are generated again. */
-  readonly spoilt: number;
+  /** Number of lines that are not results, such as partial lines of a killed run. Their cells are generated again. */
+  readonly invalidLines: number;
 }
 
-/** All finished cells of a folder, or those of `only`. */
+/** Reads the finished cells of a folder; `only` limits them to some ids. */
 export async function readResults(dir: string, only?: ReadonlySet<string>): Promise<Results> {
   const cells = new Map<string, CellResult>();
-  let spoilt = 0;
+  let invalidLines = 0;
   const file = path.join(dir, RESULTS);
-  if (!existsSync(file)) return { cells, spoilt };
+  if (!existsSync(file)) return { cells, invalidLines };
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
     if (line === "") continue;
     const result = resultSchema.safeParse(parseJson(line));
-    if (!result.success) spoilt++;
+    if (!result.success) invalidLines++;
     else if (only?.has(result.data.cell) ?? true) cells.set(result.data.cell, result.data);
   }
-  return { cells, spoilt };
+  return { cells, invalidLines };
 }
 
 export interface FolderRules {
@@ -118,10 +118,10 @@ export interface FolderRules {
 }
 
 /**
- * Takes a folder for one run; the function that is returned gives it back. @throws RequestError when another run has it, or when it holds
- * results and neither `resume` nor `force` is given
+ * Acquires a folder for one run. Returns a function that releases it.
+ * @throws RequestError when another run has the folder, or it holds results and neither `resume` nor `force` is given
  */
-export async function takeFolder(dir: string, { resume, force }: FolderRules): Promise<() => Promise<void>> {
+export async function acquireFolder(dir: string, { resume, force }: FolderRules): Promise<() => Promise<void>> {
   await makeFolder(dir);
   const release = await lock(dir);
   try {
@@ -129,7 +129,7 @@ export async function takeFolder(dir: string, { resume, force }: FolderRules): P
     if (force) rmSync(results, { force: true });
     if (existsSync(results) && !resume) {
       throw new RequestError(
-        `${dir} already holds results; --resume goes on with them, --force begins anew, --out chooses another folder`,
+        `${dir} already holds results; --resume continues them, --force replaces them, --out chooses another folder`,
       );
     }
     rmSync(path.join(dir, CLAIMS), { recursive: true, force: true });
@@ -145,7 +145,7 @@ export async function takeFolder(dir: string, { resume, force }: FolderRules): P
   };
 }
 
-/** One run at a time. */
+/** Locks a folder: one run at a time. */
 async function lock(dir: string): Promise<() => Promise<void>> {
   const file = path.join(dir, LOCK);
   const attempt = await tryLock(file).catch((error: unknown) => {
@@ -153,13 +153,13 @@ async function lock(dir: string): Promise<() => Promise<void>> {
   });
   if ("release" in attempt) return attempt.release;
   const { holder } = attempt;
-  const who = holder ? ` (process ${holder.process} on ${holder.host}, since ${holder.since})` : "";
+  const owner = holder ? ` (process ${holder.process} on ${holder.host}, since ${holder.since})` : "";
   throw new RequestError(
-    `${dir} is in use by another run${who}; wait for it, choose another --out, or delete ${file} if there is no such run`,
+    `${dir} is in use by another run${owner}; wait for it, choose another --out, or delete ${file} if that run does not exist`,
   );
 }
 
-/** Numbers as they stand in a line. */
+/** Encodes features for a line of results. */
 export const packed = (values: Float32Array): string =>
   Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("base64");
 
@@ -170,7 +170,7 @@ export function unpacked(text: string): Float32Array {
   return values;
 }
 
-/** The images of a cell that were kept, as data URLs; none where they are gone. */
+/** Sample images of a cell as data URLs; empty if the file is missing. */
 export async function readSamples(dir: string, cell: string): Promise<string[]> {
   const file = path.join(dir, SAMPLES, `${cell}.json`);
   const urls = z

@@ -1,4 +1,4 @@
-/** The table of an experiment: finished cells become rows of numbers with intervals, and each claim of the paper gets a verdict. */
+/** Computes the table of an experiment from its cells: measures with intervals for each row, and a verdict for each claim. */
 import { attributeFinder, attributesOf, clipScore, type Evaluator } from "../evaluation/index.js";
 import { distancePerPrompt, type Estimate, meanEstimate } from "../metrics/index.js";
 import { type Claim, type Definition, type ExperimentRow, type PromptSeed, promptSeeds } from "./definition.js";
@@ -20,7 +20,7 @@ import type { Work } from "./work.js";
 export interface TableRow {
   readonly name: string;
   readonly x: number | null;
-  /** By measure, in the table's order; null where there is nothing to measure. */
+  /** Estimates by measure; null if undefined. */
   readonly values: Readonly<Partial<Record<MeasureName, Estimate | null>>>;
   readonly paper: Readonly<Partial<Record<MeasureName, number>>>;
   readonly byPrompt: readonly (number | null)[] | null;
@@ -29,9 +29,10 @@ export interface TableRow {
   readonly pictures: number;
 }
 
-export interface Judgement {
+/** Claim with its measured value and verdict. */
+export interface ClaimResult {
   readonly claim: Claim;
-  /** The row's measure as a share of the other's, or the measure itself where there is no other. */
+  /** Ratio of the measures of both rows, or the measure itself for a claim about one row. */
   readonly ours: Estimate | null;
   readonly paper: number | null;
   readonly verdict: Verdict;
@@ -44,18 +45,18 @@ export interface Table {
   readonly axis: string | null;
   readonly prompts: readonly string[];
   readonly seeds: number;
-  /** Those that could be measured. */
+  /** Measures with at least one value. */
   readonly measures: readonly MeasureName[];
   readonly paperMeasures: Definition["paperMeasures"];
   readonly byPrompt: MeasureName | null;
   readonly rows: readonly TableRow[];
-  readonly judgements: readonly Judgement[];
+  readonly judgements: readonly ClaimResult[];
 }
 
-/** The part of an evaluator that reads texts; images were read when they were generated. */
+/** Part of an evaluator that reads texts. Images are read when they are generated. */
 export type TextReader = { readonly clip: Pick<Evaluator["clip"], "text"> } & Pick<Evaluator, "classifier">;
 
-/** Makes the table of an experiment whose cells are all finished. readers: by name of row. */
+/** Computes the table of an experiment with all cells finished. readers: by row name. */
 export async function tableOf(
   work: Work,
   results: ReadonlyMap<string, CellResult>,
@@ -70,8 +71,8 @@ export async function tableOf(
     const own = sets.get(row.name);
     if (own) rows.push(await tableRow(definition, row, own, estimate));
   }
-  const judgements: Judgement[] = [];
-  for (const c of definition.claims) judgements.push(await judge(c, definition, sets, estimate));
+  const judgements: ClaimResult[] = [];
+  for (const c of definition.claims) judgements.push(await checkClaim(c, definition, sets, estimate));
   const { name, title, found, axis = null, seeds, paperMeasures, byPrompt = null } = definition;
   return {
     name,
@@ -88,7 +89,7 @@ export async function tableOf(
   };
 }
 
-/** The images of every row, by its name. */
+/** Images of every row, by row name. */
 async function sampleSetsOf(
   { definition, cells, origins }: Work,
   results: ReadonlyMap<string, CellResult>,
@@ -97,7 +98,7 @@ async function sampleSetsOf(
   const prompts = promptSeeds(definition);
   const resultsOf = (row: ExperimentRow) =>
     cells.filter((c) => c.row.name === row.name).flatMap((c) => results.get(c.id) ?? []);
-  // A row that others are compared with is read again with their concept.
+  // A row that others are compared with is scored again with their concept.
   const setOf = async (row: ExperimentRow, concept = row.concept): Promise<SampleSet> => {
     const own = resultsOf(row);
     const reader = readers.get(row.name);
@@ -122,7 +123,7 @@ async function sampleSetsOf(
   return new Map([...sets].map(([name, set]) => [name, { ...set, apart }]));
 }
 
-/** The images of a row, prompt by prompt, scored against the prompt or the concept. */
+/** Images of a row by prompt, scored with the prompt or the concept. */
 async function imagesOf(
   { clip }: TextReader,
   prompts: readonly (readonly PromptSeed[])[],
@@ -133,15 +134,15 @@ async function imagesOf(
   const texts = new Map<string, Float32Array>();
   const rows: ImageReading[][] = [];
   for (const seeds of prompts) {
-    const words = concept ?? seeds[0]?.prompt ?? "";
-    const text = texts.get(words) ?? (await clip.text(words));
-    texts.set(words, text);
+    const scored = concept ?? seeds[0]?.prompt ?? "";
+    const text = texts.get(scored) ?? (await clip.text(scored));
+    texts.set(scored, text);
     rows.push(
       seeds.flatMap(({ prompt, seed }) => {
-        const picture = found.get(`${seed} ${prompt}`);
-        if (!picture) return [];
-        const { factors: attributes, numbers, curve } = picture;
-        const features = Object.fromEntries(Object.entries(picture.features).map(([k, v]) => [k, unpacked(v)]));
+        const stored = found.get(`${seed} ${prompt}`);
+        if (!stored) return [];
+        const { factors: attributes, numbers, curve } = stored;
+        const features = Object.fromEntries(Object.entries(stored.features).map(([k, v]) => [k, unpacked(v)]));
         const image = features["clip"];
         return [{ seed, features, clipScore: image ? clipScore(image, text) : Number.NaN, attributes, numbers, curve }];
       }),
@@ -177,12 +178,12 @@ async function tableRow(
   };
 }
 
-async function judge(
+async function checkClaim(
   claim: Claim,
   { rows }: Definition,
   sets: ReadonlyMap<string, SampleSet>,
   estimate: Estimator,
-): Promise<Judgement> {
+): Promise<ClaimResult> {
   const [a, b] = [sets.get(claim.row), sets.get(claim.than ?? "")];
   const paperOf = (name: string | undefined) => rows.find((r) => r.name === name)?.paper[claim.measure];
   const [x, y] = [paperOf(claim.row), paperOf(claim.than)];

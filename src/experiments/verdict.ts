@@ -1,15 +1,15 @@
-/** Verdicts: whether a measured number, with its 95 % interval, supports a claim. */
+/** Verdicts on claims, from measured values and their 95 % intervals. */
 import type { Estimate } from "../metrics/index.js";
 import type { Claim } from "./definition.js";
 
-/** From an interval wholly inside the claimed range to one wholly outside it. */
+/** Ordered from an interval inside the claimed range to one outside it. */
 export const VERDICTS = ["agrees", "leans that way", "leans the other way", "does not agree", "not measured"] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
 /** Ratios within this distance of 1 count as equal. */
 const MARGIN = 0.05;
 
-/** Open range of values for which a claim holds; `even` is 1 for a ratio, 0 for a number alone. */
+/** Open range of values for which a claim holds. even: 1 for a ratio, 0 for a single value. */
 const RANGES: { readonly [K in Claim["is"]]: (even: number) => readonly [from: number, to: number] } = {
   more: (even) => [even, Number.POSITIVE_INFINITY],
   less: (even) => [Number.NEGATIVE_INFINITY, even],
@@ -17,12 +17,12 @@ const RANGES: { readonly [K in Claim["is"]]: (even: number) => readonly [from: n
   "at least as much": (even) => [even - MARGIN, Number.POSITIVE_INFINITY],
 };
 
-/** The rules of `verdictOf`, for readers of a report. */
+/** Explanation of verdicts, for the report. */
 export const VERDICT_NOTE =
-  "“Agrees”: the whole interval lies in the claimed range, “does not agree”: all of it lies outside, “leans”: it lies on both sides, or there is none, and the mean says which way. " +
+  "“Agrees”: the whole interval lies in the claimed range; “does not agree”: all of it lies outside; “leans”: the interval contains a bound of the range, or there is no interval, and the mean gives the direction. " +
   `“More” is a ratio above 1, “less” one below 1, “as much” one within ${100 * MARGIN} % of 1 (an equivalence test), “at least as much” one above ${1 - MARGIN}; a claim about one row alone is compared with 0.`;
 
-/** A claim agrees, or does not agree, only by its interval: without one it leans. */
+/** Verdict on a claim. Without an interval a claim leans. */
 export function verdictOf(is: Claim["is"], ours: Estimate | null, even: 0 | 1): Verdict {
   if (!ours || !Number.isFinite(ours.mean)) return "not measured";
   const { mean, low, high } = ours;

@@ -1,4 +1,4 @@
-/** The work of a request: the cells of its experiments, and generating those that no other process has claimed. */
+/** Divides experiments into cells, and generates those that no other process has claimed. */
 import { availableParallelism } from "node:os";
 import { thumbnailUrl } from "../files/index.js";
 import { type Cell, cellsOf, type Origin } from "./cell.js";
@@ -8,15 +8,15 @@ import type { CallListener, ExperimentRequest } from "./request.js";
 import { generateCell } from "./samples.js";
 import { type CellStore, cellStore } from "./store.js";
 
-/** One experiment cut into cells. */
+/** Experiment with its cells. */
 export interface Work {
   readonly definition: Definition;
   readonly cells: readonly Cell[];
-  /** By name of row. */
+  /** By row name. */
   readonly origins: ReadonlyMap<string, Origin>;
 }
 
-/** The cells of all experiments. @throws RequestError where a row cannot be sampled, before anything is generated */
+/** Divides experiments into cells. @throws RequestError if a row cannot be sampled */
 export async function worksOf(definitions: readonly Definition[], cache: ModelCache): Promise<Work[]> {
   const works: Work[] = [];
   for (const definition of definitions) {
@@ -27,7 +27,7 @@ export async function worksOf(definitions: readonly Definition[], cache: ModelCa
   return works;
 }
 
-/** Every cell once, also where several experiments share it. */
+/** Cells of all experiments, without duplicates. */
 export const uniqueCells = (works: readonly Work[]): Cell[] => [
   ...new Map(works.flatMap((w) => w.cells).map((cell) => [cell.id, cell])).values(),
 ];
@@ -59,7 +59,7 @@ export async function generateCells(
   }
 }
 
-/** The work of one of several processes: the cells that are not `done` and that no other process takes. */
+/** Generates cells as one of several processes: those that are not `done` and not claimed by another. */
 export async function generateAsWorker(
   request: ExperimentRequest,
   done: ReadonlySet<string>,

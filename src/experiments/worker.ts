@@ -1,10 +1,10 @@
-/** A process that generates cells for a run and reports its progress. Started by workers.ts. */
+/** Worker process that generates cells for a run and reports progress. Started by workers.ts. */
 import { generateAsWorker } from "./work.js";
 import type { WorkerJob, WorkerMessage } from "./workers.js";
 
 const send = (message: WorkerMessage) => process.send?.(message);
 
-// Without the run that it works for there is nothing to do; Ctrl-C is the run's to handle.
+// A worker exits with its run. Ctrl-C is handled by the run.
 process.on("disconnect", () => process.exit(1));
 process.on("SIGINT", () => {});
 process.once("message", async ({ request, done, workers }: WorkerJob) => {

@@ -1,4 +1,4 @@
-/** Several processes on one machine that generate the cells of one run: each takes what is free, none waits for another. */
+/** Generates the cells of a run with several processes on one machine. */
 import { type ChildProcess, fork } from "node:child_process";
 import { MachineError } from "../errors.js";
 import type { CallListener, ExperimentRequest } from "./request.js";
@@ -6,7 +6,7 @@ import type { CallListener, ExperimentRequest } from "./request.js";
 /** The first message to a worker. */
 export interface WorkerJob {
   readonly request: ExperimentRequest;
-  /** Cells that need no work. */
+  /** Ids of finished cells. */
   readonly done: readonly string[];
   readonly workers: number;
 }
@@ -16,7 +16,7 @@ export type WorkerMessage =
   | { readonly type: "calls"; readonly calls: number; readonly row: string }
   | { readonly type: "failed"; readonly message: string };
 
-/** The program of a worker. */
+/** Program of a worker. */
 const WORKER = new URL("./worker.js", import.meta.url);
 
 export interface WorkerOptions {
@@ -28,15 +28,15 @@ export interface WorkerOptions {
 }
 
 /**
- * Returns when all have ended. @throws MachineError when one has failed: the others are stopped, finished cells stay; `signal.reason`
- * when aborted
+ * Starts workers and waits for all of them. If one fails, the others are stopped; finished cells are kept.
+ * @throws MachineError when a worker fails; `signal.reason` when aborted
  */
 export async function generateInWorkers(
   request: ExperimentRequest,
   done: readonly string[],
   { workers, onCalls, signal, program = WORKER }: WorkerOptions,
 ): Promise<void> {
-  // A signal that is already aborted sends no event.
+  // An already aborted signal emits no event.
   signal?.throwIfAborted();
   const children: ChildProcess[] = [];
   const stop = () => {
@@ -71,7 +71,12 @@ function ended(child: ChildProcess, job: WorkerJob, onCalls: CallListener): Prom
     child.on("error", reject);
     child.on("exit", (code, signal) => {
       if (code === 0) resolve();
-      else reject(new MachineError(failure ?? `a worker ended (${signal ?? code}); --resume goes on without its cell`));
+      else
+        reject(
+          new MachineError(
+            failure ?? `a worker ended (${signal ?? code}); --resume continues, and generates its cell again`,
+          ),
+        );
     });
     child.send(job);
   });

@@ -105,7 +105,7 @@ describe("variegate experiment", { timeout: 60_000 }, () => {
     const { status, stderr } = variegate("run", file, "--out", out, "--resume");
     expect(status).toBe(0);
     expect(stderr).toContain("1 spoilt lines in results.jsonl");
-    expect(stderr).toContain(`${before} of 16 cells are there already`);
+    expect(stderr).toContain(`${before} of 16 cells are finished`);
     expect(resultsIn(out).tables[0]?.rows.map((r) => r.pictures)).toEqual(rows(16).map(() => 4));
   });
 

@@ -6,6 +6,7 @@ import { pairNamed, readPairs } from "../../src/catalogue/index.js";
 import { readTensors } from "../../src/checkpoint/node/index.js";
 import { RequestError } from "../../src/errors.js";
 import {
+  acquireFolder,
   type Definition,
   type ExperimentRequest,
   forecast,
@@ -14,7 +15,6 @@ import {
   parseDefinition,
   referenceFile,
   runExperiments,
-  takeFolder,
 } from "../../src/experiments/index.js";
 import { sample } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -66,11 +66,11 @@ describe("a run of experiments", { timeout: 60_000 }, () => {
   it("goes on with what a changed definition has in common with the finished one", async () => {
     const before = cellsIn("mine");
     const rows = [...MINE.rows, { name: "k = 2", sampling: { mode: "hybrid", switch: 2, size: SIZE } }];
-    const notes: string[] = [];
+    const messages: string[] = [];
     const changed = requestIn("mine", { ...MINE, rows });
     await expect(runExperiments(changed)).rejects.toThrow(RequestError);
-    await runExperiments({ ...changed, resume: true }, { onNote: (text) => notes.push(text) });
-    expect(notes).toEqual(["2 of 3 cells are there already"]);
+    await runExperiments({ ...changed, resume: true }, { onMessage: (text) => messages.push(text) });
+    expect(messages).toEqual(["2 of 3 cells are finished"]);
     expect(cellsIn("mine").slice(0, 2)).toEqual(before);
     expect(cellsIn("mine")).toHaveLength(3);
   });
@@ -103,16 +103,16 @@ describe("a run of experiments", { timeout: 60_000 }, () => {
   });
 
   it("leaves a folder to the run that has it", async () => {
-    const release = await takeFolder(path.join(root, "taken"), {});
+    const release = await acquireFolder(path.join(root, "taken"), {});
     await expect(runExperiments(requestIn("taken", MINE))).rejects.toThrow(RequestError);
     release();
   });
 
   it("is forecast without writing: cells, images, calls and seconds", async () => {
     const { seconds, ...rest } = await forecast(requestIn("mine", { ...MINE, seeds: 3 }));
-    expect(rest).toEqual({ cells: 2, there: 0, pictures: 12, calls: 48 });
+    expect(rest).toEqual({ cells: 2, finished: 0, images: 12, calls: 48 });
     expect(seconds).toBeGreaterThan(0);
-    expect(await forecast(requestIn("mine", MINE))).toEqual({ cells: 2, there: 2, pictures: 0, calls: 0, seconds: 0 });
+    expect(await forecast(requestIn("mine", MINE))).toEqual({ cells: 2, finished: 2, images: 0, calls: 0, seconds: 0 });
   });
 });
 

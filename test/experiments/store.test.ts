@@ -2,7 +2,7 @@ import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:f
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { cellStore, packed, readResults, takeFolder, unpacked } from "../../src/experiments/store.js";
+import { acquireFolder, cellStore, packed, readResults, unpacked } from "../../src/experiments/store.js";
 import { NAMESPACE } from "../../src/files/process.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -27,46 +27,48 @@ const result = (cell: string) => ({
 describe("a folder of results", () => {
   it("gives back what was put in, bit for bit", async () => {
     const dir = temporaryFolder();
-    const release = await takeFolder(dir, {});
+    const release = await acquireFolder(dir, {});
     await cellStore(dir).append(result("one"));
     await release();
-    const { cells, spoilt } = await readResults(dir);
-    expect(spoilt).toBe(0);
+    const { cells, invalidLines } = await readResults(dir);
+    expect(invalidLines).toBe(0);
     expect(cells.get("one")).toEqual(result("one"));
     expect([...unpacked(packed(Float32Array.of(1e-20, 3)))]).toEqual([Math.fround(1e-20), 3]);
   });
 
   it("loses only a line that was cut in the middle, and what follows stands on its own", async () => {
     const dir = temporaryFolder();
-    await (await takeFolder(dir, {}))();
+    await (await acquireFolder(dir, {}))();
     const store = cellStore(dir);
     await store.append(result("one"));
     const file = path.join(dir, "results.jsonl");
     appendFileSync(file, JSON.stringify(result("two")).slice(0, 50));
     await store.append(result("three"));
-    const { cells, spoilt } = await readResults(dir);
+    const { cells, invalidLines } = await readResults(dir);
     expect([...cells.keys()]).toEqual(["one", "three"]);
-    expect(spoilt).toBe(1);
+    expect(invalidLines).toBe(1);
   });
 
   it("is one run's at a time", async () => {
     const dir = temporaryFolder();
-    const release = await takeFolder(dir, {});
-    await expect(takeFolder(dir, { resume: true })).rejects.toThrow(`in use by another run (process ${process.pid} on`);
+    const release = await acquireFolder(dir, {});
+    await expect(acquireFolder(dir, { resume: true })).rejects.toThrow(
+      `in use by another run (process ${process.pid} on`,
+    );
     await release();
-    await (await takeFolder(dir, { resume: true }))();
+    await (await acquireFolder(dir, { resume: true }))();
   });
 
   it("is taken over at once from a run that was killed, with what it left half-written", async () => {
     const dir = temporaryFolder();
     // Linux gives no process a number above 2^22.
     const DEAD = 2 ** 22 + 1;
-    await (await takeFolder(dir, {}))();
+    await (await acquireFolder(dir, {}))();
     const left = [`.report.md.${DEAD}-0123abcd.partial`, path.join("samples", `.one.json.${DEAD}-0123abcd.partial`)];
     for (const name of left) writeFileSync(path.join(dir, name), "half");
     const holder = { host: os.hostname(), namespace: NAMESPACE, process: DEAD, since: "" };
     writeFileSync(path.join(dir, "lock"), JSON.stringify({ token: "x", ...holder }));
-    const release = await takeFolder(dir, {});
+    const release = await acquireFolder(dir, {});
     expect(readdirSync(dir, { recursive: true }).sort()).toEqual(["claims", "lock", "samples"]);
     await release();
   });
@@ -76,25 +78,25 @@ describe("a folder of results", () => {
     const lock = path.join(dir, "lock");
     const holder = { token: "x", host: "elsewhere", process: 2 ** 22 + 1, since: "" };
     writeFileSync(lock, JSON.stringify(holder));
-    await expect(takeFolder(dir, {})).rejects.toThrow("on elsewhere");
+    await expect(acquireFolder(dir, {})).rejects.toThrow("on elsewhere");
     expect(JSON.parse(readFileSync(lock, "utf8"))).toEqual(holder);
   });
 
   it("is not written over unless asked", async () => {
     const dir = temporaryFolder();
-    const release = await takeFolder(dir, {});
+    const release = await acquireFolder(dir, {});
     await cellStore(dir).append(result("one"));
     await release();
-    await expect(takeFolder(dir, {})).rejects.toThrow("--resume goes on with them");
-    await (await takeFolder(dir, { resume: true }))();
+    await expect(acquireFolder(dir, {})).rejects.toThrow("--resume goes on with them");
+    await (await acquireFolder(dir, { resume: true }))();
     expect((await readResults(dir)).cells.size).toBe(1);
-    await (await takeFolder(dir, { force: true }))();
+    await (await acquireFolder(dir, { force: true }))();
     expect((await readResults(dir)).cells.size).toBe(0);
   });
 
   it("gives a cell to one process", async () => {
     const dir = temporaryFolder();
-    const release = await takeFolder(dir, {});
+    const release = await acquireFolder(dir, {});
     const [a, b] = [cellStore(dir), cellStore(dir)];
     expect([await a.claim("x"), await b.claim("x"), await b.claim("y")]).toEqual([true, false, true]);
     await release();
