@@ -158,7 +158,7 @@ function deltasOf(file: string, layer: Layer, tensors: LayerTensors, alphaInMeta
   return deltas;
 }
 
-interface Taking {
+interface TensorLookup {
   maybe(role: Role): NamedTensor | null;
   /** @throws FileError */
   need(role: Role): NamedTensor;
@@ -166,7 +166,7 @@ interface Taking {
 }
 
 /** The change of a layer's weight that is not a plain difference; null when there is none. */
-function weightChange(layer: Layer, roles: readonly Role[], { maybe, need, alpha }: Taking): Delta | null {
+function weightChange(layer: Layer, roles: readonly Role[], { maybe, need, alpha }: TensorLookup): Delta | null {
   const any = (start: string) => roles.some((role) => role.startsWith(start));
   const scaled = () => ({ alpha, magnitude: magnitudeOf(layer, maybe) });
   const product = (name: "hada_w1" | "hada_w2" | "lokr_w1" | "lokr_w2", core: NamedTensor | null): Product => ({
@@ -205,7 +205,7 @@ function weightChange(layer: Layer, roles: readonly Role[], { maybe, need, alpha
 }
 
 /** DoRA's lengths. PEFT has them for outputs; LyCORIS for outputs or inputs, by their shape. */
-function magnitudeOf({ weight: [outputs] }: Layer, maybe: Taking["maybe"]): Magnitude | null {
+function magnitudeOf({ weight: [outputs] }: Layer, maybe: TensorLookup["maybe"]): Magnitude | null {
   const peft = maybe("magnitude_vector");
   const found = peft ?? maybe("dora_scale");
   if (!found) return null;

@@ -80,7 +80,7 @@ export function stackOn(part: Part, attached: readonly Attached[]): Stack | null
         append(loras, layer, { down: matrices.down, up: scaled(matrices.up, strengthOf(delta)), scaleIndex });
         continue;
       }
-      mustBeConstant(adapter, layer, delta, scale);
+      checkConstant(adapter, layer, delta, scale);
       const merge = { delta, scale: scaleAt(scale, 0, block) };
       if (changesWeight(delta)) append(merges, `${layer}.weight`, merge);
       if (changesBias(delta)) append(merges, `${layer}.bias`, merge);
@@ -122,7 +122,7 @@ const scaled = ({ shape, data }: FloatTensor, by: number): FloatTensor =>
   );
 
 /** Merged weights are the same in every row and for every sample. */
-function mustBeConstant({ file }: Adapter, layer: string, delta: Delta, { rows, samples }: Scale): void {
+function checkConstant({ file }: Adapter, layer: string, delta: Delta, { rows, samples }: Scale): void {
   const by = rows.length > 0 ? "rows" : samples ? "samples" : null;
   if (by === null) return;
   const kind = delta.kind === "low-rank" ? "DoRA" : delta.kind;

@@ -22,7 +22,7 @@ const TILE_PIXELS = 256;
 
 /** Samples that one decoder call takes. */
 export function decoderBatch({ config }: Decoder, { height, width }: LatentSize): number {
-  return Math.max(1, Math.floor(PIXELS_PER_CALL / (height * width * config.factor ** 2)));
+  return Math.max(1, Math.floor(PIXELS_PER_CALL / (height * width * config.scaleFactor ** 2)));
 }
 
 /** Latents on a tile's side, or null where the image is decoded whole. */
@@ -35,7 +35,7 @@ export async function tileSide(
   if (typeof tile === "number") return tile < longest ? tile : null;
   if (tile === "off") return null;
   const whole = await decoder.network.workingBytes(size, 1);
-  return whole <= DECODER_SHARE * memoryBudget ? null : Math.ceil(TILE_PIXELS / decoder.config.factor);
+  return whole <= DECODER_SHARE * memoryBudget ? null : Math.ceil(TILE_PIXELS / decoder.config.scaleFactor);
 }
 
 /** Latents [B, C, h, w] in the denoiser's scale → B images of h·f × w·f pixels. @throws NonFiniteError */

@@ -8,4 +8,15 @@ export {
   parseDecoder,
 } from "./decoder.js";
 export type { TileProgress } from "./tiled-decoder.js";
-export { cut, inside, joined, paste, planes, planesOf, statistics, tilesOf, widened, windowAround } from "./tiles.js";
+export {
+  crop,
+  expanded,
+  fromPlanes,
+  insideMask,
+  paste,
+  planes,
+  statistics,
+  tilesOf,
+  toPlanes,
+  windowAround,
+} from "./tiles.js";

@@ -6,24 +6,24 @@ import {
   type DecoderStage,
   decoderStages,
   drawHead,
+  receptiveField,
   type TinyAutoencoderConfig,
-  tinyReach,
 } from "../models/index.js";
 import { floats, type Precision, sessionOf } from "../networks/index.js";
 import type { Runtime, Session } from "../runtime/index.js";
 import type { FloatTensor, Tensor, WeightIndex } from "../tensor/index.js";
 import {
-  cut,
-  inside,
-  joined,
+  crop,
+  expanded,
+  fromPlanes,
+  insideMask,
   type Planes,
   paste,
   planes,
-  planesOf,
   scaled,
   statistics,
   tilesOf,
-  widened,
+  toPlanes,
   windowAround,
 } from "./tiles.js";
 
@@ -54,13 +54,13 @@ export function stagedDecoder(
     const index = await weights();
     const load = async (graph: Graph) => (await sessionOf("decoder", runtime, graph, precision)).session;
     const head = await load(drawHead(config, index, height, width));
-    let map = planesOf(await mapOf(head, { latents }).finally(() => head.release()));
+    let map = toPlanes(await mapOf(head, { latents }).finally(() => head.release()));
     const tiles = tilesOf(height, width, side);
     const stages = decoderStages(config);
     let [done, factor] = [0, 1];
     let residual: Planes | null = null;
     for (const stage of stages) {
-      if (stage.begins) residual = map;
+      if (stage.keepsInput) residual = map;
       const { height: h = 1, width: w = 1 } = scaled(tiles[0] ?? { top: 0, left: 0, height, width }, factor);
       const session = await load(stage.draw(index, h, w));
       let made: Planes | null = null;
@@ -70,34 +70,34 @@ export function stagedDecoder(
           const piece = await mapOf(session, feedsFor(stage, map, residual, here));
           // The block's input is read where its sum is written, and nowhere else: its arrays take the sum.
           made ??= planes(
-            map.height * stage.grows,
-            map.width * stage.grows,
+            map.height * stage.scale,
+            map.width * stage.scale,
             piece.shape[1] ?? 1,
-            stage.adds ? residual?.channels : [],
+            stage.addsResidual ? residual?.channels : [],
           );
-          paste(made, scaled(here, stage.grows), piece);
+          paste(made, scaled(here, stage.scale), piece);
           yield { done: ++done, total: stages.length * tiles.length };
         }
       } finally {
         await session.release();
       }
       map = made ?? map;
-      if (stage.adds) residual = null;
-      factor *= stage.grows;
+      if (stage.addsResidual) residual = null;
+      factor *= stage.scale;
     }
-    return joined(map);
+    return fromPlanes(map);
   };
 }
 
 function feedsFor(stage: DecoderStage, map: Planes, residual: Planes | null, tile: ReturnType<typeof scaled>) {
-  const around = widened(tile, 1);
+  const around = expanded(tile, 1);
   return {
-    map: cut(map, around),
+    map: crop(map, around),
     ...(stage.groups !== null && {
       ...statistics(map, stage.groups, AUTOENCODER_EPSILON),
-      inside: inside(map.height, map.width, around),
+      inside: insideMask(map.height, map.width, around),
     }),
-    ...(stage.adds && residual && { residual: cut(residual, tile) }),
+    ...(stage.addsResidual && residual && { residual: crop(residual, tile) }),
   };
 }
 
@@ -106,20 +106,20 @@ export function windowedDecoder(
   config: TinyAutoencoderConfig,
   run: (latents: FloatTensor) => Promise<FloatTensor>,
 ): TiledDecoder {
-  const { factor, pixelChannels } = config;
+  const { scaleFactor: factor, pixelChannels } = config;
   return async function* (latents, side) {
-    const whole = planesOf(latents);
+    const whole = toPlanes(latents);
     const { height, width } = whole;
     const picture = planes(height * factor, width * factor, pixelChannels);
     const tiles = tilesOf(height, width, side);
     for (const [i, tile] of tiles.entries()) {
-      const window = windowAround(tile, height, width, tinyReach(config));
-      const made = planesOf(await run(cut(whole, window)));
+      const window = windowAround(tile, height, width, receptiveField(config));
+      const made = toPlanes(await run(crop(whole, window)));
       const within = { ...tile, top: tile.top - window.top, left: tile.left - window.left };
-      paste(picture, scaled(tile, factor), cut(made, scaled(within, factor)));
+      paste(picture, scaled(tile, factor), crop(made, scaled(within, factor)));
       yield { done: i + 1, total: tiles.length };
     }
-    return joined(picture);
+    return fromPlanes(picture);
   };
 }
 

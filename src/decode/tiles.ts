@@ -43,7 +43,7 @@ export const scaled = ({ top, left, height, width }: Tile, factor: number): Tile
 });
 
 /** A tile with `ring` pixels more on every side. */
-export const widened = ({ top, left, height, width }: Tile, ring: number): Tile => ({
+export const expanded = ({ top, left, height, width }: Tile, ring: number): Tile => ({
   top: top - ring,
   left: left - ring,
   height: height + 2 * ring,
@@ -70,7 +70,7 @@ export function planes(height: number, width: number, count: number, reuse: read
 }
 
 /** x [1, C, H, W] as planes. */
-export function planesOf(x: FloatTensor): Planes {
+export function toPlanes(x: FloatTensor): Planes {
   const [, count = 1, height = 1, width = 1] = x.shape;
   const whole = planes(height, width, count);
   paste(whole, { top: 0, left: 0, height, width }, x);
@@ -78,14 +78,14 @@ export function planesOf(x: FloatTensor): Planes {
 }
 
 /** Planes as [1, C, H, W]. */
-export function joined({ height, width, channels }: Planes): FloatTensor {
+export function fromPlanes({ height, width, channels }: Planes): FloatTensor {
   const x = float([1, channels.length, height, width]);
   for (const [c, plane] of channels.entries()) x.data.set(plane, c * height * width);
   return x;
 }
 
 /** A tile of a map as [1, C, h, w]; zeros where it reaches over the edge. */
-export function cut({ height, width, channels }: Planes, tile: Tile): FloatTensor {
+export function crop({ height, width, channels }: Planes, tile: Tile): FloatTensor {
   const piece = float([1, channels.length, tile.height, tile.width]);
   const left = Math.max(0, tile.left);
   const right = Math.min(width, tile.left + tile.width);
@@ -120,7 +120,7 @@ export function paste(into: Planes, tile: Tile, x: FloatTensor): void {
 }
 
 /** [1, 1, h, w]: 1 where a tile lies in the picture, 0 where it reaches over the edge. */
-export function inside(height: number, width: number, tile: Tile): FloatTensor {
+export function insideMask(height: number, width: number, tile: Tile): FloatTensor {
   const mask = float([1, 1, tile.height, tile.width]);
   for (let y = 0; y < tile.height; y++) {
     const row = tile.top + y;

@@ -72,7 +72,7 @@ export function recognise(shapes: Shapes): Recognised {
   const keys = [...shapes.keys()];
   return (
     adapter(keys, shapes) ??
-    word(shapes) ??
+    textualInversion(shapes) ??
     other(keys) ??
     whole(keys, shapes) ??
     unet(shapes) ??
@@ -280,7 +280,7 @@ function adapter(keys: readonly string[], shapes: Shapes): Recognised | null {
 }
 
 /** A learned word: one tensor of vectors, or one for each of SDXL's encoders. */
-function word(shapes: Shapes): Recognised | null {
+function textualInversion(shapes: Shapes): Recognised | null {
   const all = [...shapes];
   const both = shapes.get("clip_l") && shapes.get("clip_g");
   const [first] = all;

@@ -55,7 +55,7 @@ export interface LowRankInputs {
 
 type Pads = readonly [number, number, number, number];
 
-const given = (...values: (Value | undefined)[]) => values.filter((v) => v !== undefined);
+const defined = (...values: (Value | undefined)[]) => values.filter((v) => v !== undefined);
 
 /** The builder's operations, each one node. */
 function operations(
@@ -64,9 +64,9 @@ function operations(
   return {
     conv: (x, w, bias, { stride = 1, pads, groups = 1 } = {}) => {
       const half = Math.floor(known(w.shape[2]) / 2);
-      return apply({ kind: "conv", stride, pads: pads ?? [half, half, half, half], groups }, ...given(x, w, bias));
+      return apply({ kind: "conv", stride, pads: pads ?? [half, half, half, half], groups }, ...defined(x, w, bias));
     },
-    linear: (x, w, bias) => apply({ kind: "linear" }, ...given(x, w, bias)),
+    linear: (x, w, bias) => apply({ kind: "linear" }, ...defined(x, w, bias)),
     product: (a, b) => apply({ kind: "product" }, a, b),
     lowRank: (x, { down, up, scaleIndex, scales }) => apply({ kind: "lowRank" }, x, down, up, scaleIndex, scales),
     lowRankConv: (x, { down, up, scaleIndex, scales }, { stride, pads }) =>

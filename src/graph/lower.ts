@@ -49,7 +49,7 @@ const windowOf = ({ kernel, stride, pad }: { kernel: number; stride: number; pad
 });
 
 /** The most that WebGPU binds as one buffer unless it is asked for more. */
-export const SCORES = 128 * 2 ** 20;
+export const SCORE_BYTES = 128 * 2 ** 20;
 
 /** Bytes of the scores of one sample. */
 const scoresOf = ({ op, inputs: [q, k] }: Lowering<"attention">): number =>
@@ -107,7 +107,7 @@ const plainAttention: Rule<"attention"> = (e, n) => {
 };
 
 /** x […, I] times a matrix of whole numbers: what is multiplied is made whole numbers on the way, block by block (accuracy 4). */
-function wholeNumbers(
+function int8MatMul(
   e: Emitter,
   [out = 0, inputs = 0]: readonly number[],
   [, blocks = 1]: readonly number[],
@@ -136,7 +136,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     const [x, w] = inputs;
     const [xName = "", ...rest] = names;
     const quantised = e.quantised(w);
-    if (quantised?.scales) return wholeNumbers(e, quantised.shape, quantised.scales.shape, names);
+    if (quantised?.scales) return int8MatMul(e, quantised.shape, quantised.scales.shape, names);
     const flat = x?.shape.length === 2;
     const rows = flat ? xName : e.node("Reshape", [xName, e.ints([-1, Number(w?.shape[1])])]);
     const y = e.node("Gemm", [rows, ...rest], { transB: { int: 1 } });
@@ -221,7 +221,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
  * What an operation is computed in where products are taken in float16: means over many values need float32, and the rest takes what it is
  * given, so that a timestep's sines and cosines stay float32 until the first layer.
  */
-export const TYPES: { readonly [K in OpKind]: FloatType | "given" } = {
+export const COMPUTE_TYPES: { readonly [K in OpKind]: FloatType | "given" } = {
   conv: "float16",
   linear: "float16",
   product: "float16",

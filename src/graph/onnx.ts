@@ -1,6 +1,6 @@
 /** A graph as ONNX: its operations lowered one after the other, weights beside it until a runtime places them. */
 import { bytesOf, count, type StoredBytes, type Weight } from "../tensor/index.js";
-import { type Emitter, type FloatType, lower, SCORES, TYPES } from "./lower.js";
+import { type Emitter, type FloatType, lower, SCORE_BYTES, COMPUTE_TYPES } from "./lower.js";
 import type { Graph, Op, Value } from "./op.js";
 import { ELEMENT, encodeModel, type NodeMessage, type TensorMessage } from "./proto.js";
 
@@ -26,7 +26,7 @@ export interface EncodeOptions {
 /** Encodes a graph. Weights of another type than float32 are cast in the graph. */
 export function encodeGraph(
   graph: Graph,
-  { fusedAttention = true, type = "float32", scores = SCORES }: EncodeOptions = {},
+  { fusedAttention = true, type = "float32", scores = SCORE_BYTES }: EncodeOptions = {},
 ): EncodedGraph {
   const parts: Parts = { nodes: [], initializers: [] };
   const half = type === "float16";
@@ -162,7 +162,7 @@ function lowerTyped(
 ): string {
   const isHalf = (name: string) => halves.has(name);
   const [first = ""] = names;
-  const inside = TYPES[op.kind] === "given" ? (names.some(isHalf) ? "float16" : "float32") : TYPES[op.kind];
+  const inside = COMPUTE_TYPES[op.kind] === "given" ? (names.some(isHalf) ? "float16" : "float32") : COMPUTE_TYPES[op.kind];
   const fit = names.map((name, i) =>
     inputs[i]?.dtype !== "float32" || isHalf(name) === (inside === "float16")
       ? name

@@ -1,5 +1,5 @@
 /** The attribute classifier as an instrument: predicts the attributes of images of a world whose attributes are known. */
-import { drawJudge, type JudgeConfig } from "../models/index.js";
+import { type ClassifierConfig, drawClassifier } from "../models/index.js";
 import { floats, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { fromRgb, type RgbImage, resizeBicubic, stack, type WeightIndex } from "../tensor/index.js";
@@ -20,17 +20,17 @@ export interface Classified {
 export interface AttributeClassifier {
   readonly index: () => Promise<WeightIndex>;
   readonly preparation: string;
-  readonly config: JudgeConfig;
+  readonly config: ClassifierConfig;
   classify(images: readonly RgbImage[]): Promise<Classified[]>;
 }
 
 /** The classifier of attributes from its config and weights. */
 export function createClassifier(
-  config: JudgeConfig,
+  config: ClassifierConfig,
   weights: () => Promise<WeightIndex>,
   runtime: Runtime,
 ): AttributeClassifier {
-  const classifier = network("classifier", runtime, (_: "classifier", index) => drawJudge(config, index), weights);
+  const classifier = network("classifier", runtime, (_: "classifier", index) => drawClassifier(config, index), weights);
   return {
     index: weights,
     preparation: `${config.image_size} × ${config.image_size} (Pillow bicubic), −1…1`,
@@ -50,11 +50,11 @@ export function createClassifier(
 }
 
 /** The numbers that follow the logits. */
-const regressed = ({ regress }: JudgeConfig, logits: Float32Array): Readonly<Record<string, number>> =>
+const regressed = ({ regress }: ClassifierConfig, logits: Float32Array): Readonly<Record<string, number>> =>
   Object.fromEntries(regress.map((name, i) => [name, logits[logits.length - regress.length + i] ?? Number.NaN]));
 
 /** The value of each attribute with the largest logit. */
-function likeliest(config: JudgeConfig, logits: Float32Array): AttributeValues {
+function likeliest(config: ClassifierConfig, logits: Float32Array): AttributeValues {
   let at = 0;
   return Object.fromEntries(
     Object.entries(config.factors).map(([name, values]) => {

@@ -2,6 +2,7 @@
 
 import type { Instrument } from "../instruments/index.js";
 import {
+  conditionalRke,
   effectiveRank,
   indices,
   mean,
@@ -13,7 +14,6 @@ import {
   setEstimate,
   squaredDistance,
   varianceSpectrum,
-  varietyShares,
   vendi,
 } from "../metrics/index.js";
 import { LARGEST_EIGEN } from "../tensor/index.js";
@@ -110,7 +110,7 @@ export async function entropyParts(
   for (const [id, about, key] of kinds) {
     const value = await pooledEstimate(
       [features.length, 1],
-      async (at) => varietyShares(pick(features, at))[key],
+      async (at) => conditionalRke(pick(features, at))[key],
       resamples,
     );
     const warnings = [

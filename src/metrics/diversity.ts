@@ -1,5 +1,5 @@
 /** Diversity of images from their features: pairwise distances, and the entropy of values that occur. */
-import { bootstrap, draw, type Estimate, indices, mean } from "./estimate.js";
+import { bootstrap, type Estimate, indices, mean, resample } from "./estimate.js";
 
 /** 1 − cos(a, b), 0…2. Vectors of equal length. */
 export function cosineDistance(a: Float32Array, b: Float32Array): number {
@@ -66,9 +66,9 @@ export function meanDistance(matrices: readonly Distances[]): Estimate {
   const n = several.reduce((s, m) => s + m.length, 0);
   return bootstrap(n, mean(several.map((m) => meanPairwise(m))), (random) =>
     mean(
-      draw(random, several.length).map((p) => {
+      resample(random, several.length).map((p) => {
         const m = several[p] ?? [];
-        return meanPairwise(m, draw(random, m.length));
+        return meanPairwise(m, resample(random, m.length));
       }),
     ),
   );

@@ -27,7 +27,7 @@ export function uniform(seed: number): () => number {
 }
 
 /** `n` indices of 0 … n − 1, drawn with replacement. */
-export const draw = (random: () => number, n: number): number[] =>
+export const resample = (random: () => number, n: number): number[] =>
   Array.from({ length: n }, () => Math.floor(random() * n));
 
 const RESAMPLES = 1000;
@@ -55,9 +55,9 @@ export function meanEstimate(values: readonly (readonly number[])[]): Estimate {
   const n = prompts.reduce((s, v) => s + v.length, 0);
   return bootstrap(n, mean(prompts.map(mean)), (random) =>
     mean(
-      draw(random, prompts.length).map((p) => {
+      resample(random, prompts.length).map((p) => {
         const v = prompts[p] ?? [];
-        return mean(draw(random, v.length).map((i) => v[i] ?? 0));
+        return mean(resample(random, v.length).map((i) => v[i] ?? 0));
       }),
     ),
   );
@@ -75,7 +75,7 @@ export function ratioEstimate(a: readonly number[], b: readonly number[]): Estim
   const n = pairs.length;
   const ratio = (at: readonly number[]) =>
     mean(at.map((i) => pairs[i]?.[0] ?? 0)) / mean(at.map((i) => pairs[i]?.[1] ?? 0));
-  return bootstrap(n, ratio(indices(n)), (random) => (n > 1 ? ratio(draw(random, n)) : Number.NaN));
+  return bootstrap(n, ratio(indices(n)), (random) => (n > 1 ? ratio(resample(random, n)) : Number.NaN));
 }
 
 /** Resamples of the images of one prompt; prompts are resampled much more often. */
@@ -102,7 +102,7 @@ export function setEstimate(
   let pools: number[][] | undefined;
   const poolsOf = (random: () => number) =>
     prompts.map(({ p, size, value }) => {
-      const drawn = Array.from({ length: inner }, () => statistic(p, draw(random, size))).filter(
+      const drawn = Array.from({ length: inner }, () => statistic(p, resample(random, size))).filter(
         (v) => !Number.isNaN(v),
       );
       if (drawn.length === 0) return [value];
@@ -111,13 +111,13 @@ export function setEstimate(
     });
   return bootstrap(n, mean(prompts.map((x) => x.value)), (random) => {
     pools ??= poolsOf(random);
-    const picked = draw(random, prompts.length).map((i) => pools?.[i] ?? []);
+    const picked = resample(random, prompts.length).map((i) => pools?.[i] ?? []);
     return mean(picked.map((pool) => pool[Math.floor(random() * pool.length)] ?? Number.NaN));
   });
 }
 
 /** Half of the indices 0 … n − 1, each at most once. */
-function half(random: () => number, n: number): number[] {
+function randomHalf(random: () => number, n: number): number[] {
   const places = indices(n);
   for (let i = n - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
@@ -139,7 +139,8 @@ export async function pooledEstimate(
   const point = await statistic(indices(sizes[0]), indices(sizes[1]));
   const drawn: number[] = [];
   const random = uniform(20250312);
-  for (let r = 0; r < resamples; r++) drawn.push(await statistic(half(random, sizes[0]), half(random, sizes[1])));
+  for (let r = 0; r < resamples; r++)
+    drawn.push(await statistic(randomHalf(random, sizes[0]), randomHalf(random, sizes[1])));
   if (drawn.length < 10) return { mean: point, low: null, high: null, n: sizes[0] };
   const shift = point - mean(drawn);
   return withInterval(

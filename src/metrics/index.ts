@@ -24,12 +24,12 @@ export {
 export { cholesky, frechetDistance, inceptionScore, kernelDistance, nuclearNorm } from "./frechet.js";
 export { type Neighbours, neighbours } from "./neighbours.js";
 export {
+  type ConditionalRke,
+  conditionalRke,
   effectiveRank,
   meanSimilarity,
-  type VarietyShares,
   type VendiOrder,
   varianceSpectrum,
-  varietyShares,
   vendi,
 } from "./vendi.js";
 export { type PredictedValue, predictValues, prior } from "./zero-shot.js";

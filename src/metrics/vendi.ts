@@ -55,7 +55,7 @@ export function effectiveRank(features: readonly Float32Array[]): number {
 }
 
 /** Parts of the diversity, in nats of order-2 entropy. */
-export interface VarietyShares {
+export interface ConditionalRke {
   /** ln RKE of all pictures together. */
   readonly total: number;
   /** The part of the seeds: entropy when the prompt is known. */
@@ -68,10 +68,10 @@ export interface VarietyShares {
  * Conditional RKE (Jalali et al. 2025, SPARKE, eq. 5): H₂(x | prompt) = ln ‖K_p‖² − ln ‖K_x ∘ K_p‖². features[p][i]; prompts are
  * compared by `promptFeatures` [p][d] under squared cosine, or by being the same one.
  */
-export function varietyShares(
+export function conditionalRke(
   features: readonly (readonly Float32Array[])[],
   promptFeatures?: readonly Float32Array[],
-): VarietyShares {
+): ConditionalRke {
   const owner = features.flatMap((own, p) => own.map(() => p));
   const x = unitRows(rowsOf(features.flat()));
   const kx = product(x, x);

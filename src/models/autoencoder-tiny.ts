@@ -14,7 +14,7 @@ export interface TinyAutoencoderConfig {
   readonly encoder: readonly TinyBlock[];
   readonly decoder: readonly TinyBlock[];
   readonly scaling: LatentScaling;
-  readonly factor: number;
+  readonly scaleFactor: number;
 }
 
 interface TinyBlock {
@@ -51,7 +51,7 @@ export function parseTinyAutoencoderConfig(source: ConfigFile): TinyAutoencoderC
     encoder: zip(c.encoder_block_out_channels, c.num_encoder_blocks),
     decoder: zip(c.decoder_block_out_channels, c.num_decoder_blocks),
     scaling: { scale: c.scaling_factor, shift: c.shift_factor ?? 0, mean: null, std: null },
-    factor: 2 ** (c.decoder_block_out_channels.length - 1),
+    scaleFactor: 2 ** (c.decoder_block_out_channels.length - 1),
   };
 }
 
@@ -77,7 +77,7 @@ export function drawTinyDecoder(c: TinyAutoencoderConfig, index: DrawingWeights,
 }
 
 /** Latents that the decoder looks at on each side of one: a pixel for each 3×3 convolution, half as far after every doubling. */
-export function tinyReach({ decoder }: TinyAutoencoderConfig): number {
+export function receptiveField({ decoder }: TinyAutoencoderConfig): number {
   const convolutions = decoder.map(({ layers }, i) => (i === 0 ? 1 : 0) + 3 * layers + 1);
   return Math.ceil(convolutions.reduce((sum, n, i) => sum + n / 2 ** i, 0)) + 1;
 }

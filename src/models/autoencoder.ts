@@ -30,7 +30,7 @@ export interface AutoencoderConfig {
   /** The decoder overflows in float16: it must run in float32 (it always does here on the CPU). */
   readonly forceUpcast: boolean;
   /** Pixels for each latent, a power of two. */
-  readonly factor: number;
+  readonly scaleFactor: number;
 }
 
 const schema = z.object({
@@ -75,7 +75,7 @@ export function parseAutoencoderConfig(source: ConfigFile): AutoencoderConfig {
       std: c.latents_std ?? null,
     },
     forceUpcast: c.force_upcast,
-    factor: 2 ** (c.block_out_channels.length - 1),
+    scaleFactor: 2 ** (c.block_out_channels.length - 1),
   };
 }
 

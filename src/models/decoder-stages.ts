@@ -19,10 +19,10 @@ export interface DecoderStage {
   /** Channels that are normalised together; null where the stage normalises nothing. */
   readonly groups: number | null;
   /** Ends a residual block: the block's input is added. */
-  readonly adds: boolean;
+  readonly addsResidual: boolean;
   /** The block's input is what this stage reads: it is kept for the one that adds it. */
-  readonly begins: boolean;
-  readonly grows: 1 | 2;
+  readonly keepsInput: boolean;
+  readonly scale: 1 | 2;
   draw(index: DrawingWeights, height: number, width: number): Graph;
 }
 
@@ -44,7 +44,7 @@ export function decoderStages(c: AutoencoderConfig): DecoderStage[] {
       stages.push(
         {
           ...stage(`${at}.conv1`, c, (w, p) => conv(p.g, w.at("conv1"), normal(p, w.at("norm1"), from), out, VALID)),
-          begins: true,
+          keepsInput: true,
         },
         {
           ...stage(`${at}.conv2`, c, (w, p) => {
@@ -52,12 +52,12 @@ export function decoderStages(c: AutoencoderConfig): DecoderStage[] {
             const x = p.g.input("residual", [1, from, p.height, p.width]);
             return p.g.add(from === out ? x : conv(p.g, w.at("conv_shortcut"), x, out, { kernel: 1 }), h);
           }),
-          adds: true,
+          addsResidual: true,
         },
       );
       channels = out;
     }
-    if (i < levels.length - 1) stages.push(doubling(`decoder.up_blocks.${i}.upsamplers.0.conv`, out));
+    if (i < levels.length - 1) stages.push(upsampling(`decoder.up_blocks.${i}.upsamplers.0.conv`, out));
   }
   stages.push(
     stage("decoder.conv_out", c, (w, p) =>
@@ -83,9 +83,9 @@ function stage(name: string, c: AutoencoderConfig, draw: (w: Weights, piece: Pie
   return {
     name,
     groups: c.groups,
-    adds: false,
-    begins: false,
-    grows: 1,
+    addsResidual: false,
+    keepsInput: false,
+    scale: 1,
     draw(index, height, width) {
       const g = createBuilder();
       const w = scope(g, index, name.slice(0, name.lastIndexOf(".")));
@@ -95,13 +95,13 @@ function stage(name: string, c: AutoencoderConfig, draw: (w: Weights, piece: Pie
 }
 
 /** Each pixel four times, then a convolution: of the doubled pixels one ring is enough. */
-function doubling(name: string, channels: number): DecoderStage {
+function upsampling(name: string, channels: number): DecoderStage {
   return {
     name,
     groups: null,
-    adds: false,
-    begins: false,
-    grows: 2,
+    addsResidual: false,
+    keepsInput: false,
+    scale: 2,
     draw(index, height, width) {
       const g = createBuilder();
       const x = g.input("map", [1, channels, height + 2, width + 2]);

@@ -10,9 +10,10 @@ export {
   drawTinyDecoder,
   drawTinyEncoder,
   parseTinyAutoencoderConfig,
+  receptiveField,
   type TinyAutoencoderConfig,
-  tinyReach,
 } from "./autoencoder-tiny.js";
+export { type ClassifierConfig, drawClassifier, parseClassifierConfig } from "./classifier.js";
 export {
   drawImageEncoder,
   drawTextEncoder,
@@ -30,7 +31,6 @@ export type { Conditioning, Denoiser, DenoiserCall, DenoiserShape, ImageSize } f
 export type { DrawingWeights } from "./drawing.js";
 export { type BranchKind, type DreamSimBranch, drawDreamSim, dreamSimBranches } from "./dreamsim.js";
 export { drawInception, INCEPTION_SIDE } from "./inception.js";
-export { drawJudge, type JudgeConfig, parseJudgeConfig } from "./judge.js";
 export { drawLpips, type Trunk, trunkOf } from "./lpips.js";
 export { drawUNet, type UNetShape } from "./unet.js";
 export { parseUNetConfig, type UNetConfig } from "./unet-config.js";

@@ -74,7 +74,7 @@ function sliceRows(weight: Weight, from: number, to: number): Weight {
 export function linear(g: Builder, w: Weights, x: Value, out: number, { bias = true } = {}): Value {
   const weight = w.get("weight", [out, known(x.shape.at(-1))]);
   const y = g.linear(x, weight, bias ? w.get("bias", [out]) : undefined);
-  return w.lora === null ? y : g.add(y, g.lowRank(x, linearFactors(g, w.lora, known(x.shape.at(-1)), out)));
+  return w.lora === null ? y : g.add(y, g.lowRank(x, loraOfLinear(g, w.lora, known(x.shape.at(-1)), out)));
 }
 
 /** Rows [from, to) of a linear layer of `out` features: x […, I] → […, to − from]. */
@@ -82,12 +82,12 @@ export function linearRows(g: Builder, w: Weights, x: Value, out: number, from: 
   const weight = w.rows("weight", [out, known(x.shape.at(-1))], from, to);
   const y = g.linear(x, weight, w.rows("bias", [out], from, to));
   if (w.lora === null) return y;
-  const factors = linearFactors(g, w.lora, known(x.shape.at(-1)), out);
+  const factors = loraOfLinear(g, w.lora, known(x.shape.at(-1)), out);
   return g.add(y, g.lowRank(x, { ...factors, up: g.slice(factors.up, 1, from, to) }));
 }
 
 /** The inputs of a layer's low-rank change: rank is whatever they have when the graph runs. */
-function linearFactors(g: Builder, layer: string, inputs: number, out: number): LowRankInputs {
+function loraOfLinear(g: Builder, layer: string, inputs: number, out: number): LowRankInputs {
   const rank = `rank of ${layer}`;
   return {
     down: g.input(`${layer}.down_t`, [inputs, rank]),

@@ -13,7 +13,7 @@ export type Trunk = "alex" | "vgg";
 
 interface Layer {
   /** Index in torchvision's `features`. */
-  readonly at: number;
+  readonly index: number;
   readonly channels: number;
   readonly kernel: number;
   readonly stride: number;
@@ -21,22 +21,22 @@ interface Layer {
   /** Side of the pooling before this layer. */
   readonly pool?: number;
   /** Its activations are compared. */
-  readonly seen: boolean;
+  readonly compared: boolean;
 }
 
 const three = (at: number, channels: number, o: { pool?: number; seen?: boolean } = {}): Layer => ({
-  at,
+  index: at,
   channels,
   kernel: 3,
   stride: 1,
   pad: 1,
   ...(o.pool && { pool: o.pool }),
-  seen: o.seen ?? false,
+  compared: o.seen ?? false,
 });
 const TRUNKS: Readonly<Record<Trunk, readonly Layer[]>> = {
   alex: [
-    { at: 0, channels: 64, kernel: 11, stride: 4, pad: 2, seen: true },
-    { at: 3, channels: 192, kernel: 5, stride: 1, pad: 2, pool: 3, seen: true },
+    { index: 0, channels: 64, kernel: 11, stride: 4, pad: 2, compared: true },
+    { index: 3, channels: 192, kernel: 5, stride: 1, pad: 2, pool: 3, compared: true },
     three(6, 384, { pool: 3, seen: true }),
     three(8, 256, { seen: true }),
     three(10, 256, { seen: true }),
@@ -87,14 +87,14 @@ export function drawLpips(trunk: DrawingWeights, heads: DrawingWeights, height: 
   for (const layer of TRUNKS[trunkOf(trunk)]) {
     const { kernel, stride, pad } = layer;
     if (layer.pool) x = g.maxPool(x, { kernel: layer.pool, stride: 2 });
-    x = g.relu(conv(g, features.at(layer.at), x, layer.channels, { kernel, stride, pads: [pad, pad, pad, pad] }));
-    if (layer.seen) parts.push(weighed(g, lins.at(`lin${parts.length}`), x));
+    x = g.relu(conv(g, features.at(layer.index), x, layer.channels, { kernel, stride, pads: [pad, pad, pad, pad] }));
+    if (layer.compared) parts.push(weighted(g, lins.at(`lin${parts.length}`), x));
   }
   return g.finish({ features: g.concat(parts, 1) });
 }
 
 /** x [B, C, H, W] → [B, C·H·W]. */
-function weighed(g: Builder, lin: Weights, x: Value): Value {
+function weighted(g: Builder, lin: Weights, x: Value): Value {
   const [, c, h, w] = x.shape.map((d, i) => (i === 0 ? 1 : known(d)));
   const places = (h ?? 1) * (w ?? 1);
   const tiny = g.constant([1], Float32Array.of(1e-10));

@@ -9,7 +9,7 @@ import { resnet } from "./resnet.js";
 import type { AttentionConfig, BlockConfig, UNetConfig } from "./unet-config.js";
 
 /** What stays the same for every block of one drawing. */
-interface Sheet {
+interface UNetContext {
   readonly g: Builder;
   readonly c: UNetConfig;
   /** Time embedding after its activation [B, E]. */
@@ -38,7 +38,7 @@ export function drawUNet(c: UNetConfig, index: DrawingWeights, { height, width, 
   const sample = g.input("sample", ["B", c.inChannels, height, width]);
   const temb = g.silu(timeEmbedding(g, c, w));
   const context = g.input("encoder_hidden_states", ["B", tokens, c.contextFeatures]);
-  const sheet: Sheet = { g, c, temb, context };
+  const sheet: UNetContext = { g, c, temb, context };
 
   let x = conv(g, w.at("conv_in"), sample, c.down[0]?.channels ?? 1, { kernel: c.convInKernel });
   const skips = [x];
@@ -76,7 +76,7 @@ function timeEmbedding(g: Builder, c: UNetConfig, w: Weights): Value {
 }
 
 /** Residual and attention layers, then a halving of the picture. Every output is kept for the way up. */
-function downBlock(s: Sheet, w: Weights, input: Value, block: BlockConfig, skips: Value[]): Value {
+function downBlock(s: UNetContext, w: Weights, input: Value, block: BlockConfig, skips: Value[]): Value {
   let x = input;
   for (let i = 0; i < block.layers; i++) {
     x = layer(s, w, i, x, block);
@@ -92,7 +92,7 @@ function downBlock(s: Sheet, w: Weights, input: Value, block: BlockConfig, skips
 }
 
 /** Residual, transformer, residual; without attention a single residual block. */
-function midBlock(s: Sheet, w: Weights, input: Value, mid: NonNullable<UNetConfig["mid"]>): Value {
+function midBlock(s: UNetContext, w: Weights, input: Value, mid: NonNullable<UNetConfig["mid"]>): Value {
   const x = residual(s, w.at("resnets").at(0), input, mid.channels);
   if (!mid.attention) return x;
   const attended = transformer(s, w.at("attentions").at(0), x, mid.attention, mid.attention.depths[0] ?? 1);
@@ -100,7 +100,7 @@ function midBlock(s: Sheet, w: Weights, input: Value, mid: NonNullable<UNetConfi
 }
 
 /** Layers that each take one skip, then a doubling to the size of the next skip. */
-function upBlock(s: Sheet, w: Weights, input: Value, block: BlockConfig, skips: Value[]): Value {
+function upBlock(s: UNetContext, w: Weights, input: Value, block: BlockConfig, skips: Value[]): Value {
   let x = input;
   for (let i = 0; i < block.layers; i++) {
     const skip = skips.pop();
@@ -114,18 +114,18 @@ function upBlock(s: Sheet, w: Weights, input: Value, block: BlockConfig, skips: 
   return conv(s.g, w.at("upsamplers").at(0).at("conv"), x, block.channels);
 }
 
-function layer(s: Sheet, w: Weights, i: number, x: Value, block: BlockConfig): Value {
+function layer(s: UNetContext, w: Weights, i: number, x: Value, block: BlockConfig): Value {
   const y = residual(s, w.at("resnets").at(i), x, block.channels);
   if (!block.attention) return y;
   return transformer(s, w.at("attentions").at(i), y, block.attention, block.attention.depths[i] ?? 1);
 }
 
-function residual({ g, c, temb }: Sheet, w: Weights, x: Value, channels: number): Value {
+function residual({ g, c, temb }: UNetContext, w: Weights, x: Value, channels: number): Value {
   return resnet(g, w, x, { channels, groups: c.groups, epsilon: c.epsilon, temb });
 }
 
 /** Transformer over the pixels of x [B, C, H, W] → same (diffusers' Transformer2DModel). Rombach et al. 2022, appendix E. */
-function transformer(s: Sheet, w: Weights, x: Value, a: AttentionConfig, depth: number): Value {
+function transformer(s: UNetContext, w: Weights, x: Value, a: AttentionConfig, depth: number): Value {
   const { g, c } = s;
   const [, channels, height, width] = x.shape.map((d, i) => (i === 0 ? 0 : known(d)));
   const size = channels ?? 1;
@@ -137,7 +137,7 @@ function transformer(s: Sheet, w: Weights, x: Value, a: AttentionConfig, depth: 
 }
 
 /** Self-attention, attention to the text, gated feed-forward; each added to its input. x [B, L, D] → same. */
-function transformerBlock({ g, context }: Sheet, w: Weights, input: Value, a: AttentionConfig): Value {
+function transformerBlock({ g, context }: UNetContext, w: Weights, input: Value, a: AttentionConfig): Value {
   let x = input;
   const first = layerNorm(g, w.at("norm1"), x);
   x = g.add(x, attention(g, w.at("attn1"), first, a.onlyCross ? context : first, a.heads));

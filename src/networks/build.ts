@@ -3,17 +3,17 @@ import type { Component } from "../checkpoint/index.js";
 import { FileError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
 import {
+  drawClassifier,
   drawDecoder,
   drawEncoder,
   drawImageEncoder,
-  drawJudge,
   drawTextEncoder,
   drawTinyDecoder,
   drawTinyEncoder,
   drawUNet,
   parseAutoencoderConfig,
+  parseClassifierConfig,
   parseClipConfig,
-  parseJudgeConfig,
   parseTextEncoderConfig,
   parseTinyAutoencoderConfig,
   parseUNetConfig,
@@ -36,7 +36,7 @@ const CLASSES: Readonly<Record<string, Draw>> = {
   },
   AutoencoderKL: (source, index) => {
     const config = parseAutoencoderConfig(source);
-    const side = 2 * config.factor;
+    const side = 2 * config.scaleFactor;
     return [
       drawDecoder(config, index, 2, 2),
       ...(has(index, "encoder.") ? [drawEncoder(config, index, side, side)] : []),
@@ -44,7 +44,7 @@ const CLASSES: Readonly<Record<string, Draw>> = {
   },
   AutoencoderTiny: (source, index) => {
     const config = parseTinyAutoencoderConfig(source);
-    const side = 2 * config.factor;
+    const side = 2 * config.scaleFactor;
     return [
       ...(has(index, "decoder.") ? [drawTinyDecoder(config, index, 2, 2)] : []),
       ...(has(index, "encoder.") ? [drawTinyEncoder(config, index, side, side)] : []),
@@ -73,7 +73,8 @@ export function drawingOf({
   const source = { file: configFile, config };
   // A judge's config has no class; its factors tell.
   const draw =
-    CLASSES[className] ?? ("factors" in config ? (s, index) => [drawJudge(parseJudgeConfig(s), index)] : null);
+    CLASSES[className] ??
+    ("factors" in config ? (s, index) => [drawClassifier(parseClassifierConfig(s), index)] : null);
   return draw && ((index) => draw(source, index));
 }
 

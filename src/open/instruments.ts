@@ -26,8 +26,8 @@ import {
   type BranchKind,
   type DreamSimBranch,
   dreamSimBranches,
+  parseClassifierConfig,
   parseClipConfig,
-  parseJudgeConfig,
   parseVitConfig,
   vitConfigOf,
 } from "../models/index.js";
@@ -77,7 +77,7 @@ export async function openClassifier(
   lookup: LookupOptions = {},
 ): Promise<AttributeClassifier> {
   const { configFile, config, weights } = await openComponentFolder(await locate(ref, "vision", lookup));
-  return createClassifier(parseJudgeConfig({ file: configFile, config }), weights, runtime);
+  return createClassifier(parseClassifierConfig({ file: configFile, config }), weights, runtime);
 }
 
 /** Opens DINO or DINOv2: a transformers folder, or a weight file of the original releases. */

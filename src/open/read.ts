@@ -56,7 +56,7 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
   const unet = part(checkpoint, "unet", ["UNet2DConditionModel"]);
   const textEncoders = readTextEncoders(checkpoint);
   const decoder = await decoderOf(located, checkpoint);
-  const scaleFactor = decoder.config.factor;
+  const scaleFactor = decoder.config.scaleFactor;
   const scheduler = schedulerOf(checkpoint);
   const base: ModelFiles = {
     ...modelFiles(located.base, unet, scheduler, scaleFactor),

@@ -103,7 +103,7 @@ export function textEncoders(
     };
   }
 
-  const kept = remembered<EncodedPrompt>(KEPT);
+  const kept = cached<EncodedPrompt>(KEPT);
   return {
     encode(prompt, clipSkip, adapted = []) {
       const stacks = adapted.map((a) => a && [a.stack.graphKey, a.stack.inputKey, a.scales]);
@@ -133,7 +133,7 @@ async function encodeWith(
   inversions: readonly TextualInversion[],
 ): Promise<{ state: FloatTensor; pooled: FloatTensor | null; truncated: number }> {
   const { ids, truncated } = tokenizer.encode(prompt);
-  mustBeEmbedded(ids, first, config.vocabulary);
+  checkVocabulary(ids, first, config.vocabulary);
   const inverted = inversions.length > 0;
   const known = ids.map((id) => (inverted && id >= first ? 0 : id));
   const { outputs } = await network.run(
@@ -157,7 +157,7 @@ async function encodeWith(
 }
 
 /** Keeps the results of `limit` calls by key, least recently used out first. A failure is not kept. */
-function remembered<T>(limit: number): (key: string, make: () => Promise<T>) => Promise<T> {
+function cached<T>(limit: number): (key: string, make: () => Promise<T>) => Promise<T> {
   const known = new Map<string, Promise<T>>();
   return (key, make) => {
     const found = known.get(key) ?? make();
@@ -173,7 +173,7 @@ function remembered<T>(limit: number): (key: string, make: () => Promise<T>) => 
 }
 
 /** Tokenizers may have tokens that the text encoder lacks. @throws RequestError */
-function mustBeEmbedded(ids: readonly number[], first: number, vocabulary: number): void {
+function checkVocabulary(ids: readonly number[], first: number, vocabulary: number): void {
   const id = ids.find((i) => i < first && i >= vocabulary);
   if (id === undefined) return;
   throw new RequestError(

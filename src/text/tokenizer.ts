@@ -83,12 +83,12 @@ function tokenizer(
       const names = tokens.flatMap(({ token, vectors }) =>
         Array.from({ length: vectors }, (_, i) => (i === 0 ? token : `${token}_${i}`)),
       );
-      mustBeNew(names, [...Object.keys(vocabulary), ...added.map((t) => t.content)]);
+      checkUnused(names, [...Object.keys(vocabulary), ...added.map((t) => t.content)]);
       const flags = { normalized: true, lstrip: false, rstrip: false, special: false };
       const more = names.map((content, i): AddedToken => ({ id: size + i, content, ...flags }));
       const grown = { ...definition, added: [...added, ...more] };
       const split = splitOf(grown);
-      for (const { id, content } of more) mustBeFound(content, id, split);
+      for (const { id, content } of more) checkTokenized(content, id, split);
       return tokenizer(grown, split, new Map([...groups, ...groupsOf(tokens, size)]));
     },
   };
@@ -114,7 +114,7 @@ function groupsOf(tokens: readonly MultiVectorToken[], first: number): [number, 
 }
 
 /** @throws RequestError when a token is in the vocabulary, or comes twice */
-function mustBeNew(names: readonly string[], vocabulary: readonly string[]): void {
+function checkUnused(names: readonly string[], vocabulary: readonly string[]): void {
   const known = new Set(vocabulary);
   for (const name of names) {
     if (known.has(name)) {
@@ -127,7 +127,7 @@ function mustBeNew(names: readonly string[], vocabulary: readonly string[]): voi
 }
 
 /** A special token inside a token, or another that differs in case only, keeps it from being found. @throws RequestError */
-function mustBeFound(token: string, id: number, split: Split): void {
+function checkTokenized(token: string, id: number, split: Split): void {
   const [first, ...others] = split(token);
   if (first === id && others.length === 0) return;
   throw new RequestError(

@@ -2,15 +2,15 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { decodeLatents } from "../../src/decode/index.js";
 import {
-  cut,
-  inside,
-  joined,
+  crop,
+  expanded,
+  fromPlanes,
+  insideMask,
   paste,
   planes,
-  planesOf,
   statistics,
   tilesOf,
-  widened,
+  toPlanes,
   windowAround,
 } from "../../src/decode/tiles.js";
 import { generate } from "../../src/generate/index.js";
@@ -48,21 +48,21 @@ describe("tiles", { timeout: 60_000 }, () => {
 
   it("are cut with zeros over the edge and put back where they were", () => {
     // 1 2 3 / 4 5 6, and a tile that reaches one row above and one column to the right
-    const map = planesOf(float([1, 1, 2, 3], Float32Array.of(1, 2, 3, 4, 5, 6)));
+    const map = toPlanes(float([1, 1, 2, 3], Float32Array.of(1, 2, 3, 4, 5, 6)));
     const tile = { top: -1, left: 1, height: 2, width: 3 };
-    expect([...cut(map, tile).data]).toEqual([0, 0, 0, 2, 3, 0]);
-    expect([...inside(2, 3, tile).data]).toEqual([0, 0, 0, 1, 1, 0]);
+    expect([...crop(map, tile).data]).toEqual([0, 0, 0, 2, 3, 0]);
+    expect([...insideMask(2, 3, tile).data]).toEqual([0, 0, 0, 1, 1, 0]);
     const made = planes(3, 5, 2);
     const x = createRng(1).randn([1, 2, 3, 5]);
-    for (const t of tilesOf(3, 5, 2)) paste(made, t, cut(planesOf(x), t));
-    expect([...joined(made).data]).toEqual([...x.data]);
-    expect(cut(planesOf(x), widened({ top: 1, left: 1, height: 1, width: 2 }, 1)).shape).toEqual([1, 2, 3, 4]);
+    for (const t of tilesOf(3, 5, 2)) paste(made, t, crop(toPlanes(x), t));
+    expect([...fromPlanes(made).data]).toEqual([...x.data]);
+    expect(crop(toPlanes(x), expanded({ top: 1, left: 1, height: 1, width: 2 }, 1)).shape).toEqual([1, 2, 3, 4]);
   });
 
   it("know mean and deviation of the whole map, group by group", () => {
     // two groups of two channels of two pixels: 1 3 5 7, mean 4, variance 5; 2 2 6 6, mean 4, variance 4
     const { mean, deviation } = statistics(
-      planesOf(float([1, 4, 1, 2], Float32Array.of(1, 3, 5, 7, 2, 2, 6, 6))),
+      toPlanes(float([1, 4, 1, 2], Float32Array.of(1, 3, 5, 7, 2, 2, 6, 6))),
       2,
       0,
     );

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cholesky, nuclearNorm } from "../../src/metrics/frechet.js";
 import {
+  conditionalRke,
   correlation,
   effectiveRank,
   frechetDistance,
@@ -12,7 +13,6 @@ import {
   rankCorrelation,
   setEstimate,
   varianceSpectrum,
-  varietyShares,
   vendi,
 } from "../../src/metrics/index.js";
 import { createRng } from "../../src/tensor/index.js";
@@ -60,7 +60,7 @@ describe("variety by prompts and by seeds", () => {
   const [c, d] = [v(0, 0, 1, 0), v(0, 0, 0, 1)];
 
   it("is all the prompts' where seeds give copies", () => {
-    const { total, seeds, prompts } = varietyShares([
+    const { total, seeds, prompts } = conditionalRke([
       [a, a],
       [b, b],
     ]);
@@ -68,7 +68,7 @@ describe("variety by prompts and by seeds", () => {
   });
 
   it("is all the seeds' where every prompt gives the same set", () => {
-    const { total, seeds, prompts } = varietyShares([
+    const { total, seeds, prompts } = conditionalRke([
       [a, b],
       [a, b],
     ]);
@@ -80,13 +80,13 @@ describe("variety by prompts and by seeds", () => {
       [a, b],
       [c, d],
     ];
-    expect(varietyShares(set)).toEqual({
+    expect(conditionalRke(set)).toEqual({
       total: expect.closeTo(Math.log(4), 9),
       seeds: expect.closeTo(Math.LN2, 9),
       prompts: expect.closeTo(Math.LN2, 9),
     });
     // Prompts that say the same explain nothing.
-    expect(varietyShares(set, [v(1, 1), v(2, 2)]).seeds).toBeCloseTo(Math.log(4), 9);
+    expect(conditionalRke(set, [v(1, 1), v(2, 2)]).seeds).toBeCloseTo(Math.log(4), 9);
   });
 });
 

@@ -24,16 +24,16 @@ const schema = z.object({
   regress: z.array(z.string()).default([]),
 });
 
-export type JudgeConfig = z.output<typeof schema>;
+export type ClassifierConfig = z.output<typeof schema>;
 
 /** Reads a judge's config. @throws UnsupportedConfigError naming the key */
-export const parseJudgeConfig = (source: ConfigFile): JudgeConfig => parseConfig(schema, source);
+export const parseClassifierConfig = (source: ConfigFile): ClassifierConfig => parseConfig(schema, source);
 
 /**
  * Draws the classifier. Input: image [B, 3, S, S] in −1…1. Outputs: logits [B, N] (the factors' values one after the other, then
  * the regressed numbers) and features [B, D], what the last layer reads.
  */
-export function drawJudge(c: JudgeConfig, index: DrawingWeights): Graph {
+export function drawClassifier(c: ClassifierConfig, index: DrawingWeights): Graph {
   const g = createBuilder();
   const w = scope(g, index);
   const image = g.input("image", ["B", 3, c.image_size, c.image_size]);
