@@ -1,9 +1,9 @@
 /**
- * The errors a caller can meet, each with the facts as fields and a message that states expected and actual.
- * The command line maps a class to its exit code; nothing else in here knows about processes.
+ * Error classes of the public API. Each has the facts as fields and a message that states the expected and the actual value.
+ * Independent of processes, except for the exit code that the command line uses.
  */
 
-/** What every error of Variegate has in common: `exitCode` is what the command line ends with. */
+/** Base class of all errors of Variegate. `exitCode` is the exit status of the command line. */
 export abstract class VariegateError extends Error {
   abstract readonly exitCode: 2 | 3 | 4 | 130;
   /** The message without the file it is about, for places that name the file themselves. */
@@ -16,10 +16,10 @@ export abstract class VariegateError extends Error {
   }
 }
 
-/** The request makes no sense: an unknown option, a bad value, a combination that cannot be. */
+/** Invalid request: an unknown option, a value out of range, or an unsupported combination. */
 export class RequestError extends VariegateError {
   readonly exitCode = 2;
-  /** The field of the request that is wrong, where it is one: "seeds.0". */
+  /** Path of the invalid field, such as "seeds.0"; undefined when no single field is at fault. */
   readonly field: string | undefined;
 
   constructor(message: string, { field, ...options }: ErrorOptions & { readonly field?: string } = {}) {
@@ -28,7 +28,7 @@ export class RequestError extends VariegateError {
   }
 }
 
-/** A file or folder cannot be used: not there, cut short, not what it says it is. */
+/** Unusable file or folder: missing, truncated, or not in the expected format. */
 export class FileError extends VariegateError {
   readonly exitCode = 3;
   readonly file: string;
@@ -39,12 +39,13 @@ export class FileError extends VariegateError {
   }
 }
 
-/** A config asks for something that is not supported; refused by its name before anything is loaded. */
+/** Unsupported value in a config. Thrown before any weight is loaded. */
 export class UnsupportedConfigError extends VariegateError {
   readonly exitCode = 3;
   readonly file: string;
   readonly key: string;
   readonly actual: unknown;
+  /** Supported values, in words. */
   readonly supported: string;
 
   constructor(facts: { file: string; key: string; actual: unknown; supported: string }) {
@@ -57,7 +58,7 @@ export class UnsupportedConfigError extends VariegateError {
   }
 }
 
-/** A weight that the config asks for is not in the file. */
+/** A weight that the config requires is missing from the checkpoint. */
 export class WeightMissingError extends VariegateError {
   readonly exitCode = 3;
   readonly tensor: string;
@@ -71,7 +72,7 @@ export class WeightMissingError extends VariegateError {
   }
 }
 
-/** A weight is there with another shape than the config asks for. */
+/** A weight has a different shape than the config requires. */
 export class WeightShapeError extends VariegateError {
   readonly exitCode = 3;
   readonly tensor: string;
@@ -90,7 +91,7 @@ export class WeightShapeError extends VariegateError {
   }
 }
 
-/** A tensor of an adapter has another shape than the layer it changes asks for; a dimension that is free has a name, such as "rank". */
+/** An adapter's tensor has a different shape than its layer requires. In `expected`, a free dimension has a name, such as "rank". */
 export class AdapterShapeError extends FileError {
   readonly tensor: string;
   readonly layer: string;
@@ -113,43 +114,43 @@ export class AdapterShapeError extends FileError {
   }
 }
 
-/** A tensor of a file holds NaN or an infinite value where only finite ones can be used. */
+/** A tensor in a file contains NaN or infinity. */
 export class NonFiniteTensorError extends FileError {
   readonly tensor: string;
   readonly value: number;
 
   constructor(facts: { file: string; tensor: string; value: number }) {
-    super(facts.file, `${facts.tensor} holds ${facts.value}; expected finite values`);
+    super(facts.file, `${facts.tensor} contains ${facts.value}; expected finite values`);
     this.tensor = facts.tensor;
     this.value = facts.value;
   }
 }
 
-/** A network gave NaN or infinity: its weights are damaged, or it overflows in the type it computes in. */
+/** The output of a network contains NaN or infinity: its weights are damaged, or a value overflows its compute type. */
 export class NonFiniteError extends VariegateError {
   readonly exitCode = 3;
   readonly network: string;
-  /** The call in which it happened. */
+  /** The call that failed, in words: a step, a prompt. */
   readonly at: string;
 
   constructor(facts: { network: string; at: string }) {
     super(
-      `${facts.network} gave NaN or infinity at ${facts.at}; its weights may be damaged (variegate models check), or overflow: try --compute float32`,
+      `${facts.network} returned NaN or infinity at ${facts.at}; its weights may be damaged (run variegate models check), or values overflow: try --compute float32`,
     );
     this.network = facts.network;
     this.at = facts.at;
   }
 }
 
-/** The machine cannot run it: no such device, not enough memory, a full disk. */
+/** The machine cannot run the request: the device is missing, or memory or disk space is insufficient. */
 export class MachineError extends VariegateError {
   readonly exitCode = 4;
 }
 
-/** The system's code of an error, such as "ENOSPC"; "" where it has none. */
+/** System error code, such as "ENOSPC"; "" where there is none. */
 export const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 
-/** The first line of an error's message, for a message that gives it as the reason. */
+/** First line of an error's message, to quote as a reason. */
 export const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";

@@ -1,7 +1,7 @@
-/** Numbers of half the width of a float32, float16 and bfloat16, by their bits. */
+/** Half-precision numbers, float16 and bfloat16, as 16-bit patterns. */
 import { roundHalfEven } from "./rounding.js";
 
-/** Value of a float16 by its bits. */
+/** Value of a float16 bit pattern. */
 function half(h: number): number {
   const sign = h & 0x8000 ? -1 : 1;
   const exponent = (h >> 10) & 0x1f;
@@ -13,7 +13,7 @@ function half(h: number): number {
 
 let values: Float32Array | undefined;
 
-/** The value of every float16 by its bits [65536]: a table is ten times as fast as working them out. */
+/** Values of all float16 bit patterns [65536]. A lookup is ten times as fast as the conversion. */
 export function float16Values(): Float32Array {
   values ??= Float32Array.from({ length: 1 << 16 }, (_, h) => half(h));
   return values;
@@ -27,14 +27,14 @@ export function fromFloat16(bits: Uint16Array): Float32Array {
   return out;
 }
 
-/** bfloat16 bits [n] → float32 [n]: they are the upper half of one. */
+/** bfloat16 bits [n] → float32 [n]. A bfloat16 is the upper half of a float32. */
 export function fromBfloat16(bits: Uint16Array): Float32Array {
   const out = new Uint32Array(bits.length);
   for (let i = 0; i < bits.length; i++) out[i] = (bits[i] ?? 0) << 16;
   return new Float32Array(out.buffer);
 }
 
-/** float32 [n] → float16 bits [n], each the nearest (of two the even one), infinite beyond 65504 as hardware has it. */
+/** float32 [n] → float16 bits [n], rounded to nearest, ties to even; infinite from 65520 on (IEEE 754). */
 export function toFloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const out = new Uint16Array(values.length);
@@ -42,14 +42,14 @@ export function toFloat16(values: Float32Array): Uint16Array {
   return out;
 }
 
-/** The bits of a float32 → those of the nearest float16. */
+/** Bits of a float32 → bits of the nearest float16. */
 function rounded(b: number): number {
   const sign = (b >>> 16) & 0x8000;
   const size = b & 0x7fffffff;
   if (size > 0x7f800000) return sign | 0x7e00;
-  // From 65520 on the nearest is infinite.
+  // 65520 and above round to infinity.
   if (size >= 0x477ff000) return sign | 0x7c00;
-  // Below 2⁻¹⁴ values are 2⁻²⁴ apart: as many of those as the value holds.
+  // Subnormal below 2⁻¹⁴: an integer multiple of 2⁻²⁴.
   if (size < 0x38800000) {
     const shift = 126 - (size >>> 23);
     return sign | (shift > 24 ? 0 : nearest((size & 0x7fffff) | 0x800000, shift));

@@ -1,15 +1,18 @@
-/** Pictures as bytes, and the way between them and what models take: −1…1, channels first. */
+/** 8-bit RGB images, and their conversion to and from model tensors (−1…1, channels first). */
 import { roundHalfEven } from "./rounding.js";
 import { type FloatTensor, float } from "./tensor.js";
 
-/** 8-bit RGB, row by row, three bytes a pixel. */
+/** 8-bit RGB image, row-major from the top, three bytes per pixel. */
 export interface RgbImage {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
 }
 
-/** Picture `i` of x [B, 3, H, W] in −1…1 → bytes: round(255 · clamp(x / 2 + 0.5, 0, 1)) in float32 as diffusers does. */
+/**
+ * Image `i` of a batch x [B, C, H, W] in −1…1 → bytes: round(255 · clamp(x / 2 + 0.5, 0, 1)) in float32, as diffusers'
+ * VaeImageProcessor. With fewer than three channels the last one is repeated.
+ */
 export function toRgb(x: FloatTensor, i = 0): RgbImage {
   const [, channels = 3, height = 0, width = 0] = x.shape;
   const plane = height * width;
@@ -26,7 +29,7 @@ export function toRgb(x: FloatTensor, i = 0): RgbImage {
   return { width, height, data };
 }
 
-/** Bytes → [1, 3, H, W] with (v / 255 − mean) / std for each channel; the defaults give −1…1. */
+/** Image → [1, 3, H, W], (v / 255 − mean) / std per channel. The default mean and std map bytes to −1…1. */
 export function fromRgb(
   image: RgbImage,
   mean: readonly number[] = [0.5, 0.5, 0.5],

@@ -1,17 +1,18 @@
-/** Dense matrices in double precision: products, and eigenvalues of small symmetric ones. */
+/** Dense matrices in double precision: products, symmetric eigenvalues, QR decomposition and least squares. */
 import { Matrix as Dense, EigenvalueDecomposition, QrDecomposition, solve as solveDense } from "ml-matrix";
 import { transposedValues } from "./tensor.js";
 
-/** Row-major. `data.length` is rows · columns. */
+/** Row-major matrix; `data.length` is rows · columns. */
 export interface Matrix {
   readonly rows: number;
   readonly columns: number;
   readonly data: Float64Array;
 }
 
-/** a [n, d], b [m, d] → a bᵀ [n, m]. This room knows no runtime: whoever has a fast one hands it in. */
+/** Matrix product a [n, d], b [m, d] → a bᵀ [n, m]. Passed as an argument, so that callers can compute it on a runtime. */
 export type Product = (a: Matrix, b: Matrix) => Promise<Matrix>;
 
+/** Matrix [rows, columns]; `data` is not copied, default zeros. */
 export const matrix = (rows: number, columns: number, data = new Float64Array(rows * columns)): Matrix => ({
   rows,
   columns,
@@ -26,7 +27,7 @@ export function rowsOf(features: readonly Float32Array[]): Matrix {
   return matrix(features.length, columns, data);
 }
 
-/** a bᵀ in plain JavaScript: a few hundred million multiplications a second. */
+/** a [n, d], b [m, d] → a bᵀ [n, m] in plain JavaScript, a few 10⁸ multiplications per second. */
 export function product(a: Matrix, b: Matrix): Matrix {
   const out = matrix(a.rows, b.rows);
   const d = a.columns;
@@ -40,12 +41,14 @@ export function product(a: Matrix, b: Matrix): Matrix {
   return out;
 }
 
+/** `product` as a `Product`: the default where no runtime is given. */
 export const plainProduct: Product = async (a, b) => product(a, b);
 
+/** a [n, m] → aᵀ [m, n]. */
 export const transpose = (a: Matrix): Matrix =>
   matrix(a.columns, a.rows, transposedValues(a.data, a.rows, a.columns, new Float64Array(a.data.length)));
 
-/** Rows brought to length 1; rows of zeros stay. */
+/** Scales rows to unit Euclidean length; zero rows stay zero. */
 export function unitRows(a: Matrix): Matrix {
   const data = a.data.slice();
   for (let i = 0; i < a.rows; i++) {
@@ -66,7 +69,7 @@ export function meanRow(a: Matrix): Float64Array {
   return mean;
 }
 
-/** Every row less the mean row. */
+/** Subtracts the mean row from every row. */
 export function centred(a: Matrix): Matrix {
   const mean = meanRow(a);
   return matrix(
@@ -76,13 +79,16 @@ export function centred(a: Matrix): Matrix {
   );
 }
 
-/** Side above which eigenvalues would take seconds (ml-matrix: 0.85 s at 512, 7 s at 1024). */
+/** Largest number of rows for an eigenvalue decomposition (ml-matrix takes 0.85 s at 512, 7 s at 1024). */
 export const LARGEST_EIGEN = 512;
 
-/** Eigenvalues of a symmetric matrix, ascending. @throws RangeError above LARGEST_EIGEN */
+/** Eigenvalues of a symmetric matrix [n, n], ascending. @throws RangeError when a is not square, or n exceeds LARGEST_EIGEN */
 export const eigenvalues = (a: Matrix): number[] => decomposed(a).realEigenvalues.toSorted((x, y) => x - y);
 
-/** Eigenvalues of a symmetric matrix, descending, with a unit vector for each as the rows of a matrix. @throws RangeError above LARGEST_EIGEN */
+/**
+ * Eigenvalues of a symmetric matrix [n, n], descending, and their unit eigenvectors as the rows of `vectors` [n, n].
+ * @throws RangeError when a is not square, or n exceeds LARGEST_EIGEN
+ */
 export function eigenvectors(a: Matrix): { readonly values: readonly number[]; readonly vectors: Matrix } {
   const { realEigenvalues, eigenvectorMatrix } = decomposed(a);
   const order = realEigenvalues
@@ -96,22 +102,24 @@ export function eigenvectors(a: Matrix): { readonly values: readonly number[]; r
   return { values: order.map((i) => realEigenvalues[i] ?? 0), vectors };
 }
 
-/** X with a X = b, for a square a [n, n] and b [n, m]; the least-squares solution where a has more rows than columns. */
+/** Solves a x = b: a [n, m], b [n, k] → x [m, k]; the least-squares solution for n > m. */
 export function solve(a: Matrix, b: Matrix): Matrix {
   const x = solveDense(Dense.from1DArray(a.rows, a.columns, a.data), Dense.from1DArray(b.rows, b.columns, b.data));
   return matrix(a.columns, b.columns, Float64Array.from(x.to1DArray()));
 }
 
-/** Orthonormal columns that span what the columns of `a` span, [n, m] with n ≥ m. */
+/** Orthonormal basis of the column space of a [n, m], n ≥ m: Q of the thin QR decomposition, [n, m]. */
 export function orthonormal(a: Matrix): Matrix {
   const q = new QrDecomposition(Dense.from1DArray(a.rows, a.columns, a.data)).orthogonalMatrix;
   return matrix(a.rows, a.columns, Float64Array.from(q.to1DArray()));
 }
 
 function decomposed(a: Matrix): EigenvalueDecomposition {
-  if (a.rows !== a.columns) throw new RangeError(`a ${a.rows} × ${a.columns} matrix has no eigenvalues`);
+  if (a.rows !== a.columns) {
+    throw new RangeError(`eigenvalues need a square matrix; this one is ${a.rows} × ${a.columns}`);
+  }
   if (a.rows > LARGEST_EIGEN) {
-    throw new RangeError(`eigenvalues are found up to ${LARGEST_EIGEN} rows; this matrix has ${a.rows}`);
+    throw new RangeError(`eigenvalues are computed for up to ${LARGEST_EIGEN} rows; this matrix has ${a.rows}`);
   }
   return new EigenvalueDecomposition(Dense.from1DArray(a.rows, a.columns, a.data), { assumeSymmetric: true });
 }

@@ -1,8 +1,9 @@
 /** Symmetric int8 quantisation with one scale per block. */
 
 /**
- * values [n · block] → codes uint8 [n · block] and scales float32 [n]: value ≈ (code − 128) · scale with scale = max abs / 127. Zero is exact.
- * @throws RangeError for a value that is not finite, which has no scale
+ * values [n · block] → codes uint8 [n · block] and scales float32 [n]: value ≈ (code − 128) · scale with scale = max |value| / 127
+ * over the block. Zero is exact.
+ * @throws RangeError when a value is NaN or infinite
  */
 export function quantise(values: Float32Array, block: number): { codes: Uint8Array; scales: Float32Array } {
   const codes = new Uint8Array(values.length);
@@ -11,7 +12,7 @@ export function quantise(values: Float32Array, block: number): { codes: Uint8Arr
     const from = b * block;
     let largest = 0;
     for (let i = from; i < from + block; i++) largest = Math.max(largest, Math.abs(values[i] ?? 0));
-    if (!Number.isFinite(largest)) throw new RangeError(`block ${b} holds ${largest}; expected finite values`);
+    if (!Number.isFinite(largest)) throw new RangeError(`block ${b} contains ${largest}; expected finite values`);
     scales[b] = largest / 127;
     const steps = largest === 0 ? 0 : 127 / largest;
     for (let i = from; i < from + block; i++) codes[i] = 128 + Math.round((values[i] ?? 0) * steps);

@@ -1,19 +1,19 @@
 /**
- * Normal random numbers equal to PyTorch's CPU generator: mt19937 (Matsumoto and Nishimura 1998) and the two ways in
- * which ATen turns its words into normals (DistributionTemplates.h, DistributionsHelper.h). Knows nothing of latents.
+ * Normal random numbers equal to PyTorch's CPU generator: mt19937 (Matsumoto and Nishimura 1998) and the two methods by
+ * which ATen turns its output into normals (DistributionTemplates.h, DistributionsHelper.h). Independent of latents.
  */
 import { RequestError } from "../errors.js";
 import { count, type FloatTensor, float } from "./tensor.js";
 
-/** A stream of random numbers: what it gives depends on the seed and on everything drawn before, as in torch.Generator. */
+/** Random number generator. Its output depends on the seed and on all earlier draws, as with torch.Generator. */
 export interface Rng {
-  /** Standard normals, float32 [shape], equal to `torch.randn(shape, generator=g)` up to the last bits of log and cos. */
+  /** Standard normals, float32 [shape], equal to `torch.randn(shape, generator=g)` except for the last bits of log and cos. */
   randn(shape: readonly number[]): FloatTensor;
-  /** A second stream that goes on from the same place, the kept second normal included. */
+  /** An independent generator in the same state. */
   clone(): Rng;
 }
 
-/** Everything a generator remembers. `kept` is the second half of a Box–Muller pair that no call has taken yet. */
+/** State of a generator. `kept` is the second normal of a Box–Muller pair, until a call returns it. */
 interface State {
   readonly words: Uint32Array;
   next: number;
@@ -22,23 +22,23 @@ interface State {
 
 const N = 624;
 const M = 397;
-/** ATen fills in blocks of 16; below that length it draws one by one in double precision. */
+/** ATen fills tensors in blocks of 16; fewer than 16 values are drawn one by one in double precision. */
 const BLOCK = 16;
 const { fround } = Math;
 const TWO_PI = fround(2 * Math.PI);
 
 /**
- * A generator as `torch.Generator().manual_seed(seed)` makes it: only the low 32 bits of the seed count.
- * @param seed a whole number, −2^63 … 2^64 − 1; beyond 2^53 as a bigint
- * @throws RequestError when it is not
+ * Generator in the state of `torch.Generator().manual_seed(seed)`. Only the low 32 bits of the seed have an effect.
+ * @param seed integer from −2^63 to 2^64 − 1; a bigint beyond 2^53
+ * @throws RequestError when the seed is not an integer, or out of range
  */
 export function createRng(seed: number | bigint): Rng {
   if (typeof seed === "number" && !Number.isInteger(seed)) {
-    throw new RequestError(`the seed is ${seed}; expected a whole number`);
+    throw new RequestError(`the seed is ${seed}; expected an integer`);
   }
   const whole = BigInt(seed);
   if (whole < -(2n ** 63n) || whole >= 2n ** 64n) {
-    throw new RequestError(`the seed is ${seed}; expected a whole number from -2^63 to 2^64 - 1`);
+    throw new RequestError(`the seed is ${seed}; expected an integer from -2^63 to 2^64 - 1`);
   }
   const words = new Uint32Array(N);
   words[0] = Number(BigInt.asUintN(32, whole));
@@ -61,7 +61,7 @@ function rngOf(state: State): Rng {
   };
 }
 
-/** Uniforms first, over the whole length; then Box–Muller per block; a ragged end is 16 fresh uniforms over the last 16 places. */
+/** Uniforms for the whole tensor, then Box–Muller per block of 16. A partial last block redraws the last 16 values. */
 function fillBlocks(state: State, data: Float32Array): void {
   for (let i = 0; i < data.length; i++) data[i] = uniform24(state);
   for (let i = 0; i + BLOCK <= data.length; i += BLOCK) boxMuller(data.subarray(i, i + BLOCK));
@@ -73,8 +73,8 @@ function fillBlocks(state: State, data: Float32Array): void {
 }
 
 /**
- * 16 uniforms become 16 normals in place: places j and j + 8 are a pair (Box and Muller 1958). Logarithm, radius and
- * angle are rounded to float32 as ATen's vectorised fill rounds them: the angle's rounding is what its values show most.
+ * Turns 16 uniforms into normals in place; elements j and j + 8 are a pair (Box and Muller 1958). Logarithm, radius and
+ * angle are rounded to float32 as in ATen's vectorised fill; the rounding of the angle has the largest effect.
  */
 function boxMuller(block: Float32Array): void {
   const half = BLOCK / 2;
@@ -86,7 +86,7 @@ function boxMuller(block: Float32Array): void {
   }
 }
 
-/** One normal in double precision; every second call returns what the call before kept. */
+/** One normal in double precision; every second call returns the kept value. */
 function oneNormal(state: State): number {
   if (state.kept !== null) {
     const kept = state.kept;
@@ -129,5 +129,5 @@ function twist(words: Uint32Array): void {
   }
 }
 
-/** An element that is known to be there. */
+/** Element at a valid index. */
 const word = (from: Uint32Array | Float32Array, i: number): number => from[i] ?? 0;

@@ -1,8 +1,8 @@
-/** Resizing pictures as Pillow does it (bicubic, antialiased, one axis after the other, rounded to bytes between): measures depend on it. */
+/** Image resizing equal to Pillow, clean-fid and TensorFlow 1, on which published measures depend. */
 import type { RgbImage } from "./image.js";
 import { type FloatTensor, float } from "./tensor.js";
 
-/** Keys' cubic convolution kernel, support 2; Pillow's a is −0.5. */
+/** Cubic convolution kernel with support 2 (Keys 1981); Pillow uses a = −0.5, PyTorch −0.75. */
 export function cubic(x: number, a = -0.5): number {
   const t = Math.abs(x);
   if (t < 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
@@ -14,7 +14,7 @@ interface Taps {
   readonly weights: Float64Array;
 }
 
-/** For every output position, which inputs it reads and how much of each; shrinking widens the filter. */
+/** Filter of each output position: its first input and normalised weights. Downscaling widens the filter (antialiasing). */
 function taps(from: number, to: number): Taps[] {
   const scale = from / to;
   const stretch = Math.max(1, scale);
@@ -29,7 +29,7 @@ function taps(from: number, to: number): Taps[] {
   });
 }
 
-/** image → width × height. */
+/** Resizes to width × height, bicubic with antialiasing as Pillow: rows, then columns, rounded to bytes after each. */
 export function resizeBicubic(image: RgbImage, width: number, height: number): RgbImage {
   const wide = width === image.width ? image : alongRows(image, taps(image.width, width), width);
   return height === wide.height ? wide : alongColumns(wide, taps(image.height, height), height);
@@ -61,7 +61,7 @@ function alongColumns({ data, width }: RgbImage, rows: readonly Taps[], height: 
   return { width, height, data: new Uint8Array(out.buffer) };
 }
 
-/** Resizes so that the shorter side is `size`, then cuts out the middle size × size. */
+/** Resizes the shorter side to `size` with `resizeBicubic`, then takes the centre crop size × size. */
 export function resizeAndCrop(image: RgbImage, size: number): RgbImage {
   const scale = size / Math.min(image.width, image.height);
   const side = (n: number) => (n * scale < size + 1e-9 ? size : Math.trunc(n * scale));
@@ -75,11 +75,11 @@ export function resizeAndCrop(image: RgbImage, size: number): RgbImage {
   return { width: size, height: size, data };
 }
 
-/** image → [1, 3, height, width] in 0…255 as clean-fid does: bicubic as above but nothing rounded to bytes, clipped at the end. */
+/** image → [1, 3, height, width] in 0…255 as clean-fid: bicubic like `resizeBicubic`, in float32, clipped but not rounded. */
 export function resizeBicubicFloat(image: RgbImage, width: number, height: number): FloatTensor {
   const [columns, rows] = [taps(image.width, width), taps(image.height, height)];
   return byChannel(image, width, height, (plane) => {
-    // Pillow leaves an axis alone that has its size already; its taps would do the same.
+    // Pillow skips an axis whose size does not change; the filter is the identity there.
     const wide = new Float32Array(width * image.height);
     for (let y = 0; y < image.height; y++) {
       for (const [x, { first, weights }] of columns.entries()) {
@@ -95,8 +95,8 @@ export function resizeBicubicFloat(image: RgbImage, width: number, height: numbe
 }
 
 /**
- * image → [1, 3, height, width] in 0…255 as TensorFlow 1 resized: bilinear between the pixels at floor(i · from / to), without half
- * a pixel's shift and without antialiasing. FID was defined with it.
+ * image → [1, 3, height, width] in 0…255 as TensorFlow 1: bilinear at source coordinate i · from / to, without a half-pixel
+ * offset or antialiasing. The reference implementation of FID uses it.
  */
 export function resizeBilinearTensorflow(image: RgbImage, width: number, height: number): FloatTensor {
   const axis = (from: number, to: number) => {
@@ -122,7 +122,7 @@ export function resizeBilinearTensorflow(image: RgbImage, width: number, height:
   });
 }
 
-/** Every channel of a picture through `resize`, as [1, 3, height, width]. */
+/** Applies `resize` to each channel of an image: [1, 3, height, width]. */
 function byChannel(
   { data }: RgbImage,
   width: number,

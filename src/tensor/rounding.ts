@@ -1,6 +1,6 @@
-/** Rounding as NumPy and PyTorch do it. */
+/** Rounding as in NumPy and PyTorch. */
 
-/** The nearest whole number; a half goes to the even neighbour. */
+/** Nearest integer; halves round to the even neighbour. */
 export function roundHalfEven(x: number): number {
   const down = Math.floor(x);
   const rest = x - down;

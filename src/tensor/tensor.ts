@@ -1,4 +1,4 @@
-/** Arrays with a shape, as they travel between rooms and into a model: row-major, contiguous, nothing lazy. */
+/** Dense tensors: typed arrays with a shape, row-major and contiguous. */
 
 /** float32 values [shape]; `data.length` is the product of `shape`. */
 export interface FloatTensor {
@@ -14,7 +14,7 @@ export interface IntTensor {
   readonly data: BigInt64Array;
 }
 
-/** float64 values [shape], for linear algebra that needs them. */
+/** float64 values [shape], for linear algebra. */
 export interface DoubleTensor {
   readonly dtype: "float64";
   readonly shape: readonly number[];
@@ -23,10 +23,10 @@ export interface DoubleTensor {
 
 export type Tensor = FloatTensor | IntTensor | DoubleTensor;
 
-/** Product of a shape; 1 for a scalar. */
+/** Number of elements of a shape; 1 for a scalar. */
 export const count = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
-/** A float32 tensor; `data` is kept, not copied. @throws RangeError when lengths disagree */
+/** A float32 tensor; `data` is not copied, default zeros. @throws RangeError when `data` does not have the shape's length */
 export function float(shape: readonly number[], data: Float32Array = new Float32Array(count(shape))): FloatTensor {
   if (data.length !== count(shape)) {
     throw new RangeError(`[${shape.join(", ")}] holds ${count(shape)} values; ${data.length} were given`);
@@ -34,7 +34,7 @@ export function float(shape: readonly number[], data: Float32Array = new Float32
   return { dtype: "float32", shape, data };
 }
 
-/** An int64 tensor from whole numbers. */
+/** An int64 tensor from integers. @throws RangeError when `values` does not have the shape's length */
 export function int(shape: readonly number[], values: readonly number[]): IntTensor {
   if (values.length !== count(shape)) {
     throw new RangeError(`[${shape.join(", ")}] holds ${count(shape)} values; ${values.length} were given`);
@@ -42,7 +42,7 @@ export function int(shape: readonly number[], values: readonly number[]): IntTen
   return { dtype: "int64", shape, data: BigInt64Array.from(values, BigInt) };
 }
 
-/** Sample `i` of a batch: x [B, …] → view [1, …], sharing memory. */
+/** Sample `i` of a batch: x [B, …] → [1, …], a view of the same memory. */
 export function sample(x: FloatTensor, i: number): FloatTensor {
   const size = count(x.shape.slice(1));
   return float([1, ...x.shape.slice(1)], x.data.subarray(i * size, (i + 1) * size));
@@ -52,7 +52,7 @@ export function sample(x: FloatTensor, i: number): FloatTensor {
 export const transposed = ({ shape: [n = 0, m = 0], data }: FloatTensor): FloatTensor =>
   float([m, n], transposedValues(data, n, m, new Float32Array(n * m)));
 
-/** Values [n, m] row by row → [m, n], written to `out`. */
+/** Transposes row-major values [n, m] into `out` [m, n], which is returned. */
 export function transposedValues<T extends Float32Array | Float64Array>(
   values: ArrayLike<number>,
   n: number,
@@ -63,7 +63,7 @@ export function transposedValues<T extends Float32Array | Float64Array>(
   return out;
 }
 
-/** Joins along the first axis: n × [Bᵢ, …] → [ΣBᵢ, …]. @throws RangeError when the other axes differ */
+/** Concatenates along the first axis: n × [Bᵢ, …] → [ΣBᵢ, …]. @throws RangeError for an empty list, or when other axes differ */
 export function stack(parts: readonly FloatTensor[]): FloatTensor {
   const first = parts[0];
   if (!first) throw new RangeError("nothing to stack");
@@ -82,14 +82,14 @@ export function stack(parts: readonly FloatTensor[]): FloatTensor {
   return float([parts.reduce((n, p) => n + (p.shape[0] ?? 1), 0), ...rest], data);
 }
 
-/** Joins along the last axis: n × [R, …, Dᵢ] → [R, …, ΣDᵢ]. @throws RangeError when the other axes differ */
+/** Concatenates along the last axis: n × [R, …, Dᵢ] → [R, …, ΣDᵢ]. @throws RangeError for an empty list, or when other axes differ */
 export function concatLast(parts: readonly FloatTensor[]): FloatTensor {
   const [first] = parts;
-  if (!first) throw new RangeError("nothing to join");
+  if (!first) throw new RangeError("nothing to concatenate");
   if (parts.length === 1) return first;
   const rest = first.shape.slice(0, -1);
   const other = parts.find((p) => p.shape.slice(0, -1).join() !== rest.join());
-  if (other) throw new RangeError(`cannot join [${other.shape.join(", ")}] to [${first.shape.join(", ")}]`);
+  if (other) throw new RangeError(`cannot concatenate [${other.shape.join(", ")}] to [${first.shape.join(", ")}]`);
   const width = parts.reduce((n, p) => n + (p.shape.at(-1) ?? 0), 0);
   const data = new Float32Array(count(rest) * width);
   let column = 0;

@@ -55,15 +55,15 @@ describe("float16", () => {
   });
 });
 
-describe("a matrix of whole numbers", () => {
-  it("has the largest of each block at 127 steps", () => {
+describe("int8 quantisation", () => {
+  it("maps the largest value of each block to 127", () => {
     // Steps of 0.5 and 0.01; −63.5 is −127 of the first, 1.27 is 127 of the second.
     const { codes, scales } = quantise(Float32Array.of(-63.5, 0, 1, 31.9, 1.27, -0.01, 0, 0.014), 4);
     expect([...codes].map((c) => c - 128)).toEqual([-127, 0, 2, 64, 127, -1, 0, 1]);
     expect([...scales].map((s) => s.toFixed(6))).toEqual(["0.500000", "0.010000"]);
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])("cannot hold %s", (value) => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])("refuses %s", (value) => {
     fc.assert(
       fc.property(fc.nat(31), (at) => {
         const values = new Float32Array(32).fill(0.5);
