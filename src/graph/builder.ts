@@ -1,22 +1,27 @@
-/** Draws a graph: each method adds one node and gives its output. Shapes are checked as they are drawn. */
+/** Builds graphs: each method adds one node, checks its shapes, and returns its output. */
 import type { Weight } from "../tensor/index.js";
 import { type Dim, type Graph, known, type Node, type Op, shapeOf, type Value, type ValueType } from "./op.js";
 
-/** The drawing hand. Every method that takes values gives a new value; nothing is ever changed. */
+/**
+ * Graph under construction. Methods return new values and never change existing ones. Operations are documented in `Ops`.
+ * @throws RangeError from every operation whose inputs have the wrong shapes
+ */
 export interface Builder {
-  /** An input of the graph; asked for again, it is the same one. */
+  /** Input of the graph; the same value for the same name. `dtype` defaults to "float32". */
   input(name: string, shape: readonly Dim[], dtype?: ValueType): Value;
-  /** A weight of the checkpoint, in float32 whatever it is stored as; the same weight is one value. */
+  /** Weight of a checkpoint, converted to float32 from its stored type; the same value for the same weight. */
   weight(weight: Weight): Value;
+  /** float32 constant; `data` has the elements of `shape` in row-major order. */
   constant(shape: readonly number[], data: Float32Array): Value;
+  /** Defaults: stride 1, groups 1, and ⌊kernel height / 2⌋ of padding on every side. */
   conv(x: Value, w: Value, bias: Value | undefined, o?: { stride?: number; pads?: Pads; groups?: number }): Value;
   linear(x: Value, w: Value, bias?: Value): Value;
   product(a: Value, b: Value): Value;
-  /** A low-rank change of a linear layer, or of a convolution (`o` as the convolution has it). */
-  lowRank(x: Value, factors: LowRankInputs): Value;
-  lowRankConv(x: Value, factors: LowRankInputs, o: { stride: number; pads: Pads }): Value;
+  lowRank(x: Value, lora: LowRankInputs): Value;
+  lowRankConv(x: Value, lora: LowRankInputs, o: { stride: number; pads: Pads }): Value;
   groupNorm(x: Value, weight: Value, bias: Value, o: { groups: number; epsilon: number }): Value;
   layerNorm(x: Value, weight: Value, bias: Value, epsilon: number): Value;
+  /** `causal` defaults to false. */
   attention(q: Value, k: Value, v: Value, o: { heads: number; causal?: boolean }): Value;
   add(a: Value, b: Value): Value;
   sub(a: Value, b: Value): Value;
@@ -36,16 +41,18 @@ export interface Builder {
   slice(x: Value, axis: number, from: number, to: number): Value;
   mean(x: Value, axes: readonly number[]): Value;
   resizeNearest(x: Value, height: number, width: number): Value;
+  /** Defaults: pad 0, ceil false. */
   maxPool(x: Value, o: { kernel: number; stride: number; pad?: number; ceil?: boolean }): Value;
+  /** Defaults: pad 0, countPad true. */
   averagePool(x: Value, o: { kernel: number; stride: number; pad?: number; countPad?: boolean }): Value;
   embedding(table: Value, ids: Value): Value;
   pickRow(x: Value, index: Value): Value;
   expandBatch(x: Value, like: Value): Value;
-  /** Ends the drawing. Nodes that no output needs are left out. */
+  /** The graph with these outputs by name. Nodes that no output depends on are dropped. */
   finish(outputs: Readonly<Record<string, Value>>): Graph;
 }
 
-/** Inputs of the operations `lowRank` and `lowRankConv`, by their names there. */
+/** Inputs of `lowRank` and `lowRankConv` other than x. */
 export interface LowRankInputs {
   readonly down: Value;
   readonly up: Value;
@@ -57,7 +64,7 @@ type Pads = readonly [number, number, number, number];
 
 const defined = (...values: (Value | undefined)[]) => values.filter((v) => v !== undefined);
 
-/** The builder's operations, each one node. */
+/** Methods of the builder that add one node. */
 function operations(
   apply: (op: Op, ...from: Value[]) => Value,
 ): Omit<Builder, "input" | "weight" | "constant" | "finish"> {
@@ -100,7 +107,7 @@ function operations(
   };
 }
 
-/** Starts an empty drawing. */
+/** Builder of an empty graph. */
 export function createBuilder(): Builder {
   let ids = 0;
   const inputs = new Map<string, Value>();
@@ -117,15 +124,15 @@ export function createBuilder(): Builder {
   };
   return {
     input(name, shape, dtype = "float32") {
-      const asked = inputs.get(name);
-      if (asked) return asked;
+      const existing = inputs.get(name);
+      if (existing) return existing;
       const value = fresh(shape, dtype);
       inputs.set(name, value);
       return value;
     },
     weight(weight) {
-      const known = byWeight.get(weight);
-      if (known) return known;
+      const existing = byWeight.get(weight);
+      if (existing) return existing;
       const value = fresh(weight.shape);
       byWeight.set(weight, value);
       weights.set(value.id, weight);

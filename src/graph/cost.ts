@@ -1,4 +1,4 @@
-/** Arithmetic of a graph: multiplications and additions of matrices and convolutions, which are nearly all of it. */
+/** Floating-point operations of a graph, counted for matrix products and convolutions, which dominate. */
 import { type Dim, type Graph, known, type Node, type OpKind } from "./op.js";
 
 type Rule = (node: Node, batch: number) => number;
@@ -7,14 +7,14 @@ const none: Rule = () => 0;
 const size = (shape: readonly Dim[] | undefined, batch: number): number =>
   (shape ?? []).reduce<number>((n, d) => n * (typeof d === "number" ? d : batch), 1);
 
-/** Floating-point operations of one node: two for each multiply-add. */
+/** Floating-point operations of one node; a multiply-add counts as two. */
 const rules: { readonly [K in OpKind]: Rule } = {
   conv: ({ inputs, output }, batch) => 2 * size(output.shape, batch) * size(inputs[1]?.shape.slice(1), batch),
   linear: ({ inputs, output }, batch) => 2 * size(output.shape, batch) * known(inputs[1]?.shape[1]),
   product: ({ inputs: [a, b] }, batch) => 2 * size(a?.shape, batch) * size(b?.shape.slice(0, 1), batch),
-  // q kᵀ, then its product with v.
+  // q kᵀ and the product with v.
   attention: ({ inputs: [q, k] }, batch) => 4 * size(q?.shape, batch) * known(k?.shape[1]),
-  // Of any rank: nothing that is known while drawing.
+  // The rank is only known at run time.
   lowRank: none,
   lowRankConv: none,
   groupNorm: none,
@@ -44,6 +44,6 @@ const rules: { readonly [K in OpKind]: Rule } = {
   expandBatch: none,
 };
 
-/** Floating-point operations of one run with a batch of `batch`. */
+/** Floating-point operations of one run with batch size `batch`. Low-rank updates are not included. */
 export const floatingPointOperations = (graph: Graph, batch: number): number =>
   graph.nodes.reduce((n, node) => n + rules[node.op.kind](node, batch), 0);

@@ -1,25 +1,29 @@
-/** How every operation becomes nodes that ONNX Runtime runs well, and what it is computed in. */
+/** Lowers operations to ONNX nodes that ONNX Runtime runs efficiently, and states the compute type of each operation. */
 import type { Weight } from "../tensor/index.js";
 import type { Dim, Op, OpKind, Value } from "./op.js";
 import type { Attribute } from "./proto.js";
 
-/** What values are computed in. */
+/** Compute type of values. */
 export type FloatType = "float32" | "float16";
 
-/** Collects ONNX nodes while operations are lowered. */
+/** Collects the ONNX nodes of lowered operations. Methods return the name of a value; equal constants and casts are shared. */
 export interface Emitter {
+  /** Adds a node with one output. */
   node(type: string, inputs: readonly string[], attributes?: Record<string, Attribute>, domain?: string): string;
+  /** int64 constant [n]. */
   ints(values: readonly number[]): string;
+  /** float32 constant [shape] with one value throughout. */
   floats(shape: readonly number[], fill: number): string;
-  /** Rows [from, to) of [n, n]: 0 on and below the diagonal, a number that softmax makes 0 above it. */
+  /** Rows [from, to) of a causal mask [n, n]: 0 on and below the diagonal, −1e30 above it. */
   causalMask(n: number, from: number, to: number): string;
-  /** The weight that a value is, where it is stored as whole numbers with scales. */
+  /** The weight behind a value if it is stored in int8 with scales. */
   quantised(v: Value | undefined): Weight | undefined;
   cast(name: string, to: FloatType): string;
-  /** Products are taken in float16. */
+  /** Matrix products are computed in float16. */
   readonly half: boolean;
   readonly fusedAttention: boolean;
-  readonly scores: number;
+  /** Limit of the attention scores of one sample, in bytes. */
+  readonly scoreBytes: number;
 }
 
 interface Lowering<K extends OpKind> {
@@ -37,7 +41,7 @@ const sameAs =
   (e, n) =>
     e.node(type, n.names);
 
-/** The target of a Reshape: a named dimension that stays in its place is copied (0), one that moves is inferred (−1). */
+/** Target shape of a Reshape node: a named dimension is copied (0) where its axis does not change, else inferred (−1). */
 function target(from: readonly Dim[], to: readonly Dim[]): number[] {
   return to.map((d, i) => (typeof d === "number" ? d : from[i] === d ? 0 : -1));
 }
@@ -48,14 +52,14 @@ const windowOf = ({ kernel, stride, pad }: { kernel: number; stride: number; pad
   pads: { ints: [pad, pad, pad, pad] },
 });
 
-/** The most that WebGPU binds as one buffer unless it is asked for more. */
+/** Default limit of attention scores: the default size limit of a buffer binding in WebGPU. */
 export const SCORE_BYTES = 128 * 2 ** 20;
 
-/** Bytes of the scores of one sample. */
+/** Bytes of the attention scores of one sample, in float32. */
 const scoresOf = ({ op, inputs: [q, k] }: Lowering<"attention">): number =>
   4 * op.heads * Number(q?.shape[1]) * Number(k?.shape[1]);
 
-/** One node that never holds all scores at once, unless it is causal (measured: docs/memory.md). */
+/** Attention as one node, which does not hold all scores at once unless it is causal (measured: docs/memory.md). */
 const fusedAttention: Rule<"attention"> = (e, { op, names }) =>
   e.node(
     "MultiHeadAttention",
@@ -64,49 +68,49 @@ const fusedAttention: Rule<"attention"> = (e, { op, names }) =>
     MICROSOFT,
   );
 
-/** softmax(q kᵀ / √d + mask) v, spelled out; some queries after the other where the scores of all would be too many. */
+/** Attention as plain nodes, softmax(q kᵀ / √d + mask) v; in slices of queries where the scores of all exceed `scoreBytes`. */
 const plainAttention: Rule<"attention"> = (e, n) => {
   const { op, inputs, names, output } = n;
   const [q = "", k = "", v = ""] = names;
   const [length, features] = [Number(output.shape[1]), Number(output.shape[2])];
   const width = features / op.heads;
-  const others = Number(inputs[1]?.shape[1]);
+  const keyLength = Number(inputs[1]?.shape[1]);
   const split = (x: string, rows: number, order: readonly number[]) =>
     e.node("Transpose", [e.node("Reshape", [x, e.ints([0, rows, op.heads, width])])], { perm: { ints: order } });
   const scale = e.floats([1], 1 / Math.sqrt(width));
   const [queries, keys, values] = [
     split(q, length, [0, 2, 1, 3]),
-    split(k, others, [0, 2, 3, 1]),
-    split(v, others, [0, 2, 1, 3]),
+    split(k, keyLength, [0, 2, 3, 1]),
+    split(v, keyLength, [0, 2, 1, 3]),
   ];
-  const parts = Math.min(length, Math.ceil(scoresOf(n) / e.scores));
-  const mixedOf = (some: string, from: number, to: number) => {
-    // Scores before scaling can be beyond what float16 holds: there the factor goes in first, and softmax has float32.
-    const scaled = e.half
+  const parts = Math.min(length, Math.ceil(scoresOf(n) / e.scoreBytes));
+  const attend = (some: string, from: number, to: number) => {
+    // Unscaled scores can overflow float16: there q is scaled first, and softmax runs in float32.
+    const scores = e.half
       ? e.cast(e.node("MatMul", [e.node("Mul", [some, e.cast(scale, "float16")]), keys]), "float32")
       : e.node("Mul", [e.node("MatMul", [some, keys]), scale]);
-    const hidden = op.causal ? e.node("Add", [scaled, e.causalMask(length, from, to)]) : scaled;
-    const shares = e.node("Softmax", [hidden], { axis: { int: -1 } });
-    return e.node("MatMul", [e.half ? e.cast(shares, "float16") : shares, values]);
+    const masked = op.causal ? e.node("Add", [scores, e.causalMask(length, from, to)]) : scores;
+    const weights = e.node("Softmax", [masked], { axis: { int: -1 } });
+    return e.node("MatMul", [e.half ? e.cast(weights, "float16") : weights, values]);
   };
-  const mixedIn = (part: number) => {
+  const attendPart = (part: number) => {
     const [from, to] = [part, part + 1].map((i) => Math.round((i * length) / parts));
     const bounds = [e.ints([from ?? 0]), e.ints([to ?? length]), e.ints([2])];
-    return mixedOf(e.node("Slice", [queries, ...bounds]), from ?? 0, to ?? length);
+    return attend(e.node("Slice", [queries, ...bounds]), from ?? 0, to ?? length);
   };
-  const mixed =
+  const heads =
     parts === 1
-      ? mixedOf(queries, 0, length)
+      ? attend(queries, 0, length)
       : e.node(
           "Concat",
-          Array.from({ length: parts }, (_, i) => mixedIn(i)),
+          Array.from({ length: parts }, (_, i) => attendPart(i)),
           { axis: { int: 2 } },
         );
-  const back = e.node("Transpose", [mixed], { perm: { ints: [0, 2, 1, 3] } });
+  const back = e.node("Transpose", [heads], { perm: { ints: [0, 2, 1, 3] } });
   return e.node("Reshape", [back, e.ints([0, length, features])]);
 };
 
-/** x […, I] times a matrix of whole numbers: what is multiplied is made whole numbers on the way, block by block (accuracy 4). */
+/** int8 matmul, x […, I] → […, O]; activations are quantised per block at run time (MatMulNBits with accuracy_level 4). */
 function int8MatMul(
   e: Emitter,
   [out = 0, inputs = 0]: readonly number[],
@@ -130,8 +134,8 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
       pads: { ints: op.pads },
       group: { int: op.groups },
     }),
-  // Gemm reads the checkpoint's [out, in] as it lies and adds the bias on the way; it wants a matrix, so the
-  // leading dimensions are folded into one.
+  // Gemm takes the checkpoint's [out, in] without a transpose and adds the bias. It takes matrices only, so leading
+  // dimensions are flattened.
   linear(e, { inputs, names, output }) {
     const [x, w] = inputs;
     const [xName = "", ...rest] = names;
@@ -157,7 +161,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     const each = e.node("Unsqueeze", [chosen, e.ints([2, 3])]);
     return e.node("Conv", [e.node("Mul", [hidden, each]), up]);
   },
-  // A group is one row of an instance normalisation without scale; the scale of each channel follows.
+  // Groups are the channels of an instance normalisation without scale; the scale and bias of each channel follow.
   groupNorm(e, { op, inputs, names, output }) {
     const channels = Number(output.shape[1]);
     const rows = e.node("Reshape", [names[0] ?? "", e.ints([0, op.groups, -1])]);
@@ -173,7 +177,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   layerNorm: (e, { op, names }) =>
     e.node("LayerNormalization", names, { axis: { int: -1 }, epsilon: { float: op.epsilon } }),
   attention: (e, n) =>
-    e.fusedAttention && !(n.op.causal && scoresOf(n) > e.scores) ? fusedAttention(e, n) : plainAttention(e, n),
+    e.fusedAttention && !(n.op.causal && scoresOf(n) > e.scoreBytes) ? fusedAttention(e, n) : plainAttention(e, n),
   add: sameAs("Add"),
   sub: sameAs("Sub"),
   mul: sameAs("Mul"),
@@ -218,8 +222,8 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
 };
 
 /**
- * What an operation is computed in where products are taken in float16: means over many values need float32, and the rest takes what it is
- * given, so that a timestep's sines and cosines stay float32 until the first layer.
+ * Compute type of each operation where matrix products run in float16. Reductions over many values need float32; "given" keeps the type
+ * of the inputs, so that the sines and cosines of a timestep stay float32 until the first layer.
  */
 export const COMPUTE_TYPES: { readonly [K in OpKind]: FloatType | "given" } = {
   conv: "float16",
@@ -255,7 +259,7 @@ export const COMPUTE_TYPES: { readonly [K in OpKind]: FloatType | "given" } = {
   expandBatch: "given",
 };
 
-/** The nodes of an operation; gives the name of what comes out. */
+/** Emits the nodes of an operation; returns the name of its output. */
 export function lower<K extends OpKind>(e: Emitter, op: Op<K>, n: Omit<Lowering<K>, "op">): string {
   const kind: K = op.kind;
   return rules[kind](e, { op, ...n });

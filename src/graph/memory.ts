@@ -1,17 +1,17 @@
-/** What a run of a graph works in: the values that are alive at the same time. Weights are not part of it. */
+/** Memory of one run of a graph, from the lifetimes of its values. Weights are not included. */
 import type { Dim, Graph, Node } from "./op.js";
 
 const FLOAT = 4;
 const sizeOf = (shape: readonly Dim[], batch: number): number =>
   FLOAT * shape.reduce<number>((n, d) => n * (typeof d === "number" ? d : batch), 1);
 
-/** What an operation needs beside its inputs and its output: attention turns its three inputs to where each head lies in one piece. */
+/** Bytes an operation needs beside its inputs and output: attention transposes its three inputs to make heads contiguous. */
 const scratchOf = ({ op, inputs }: Node, batch: number): number =>
   op.kind === "attention" ? inputs.reduce((n, v) => n + sizeOf(v.shape, batch), 0) : 0;
 
 /**
- * The most bytes of values that are alive at once in a run with a batch of `batch`, each from the node that makes it to the last that
- * reads it. A reshape is its input under another name.
+ * Peak bytes of live values in a run with batch size `batch`. A value lives from the node that computes it to the last node that reads
+ * it; a reshape shares the memory of its input.
  */
 export function workingBytes(graph: Graph, batch: number): number {
   const owner = new Map<number, number>();
@@ -46,10 +46,10 @@ export function workingBytes(graph: Graph, batch: number): number {
 }
 
 /**
- * ONNX Runtime's memory for each byte that is alive: its arena grows by doubling, and what is free in it does not always fit (measured
- * on SDXL's decoder and UNet: docs/memory.md).
+ * Bytes of ONNX Runtime's arena per live byte: the arena grows by doubling, and its free blocks fragment (measured on SDXL's decoder and
+ * UNet: docs/memory.md).
  */
 const ARENA = 2;
 
-/** Bytes that a call works in, beside the weights. */
+/** Estimated bytes of ONNX Runtime's arena in a run with batch size `batch`, without the weights. */
 export const arenaBytes = (graph: Graph, batch: number): number => ARENA * workingBytes(graph, batch);

@@ -19,18 +19,18 @@ export interface EncodeOptions {
   readonly fusedAttention?: boolean;
   /** What values are between inputs and outputs, which stay float32: default float32. */
   readonly type?: FloatType;
-  /** Bytes of scores that spelled-out attention holds at once for a sample; default 128 MiB. */
-  readonly scores?: number;
+  /** Bytes of scoreBytes that spelled-out attention holds at once for a sample; default 128 MiB. */
+  readonly scoreBytes?: number;
 }
 
 /** Encodes a graph. Weights of another type than float32 are cast in the graph. */
 export function encodeGraph(
   graph: Graph,
-  { fusedAttention = true, type = "float32", scores = SCORE_BYTES }: EncodeOptions = {},
+  { fusedAttention = true, type = "float32", scoreBytes = SCORE_BYTES }: EncodeOptions = {},
 ): EncodedGraph {
   const parts: Parts = { nodes: [], initializers: [] };
   const half = type === "float16";
-  const emitter = createEmitter(graph, parts, { fusedAttention, half, scores });
+  const emitter = createEmitter(graph, parts, { fusedAttention, half, scoreBytes });
   const { weights, outside } = storedWeights(graph);
   /** Names of values that are float16. */
   const halves = new Set<string>();
@@ -83,7 +83,7 @@ interface Parts {
 function createEmitter(
   graph: Graph,
   { nodes, initializers }: Parts,
-  options: Pick<Emitter, "fusedAttention" | "half" | "scores">,
+  options: Pick<Emitter, "fusedAttention" | "half" | "scoreBytes">,
 ): Emitter {
   const tables = new Map<string, string>();
   const casts = new Map<string, string>();

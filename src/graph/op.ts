@@ -1,90 +1,146 @@
-/** The closed set of operations a model may use: what each takes, what shape it gives. Knows nothing of ONNX. */
+/** The closed set of graph operations: their inputs, attributes, semantics and output shapes. Independent of ONNX. */
 import type { Weight } from "../tensor/index.js";
 
-/** A dimension: a number, or the name of one that is only known when the graph runs (the batch). */
+/** Size of a dimension, or its name where the size is only known at run time (the batch, the rank of an adapter). */
 export type Dim = number | string;
 
+/** Element type of a value: int64 for token ids and indices, float64 for products of statistics. */
 export type ValueType = "float32" | "int64" | "float64";
 
-/** An edge of the graph. */
+/** An edge of the graph: a graph input, a weight, a constant, or the output of a node. */
 export interface Value {
   readonly id: number;
   readonly dtype: ValueType;
   readonly shape: readonly Dim[];
 }
 
-/** Attributes of every operation; inputs are positional and named in the comment. */
+/**
+ * Operations by kind, each with the type of its attributes. Inputs are positional; the comment of an operation names them with
+ * their shapes, the output, and the formula. B is the batch, C channels, H W height and width, L M sequence lengths, D I O features,
+ * R rank. Values are float32 unless another type is given; a shape that does not match is a RangeError while the graph is built.
+ */
 export interface Ops {
-  /** x [B, C, H, W], w [C', C/groups, k, k], bias? [C'] → [B, C', H', W']; pads are top, left, bottom, right. */
+  /**
+   * 2-D convolution (cross-correlation, as torch.nn.functional.conv2d).
+   *
+   * x [B, C, H, W], w [O, C / groups, kh, kw], bias? [O] → [B, O, H′, W′] with H′ = ⌊(H + top + bottom − kh) / stride⌋ + 1 and
+   * W′ = ⌊(W + left + right − kw) / stride⌋ + 1. `pads` are top, left, bottom, right, filled with zeros; H and W must be numbers.
+   */
   conv: { stride: number; pads: readonly [number, number, number, number]; groups: number };
-  /** x […, I], w [O, I], bias? [O] → […, O]. */
+  /** Linear layer, x wᵀ + bias: x […, I], w [O, I], bias? [O] → […, O]. */
   linear: Record<never, never>;
-  /** a [N, D], b [M, D] → a bᵀ [N, M]; also in float64. */
+  /** Product of two matrices by rows: a [N, D], b [M, D] → a bᵀ [N, M]. In float32 or float64. */
   product: Record<never, never>;
-  /** x [B(, L), I], down [I, R], up [R, O], scaleIndex [R] int64, scales [B, S] → [B(, L), O]: (x down ∘ scales[:, scaleIndex]) up, of any rank R. */
+  /**
+   * Low-rank update of a linear layer (LoRA: Hu et al. 2021, §4.1), with a scale for each sample and rank column.
+   *
+   * x [B, I] or [B, L, I], down [I, R], up [R, O], scaleIndex [R] int64, scales [B, S] → [B, O] or [B, L, O]:
+   * (x down ∘ s) up with s[b, r] = scales[b, scaleIndex[r]]. R is a named dimension, so that one graph runs adapters of any rank, and
+   * several of them concatenated.
+   */
   lowRank: Record<never, never>;
-  /** The same for a convolution: x [B, C, H, W], down [R, C, k, k], up [C', R, 1, 1], scaleIndex, scales → [B, C', H', W']. */
+  /**
+   * Low-rank update of a convolution: `conv` by `down` with these attributes, scaled per channel as in `lowRank`, then a 1×1
+   * convolution by `up`.
+   *
+   * x [B, C, H, W], down [R, C, kh, kw], up [O, R, 1, 1], scaleIndex [R] int64, scales [B, S] → [B, O, H′, W′].
+   */
   lowRankConv: { stride: number; pads: readonly [number, number, number, number] };
-  /** x [B, C, …], weight [C], bias [C] → same; mean and variance over each of `groups` groups of channels. */
+  /**
+   * Group normalisation (Wu & He 2018): (x − μ) / √(σ² + epsilon) · weight + bias, with mean μ and biased variance σ² of each sample
+   * over each of `groups` equal groups of channels and all positions.
+   *
+   * x [B, C, …], weight [C], bias [C] → as x. `groups` divides C.
+   */
   groupNorm: { groups: number; epsilon: number };
-  /** x […, D], weight [D], bias [D] → same. */
+  /**
+   * Layer normalisation (Ba et al. 2016): as `groupNorm`, with mean and biased variance over the last axis.
+   *
+   * x […, D], weight [D], bias [D] → as x.
+   */
   layerNorm: { epsilon: number };
-  /** q [B, L, D], k [B, M, D], v [B, M, D] → [B, L, D]: softmax(q kᵀ / √(D/heads)) v for each head; causal hides M > L. */
+  /**
+   * Multi-head scaled dot-product attention (Vaswani et al. 2017, §3.2).
+   *
+   * q [B, L, D], k [B, M, D], v [B, M, D] → [B, L, D]. D is split into `heads` parts of d = D / heads features; each head computes
+   * softmax(q kᵀ / √d) v, and the results are concatenated. Projections are not included. `causal` masks keys after the query:
+   * query i attends to keys 0 … i, for L = M.
+   */
   attention: { heads: number; causal: boolean };
-  /** Two inputs that broadcast as in NumPy. */
+  /** a + b, element-wise. Shapes broadcast as in NumPy; a named dimension broadcasts with itself and with 1. */
   add: Record<never, never>;
+  /** a − b, with broadcasting. */
   sub: Record<never, never>;
+  /** a · b, element-wise with broadcasting. */
   mul: Record<never, never>;
+  /** a / b, element-wise with broadcasting. */
   div: Record<never, never>;
+  /** x · sigmoid(x) (SiLU, Swish). Shape as x. */
   silu: Record<never, never>;
-  /** x Φ(x), with erf. */
+  /** x · Φ(x) with the normal distribution function Φ, computed with erf (not the tanh approximation). Shape as x. */
   gelu: Record<never, never>;
-  /** x σ(1.702 x). */
+  /** x · sigmoid(1.702 x): the approximation of GELU in OpenAI's CLIP. Shape as x. */
   quickGelu: Record<never, never>;
+  /** max(x, 0). Shape as x. */
   relu: Record<never, never>;
+  /** Hyperbolic tangent. Shape as x. */
   tanh: Record<never, never>;
+  /** Sine of x in radians. Shape as x. */
   sin: Record<never, never>;
+  /** Cosine of x in radians. Shape as x. */
   cos: Record<never, never>;
+  /** Square root. Shape as x. */
   sqrt: Record<never, never>;
-  /** At most one named dimension in `shape`. */
+  /** x → `shape`: the same elements in row-major order. Both shapes have the same named dimensions, at most one of which moves. */
   reshape: { shape: readonly Dim[] };
+  /** Permutes axes (torch.permute): output axis i is axis order[i] of x. */
   transpose: { order: readonly number[] };
+  /** Concatenates inputs along `axis`; their other dimensions are equal. */
   concat: { axis: number };
+  /** Elements from … to − 1 of x along `axis`; 0 ≤ from < to ≤ the size of that axis. */
   slice: { axis: number; from: number; to: number };
-  /** Mean over `axes`, which disappear. */
+  /** Mean of x over `axes`, which are removed from the shape. */
   mean: { axes: readonly number[] };
-  /** x [B, C, H, W] → [B, C, height, width]; pixel floor(i · H / height). */
+  /** Nearest-neighbour resize: x [B, C, H, W] → [B, C, height, width]; row i is row ⌊i · H / height⌋ of x, columns alike. */
   resizeNearest: { height: number; width: number };
-  /** x [B, C, H, W] → [B, C, H', W']; largest of each k × k window; `ceil` keeps a last window that hangs over the edge. */
+  /**
+   * Max pooling: x [B, C, H, W] → [B, C, H′, W′], the maximum of each window of `kernel` × `kernel`; `pad` on all sides is ignored by
+   * the maximum. H′ = ⌊(H + 2 pad − kernel) / stride⌋ + 1; `ceil` rounds up instead, as torch's ceil_mode.
+   */
   maxPool: { kernel: number; stride: number; pad: number; ceil: boolean };
-  /** x [B, C, H, W] → [B, C, H', W']; mean of each k × k window, of what lies inside the picture only unless `countPad`. */
+  /**
+   * Average pooling: x [B, C, H, W] → [B, C, H′, W′], the mean of each window; H′ as in `maxPool`. `countPad` includes the zeros of the
+   * padding in the mean (torch's count_include_pad).
+   */
   averagePool: { kernel: number; stride: number; pad: number; countPad: boolean };
-  /** table [N, D], ids [...] int64 → [..., D]. */
+  /** Rows of a table by index: table [N, D], ids […] int64 → […, D]. */
   embedding: Record<never, never>;
-  /** x [B, L, D], index [B] int64 → [B, D]: one row of each sample. */
+  /** One row of each sample: x [B, L, D], index [B] int64 → [B, D], x[b, index[b]]. */
   pickRow: Record<never, never>;
-  /** x of a batch of one, repeated to batch `dim` (taken from the second input's first dimension). */
+  /** Repeats a single sample: x [1, …], like [B, …] → [B, …]. Of `like` only the batch size is read. */
   expandBatch: Record<never, never>;
 }
 
 export type OpKind = keyof Ops;
-/** The operations of some kinds; of all kinds when none is named. */
+/** Operation of the kinds K, with its attributes; of any kind by default. */
 export type Op<K extends OpKind = OpKind> = { [P in K]: { readonly kind: P } & Readonly<Ops[P]> }[K];
 
+/** One operation with its inputs and its output. */
 export interface Node {
   readonly op: Op;
   readonly inputs: readonly Value[];
   readonly output: Value;
 }
 
-/** A finished graph. Nothing in it changes any more. */
+/** A finished, immutable graph. */
 export interface Graph {
   readonly inputs: ReadonlyMap<string, Value>;
   readonly outputs: ReadonlyMap<string, Value>;
+  /** In topological order: a node follows the nodes that compute its inputs. */
   readonly nodes: readonly Node[];
-  /** Weights by the value they feed; their bytes stay where they lie. */
+  /** Weights by the id of their value. Their bytes are not copied. */
   readonly weights: ReadonlyMap<number, Weight>;
-  /** Small tables computed while drawing. */
+  /** Tables computed while the graph was built, by the id of their value. */
   readonly constants: ReadonlyMap<number, { readonly shape: readonly number[]; readonly data: Float32Array }>;
 }
 
@@ -93,15 +149,17 @@ const fail = (op: Op, inputs: readonly Value[], why: string): never => {
   throw new RangeError(`${op.kind}(${shapes}): ${why}`);
 };
 
-/** The number in a dimension that must be known while drawing. */
+/** Size of a dimension that must be a number. @throws RangeError for a named dimension */
 export function known(dim: Dim | undefined): number {
-  if (typeof dim !== "number") throw new RangeError(`dimension ${String(dim)} is not known while drawing`);
+  if (typeof dim !== "number")
+    throw new RangeError(`dimension ${String(dim)} is only known at run time; expected a number`);
   return dim;
 }
 
+/** Shape of two inputs broadcast as in NumPy. */
 function broadcast(op: Op, inputs: readonly Value[]): Dim[] {
   const [a, b] = inputs.map((v) => v.shape);
-  if (!a || !b) return fail(op, inputs, "two inputs expected");
+  if (!a || !b) return fail(op, inputs, "expected two inputs");
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const x = a[i - rank + a.length] ?? 1;
@@ -111,10 +169,10 @@ function broadcast(op: Op, inputs: readonly Value[]): Dim[] {
   });
 }
 
-/** Windows of a pooling along one axis; with `ceil`, one that would begin in the padding behind is left out as in PyTorch. */
+/** Number of pooling windows along an axis of size n. With `ceil`, a window that starts in the trailing padding is dropped, as in PyTorch. */
 function windows(n: number, op: { kernel: number; stride: number; pad: number }, ceil: boolean): number {
-  const room = n + 2 * op.pad - op.kernel;
-  const count = (ceil ? Math.ceil(room / op.stride) : Math.floor(room / op.stride)) + 1;
+  const strides = (n + 2 * op.pad - op.kernel) / op.stride;
+  const count = (ceil ? Math.ceil(strides) : Math.floor(strides)) + 1;
   return ceil && (count - 1) * op.stride >= n + op.pad ? count - 1 : count;
 }
 
@@ -122,7 +180,7 @@ function pooled(op: Op<"maxPool" | "averagePool">, inputs: readonly Value[]): Di
   const [b = 1, c = 1, h, w] = inputs[0]?.shape ?? [];
   const ceil = op.kind === "maxPool" && op.ceil;
   const size = [h, w].map((n) => windows(known(n), op, ceil));
-  return size.some((n) => n < 1) ? fail(op, inputs, "the window is larger than the picture") : [b, c, ...size];
+  return size.some((n) => n < 1) ? fail(op, inputs, "the window is larger than the image") : [b, c, ...size];
 }
 
 const same = (_: Op, inputs: readonly Value[]): readonly Dim[] => inputs[0]?.shape ?? [];
@@ -149,7 +207,7 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
   product(op, inputs) {
     const [a, b] = inputs.map((v) => v.shape);
     if (a?.length !== 2 || b?.length !== 2 || a[1] !== b[1])
-      return fail(op, inputs, "two matrices of as many columns expected");
+      return fail(op, inputs, "expected two matrices with the same number of columns");
     return [a[0] ?? 1, b[0] ?? 1];
   },
   lowRank(op, inputs) {
@@ -162,7 +220,8 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
   },
   lowRankConv(op, inputs) {
     const [x, down, up, scaleIndex] = inputs.map((v) => v.shape);
-    if (x?.length !== 4 || down?.length !== 4 || up?.length !== 4) return fail(op, inputs, "four dimensions expected");
+    if (x?.length !== 4 || down?.length !== 4 || up?.length !== 4)
+      return fail(op, inputs, "x, down and up must have four dimensions");
     if (x[1] !== down[1]) return fail(op, inputs, "channels of x and down differ");
     if (down[0] !== up[1] || up[1] !== scaleIndex?.[0])
       return fail(op, inputs, "down, up and the scale indices differ in rank");
@@ -179,7 +238,8 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
   layerNorm: same,
   attention(op, inputs) {
     const [q, k, v] = inputs.map((i) => i.shape);
-    if (q?.length !== 3 || k?.length !== 3 || v?.length !== 3) return fail(op, inputs, "three 3-D inputs expected");
+    if (q?.length !== 3 || k?.length !== 3 || v?.length !== 3)
+      return fail(op, inputs, "expected three inputs of three dimensions");
     if (q[2] !== k[2] || k[1] !== v[1]) return fail(op, inputs, "q and k must agree in D, k and v in length");
     if (known(q[2]) % op.heads !== 0) return fail(op, inputs, `${op.heads} heads do not divide D`);
     return [q[0] ?? 1, q[1] ?? 1, v[2] ?? 1];
@@ -201,7 +261,7 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
     const names = (shape: readonly Dim[]) => shape.filter((d) => typeof d === "string").join();
     const x = inputs[0]?.shape ?? [];
     if (size(x) !== size(op.shape) || names(x) !== names(op.shape)) {
-      return fail(op, inputs, `cannot become [${op.shape.join(", ")}]`);
+      return fail(op, inputs, `cannot be reshaped to [${op.shape.join(", ")}]`);
     }
     return op.shape;
   },
@@ -215,7 +275,8 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
   },
   slice(op, inputs) {
     const x = inputs[0]?.shape ?? [];
-    if (op.from < 0 || op.to > known(x[op.axis]) || op.from >= op.to) return fail(op, inputs, "slice out of range");
+    if (op.from < 0 || op.to > known(x[op.axis]) || op.from >= op.to)
+      return fail(op, inputs, `rows ${op.from} to ${op.to} of axis ${op.axis} are out of range`);
     return x.map((d, i) => (i === op.axis ? op.to - op.from : d));
   },
   mean: (op, inputs) => (inputs[0]?.shape ?? []).filter((_, i) => !op.axes.includes(i)),
@@ -227,7 +288,7 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
   expandBatch: (_, inputs) => [inputs[1]?.shape[0] ?? 1, ...(inputs[0]?.shape.slice(1) ?? [])],
 };
 
-/** Shape that `op` gives for `inputs`. @throws RangeError when they do not fit, with all shapes */
+/** Output shape of `op` for `inputs`. @throws RangeError, with all shapes, when they do not match the operation */
 export function shapeOf<K extends OpKind>(op: Op<K>, inputs: readonly Value[]): readonly Dim[] {
   const kind: K = op.kind;
   return rules[kind](op, inputs);

@@ -1,7 +1,7 @@
-/** A graph as text, one node a line, for people and for snapshots: `%5 = conv(%0, conv_in.weight) stride=1 : [B, 64, 16, 16]`. */
+/** Prints graphs as text, one node per line, for reading and for snapshots: `%5 = conv(%0, conv_in.weight) stride=1 : [B, 64, 16, 16]`. */
 import type { Graph, Value } from "./op.js";
 
-/** Prints every node with its operation, inputs, attributes and output shape. */
+/** Text of a graph: its inputs, every node with operation, inputs, attributes and output shape, and its outputs. */
 export function printGraph(graph: Graph): string {
   const inputNames = new Map([...graph.inputs].map(([name, v]) => [v.id, name]));
   const name = (v: Value): string =>

@@ -1,7 +1,7 @@
-/** The few ONNX messages a graph needs, written by field number (onnx.proto3, IR version 10). Knows bytes, not operations. */
+/** Encodes the ONNX messages that a graph needs, by field number (onnx.proto3, IR version 10). Independent of the set of operations. */
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** One attribute of a node; the value's form decides its ONNX type. */
+/** One attribute of a node; its key selects the ONNX attribute type. */
 export type Attribute = { int: number } | { float: number } | { ints: readonly number[] } | { string: string };
 
 export interface NodeMessage {
@@ -12,7 +12,7 @@ export interface NodeMessage {
   readonly attributes?: Readonly<Record<string, Attribute>>;
 }
 
-/** ONNX element types by the number that stands for them in a file. */
+/** ONNX element types (TensorProto.DataType). */
 export const ELEMENT = {
   float32: 1,
   uint8: 2,
@@ -28,6 +28,7 @@ export const ELEMENT = {
 
 export type ElementType = keyof typeof ELEMENT;
 
+/** An initializer, with its bytes in the model or as external data: a byte range of the file at `location`. */
 export interface TensorMessage {
   readonly name: string;
   readonly type: ElementType;
@@ -54,7 +55,7 @@ type Fill = (w: BinaryWriter) => void;
 const WIRE = { varint: 0, bytes: 2, fixed32: 5 } as const;
 
 const text = (w: BinaryWriter, field: number, value: string) => w.tag(field, WIRE.bytes).string(value);
-const whole = (w: BinaryWriter, field: number, value: number) => w.tag(field, WIRE.varint).int64(value);
+const integer = (w: BinaryWriter, field: number, value: number) => w.tag(field, WIRE.varint).int64(value);
 function message(w: BinaryWriter, field: number, fill: Fill): void {
   w.tag(field, WIRE.bytes).fork();
   fill(w);
@@ -64,17 +65,17 @@ function message(w: BinaryWriter, field: number, fill: Fill): void {
 function attribute(w: BinaryWriter, name: string, value: Attribute): void {
   text(w, 1, name);
   if ("int" in value) {
-    whole(w, 3, value.int);
-    whole(w, 20, 2);
+    integer(w, 3, value.int);
+    integer(w, 20, 2);
   } else if ("float" in value) {
     w.tag(2, WIRE.fixed32).float(value.float);
-    whole(w, 20, 1);
+    integer(w, 20, 1);
   } else if ("string" in value) {
     text(w, 4, value.string);
-    whole(w, 20, 3);
+    integer(w, 20, 3);
   } else {
-    for (const i of value.ints) whole(w, 8, i);
-    whole(w, 20, 7);
+    for (const i of value.ints) integer(w, 8, i);
+    integer(w, 20, 7);
   }
 }
 
@@ -87,8 +88,8 @@ function node(w: BinaryWriter, n: NodeMessage): void {
 }
 
 function tensor(w: BinaryWriter, t: TensorMessage): void {
-  for (const d of t.shape) whole(w, 1, d);
-  whole(w, 2, ELEMENT[t.type]);
+  for (const d of t.shape) integer(w, 1, d);
+  integer(w, 2, ELEMENT[t.type]);
   text(w, 8, t.name);
   if ("raw" in t.data) {
     w.tag(9, WIRE.bytes).bytes(t.data.raw);
@@ -100,25 +101,25 @@ function tensor(w: BinaryWriter, t: TensorMessage): void {
       text(w, 2, String(value));
     });
   }
-  whole(w, 14, 1);
+  integer(w, 14, 1);
 }
 
 function value(w: BinaryWriter, v: ValueMessage): void {
   text(w, 1, v.name);
   message(w, 2, (w) =>
     message(w, 1, (w) => {
-      whole(w, 1, ELEMENT[v.type]);
+      integer(w, 1, ELEMENT[v.type]);
       message(w, 2, (w) => {
-        for (const d of v.shape) message(w, 1, (w) => (typeof d === "number" ? whole(w, 1, d) : text(w, 2, d)));
+        for (const d of v.shape) message(w, 1, (w) => (typeof d === "number" ? integer(w, 1, d) : text(w, 2, d)));
       });
     }),
   );
 }
 
-/** A whole model as bytes: opset 20 of ONNX, 1 of com.microsoft. */
+/** ModelProto as bytes, with opset 20 of ONNX and opset 1 of com.microsoft. */
 export function encodeModel(model: ModelMessage): Uint8Array {
   const w = new BinaryWriter();
-  whole(w, 1, 10);
+  integer(w, 1, 10);
   text(w, 2, "variegate");
   message(w, 7, (w) => {
     for (const n of model.nodes) message(w, 1, (w) => node(w, n));
@@ -133,7 +134,7 @@ export function encodeModel(model: ModelMessage): Uint8Array {
   ] as const) {
     message(w, 8, (w) => {
       text(w, 1, domain);
-      whole(w, 2, version);
+      integer(w, 2, version);
     });
   }
   return w.finish();

@@ -48,7 +48,7 @@ describe("lowering to ONNX", () => {
     close(y, [2, 1, 3], [113, 229, 347, 97, 193, 287]);
   });
 
-  it("multiplies a matrix of whole numbers by the scales of its blocks, beside other operations", async () => {
+  it("multiplies an int8 matrix by the scales of its blocks, beside other operations", async () => {
     // Row 1: 32 codes of 1 at 0.5 and 32 of −2 at 0.25; row 2: 3 at 1 and nothing. x is 1 in the first block, 2 in the second.
     const codes = Uint8Array.from({ length: 128 }, (_, i) => 128 + ([1, -2, 3, 0][i >> 5] ?? 0));
     const memory = (bytes: Uint8Array) => ({ in: "memory", source: { name: "none" }, bytes }) as const;
@@ -174,11 +174,11 @@ describe("lowering to ONNX", () => {
     };
     const whole = await run(draw, { q, k, v }, { fusedAttention: false });
     // 7 queries of 3 heads and 7 keys are 588 bytes: 84 each
-    for (const scores of [588, 587, 200, 84, 1]) {
-      const parts = await run(draw, { q, k, v }, { fusedAttention: false, scores });
+    for (const scoreBytes of [588, 587, 200, 84, 1]) {
+      const parts = await run(draw, { q, k, v }, { fusedAttention: false, scoreBytes });
       close(parts, [2, 7, 6], [...whole.data], 6);
     }
-    if (causal) close(await run(draw, { q, k, v }, { scores: 100 }), [2, 7, 6], [...whole.data], 5);
+    if (causal) close(await run(draw, { q, k, v }, { scoreBytes: 100 }), [2, 7, 6], [...whole.data], 5);
     expect(whole.data[0]).not.toBeCloseTo(whole.data[6] ?? 0, 3);
   });
 
