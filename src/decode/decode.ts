@@ -1,4 +1,4 @@
-/** Latents to images: whole where the memory allows, else in tiles. */
+/** Decodes latents to images, in one piece where the memory budget allows, else in tiles. */
 import { finite } from "../networks/index.js";
 import { type FloatTensor, float, type RgbImage, sample, stack, toRgb } from "../tensor/index.js";
 import type { Decoder, LatentSize } from "./decoder.js";
@@ -6,26 +6,26 @@ import type { TileProgress } from "./tiled-decoder.js";
 
 /** How latents are decoded. */
 export interface DecodeOptions {
-  /** Bytes that a run may take. */
+  /** Memory budget in bytes. */
   readonly memoryBudget: number;
-  /** Latents on the longer side of a tile; "off": never in tiles. Default: tiles where the memory budget asks for them. */
+  /** Longer side of a tile in latents; "off" disables tiling. Default: tiles where the memory budget requires them. */
   readonly tile?: number | "off" | undefined;
 }
 
-/** Pixels that one decoder call takes: the decoder needs far more memory for a pixel than the denoiser for a latent. */
+/** Most pixels of one decoder call: the decoder needs far more memory per pixel than the denoiser per latent. */
 const PIXELS_PER_CALL = 512 * 512;
 
-/** Share of the memory budget that a decoder may work in before it is given tiles: the rest is for weights that stay loaded. */
+/** Share of the memory budget above which a decoder call is tiled. The rest is for loaded weights. */
 const DECODER_SHARE = 1 / 4;
-/** Pixels on a tile's side where none is asked for: SDXL's decoder then works in 0.4 GB beside the image's maps. */
+/** Default side of a tile in pixels: SDXL's decoder then needs 0.4 GB beside the feature maps of the image. */
 const TILE_PIXELS = 256;
 
-/** Samples that one decoder call takes. */
+/** Batch size of a decoder call: as many samples as have 512 × 512 pixels together, at least 1. */
 export function decoderBatch({ config }: Decoder, { height, width }: LatentSize): number {
   return Math.max(1, Math.floor(PIXELS_PER_CALL / (height * width * config.scaleFactor ** 2)));
 }
 
-/** Latents on a tile's side, or null where the image is decoded whole. */
+/** Side of the tiles in latents; null where the image is decoded in one piece. */
 export async function tileSide(
   decoder: Decoder,
   size: LatentSize,
@@ -38,7 +38,10 @@ export async function tileSide(
   return whole <= DECODER_SHARE * memoryBudget ? null : Math.ceil(TILE_PIXELS / decoder.config.scaleFactor);
 }
 
-/** Latents [B, C, h, w] in the denoiser's scale → B images of h·f × w·f pixels. @throws NonFiniteError */
+/**
+ * Decodes latents [B, C, h, w] in the denoiser's scale to B images of h·f × w·f pixels, f the VAE scale factor.
+ * @throws NonFiniteError when the latents or the decoder's output contain NaN or infinity
+ */
 export async function decodeLatents(
   decoder: Decoder,
   latents: FloatTensor,
@@ -50,12 +53,12 @@ export async function decodeLatents(
   const images: RgbImage[] = [];
   for (let at = 0; at < batch; at += together) {
     const some = Array.from({ length: Math.min(together, batch - at) }, (_, i) => sample(latents, at + i));
-    for await (const made of decodeCall(decoder, stack(some), side)) if (!("done" in made)) images.push(made);
+    for await (const result of decodeCall(decoder, stack(some), side)) if (!("done" in result)) images.push(result);
   }
   return images;
 }
 
-/** The same in one call, or in tiles of `side` latents with their progress. */
+/** Decodes in one call, or with `side` in tiles of that many latents. Yields the images, and progress after each tile. */
 export async function* decodeCall(
   decoder: Decoder,
   latents: FloatTensor,
@@ -74,7 +77,7 @@ export async function* decodeCall(
   }
 }
 
-/** From the denoiser's scale to the decoder's: z = latent · std / scale + mean + shift, channel by channel. */
+/** Converts latents [B, C, h, w] from the denoiser's scale to the decoder's: z = latent · std / scale + mean + shift per channel. */
 function unscaled({ scaling: { scale, shift, mean, std } }: Decoder, latents: FloatTensor): FloatTensor {
   const [, channels = 1, height = 1, width = 1] = latents.shape;
   const plane = height * width;

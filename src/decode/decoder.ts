@@ -1,4 +1,4 @@
-/** The decoder of an autoencoder, large or tiny: its config, and the network that turns latents into images, whole or in tiles. */
+/** The decoder of an autoencoder (AutoencoderKL or AutoencoderTiny): its config, and its network, run in one piece or in tiles. */
 import type { Component } from "../checkpoint/index.js";
 import { UnsupportedConfigError } from "../errors.js";
 import {
@@ -23,31 +23,34 @@ import type { Runtime } from "../runtime/index.js";
 import type { FloatTensor, WeightIndex } from "../tensor/index.js";
 import { stagedDecoder, type TiledDecoder, windowedDecoder } from "./tiled-decoder.js";
 
-/** Classes of autoencoders whose decoder is drawn. */
+/** Supported autoencoder classes. */
 export const AUTOENCODERS = ["AutoencoderKL", "AutoencoderTiny"] as const;
 
-/** A decoder as it is read from its files, before anything runs. */
+/** Config and weights of a decoder, before a runtime is involved. */
 export interface DecoderFiles {
   readonly component: Component;
   readonly config: AutoencoderConfig | TinyAutoencoderConfig;
   readonly weights: () => Promise<WeightIndex>;
 }
 
+/** A decoder on a runtime. */
 export interface Decoder {
   readonly config: AutoencoderConfig | TinyAutoencoderConfig;
   readonly scaling: LatentScaling;
   readonly weights: () => Promise<WeightIndex>;
+  /** Decodes in one piece: input latents [B, Z, h, w] in the decoder's scale, output image [B, C, h·f, w·f]. */
   readonly network: Network<LatentSize>;
+  /** Decodes in tiles. */
   readonly inTiles: TiledDecoder;
 }
 
-/** Latent height and width. */
+/** Height and width in latents. */
 export interface LatentSize {
   readonly height: number;
   readonly width: number;
 }
 
-/** Reads an autoencoder's config. @throws UnsupportedConfigError */
+/** Parses an autoencoder's config. @throws UnsupportedConfigError for another class, or naming the unsupported key */
 export function parseDecoder(component: Component): DecoderFiles {
   const source = { file: component.configFile, config: component.config };
   const { className, weights } = component;
@@ -61,11 +64,11 @@ export function parseDecoder(component: Component): DecoderFiles {
   });
 }
 
-/** A decoder computes in float32 where its config says that it overflows in float16. */
+/** Precision of a decoder: float32 where its config has `force_upcast`, else the given one. */
 export const decoderPrecision = ({ config }: Pick<DecoderFiles, "config">, precision: Precision): Precision =>
   config.kind === "kl" && config.forceUpcast ? { ...precision, compute: "float32" } : precision;
 
-/** The decoder on a runtime. Nothing is loaded yet. */
+/** Creates a decoder on a runtime. Weights are loaded by its first call. */
 export function createDecoder(
   runtime: Runtime,
   { component, config, weights }: DecoderFiles,

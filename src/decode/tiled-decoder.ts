@@ -1,4 +1,4 @@
-/** Decodes latents a tile at a time, with the same picture as in one piece: the autoencoder in stages, the tiny one in windows. */
+/** Tiled decoding with the same result as in one piece: AutoencoderKL in stages, AutoencoderTiny in overlapping windows. */
 import type { Graph } from "../graph/index.js";
 import {
   AUTOENCODER_EPSILON,
@@ -27,21 +27,21 @@ import {
   windowAround,
 } from "./tiles.js";
 
-/** How many tiles are through, of all stages together. */
+/** Number of finished tiles, and of all tiles over all stages. */
 export interface TileProgress {
   readonly done: number;
   readonly total: number;
 }
 
 /**
- * Latents of one picture [1, Z, h, w] → picture [1, C, h·f, w·f], told tile by tile; tiles are at most `side` latents long. Whoever asks
- * for no more tiles gets its memory back.
+ * Decodes the latents of one image [1, Z, h, w] to [1, C, h·f, w·f] in tiles of at most `side` latents. Yields progress after each tile
+ * and returns the image; ending the iteration early releases the sessions.
  */
 export type TiledDecoder = (latents: FloatTensor, side: number) => AsyncGenerator<TileProgress, FloatTensor, undefined>;
 
 /**
- * AutoencoderKL: the part at latent size whole, then stage after stage over all tiles. Between two stages the whole map lies in plain
- * arrays, and its statistics are those of all of it: nothing is approximate, so nothing has to be blended.
+ * AutoencoderKL: the layers at latent resolution in one piece, then stage by stage over all tiles. Between stages the whole feature map is
+ * kept in arrays, and norms use the statistics of the whole map. The result is exact, without blending.
  */
 export function stagedDecoder(
   runtime: Runtime,
@@ -57,71 +57,72 @@ export function stagedDecoder(
     let map = toPlanes(await mapOf(head, { latents }).finally(() => head.release()));
     const tiles = tilesOf(height, width, side);
     const stages = decoderStages(config);
-    let [done, factor] = [0, 1];
+    let [done, upscale] = [0, 1];
     let residual: Planes | null = null;
     for (const stage of stages) {
       if (stage.keepsInput) residual = map;
-      const { height: h = 1, width: w = 1 } = scaled(tiles[0] ?? { top: 0, left: 0, height, width }, factor);
+      const { height: h = 1, width: w = 1 } = scaled(tiles[0] ?? { top: 0, left: 0, height, width }, upscale);
       const session = await load(stage.draw(index, h, w));
-      let made: Planes | null = null;
+      let output: Planes | null = null;
       try {
         for (const tile of tiles) {
-          const here = scaled(tile, factor);
+          const here = scaled(tile, upscale);
           const piece = await mapOf(session, feedsFor(stage, map, residual, here));
-          // The block's input is read where its sum is written, and nowhere else: its arrays take the sum.
-          made ??= planes(
+          // A tile of the residual is read only before the same tile of the sum is written, so the sum reuses its arrays.
+          output ??= planes(
             map.height * stage.scale,
             map.width * stage.scale,
             piece.shape[1] ?? 1,
             stage.addsResidual ? residual?.channels : [],
           );
-          paste(made, scaled(here, stage.scale), piece);
+          paste(output, scaled(here, stage.scale), piece);
           yield { done: ++done, total: stages.length * tiles.length };
         }
       } finally {
         await session.release();
       }
-      map = made ?? map;
+      map = output ?? map;
       if (stage.addsResidual) residual = null;
-      factor *= stage.scale;
+      upscale *= stage.scale;
     }
     return fromPlanes(map);
   };
 }
 
+/** Inputs of a stage's graph for one tile. */
 function feedsFor(stage: DecoderStage, map: Planes, residual: Planes | null, tile: ReturnType<typeof scaled>) {
   const around = expanded(tile, 1);
   return {
     map: crop(map, around),
     ...(stage.groups !== null && {
       ...statistics(map, stage.groups, AUTOENCODER_EPSILON),
-      inside: insideMask(map.height, map.width, around),
+      mask: insideMask(map.height, map.width, around),
     }),
     ...(stage.addsResidual && residual && { residual: crop(residual, tile) }),
   };
 }
 
-/** AutoencoderTiny has no norms and looks only so far: windows with that much around each tile. */
+/** AutoencoderTiny: it has no norms and a small receptive field, so each tile is decoded in a window with that margin. */
 export function windowedDecoder(
   config: TinyAutoencoderConfig,
   run: (latents: FloatTensor) => Promise<FloatTensor>,
 ): TiledDecoder {
-  const { scaleFactor: factor, pixelChannels } = config;
+  const { scaleFactor, pixelChannels } = config;
   return async function* (latents, side) {
     const whole = toPlanes(latents);
     const { height, width } = whole;
-    const picture = planes(height * factor, width * factor, pixelChannels);
+    const image = planes(height * scaleFactor, width * scaleFactor, pixelChannels);
     const tiles = tilesOf(height, width, side);
     for (const [i, tile] of tiles.entries()) {
       const window = windowAround(tile, height, width, receptiveField(config));
-      const made = toPlanes(await run(crop(whole, window)));
+      const decoded = toPlanes(await run(crop(whole, window)));
       const within = { ...tile, top: tile.top - window.top, left: tile.left - window.left };
-      paste(picture, scaled(tile, factor), crop(made, scaled(within, factor)));
+      paste(image, scaled(tile, scaleFactor), crop(decoded, scaled(within, scaleFactor)));
       yield { done: i + 1, total: tiles.length };
     }
-    return fromPlanes(picture);
+    return fromPlanes(image);
   };
 }
 
 const mapOf = async (session: Session, feeds: Readonly<Record<string, Tensor>>): Promise<FloatTensor> =>
-  floats((await session.run(feeds)).outputs["made"]);
+  floats((await session.run(feeds)).outputs["output"]);

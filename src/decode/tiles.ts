@@ -1,7 +1,7 @@
-/** Pictures in pieces: how a size is cut into tiles, and how a tile is taken out of a map and put into one. Knows nothing of models. */
+/** Tiles of feature maps and images: division of a size into tiles, crop, paste, and group statistics. Independent of models. */
 import { type FloatTensor, float } from "../tensor/index.js";
 
-/** A rectangle of a map, in its own pixels. */
+/** A rectangle of a map, in the map's pixels. It may extend beyond the map. */
 export interface Tile {
   readonly top: number;
   readonly left: number;
@@ -9,19 +9,19 @@ export interface Tile {
   readonly width: number;
 }
 
-/** Channels of a picture-sized value, each an array of its own, so that one can be let go without the others. */
+/** A map with one array per channel [height · width], so that channels can be freed and reused one by one. */
 export interface Planes {
   readonly height: number;
   readonly width: number;
   readonly channels: readonly Float32Array[];
-  /** Of each channel, over the pixels that were pasted. */
+  /** Sum and sum of squares of each channel, over all pixels pasted. */
   readonly sums: Float64Array;
   readonly squares: Float64Array;
 }
 
 /**
- * Tiles of one size that lie side by side and cover height × width, each at most `side` long. The last of a row or column may reach
- * over the edge: all tiles are as alike as can be, so that little does.
+ * Adjacent tiles of equal size, at most `side` long, that cover height × width. The last of a row or column may extend beyond the edge; the
+ * tile size is balanced to keep that part small.
  */
 export function tilesOf(height: number, width: number, side: number): Tile[] {
   const [rows, columns] = [Math.ceil(height / side), Math.ceil(width / side)];
@@ -34,7 +34,7 @@ export function tilesOf(height: number, width: number, side: number): Tile[] {
   })).filter(({ top, left }) => top < height && left < width);
 }
 
-/** The same tile of a map that is `factor` times as large. */
+/** The corresponding tile of a map that is `factor` times as large. */
 export const scaled = ({ top, left, height, width }: Tile, factor: number): Tile => ({
   top: top * factor,
   left: left * factor,
@@ -42,17 +42,18 @@ export const scaled = ({ top, left, height, width }: Tile, factor: number): Tile
   width: width * factor,
 });
 
-/** A tile with `ring` pixels more on every side. */
-export const expanded = ({ top, left, height, width }: Tile, ring: number): Tile => ({
-  top: top - ring,
-  left: left - ring,
-  height: height + 2 * ring,
-  width: width + 2 * ring,
+/** A tile with a border of `border` pixels on every side. */
+export const expanded = ({ top, left, height, width }: Tile, border: number): Tile => ({
+  top: top - border,
+  left: left - border,
+  height: height + 2 * border,
+  width: width + 2 * border,
 });
 
 /**
- * Windows of one size around tiles, with at least `margin` pixels between a tile and whatever of its window's edges is not an edge of the
- * picture: what a network that looks no farther than `margin` makes of the tile is the same as in the whole picture.
+ * Window around a tile, moved inside height × width, with at least `margin` pixels between the tile and each edge of the window that is not
+ * an edge of the map. A network whose receptive field has a radius of at most `margin` gives the same result for the tile as for the whole
+ * map. Tiles of equal size get windows of equal size.
  */
 export function windowAround(tile: Tile, height: number, width: number, margin: number): Tile {
   const span = (from: number, length: number, whole: number) => {
@@ -63,13 +64,13 @@ export function windowAround(tile: Tile, height: number, width: number, margin: 
   return { top: y.at, left: x.at, height: y.size, width: x.size };
 }
 
-/** Empty planes; into the arrays `reuse` where there are some, which are overwritten. */
+/** Planes of `count` channels. Arrays in `reuse` are used, with their values, before new ones of zeros. */
 export function planes(height: number, width: number, count: number, reuse: readonly Float32Array[] = []): Planes {
   const channels = Array.from({ length: count }, (_, c) => reuse[c] ?? new Float32Array(height * width));
   return { height, width, channels, sums: new Float64Array(count), squares: new Float64Array(count) };
 }
 
-/** x [1, C, H, W] as planes. */
+/** x [1, C, H, W] → planes. */
 export function toPlanes(x: FloatTensor): Planes {
   const [, count = 1, height = 1, width = 1] = x.shape;
   const whole = planes(height, width, count);
@@ -77,14 +78,14 @@ export function toPlanes(x: FloatTensor): Planes {
   return whole;
 }
 
-/** Planes as [1, C, H, W]. */
+/** Planes → [1, C, H, W]. */
 export function fromPlanes({ height, width, channels }: Planes): FloatTensor {
   const x = float([1, channels.length, height, width]);
   for (const [c, plane] of channels.entries()) x.data.set(plane, c * height * width);
   return x;
 }
 
-/** A tile of a map as [1, C, h, w]; zeros where it reaches over the edge. */
+/** Tile of a map as [1, C, h, w]; zeros beyond the edges. */
 export function crop({ height, width, channels }: Planes, tile: Tile): FloatTensor {
   const piece = float([1, channels.length, tile.height, tile.width]);
   const left = Math.max(0, tile.left);
@@ -99,7 +100,7 @@ export function crop({ height, width, channels }: Planes, tile: Tile): FloatTens
   return piece;
 }
 
-/** Puts x [1, C, h, w] into a map at a tile; what reaches over the edge is left out. Counts what it puts into the sums. */
+/** Writes x [1, C, h, w] to a tile of a map and adds it to the sums. Values beyond the edges are dropped. */
 export function paste(into: Planes, tile: Tile, x: FloatTensor): void {
   const { height, width, channels, sums, squares } = into;
   const [bottom, right] = [Math.min(height, tile.top + tile.height), Math.min(width, tile.left + tile.width)];
@@ -119,7 +120,7 @@ export function paste(into: Planes, tile: Tile, x: FloatTensor): void {
   }
 }
 
-/** [1, 1, h, w]: 1 where a tile lies in the picture, 0 where it reaches over the edge. */
+/** Mask [1, 1, h, w] of a tile: 1 inside the map, 0 beyond its edges. */
 export function insideMask(height: number, width: number, tile: Tile): FloatTensor {
   const mask = float([1, 1, tile.height, tile.width]);
   for (let y = 0; y < tile.height; y++) {
@@ -131,7 +132,7 @@ export function insideMask(height: number, width: number, tile: Tile): FloatTens
   return mask;
 }
 
-/** Mean and deviation of each of `groups` groups of channels over a whole map, for every channel: [1, C, 1, 1]. */
+/** Group statistics of a map for each channel: mean and √(variance + epsilon) of the channel's group, [1, C, 1, 1] each. */
 export function statistics({ height, width, channels, sums, squares }: Planes, groups: number, epsilon: number) {
   const count = channels.length;
   const size = count / groups;

@@ -1,45 +1,49 @@
-/** AutoencoderTiny (TAESD, Ollin Boer Bohan): a small convolutional decoder and encoder that stand in for the large ones. */
+/** AutoencoderTiny (TAESD, Ollin Boer Bohan): a small convolutional autoencoder that approximates a model's AutoencoderKL. */
 
 import { z } from "zod";
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
 import type { LatentScaling } from "./autoencoder.js";
-import { type ConfigFile, oneOf, parseConfig, whole } from "./config.js";
+import { type ConfigFile, integer, oneOf, parseConfig } from "./config.js";
 import type { DrawingWeights } from "./drawing.js";
 import { conv, scope, type Weights } from "./layers.js";
 
+/** A parsed AutoencoderTiny config. */
 export interface TinyAutoencoderConfig {
   readonly kind: "tiny";
+  /** Channels of the image, C, and of the latents, Z. */
   readonly pixelChannels: number;
   readonly latentChannels: number;
   readonly encoder: readonly TinyBlock[];
   readonly decoder: readonly TinyBlock[];
   readonly scaling: LatentScaling;
+  /** VAE scale factor f: pixels per latent along each side. */
   readonly scaleFactor: number;
 }
 
+/** One resolution: residual blocks of equal width. */
 interface TinyBlock {
   readonly channels: number;
   readonly layers: number;
 }
 
-const channelList = z.array(whole()).min(1).default([64, 64, 64, 64]);
+const channelList = z.array(integer()).min(1).default([64, 64, 64, 64]);
 const schema = z.object({
-  in_channels: whole().default(3),
-  out_channels: whole().default(3),
+  in_channels: integer().default(3),
+  out_channels: integer().default(3),
   encoder_block_out_channels: channelList,
   decoder_block_out_channels: channelList,
   act_fn: oneOf(["relu"], "relu"),
   upsample_fn: oneOf(["nearest"], "nearest"),
-  latent_channels: whole().default(4),
+  latent_channels: integer().default(4),
   upsampling_scaling_factor: oneOf([2], 2),
-  num_encoder_blocks: z.array(whole(0)).default([1, 3, 3, 3]),
-  num_decoder_blocks: z.array(whole(0)).default([3, 3, 3, 1]),
-  // Raw latents go in as they are: this class's own default is 1, whatever the model's large autoencoder has.
+  num_encoder_blocks: z.array(integer(0)).default([1, 3, 3, 3]),
+  num_decoder_blocks: z.array(integer(0)).default([3, 3, 3, 1]),
+  // The default of AutoencoderTiny is 1, independent of the scaling factor of the model's AutoencoderKL.
   scaling_factor: z.number().default(1),
   shift_factor: z.number().nullish(),
 });
 
-/** Reads and checks an AutoencoderTiny config. @throws UnsupportedConfigError naming the key */
+/** Parses an AutoencoderTiny config. @throws UnsupportedConfigError naming the key */
 export function parseTinyAutoencoderConfig(source: ConfigFile): TinyAutoencoderConfig {
   const c = parseConfig(schema, source);
   const zip = (channels: readonly number[], layers: readonly number[]) =>
@@ -55,12 +59,15 @@ export function parseTinyAutoencoderConfig(source: ConfigFile): TinyAutoencoderC
   };
 }
 
-/** Draws the decoder. Input: latents [B, Z, h, w]; output: image [B, C, h·f, w·f], about −1…1. */
+/**
+ * Builds the decoder's graph. Input: latents [B, Z, h, w] in the denoiser's scale. Output: image [B, C, h·f, w·f], about −1…1.
+ * @throws WeightMissingError, WeightShapeError
+ */
 export function drawTinyDecoder(c: TinyAutoencoderConfig, index: DrawingWeights, height: number, width: number): Graph {
   const g = createBuilder();
   const layers = numbered(scope(g, index).at("decoder").at("layers"));
   const three = scalar(g, 3);
-  // Latents outside ±3 are bent back smoothly: 3 tanh(x / 3).
+  // Soft clamp of the latents to ±3: 3 tanh(x / 3).
   let x = g.mul(g.tanh(g.div(g.input("latents", ["B", c.latentChannels, height, width]), three)), three);
   x = g.relu(conv(g, layers.next(), x, c.decoder[0]?.channels ?? 1));
   layers.next();
@@ -76,13 +83,19 @@ export function drawTinyDecoder(c: TinyAutoencoderConfig, index: DrawingWeights,
   return g.finish({ image: g.sub(g.mul(x, scalar(g, 2)), scalar(g, 1)) });
 }
 
-/** Latents that the decoder looks at on each side of one: a pixel for each 3×3 convolution, half as far after every doubling. */
+/**
+ * Radius of the decoder's receptive field, in latents, rounded up. Each 3×3 convolution adds one pixel of its resolution, which is
+ * half as many latents after each upsampling.
+ */
 export function receptiveField({ decoder }: TinyAutoencoderConfig): number {
   const convolutions = decoder.map(({ layers }, i) => (i === 0 ? 1 : 0) + 3 * layers + 1);
   return Math.ceil(convolutions.reduce((sum, n, i) => sum + n / 2 ** i, 0)) + 1;
 }
 
-/** Draws the encoder. Input: image [B, C, H, W] in −1…1; output: mean [B, Z, H/f, W/f] (there is no variance). */
+/**
+ * Builds the encoder's graph. Input: image [B, C, H, W] in −1…1. Output: mean [B, Z, H/f, W/f]; this autoencoder has no variance.
+ * @throws WeightMissingError, WeightShapeError
+ */
 export function drawTinyEncoder(c: TinyAutoencoderConfig, index: DrawingWeights, height: number, width: number): Graph {
   const g = createBuilder();
   const layers = numbered(scope(g, index).at("encoder").at("layers"));
@@ -95,7 +108,7 @@ export function drawTinyEncoder(c: TinyAutoencoderConfig, index: DrawingWeights,
   return g.finish({ mean: conv(g, layers.next(), x, c.latentChannels) });
 }
 
-/** Three convolutions around an identity. x [B, C, H, W] → same. */
+/** Residual block of three 3×3 convolutions. x [B, C, H, W] → same. */
 function block(g: Builder, w: Weights, x: Value): Value {
   const channels = known(x.shape[1]);
   const convs = w.at("conv");
@@ -103,7 +116,7 @@ function block(g: Builder, w: Weights, x: Value): Value {
   return g.relu(g.add(conv(g, convs.at(4), h, channels), x));
 }
 
-/** The layers of a torch Sequential, one after the other; those without weights count too. */
+/** Layers of a torch Sequential in order. Layers without weights are counted. */
 function numbered(w: Weights): { next(): Weights } {
   let i = 0;
   return { next: () => w.at(i++) };

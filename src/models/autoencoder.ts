@@ -1,50 +1,56 @@
-/** Between pixels and latents: AutoencoderKL (Rombach et al. 2022, appendix G), drawn from its config with the checkpoint's names. */
+/** AutoencoderKL (Rombach et al. 2022, appendix G): graphs of its decoder and encoder, from its config and with the checkpoint's names. */
 
 import { z } from "zod";
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import { type ConfigFile, oneOf, parseConfig, whole } from "./config.js";
+import { type ConfigFile, integer, oneOf, parseConfig } from "./config.js";
 import type { DrawingWeights } from "./drawing.js";
 import { conv, groupNorm, linear, scope, toImage, toTokens, type Weights } from "./layers.js";
 import { resnet } from "./resnet.js";
 
-/** How a model's latents relate to what the decoder takes: z = latent · std / scale + mean + shift. */
+/** Map from the denoiser's latents to the decoder's: z = latent · std / scale + mean + shift (diffusers' scaling_factor, latents_mean …). */
 export interface LatentScaling {
   readonly scale: number;
   readonly shift: number;
-  /** One value for each latent channel; null: 0 and 1. */
+  /** One value per latent channel; null stands for 0. */
   readonly mean: readonly number[] | null;
+  /** One value per latent channel; null stands for 1. */
   readonly std: readonly number[] | null;
 }
 
+/** A parsed AutoencoderKL config. */
 export interface AutoencoderConfig {
   readonly kind: "kl";
+  /** Channels of the image, C, and of the latents, Z. */
   readonly pixelChannels: number;
   readonly latentChannels: number;
+  /** Channels of each resolution, the highest first. */
   readonly channels: readonly number[];
+  /** Residual blocks of each resolution of the encoder; the decoder has one more. */
   readonly layers: number;
+  /** Groups of the group norms. */
   readonly groups: number;
   readonly midAttention: boolean;
   readonly quantConv: boolean;
   readonly postQuantConv: boolean;
   readonly scaling: LatentScaling;
-  /** The decoder overflows in float16: it must run in float32 (it always does here on the CPU). */
+  /** The decoder overflows in float16 and must run in float32. */
   readonly forceUpcast: boolean;
-  /** Pixels for each latent, a power of two. */
+  /** VAE scale factor f: pixels per latent along each side, a power of two. */
   readonly scaleFactor: number;
 }
 
 const schema = z.object({
-  in_channels: whole().default(3),
-  out_channels: whole().default(3),
+  in_channels: integer().default(3),
+  out_channels: integer().default(3),
   down_block_types: z
     .array(z.literal("DownEncoderBlock2D", { error: "DownEncoderBlock2D" }))
     .default(["DownEncoderBlock2D"]),
   up_block_types: z.array(z.literal("UpDecoderBlock2D", { error: "UpDecoderBlock2D" })).default(["UpDecoderBlock2D"]),
-  block_out_channels: z.array(whole()).min(1).default([64]),
-  layers_per_block: whole().default(1),
+  block_out_channels: z.array(integer()).min(1).default([64]),
+  layers_per_block: integer().default(1),
   act_fn: oneOf(["silu", "swish"], "silu"),
-  latent_channels: whole().default(4),
-  norm_num_groups: whole().default(32),
+  latent_channels: integer().default(4),
+  norm_num_groups: integer().default(32),
   scaling_factor: z.number().default(0.18215),
   shift_factor: z.number().nullish(),
   latents_mean: z.array(z.number()).nullish(),
@@ -55,7 +61,7 @@ const schema = z.object({
   mid_block_add_attention: z.boolean().default(true),
 });
 
-/** Reads and checks an AutoencoderKL config. @throws UnsupportedConfigError naming the key */
+/** Parses an AutoencoderKL config. @throws UnsupportedConfigError naming the key */
 export function parseAutoencoderConfig(source: ConfigFile): AutoencoderConfig {
   const c = parseConfig(schema, source);
   return {
@@ -79,10 +85,14 @@ export function parseAutoencoderConfig(source: ConfigFile): AutoencoderConfig {
   };
 }
 
-/** Added to the variance under the root of every norm. */
+/** Epsilon of all group norms. */
 export const EPSILON = 1e-6;
 
-/** Draws the decoder. Input: latents [B, Z, h, w] as the model was trained on (unscaled); output: image [B, C, h·f, w·f], about −1…1. */
+/**
+ * Builds the decoder's graph. Input: latents [B, Z, h, w] in the autoencoder's own scale (see `LatentScaling`). Output: image
+ * [B, C, h·f, w·f], about −1…1.
+ * @throws WeightMissingError, WeightShapeError
+ */
 export function drawDecoder(c: AutoencoderConfig, index: DrawingWeights, height: number, width: number): Graph {
   const g = createBuilder();
   const root = scope(g, index);
@@ -101,7 +111,7 @@ export function drawDecoder(c: AutoencoderConfig, index: DrawingWeights, height:
   return g.finish({ image: conv(g, w.at("conv_out"), x, c.pixelChannels) });
 }
 
-/** The decoder up to its up blocks, which is all at the size of the latents: its input → [B, C, h, w]. `root` holds all weights. */
+/** The decoder up to its up blocks, all at latent resolution: the graph input "latents" [B, Z, h, w] → [B, C, h, w]. `root`: all weights. */
 export function drawDecoderHead(g: Builder, c: AutoencoderConfig, root: Weights, height: number, width: number): Value {
   const w = root.at("decoder");
   const [deepest = 1] = c.channels.toReversed();
@@ -111,7 +121,11 @@ export function drawDecoderHead(g: Builder, c: AutoencoderConfig, root: Weights,
   return middle(g, c, w.at("mid_block"), x);
 }
 
-/** Draws the encoder. Input: image [B, C, H, W] in −1…1; outputs: mean and logvar [B, Z, H/f, W/f] of the latents, unscaled. */
+/**
+ * Builds the encoder's graph. Input: image [B, C, H, W] in −1…1. Outputs: mean and logvar [B, Z, H/f, W/f] of the latents, in the
+ * autoencoder's own scale.
+ * @throws WeightMissingError, WeightShapeError
+ */
 export function drawEncoder(c: AutoencoderConfig, index: DrawingWeights, height: number, width: number): Graph {
   const g = createBuilder();
   const root = scope(g, index);
@@ -135,6 +149,7 @@ export function drawEncoder(c: AutoencoderConfig, index: DrawingWeights, height:
   });
 }
 
+/** Middle block: residual, attention, residual. x [B, C, h, w] → same. */
 function middle(g: Builder, c: AutoencoderConfig, w: Weights, input: Value): Value {
   const options = { channels: known(input.shape[1]), groups: c.groups, epsilon: EPSILON };
   let x = resnet(g, w.at("resnets").at(0), input, options);
@@ -142,15 +157,15 @@ function middle(g: Builder, c: AutoencoderConfig, w: Weights, input: Value): Val
   return resnet(g, w.at("resnets").at(1), x, options);
 }
 
-/** Names of the attention's four matrices: today's, and those of checkpoints from before diffusers 0.18. */
+/** Names of the attention projections: current, and before diffusers 0.18. */
 const NAMES = {
-  today: { q: "to_q", k: "to_k", v: "to_v", out: "to_out.0" },
+  current: { q: "to_q", k: "to_k", v: "to_v", out: "to_out.0" },
   old: { q: "query", k: "key", v: "value", out: "proj_attn" },
 } as const;
 
-/** Self-attention with one head over all pixels. x [B, C, H, W] → same. */
+/** Self-attention over all positions, with one head. x [B, C, H, W] → same. */
 function attention(g: Builder, w: Weights, x: Value, groups: number): Value {
-  const names = NAMES[w.has("query") ? "old" : "today"];
+  const names = NAMES[w.has("query") ? "old" : "current"];
   const size = known(x.shape[1]);
   const tokens = toTokens(g, groupNorm(g, w.at("group_norm"), x, groups, EPSILON));
   const [q, k, v] = [names.q, names.k, names.v].map((name) => linear(g, w.at(name), tokens, size));

@@ -1,37 +1,38 @@
-/** A small convolutional classifier that reads known factors off a picture, drawn from the list of layers in its own config. */
+/** Attribute classifier: a small convolutional network that predicts known attributes of an image. Its config lists its layers. */
 
 import { z } from "zod";
 import { createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import { type ConfigFile, parseConfig, whole } from "./config.js";
+import { type ConfigFile, integer, parseConfig } from "./config.js";
 import type { DrawingWeights } from "./drawing.js";
 import { scope } from "./layers.js";
 
 const activation = z.enum(["relu"]).nullable().default(null);
 const layerSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("conv"), weight: z.string(), stride: whole(), padding: whole(0), activation }),
+  z.object({ kind: z.literal("conv"), weight: z.string(), stride: integer(), padding: integer(0), activation }),
   z.object({ kind: z.literal("pool"), mode: z.literal("mean") }),
   z.object({ kind: z.literal("flatten") }),
   z.object({ kind: z.literal("linear"), weight: z.string(), activation }),
 ]);
 const schema = z.object({
-  image_size: whole().default(64),
+  image_size: integer().default(64),
   layers: z.array(layerSchema).min(1),
-  /** Values of each factor, in the order of the logits. */
+  /** Values of each attribute, in the order of the logits. */
   factors: z.record(z.string(), z.array(z.union([z.string(), z.number()]))),
-  /** How a prompt names a value where it is not the value's own word. */
+  /** Words in prompts that name a value, by attribute and word, where they differ from the value itself. */
   words: z.record(z.string(), z.record(z.string(), z.string())).default({}),
-  /** Numbers that follow the logits. */
+  /** Names of regressed numbers, which follow the logits. */
   regress: z.array(z.string()).default([]),
 });
 
 export type ClassifierConfig = z.output<typeof schema>;
 
-/** Reads a judge's config. @throws UnsupportedConfigError naming the key */
+/** Parses a classifier's config. @throws UnsupportedConfigError naming the key */
 export const parseClassifierConfig = (source: ConfigFile): ClassifierConfig => parseConfig(schema, source);
 
 /**
- * Draws the classifier. Input: image [B, 3, S, S] in −1…1. Outputs: logits [B, N] (the factors' values one after the other, then
- * the regressed numbers) and features [B, D], what the last layer reads.
+ * Builds the classifier's graph. Input: image [B, 3, S, S] in −1…1. Outputs: logits [B, N], the values of each attribute in order, then
+ * the regressed numbers; features [B, D], the input of the last layer.
+ * @throws WeightMissingError, WeightShapeError
  */
 export function drawClassifier(c: ClassifierConfig, index: DrawingWeights): Graph {
   const g = createBuilder();

@@ -1,28 +1,36 @@
-/** CLIP (Radford et al. 2021): the text encoders of Stable Diffusion and the two towers that measure pictures against words. */
+/** CLIP (Radford et al. 2021): the text encoders of Stable Diffusion, and the text and image towers that compare images with prompts. */
 
 import { z } from "zod";
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import { type ConfigFile, parseConfig, whole } from "./config.js";
+import { type ConfigFile, integer, parseConfig } from "./config.js";
 import type { DrawingWeights } from "./drawing.js";
 import { conv, layerNorm, linear, scope, type Weights } from "./layers.js";
 
 interface TowerConfig {
+  /** Width of the hidden states, D. */
   readonly features: number;
+  /** Width inside the feed-forward layers. */
   readonly hidden: number;
   readonly layers: number;
   readonly heads: number;
   readonly activation: "gelu" | "quickGelu";
+  /** Epsilon of the layer norms. */
   readonly epsilon: number;
+  /** Width of the projected embedding, P. */
   readonly projection: number;
 }
 
+/** A parsed CLIPTextModel config. */
 export interface TextEncoderConfig extends TowerConfig {
+  /** Rows of the token embedding. */
   readonly vocabulary: number;
+  /** Longest input in tokens. */
   readonly positions: number;
-  /** Marks the token that is pooled; 2 stands for "the largest id", as in files from before transformers 4.31. */
+  /** Id of the token whose state is pooled; 2 means the largest id of the input, as in configs from before transformers 4.31. */
   readonly eosToken: number;
 }
 
+/** The parsed vision config of a CLIPModel; sides in pixels. */
 export interface ImageEncoderConfig extends TowerConfig {
   readonly imageSize: number;
   readonly patchSize: number;
@@ -30,23 +38,23 @@ export interface ImageEncoderConfig extends TowerConfig {
 }
 
 const towerSchema = z.object({
-  hidden_size: whole(),
-  intermediate_size: whole(),
-  num_hidden_layers: whole(),
-  num_attention_heads: whole(),
+  hidden_size: integer(),
+  intermediate_size: integer(),
+  num_hidden_layers: integer(),
+  num_attention_heads: integer(),
   hidden_act: z.enum(["quick_gelu", "gelu"], { error: "quick_gelu, gelu" }).default("quick_gelu"),
   layer_norm_eps: z.number().positive().default(1e-5),
-  projection_dim: whole().default(512),
+  projection_dim: integer().default(512),
 });
 const textSchema = towerSchema.extend({
-  vocab_size: whole().default(49408),
-  max_position_embeddings: whole().default(77),
+  vocab_size: integer().default(49408),
+  max_position_embeddings: integer().default(77),
   eos_token_id: z.int().nullish(),
 });
 const imageSchema = towerSchema.extend({
-  image_size: whole().default(224),
-  patch_size: whole().default(32),
-  num_channels: whole().default(3),
+  image_size: integer().default(224),
+  patch_size: integer().default(32),
+  num_channels: integer().default(3),
 });
 
 const tower = (c: z.output<typeof towerSchema>): TowerConfig => ({
@@ -59,7 +67,7 @@ const tower = (c: z.output<typeof towerSchema>): TowerConfig => ({
   projection: c.projection_dim,
 });
 
-/** Reads a CLIPTextModel config. @throws UnsupportedConfigError naming the key */
+/** Parses a CLIPTextModel config. @throws UnsupportedConfigError naming the key */
 export function parseTextEncoderConfig(source: ConfigFile): TextEncoderConfig {
   const c = parseConfig(textSchema, source);
   return {
@@ -70,19 +78,19 @@ export function parseTextEncoderConfig(source: ConfigFile): TextEncoderConfig {
   };
 }
 
-/** Reads the vision half of a CLIPModel config. @throws UnsupportedConfigError naming the key */
+/** Parses the vision config of a CLIPModel. @throws UnsupportedConfigError naming the key */
 export function parseImageEncoderConfig(source: ConfigFile): ImageEncoderConfig {
   const c = parseConfig(imageSchema, source);
   return { ...tower(c), imageSize: c.image_size, patchSize: c.patch_size, pixelChannels: c.num_channels };
 }
 
-/** Reads a CLIPModel config: one half for each tower; the projection is the model's. */
+/** Parses a CLIPModel config into its text and vision configs. @throws UnsupportedConfigError naming the key */
 export function parseClipConfig(source: ConfigFile): { text: TextEncoderConfig; image: ImageEncoderConfig } {
   const c = parseConfig(
     z.object({
       text_config: z.record(z.string(), z.unknown()),
       vision_config: z.record(z.string(), z.unknown()),
-      projection_dim: whole().default(512),
+      projection_dim: integer().default(512),
     }),
     source,
   );
@@ -93,37 +101,43 @@ export function parseClipConfig(source: ConfigFile): { text: TextEncoderConfig; 
   return { text: parseTextEncoderConfig(half(c.text_config)), image: parseImageEncoderConfig(half(c.vision_config)) };
 }
 
+/** Everything but the config that a text encoder's graph depends on. */
 export interface TextEncoderShape {
-  /** Length of a prompt, L. */
+  /** Length of the input, L. */
   readonly tokens: number;
-  /** The hidden state to put out: `back` layers before the last one, up to the embeddings at `back` = layers; as it is, or under the final norm. */
+  /**
+   * Hidden state to return: the output of the layer `back` layers before the last, or the embeddings for `back` = number of layers
+   * (`hidden_states[-(back + 1)]` in transformers). `finalNorm` applies the final layer norm to it.
+   */
   readonly state: { readonly back: number; readonly finalNorm: boolean };
-  /** Draw the pooled, projected text as well. */
+  /** Also return the pooled, projected text. */
   readonly pooled: boolean;
-  /** Textual inversion: some positions have embeddings that are not in the vocabulary; default false. */
+  /** Take textual-inversion embeddings, which are not in the vocabulary, as inputs; default false. */
   readonly textualInversion?: boolean;
 }
 
 /**
- * Draws a text encoder, with or without the `text_model.` prefix in its names.
- * Inputs: input_ids [B, L] int64; with pooled also pooled_index [B] int64; with textualInversion also vocabulary_mask [B, L, 1], 0 at
- * the positions whose embedding is that of textual_inversion [B, L, D] and 1 elsewhere. Outputs: hidden_state [B, L, D]; with
- * pooled also text_embeds [B, P].
+ * Builds a text encoder's graph. Names may have the prefix `text_model.` or lack it.
+ *
+ * Inputs: input_ids [B, L] int64; with `pooled` pooled_index [B] int64; with `textualInversion` textual_inversion [B, L, D] and
+ * vocabulary_mask [B, L, 1], which is 0 at positions that take their embedding from textual_inversion and 1 elsewhere.
+ * Outputs: hidden_state [B, L, D]; with `pooled` text_embeds [B, P].
+ * @throws WeightMissingError, WeightShapeError; RangeError when the encoder does not have the hidden state
  */
 export function drawTextEncoder(c: TextEncoderConfig, index: DrawingWeights, shape: TextEncoderShape): Graph {
   const g = createBuilder();
   const root = scope(g, index);
   const w = root.has("text_model") ? root.at("text_model") : root;
   const ids = g.input("input_ids", ["B", shape.tokens], "int64");
-  const learned = g.embedding(w.at("embeddings").at("token_embedding").get("weight", [c.vocabulary, c.features]), ids);
+  const embedded = g.embedding(w.at("embeddings").at("token_embedding").get("weight", [c.vocabulary, c.features]), ids);
   const table = w.at("embeddings").at("position_embedding").get("weight", [c.positions, c.features]);
   const positions = shape.tokens === c.positions ? table : g.slice(table, 0, 0, shape.tokens);
   const tokens = shape.textualInversion
     ? g.add(
-        g.mul(learned, g.input("vocabulary_mask", ["B", shape.tokens, 1])),
+        g.mul(embedded, g.input("vocabulary_mask", ["B", shape.tokens, 1])),
         g.input("textual_inversion", ["B", shape.tokens, c.features]),
       )
-    : learned;
+    : embedded;
   const states = [g.add(tokens, positions)];
   for (let i = 0; i < c.layers; i++) {
     const last = states.at(-1);
@@ -131,25 +145,30 @@ export function drawTextEncoder(c: TextEncoderConfig, index: DrawingWeights, sha
   }
   const state = (back: number) => {
     const found = states.at(-1 - back);
-    if (!found) throw new RangeError(`a text encoder of ${c.layers} layers has no hidden state ${-1 - back}`);
+    if (!found)
+      throw new RangeError(`hidden state ${-1 - back} is out of range; the text encoder has ${c.layers} layers`);
     return found;
   };
   const norm = (x: Value) => layerNorm(g, w.at("final_layer_norm"), x, c.epsilon);
   const hidden = state(shape.state.back);
   const outputs = { hidden_state: shape.state.finalNorm ? norm(hidden) : hidden };
   if (!shape.pooled) return g.finish(outputs);
-  const picked = g.pickRow(norm(state(0)), g.input("pooled_index", ["B"], "int64"));
-  const embeds = linear(g, root.at("text_projection"), picked, c.projection, { bias: false });
+  const pooled = g.pickRow(norm(state(0)), g.input("pooled_index", ["B"], "int64"));
+  const embeds = linear(g, root.at("text_projection"), pooled, c.projection, { bias: false });
   return g.finish({ ...outputs, text_embeds: embeds });
 }
 
-/** Where the pooled token stands: the first end-of-text, or the first of the largest ids where the config is an old one. */
+/** Position of the pooled token: the first `eosToken`, or with an `eosToken` of 2 the first largest id; 0 where there is none. */
 export function pooledIndex(ids: readonly number[], eosToken: number): number {
   const wanted = eosToken === 2 ? Math.max(...ids) : eosToken;
   return Math.max(0, ids.indexOf(wanted));
 }
 
-/** Draws the image tower. Input: image [B, 3, S, S], normalised; output: image_embeds [B, P]. */
+/**
+ * Builds the image tower's graph. Input: image [B, 3, S, S], normalised by CLIP's mean and standard deviation. Output: image_embeds
+ * [B, P], not normalised.
+ * @throws WeightMissingError, WeightShapeError
+ */
 export function drawImageEncoder(c: ImageEncoderConfig, index: DrawingWeights): Graph {
   const g = createBuilder();
   const root = scope(g, index);
@@ -175,7 +194,7 @@ export function drawImageEncoder(c: ImageEncoderConfig, index: DrawingWeights): 
   return g.finish({ image_embeds: linear(g, root.at("visual_projection"), pooled, c.projection, { bias: false }) });
 }
 
-/** Attention and feed-forward, each after its norm and added to its input. x [B, L, D] → same. */
+/** Pre-norm transformer layer: attention, then feed-forward, each with a residual connection. x [B, L, D] → same. */
 function layer(g: Builder, c: TowerConfig, w: Weights, input: Value, causal: boolean): Value {
   const size = known(input.shape[2]);
   const attn = w.at("self_attn");

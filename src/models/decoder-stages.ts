@@ -1,7 +1,7 @@
 /**
- * AutoencoderKL's decoder in stages that can be drawn for a piece of the picture. A group norm looks at the whole picture, everything
- * else of the up blocks one pixel around: cut before every norm, with the norm's statistics as inputs, a stage gives for a piece exactly
- * what the whole decoder gives there.
+ * AutoencoderKL's decoder as a sequence of stages that run on one tile of the feature map at a time. Group norms depend on the whole map,
+ * all other layers of the up blocks on a border of one pixel. The decoder is therefore split before every norm, whose statistics are
+ * inputs of the stage: the result for a tile is exactly that of the whole decoder.
  */
 
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
@@ -10,29 +10,32 @@ import type { DrawingWeights } from "./drawing.js";
 import { conv, scope, type Weights } from "./layers.js";
 
 /**
- * One stage. Its graph takes `map` [1, C, h + 2, w + 2], a piece of what the last stage made with a pixel around it, zeros outside the
- * picture; with `groups` also `mean` and `deviation` [1, C, 1, 1] of the whole map and `inside` [1, 1, h + 2, w + 2], 1 in the picture and 0
- * around it; with `adds` also `residual` [1, C″, h, w], the same piece of the block's input. Output: `made` [1, C′, h · grows, w · grows].
+ * One stage. Inputs of its graph: `map` [1, C, h + 2, w + 2], a tile of the previous stage's output with a border of one pixel, zeros
+ * outside the image; with `groups` also `mean` and `deviation` [1, C, 1, 1] of the whole map, and `mask` [1, 1, h + 2, w + 2], 1 inside the
+ * image and 0 outside; with `addsResidual` also `residual` [1, C″, h, w], the same tile of the residual block's input.
+ * Output: `output` [1, C′, h · scale, w · scale].
  */
 export interface DecoderStage {
   readonly name: string;
-  /** Channels that are normalised together; null where the stage normalises nothing. */
+  /** Number of groups of the stage's group norm; null without one. */
   readonly groups: number | null;
-  /** Ends a residual block: the block's input is added. */
+  /** The stage ends a residual block and adds the block's input. */
   readonly addsResidual: boolean;
-  /** The block's input is what this stage reads: it is kept for the one that adds it. */
+  /** The stage begins a residual block: its input is kept for the stage that adds it. */
   readonly keepsInput: boolean;
+  /** Size of the output relative to the input tile. */
   readonly scale: 1 | 2;
+  /** Builds the graph for tiles of height × width. @throws WeightMissingError, WeightShapeError */
   draw(index: DrawingWeights, height: number, width: number): Graph;
 }
 
-/** Latents [1, Z, h, w] → `made` [1, C, h, w]: everything up to the up blocks, whose attention looks at the whole picture. */
+/** Graph of the decoder up to its up blocks, which runs on the whole map: `latents` [1, Z, h, w] → `output` [1, C, h, w]. */
 export function drawHead(c: AutoencoderConfig, index: DrawingWeights, height: number, width: number): Graph {
   const g = createBuilder();
-  return g.finish({ made: drawDecoderHead(g, c, scope(g, index), height, width) });
+  return g.finish({ output: drawDecoderHead(g, c, scope(g, index), height, width) });
 }
 
-/** The stages after the head, in order; the last gives the picture. */
+/** Stages after the head, in order. The last one returns the image. */
 export function decoderStages(c: AutoencoderConfig): DecoderStage[] {
   const stages: DecoderStage[] = [];
   const levels = c.channels.toReversed();
@@ -67,7 +70,7 @@ export function decoderStages(c: AutoencoderConfig): DecoderStage[] {
   return stages;
 }
 
-/** A piece to draw for. */
+/** The graph under construction, and the size of its tiles. */
 interface Piece {
   readonly g: Builder;
   readonly c: AutoencoderConfig;
@@ -75,10 +78,10 @@ interface Piece {
   readonly width: number;
 }
 
-/** The pixel around stands in for the padding. */
+/** No padding: the border of the tile takes its place. */
 const VALID = { pads: [0, 0, 0, 0] } as const;
 
-/** A stage that normalises; its weights lie beside the one its name ends with. */
+/** A stage with a group norm. `name` is that of its convolution; `draw` gets the weights of the layer's parent. */
 function stage(name: string, c: AutoencoderConfig, draw: (w: Weights, piece: Piece) => Value): DecoderStage {
   return {
     name,
@@ -89,12 +92,12 @@ function stage(name: string, c: AutoencoderConfig, draw: (w: Weights, piece: Pie
     draw(index, height, width) {
       const g = createBuilder();
       const w = scope(g, index, name.slice(0, name.lastIndexOf(".")));
-      return g.finish({ made: draw(w, { g, c, height, width }) });
+      return g.finish({ output: draw(w, { g, c, height, width }) });
     },
   };
 }
 
-/** Each pixel four times, then a convolution: of the doubled pixels one ring is enough. */
+/** Nearest-neighbour upsampling by 2 and a convolution, which needs a border of one upsampled pixel. */
 function upsampling(name: string, channels: number): DecoderStage {
   return {
     name,
@@ -106,13 +109,13 @@ function upsampling(name: string, channels: number): DecoderStage {
       const g = createBuilder();
       const x = g.input("map", [1, channels, height + 2, width + 2]);
       const doubled = g.resizeNearest(x, 2 * height + 4, 2 * width + 4);
-      const ring = g.slice(g.slice(doubled, 2, 1, 2 * height + 3), 3, 1, 2 * width + 3);
-      return g.finish({ made: conv(g, scope(g, index, name), ring, channels, VALID) });
+      const bordered = g.slice(g.slice(doubled, 2, 1, 2 * height + 3), 3, 1, 2 * width + 3);
+      return g.finish({ output: conv(g, scope(g, index, name), bordered, channels, VALID) });
     },
   };
 }
 
-/** silu of the group norm by given statistics; 0 outside the picture, where a convolution would pad. */
+/** SiLU of the group norm with statistics from inputs; 0 outside the image, where a convolution would pad with zeros. */
 function normal({ g, height, width }: Piece, w: Weights, channels: number): Value {
   const one = [1, channels, 1, 1];
   const x = g.input("map", [1, channels, height + 2, width + 2]);
@@ -121,5 +124,5 @@ function normal({ g, height, width }: Piece, w: Weights, channels: number): Valu
   const scale = g.div(weight, g.input("deviation", one));
   const shift = g.sub(bias, g.mul(g.input("mean", one), scale));
   const y = g.silu(g.add(g.mul(x, scale), shift));
-  return g.mul(y, g.input("inside", [1, 1, known(x.shape[2]), known(x.shape[3])]));
+  return g.mul(y, g.input("mask", [1, 1, known(x.shape[2]), known(x.shape[3])]));
 }

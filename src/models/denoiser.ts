@@ -1,10 +1,10 @@
-/** The denoiser of any family, as the sampling loop sees it: latents, a timestep and conditioning in, a prediction out. */
+/** Interface of a denoiser, the same for every family: latents, a timestep and conditioning → a prediction. */
 
 import type { Graph } from "../graph/index.js";
 import type { FloatTensor, Tensor } from "../tensor/index.js";
 import type { DrawingWeights } from "./drawing.js";
 
-/** Height and width of an image in pixels. */
+/** Size of an image in pixels. */
 export interface ImageSize {
   readonly width: number;
   readonly height: number;
@@ -14,18 +14,18 @@ export interface ImageSize {
 export interface Conditioning {
   /** Hidden states by stream, [1, L, D] each. The UNets have one stream, "text". */
   readonly streams: Readonly<Record<string, FloatTensor>>;
-  /** For each stream 1 where it holds a token and 0 where it is padding, [1, L]; absent where all of it is read. */
+  /** Attention masks by stream, [1, L]: 1 for tokens, 0 for padding; absent where padding is attended to as well. */
   readonly masks?: Readonly<Record<string, FloatTensor>>;
   /** Pooled text [1, P], for families that take it. */
   readonly pooled?: FloatTensor;
 }
 
-/** Everything that a denoiser's graph depends on. */
+/** Everything but the config that a denoiser's graph depends on. */
 export interface DenoiserShape {
   /** Latent height and width. */
   readonly height: number;
   readonly width: number;
-  /** Length of the text, L. */
+  /** Length of the text conditioning, L. */
   readonly tokens: number;
 }
 
@@ -35,34 +35,35 @@ export interface DenoiserCall {
   readonly latents: readonly FloatTensor[];
   /** Timestep of the plan's row; may be fractional. */
   readonly timestep: number;
-  /** Conditioning of each sample, B. */
+  /** Conditioning of each sample, B entries. */
   readonly conditioning: readonly Conditioning[];
-  /** Guidance scale, for networks that take it as an input. */
+  /** Guidance scale; read by networks that embed it. */
   readonly guidance: number;
   readonly size: ImageSize;
 }
 
+/** A denoising network: its shapes, its graph, and the inputs of a forward pass. */
 export interface Denoiser {
-  /** Its config as parsed: plain JSON. */
+  /** The parsed config, as plain JSON. */
   readonly config: object;
-  /** Channels of its latents, C. */
+  /** Channels of the latents, C. */
   readonly channels: number;
-  /** Height and width in pixels it was trained for; null where the config does not say. */
+  /** Image size the network was trained for; null where the config does not state it. */
   readonly size: ImageSize | null;
-  /** Width and height of an image are multiples of this many pixels. */
+  /** Image width and height must be multiples of this number of pixels. */
   readonly multiple: number;
-  /** Guidance is an input of the network, so that it takes no second forward pass. */
+  /** The guidance scale is an input of the network, which then needs no unconditional forward pass. */
   readonly embedsGuidance: boolean;
-  /** Config values, by key, that two denoisers must share to take turns in one run. */
+  /** Config values, by key, that two denoisers must share to be used in one plan. */
   readonly interface: Readonly<Record<string, number | null>>;
-  /** A small shape that can be drawn. Shapes of weights do not depend on it. */
+  /** A small valid shape, for graphs that are built to check weights. */
   readonly smallest: DenoiserShape;
-  /** Features that the text encoders must give it. */
+  /** Features of the text conditioning, D. */
   readonly textFeatures: number;
   /** Shape of one sample's latents [1, C, h, w] for an image. */
   latents(size: ImageSize): readonly [1, number, number, number];
-  /** Draws the network; its output is named "prediction". @throws WeightMissingError, WeightShapeError */
+  /** Builds the graph. Its output "prediction" has the shape of the latents. @throws WeightMissingError, WeightShapeError */
   draw(shape: DenoiserShape, index: DrawingWeights): Graph;
-  /** Inputs of the graph by name, for one forward pass. */
+  /** Graph inputs of one forward pass, by name. */
   inputs(call: DenoiserCall): Record<string, Tensor>;
 }

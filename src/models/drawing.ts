@@ -1,11 +1,11 @@
-/** The weights of a network as it is drawn: an index, and which layers and weights are inputs of the graph instead of constants. */
+/** Weights from which a network's graph is built, and the choice of layers and weights that are graph inputs instead of constants. */
 import type { Weight, WeightIndex } from "../tensor/index.js";
 
 export interface DrawingWeights extends WeightIndex {
-  /** Layers drawn with a low-rank change beside them, whose matrices are inputs of the graph. */
+  /** Names of layers that get a low-rank update, whose matrices are graph inputs; default none. */
   readonly loraLayers?: ReadonlySet<string>;
-  /** Weights that are inputs of the graph, by their own names. */
+  /** Names of weights that are graph inputs; default none. */
   readonly inputs?: ReadonlySet<string>;
-  /** Makes a weight that is not in the index: for timing a network without a checkpoint. */
+  /** Creates weights that the index lacks, for benchmarks without a checkpoint. */
   readonly synthesise?: (name: string, shape: readonly number[]) => Weight;
 }

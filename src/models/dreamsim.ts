@@ -1,6 +1,6 @@
 /**
- * DreamSim (Fu et al. 2023): how different two pictures look to people. One ViT tower or three side by side, in the layout of its
- * release (original ViT names, LoRA on qkv beside them) or with the LoRA merged in.
+ * DreamSim (Fu et al. 2023): perceptual distance of images from an ensemble of one or three ViTs, in the layout of its release (original
+ * ViT names, with a separate LoRA on qkv) or with the LoRA merged.
  */
 
 import { FileError } from "../errors.js";
@@ -10,15 +10,16 @@ import type { DrawingWeights } from "./drawing.js";
 import { layerNorm, scope } from "./layers.js";
 import { classToken, drawTower, layoutOf, type TowerConfig } from "./vit.js";
 
-/** Which tower: they differ in normalisation, activation, and where the feature is taken. */
+/** Backbone of a branch. Backbones differ in normalisation, activation and the layer that the feature is taken from. */
 export type BranchKind = "dino" | "clip" | "open_clip";
 
+/** One ViT of the ensemble. */
 export interface DreamSimBranch {
   readonly kind: BranchKind;
   readonly index: DrawingWeights;
-  /** What stands before the tower's names in `index`. */
+  /** Prefix of the ViT's tensor names in `index`. */
   readonly prefix: string;
-  /** LoRA weights that are not merged, what stands before the tower's names there, and alpha / rank. */
+  /** Unmerged LoRA weights, their prefix, and their scale (alpha / rank). */
   readonly lora?: { readonly index: DrawingWeights; readonly prefix: string; readonly scale: number };
 }
 
@@ -32,7 +33,11 @@ const KINDS: Readonly<Record<BranchKind, Omit<TowerConfig, "heads"> & typeof IMA
   open_clip: { ...OPENAI, activation: "gelu", epsilon: 1e-5, normBefore: "pos_drop" },
 };
 
-/** Finds the towers of merged weights, in the order of their names: without a projection it is DINO, then CLIP, then OpenCLIP. */
+/**
+ * Branches in a file of merged weights, ordered by name. A ViT without a projection is DINO; of the others the first is CLIP and later
+ * ones, or one with "open" in its name, OpenCLIP.
+ * @throws FileError when there is none
+ */
 export function dreamSimBranches(index: DrawingWeights): DreamSimBranch[] {
   const prefixes = [...index.weights.keys()]
     .filter((key) => /(^|\.)cls_token$/.test(key))
@@ -40,7 +45,10 @@ export function dreamSimBranches(index: DrawingWeights): DreamSimBranch[] {
     .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   if (prefixes.length === 0) {
     const some = [...index.weights.keys()].slice(0, 4).join(", ");
-    throw new FileError(index.source, `holds no DreamSim tower (a tensor cls_token); its tensors begin: ${some}`);
+    throw new FileError(
+      index.source,
+      `contains no DreamSim weights (no tensor cls_token); its first tensors are ${some}`,
+    );
   }
   let clips = 0;
   return prefixes.map((prefix) => {
@@ -51,8 +59,9 @@ export function dreamSimBranches(index: DrawingWeights): DreamSimBranch[] {
 }
 
 /**
- * Draws the towers. Input: image [B, 3, 224, 224] in 0…1; output: features [B, ΣD], less their own mean: DreamSim's distance
- * is 1 − cosine of these.
+ * Builds the graph of all branches. Input: image [B, 3, 224, 224] in 0…1. Output: features [B, ΣD], centred per image; DreamSim's
+ * distance is 1 − the cosine of two images' features.
+ * @throws WeightMissingError, WeightShapeError
  */
 export function drawDreamSim(branches: readonly DreamSimBranch[]): Graph {
   const g = createBuilder();
@@ -78,10 +87,10 @@ function branch(g: Builder, { kind, index, prefix, lora }: DreamSimBranch, image
   };
   const perChannel = (v: readonly number[]) => g.constant([1, 3, 1, 1], Float32Array.from(v));
   const x = drawTower(g, w, names, c, g.div(g.sub(image, perChannel(mean)), perChannel(std)));
-  // DINO's feature is taken before its final norm, CLIP's after it and its projection.
+  // DINO's feature is taken before the final norm, CLIP's after the final norm and the projection.
   if (kind === "dino") return classToken(g, x);
   const normed = layerNorm(g, w.at(names.norm), classToken(g, x), c.epsilon);
-  // In the module that holds three towers the projection stands beside each, not in it.
+  // With three branches the projection is a sibling of the ViT, not a part of it.
   const beside = `${prefix.replace(/model\.$/, "")}proj`;
   const root = scope(g, index);
   const name = w.has("proj") ? `${prefix}proj` : beside;

@@ -1,16 +1,16 @@
-/** Sinusoidal embedding of scalars (Vaswani et al. 2017, §3.5, as diffusers' get_timestep_embedding lays it out). */
+/** Sinusoidal embedding of scalars (Vaswani et al. 2017, §3.5), with the conventions of diffusers' get_timestep_embedding. */
 import type { Builder, Value } from "../graph/index.js";
 
 export interface Sinusoid {
-  /** Even. */
+  /** Width of the embedding; even. */
   readonly features: number;
-  /** Cosines before sines. */
+  /** Cosines before sines (`flip_sin_to_cos`). */
   readonly cosFirst: boolean;
   /** `downscale_freq_shift`. */
   readonly shift: number;
 }
 
-/** t [N, 1] → [N, features]: sin and cos of t · 10000^(−i / (features/2 − shift)). Frequencies are rounded as float32 does. */
+/** t [N, 1] → [N, features]: sin and cos of t · 10000^(−i / (features / 2 − shift)), i = 0 … features / 2 − 1. Frequencies are rounded to float32. */
 export function sinusoid(g: Builder, t: Value, { features, cosFirst, shift }: Sinusoid): Value {
   const half = features / 2;
   const frequencies = Float32Array.from({ length: half }, (_, i) => {

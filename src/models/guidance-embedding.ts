@@ -1,9 +1,7 @@
-/** The embedding of a guidance scale, for latent consistency models. */
+/** Embedding of the guidance scale, for latent consistency models. */
 import { type FloatTensor, float } from "../tensor/index.js";
 
-/**
- * Guidance as an input of the network (LCM: Luo et al. 2023, §4.2): sines and cosines of 1000 (guidance − 1), [1, features].
- */
+/** Guidance scale → [1, features]: sines, then cosines of 1000 (guidance − 1), in float32 as diffusers (LCM: Luo et al. 2023, §4.2). */
 export function guidanceEmbedding(guidance: number, features: number): FloatTensor {
   const half = Math.floor(features / 2);
   const w = Math.fround((guidance - 1) * 1000);

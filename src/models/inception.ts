@@ -1,6 +1,6 @@
 /**
- * Inception-v3 as FID and IS use it (Szegedy et al. 2015; the TensorFlow weights of 2015-12-05 in the layout of pytorch-fid and
- * torch-fidelity): average pooling does not count its padding, the last block pools by the largest, 1008 classes.
+ * Inception-v3 of FID and IS (Szegedy et al. 2015; the TensorFlow weights of 2015-12-05 in the layout of pytorch-fid and
+ * torch-fidelity). It differs from torchvision's: average pooling excludes the padding, the last block uses max pooling, 1008 classes.
  */
 
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
@@ -15,11 +15,11 @@ type Kernel = number | readonly [number, number];
 interface Unit {
   readonly kernel?: Kernel;
   readonly stride?: number;
-  /** Default: as much as keeps the size where stride is 1. */
+  /** Pad by half the kernel, which keeps the size; default true for stride 1. */
   readonly pad?: boolean;
 }
 
-/** Convolution without bias, batch norm with the statistics of training, ReLU. x [B, C, H, W] → [B, out, H', W']. */
+/** Convolution without bias, batch norm with running statistics, ReLU. x [B, C, H, W] → [B, out, H′, W′]. */
 function unit(
   g: Builder,
   w: Weights,
@@ -42,7 +42,7 @@ function unit(
 /** [C] → [1, C]. */
 const asRow = (g: Builder, v: Value) => g.reshape(v, [1, known(v.shape[0])]);
 
-/** A branch is units one after the other: name, channels, unit. */
+/** One unit of a branch: name, output channels, options. */
 type Step = readonly [string, number, Unit?];
 const chain = (g: Builder, w: Weights, x: Value, steps: readonly Step[]): Value =>
   steps.reduce((y, [name, out, o]) => unit(g, w.at(name), y, out, o), x);
@@ -147,12 +147,13 @@ function blockE(g: Builder, w: Weights, x: Value, pool: (x: Value) => Value): Va
   );
 }
 
-/** Side of the pictures it takes. */
+/** Side of the input images in pixels. */
 export const INCEPTION_SIDE = 299;
 
 /**
- * Draws the network. Input: image [B, 3, 299, 299] in −1…1 ((byte − 128) / 128). Outputs: features [B, 2048], the last pooling,
- * and logits [B, 1008] without the bias, which is what the Inception score is taken of.
+ * Builds the graph. Input: image [B, 3, 299, 299] in −1…1, (byte − 128) / 128. Outputs: features [B, 2048] of the last pooling, for FID;
+ * logits [B, 1008] without the bias, for the Inception score.
+ * @throws WeightMissingError, WeightShapeError
  */
 export function drawInception(index: DrawingWeights): Graph {
   const g = createBuilder();

@@ -1,32 +1,33 @@
-/** The layers every network is made of, drawn from named weights whose shapes are checked against what the config asks for. */
+/** Layers that all networks share, built from named weights. The shape of a weight is checked against the one that the config requires. */
 
 import { WeightMissingError, WeightShapeError } from "../errors.js";
 import { type Builder, known, type LowRankInputs, type Value } from "../graph/index.js";
 import { count, valuesFrom, type Weight } from "../tensor/index.js";
 import type { DrawingWeights } from "./drawing.js";
 
-/** The weights below one name of a checkpoint; `at` goes deeper, `get` draws one after checking its shape. */
+/** Weights under a prefix of tensor names, as graph values. Names are relative to the prefix. */
 export interface Weights {
+  /** Weights under a longer prefix: `at("attn1").at("to_out").at(0)`. */
   at(name: string | number): Weights;
-  /** Is there any weight of this name, or below it? */
+  /** True when a weight has this name, or begins with it and a dot. */
   has(name: string): boolean;
-  /** The shape a weight is stored with; undefined where there is none. For networks whose sizes stand in no config. */
+  /** Shape of a stored weight; undefined where there is none. For networks whose config does not state their sizes. */
   shape(name: string): readonly number[] | undefined;
-  /** @throws WeightMissingError, WeightShapeError */
+  /** A weight, which must have this shape up to axes of size 1. @throws WeightMissingError, WeightShapeError */
   get(name: string, shape: readonly number[]): Value;
-  /** Rows [from, to) of a matrix or vector whose full shape is `shape`, in place. */
+  /** Rows [from, to) of a weight whose full shape is `shape`. @throws WeightMissingError, WeightShapeError */
   rows(name: string, shape: readonly number[], from: number, to: number): Value;
-  /** This layer's name where it is drawn with a LoRA; null elsewhere. */
+  /** Name of this layer if it gets a low-rank update; else null. */
   readonly lora: string | null;
 }
 
-/** Opens the weights of one component for drawing. */
+/** Weights of a component for a graph under construction. */
 export function scope(g: Builder, index: DrawingWeights, prefix = ""): Weights {
   const path = (name: string) => (prefix ? `${prefix}.${name}` : name);
   const find = (name: string, shape: readonly number[]): Weight => {
     const weight = index.weights.get(path(name)) ?? index.synthesise?.(path(name), shape);
     if (!weight) throw new WeightMissingError({ tensor: path(name), file: index.source });
-    // Shapes that differ in ones only hold the same numbers: a 1×1 convolution is a matrix.
+    // Axes of size 1 are ignored: a 1×1 convolution is a matrix.
     const squeezed = (s: readonly number[]) => s.filter((d) => d !== 1).join();
     if (squeezed(weight.shape) !== squeezed(shape)) {
       throw new WeightShapeError({
@@ -38,8 +39,8 @@ export function scope(g: Builder, index: DrawingWeights, prefix = ""): Weights {
     }
     return weight.shape.join() === shape.join() ? weight : { ...weight, shape };
   };
-  /** A weight where it lies, or as an input of the graph. */
-  const drawn = (name: string, shape: readonly number[]): Value => {
+  /** A weight as a constant, or as a graph input. */
+  const toValue = (name: string, shape: readonly number[]): Value => {
     const weight = find(name, shape);
     return index.inputs?.has(path(name)) ? g.input(path(name), shape) : g.weight(weight);
   };
@@ -50,16 +51,16 @@ export function scope(g: Builder, index: DrawingWeights, prefix = ""): Weights {
       return index.weights.has(path(name)) || [...index.weights.keys()].some((k) => k.startsWith(start));
     },
     shape: (name) => index.weights.get(path(name))?.shape,
-    get: drawn,
+    get: toValue,
     rows: (name, shape, from, to) =>
       index.inputs?.has(path(name))
-        ? g.slice(drawn(name, shape), 0, from, to)
+        ? g.slice(toValue(name, shape), 0, from, to)
         : g.weight(sliceRows(find(name, shape), from, to)),
     lora: index.loraLayers?.has(prefix) ? prefix : null,
   };
 }
 
-/** Rows [from, to) of a weight as a view of the same bytes. */
+/** Rows [from, to) of a weight, as a view of the same bytes. */
 function sliceRows(weight: Weight, from: number, to: number): Weight {
   const row = count(weight.shape.slice(1));
   return {
@@ -70,14 +71,14 @@ function sliceRows(weight: Weight, from: number, to: number): Weight {
   };
 }
 
-/** x […, I] → […, out]: W x + b, and what adapters add. */
+/** Linear layer with the low-rank update of adapters: x […, I] → […, out]. */
 export function linear(g: Builder, w: Weights, x: Value, out: number, { bias = true } = {}): Value {
   const weight = w.get("weight", [out, known(x.shape.at(-1))]);
   const y = g.linear(x, weight, bias ? w.get("bias", [out]) : undefined);
   return w.lora === null ? y : g.add(y, g.lowRank(x, loraOfLinear(g, w.lora, known(x.shape.at(-1)), out)));
 }
 
-/** Rows [from, to) of a linear layer of `out` features: x […, I] → […, to − from]. */
+/** Outputs [from, to) of a linear layer with `out` features: x […, I] → […, to − from]. */
 export function linearRows(g: Builder, w: Weights, x: Value, out: number, from: number, to: number): Value {
   const weight = w.rows("weight", [out, known(x.shape.at(-1))], from, to);
   const y = g.linear(x, weight, w.rows("bias", [out], from, to));
@@ -86,7 +87,7 @@ export function linearRows(g: Builder, w: Weights, x: Value, out: number, from: 
   return g.add(y, g.lowRank(x, { ...factors, up: g.slice(factors.up, 1, from, to) }));
 }
 
-/** The inputs of a layer's low-rank change: rank is whatever they have when the graph runs. */
+/** Graph inputs of a linear layer's low-rank update. The rank is a named dimension. */
 function loraOfLinear(g: Builder, layer: string, inputs: number, out: number): LowRankInputs {
   const rank = `rank of ${layer}`;
   return {
@@ -108,7 +109,7 @@ export interface ConvOptions {
   readonly bias?: boolean;
 }
 
-/** x [B, C, H, W] → [B, out, H', W'], with what adapters add. */
+/** Convolution with the low-rank update of adapters: x [B, C, H, W] → [B, out, H′, W′]. */
 export function conv(g: Builder, w: Weights, x: Value, out: number, o: ConvOptions = {}): Value {
   const { kernel = 3, stride = 1, pads, bias = true } = o;
   const inputs = known(x.shape[1]);
@@ -127,13 +128,13 @@ export function conv(g: Builder, w: Weights, x: Value, out: number, o: ConvOptio
   return g.add(y, g.lowRankConv(x, factors, place));
 }
 
-/** Wu & He 2018. x [B, C, …] → same. */
+/** Group norm (Wu & He 2018). x [B, C, …] → same. */
 export function groupNorm(g: Builder, w: Weights, x: Value, groups: number, epsilon: number): Value {
   const channels = [known(x.shape[1])];
   return g.groupNorm(x, w.get("weight", channels), w.get("bias", channels), { groups, epsilon });
 }
 
-/** Ba et al. 2016. x […, D] → same. */
+/** Layer norm (Ba et al. 2016). x […, D] → same. */
 export function layerNorm(g: Builder, w: Weights, x: Value, epsilon = 1e-5): Value {
   const features = [known(x.shape.at(-1))];
   return g.layerNorm(x, w.get("weight", features), w.get("bias", features), epsilon);
@@ -151,7 +152,7 @@ export function toImage(g: Builder, x: Value, height: number, width: number): Va
   return g.reshape(g.transpose(x, [0, 2, 1]), [b, c, height, width]);
 }
 
-/** v [B, C] laid over the pixels of an image: [B, C, 1, 1]. */
+/** v [B, C] → [B, C, 1, 1], to broadcast over the positions of a map. */
 export function perChannel(g: Builder, v: Value): Value {
   return g.reshape(v, [v.shape[0] ?? 1, v.shape[1] ?? 1, 1, 1]);
 }

@@ -1,10 +1,10 @@
-/** Tables of positions that were learnt on one grid of patches, resampled to another: the weights of a bicubic interpolation. */
+/** Resamples position embeddings from one grid of patches to another: weights of a bicubic interpolation. */
 import { cubic } from "../tensor/index.js";
 
 export interface GridOptions {
-  /** Added to the new side before the scale is taken, as DINO's and DINOv2's first programs do. */
+  /** Added to the target side when the scale is computed; 0.1 in the original code of DINO and DINOv2. */
   readonly offset: number;
-  /** Widen the filter when shrinking. */
+  /** Widen the filter for downsampling. */
   readonly antialias: boolean;
 }
 
@@ -14,7 +14,7 @@ function along(from: number, to: number, { offset, antialias }: GridOptions): Fl
   return Array.from({ length: to }, (_, i) => {
     const row = new Float64Array(from);
     if (antialias) {
-      // PyTorch's antialiased filter is Pillow's, with a = −0.5.
+      // PyTorch's antialiased filter equals Pillow's, with a = −0.5.
       const stretch = Math.max(1, scale);
       const center = (i + 0.5) * scale;
       const first = Math.max(0, Math.trunc(center - 2 * stretch + 0.5));
@@ -33,7 +33,7 @@ function along(from: number, to: number, { offset, antialias }: GridOptions): Fl
   });
 }
 
-/** Weights from a grid of from × from to one of to × to, rows first: [to², from²]. */
+/** Weights from a grid of from × from to one of to × to, both row-major: [to², from²]. */
 export function resampleGrid(from: number, to: number, options: GridOptions): Float32Array {
   const axis = along(from, to, options);
   const out = new Float32Array(to * to * from * from);

@@ -1,18 +1,20 @@
-/** The residual block that UNet and autoencoder share (diffusers' ResnetBlock2D). */
+/** Residual block of the UNet and of the autoencoder (diffusers' ResnetBlock2D). */
 import { type Builder, known, type Value } from "../graph/index.js";
 import { conv, groupNorm, linear, perChannel, type Weights } from "./layers.js";
 
 export interface ResnetOptions {
+  /** Output channels. */
   readonly channels: number;
+  /** Groups and epsilon of the group norms. */
   readonly groups: number;
   readonly epsilon: number;
-  /** Time embedding after its activation [B, E]; the autoencoder has none. */
+  /** Activated time embedding [B, E]; the autoencoder has none. */
   readonly temb?: Value;
 }
 
 /**
- * Two 3×3 convolutions, with the time embedding added between them where there is one.
- * x [B, C, H, W] → [B, channels, H, W]. Ho et al. 2020, appendix B.
+ * Residual block of two 3×3 convolutions, with the time embedding, if any, added between them (Ho et al. 2020, appendix B).
+ * x [B, C, H, W] → [B, channels, H, W].
  */
 export function resnet(g: Builder, w: Weights, x: Value, { channels, groups, epsilon, temb }: ResnetOptions): Value {
   let h = conv(g, w.at("conv1"), g.silu(groupNorm(g, w.at("norm1"), x, groups, epsilon)), channels);

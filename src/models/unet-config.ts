@@ -1,57 +1,63 @@
-/** Reads a UNet2DConditionModel config into the blocks that will be drawn: every variant is decided here, once. */
+/** Parses UNet2DConditionModel configs into a list of blocks. All variants of the config format are resolved here. */
 import { z } from "zod";
 import { UnsupportedConfigError } from "../errors.js";
-import { absent, type ConfigFile, oneOf, parseConfig, whole } from "./config.js";
+import { absent, type ConfigFile, integer, oneOf, parseConfig } from "./config.js";
 import type { Sinusoid } from "./embedding.js";
 
-/** Transformers of one block: one list entry for each of its layers. */
+/** Cross-attention transformers of one block. */
 export interface AttentionConfig {
   readonly heads: number;
+  /** Features of the text conditioning. */
   readonly contextFeatures: number;
-  /** Transformer blocks of each layer; 0 is allowed. */
+  /** Number of transformer blocks in each layer; may be 0. */
   readonly depths: readonly number[];
-  /** The first attention of every transformer block looks at the context too. */
+  /** The first attention of each transformer block is cross-attention too (`only_cross_attention`). */
   readonly onlyCross: boolean;
 }
 
+/** A down or up block. */
 export interface BlockConfig {
   readonly channels: number;
   readonly layers: number;
   readonly attention: AttentionConfig | null;
-  /** A down- or upsampler ends the block. */
+  /** The block ends with a down- or upsampler. */
   readonly resamples: boolean;
 }
 
+/** A parsed UNet2DConditionModel config. */
 export interface UNetConfig {
   readonly inChannels: number;
   readonly outChannels: number;
+  /** Groups and epsilon of the group norms of residual blocks. */
   readonly groups: number;
   readonly epsilon: number;
+  /** Sinusoidal embedding of the timestep, and the width of the time embedding after its MLP. */
   readonly time: Sinusoid;
   readonly timeFeatures: number;
-  /** Features of the guidance embedding (LCM), or null. */
+  /** Features of the guidance embedding (LCM); null without one. */
   readonly guidanceFeatures: number | null;
-  /** SDXL's pooled text and sizes, or null. */
+  /** SDXL's embedding of pooled text and image sizes (`text_time`), with the features of both together; null without one. */
   readonly textTime: { readonly sinusoid: Sinusoid; readonly features: number } | null;
   readonly downsamplePadding: number;
   readonly convInKernel: number;
   readonly convOutKernel: number;
   readonly down: readonly BlockConfig[];
-  /** Middle block: null when absent; without attention it is a single residual block. */
+  /** Middle block; null when absent. Without attention it is a single residual block. */
   readonly mid: { readonly channels: number; readonly attention: AttentionConfig | null } | null;
   readonly up: readonly BlockConfig[];
+  /** Features of the text conditioning, D. */
   readonly contextFeatures: number;
-  /** Latent size the model was made for: height and width, or null when the file does not say. */
+  /** Latent height and width the model was trained for; null where the config does not state them. */
   readonly sampleSize: readonly [number, number] | null;
 }
 
 const perBlock = <T extends z.ZodType>(item: T) => z.union([item, z.array(item)]);
-const depth = z.union([whole(0), z.array(whole(0))], { error: "a number or a list of numbers for each block" });
+const depth = z.union([integer(0), z.array(integer(0))], { error: "a number or a list of numbers for each block" });
 
 const schema = z.object({
-  sample_size: z.union([whole(), z.tuple([whole(), whole()])]).nullish(),
-  in_channels: whole().default(4),
-  out_channels: whole().default(4),
+  sample_size: z.union([integer(), z.tuple([integer(), integer()])]).nullish(),
+  in_channels: integer().default(4),
+  out_channels: integer().default(4),
   center_input_sample: oneOf([false], false),
   flip_sin_to_cos: z.boolean().default(true),
   freq_shift: z.number().default(0),
@@ -66,40 +72,40 @@ const schema = z.object({
     .array(z.enum(["CrossAttnUpBlock2D", "UpBlock2D"], { error: "CrossAttnUpBlock2D, UpBlock2D" }))
     .default(["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]),
   only_cross_attention: perBlock(z.boolean()).default(false),
-  block_out_channels: z.array(whole()).min(1).default([320, 640, 1280, 1280]),
-  layers_per_block: perBlock(whole()).default(2),
+  block_out_channels: z.array(integer()).min(1).default([320, 640, 1280, 1280]),
+  layers_per_block: perBlock(integer()).default(2),
   downsample_padding: oneOf([0, 1], 1),
   mid_block_scale_factor: oneOf([1], 1),
   act_fn: oneOf(["silu", "swish"], "silu"),
-  norm_num_groups: whole().default(32),
+  norm_num_groups: integer().default(32),
   norm_eps: z.number().positive().default(1e-5),
-  cross_attention_dim: perBlock(whole()).default(1280),
+  cross_attention_dim: perBlock(integer()).default(1280),
   transformer_layers_per_block: z
-    .union([whole(0), z.array(depth)], { error: "a number or a list for each block" })
+    .union([integer(0), z.array(depth)], { error: "a number or a list for each block" })
     .default(1),
   reverse_transformer_layers_per_block: z.array(depth).nullish(),
   encoder_hid_dim: absent,
   encoder_hid_dim_type: absent,
-  attention_head_dim: perBlock(whole()).default(8),
+  attention_head_dim: perBlock(integer()).default(8),
   num_attention_heads: absent,
   dual_cross_attention: absent,
   use_linear_projection: z.boolean().default(false),
   class_embed_type: absent,
   addition_embed_type: z.literal("text_time", { error: "null, text_time" }).nullish(),
-  addition_time_embed_dim: whole().nullish(),
+  addition_time_embed_dim: integer().nullish(),
   num_class_embeds: absent,
   upcast_attention: z.boolean().nullish(),
   resnet_time_scale_shift: oneOf(["default"], "default"),
   resnet_skip_time_act: absent,
   resnet_out_scale_factor: oneOf([1], 1),
   time_embedding_type: oneOf(["positional"], "positional"),
-  time_embedding_dim: whole().nullish(),
+  time_embedding_dim: integer().nullish(),
   time_embedding_act_fn: absent,
   timestep_post_act: absent,
-  time_cond_proj_dim: whole().nullish(),
-  conv_in_kernel: whole().default(3),
-  conv_out_kernel: whole().default(3),
-  projection_class_embeddings_input_dim: whole().nullish(),
+  time_cond_proj_dim: integer().nullish(),
+  conv_in_kernel: integer().default(3),
+  conv_out_kernel: integer().default(3),
+  projection_class_embeddings_input_dim: integer().nullish(),
   attention_type: oneOf(["default"], "default"),
   class_embeddings_concat: absent,
   cross_attention_norm: absent,
@@ -108,7 +114,7 @@ const schema = z.object({
 type Parsed = z.output<typeof schema>;
 type Refuse = (key: keyof Parsed, supported: string) => never;
 
-/** Reads and checks a UNet's config. @throws UnsupportedConfigError naming the key that cannot be drawn */
+/** Parses a UNet2DConditionModel config. @throws UnsupportedConfigError naming the unsupported key */
 export function parseUNetConfig(source: ConfigFile): UNetConfig {
   const c = parseConfig(schema, source);
   const refuse: Refuse = (key, supported) => {
@@ -142,7 +148,7 @@ export function parseUNetConfig(source: ConfigFile): UNetConfig {
   };
 }
 
-/** The blocks of a config, its values spread over them. */
+/** Blocks of a config, with values that are given once repeated for each block. */
 function blocksOf(c: Parsed, refuse: Refuse): Pick<UNetConfig, "down" | "mid" | "up" | "contextFeatures"> {
   const blocks = c.block_out_channels.length;
   const spread = <T>(key: keyof Parsed, value: T | readonly T[]): readonly T[] => {
@@ -169,7 +175,7 @@ function blocksOf(c: Parsed, refuse: Refuse): Pick<UNetConfig, "down" | "mid" | 
   const heads = spread("attention_head_dim", c.attention_head_dim);
   const onlyCross = spread("only_cross_attention", c.only_cross_attention);
 
-  /** Attention of block i on the way down, or of its mirror on the way up. */
+  /** Attention of down block i, or of the up block that mirrors it. */
   const attention = (i: number, n: number, depth: number | readonly number[], key: keyof Parsed): AttentionConfig => {
     const list = typeof depth === "number" ? Array.from({ length: n }, () => depth) : depth;
     if ((c.block_out_channels[i] ?? 0) % (heads[i] ?? 1) !== 0)

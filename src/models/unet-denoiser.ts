@@ -5,7 +5,7 @@ import { guidanceEmbedding } from "./guidance-embedding.js";
 import { drawUNet } from "./unet.js";
 import type { UNetConfig } from "./unet-config.js";
 
-/** @param scaleFactor pixels of one latent on a side, of the autoencoder */
+/** Denoiser of a UNet config. @param scaleFactor VAE scale factor: pixels per latent along each side */
 export function unetDenoiser(config: UNetConfig, scaleFactor: number): Denoiser {
   const { sampleSize } = config;
   const side = 2 ** config.down.length;
@@ -38,7 +38,7 @@ function inputs(config: UNetConfig, { latents, timestep, conditioning, guidance,
   };
   if (config.textTime) {
     feeds["text_embeds"] = stack(conditioning.flatMap((c) => c.pooled ?? []));
-    // Original size, crop, target size: each height first (SDXL, Podell et al. 2023, §2.2).
+    // Original size, crop offset, target size; height before width (SDXL, Podell et al. 2023, §2.2).
     const ids = [size.height, size.width, 0, 0, size.height, size.width];
     feeds["time_ids"] = float(
       [batch, 6],

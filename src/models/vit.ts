@@ -1,17 +1,17 @@
 /**
- * Vision transformers that measure pictures: DINO (Caron et al. 2021) and DINOv2 (Oquab et al. 2023, with and without registers),
- * in the layouts their checkpoints come in. DreamSim's branches are drawn with the same blocks.
+ * Vision transformers as feature extractors: DINO (Caron et al. 2021) and DINOv2 (Oquab et al. 2023, with and without registers), in all
+ * layouts of their checkpoints. DreamSim's branches use the same blocks.
  */
 
 import { z } from "zod";
 import { FileError } from "../errors.js";
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
-import { type ConfigFile, parseConfig, whole } from "./config.js";
+import { type ConfigFile, integer, parseConfig } from "./config.js";
 import type { DrawingWeights } from "./drawing.js";
 import { conv, layerNorm, linear, linearRows, scope, type Weights } from "./layers.js";
 import { resampleGrid } from "./positions.js";
 
-/** What a tower is called in a checkpoint. `qkv` is one fused layer, or three. */
+/** Tensor names of one checkpoint layout. `qkv` is one fused layer, or three. */
 interface Names {
   readonly cls: string;
   readonly positions: string;
@@ -32,7 +32,7 @@ interface Names {
   readonly norm: string;
 }
 
-/** facebookresearch/dino and dinov2, and DreamSim's release. */
+/** Layout of facebookresearch/dino and dinov2, and of DreamSim's release. */
 const ORIGINAL: Names = {
   cls: "cls_token",
   positions: "pos_embed",
@@ -73,7 +73,7 @@ const VIT: Names = {
   up: "intermediate.dense",
   down: "output.dense",
 };
-/** What transformers 5 calls the parts of attention and of SwiGLU. */
+/** Names of attention and SwiGLU layers since transformers 5. */
 const RENAMED = {
   qkv: ["attention.q_proj", "attention.k_proj", "attention.v_proj"],
   out: "attention.o_proj",
@@ -88,47 +88,48 @@ const LAYOUTS: readonly Names[] = [
   { ...VIT, ...RENAMED, blocks: "layers", up: "mlp.fc1", down: "mlp.fc2" },
 ];
 
-/** How a tower computes; sizes are its weights' own. */
+/** Hyperparameters that the shapes of the weights do not determine. */
 export interface TowerConfig {
   readonly heads: number;
   readonly activation: "gelu" | "quickGelu";
   readonly epsilon: number;
-  /** A norm between positions and blocks, as CLIP has it; its name. */
+  /** Name of a norm before the first block, as in CLIP. */
   readonly normBefore?: string;
-  /** Scale of low-rank additions to `qkv`, where there are any. */
+  /** Low-rank update of `qkv`: weights and scale (alpha / rank). */
   readonly lora?: { readonly weights: Weights; readonly scale: number };
 }
 
+/** A parsed ViTModel or Dinov2Model config. */
 export interface VitConfig extends TowerConfig {
-  /** Pixels of the input's side. */
+  /** Side of the input image in pixels. */
   readonly imageSize: number;
 }
 
 const schema = z.object({
   model_type: z.enum(["vit", "dinov2", "dinov2_with_registers"], { error: "vit, dinov2, dinov2_with_registers" }),
-  num_attention_heads: whole(),
+  num_attention_heads: integer(),
   hidden_act: z.enum(["gelu"], { error: "gelu" }).default("gelu"),
   layer_norm_eps: z.number().positive().default(1e-12),
 });
 
-/** Side of the pictures that DINO and DINOv2 are measured with. */
+/** Side of the images that DINO and DINOv2 are evaluated on. */
 const SIDE = 224;
 
-/** Reads the config of a ViTModel or Dinov2Model. @throws UnsupportedConfigError naming the key */
+/** Parses a ViTModel or Dinov2Model config. @throws UnsupportedConfigError naming the key */
 export function parseVitConfig(source: ConfigFile): VitConfig {
   const c = parseConfig(schema, source);
   const epsilon = "layer_norm_eps" in source.config ? c.layer_norm_eps : c.model_type === "vit" ? 1e-12 : 1e-6;
   return { imageSize: SIDE, heads: c.num_attention_heads, activation: "gelu", epsilon };
 }
 
-/** The config of weights that come without one, from DINO's and DINOv2's own releases: every head has 64 features. */
+/** Config for weights without one, from the original releases of DINO and DINOv2, whose heads have 64 features. @throws FileError */
 export function vitConfigOf(index: DrawingWeights): VitConfig {
   const { prefix, names } = layoutOf(index);
   const width = index.weights.get(`${prefix}${names.cls}`)?.shape.at(-1) ?? 0;
   return { imageSize: SIDE, heads: Math.max(1, Math.floor(width / 64)), activation: "gelu", epsilon: 1e-6 };
 }
 
-/** Finds a tower in a checkpoint: what stands before its names, and which names those are. @throws FileError */
+/** Prefix and layout of the ViT in a checkpoint; with `only`, of the one with that prefix. @throws FileError when there is none */
 export function layoutOf(index: DrawingWeights, only?: string): { prefix: string; names: Names } {
   const keys = [...index.weights.keys()];
   for (const names of LAYOUTS) {
@@ -142,13 +143,14 @@ export function layoutOf(index: DrawingWeights, only?: string): { prefix: string
   const some = keys.slice(0, 4).join(", ");
   throw new FileError(
     index.source,
-    `holds no DINO, DINOv2 or ViT tower that is known here; its tensors begin: ${some}`,
+    `contains no DINO, DINOv2 or ViT in a supported layout; its first tensors are ${some}`,
   );
 }
 
 /**
- * Draws DINO or DINOv2. Input: image [B, 3, S, S], normalised; output: features [B, D], the class token under the final norm.
- * Only the tower is drawn: a pooler, a mask token, a head stay unused.
+ * Builds the graph of DINO or DINOv2. Input: image [B, 3, S, S], normalised by ImageNet's mean and standard deviation. Output: features
+ * [B, D], the class token after the final norm. A pooler, mask token or head in the checkpoint is not used.
+ * @throws WeightMissingError, WeightShapeError; FileError when the layout is unknown
  */
 export function drawVit(c: VitConfig, index: DrawingWeights): Graph {
   const g = createBuilder();
@@ -159,11 +161,11 @@ export function drawVit(c: VitConfig, index: DrawingWeights): Graph {
   return g.finish({ features: classToken(g, layerNorm(g, w.at(names.norm), x, c.epsilon)) });
 }
 
-/** tokens [B, L, D] → the first of each [B, D]. */
+/** Class token: tokens [B, L, D] → the first token of each sample [B, D]. */
 export const classToken = (g: Builder, tokens: Value): Value =>
   g.reshape(g.slice(tokens, 1, 0, 1), ["B", known(tokens.shape[2])]);
 
-/** Patches, positions and every block: image [B, 3, S, S] → tokens [B, L, D] before the final norm. */
+/** Patch embedding, position embedding and all blocks: image [B, 3, S, S] → tokens [B, L, D] before the final norm. */
 export function drawTower(g: Builder, w: Weights, names: Names, c: TowerConfig, image: Value): Value {
   const [width = 0] = w.shape(`${names.patches}.bias`) ?? w.shape(`${names.patches}.weight`) ?? [];
   const patch = w.shape(`${names.patches}.weight`)?.[2] ?? 16;
@@ -190,13 +192,13 @@ export function drawTower(g: Builder, w: Weights, names: Names, c: TowerConfig, 
   return x;
 }
 
-/** The table of positions, resampled where it was learnt on another grid: [1, side² + 1, D]. */
+/** Position embeddings [1, side² + 1, D], resampled if the checkpoint has another grid. */
 function positions(g: Builder, w: Weights, names: Names, side: number, width: number): Value {
   const count = w.shape(names.positions)?.[1] ?? side * side + 1;
   const table = w.get(names.positions, [1, count, width]);
   const from = Math.round(Math.sqrt(count - 1));
   if (from === side) return table;
-  // The original program adds 0.1 to the new side before it divides; later ones do not, and the one with registers antialiases.
+  // The original code adds 0.1 to the target side; later code does not, and models with registers use antialiasing.
   const antialias = w.has(names.registers);
   const offset = names === ORIGINAL && !antialias ? 0.1 : 0;
   const weights = g.constant([side * side, from * from], resampleGrid(from, side, { offset, antialias }));
@@ -204,7 +206,7 @@ function positions(g: Builder, w: Weights, names: Names, side: number, width: nu
   return g.concat([g.slice(table, 1, 0, 1), g.transpose(g.linear(grid, weights), [0, 2, 1])], 1);
 }
 
-/** Attention and feed-forward, each after its norm, scaled where DINOv2 does, and added to its input. x [B, L, D] → same. */
+/** Pre-norm block: attention and feed-forward with residual connections, and LayerScale in DINOv2. x [B, L, D] → same. */
 function block(g: Builder, w: Weights, n: Names, c: TowerConfig, input: Value, lora?: Weights): Value {
   const size = known(input.shape[2]);
   const scaled = (name: string, x: Value) => (w.has(name) ? g.mul(x, w.get(name, [size])) : x);
@@ -215,6 +217,7 @@ function block(g: Builder, w: Weights, n: Names, c: TowerConfig, input: Value, l
   return g.add(x, scaled(n.scale2, feedForward(g, w, n, c, layerNorm(g, w.at(n.norm2), x, c.epsilon))));
 }
 
+/** Query, key and value of x [B, L, D], each [B, L, D]. */
 function projections(
   g: Builder,
   w: Weights,
@@ -251,7 +254,7 @@ function feedForward(g: Builder, w: Weights, n: Names, c: TowerConfig, x: Value)
   return linear(g, w.at(n.gatedDown), g.mul(g.silu(gate), up), size);
 }
 
-/** SwiGLU (Shazeer 2020): the gate comes first where both are one layer. */
+/** Gate and up projection of SwiGLU (Shazeer 2020). A fused layer has the gate first. */
 function gated(g: Builder, w: Weights, n: Names, x: Value): [Value, Value] {
   if (typeof n.gated === "string") {
     const both = w.shape(`${n.gated}.weight`)?.[0] ?? 0;
