@@ -68,7 +68,7 @@ function usesOf({ kind, pairs, missing, ref }: CheckReport): string[] {
     "tiny autoencoder": `use it with --decoder ${name}`,
     "text encoder": `use it with --text-encoder ${name}, for a --base that has none`,
     adapter: `use it with --lora ${name}, or with --distilled if it distils the base`,
-    "learned word": `use it with --embedding ${name}`,
+    "textual inversion": `use it with --embedding ${name}`,
     measure: "it measures images",
   };
   const usable = kind === "pipeline" || kind === "checkpoint" ? missing.length === 0 : true;

@@ -1,4 +1,4 @@
-/** The CLIP text encoders that several families share, apart from where a checkpoint in one file keeps them. */
+/** CLIP text encoders that several families share. `prefix` is that of their tensors in a single-file checkpoint. */
 import type { TextEncoderFacts } from "./family.js";
 
 type Place = Pick<TextEncoderFacts, "component" | "tokenizer" | "pooled"> & { readonly prefix: string };

@@ -1,4 +1,4 @@
-/** Every family that runs here, by name. Adding one is one file and one line. */
+/** Supported model families by name. A family is one file and one entry here. */
 import type { FamilyFacts } from "./family.js";
 import { sd1 } from "./sd1.js";
 import { sd2 } from "./sd2.js";
@@ -9,5 +9,5 @@ export type Family = keyof typeof FAMILIES;
 
 export const FAMILY_NAMES = ["sd1", "sd2", "sdxl"] as const satisfies readonly Family[];
 
-/** The facts of a family. */
+/** Facts of a family. */
 export const factsOf = (family: Family): FamilyFacts => FAMILIES[family];

@@ -1,65 +1,68 @@
-/** The facts of one model family that no checkpoint of it states, as data. Nothing outside this room asks which family a model is. */
+/** Facts of a model family that its checkpoints do not state, as data, so that other code need not distinguish families. */
 
-/** A text encoder of a family, in the order in which their features stand. */
+/** A text encoder of a family. Encoders are listed in the order in which their features are concatenated. */
 export interface TextEncoderFacts {
-  /** Folders of a diffusers checkpoint. */
+  /** Folders in a diffusers checkpoint. */
   readonly component: "text_encoder" | "text_encoder_2";
   readonly tokenizer: "tokenizer" | "tokenizer_2";
+  /** Display name. */
   readonly about: string;
-  /** Width of its embeddings. */
+  /** Features of its token embeddings. */
   readonly width: number;
-  /** The pooled text of this one conditions the denoiser. */
+  /** The pooled output of this encoder conditions the denoiser. */
   readonly pooled: boolean;
-  /** Where a checkpoint in one file keeps it, and whose tensor names it has there. */
+  /** Prefix and naming scheme of its tensors in a single-file checkpoint. */
   readonly singleFile: { readonly prefix: string; readonly names: "transformers" | "openclip" };
-  /** Text that pads a prompt. */
+  /** Padding token of prompts. */
   readonly padding: "<|endoftext|>" | "!";
 }
 
+/** Facts of one family. */
 export interface FamilyFacts {
+  /** Display name. */
   readonly title: string;
-  /** diffusers' pipeline class. */
+  /** Class of its diffusers pipeline. */
   readonly pipeline: string;
-  /** What model_index.json says beside its components. */
+  /** Entries of model_index.json other than components. */
   readonly index: Readonly<Record<string, unknown>>;
   readonly textEncoders: readonly TextEncoderFacts[];
   readonly text: {
-    /** Features that cross-attention reads. */
+    /** Features of the text conditioning. */
     readonly features: number;
-    /** Layers left out at the end without clip skip. */
+    /** Layers skipped at the end of the text encoders when clip skip is 0. */
     readonly skip: number;
-    /** The final norm of the encoder follows the chosen layer. */
+    /** The final layer norm is applied to the selected hidden state. */
     readonly finalNorm: boolean;
-    /** Last layers of OpenCLIP's encoder that the family was trained without. */
+    /** Layers at the end of OpenCLIP's encoder that the family does not use. */
     readonly unusedLayers: number;
-    /** Its pipelines read the text projection where the file has one. */
+    /** The pipeline loads the text projection if the file has one. */
     readonly projection: boolean;
   };
-  /** Facts of the UNet that no shape tells: heads of each attention, or features of each head. */
+  /** Attention heads of the UNet, which shapes do not determine: number of heads, or where null features per head. */
   readonly unet: { readonly heads: number | null; readonly headFeatures: number };
   readonly latents: {
-    /** Latents are multiplied by this after encoding and divided by it before decoding. */
+    /** Scaling factor: latents are multiplied by it after encoding and divided by it before decoding. */
     readonly scale: number;
-    /** The autoencoder overflows in float16. */
+    /** The autoencoder overflows in float16 (force_upcast). */
     readonly upcast: boolean;
-    /** Height and width that the denoiser was trained for, where its files do not say. */
+    /** Latent height and width that the denoiser was trained for, where its files do not state them. */
     readonly side: number;
   };
-  /** Scheduler config that the family was trained with, as diffusers' own folders repeat it. */
+  /** Scheduler config that the family was trained with, as in its official diffusers checkpoints. */
   readonly scheduler: Readonly<Record<string, unknown>>;
-  /** Checkpoints of the same shapes predict ε or v: only their weights or names tell. */
+  /** Checkpoints of identical shapes predict either ε or v, so that shapes do not determine the prediction type. */
   readonly ambiguousPrediction: boolean;
-  /** Its pipelines correct steps_offset and clip_sample in a checkpoint's scheduler config. */
+  /** The pipeline corrects steps_offset and clip_sample in a checkpoint's scheduler config. */
   readonly amendsScheduler: boolean;
-  /** Steps and guidance scale of diffusers' pipeline, where neither the request nor a pair says any. */
+  /** Default steps and guidance scale of the diffusers pipeline. */
   readonly sampling: { readonly steps: number; readonly guidance: number };
-  /** No negative prompt means zeros, not an encoded "", unless the checkpoint's index says otherwise. */
+  /** Without a negative prompt, the unconditional embedding is zeros and not that of "", unless model_index.json says otherwise. */
   readonly zeroNegative: boolean;
-  /** Parameters of its networks, for estimates before anything is fetched. */
+  /** Numbers of parameters, for estimates before a download. */
   readonly parameters: { readonly denoiser: number; readonly text: number; readonly decoder: number };
 }
 
-/** The noise schedule that Stable Diffusion models were trained with (scaled_linear, 1000 timesteps). */
+/** Noise schedule of the training of Stable Diffusion models: scaled_linear betas, 1000 timesteps. */
 export const STABLE_DIFFUSION_NOISE = {
   num_train_timesteps: 1000,
   beta_start: 0.00085,

@@ -1,11 +1,11 @@
-/** What a set of tensors is, told from their names and shapes alone, whatever file they come in: a whole checkpoint, one of its networks, an adapter, or a family that is not drawn here. */
+/** Recognises models from the names and shapes of their tensors: a checkpoint, one of its networks, an adapter, or an unsupported family. */
 import { FAMILIES, FAMILY_NAMES, type Family } from "./families.js";
 import { otherFamily } from "./unsupported.js";
 
-/** Names of tensors with their shapes. */
+/** Shapes of tensors by name. */
 export type Shapes = ReadonlyMap<string, readonly number[]>;
 
-/** What a file is. `prefix` stands before the names of the network; `because` says what told. */
+/** A recognised model. `about` describes it and `because` states the evidence, both in words; `prefix` is that of the network's names. */
 export type Recognised = { readonly about: string; readonly because: string } & (
   | { readonly kind: "checkpoint"; readonly family: Family }
   | {
@@ -27,16 +27,16 @@ export type Recognised = { readonly about: string; readonly because: string } & 
       readonly width: number;
     }
   | { readonly kind: "adapter"; readonly family: Family | null }
-  | { readonly kind: "learned word"; readonly family: Family | null }
+  | { readonly kind: "textual inversion"; readonly family: Family | null }
   | { readonly kind: "measure" }
   | { readonly kind: "other" }
   | { readonly kind: "unknown" }
 );
 
-/** Where tools put a UNet's names. */
+/** Prefixes of a UNet's names, by tool. */
 const UNET_PREFIXES = ["model.diffusion_model.", "", "diffusion_model.", "unet.", "module.", "model."] as const;
 const VAE_PREFIXES = ["first_stage_model.", "", "vae."] as const;
-/** Where a text encoder's names are put, by its own and by ComfyUI, which keeps the tree of the model it was cut from. */
+/** Prefixes of a text encoder's names. ComfyUI keeps the prefix of the checkpoint that the encoder was extracted from. */
 const CLIP_PREFIXES = [
   "",
   "cond_stage_model.transformer.",
@@ -54,20 +54,20 @@ const CLIP_PREFIXES = [
 /** Keys that only adapter files have. */
 const ADAPTER = /lora[._](down|up|A|B)\b|hada_|lokr_|_lora\.|dora_scale|\.alpha$|\.diff(_b)?$/;
 
-/** Whether the names are an adapter's and not a network's. */
+/** True for tensor names of an adapter, not of a network. */
 export const isAdapterFile = (keys: Iterable<string>): boolean => {
   for (const key of keys) if (ADAPTER.test(key)) return true;
   return false;
 };
 
-/** The family whose cross-attention reads text of so many features. */
+/** The family whose text conditioning has this number of features; null where there is none. */
 export const familyByText = (features: number): Family | null =>
   FAMILY_NAMES.find((family) => FAMILIES[family].text.features === features) ?? null;
-/** The first family with a text encoder of this width; the width of SDXL's first encoder names Stable Diffusion 1.x. */
+/** The first family with a text encoder of this width: CLIP ViT-L gives Stable Diffusion 1.x, though SDXL has it too. */
 const familyByWidth = (width: number): Family | null =>
   FAMILY_NAMES.find((family) => FAMILIES[family].textEncoders.some((e) => e.width === width)) ?? null;
 
-/** Tells what tensors are. Never fails: what nobody knows is "unknown", with how its names begin. */
+/** Recognises a set of tensors; "unknown", with the first parts of their names, if they match nothing. */
 export function recognise(shapes: Shapes): Recognised {
   const keys = [...shapes.keys()];
   return (
@@ -81,18 +81,18 @@ export function recognise(shapes: Shapes): Recognised {
     measure(keys) ??
     textEncoder(shapes) ?? {
       kind: "unknown",
-      about: "nothing that is known",
+      about: "an unknown format",
       because: `its tensors begin with ${beginnings(keys)}`,
     }
   );
 }
 
 const beginnings = (keys: readonly string[]): string =>
-  [...new Set(keys.map((k) => k.split(".")[0] ?? ""))].slice(0, 4).join(", ") || "nothing: it holds none";
+  [...new Set(keys.map((k) => k.split(".")[0] ?? ""))].slice(0, 4).join(", ") || "nothing: there are none";
 
 function other(keys: readonly string[]): Recognised | null {
   const found = otherFamily(keys);
-  return found && { kind: "other", about: `${found.name}, by its names`, because: `${found.tensor} is there` };
+  return found && { kind: "other", about: found.name, because: `it has the tensor ${found.tensor}` };
 }
 
 function whole(keys: readonly string[], shapes: Shapes): Recognised | null {
@@ -107,15 +107,15 @@ function whole(keys: readonly string[], shapes: Shapes): Recognised | null {
   return { kind: "checkpoint", family, about: `${FAMILIES[family].title}${purpose}`, because: why };
 }
 
-/** What a UNet that takes so many channels is for, where it takes more than latents. */
+/** Purpose of a UNet by its input channels, where these include more than latents. */
 const PURPOSES: Readonly<Record<number, string>> = {
-  5: " that is shown depth (5 channels)",
-  7: " that enlarges (7 channels)",
-  8: " that edits pictures (8 channels)",
+  5: " with depth input (5 channels)",
+  7: " for upscaling (7 channels)",
+  8: " for image editing (8 channels)",
   9: " for inpainting (9 channels)",
 };
 
-/** The first of these prefixes under which a tensor of this name stands. */
+/** The first of these prefixes with which a tensor of this name exists. */
 const prefixOf = (shapes: Shapes, prefixes: readonly string[], name: string): string | undefined =>
   prefixes.find((p) => shapes.has(`${p}${name}`));
 
@@ -133,16 +133,16 @@ function unet(shapes: Shapes): Recognised | null {
   const projection = [...shapes].find(([k]) => k.startsWith(prefix) && k.endsWith(".proj_in.weight"))?.[1];
   const context = [...shapes].find(([k]) => k.startsWith(prefix) && k.endsWith(".attn2.to_k.weight"))?.[1][1];
   if (sizes && context === 1280) {
-    return { kind: "other", about: "the UNet of the SDXL refiner", because: "its text has 1280 features" };
+    return { kind: "other", about: "the UNet of the SDXL refiner", because: "its text conditioning has 1280 features" };
   }
   const entry = shapes.get(`${prefix}${stability === undefined ? "conv_in" : "input_blocks.0.0"}.weight`)?.[1] ?? 0;
   const family = sizes ? "sdxl" : projection?.length === 2 ? "sd2" : "sd1";
   const why = {
-    sdxl: "it is given sizes and pooled text beside the timestep",
-    sd2: "its transformers project linearly",
-    sd1: "its transformers project by convolutions",
+    sdxl: "it embeds image sizes and pooled text",
+    sd2: "its transformers have linear projections",
+    sd1: "its transformers have convolutional projections",
   }[family];
-  const because = `${why}${context === undefined ? "" : `; its text has ${context} features`}; names as ${names === "diffusers" ? "diffusers" : "Stability"} writes them`;
+  const because = `${why}${context === undefined ? "" : `; its text conditioning has ${context} features`}; names are ${names === "diffusers" ? "diffusers'" : "Stability's"}`;
   return {
     kind: "unet",
     family,
@@ -163,7 +163,7 @@ function autoencoder(shapes: Shapes): Recognised | null {
     kind: "autoencoder",
     names,
     prefix,
-    about: `an autoencoder (AutoencoderKL) of ${channels ?? "unknown"} latent channels${channels === 16 ? ", as FLUX and Stable Diffusion 3 have" : ""}`,
+    about: `an autoencoder (AutoencoderKL) with ${channels ?? "an unknown number of"} latent channels${channels === 16 ? ", as in FLUX and Stable Diffusion 3" : ""}`,
     because: `it has ${prefix}decoder.${names === "stability" ? "up.0.block" : "up_blocks.0.resnets"}`,
   };
 }
@@ -177,10 +177,10 @@ function tiny(shapes: Shapes): Recognised | null {
       names: "diffusers",
       half,
       about: "a TAESD (AutoencoderTiny)",
-      because: "it has encoder.layers and decoder.layers as diffusers writes them",
+      because: "it has encoder.layers or decoder.layers, as in diffusers",
     };
   }
-  // A Sequential: the decoder's first layer bends its input and has no weights; the encoder's second is a block.
+  // A Sequential: the decoder's first layer is a clamp without weights; the encoder's second layer is a block.
   const half =
     has("1.weight") && has("3.conv.0.weight")
       ? "decoder"
@@ -193,18 +193,18 @@ function tiny(shapes: Shapes): Recognised | null {
       names: "taesd",
       half,
       about: `a TAESD's ${half}`,
-      because: `its layers are numbered as in TAESD's own ${half} files`,
+      because: `its layer numbers are those of TAESD's own ${half} files`,
     }
   );
 }
 
-/** Networks that measure pictures. */
+/** Networks for evaluation. */
 function measure(keys: readonly string[]): Recognised | null {
   const has = (start: string) => keys.some((k) => k.startsWith(start));
   if (has("vision_model.") && has("text_model.")) {
     return {
       kind: "measure",
-      about: "a whole CLIP (CLIPModel), which measures pictures (--clip)",
+      about: "a CLIPModel, for image and text features (--clip)",
       because: "it has text_model and vision_model",
     };
   }
@@ -237,7 +237,7 @@ function textEncoder(shapes: Shapes): Recognised | null {
       prefix,
       width,
       about: which,
-      because: `its words have ${width} features; names as ${names === "openclip" ? "OpenCLIP" : "transformers"} writes them`,
+      because: `its token embeddings have ${width} features; names are ${names === "openclip" ? "OpenCLIP's" : "transformers'"}`,
     };
   }
   return null;
@@ -249,7 +249,7 @@ const CLIPS: Readonly<Record<number, string>> = {
   1280: "OpenCLIP ViT-bigG's text encoder, second of Stable Diffusion XL",
 };
 
-/** Underscored beginnings of kohya's keys, for families with other layers. */
+/** Prefixes of kohya's keys for unsupported families. */
 const OTHER_ADAPTERS: readonly (readonly [RegExp, string])[] = [
   [/^(lora_unet|lycoris)_(double|single)_blocks_/, "FLUX.1"],
   [/^(lora_unet|lycoris)_joint_blocks_/, "Stable Diffusion 3"],
@@ -260,9 +260,9 @@ const OTHER_ADAPTERS: readonly (readonly [RegExp, string])[] = [
 function adapter(keys: readonly string[], shapes: Shapes): Recognised | null {
   const first = keys.find((k) => ADAPTER.test(k));
   if (first === undefined) return null;
-  const stranger = OTHER_ADAPTERS.find(([p]) => keys.some((k) => p.test(k)))?.[1] ?? otherFamily(keys)?.name;
-  if (stranger) {
-    return { kind: "other", about: `an adapter for ${stranger}`, because: `${first} is there` };
+  const unsupported = OTHER_ADAPTERS.find(([p]) => keys.some((k) => p.test(k)))?.[1] ?? otherFamily(keys)?.name;
+  if (unsupported) {
+    return { kind: "other", about: `an adapter for ${unsupported}`, because: `it has the tensor ${first}` };
   }
   const reads = [...shapes].find(([k]) =>
     /attn2[._](processor\.)?to_[kv]([._]lora)?\.(lora_down|down|lora_A|lora\.down|lora_A\.default|hada_w1_b)(\.weight)?$/.test(
@@ -275,11 +275,13 @@ function adapter(keys: readonly string[], shapes: Shapes): Recognised | null {
     kind: "adapter",
     family,
     about: family ? `an adapter for ${FAMILIES[family].title}` : "an adapter",
-    because: reads ? `${reads[0]} reads text of ${width} features` : `${first} is there, and nothing that reads text`,
+    because: reads
+      ? `${reads[0]} is for text conditioning with ${width} features`
+      : `it has the tensor ${first}, and none on a layer that reads text`,
   };
 }
 
-/** A learned word: one tensor of vectors, or one for each of SDXL's encoders. */
+/** Textual inversion: one tensor of embeddings, or one for each text encoder of SDXL. */
 function textualInversion(shapes: Shapes): Recognised | null {
   const all = [...shapes];
   const both = shapes.get("clip_l") && shapes.get("clip_g");
@@ -294,9 +296,11 @@ function textualInversion(shapes: Shapes): Recognised | null {
   const width = first?.[1].at(-1) ?? 0;
   const family = both ? "sdxl" : familyByWidth(width);
   return {
-    kind: "learned word",
+    kind: "textual inversion",
     family,
-    about: `a learned word (textual inversion)${family ? ` for ${FAMILIES[family].title}` : ""}`,
-    because: both ? "it has vectors clip_l and clip_g" : `it has vectors of ${width} numbers (${first?.[0]})`,
+    about: `a textual-inversion embedding${family ? ` for ${FAMILIES[family].title}` : ""}`,
+    because: both
+      ? "it has the tensors clip_l and clip_g"
+      : `its tensor ${first?.[0]} contains embeddings with ${width} features`,
   };
 }

@@ -1,4 +1,4 @@
-/** Stable Diffusion 2.x: the first family's UNet over OpenCLIP ViT-H, with a 768-pixel model that predicts v. */
+/** Stable Diffusion 2.x: the UNet of 1.x with OpenCLIP ViT-H; its 768-pixel models predict v. */
 import { openClipH } from "./clip-encoders.js";
 import { type FamilyFacts, STABLE_DIFFUSION_NOISE } from "./family.js";
 import { sd1 } from "./sd1.js";

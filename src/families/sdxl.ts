@@ -1,4 +1,4 @@
-/** Stable Diffusion XL (Podell et al. 2023) and its prunings. */
+/** Stable Diffusion XL (Podell et al. 2023) and pruned variants. */
 import { clipL, openClipBigG } from "./clip-encoders.js";
 import { type FamilyFacts, STABLE_DIFFUSION_NOISE } from "./family.js";
 

@@ -1,10 +1,14 @@
-/** Families of models that are not drawn here, so that they can be called by their name: what gives them away in the names of tensors and of classes. */
+/** Unsupported model families, recognised by tensor and class names so that error messages can name them. */
 
+/** How an unsupported family is recognised. */
 export interface OtherFamily {
   readonly name: string;
-  /** Any of these lists: all of its names are there, each the beginning of a tensor's name or of what follows one of its dots. */
+  /**
+   * Alternatives, each a list of name prefixes. An alternative matches when every prefix begins a tensor's name, or a part of one after a
+   * dot.
+   */
   readonly tensors: readonly (readonly string[])[];
-  /** diffusers' classes of its pipelines and networks. */
+  /** Class names of its pipelines and networks in diffusers. */
   readonly classes?: RegExp;
 }
 
@@ -14,9 +18,9 @@ const family = (name: string, classes: RegExp | undefined, ...tensors: (readonly
   ...(classes && { classes }),
 });
 
-/** Those that contain another's names come before it. */
+/** Unsupported families. A family whose names include those of another comes before it. */
 export const OTHERS: readonly OtherFamily[] = [
-  // What stands beside a model and steers it.
+  // Networks that condition another model.
   family("a ControlNet of FLUX or Qwen-Image", /^(Flux|QwenImage)(Multi)?ControlNetModel/, ["controlnet_x_embedder."]),
   family("a ControlNet of Stable Diffusion 3", /^SD3ControlNetModel/, ["controlnet_blocks.", "pos_embed_input."]),
   family("a ControlNet of Z-Image", /^ZImageControlNet/, ["control_layers.0."], ["control_all_x_embedder."]),
@@ -32,7 +36,7 @@ export const OTHERS: readonly OtherFamily[] = [
   family("an IP-Adapter", undefined, ["ip_adapter.1."], ["1.to_k_ip.weight"], ["image_proj.proj."]),
   family("GLIGEN", /GLIGEN/, ["position_net."]),
 
-  // Stable Diffusion's relatives with its UNet's names.
+  // Variants of Stable Diffusion with the same names in the UNet.
   family("the SDXL refiner", undefined, ["conditioner.embedders.0.model."]),
   family("Playground v2.5, which is trained on EDM's noise levels", undefined, ["edm_mean"]),
   family("CosXL, which is trained on EDM's noise levels", undefined, ["edm_vpred.sigma_max"]),
@@ -146,7 +150,7 @@ export const OTHERS: readonly OtherFamily[] = [
     ["y_embedder.y_proj.fc1.", "blocks.0.scale_shift_table"],
     ["adaln_single.emb.timestep_embedder.", "pos_embed.proj."],
   ),
-  // Without a name of its own: its attention is PixArt's.
+  // Recognised by its attention layers, which PixArt shares.
   family("Sana", undefined, ["blocks.0.cross_attn.q_linear.", "blocks.0.cross_attn.kv_linear."]),
   family("CogVideoX", /^(CogVideoX|ConsisID)/, [
     "patch_embed.text_proj.",
@@ -165,7 +169,7 @@ export const OTHERS: readonly OtherFamily[] = [
     ["effnet_mapper."],
   ),
 
-  // Other parts: what stands beside these in folders.
+  // Components other than denoisers.
   family("the autoencoder of Wan", /^AutoencoderKLWan/, ["decoder.middle.0.residual.0.gamma"]),
   family("an autoencoder of video (Wan's or Qwen-Image's)", /^AutoencoderKLQwenImage/, [
     "decoder.mid_block.resnets.0.norm1.gamma",
@@ -188,13 +192,13 @@ export const OTHERS: readonly OtherFamily[] = [
     "encoder.block.0.layer.0.SelfAttention.",
   ]),
   family("a language model", undefined, ["layers.0.self_attn.q_proj.weight", "layers.0.mlp.gate_proj.weight"]),
-  family("an upscaler of pictures (ESRGAN)", undefined, ["model.1.sub.0.RDB1."], ["body.0.rdb1."], ["RRDB_trunk.0."]),
+  family("an image upscaler (ESRGAN)", undefined, ["model.1.sub.0.RDB1."], ["body.0.rdb1."], ["RRDB_trunk.0."]),
   family("a hypernetwork", undefined, ["768.0.linear.0.weight"]),
 ];
 
-/** What gives a file away as of another family: its name and the tensor that tells; null when nothing does. */
+/** The unsupported family that tensor names belong to, and the tensor that identifies it; null if there is none. */
 export function otherFamily(keys: readonly string[]): { readonly name: string; readonly tensor: string } | null {
-  // Where a name stands after a dot it may be the part's own: prefixes differ from tool to tool.
+  // Tools add different prefixes to names, so a match may also begin after a dot.
   const find = (start: string) => keys.find((k) => k.startsWith(start) || k.includes(`.${start}`));
   for (const { name, tensors } of OTHERS) {
     for (const all of tensors) {
@@ -205,9 +209,9 @@ export function otherFamily(keys: readonly string[]): { readonly name: string; r
   return null;
 }
 
-/** The family that a class of diffusers belongs to; null where it is none of these. */
+/** The unsupported family that a class of diffusers belongs to; null if there is none. */
 export const otherClass = (className: string): string | null =>
   OTHERS.find(({ classes }) => classes?.test(className))?.name ?? null;
 
-/** What is drawn here, for messages about what is not. */
-export const DRAWN = "Stable Diffusion 1.x, 2.x and XL run here";
+/** The supported families, for messages about unsupported ones. */
+export const DRAWN = "Stable Diffusion 1.x, 2.x and XL are supported";

@@ -161,7 +161,7 @@ async function subjectOf(path: string): Promise<Subject> {
   const { about, because } = await recognisedIn(alone);
   return {
     kind,
-    about: kind === "measure" && about === "" ? "a judge, which reads factors off pictures" : about,
+    about: kind === "measure" && about === "" ? "an attribute classifier" : about,
     because: [...(alone.className === "unknown" ? [] : [`its config says ${alone.className}`]), ...because],
     family: null,
     className: alone.className,
@@ -219,7 +219,7 @@ async function fileSubject(path: string): Promise<Subject> {
       return { ...found, kind: recognised.kind, className: own.className, components: [own] };
     }
     case "adapter":
-    case "learned word":
+    case "textual inversion":
       return { ...found, ...recognised, because: [because], className: kind, components: [], tensors: index };
     case "measure":
       return { ...found, kind: recognised.kind, className: about, components: [], tensors: index };
@@ -306,7 +306,7 @@ async function ownSize(row: PairRow): Promise<number | null> {
   return unet ? summary(await unet.weights()).parameters : null;
 }
 
-/** Of an adapter or a learned word: pairs over the family that it was made for. */
+/** Of an adapter or a textual-inversion embedding: pairs over the family that it was made for. */
 const pairsLike = ({ family }: Subject): string[] =>
   family === null
     ? []
@@ -370,7 +370,7 @@ const modelsIn = async (categories: readonly Category[], { modelFolders = [] }: 
 async function fitOf(ref: string, path: string, compare: ReturnType<typeof fitting>): Promise<FitReport | null> {
   try {
     const { index, recognised } = await readRecognised(await openFile(await adapterFile(path)));
-    if (recognised.kind === "learned word") return null;
+    if (recognised.kind === "textual inversion") return null;
     if (recognised.kind !== "adapter") return { ref, fits: false, why: `is ${recognised.about}` };
     return { ref, ...said(compare(shapesOf(index.weights))) };
   } catch (error) {

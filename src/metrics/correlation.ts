@@ -1,14 +1,14 @@
-/** Agreement of two measures: Pearson and Spearman correlation. */
+/** Correlation of two measures: Pearson and Spearman. */
 import { mean } from "./estimate.js";
 
-/** Pearson correlation of two lists, −1…1; NaN where one does not vary. */
+/** Pearson correlation of two lists of equal length, −1…1; NaN when one of them is constant. */
 export function correlation(a: readonly number[], b: readonly number[]): number {
   const [ma, mb] = [mean(a), mean(b)];
   const sum = (f: (x: number, y: number) => number) => a.reduce((s, x, i) => s + f(x - ma, (b[i] ?? 0) - mb), 0);
   return sum((x, y) => x * y) / Math.sqrt(sum((x) => x * x) * sum((_, y) => y * y));
 }
 
-/** Places 1…n; equal values share the mean of theirs. */
+/** Ranks 1…n; equal values get the mean of their ranks. */
 function ranks(values: readonly number[]): number[] {
   return values.map((v) => {
     const below = values.filter((x) => x < v).length;
@@ -17,5 +17,5 @@ function ranks(values: readonly number[]): number[] {
   });
 }
 
-/** Spearman's rank correlation. */
+/** Spearman's rank correlation of two lists of equal length, −1…1; NaN when one of them is constant. */
 export const rankCorrelation = (a: readonly number[], b: readonly number[]): number => correlation(ranks(a), ranks(b));

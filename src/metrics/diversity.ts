@@ -1,7 +1,7 @@
-/** Diversity of images from their features: pairwise distances, and the entropy of values that occur. */
+/** Diversity of images: pairwise distances of features, and the entropy of attribute values. */
 import { bootstrap, type Estimate, indices, mean, resample } from "./estimate.js";
 
-/** 1 − cos(a, b), 0…2. Vectors of equal length. */
+/** Cosine distance 1 − cos(a, b), 0…2, of vectors of equal length. */
 export function cosineDistance(a: Float32Array, b: Float32Array): number {
   let [dot, aa, bb] = [0, 0, 0];
   for (let i = 0; i < a.length; i++) {
@@ -13,11 +13,11 @@ export function cosineDistance(a: Float32Array, b: Float32Array): number {
   return 1 - dot / Math.sqrt(aa * bb);
 }
 
-/** Squared length of a − b. Vectors of equal length. */
+/** Squared Euclidean distance of vectors of equal length. */
 export const squaredDistance = (a: Float32Array, b: Float32Array): number =>
   a.reduce((sum, v, i) => sum + (v - (b[i] ?? 0)) ** 2, 0);
 
-/** Distances of every pair: [n][n], symmetric, zero on the diagonal. */
+/** Pairwise distances of features: [n][n], symmetric, zero on the diagonal. */
 export function pairwise(features: readonly Float32Array[], distance = cosineDistance): number[][] {
   const d = features.map(() => new Array<number>(features.length).fill(0));
   for (let i = 0; i < features.length; i++) {
@@ -34,13 +34,13 @@ export function pairwise(features: readonly Float32Array[], distance = cosineDis
 
 type Distances = readonly (readonly number[])[];
 
-/** Mean distance over all pairs of `drawn` images, by default of all, from their distances [n][n]; NaN where there is no pair. */
+/** Mean of pairwise distances [n][n] over all pairs of the images `drawn` (default: all images); NaN without a pair. */
 export function meanPairwise(distances: Distances, drawn: readonly number[] = indices(distances.length)): number {
   let [sum, n] = [0, 0];
   for (let i = 0; i < drawn.length; i++) {
     for (let j = 0; j < i; j++) {
       const [a = 0, b = 0] = [drawn[i], drawn[j]];
-      // An image drawn twice is not a pair: counting its distance of 0 would pull every resample down.
+      // Copies of one image are not a pair: their distance of 0 would bias the bootstrap.
       if (a === b) continue;
       sum += distances[a]?.[b] ?? 0;
       n++;
@@ -49,18 +49,18 @@ export function meanPairwise(distances: Distances, drawn: readonly number[] = in
   return sum / n;
 }
 
-/** Mean pairwise distance among the images of each prompt [prompts]; NaN where a prompt has one. */
+/** Mean pairwise cosine distance among the images of each prompt, [prompts]; NaN for a prompt with one image. */
 export const distancePerPrompt = (features: readonly (readonly Float32Array[])[]): number[] =>
   features.map((f) => meanPairwise(pairwise(f)));
 
 /**
- * Mean pairwise distance among the images of each prompt, then over prompts; bootstrap over prompts, then over images.
- * features[p][i]: image i of prompt p. Prompts with one image are left out; `n` counts images.
+ * Mean pairwise cosine distance among the images of each prompt, averaged over prompts. Interval: bootstrap over prompts, then images.
+ * features[p][i]: image i of prompt p. Prompts with one image are skipped; `n` counts images.
  */
 export const pairwiseDistance = (features: readonly (readonly Float32Array[])[]): Estimate =>
   meanDistance(features.map((f) => pairwise(f)));
 
-/** The same from distances that are known already: matrices[p] is [n][n] for prompt p. */
+/** `pairwiseDistance` from precomputed distances: matrices[p] is [n][n] for prompt p. */
 export function meanDistance(matrices: readonly Distances[]): Estimate {
   const several = matrices.filter((m) => m.length > 1);
   const n = several.reduce((s, m) => s + m.length, 0);
@@ -74,7 +74,7 @@ export function meanDistance(matrices: readonly Distances[]): Estimate {
   );
 }
 
-/** Entropy in nats of how often each value occurs: 0 when all are alike, ln k when k values are equally frequent. */
+/** Shannon entropy of the empirical distribution of values, in nats: 0 for one value, ln k for k equally frequent values. */
 export function entropy(values: readonly (string | number)[]): number {
   const counts = new Map<string | number, number>();
   for (const v of values) counts.set(v, (counts.get(v) ?? 0) + 1);

@@ -1,21 +1,22 @@
-/** Numbers with 95 % intervals: bootstrap over prompts and images, and random halves for measures of whole sets. */
+/** Estimates with 95 % intervals: bootstrap over prompts and images, and random halves for measures of whole sets. */
 
-/** A number with its 95 % interval; `low` and `high` are null where there is too little to resample. */
+/** An estimate with its 95 % interval; `low` and `high` are null when there are too few values to resample. */
 export interface Estimate {
+  /** The estimate: a mean in most cases, else the value of the measure. */
   readonly mean: number;
   readonly low: number | null;
   readonly high: number | null;
-  /** Number of values behind it. */
+  /** Number of values it is computed from. */
   readonly n: number;
 }
 
-/** NaN of no values. */
+/** Arithmetic mean; NaN of an empty list. */
 export const mean = (values: readonly number[]): number => values.reduce((s, v) => s + v, 0) / values.length;
 
-/** 0 … n − 1. */
+/** Indices 0 … n − 1. */
 export const indices = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
-/** A uniform number in 0…1 from a small fixed generator (mulberry32), so that intervals are the same every time. */
+/** Uniform random numbers in [0, 1) (mulberry32). Intervals use a fixed seed, so that they are reproducible. */
 export function uniform(seed: number): () => number {
   let state = seed;
   return () => {
@@ -26,30 +27,33 @@ export function uniform(seed: number): () => number {
   };
 }
 
-/** `n` indices of 0 … n − 1, drawn with replacement. */
+/** Bootstrap resample: `n` indices of 0 … n − 1, drawn with replacement. */
 export const resample = (random: () => number, n: number): number[] =>
   Array.from({ length: n }, () => Math.floor(random() * n));
 
 const RESAMPLES = 1000;
 
-/** 2.5 % and 97.5 % of `statistic` over resamples. */
+/**
+ * Percentile bootstrap: the estimate `point` with the 2.5 % and 97.5 % quantiles of `statistic` over 1000 resamples, each with its own draws
+ * from `random`. Resamples with NaN are dropped; without an interval when more than half are.
+ */
 export function bootstrap(n: number, point: number, statistic: (random: () => number) => number): Estimate {
   const random = uniform(20250312);
   const values = Array.from({ length: RESAMPLES }, () => statistic(random)).filter((v) => !Number.isNaN(v));
   return values.length < RESAMPLES / 2 ? { mean: point, low: null, high: null, n } : withInterval(n, point, values);
 }
 
-/** An estimate whose interval holds the middle 95 % of `values`. */
+/** Estimate whose interval contains the central 95 % of `values`. */
 function withInterval(n: number, point: number, values: readonly number[]): Estimate {
   const sorted = values.toSorted((a, b) => a - b);
   return { mean: point, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975), n };
 }
 
-/** The value that a share `q` of ascending values lies below; NaN of none. */
+/** Quantile q, 0…1, of ascending values (nearest rank); NaN of an empty list. */
 export const quantile = (sorted: readonly number[], q: number): number =>
   sorted[Math.round(q * (sorted.length - 1))] ?? Number.NaN;
 
-/** Mean of values[p][i], first within each prompt, then over prompts; bootstrap over prompts, then values. Empty prompts are left out. */
+/** Mean of values[p][i] within each prompt, then over prompts. Interval: bootstrap over prompts, then values. Empty prompts are skipped. */
 export function meanEstimate(values: readonly (readonly number[])[]): Estimate {
   const prompts = values.filter((v) => v.length > 0);
   const n = prompts.reduce((s, v) => s + v.length, 0);
@@ -64,8 +68,8 @@ export function meanEstimate(values: readonly (readonly number[])[]): Estimate {
 }
 
 /**
- * Mean of `a` over mean of `b`, both by prompt; bootstrap over prompts, which keeps the two of a prompt together. Prompts where one of
- * them is not finite are left out.
+ * Ratio of the means of `a` and `b`, both [prompts]. Interval: paired bootstrap over prompts. Prompts where one of the values is not
+ * finite are skipped.
  */
 export function ratioEstimate(a: readonly number[], b: readonly number[]): Estimate {
   const pairs = a.flatMap((x, p) => {
@@ -78,14 +82,15 @@ export function ratioEstimate(a: readonly number[], b: readonly number[]): Estim
   return bootstrap(n, ratio(indices(n)), (random) => (n > 1 ? ratio(resample(random, n)) : Number.NaN));
 }
 
-/** Resamples of the images of one prompt; prompts are resampled much more often. */
+/** Resamples of the images of each prompt; there are 1000 resamples of prompts. */
 const INNER = 40;
 
 /**
- * A measure of the set of images of each prompt, mean over prompts; 95 % bootstrap over prompts, then images. An image drawn twice
- * makes every set measure smaller, so each prompt's bootstrap values are re-centred on its estimate: only their spread is used.
- * With `inner` 0 only prompts are drawn: for sets so large that images hardly matter beside prompts.
- * `sizes` [prompts]; `statistic` gets the prompt and the images drawn. Prompts for which it is NaN are left out.
+ * Measure of the set of images of each prompt, averaged over prompts. Interval: bootstrap over prompts, then images. Repeated images
+ * reduce the diversity of a set, so each prompt's bootstrap values are re-centred on its estimate and only their spread is used.
+ * @param sizes number of images of each prompt
+ * @param statistic measure of a prompt's images, given by index; prompts for which it is NaN are skipped
+ * @param inner resamples of the images of each prompt; 0 resamples prompts only, for sets so large that images add little variance
  */
 export function setEstimate(
   sizes: readonly number[],
@@ -116,7 +121,7 @@ export function setEstimate(
   });
 }
 
-/** Half of the indices 0 … n − 1, each at most once. */
+/** ⌈n / 2⌉ of the indices 0 … n − 1, drawn without replacement. */
 function randomHalf(random: () => number, n: number): number[] {
   const places = indices(n);
   for (let i = n - 1; i > 0; i--) {
@@ -127,9 +132,11 @@ function randomHalf(random: () => number, n: number): number[] {
 }
 
 /**
- * A measure of one or two whole sets with a 95 % interval from random halves: the mean of a half drawn without replacement varies
- * about the whole as much as the whole does about the truth, and no image stands beside its own copy, which neighbours would see.
- * Re-centred on the measure's own value as above. Below 10 `resamples` there is no interval.
+ * Measure of one or two whole sets, with an interval from random halves: a mean over half of a set, drawn without replacement, varies around
+ * the whole set's as much as that around the true value, and no image is next to a copy of itself, which nearest-neighbour measures would
+ * detect. The values are re-centred as in `setEstimate`. No interval for fewer than 10 `resamples`.
+ * @param sizes numbers of images of the two sets
+ * @param statistic measure of the images at these indices
  */
 export async function pooledEstimate(
   sizes: readonly [number, number],
@@ -152,7 +159,7 @@ export async function pooledEstimate(
 
 const PLACES = (v: number) => v.toFixed(3);
 
-/** "0.512 [0.430, 0.601]"; "–" where there is no number. */
+/** Estimate as text: "0.512 [0.430, 0.601]"; "–" for a missing estimate. `show` formats one value, by default to three decimals. */
 export function formatEstimate(e: Estimate | null | undefined, show: (value: number) => string = PLACES): string {
   if (!e || !Number.isFinite(e.mean)) return "–";
   return e.low === null || e.high === null ? show(e.mean) : `${show(e.mean)} [${show(e.low)}, ${show(e.high)}]`;

@@ -1,4 +1,4 @@
-/** Two sets of Inception features compared as distributions (FID, KID), and one set by how sure and how varied its classes are (IS). */
+/** Distances of two distributions of Inception features (FID, KID), and the Inception score of one set of class logits (IS). */
 import {
   centred,
   eigenvalues,
@@ -16,7 +16,7 @@ import { softmax } from "./softmax.js";
 /** Sum of squares of all elements. */
 const squares = (a: Matrix) => a.data.reduce((s, v) => s + v * v, 0);
 
-/** x [n, d] → x / √(n − 1) around its mean: its Gram matrices hold the unbiased covariance's eigenvalues. */
+/** x [n, d] → (x − mean) / √(n − 1), whose Gram matrices have the eigenvalues of the unbiased covariance. */
 function deviations(x: Matrix): Matrix {
   const c = centred(x);
   const by = 1 / Math.sqrt(x.rows - 1);
@@ -28,9 +28,10 @@ function deviations(x: Matrix): Matrix {
 }
 
 /**
- * Fréchet distance of two Gaussians with the means and covariances of a [n, d] and b [m, d] (Heusel et al. 2017, eq. 6).
- * tr √(Σa Σb) is the sum of singular values of the n × m matrix between the sets, or where there are fewer features than
- * pictures, of the d × d matrix between the covariances' Cholesky factors: whatever side is the smallest is worked on.
+ * Fréchet distance (FID) of two Gaussians with the means and covariances of a [n][d] and b [m][d] (Heusel et al. 2017, eq. 6):
+ * ‖μa − μb‖² + tr(Σa + Σb − 2 √(Σa Σb)). tr √(Σa Σb) is the nuclear norm of the n × m product of the centred features or, with more
+ * images than features, of the d × d product of the covariances' Cholesky factors, so that the smaller matrix is decomposed.
+ * @param multiply computes matrix products, by default in plain JavaScript
  */
 export async function frechetDistance(
   a: readonly Float32Array[],
@@ -48,8 +49,7 @@ export async function frechetDistance(
 }
 
 /**
- * R with Rᵀ R = s, given back as the rows of R: they stand where the rows of x would in xᵀ x = s. Directions without variance
- * become rows of zeros. s [d, d] symmetric, positive semi-definite.
+ * Cholesky factor R [d, d] with Rᵀ R = s, for a symmetric positive semi-definite s [d, d]. Rows of directions without variance are zero.
  */
 export function cholesky(s: Matrix): Matrix {
   const d = s.rows;
@@ -76,9 +76,9 @@ export function cholesky(s: Matrix): Matrix {
 const MOST_ROUNDS = 80;
 
 /**
- * Sum of the singular values of c [n, m]. Up to `eigen` rows from the eigenvalues of c cᵀ; above from c's orthogonal factor u,
- * as ⟨u, c⟩: the Newton–Schulz iteration x ← 3/2 x − 1/2 x xᵀ x (Higham 2008, eq. 8.20) takes products only and needs no inverse,
- * so that directions without variance do no harm.
+ * Nuclear norm (sum of singular values) of c [n, m]. Up to `eigen` rows from the eigenvalues of c cᵀ; above, as ⟨u, c⟩ with the polar factor
+ * u of c from the Newton–Schulz iteration x ← 3/2 x − 1/2 x xᵀ x (Higham 2008, eq. 8.20), which needs matrix products only and no
+ * inverse, so that rank-deficient matrices are no problem.
  */
 export async function nuclearNorm(c: Matrix, multiply: Product, eigen = LARGEST_EIGEN): Promise<number> {
   if (c.rows > c.columns) return nuclearNorm(transpose(c), multiply, eigen);
@@ -108,8 +108,8 @@ export async function nuclearNorm(c: Matrix, multiply: Product, eigen = LARGEST_
 }
 
 /**
- * Kernel Inception distance (Bińkowski et al. 2018): unbiased squared MMD under (x·y / d + 1)³, over all of a [n, d] and b [m, d].
- * May fall below 0 where the sets are alike.
+ * Kernel Inception distance (Bińkowski et al. 2018): unbiased squared MMD with the kernel (x·y / d + 1)³ of all features a [n][d] and
+ * b [m][d]. May be negative for similar sets.
  */
 export async function kernelDistance(
   a: readonly Float32Array[],
@@ -126,7 +126,7 @@ export async function kernelDistance(
   return (await within(xa)) + (await within(xb)) - (2 * sum(await kernel(xa, xb))) / (xa.rows * xb.rows);
 }
 
-/** Inception score (Salimans et al. 2016, §4) of logits [n][classes]: exp of the mean divergence from the mean class distribution. */
+/** Inception score (Salimans et al. 2016, §4) of logits [n][classes]: exp of the mean KL divergence from the marginal class distribution. */
 export function inceptionScore(logits: readonly Float32Array[]): number {
   const shares = logits.map(softmax);
   const mean = Array.from(

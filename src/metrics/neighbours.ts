@@ -1,18 +1,19 @@
-/** Two sets of features compared by their nearest neighbours: precision and recall, density and coverage. */
+/** Comparison of two sets of features by nearest neighbours: precision, recall, density, coverage. */
 import { type Matrix, type Product, plainProduct, rowsOf } from "../tensor/index.js";
 
+/** Measures from the ball around each image that reaches to its k-th nearest neighbour in its own set. */
 export interface Neighbours {
-  /** Share of the pictures that lie in a ball of a reference picture (Kynkäänniemi et al. 2019). */
+  /** Fraction of the images inside a ball of the reference (Kynkäänniemi et al. 2019), 0…1. */
   readonly precision: number;
-  /** Share of the reference that lies in a ball of a picture. */
+  /** Fraction of the reference inside a ball of the images (Kynkäänniemi et al. 2019), 0…1. */
   readonly recall: number;
-  /** Number of balls of the reference that a picture lies in, over k (Naeem et al. 2020); may be above 1. */
+  /** Mean number of reference balls around an image, divided by k (Naeem et al. 2020); may exceed 1. */
   readonly density: number;
-  /** Share of the reference whose own ball holds a picture. */
+  /** Fraction of the reference whose ball contains an image (Naeem et al. 2020), 0…1. */
   readonly coverage: number;
 }
 
-/** Euclidean distances of every row of a to every row of b, squared, [n, m]. */
+/** Squared Euclidean distances of the rows of a [n, d] and b [m, d]: [n, m]. */
 async function squaredDistances(a: Matrix, b: Matrix, multiply: Product): Promise<Matrix> {
   const squares = (x: Matrix) =>
     Array.from({ length: x.rows }, (_, i) =>
@@ -29,9 +30,9 @@ async function squaredDistances(a: Matrix, b: Matrix, multiply: Product): Promis
   return { ...ab, data };
 }
 
-/** Squared distance of every row to its k-th nearest other row. Distances [n, n]. */
+/** Squared distance of each row to its k-th nearest neighbour, from squared distances [n, n]. */
 function radii(d: Matrix, k: number): number[] {
-  // The k smallest so far, rising: sorting whole rows takes most of the time of a large set.
+  // The k smallest distances so far, ascending. Sorting whole rows would dominate the time for large sets.
   const nearest = new Float64Array(k);
   return Array.from({ length: d.rows }, (_, i) => {
     nearest.fill(Number.POSITIVE_INFINITY);
@@ -47,8 +48,11 @@ function radii(d: Matrix, k: number): number[] {
 }
 
 /**
- * As the package prdc computes them: balls of radius "distance to the k-th neighbour", strictly inside. features [m][d],
- * reference [n][d]; both need more than k. @throws RangeError when they have not
+ * Precision, recall, density and coverage as the package prdc computes them, with points strictly inside balls.
+ * reference [n][d], features [m][d].
+ * @param k neighbours; default 5
+ * @param multiply computes matrix products, by default in plain JavaScript
+ * @throws RangeError unless both sets have more than k images
  */
 export async function neighbours(
   reference: readonly Float32Array[],
@@ -57,7 +61,7 @@ export async function neighbours(
   multiply: Product = plainProduct,
 ): Promise<Neighbours> {
   const least = Math.min(reference.length, features.length);
-  if (least <= k) throw new RangeError(`${k} neighbours need more than ${k} pictures on both sides; one has ${least}`);
+  if (least <= k) throw new RangeError(`${k} neighbours need more than ${k} images in each set; one has ${least}`);
   const [real, fake] = [rowsOf(reference), rowsOf(features)];
   const realRadii = radii(await squaredDistances(real, real, multiply), k);
   const fakeRadii = radii(await squaredDistances(fake, fake, multiply), k);

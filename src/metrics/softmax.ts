@@ -1,6 +1,6 @@
-/** Softmax: values as shares of one. */
+/** The softmax function. */
 
-/** Values [n] → shares [n] that add up to 1. */
+/** Logits [n] → probabilities [n], which sum to 1. */
 export function softmax(values: ArrayLike<number>): number[] {
   const all = Array.from(values);
   const top = Math.max(...all);

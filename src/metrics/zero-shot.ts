@@ -1,7 +1,7 @@
-/** Zero-shot classification: the value of an attribute that an image shows, from its features and those of one text a value. */
+/** Zero-shot classification (Radford et al. 2021, §3.1): predicts an attribute of images from their features and one text per value. */
 import { softmax } from "./softmax.js";
 
-/** Cosines of an image [d] with each text [values][d], times `scale`. */
+/** Logits [values]: `scale` times the cosine of an image [d] and each text [values][d]. */
 function logits(image: Float32Array, texts: readonly Float32Array[], scale: number): number[] {
   const length = (v: Float32Array) => Math.sqrt(v.reduce((s, x) => s + x * x, 0)) || 1;
   const own = length(image);
@@ -9,22 +9,28 @@ function logits(image: Float32Array, texts: readonly Float32Array[], scale: numb
 }
 
 /**
- * Prior of the values: their mean probability over images without content (Zhao et al. 2021, contextual calibration). Dividing by it
- * removes the texts' own bias without looking at the images that are measured, whose diversity it would hide.
+ * Prior of the values [values]: their mean probability over images without content (contextual calibration: Zhao et al. 2021). Dividing by
+ * it removes the bias of the texts. Estimating it from the measured images instead would hide their diversity.
+ * @param scale inverse temperature; default 100, as in CLIP
  */
 export function prior(contentFree: readonly Float32Array[], texts: readonly Float32Array[], scale = 100): number[] {
   const each = contentFree.map((f) => softmax(logits(f, texts, scale)));
   return texts.map((_, v) => each.reduce((s, p) => s + (p[v] ?? 0), 0) / each.length);
 }
 
+/** Most likely value of an attribute. */
 export interface PredictedValue {
   /** Index of the value. */
   readonly value: number;
-  /** After calibration. */
+  /** Calibrated probability, 0…1. */
   readonly probability: number;
 }
 
-/** Predicts the value of one attribute for every image [n][d]; `given` is the values' prior (default: uniform). */
+/**
+ * Predicts one attribute of each image [n][d] from texts [values][d].
+ * @param given prior of the values (see `prior`); default uniform
+ * @param scale inverse temperature; default 100, as in CLIP
+ */
 export function predictValues(
   images: readonly Float32Array[],
   texts: readonly Float32Array[],

@@ -1,4 +1,4 @@
 export { type Content, type Html, html, jsonScript, markup, type Page, render, renderPage, table } from "./page.js";
 
-/** Loads what draws plots, which takes half a second: pages without a plot do without it. */
+/** Loads `chart` on demand: importing Observable Plot takes half a second, which pages without a chart avoid. */
 export const loadChart = async () => (await import("./chart.js")).chart;

@@ -1,34 +1,34 @@
-/** HTML pages: a template tag that escapes what it is given, the document around a page, and the style that all pages share. */
+/** HTML pages: a template tag that escapes interpolated values, and the document and style that all pages share. */
 
 const TEXT = Symbol("markup");
 
-/** Markup that goes into a page as it is. Only `html` and `markup` make it, so data from elsewhere never passes for it. */
+/** Trusted markup, inserted without escaping. Only `html` and `markup` create it; foreign data cannot have this type. */
 export interface Html {
   readonly [TEXT]: string;
 }
 
-/** A value in a template: text is escaped, lists are joined. */
+/** Value of a template: strings are escaped, lists are concatenated. */
 export type Content = string | number | Html | readonly Content[];
 
-/** Takes a text for markup, such as a drawn plot or a script of our own. */
+/** Marks text as trusted markup, such as a chart or the page's own script. */
 export const markup = (text: string): Html => ({ [TEXT]: text });
 
-/** html`<td>${text}` with every value escaped that is not Html itself. */
+/** Template tag: html`<td>${text}`. Escapes every value except Html. */
 export const html = (literals: TemplateStringsArray, ...values: readonly Content[]): Html =>
   markup(String.raw({ raw: literals }, ...values.map(render)));
 
-/** Markup as text. */
+/** Content as HTML text. */
 export function render(content: Content): string {
   if (typeof content === "string") return content.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
   if (typeof content === "number") return String(content);
   return TEXT in content ? content[TEXT] : content.map(render).join("");
 }
 
-/** Data for the page's own scripts. "<" is escaped, so that no text can end the element. */
+/** Script element with JSON data for the page's scripts. "<" is escaped, so that no string can close the element. */
 export const jsonScript = (id: string, data: unknown): Html =>
   html`<script type="application/json" id="${id}">${markup(JSON.stringify(data).replaceAll("<", "\\u003c"))}</script>`;
 
-/** A table, its first row the head; `kind` gives a cell its class. */
+/** Table with the first row as header. `kind` returns the class of a cell; rows and columns count from 0, without the header. */
 export function table(
   [head = [], ...rows]: readonly (readonly Content[])[],
   kind: (row: number, column: number) => string | undefined = () => undefined,
@@ -64,16 +64,17 @@ body.report { max-width: 72rem; margin: 0 auto }
 .report img { width: 96px; height: 96px; object-fit: contain; background: var(--shade) }
 `;
 
+/** A page to render. */
 export interface Page {
   readonly title: string;
-  /** Style of this page alone. */
+  /** Additional CSS of this page. */
   readonly style?: string;
-  /** A report is set in one column of text, tables and plots. */
+  /** "report" (default) is a single column of text, tables and charts. */
   readonly kind?: "report" | "viewer";
   readonly body: Content;
 }
 
-/** The page as a document that opens from disk and asks nothing of a network. */
+/** HTML document of a page, self-contained: it loads nothing over the network. */
 export function renderPage({ title, style = "", kind = "report", body }: Page): string {
   return render(html`<!doctype html>
 <html lang="en">

@@ -19,18 +19,18 @@ const golden = description(
 );
 const drawn = golden.classes.filter((c) => c.is === null);
 
-describe("families that are not drawn", () => {
+describe("unsupported families", () => {
   it.each(golden.classes.filter((c) => c.is !== null))("$class is $is by its tensors", ({ is, tensors }) => {
-    expect(recognise(new Map(tensors))).toMatchObject({ kind: "other", about: `${is}, by its names` });
+    expect(recognise(new Map(tensors))).toMatchObject({ kind: "other", about: is });
   });
 
   it.each(golden.originals)("$is is told by what diffusers looks for", ({ is, tensors }) => {
     for (const tensor of tensors) {
       // Some of what diffusers looks for in one family stands in others too.
       const found = recognise(new Map([[tensor, [1]]]));
-      if (found.kind !== "unknown") expect(found.about).toBe(`${is}, by its names`);
+      if (found.kind !== "unknown") expect(found.about).toBe(is);
     }
-    expect(recognise(new Map(tensors.map((t) => [t, [1]]))).about).toBe(`${is}, by its names`);
+    expect(recognise(new Map(tensors.map((t) => [t, [1]]))).about).toBe(is);
   });
 
   it("are told by the classes of their pipelines and networks, which no class of ours is", () => {
@@ -67,7 +67,7 @@ describe("families that are not drawn", () => {
   });
 });
 
-describe("what is drawn", () => {
+describe("supported models", () => {
   it.each(drawn)("$class is not taken for another family", ({ class: name, tensors }) => {
     const kinds = { UNet2DConditionModel: "unet", AutoencoderKL: "autoencoder", AutoencoderTiny: "tiny autoencoder" };
     expect(recognise(new Map(tensors)).kind).toBe(kinds[name as keyof typeof kinds]);
@@ -105,7 +105,7 @@ describe("what is drawn", () => {
   });
 });
 
-describe("adapters and learned words", () => {
+describe("adapters and textual inversions", () => {
   const down = (key: string, width: number) =>
     new Map([
       [key, [4, width]],
@@ -130,18 +130,18 @@ describe("adapters and learned words", () => {
     expect(recognise(peft)).toMatchObject({ kind: "other", about: "an adapter for Qwen-Image" });
   });
 
-  it("are words where there are only vectors", () => {
-    expect(recognise(new Map([["emb_params", [2, 768]]]))).toMatchObject({ kind: "learned word", family: "sd1" });
-    expect(recognise(new Map([["<cat>", [1024]]]))).toMatchObject({ kind: "learned word", family: "sd2" });
+  it("are textual inversions where there are only embeddings", () => {
+    expect(recognise(new Map([["emb_params", [2, 768]]]))).toMatchObject({ kind: "textual inversion", family: "sd1" });
+    expect(recognise(new Map([["<cat>", [1024]]]))).toMatchObject({ kind: "textual inversion", family: "sd2" });
     const both = new Map([
       ["clip_l", [3, 768]],
       ["clip_g", [3, 1280]],
     ]);
-    expect(recognise(both)).toMatchObject({ kind: "learned word", family: "sdxl" });
+    expect(recognise(both)).toMatchObject({ kind: "textual inversion", family: "sdxl" });
   });
 });
 
-it("says how names begin that nobody knows", () => {
+it("shows the beginnings of unknown names", () => {
   expect(
     recognise(
       new Map([
@@ -150,5 +150,5 @@ it("says how names begin that nobody knows", () => {
       ]),
     ),
   ).toMatchObject({ kind: "unknown", because: "its tensors begin with a, c" });
-  expect(recognise(new Map()).because).toBe("its tensors begin with nothing: it holds none");
+  expect(recognise(new Map()).because).toBe("its tensors begin with nothing: there are none");
 });

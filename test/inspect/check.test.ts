@@ -44,7 +44,7 @@ describe("models check", { timeout: 60_000 }, () => {
     });
     expect(fits["blueprint.safetensors"]?.fits).toBe(true);
     expect(fits["page.safetensors"]).toMatchObject({ fits: false, why: expect.stringMatching(/^is a web page/) });
-    // A learned word is no adapter.
+    // A textual-inversion embedding is not an adapter.
     expect(Object.keys(fits).filter((name) => name.includes("pip"))).toEqual([]);
     const [all, one] = ["none", "sequential"].map((way) => report.memory?.find((n) => n.offload === way)?.bytes ?? 0);
     expect(all).toBeGreaterThan(one ?? 0);
@@ -85,12 +85,12 @@ describe("models check", { timeout: 60_000 }, () => {
   });
 
   it.each([
-    ["embedded:judge", "measure", /a judge/],
-    ["embedded:clip", "measure", /a whole CLIP/],
+    ["embedded:judge", "measure", /an attribute classifier/],
+    ["embedded:clip", "measure", /a CLIPModel/],
     ["embedded:base/vae", "autoencoder", /4 latent channels/],
     ["embedded:base/text_encoder_2", "text encoder", /a CLIP text encoder/],
     ["embedded:distilled", "unet", /a UNet of Stable Diffusion XL/],
-    ["embedded:adapters/pip.safetensors", "learned word", /a learned word/],
+    ["embedded:adapters/pip.safetensors", "textual inversion", /a textual-inversion embedding/],
     ["embedded:adapters/distilled.safetensors", "adapter", /an adapter/],
   ] as const)("%s is a %s", async (ref, kind, about) => {
     const report = await checkReference(ref);
@@ -158,7 +158,7 @@ describe("a diffusers folder", { timeout: 60_000 }, () => {
     ["WanPipeline", "Wan"],
   ])("of another family is refused: %s is %s", async (name, family) => {
     await expect(checkReference(folder(index({ _class_name: name })))).rejects.toThrow(
-      `says ${name}: ${family}; Stable Diffusion 1.x, 2.x and XL run here`,
+      `says ${name}: ${family}; Stable Diffusion 1.x, 2.x and XL are supported`,
     );
   });
 

@@ -1,11 +1,11 @@
-/** A CLIP text encoder's tensors by transformers' names, from OpenCLIP's, which keeps query, key and value in one. */
+/** Tensor names of CLIP text encoders: OpenCLIP → transformers. OpenCLIP fuses the query, key and value projections. */
 
-/** Where a tensor of transformers lies in OpenCLIP's file. */
+/** Source of a tensor of transformers in an OpenCLIP file. */
 export interface Place {
   readonly key: string;
-  /** Which third of the rows it is, for the fused ones. */
+  /** Third of the rows of a fused projection: query, key or value. */
   readonly third?: 0 | 1 | 2;
-  /** Rows and columns change places. */
+  /** The matrix is transposed. */
   readonly turned?: true;
 }
 
@@ -17,7 +17,7 @@ const LAYER: Readonly<Record<string, string>> = {
   "mlp.c_proj": "mlp.fc2",
 };
 
-/** OpenCLIP's names → transformers', for the first `layers` layers. A key that is none of a text encoder's is left out. */
+/** Names in transformers → sources in OpenCLIP, for the first `layers` layers. Keys outside a text encoder are ignored. */
 export function clipNames(keys: readonly string[], layers: number): Map<string, Place> {
   const found = new Map<string, Place>();
   const top: Readonly<Record<string, string>> = {

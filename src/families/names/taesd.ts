@@ -1,8 +1,8 @@
-/** A tiny autoencoder's tensors by diffusers' names, from TAESD's own files, which hold one half as numbered layers. */
+/** Tensor names of AutoencoderTiny: TAESD's own files, which contain the encoder or the decoder as numbered layers → diffusers. */
 
-/** TAESD's names of the tensors of one half → diffusers'. A key that is no numbered layer is left out. */
+/** TAESD's names → diffusers' names, of the encoder or decoder. Keys that are not numbered layers are ignored. */
 export function tinyNames(keys: readonly string[], half: "encoder" | "decoder"): Map<string, string> {
-  // The decoder's first layer bends its input and has no weights; diffusers does not count it.
+  // The decoder's first layer, a clamp without weights, is not numbered in diffusers.
   const first = half === "decoder" ? 1 : 0;
   return new Map(
     keys.flatMap((key) => {

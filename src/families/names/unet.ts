@@ -1,6 +1,6 @@
-/** A UNet's layers by two names: diffusers', where blocks are nested, and Stability's own ("SGM", "LDM"), where they are counted through. */
+/** Layer names of UNets: diffusers (nested blocks) ↔ Stability ("SGM", "LDM": blocks numbered consecutively). */
 
-/** Layers of a residual block, diffusers' name first. */
+/** Layers of a residual block: diffusers → Stability. */
 const RESNET: Readonly<Record<string, string>> = {
   norm1: "in_layers.0",
   conv1: "in_layers.2",
@@ -10,6 +10,7 @@ const RESNET: Readonly<Record<string, string>> = {
   conv_shortcut: "skip_connection",
 };
 
+/** Layers outside of blocks: diffusers → Stability. */
 const ENDS: Readonly<Record<string, string>> = {
   conv_in: "input_blocks.0.0",
   conv_norm_out: "out.0",
@@ -21,12 +22,12 @@ const ENDS: Readonly<Record<string, string>> = {
   "add_embedding.linear_2": "label_emb.0.2",
 };
 
-const turned = (table: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+const inverted = (table: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(table).map(([a, b]) => [b, a]));
-const RESNET_BACK = turned(RESNET);
-const ENDS_BACK = turned(ENDS);
+const RESNET_BACK = inverted(RESNET);
+const ENDS_BACK = inverted(ENDS);
 
-/** diffusers' name → Stability's, for the layers of one UNet. */
+/** diffusers' names → Stability's names, for the layers of one UNet. Other names are ignored. */
 export function stabilityNames(names: readonly string[]): Map<string, string> {
   const layers = (side: string, block: number) =>
     new Set(names.flatMap((n) => new RegExp(`^${side}_blocks\\.${block}\\.resnets\\.(\\d+)\\.`).exec(n)?.[1] ?? []))
@@ -66,23 +67,25 @@ export function stabilityNames(names: readonly string[]): Map<string, string> {
   }
 }
 
-/** One level of a UNet as Stability's names tell it: the counted blocks of its layers, and where it changes resolution. */
+/** One resolution of a UNet in Stability's names. */
 export interface Level {
-  /** Counted blocks, one for each residual layer. */
+  /** Numbers of the blocks of its residual layers. */
   readonly layers: readonly number[];
-  /** Depth of the transformer beside each layer; null where it has none. */
+  /** Number of transformer blocks in each layer; null without a transformer. */
   readonly depths: readonly (number | null)[];
+  /** The level ends with a down- or upsampler. */
   readonly resamples: boolean;
 }
 
+/** Structure of a UNet. */
 export interface UNetOutline {
   readonly down: readonly Level[];
-  /** Depth of the middle transformer; null without one. */
+  /** Middle block: number of transformer blocks, or null without a transformer; null when absent. */
   readonly mid: { readonly depth: number | null } | null;
   readonly up: readonly Level[];
 }
 
-/** The levels of a UNet from Stability's names of its tensors. */
+/** Structure of a UNet from tensor names in Stability's scheme. */
 export function unetOutline(keys: readonly string[]): UNetOutline {
   const all = new Set(keys);
   const has = (start: string) => keys.some((k) => k.startsWith(start));
@@ -115,7 +118,7 @@ export function unetOutline(keys: readonly string[]): UNetOutline {
   };
 }
 
-/** Stability's names of a UNet's tensors → diffusers'. A key that is none of a UNet's is left out. */
+/** Stability's names → diffusers' names, for the tensors of one UNet. Other keys are ignored. */
 export function diffusersNames(keys: readonly string[]): Map<string, string> {
   const { down, up } = unetOutline(keys);
   const places = (levels: readonly Level[]) =>
@@ -146,7 +149,7 @@ export function diffusersNames(keys: readonly string[]): Map<string, string> {
     const { name, at, sampler, levels } = sides[side];
     const n = Number(block);
     if (rest === "op" || rest === "conv") {
-      // A downsampler is a block of its own after its level's layers; an upsampler shares the block of the last layer.
+      // A downsampler has a block number of its own after its level; an upsampler belongs to the block of the last layer.
       const i = side === "input" ? levels.findIndex((l) => (l.layers.at(-1) ?? 0) + 1 === n) : at.get(n)?.i;
       return i === undefined || i < 0 ? undefined : `${name}.${i}.${sampler}.0.conv`;
     }

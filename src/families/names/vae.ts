@@ -1,4 +1,4 @@
-/** An autoencoder's tensors by diffusers' names, from Stability's, where the decoder counts its levels from the inside. */
+/** Tensor names of AutoencoderKL: Stability, whose decoder numbers its levels from the highest resolution → diffusers. */
 
 const ATTENTION: Readonly<Record<string, string>> = {
   norm: "group_norm",
@@ -8,7 +8,7 @@ const ATTENTION: Readonly<Record<string, string>> = {
   proj_out: "to_out.0",
 };
 
-/** Stability's names of an AutoencoderKL's tensors → diffusers'. A key that is none of its is left out. */
+/** Stability's names → diffusers' names, for the tensors of an AutoencoderKL. Other keys are ignored. */
 export function vaeNames(keys: readonly string[]): Map<string, string> {
   const levels = new Set(keys.flatMap((k) => /^decoder\.up\.(\d+)\./.exec(k)?.[1] ?? [])).size;
   const found = new Map<string, string>();
