@@ -1,4 +1,4 @@
-/** The attribute classifier as an instrument: predicts the attributes of images of a world whose attributes are known. */
+/** Attribute classifier as an instrument: predicts attributes of images from a domain in which they are known exactly. */
 import { type ClassifierConfig, drawClassifier } from "../models/index.js";
 import { floats, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
@@ -11,20 +11,24 @@ export type AttributeValues = Readonly<Record<string, string | number>>;
 /** Predictions for one image. */
 export interface Classified {
   readonly attributes: AttributeValues;
-  /** Numbers predicted beside the attributes, such as how much a face smiles. */
+  /** Regressed numbers by name, such as the strength of a smile. */
   readonly numbers: Readonly<Record<string, number>>;
-  /** [D]. */
+  /** Input of the last layer, [D]. */
   readonly features: Float32Array;
 }
 
+/** Predicts the attributes of images. */
 export interface AttributeClassifier {
+  /** Weights, for provenance in reports. */
   readonly index: () => Promise<WeightIndex>;
+  /** Preprocessing of images, in words. */
   readonly preparation: string;
   readonly config: ClassifierConfig;
+  /** Predictions in the order of the images, which may have any size. */
   classify(images: readonly RgbImage[]): Promise<Classified[]>;
 }
 
-/** The classifier of attributes from its config and weights. */
+/** Creates a classifier from its config and weights. */
 export function createClassifier(
   config: ClassifierConfig,
   weights: () => Promise<WeightIndex>,
@@ -49,11 +53,11 @@ export function createClassifier(
   };
 }
 
-/** The numbers that follow the logits. */
+/** Regressed numbers, which follow the logits. */
 const regressed = ({ regress }: ClassifierConfig, logits: Float32Array): Readonly<Record<string, number>> =>
   Object.fromEntries(regress.map((name, i) => [name, logits[logits.length - regress.length + i] ?? Number.NaN]));
 
-/** The value of each attribute with the largest logit. */
+/** Most likely value of each attribute. */
 function likeliest(config: ClassifierConfig, logits: Float32Array): AttributeValues {
   let at = 0;
   return Object.fromEntries(

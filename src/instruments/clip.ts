@@ -1,4 +1,4 @@
-/** CLIP as an instrument: images and texts as vectors of one space (Radford et al. 2021). */
+/** CLIP as an instrument: embeddings of images and texts in one space (Radford et al. 2021). */
 import {
   drawImageEncoder,
   drawTextEncoder,
@@ -11,36 +11,38 @@ import type { Runtime } from "../runtime/index.js";
 import { fromRgb, int, type RgbImage, resizeAndCrop, stack, type WeightIndex } from "../tensor/index.js";
 import { inBatches, rows } from "./instrument.js";
 
-/** Parts of a CLIPModel folder. */
+/** Contents of a CLIPModel folder. */
 export interface ClipParts {
   readonly text: TextEncoderConfig;
   readonly image: ImageEncoderConfig;
   readonly tokenizer: {
-    /** Length of an encoded text. */
+    /** Length of an encoded text in tokens. */
     readonly maxLength: number;
     encode(text: string): { readonly ids: readonly number[] };
   };
   readonly weights: () => Promise<WeightIndex>;
-  /** preprocessor_config.json. */
   readonly preparation: ClipPreparation;
 }
 
+/** Normalisation of images, from preprocessor_config.json. */
 export interface ClipPreparation {
   readonly image_mean: readonly [number, number, number];
   readonly image_std: readonly [number, number, number];
 }
 
+/** Computes CLIP embeddings. They are not normalised. */
 export interface ClipScorer {
-  /** Its weights, for saying what was measured with. */
+  /** Weights, for provenance in reports. */
   readonly index: () => Promise<WeightIndex>;
+  /** Preprocessing of images, in words. */
   readonly preparation: string;
-  /** [P] for each image. */
+  /** Embeddings of images, [P] each, in order. */
   images(images: readonly RgbImage[]): Promise<Float32Array[]>;
-  /** [P]. */
+  /** Embedding of a text, [P]. */
   text(prompt: string): Promise<Float32Array>;
 }
 
-/** CLIP from the parts of a CLIPModel folder. */
+/** Creates a scorer from the contents of a CLIPModel folder. */
 export function createClip(
   { text, image, tokenizer, weights, preparation: prepare }: ClipParts,
   runtime: Runtime,
@@ -50,7 +52,7 @@ export function createClip(
   const textTower = network("clip text", runtime, (_: "text", index) => drawTextEncoder(text, index, shape), weights);
   return {
     index: weights,
-    preparation: `shorter side to ${image.imageSize} (Pillow bicubic), middle ${image.imageSize} × ${image.imageSize}, mean ${prepare.image_mean.join(" ")}, deviation ${prepare.image_std.join(" ")}`,
+    preparation: `shorter side to ${image.imageSize} (Pillow bicubic), centre crop ${image.imageSize} × ${image.imageSize}, mean ${prepare.image_mean.join(" ")}, std ${prepare.image_std.join(" ")}`,
     async text(prompt) {
       const { ids } = tokenizer.encode(prompt);
       const { outputs } = await textTower.run("text", {

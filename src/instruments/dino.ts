@@ -5,7 +5,7 @@ import type { Runtime } from "../runtime/index.js";
 import { fromRgb, type RgbImage, resizeAndCrop, stack, type WeightIndex } from "../tensor/index.js";
 import { type HashedFiles, type Instrument, inBatches, rows } from "./instrument.js";
 
-/** Weights of an instrument that are read, with their hashes. */
+/** Weights of an instrument, and hashes of their files. */
 export interface InstrumentWeights {
   readonly index: WeightIndex;
   readonly hashes: HashedFiles;
@@ -14,9 +14,9 @@ export interface InstrumentWeights {
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /**
- * DINO from its weights.
+ * Creates a DINO or DINOv2 instrument with cosine distance.
  * @param name class of the network, for reports
- * @throws WeightMissingError, WeightShapeError when the weights are another network's
+ * @throws WeightMissingError, WeightShapeError when the weights belong to another network
  */
 export function createDino(
   { index, hashes }: InstrumentWeights,
@@ -25,7 +25,7 @@ export function createDino(
   runtime: Runtime,
 ): Instrument {
   const side = config.imageSize;
-  // Drawn once for its checks: weights of another network are refused before any image is read.
+  // Builds the graph once to check the weights before any image is read.
   drawVit(config, index);
   const tower = network(
     "dino",
@@ -38,7 +38,7 @@ export function createDino(
       name: "dino",
       network: name,
       weights: hashes,
-      preparation: `shorter side to 256 (Pillow bicubic), middle ${side} × ${side}, ImageNet mean and deviation`,
+      preparation: `shorter side to 256 (Pillow bicubic), centre crop ${side} × ${side}, ImageNet mean and std`,
     },
     distance: "cosine",
     features: (images) =>
@@ -49,7 +49,7 @@ export function createDino(
   };
 }
 
-/** Shorter side to `size`, then the middle `side` × `side`. */
+/** Resizes the shorter side to `size`, then takes the centre crop `side` × `side`. */
 function cropped(image: RgbImage, size: number, side: number): RgbImage {
   const square = resizeAndCrop(image, size);
   const margin = Math.floor((size - side) / 2);

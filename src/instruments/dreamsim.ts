@@ -5,7 +5,7 @@ import type { Runtime } from "../runtime/index.js";
 import { fromRgb, resizeBicubic, stack } from "../tensor/index.js";
 import { type HashedFiles, type Instrument, inBatches, rows } from "./instrument.js";
 
-/** DreamSim from its branches. @throws WeightMissingError, WeightShapeError when the weights are another network's */
+/** Creates a DreamSim instrument with cosine distance. @throws WeightMissingError, WeightShapeError when the weights belong to another network */
 export function createDreamSim(branches: readonly DreamSimBranch[], hashes: HashedFiles, runtime: Runtime): Instrument {
   drawDreamSim(branches);
   const towers = network("dreamsim", runtime, (_: "dreamsim") => drawDreamSim(branches), NO_WEIGHTS);
@@ -14,7 +14,7 @@ export function createDreamSim(branches: readonly DreamSimBranch[], hashes: Hash
       name: "dreamsim",
       network: `DreamSim (${branches.map((b) => b.kind).join(" + ")})`,
       weights: hashes,
-      preparation: "224 × 224 whatever the shape (Pillow bicubic), 0…1, each tower's own mean and deviation",
+      preparation: "224 × 224 without keeping the aspect ratio (Pillow bicubic), 0…1, mean and std of each tower",
     },
     distance: "cosine",
     features: (images) =>

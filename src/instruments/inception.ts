@@ -1,4 +1,4 @@
-/** Inception-v3 as an instrument: the features of FID and the classes of the Inception Score (Heusel et al. 2017, Salimans et al. 2016). */
+/** Inception-v3 as an instrument: features for FID (Heusel et al. 2017) and logits for the Inception score (Salimans et al. 2016). */
 import { drawInception, INCEPTION_SIDE } from "../models/index.js";
 import { floats, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
@@ -13,17 +13,21 @@ import {
 import type { InstrumentWeights } from "./dino.js";
 import { type InstrumentFacts, inBatches, rows } from "./instrument.js";
 
-/** Inception, which gives features and class logits. */
+/** Computes Inception features and class logits. */
 export interface InceptionInstrument {
   readonly facts: InstrumentFacts;
-  /** Features [2048] and logits [1008] of each image. */
+  /** Features [2048] and logits [1008] of each image, in order. */
   read(images: readonly RgbImage[]): Promise<{ features: Float32Array; logits: Float32Array }[]>;
 }
 
-/** How Inception's input is made: as FID was defined, or antialiased as in clean-fid. */
+/** Resizing of images: as in the TensorFlow implementation of FID, or antialiased as in clean-fid (Parmar et al. 2022). */
 export type FidPreparation = "tensorflow" | "clean";
 
-/** Inception-v3 with the weights of pytorch-fid or torch-fidelity. @throws WeightMissingError, WeightShapeError */
+/**
+ * Creates an Inception-v3 instrument from the weights of pytorch-fid or torch-fidelity.
+ * @param preparation default "tensorflow"
+ * @throws WeightMissingError, WeightShapeError when the weights belong to another network
+ */
 export function createInception(
   { index, hashes }: InstrumentWeights,
   runtime: Runtime,
@@ -64,6 +68,7 @@ export function createInception(
   };
 }
 
+/** Image → network input [1, 3, 299, 299], −1…1. */
 function inceptionInput(image: RgbImage, preparation: FidPreparation): FloatTensor {
   const resize = preparation === "clean" ? resizeBicubicFloat : resizeBilinearTensorflow;
   const { shape, data } = resize(image, INCEPTION_SIDE, INCEPTION_SIDE);

@@ -1,31 +1,32 @@
-/** An instrument: a network that reads images, with the facts of it that belong beside every number it gives. */
+/** Interface of an instrument: a network that extracts features of images, with its provenance for reports. */
 import { type FloatTensor, type RgbImage, sample, type WeightIndex } from "../tensor/index.js";
 
-/** Weight files with the SHA-256 of their bytes, by base name. */
+/** Weight files by base name, with the SHA-256 of their contents. */
 export type HashedFiles = readonly { readonly file: string; readonly sha256: string }[];
 
-/** The network behind a number, for reports. */
+/** Provenance of a measurement, for reports. */
 export interface InstrumentFacts {
   readonly name: string;
+  /** Network class or variant. */
   readonly network: string;
-  /** The files of the weights and the hash of their bytes. */
   readonly weights: HashedFiles;
-  /** Steps from an image's pixels to the network's input. */
+  /** Preprocessing of images, in words. */
   readonly preparation: string;
 }
 
-/** Measures how different two images are. */
+/** Extracts features whose distance is a perceptual or semantic distance of images. */
 export interface Instrument {
   readonly facts: InstrumentFacts;
-  /** Distance of two images: 1 − cosine of their features, or the squared length of their difference. */
+  /** Distance of two images' features: 1 − cosine, or squared Euclidean distance. */
   readonly distance: "cosine" | "squared";
+  /** Features of images, [D] each, in order. */
   features(images: readonly RgbImage[]): Promise<Float32Array[]>;
 }
 
-/** Images in one call of an instrument. */
+/** Default batch size. */
 const TOGETHER = 32;
 
-/** Runs over `images` in batches; results in order. */
+/** Runs `run` over batches of at most `together` images (default 32). Results are in the order of the images. */
 export async function inBatches<T>(
   images: readonly RgbImage[],
   run: (some: readonly RgbImage[]) => Promise<T[]>,
@@ -40,6 +41,6 @@ export async function inBatches<T>(
 export const rows = (x: FloatTensor): Float32Array[] =>
   Array.from({ length: x.shape[0] ?? 0 }, (_, i) => sample(x, i).data);
 
-/** Files that hold the weights. */
+/** Paths of the files that contain the weights, sorted. */
 export const filesOf = (index: WeightIndex): string[] =>
   [...new Set([...index.weights.values()].map(({ bytes: { source } }) => source.path ?? source.name))].sort();

@@ -1,14 +1,17 @@
-/** LPIPS as an instrument: distance of the activations of AlexNet or VGG-16 (Zhang et al. 2018). */
+/** LPIPS as an instrument: distance of activations of AlexNet or VGG-16 (Zhang et al. 2018). */
 import { drawLpips, trunkOf } from "../models/index.js";
 import { floats, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { fromRgb, type RgbImage, resizeBicubic, stack, type WeightIndex } from "../tensor/index.js";
 import { type HashedFiles, type Instrument, inBatches, rows } from "./instrument.js";
 
-/** Larger images are resized for LPIPS: its features grow with every pixel. */
+/** Largest side of an image in pixels; larger images are downscaled, since the number of features grows with the image. */
 const LPIPS_SIDE = 256;
 
-/** LPIPS from torchvision's trunk and the package's weights of layers. @throws RangeError when they do not fit together */
+/**
+ * Creates an LPIPS instrument with squared Euclidean distance, from a torchvision trunk and the channel weights of the package `lpips`.
+ * @throws FileError when the trunk is unknown; WeightMissingError, WeightShapeError when trunk and channel weights do not match
+ */
 export function createLpips(trunk: WeightIndex, heads: WeightIndex, hashes: HashedFiles, runtime: Runtime): Instrument {
   drawLpips(trunk, heads, 64, 64);
   const layers = network(
@@ -22,7 +25,7 @@ export function createLpips(trunk: WeightIndex, heads: WeightIndex, hashes: Hash
       name: "lpips",
       network: `LPIPS 0.1 (${trunkOf(trunk)})`,
       weights: hashes,
-      preparation: `as it is up to ${LPIPS_SIDE} pixels, longer sides to ${LPIPS_SIDE} (Pillow bicubic), −1…1`,
+      preparation: `longer side to at most ${LPIPS_SIDE} (Pillow bicubic), −1…1`,
     },
     distance: "squared",
     features: (images) =>
@@ -40,7 +43,7 @@ export function createLpips(trunk: WeightIndex, heads: WeightIndex, hashes: Hash
   };
 }
 
-/** The image, its longer side at most `side`. */
+/** Downscales an image so that its longer side is at most `side`. */
 function atMost(image: RgbImage, side: number): RgbImage {
   const by = side / Math.max(image.width, image.height);
   if (by >= 1) return image;
