@@ -1,4 +1,4 @@
-/** CLIP's tokenizer from a checkpoint's files, as transformers' CLIPTokenizer reads them: byte-level BPE, special tokens with their flags. */
+/** CLIP's tokenizer (byte-level BPE) from the files of a checkpoint, with the behaviour of transformers' CLIPTokenizer. */
 import { z } from "zod";
 import type { TokenizerFiles } from "../checkpoint/index.js";
 import { FileError } from "../errors.js";
@@ -9,7 +9,7 @@ const START = "<|startoftext|>";
 const END = "<|endoftext|>";
 const LENGTH = 77;
 
-/** Flags of a token. `single_word` is not implemented by the library, and CLIP's files do not set it. */
+/** A token with its flags. The tokenizers library does not implement `single_word`, and CLIP's files do not set it. */
 const tokenSchema = z.object({
   content: z.string(),
   normalized: z.boolean().default(false),
@@ -18,7 +18,7 @@ const tokenSchema = z.object({
   special: z.boolean().default(false),
   single_word: z.literal(false).default(false),
 });
-/** Settings whose tokens are strings, or objects of this schema. */
+/** Settings with tokens as strings or objects of this schema. */
 const settingsWith = (token: z.ZodType<z.output<typeof tokenSchema>>) => {
   const named = z.union([z.string(), token]).nullish();
   return z.object({
@@ -30,16 +30,16 @@ const settingsWith = (token: z.ZodType<z.output<typeof tokenSchema>>) => {
   });
 };
 const settingsSchema = settingsWith(tokenSchema);
-/** Tokens of special_tokens_map.json are special, whatever their flag says. */
+/** Tokens in special_tokens_map.json are special, regardless of their flag. */
 const mapSchema = settingsWith(tokenSchema.transform((token) => ({ ...token, special: true })));
 const configSchema = settingsSchema.extend({
   added_tokens_decoder: z.record(z.coerce.number(), tokenSchema).nullish(),
 });
-/** Checked in one go: zod's own record and array take 0.4 s for CLIP's 49,408 tokens. */
+/** Custom checks: zod's record and array take 0.4 s for CLIP's 49,408 tokens. */
 const vocabularySchema = z.custom<Readonly<Record<string, number>>>(
   (json) =>
     typeof json === "object" && json !== null && !Array.isArray(json) && Object.values(json).every(Number.isInteger),
-  "expected a table of tokens and ids",
+  "expected an object of tokens and integer ids",
 );
 const mergesSchema = z.custom<readonly (string | readonly string[])[]>(
   (json) => Array.isArray(json) && json.every((pair) => typeof pair === "string" || Array.isArray(pair)),
@@ -54,9 +54,9 @@ type TokenFlags = z.output<typeof tokenSchema>;
 type Settings = z.output<typeof settingsSchema>;
 
 /**
- * Makes a tokenizer of a folder's files.
- * @param positions what the text encoder can hold; files that name no length, or an endless one, are cut to it
- * @throws FileError when the files do not fit together
+ * Creates a tokenizer from the files of a folder.
+ * @param positions longest input of the text encoder, which limits `model_max_length`; default 77
+ * @throws FileError when a file is invalid, or a token is missing from the vocabulary
  */
 export function createTokenizer(source: TokenizerFiles, positions = LENGTH): Tokenizer {
   const { settings, table } = declaredTokens(source);
@@ -67,7 +67,8 @@ export function createTokenizer(source: TokenizerFiles, positions = LENGTH): Tok
   };
   const added = [...flagsByContent(settings, table)].map(([content, { id, ...flags }]): AddedToken => {
     const known = vocabulary[content] ?? id;
-    if (known === undefined) throw new FileError(source.folder, `its vocabulary has no ${JSON.stringify(content)}`);
+    if (known === undefined)
+      throw new FileError(source.folder, `the vocabulary has no token ${JSON.stringify(content)}`);
     return { ...flags, content, id: known };
   });
   const idOf = (key: NamedKey): number => added.find((t) => t.content === contentOf(key))?.id ?? 0;
@@ -83,16 +84,16 @@ export function createTokenizer(source: TokenizerFiles, positions = LENGTH): Tok
 }
 
 type NamedKey = keyof typeof DEFAULTS;
-/** Special tokens that settings name, in the order in which transformers adds them. */
+/** Special tokens in settings and their defaults, in the order in which transformers adds them. */
 const DEFAULTS = { bos_token: START, eos_token: END, unk_token: END, pad_token: END };
 const NAMED = ["bos_token", "eos_token", "unk_token", "pad_token"] as const;
 
-/** A token and its id where a file gives one. */
+/** A token, with its id where a file declares one. */
 type Declared = TokenFlags & { readonly id?: number };
 
 /**
- * Settings, and the tokens that are declared with an id. tokenizer_config.json is complete where it has `added_tokens_decoder`;
- * else special_tokens_map.json is laid over it, and tokens are those of added_tokens.json and tokenizer.json.
+ * Settings, and the tokens declared with an id. tokenizer_config.json is complete if it has `added_tokens_decoder`; otherwise
+ * special_tokens_map.json overrides its settings, and tokens come from added_tokens.json and tokenizer.json.
  */
 function declaredTokens(source: TokenizerFiles): { settings: Settings; table: readonly Declared[] } {
   const config = parsed(source, "tokenizer_config.json", configSchema, source.config ?? {});
@@ -113,8 +114,8 @@ function declaredTokens(source: TokenizerFiles): { settings: Settings; table: re
 }
 
 /**
- * Flags of every added token. Tokens that only settings name are added in the order of settings, each string and each set of flags once;
- * of several with the same content the last decides.
+ * Flags of all added tokens by content. Tokens that occur in settings only are added in the order of the settings, each string and each set
+ * of flags once; the last one with the same content wins.
  */
 function flagsByContent(settings: Settings, table: readonly Declared[]): ReadonlyMap<string, Declared> {
   const found = new Map(table.map((t) => [t.content, t]));
@@ -131,7 +132,7 @@ function flagsByContent(settings: Settings, table: readonly Declared[]): Readonl
   return found;
 }
 
-/** Vocabulary and merges, of tokenizer.json or of vocab.json and merges.txt. */
+/** Vocabulary and merges, from tokenizer.json, or from vocab.json and merges.txt. */
 function modelOf(source: TokenizerFiles): Pick<TokenizerDefinition, "vocabulary"> & { merges: readonly unknown[] } {
   if (source.tokenizer !== undefined) {
     const { vocab, merges } = tokenizerJson(source).model;
@@ -150,15 +151,15 @@ function parsed<S extends z.ZodType>({ folder }: TokenizerFiles, file: string, s
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new FileError(folder, `its ${file} cannot be read: ${issue?.path.join(".") || "all"}: ${issue?.message}`);
+  throw new FileError(folder, `${file} is invalid at ${issue?.path.join(".") || "its root"}: ${issue?.message}`);
 }
 
-/** CLIP's pieces: contractions, runs of letters, single digits, runs of anything else. */
+/** CLIP's pre-tokens: contractions, runs of letters, single digits, runs of other characters. */
 const PIECES = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
 
 const splitting = (regex: string) => ({ type: "Split", pattern: { Regex: regex }, behavior: "Removed", invert: true });
 
-/** The pipeline that CLIPTokenizer builds whatever the files say; transformers takes vocabulary and merges alone from them. */
+/** Pipeline of CLIPTokenizer. As in transformers, only vocabulary and merges come from the files. */
 function clipPipeline(
   vocab: Readonly<Record<string, number>>,
   merges: readonly unknown[],
@@ -172,11 +173,11 @@ function clipPipeline(
       normalizers: [
         { type: "NFC" },
         { type: "Replace", pattern: { Regex: "\\s+" }, content: " " },
-        // JavaScript lowers Σ at the end of a word to ς; the original lowers letter by letter.
+        // JavaScript lower-cases a final Σ to ς; the original lower-cases every character on its own.
         { type: "Replace", pattern: { String: "Σ" }, content: "σ" },
         { type: "Lowercase" },
-        // The library takes "<|ENDOFTEXT|>" for the special token that it becomes in lower case. A space where the text is split in
-        // any case keeps the two apart.
+        // The library would match "<|ENDOFTEXT|>" as the special token after lower-casing it. A space prevents this, at a position where
+        // the text is split anyway.
         ...raw.map(({ content }) => ({
           type: "Replace",
           pattern: { String: content },

@@ -1,4 +1,4 @@
-/** Prompt embeddings as a pipeline makes them: hidden states and pooled text of one or two text encoders, kept by prompt. */
+/** Prompt embeddings of a pipeline: hidden states and pooled text of its text encoders, cached by prompt. */
 import type { Stack } from "../adapters/index.js";
 import { RequestError } from "../errors.js";
 import { FAMILIES, type Family } from "../families/index.js";
@@ -9,54 +9,59 @@ import { concatLast, type FloatTensor, float, int, type WeightIndex } from "../t
 import { inversionInputs, type TextualInversion, tokensOf } from "./textual-inversion.js";
 import type { Tokenizer } from "./tokenizer.js";
 
-/** One prompt, encoded: a stream "text" [1, L, D], and pooled text [1, P] where the family has it. */
+/** Conditioning of one prompt: the stream "text" [1, L, D], and pooled text [1, P] where the family has it. */
 export interface EncodedPrompt extends Conditioning {
-  /** Number of tokens that did not fit, the largest over all tokenizers. */
+  /** Number of truncated tokens, the largest over all tokenizers. */
   readonly truncated: number;
 }
 
+/** Parts of one text encoder. */
 export interface TextEncoderParts {
   readonly config: TextEncoderConfig;
   readonly tokenizer: Tokenizer;
   readonly weights: () => Promise<WeightIndex>;
-  /** Gives the pooled text too. */
+  /** The encoder provides the pooled text. */
   readonly pooled: boolean;
 }
 
+/** The text encoders of a pipeline. */
 export interface TextEncoders {
-  /** Leaves `clipSkip` more layers out at the end, `maxClipSkip` at most; `adapted` has the adapters of each encoder. */
+  /**
+   * Encodes a prompt. `clipSkip` skips that many more layers at the end, 0 … `maxClipSkip`; `adapted` lists the adapters of each encoder.
+   * @throws RequestError for a token without an embedding; NonFiniteError
+   */
   encode(prompt: string, clipSkip: number, adapted?: readonly (AdaptedText | null)[]): Promise<EncodedPrompt>;
-  /** Conditioning without a prompt: zeros of the same shape. */
+  /** Zero conditioning with the shapes of `like`, for an unconditional pass without a prompt. */
   zeros(like: EncodedPrompt): EncodedPrompt;
-  /** Layers that can be left out of every encoder; then its embeddings are the hidden state. */
+  /** Largest clip skip, at which the hidden state is the token embeddings. */
   readonly maxClipSkip: number;
   readonly weights: readonly (() => Promise<WeightIndex>)[];
   /** Length of an encoded prompt, L. */
   readonly tokens: number;
-  /** Unloads the encoders; encoded prompts are kept. */
+  /** Releases the encoders' sessions. Cached prompts are kept. */
   release(): Promise<void>;
 }
 
 /** Adapters on one text encoder. */
 export interface AdaptedText {
   readonly stack: Stack;
-  /** Scales [S]: one for each adapter and block. */
+  /** Scales [S], one for each adapter and block. */
   readonly scales: readonly number[];
 }
 
-/** Encoded prompts that are kept; one of SDXL's is 0.6 MB. */
-const KEPT = 64;
+/** Number of cached prompts; one of SDXL takes 0.6 MB. */
+const CACHED = 64;
 
 interface Encoder extends Pick<TextEncoderParts, "config" | "tokenizer" | "pooled"> {
-  /** Ids from here on are those of textual inversions. */
+  /** First id of the tokens of textual inversions. */
   readonly firstInverted: number;
   readonly network: Network<{ readonly back: number }>;
 }
 
 /**
- * Text encoders of a checkpoint, in order. Hidden states of several are joined along the features. With clip skip k the hidden state is
- * `hidden_states[-(k + 1)]` for Stable Diffusion and `hidden_states[-(k + 2)]` for SDXL, as in diffusers.
- * @throws RequestError when a textual inversion's token cannot be added to a tokenizer
+ * Creates the text encoders of a pipeline. Hidden states of several encoders are concatenated along the features. With clip skip k the
+ * hidden state is `hidden_states[-(k + 1)]` for Stable Diffusion and `hidden_states[-(k + 2)]` for SDXL, as in diffusers.
+ * @throws RequestError when the token of a textual inversion cannot be added to a tokenizer
  */
 export function textEncoders(
   runtime: Runtime,
@@ -103,11 +108,11 @@ export function textEncoders(
     };
   }
 
-  const kept = cached<EncodedPrompt>(KEPT);
+  const prompts = cached<EncodedPrompt>(CACHED);
   return {
     encode(prompt, clipSkip, adapted = []) {
       const stacks = adapted.map((a) => a && [a.stack.graphKey, a.stack.inputKey, a.scales]);
-      return kept(JSON.stringify([clipSkip, prompt, stacks]), () => encode(prompt, clipSkip, adapted));
+      return prompts(JSON.stringify([clipSkip, prompt, stacks]), () => encode(prompt, clipSkip, adapted));
     },
     zeros: ({ streams, pooled }) => ({
       streams: Object.fromEntries(Object.entries(streams).map(([name, { shape }]) => [name, float(shape)])),
@@ -123,7 +128,7 @@ export function textEncoders(
   };
 }
 
-/** A prompt through the i-th encoder: hidden state [1, L, D], pooled text [1, P], tokens that did not fit. */
+/** Encodes a prompt with encoder `i`: hidden state [1, L, D], pooled text [1, P], and number of truncated tokens. */
 async function encodeWith(
   { config, tokenizer, pooled, network, firstInverted: first }: Encoder,
   i: number,
@@ -156,7 +161,7 @@ async function encodeWith(
   };
 }
 
-/** Keeps the results of `limit` calls by key, least recently used out first. A failure is not kept. */
+/** LRU cache of the results of asynchronous calls, by key, with `limit` entries. Failures are not cached. */
 function cached<T>(limit: number): (key: string, make: () => Promise<T>) => Promise<T> {
   const known = new Map<string, Promise<T>>();
   return (key, make) => {
@@ -172,11 +177,11 @@ function cached<T>(limit: number): (key: string, make: () => Promise<T>) => Prom
   };
 }
 
-/** Tokenizers may have tokens that the text encoder lacks. @throws RequestError */
+/** @throws RequestError for a token without an embedding in the text encoder, which a tokenizer of another model may have */
 function checkVocabulary(ids: readonly number[], first: number, vocabulary: number): void {
   const id = ids.find((i) => i < first && i >= vocabulary);
   if (id === undefined) return;
   throw new RequestError(
-    `the prompt has a token with id ${id}; the text encoder has embeddings for ids below ${vocabulary}: its tokenizer was made for another`,
+    `the prompt has a token with id ${id}, but the text encoder has embeddings for ids below ${vocabulary}; its tokenizer belongs to another model`,
   );
 }

@@ -1,65 +1,71 @@
-/** A tokenizer as text encoders need it: prompts to a fixed number of token ids, with tokens added for textual inversion. */
+/** Tokenizer for text encoders: prompts → a fixed number of token ids. Supports added tokens for textual inversion. */
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { RequestError } from "../errors.js";
 
+/** An encoded prompt. */
 export interface Tokens {
-  /** `maxLength` ids: start, prompt, end, padding. */
+  /** `maxLength` ids: start token, prompt, end token, padding. */
   readonly ids: readonly number[];
-  /** Number of tokens that did not fit. */
+  /** Number of prompt tokens beyond `maxLength` − 2, which are dropped. */
   readonly truncated: number;
 }
 
 /**
- * A token of `vectors` embeddings. It adds the tokens `token`, `token_1`, … to the vocabulary, one for each embedding; the first of
- * them stands for all in a prompt, as with diffusers' `maybe_convert_prompt`.
+ * A token with `vectors` embeddings. It adds the tokens `token`, `token_1`, … to the vocabulary, one per embedding; in a prompt the first of
+ * them is expanded to all, as by diffusers' `maybe_convert_prompt`.
  */
 export interface MultiVectorToken {
   readonly token: string;
   readonly vectors: number;
 }
 
+/** Encodes prompts. */
 export interface Tokenizer {
+  /** Number of ids of an encoded prompt, start and end token included. */
   readonly maxLength: number;
-  /** Number of ids; those of tokens added by `withTokens` begin here. */
+  /** Vocabulary size; tokens added by `withTokens` get ids from here on. */
   readonly size: number;
+  /** Encodes a prompt, truncated and padded to `maxLength`. */
   encode(prompt: string): Tokens;
   /**
-   * The same tokenizer with tokens added; ids follow in order.
-   * @throws RequestError when a token is in the vocabulary already, or is tokenized as something else
+   * This tokenizer with tokens added. Their ids follow `size` in order.
+   * @throws RequestError when a token is in the vocabulary already, or is tokenized as other tokens
    */
   withTokens(tokens: readonly MultiVectorToken[]): Tokenizer;
 }
 
-/** A token that is found in prompts before the model splits them; as in tokenizer.json. */
+/** A token that is matched in prompts before pre-tokenization, as in tokenizer.json. */
 export interface AddedToken {
   readonly id: number;
   readonly content: string;
-  /** Found after normalisation, so in any case of letters if the normaliser lowers them. */
+  /** Matched after normalisation, hence case-insensitively if the normaliser lower-cases. */
   readonly normalized: boolean;
+  /** Whitespace before or after the token is part of the match. */
   readonly lstrip: boolean;
   readonly rstrip: boolean;
   readonly special: boolean;
 }
 
+/** Definition of a tokenizer. */
 export interface TokenizerDefinition {
-  /** The sections of tokenizer.json that split a prompt. */
+  /** Sections of tokenizer.json. */
   readonly pipeline: Readonly<Record<"model" | "normalizer" | "pre_tokenizer", unknown>>;
   readonly vocabulary: Readonly<Record<string, number>>;
   readonly added: readonly AddedToken[];
-  /** Ids around a prompt. */
+  /** Ids of the start, end and padding tokens. */
   readonly start: number;
   readonly end: number;
   readonly padding: number;
   readonly maxLength: number;
 }
 
-/** A prompt's ids, before anything is put around them. */
+/** Token ids of a prompt without start token, end token and padding. */
 type Split = (prompt: string) => readonly number[];
 
-/** A tokenizer from its definition. */
+/** Creates a tokenizer from its definition. */
 export const tokenizerOf = (definition: TokenizerDefinition): Tokenizer => tokenizer(definition, splitOf(definition));
 
-/** @param groups ids that an id in a prompt stands for */
+/** @param groups expansions: the ids that replace an id */
 function tokenizer(
   definition: TokenizerDefinition,
   split: Split,
@@ -94,7 +100,7 @@ function tokenizer(
   };
 }
 
-/** The library's tokenizer, made when it is first needed: a vocabulary of 49,408 tokens takes a while. */
+/** The library's tokenizer, created by the first call, since a vocabulary of 49,408 tokens takes time to load. */
 function splitOf({ pipeline, added }: TokenizerDefinition): Split {
   let library: Library | undefined;
   return (prompt) => {
@@ -113,24 +119,24 @@ function groupsOf(tokens: readonly MultiVectorToken[], first: number): [number, 
   });
 }
 
-/** @throws RequestError when a token is in the vocabulary, or comes twice */
+/** @throws RequestError when a token is in the vocabulary, or occurs twice */
 function checkUnused(names: readonly string[], vocabulary: readonly string[]): void {
   const known = new Set(vocabulary);
   for (const name of names) {
     if (known.has(name)) {
       throw new RequestError(
-        `the token ${JSON.stringify(name)} is in the tokenizer's vocabulary already; name another`,
+        `the token ${JSON.stringify(name)} is already in the tokenizer's vocabulary; choose another name`,
       );
     }
     known.add(name);
   }
 }
 
-/** A special token inside a token, or another that differs in case only, keeps it from being found. @throws RequestError */
+/** @throws RequestError when a token contains a special token, or differs from another one in case only, so that it is never matched */
 function checkTokenized(token: string, id: number, split: Split): void {
   const [first, ...others] = split(token);
   if (first === id && others.length === 0) return;
   throw new RequestError(
-    `the token ${JSON.stringify(token)} would not be found in prompts: other tokens are found in it first; name another`,
+    `the token ${JSON.stringify(token)} would not be matched in prompts, because other tokens match first; choose another name`,
   );
 }
