@@ -42,7 +42,7 @@ export interface Product {
 
 export type KroneckerFactor = { readonly full: FloatTensor } | Product;
 
-/** The rank, of kinds that have one. */
+/** Rank of a change; null for kinds without one. */
 export function rankOf(delta: Delta): number | null {
   if (delta.kind === "low-rank") return delta.down.shape[0] ?? 0;
   if (delta.kind === "hadamard") return delta.factors[0].b.shape[0] ?? 0;
@@ -52,7 +52,7 @@ export function rankOf(delta: Delta): number | null {
   return "b" in right ? (right.b.shape[0] ?? 0) : null;
 }
 
-/** alpha / rank; 1 without an alpha, and for a Kronecker product of two full factors. */
+/** alpha / rank; 1 without an alpha, and for a Kronecker product of two full matrices. */
 export function strengthOf(delta: Delta): number {
   const rank = rankOf(delta);
   return "alpha" in delta && delta.alpha !== null && rank !== null ? delta.alpha / rank : 1;
@@ -73,7 +73,7 @@ export function matricesOf({ down, up, mid }: Extract<Delta, { kind: "low-rank" 
   const [rank = 0, inputs = 0] = down.shape;
   const flatUp = float([up.shape[0] ?? 0, rank], up.data);
   if (!mid) return { down, up: flatUp };
-  // Σ_j mid[i, j, y, x] · down[j, c]: the two first convolutions are one.
+  // Σ_j mid[i, j, y, x] · down[j, c]: both convolutions as one.
   const [, , ...kernel] = mid.shape;
   const taps = count(kernel);
   const data = new Float32Array(rank * inputs * taps);
@@ -91,13 +91,13 @@ export function matricesOf({ down, up, mid }: Extract<Delta, { kind: "low-rank" 
   return { down: float([rank, inputs, ...kernel], data), up: flatUp };
 }
 
-/** Does a kind change the layer's weight? */
+/** True when a change applies to the layer's weight. */
 export const changesWeight = (delta: Delta): boolean => delta.kind !== "difference" || delta.weight !== null;
 
-/** Does a kind change the layer's bias? */
+/** True when a change applies to the layer's bias. */
 export const changesBias = (delta: Delta): boolean => delta.kind === "difference" && delta.bias !== null;
 
-/** W + scale · (W′ − W). */
+/** Weight W with a change at a scale: W + scale · (W′ − W). @throws RangeError when the shapes differ in size */
 export function applyDelta(delta: Delta, weight: FloatTensor, scale: number): FloatTensor {
   const { shape, data } = weight;
   if (delta.kind === "replacement") return mix(weight, delta.weight.data, scale);
@@ -109,7 +109,7 @@ export function applyDelta(delta: Delta, weight: FloatTensor, scale: number): Fl
   return mix(weight, rescaled(moved, shape, delta.magnitude), scale);
 }
 
-/** b + scale · Δb. */
+/** Bias b with a change at a scale: b + scale · Δb. @throws RangeError when the shapes differ in size */
 export function applyBias(delta: Delta, bias: FloatTensor, scale: number): FloatTensor {
   return delta.kind === "difference" && delta.bias ? plus(bias, delta.bias.data, scale) : bias;
 }
@@ -127,7 +127,7 @@ function combined(
   of: (v: number, other: number) => number,
 ): FloatTensor {
   if (other.length !== data.length) {
-    throw new RangeError(`a change of ${other.length} values cannot be made to a weight [${shape.join(", ")}]`);
+    throw new RangeError(`a change of ${other.length} values does not fit a weight [${shape.join(", ")}]`);
   }
   return float(
     shape,
@@ -135,7 +135,7 @@ function combined(
   );
 }
 
-/** Rows, or columns, brought to given lengths; one of zeros stays. */
+/** Scales rows or columns to given norms; zero ones stay zero. */
 function rescaled(data: Float32Array, shape: readonly number[], { axis, lengths }: Magnitude): Float32Array {
   const [outputs = 1, inputs = 1, ...kernel] = shape;
   const taps = count(kernel);
@@ -145,7 +145,7 @@ function rescaled(data: Float32Array, shape: readonly number[], { axis, lengths 
   return data.map((v, i) => (v * (lengths.data[group(i)] ?? 0)) / Math.sqrt(squares[group(i)] || 1));
 }
 
-/** ΔW without alpha / rank, flat. */
+/** ΔW without alpha / rank, flattened. */
 function changeOf(delta: Extract<Delta, Scaled>, shape: readonly number[]): Float32Array {
   if (delta.kind === "low-rank") {
     const { down, up } = matricesOf(delta);
@@ -160,7 +160,7 @@ function changeOf(delta: Extract<Delta, Scaled>, shape: readonly number[]): Floa
   return left && right ? kronecker(left, right, shape) : new Float32Array();
 }
 
-/** A B [O, …], or with a core [O, I, …kernel]. */
+/** A B [O, …], or with a Tucker core [O, I, …kernel]. */
 const multiplied = ({ a, b, core }: Product): FloatTensor =>
   core ? tucker(core, transposed(a), b) : product(a, matrix(b));
 
@@ -180,7 +180,7 @@ function product(a: FloatTensor, b: FloatTensor): FloatTensor {
   return float([n, p], data);
 }
 
-/** All axes after the first as one. */
+/** Flattens all axes after the first. */
 const matrix = ({ shape, data }: FloatTensor): FloatTensor => float([shape[0] ?? 0, count(shape.slice(1))], data);
 
 /** Tucker decomposition: Σᵢⱼ core[i, j, …] a[p, i] b[j, r] → [p, r, …]. a [P, I], b [J, R]. */
@@ -205,7 +205,7 @@ function tucker(core: FloatTensor, a: FloatTensor, b: FloatTensor): FloatTensor 
   return float([a.shape[0] ?? 0, right, ...kernel], data);
 }
 
-/** w₁ [a, b] ⊗ w₂ [c, d(, k, k)] → [a c, b d(, k, k)], flat; `shape` is the product's. */
+/** Kronecker product w₁ [a, b] ⊗ w₂ [c, d(, k, k)] → [a c, b d(, k, k)], flattened; `shape` is that of the product. */
 function kronecker(left: FloatTensor, right: FloatTensor, shape: readonly number[]): Float32Array {
   const [a = 0, b = 0] = left.shape;
   const c = (shape[0] ?? 0) / a;

@@ -10,46 +10,47 @@ import {
   transpose,
 } from "../tensor/index.js";
 
-/** Singular values to keep: at most `rank`, and as few as have the share `energy` (0…1) of the squared Frobenius norm. */
+/** Number of singular values to keep: at most `rank`, and no more than needed for the fraction `energy` (0…1) of the squared Frobenius norm. */
 export interface Keep {
   readonly rank: number;
   readonly energy: number;
 }
 
+/** A low-rank approximation up · down of rank r. */
 export interface Factors {
   /** [rows, r] */
   readonly up: Matrix;
   /** [r, columns] */
   readonly down: Matrix;
-  /** Share of the squared Frobenius norm that up · down has. */
+  /** Fraction of the squared Frobenius norm that up · down retains, 0…1. */
   readonly kept: number;
 }
 
 /** Columns of the sketch beyond the rank, and power iterations (the paper's p and q). */
 const OVERSAMPLE = 10;
 const PASSES = 2;
-/** Rank of the first sketch where an energy is given; doubled until it is reached. */
+/** Rank of the first sketch for an `energy` below 1; doubled until the energy is reached. */
 const FIRST = 24;
-/** Largest rank that can be kept. */
+/** Largest supported rank. */
 export const LARGEST_RANK = LARGEST_EIGEN - OVERSAMPLE;
 
 const squared = ({ data }: Matrix): number => data.reduce((s, v) => s + v * v, 0);
 
 /**
- * up · down ≈ d, each with the square root of the singular values; null where d is zero.
- * @throws RangeError when d is not finite
+ * Approximates d [rows, columns] by up · down; each contains the square roots of the singular values. Null when d is zero.
+ * @throws RangeError when d contains NaN or infinity
  */
 export async function factorise(d: Matrix, keep: Keep, multiply: Product): Promise<Factors | null> {
   const total = squared(d);
   if (total === 0) return null;
-  if (!Number.isFinite(total)) throw new RangeError("a matrix that is not finite has no approximation");
+  if (!Number.isFinite(total)) throw new RangeError("the matrix contains NaN or infinity; expected finite values");
   const turned = transpose(d);
   if (d.rows <= d.columns) return thin(d, turned, keep, total, multiply);
   const { up, down, kept } = await thin(turned, d, keep, total, multiply);
   return { up: transpose(down), down: transpose(up), kept };
 }
 
-/** d [n, m] with n ≤ m, and its transpose. */
+/** `factorise` for d [n, m] with n ≤ m; `turned` is its transpose. */
 async function thin(d: Matrix, turned: Matrix, keep: Keep, total: number, multiply: Product): Promise<Factors> {
   for (let sought = keep.energy < 1 ? Math.min(FIRST, keep.rank) : keep.rank; ; sought *= 2) {
     const width = Math.min(sought + OVERSAMPLE, d.rows);

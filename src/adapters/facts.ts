@@ -4,25 +4,30 @@ import type { Part } from "./names.js";
 import type { Adapter } from "./read.js";
 import { type Block, blockOf } from "./scale.js";
 
+/** Facts about an adapter, for display. */
 export interface AdapterFacts {
   readonly file: string;
   readonly dialects: readonly string[];
-  /** Changed layers by kind. */
+  /** Number of changes by kind. */
   readonly kinds: Readonly<Record<string, number>>;
-  /** Smallest and largest; null where no kind has a rank. */
+  /** Smallest and largest rank; null when no kind has one. */
   readonly ranks: readonly [number, number] | null;
-  /** Every alpha that occurs; null stands for layers without one. */
+  /** Distinct alphas; null for layers without one. */
   readonly alphas: readonly (number | null)[];
+  /** Changed layers, by part of the model and block of the UNet. */
   readonly targets: readonly {
     readonly part: Part;
     readonly layers: number;
     readonly blocks: Readonly<Record<Block, number>>;
   }[];
   readonly parameters: number;
+  /** Keys that belong to no layer of the model. */
   readonly unmatched: readonly string[];
+  /** Number of layers of the model without a change. */
   readonly untouched: number;
 }
 
+/** Collects the facts of an adapter. */
 export function adapterFacts(adapter: Adapter): AdapterFacts {
   const kinds: Record<string, number> = {};
   for (const { delta } of adapter.targets) kinds[kindOf(delta)] = (kinds[kindOf(delta)] ?? 0) + 1;
@@ -57,7 +62,7 @@ const KINDS: { readonly [K in Delta["kind"]]: string } = {
   replacement: "replacement",
 };
 
-/** The name that users know a kind by. */
+/** Display name of a kind: "LoRA", "LoHa", "DoRA" … */
 export function kindOf(delta: Delta): string {
   const kind = delta.kind === "low-rank" && delta.mid ? "LoCon with a Tucker core" : KINDS[delta.kind];
   if (!("magnitude" in delta) || delta.magnitude === null) return kind;

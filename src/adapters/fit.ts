@@ -1,21 +1,25 @@
-/** Checks whether an adapter fits a model by the names and shapes of its tensors. Reads no values. */
+/** Checks from names and shapes of tensors whether an adapter fits a model. Reads no values. */
 import { layerOf, type Role } from "./keys.js";
 import { type Layer, type Layers, nameTable } from "./names.js";
 import { type NamedShape, type ShapeProblem, shapeProblem } from "./shapes.js";
 
+/** Result of a check. */
 export interface Fit {
+  /** Keys of the adapter. */
   readonly keys: number;
   /** Keys that belong to a layer of the model. */
   readonly matched: number;
-  /** Layers that are changed, and layers of the model. */
+  /** Layers that the adapter changes. */
   readonly layers: number;
+  /** Adaptable layers of the model. */
   readonly of: number;
-  /** The first tensor whose shape does not fit its layer. */
+  /** The first tensor with a wrong shape; null when all are right. */
   readonly wrong: ShapeProblem | null;
+  /** All keys match a layer, with the right shapes. */
   readonly fits: boolean;
 }
 
-/** A check of adapters against a model; the table of its layers is made once. */
+/** Returns a check of adapters against a model, which computes the table of layer names once. */
 export function fitting(layers: Layers): (shapes: ReadonlyMap<string, readonly number[]>) => Fit {
   const table = nameTable(layers);
   const of = [...layers.values()].reduce((n, all) => n + all.size, 0);

@@ -1,4 +1,4 @@
-/** Keys of adapter files: the layer a key names, and the role its tensor has there. */
+/** Parses keys of adapter files into a layer name and the role of the tensor. */
 import type { Layer } from "./names.js";
 
 /** Role of a tensor in the change of a layer. */
@@ -15,7 +15,7 @@ export type Role =
   | "diff_b"
   | "weight";
 
-/** Ends of keys, with the role and the dialect each stands for. */
+/** Key suffixes with the role and the dialect of each. */
 const ENDINGS: readonly (readonly [string, Role, string])[] = [
   [".lora_A.weight", "down", "PEFT"],
   [".lora_B.weight", "up", "PEFT"],
@@ -48,6 +48,7 @@ const ENDINGS: readonly (readonly [string, Role, string])[] = [
   ["_custom_diffusion.weight", "weight", "Custom Diffusion"],
 ];
 
+/** A key split into layer name and suffix. */
 export interface ParsedKey {
   /** The layer's name in the file's dialect. */
   readonly stem: string;
@@ -55,16 +56,16 @@ export interface ParsedKey {
   readonly dialect: string;
 }
 
-/** A key split at its longest known ending; null without one. */
+/** Splits a key at its longest known suffix; null without one. */
 export function parseKey(key: string): ParsedKey | null {
   const found = ENDINGS.filter(([end]) => key.endsWith(end)).toSorted((a, b) => b[0].length - a[0].length)[0];
   return found ? { stem: key.slice(0, -found[0].length), role: found[1], dialect: found[2] } : null;
 }
 
-/** Are the names in a file an adapter's, not a network's? */
+/** True when a key has an adapter's suffix, so that the file is an adapter and not a network. */
 export const isAdapter = (keys: Iterable<string>): boolean => [...keys].some((key) => parseKey(key) !== null);
 
-/** The layer of a model that a key changes; null when the model has none. A layer without a bias has no change of one. */
+/** Layer of the model that a key belongs to; null without one, and for a bias change of a layer without bias. */
 export function layerOf(
   key: string,
   table: ReadonlyMap<string, Layer>,

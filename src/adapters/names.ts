@@ -1,4 +1,4 @@
-/** Names of a model's layers in every dialect, as tables made from the model's own layers: a key is looked up, never guessed. */
+/** Layer names in all dialects, in a table built from the model's own layers, so that keys are looked up and not guessed. */
 import { stabilityNames } from "../families/index.js";
 
 /** Networks that adapters change. */
@@ -12,7 +12,7 @@ export interface LayerShape {
   readonly bias: readonly number[] | null;
 }
 
-/** A layer that can be adapted, by the checkpoint's own name. */
+/** An adaptable layer, with its name in the checkpoint. */
 export interface Layer extends LayerShape {
   readonly part: Part;
   readonly name: string;
@@ -21,10 +21,10 @@ export interface Layer extends LayerShape {
 /** The adaptable layers of a model: linear layers, convolutions and norms. */
 export type Layers = ReadonlyMap<Part, ReadonlyMap<string, LayerShape>>;
 
-/** Weights that are matrices but not layers. */
+/** Names of matrices that are not layers. */
 const TABLES = /embedding(s)?$|embeddings\./;
 
-/** Layers from the names and shapes of a component's tensors. */
+/** Adaptable layers of a component, from the names and shapes of its tensors. */
 export function layersOf(tensors: Iterable<readonly [string, readonly number[]]>): Map<string, LayerShape> {
   const shapes = new Map(tensors);
   const found = new Map<string, LayerShape>();
@@ -37,7 +37,7 @@ export function layersOf(tensors: Iterable<readonly [string, readonly number[]]>
   return found;
 }
 
-/** Every name by which files refer to a layer, in every dialect. */
+/** Layers by all of their names, in all dialects. */
 export function nameTable(layers: Layers): ReadonlyMap<string, Layer> {
   const table = new Map<string, Layer>();
   for (const [part, all] of layers) {
@@ -52,7 +52,7 @@ export function nameTable(layers: Layers): ReadonlyMap<string, Layer> {
 
 const underscored = (name: string): string => name.replaceAll(".", "_");
 
-/** kohya's prefixes: SD 1.x has one text encoder, SDXL numbers its two. */
+/** Prefixes of kohya's trainer: one text encoder for SD 1.x, two numbered ones for SDXL. */
 const KOHYA: { readonly [P in Part]: readonly string[] } = {
   unet: ["lora_unet_"],
   text_encoder: ["lora_te_", "lora_te1_"],
@@ -67,7 +67,7 @@ function* aliases(part: Part, name: string, sgm: string | undefined): Generator<
     yield `${part}.base_model.model.${n}`;
     for (const prefix of KOHYA[part]) yield `${prefix}${underscored(n)}`;
     if (part !== "unet") continue;
-    // diffusers' files from before prefixes, and PEFT's own.
+    // diffusers files without a prefix, and PEFT's own.
     yield n;
     yield `base_model.model.${n}`;
   }

@@ -1,4 +1,4 @@
-/** Reads a file's tensors as an adapter: every key is matched to a layer of the model or listed as unmatched, and every shape is checked. */
+/** Reads adapters from tensors. Every key is matched to a layer of the model or listed as unmatched, and every shape is checked. */
 import { AdapterShapeError, FileError, NonFiniteTensorError, RequestError } from "../errors.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 import type { Delta, KroneckerFactor, Magnitude, Product } from "./delta.js";
@@ -13,16 +13,18 @@ export interface Target {
   readonly delta: Delta;
 }
 
+/** An adapter for one model. */
 export interface Adapter {
   readonly file: string;
   readonly dialects: readonly string[];
   readonly targets: readonly Target[];
   /** Keys that belong to no layer of the model. */
   readonly unmatched: readonly string[];
-  /** Number of layers that the file does not change. */
+  /** Number of layers of the model without a change. */
   readonly untouched: number;
 }
 
+/** Options of `readAdapter`. */
 export interface ReadOptions {
   /** Ignore keys that belong to no layer instead of refusing the file; default false. */
   readonly allowUnmatched?: boolean;
@@ -40,8 +42,8 @@ type LayerTensors = ReadonlyMap<Role, NamedTensor>;
 
 /**
  * Reads an adapter for a model with these layers.
- * @throws FileError when the tensors are no adapter or incomplete, AdapterShapeError or NonFiniteTensorError when one of them is wrong,
- * RequestError when keys are unmatched or the file was made for another model family
+ * @throws FileError when the tensors are not an adapter, or incomplete; AdapterShapeError for a wrong shape; NonFiniteTensorError for NaN or
+ * infinity; RequestError for unmatched keys, or an adapter for another model family
  */
 export function readAdapter(
   file: string,
@@ -49,7 +51,7 @@ export function readAdapter(
   layers: Layers,
   { allowUnmatched = false, metadata = {} }: ReadOptions = {},
 ): Adapter {
-  if (tensors.size === 0) throw new FileError(file, "holds no tensors");
+  if (tensors.size === 0) throw new FileError(file, "contains no tensors");
   const table = nameTable(layers);
   const groups = new Map<Layer, Map<Role, NamedTensor>>();
   const unmatched: string[] = [];
@@ -71,7 +73,7 @@ export function readAdapter(
   }
   if (groups.size === 0 && !isAdapter(tensors.keys())) {
     const shown = [...tensors.keys()].slice(0, 2).join(", ");
-    throw new FileError(file, `is not an adapter: no key ends like one (${shown}, …)`);
+    throw new FileError(file, `is not an adapter: no key has an adapter's suffix (${shown}, …)`);
   }
   const alphas = alphaIn(file, metadata);
   const targets = [...groups].flatMap(([layer, group]): Target[] => {
@@ -97,20 +99,20 @@ const FAMILIES: Readonly<Record<number, string>> = {
   2048: "SDXL",
 };
 
-/** Cross-attention of another width tells that the file was made for another family. */
+/** Error for a wrong shape; for cross-attention with the text features of another family, it names both families. */
 function shapeError(file: string, layer: Layer, { key, shape, expected }: ShapeProblem): Error {
   const [, inputs = 0] = layer.weight;
   const [, actual = 0] = shape;
   const [made, here] = [FAMILIES[actual], FAMILIES[inputs]];
   if (/attn2\.to_[kv]$/.test(layer.name) && made && here && made !== here && expected[1] === inputs) {
     return new RequestError(
-      `${file} was made for ${made} (its text is ${actual} wide); this model is ${here} (${inputs})`,
+      `${file} was made for ${made} (${actual} text features); this model is ${here} (${inputs})`,
     );
   }
   return new AdapterShapeError({ file, tensor: key, layer: layer.name, expected, actual: shape });
 }
 
-/** Alpha of a layer by the file's metadata: diffusers' `lora_adapter_metadata`, a JSON with lora_alpha and alpha_pattern for each part. */
+/** Alpha of a layer from the file's metadata: diffusers' `lora_adapter_metadata`, JSON with lora_alpha and alpha_pattern for each part. */
 function alphaIn(file: string, metadata: Readonly<Record<string, string>>): (layer: Layer) => number | null {
   let parsed: unknown;
   try {
@@ -131,9 +133,9 @@ function alphaIn(file: string, metadata: Readonly<Record<string, string>>): (lay
   };
 }
 
-/** The changes of one layer: of its weight, and beside it of its bias. Every tensor must be used. */
+/** Changes of one layer's weight and bias. @throws FileError for missing tensors, and for tensors that are not used */
 function deltasOf(file: string, layer: Layer, tensors: LayerTensors, alphaInMetadata: number | null): Delta[] {
-  // An alpha beside a difference has no meaning, but trainers write it.
+  // Trainers write an alpha for differences too, where it has no effect.
   const used = new Set<Role>(["alpha"]);
   const maybe = (role: Role): NamedTensor | null => {
     used.add(role);
@@ -158,6 +160,7 @@ function deltasOf(file: string, layer: Layer, tensors: LayerTensors, alphaInMeta
   return deltas;
 }
 
+/** Access to the tensors of a layer, which marks them as used. */
 interface TensorLookup {
   maybe(role: Role): NamedTensor | null;
   /** @throws FileError */
@@ -165,7 +168,7 @@ interface TensorLookup {
   readonly alpha: number | null;
 }
 
-/** The change of a layer's weight that is not a plain difference; null when there is none. */
+/** Change of a layer's weight other than a difference; null without one. */
 function weightChange(layer: Layer, roles: readonly Role[], { maybe, need, alpha }: TensorLookup): Delta | null {
   const any = (start: string) => roles.some((role) => role.startsWith(start));
   const scaled = () => ({ alpha, magnitude: magnitudeOf(layer, maybe) });
@@ -204,7 +207,7 @@ function weightChange(layer: Layer, roles: readonly Role[], { maybe, need, alpha
   return weight && { kind: "replacement", weight };
 }
 
-/** DoRA's lengths. PEFT has them for outputs; LyCORIS for outputs or inputs, by their shape. */
+/** DoRA norms of a layer: per output in PEFT, per output or input in LyCORIS, by their shape. Null without DoRA. */
 function magnitudeOf({ weight: [outputs] }: Layer, maybe: TensorLookup["maybe"]): Magnitude | null {
   const peft = maybe("magnitude_vector");
   const found = peft ?? maybe("dora_scale");

@@ -1,9 +1,9 @@
-/** Scale of an adapter as JSON: one number, or one for rows of the plan, for blocks of the UNet, and for samples of the request. */
+/** Scale of an adapter, as JSON: one number, or separate ones for rows of the plan, blocks of the UNet, and samples of the request. */
 import { z } from "zod";
 import { RequestError } from "../errors.js";
 import { parseRequest } from "../schema/index.js";
 
-/** Blocks of a UNet; "other" are its layers outside the blocks, and text encoders. */
+/** Blocks of a UNet; "other" contains its layers outside of blocks, and all layers of text encoders. */
 export const BLOCKS = ["down", "mid", "up", "other"] as const;
 export type Block = (typeof BLOCKS)[number];
 
@@ -15,11 +15,11 @@ export interface ScaleSample {
 
 const index = z.int().min(0);
 
-/** Its JSON. The scale of a layer is that of the row, times that of its block, times that of the sample. */
+/** JSON of a scale. The scale of a layer is the product of those of the row, the layer's block, and the sample. */
 export const scaleSchema = z.strictObject({
-  /** For all rows where `rows` is empty; default 1. */
+  /** Scale of all rows, if `rows` is empty; default 1. */
   whole: z.number().default(1),
-  /** Rows of the plan, counted from 0, ends included; rows that are not listed have 0. */
+  /** Ranges of rows of the plan, from 0, ends included. The first match counts; other rows have scale 0. */
   rows: z
     .array(
       z
@@ -29,9 +29,9 @@ export const scaleSchema = z.strictObject({
     )
     .readonly()
     .default([]),
-  /** 1 for blocks that are not listed. */
+  /** Scales of blocks; 1 for others. */
   blocks: z.partialRecord(z.enum(BLOCKS), z.number()).readonly().default({}),
-  /** Samples by prompt index, seed or both; the first entry that matches counts, 1 for samples that none matches. */
+  /** Scales of samples by prompt index, seed or both. The first match counts; other samples have scale 1. */
   samples: z
     .array(z.strictObject({ prompt: index.exactOptional(), seed: index.exactOptional(), scale: z.number() }).readonly())
     .readonly()
@@ -40,19 +40,19 @@ export const scaleSchema = z.strictObject({
 
 /** A scale with its defaults filled in. */
 export type Scale = Readonly<z.output<typeof scaleSchema>>;
-/** A scale as requests write it: a number, the text of `parseScale`, or an object with any of the fields. */
+/** A scale in a request: a number, the text that `parseScale` reads, or an object with some of the fields. */
 export type ScaleInput = number | string | Readonly<z.input<typeof scaleSchema>>;
 
-/** One scale for everything. */
+/** The same scale for all rows, blocks and samples. */
 export const constant = (whole: number): Scale => ({ whole, rows: [], blocks: {} });
 
-/** A checked scale with its defaults filled in. @throws RequestError */
+/** Validates a scale and fills in defaults. @throws RequestError */
 export function resolveScale(input: ScaleInput): Scale {
   if (typeof input === "string") return parseScale(input);
   return parseRequest(scaleSchema, typeof input === "number" ? { whole: input } : input, "adapter scale");
 }
 
-/** The scale in a row of the plan, for the layers of a block and a sample. */
+/** Scale in a row of the plan, of a block's layers, for a sample. */
 export function scaleAt(
   { whole, rows, blocks, samples }: Scale,
   row: number,
@@ -66,11 +66,11 @@ export function scaleAt(
   return here * (blocks[block] ?? 1) * (own?.scale ?? 1);
 }
 
-/** Is the scale 0 in every row? Then the adapter has no effect on any sample. */
+/** True when the scale is 0 in every row, so that the adapter has no effect. */
 export const isZero = ({ whole, rows }: Scale): boolean =>
   rows.length === 0 ? whole === 0 : rows.every((r) => r.scale === 0);
 
-/** The block of a layer. */
+/** Block of a layer, by its name. */
 export const blockOf = (layer: string): Block => {
   const [, block] = /^(down|mid|up)_block/.exec(layer) ?? [];
   return BLOCKS.find((b) => b === block) ?? "other";
@@ -79,13 +79,13 @@ export const blockOf = (layer: string): Block => {
 const NUMBER = "[-+]?\\d*\\.?\\d+(?:e[-+]?\\d+)?";
 
 /**
- * Reads a scale as `--lora FILE:…` takes it: "0.8", "0@0-1,0.8@2-3" (rows of the plan), or "down=0,mid=1,up=0.5" (blocks of the UNet).
+ * Parses the scale of `--lora FILE:…`: "0.8", "0@0-1,0.8@2-3" (rows of the plan), or "down=0,mid=1,up=0.5" (blocks of the UNet).
  * @throws RequestError
  */
 export function parseScale(text: string): Scale {
   const refuse = (): never => {
     throw new RequestError(
-      `"${text}" is no scale; write a number (0.8), rows of the plan (0@0-1,0.8@2-3), or parts of the UNet (down=0,mid=1,up=0.5)`,
+      `"${text}" is not a scale; expected a number (0.8), rows of the plan (0@0-1,0.8@2-3), or blocks of the UNet (down=0,mid=1,up=0.5)`,
     );
   };
   const finite = (digits: string): number => {

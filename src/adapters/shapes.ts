@@ -1,20 +1,20 @@
-/** Shapes that the tensors of each kind of adapter must have on a layer. Reads shapes only, no values. */
+/** Expected shapes of the tensors of each kind of adapter on a layer. Reads no values. */
 import { count } from "../tensor/index.js";
 import type { Role } from "./keys.js";
 import type { LayerShape } from "./names.js";
 
-/** A tensor of a file by its key. */
+/** Key and shape of a tensor. */
 export interface NamedShape {
   readonly key: string;
   readonly shape: readonly number[];
 }
 
-/** A tensor whose shape does not fit its layer. */
+/** A tensor with a wrong shape, and the expected shape; free dimensions have names. */
 export interface ShapeProblem extends NamedShape {
   readonly expected: readonly (number | string)[];
 }
 
-/** A dimension that the file chooses, within limits. */
+/** A dimension that the file may choose, within limits. */
 interface Free {
   readonly name: string;
   allows(size: number): boolean;
@@ -24,14 +24,14 @@ type Dimension = number | Free;
 const RANK: Free = { name: "rank", allows: (n) => n > 0 };
 const divisorOf = (n: number): Free => ({ name: `divisor of ${n}`, allows: (d) => d > 0 && n % d === 0 });
 
-/** n / d where d divides n, else any divisor: then the tensor that d comes from is wrong. */
+/** n / d if d divides n; else any divisor of n, as the error is then in the tensor that d is taken from. */
 const quotient = (n: number, d: number | undefined): Dimension =>
   d !== undefined && d > 0 && n % d === 0 ? n / d : divisorOf(n);
 
 const times = (d: Dimension, n: number): Dimension =>
   typeof d === "number" ? d * n : { name: `${n} × ${d.name}`, allows: (size) => size % n === 0 && d.allows(size / n) };
 
-/** Sizes that expected shapes are made of. */
+/** Sizes in expected shapes. */
 interface Sizes extends LayerShape {
   readonly outputs: number;
   readonly inputs: number;
@@ -39,9 +39,9 @@ interface Sizes extends LayerShape {
   readonly kernel: readonly number[];
   readonly taps: number;
   readonly rank: Dimension;
-  /** Outputs and inputs of LoKr's second factor. */
+  /** Outputs and inputs of the second matrix of LoKr. */
   readonly second: readonly [Dimension, Dimension];
-  /** Does the file have a tensor of this role for the layer? */
+  /** True when the file has a tensor of this role for the layer. */
   has(role: Role): boolean;
 }
 
@@ -71,18 +71,18 @@ function sizesOf(layer: LayerShape, tensors: Tensors): Sizes {
 
 type Expected = (sizes: Sizes) => readonly (readonly Dimension[])[];
 
-/** A factor A of LoHa: [O, r], or [r, O] beside a Tucker core. */
+/** Matrix A of LoHa: [O, r], or [r, O] with a Tucker core. */
 const hadaA =
   (core: Role): Expected =>
   ({ has, rank, outputs }) => [has(core) ? [rank, outputs] : [outputs, rank]];
 
-/** A factor B of LoHa: [r, I · taps], or [r, I] beside a Tucker core. */
+/** Matrix B of LoHa: [r, I · taps], or [r, I] with a Tucker core. */
 const hadaB =
   (core: Role): Expected =>
   ({ has, rank, inputs, kernel, taps }) =>
     has(core) ? [[rank, inputs]] : flatOr(rank, inputs, kernel, taps);
 
-/** [first, inputs · taps], as LyCORIS writes it, or with the kernel's own axes. */
+/** [first, inputs · taps] as in LyCORIS, or [first, inputs, k, k]. */
 const flatOr = (first: Dimension, inputs: Dimension, kernel: readonly number[], taps: number) => [
   [first, times(inputs, taps)],
   [first, inputs, ...kernel],
@@ -90,15 +90,15 @@ const flatOr = (first: Dimension, inputs: Dimension, kernel: readonly number[], 
 
 const core: Expected = ({ rank, kernel }) => [[rank, rank, ...kernel]];
 
-/** Every shape that a role may have, the usual one first. */
+/** Valid shapes of each role, the most common one first. */
 const EXPECTED: { readonly [R in Role]: Expected } = {
   down: ({ has, rank, inputs, kernel }) => [[rank, inputs, ...(has("mid") ? [] : kernel)]],
   up: ({ outputs, rank }) => [[outputs, rank]],
   mid: core,
   alpha: () => [[], [1]],
-  // A length for each output [O, 1 …], or for each input [1, I, 1 …].
+  // Norms per output [O, 1 …], or per input [1, I, 1 …].
   dora_scale: ({ outputs, inputs }) => [[outputs, 1], [1, inputs], [outputs]],
-  // PEFT transposes the lengths of a convolution: [1, O, 1, 1].
+  // PEFT transposes the norms of a convolution: [1, O, 1, 1].
   magnitude_vector: ({ outputs }) => [[outputs], [1, outputs]],
   hada_w1_a: hadaA("hada_t1"),
   hada_w1_b: hadaB("hada_t1"),
@@ -119,20 +119,20 @@ const EXPECTED: { readonly [R in Role]: Expected } = {
   weight: ({ weight }) => [weight],
 };
 
-/** Roles on a norm, whose weight is a vector. */
+/** Roles that apply to norm layers, whose weight is a vector. */
 const ON_VECTORS: ReadonlySet<Role> = new Set(["diff", "diff_b", "weight", "alpha"]);
 
 const allows = (dimension: Dimension, size: number): boolean =>
   typeof dimension === "number" ? dimension === size : dimension.allows(size);
 
-/** Ones at the end do not count beyond the second axis: a 1×1 convolution is a matrix. */
+/** Compares shapes. Trailing axes of size 1 after the second are ignored: a 1×1 convolution is a matrix. */
 function fits(shape: readonly number[], expected: readonly Dimension[]): boolean {
   if (Math.min(shape.length, 2) !== Math.min(expected.length, 2)) return false;
   const longer = shape.length > expected.length ? shape : expected;
   return longer.every((_, axis) => allows(expected[axis] ?? 1, shape[axis] ?? 1));
 }
 
-/** The first tensor of a layer whose shape is wrong; null when all fit. */
+/** First tensor of a layer with a wrong shape; null when all are right. */
 export function shapeProblem(layer: LayerShape, tensors: Tensors): ShapeProblem | null {
   const sizes = sizesOf(layer, tensors);
   const chooses = rankRole(tensors);

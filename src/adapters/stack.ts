@@ -25,6 +25,7 @@ export interface Attached {
   readonly scale: Scale;
 }
 
+/** The combined effect of several adapters on one network. */
 export interface Stack {
   /** Layers with LoRA matrices, which are inputs of the graph. */
   readonly loraLayers: ReadonlySet<string>;
@@ -34,11 +35,11 @@ export interface Stack {
   loraInputs(names: Iterable<string>): Record<string, Tensor>;
   /** A weight or bias with the adapters merged into it. */
   merge(name: string, weight: FloatTensor): FloatTensor;
-  /** Scales of a sample in a row of the plan [S]: one for each adapter and block. */
+  /** Scales of a sample in a row of the plan, [S]: one for each adapter and block. */
   scales(row: number, sample: ScaleSample): number[];
-  /** Equal for stacks that are drawn as the same graph. */
+  /** Equal for stacks with the same graph. */
   readonly graphKey: string;
-  /** Equal for stacks whose constant inputs and merged weights are the same. */
+  /** Equal for stacks with the same constant inputs and merged weights. */
   readonly inputKey: string;
 }
 
@@ -52,7 +53,7 @@ function serialOf(adapter: Adapter): number {
 
 /** LoRA matrices of one adapter on one layer; alpha / rank is in `up`. */
 interface Lora extends LowRank {
-  /** Place of its scale in `Stack.scales`. */
+  /** Index of its scale in `Stack.scales`. */
   readonly scaleIndex: number;
 }
 
@@ -63,8 +64,8 @@ interface Merge {
 }
 
 /**
- * Stacks adapters on one part of a model; null when none changes it.
- * @throws RequestError when a kind that must be merged has a scale by row or sample
+ * Combines adapters on one part of a model; null when none of them changes it.
+ * @throws RequestError when a kind that must be merged has a scale that depends on the row or sample
  */
 export function stackOn(part: Part, attached: readonly Attached[]): Stack | null {
   const loras = new Map<string, Lora[]>();
@@ -87,7 +88,7 @@ export function stackOn(part: Part, attached: readonly Attached[]): Stack | null
     }
   }
   if (loras.size === 0 && merges.size === 0) return null;
-  // Scales of LoRAs are inputs of every call; those of merged weights are in the weights.
+  // Scales of LoRAs are inputs of each call; those of merged changes are part of the merged weights.
   const merged = merges.size > 0 ? attached.map((x) => x.scale) : [];
   return {
     loraLayers: new Set(loras.keys()),
@@ -106,7 +107,7 @@ export function stackOn(part: Part, attached: readonly Attached[]): Stack | null
       return (merges.get(name) ?? []).reduce((w, { delta, scale }) => apply(delta, w, scale), weight);
     },
     scales: (row, sample) => attached.flatMap(({ scale }) => BLOCKS.map((block) => scaleAt(scale, row, block, sample))),
-    // The names of the graph's inputs; one stands for the three of a LoRA.
+    // Names of graph inputs, with one for the three of each LoRA.
     graphKey: JSON.stringify([...[...loras.keys()].map((layer) => `${layer}.down`), ...merges.keys()].toSorted()),
     inputKey: JSON.stringify([attached.map((x) => serialOf(x.adapter)), merged]),
   };
@@ -121,17 +122,17 @@ const scaled = ({ shape, data }: FloatTensor, by: number): FloatTensor =>
     data.map((v) => v * by),
   );
 
-/** Merged weights are the same in every row and for every sample. */
+/** @throws RequestError when the scale of a merged change depends on the row or sample */
 function checkConstant({ file }: Adapter, layer: string, delta: Delta, { rows, samples }: Scale): void {
   const by = rows.length > 0 ? "rows" : samples ? "samples" : null;
   if (by === null) return;
   const kind = delta.kind === "low-rank" ? "DoRA" : delta.kind;
   throw new RequestError(
-    `${file}: ${layer} is changed by a ${kind}, which is merged into the weights; its scale cannot differ between ${by}`,
+    `${file}: ${layer} has a change of kind ${kind}, which is merged into the weights; its scale cannot differ between ${by}`,
   );
 }
 
-/** Inputs as linear layers take them ([I, R] and [R, O]: ready to multiply from the right) and as convolutions do ([R, I, k, k] and [O, R, 1, 1]). */
+/** LoRA inputs by suffix: "down_t" [I, R] and "up_t" [R, O] of linear layers, "down" [R, I, k, k] and "up" [O, R, 1, 1] of convolutions. */
 const INPUTS: ReadonlyMap<string, (loras: readonly Lora[]) => Tensor> = new Map<
   string,
   (loras: readonly Lora[]) => Tensor
@@ -161,7 +162,7 @@ const INPUTS: ReadonlyMap<string, (loras: readonly Lora[]) => Tensor> = new Map<
   ],
 ]);
 
-/** [ΣR, I] or, with a kernel, [ΣR, I, k, k]. */
+/** Concatenated down matrices [ΣR, I], or with a kernel [ΣR, I, k, k]. */
 function concatenatedDown(loras: readonly Lora[], kernel: readonly number[] = []): FloatTensor {
   const rank = loras.reduce((n, { down }) => n + (down.shape[0] ?? 0), 0);
   const data = new Float32Array(loras.reduce((n, { down }) => n + down.data.length, 0));
@@ -173,7 +174,7 @@ function concatenatedDown(loras: readonly Lora[], kernel: readonly number[] = []
   return float([rank, data.length / rank / count(kernel), ...kernel], data);
 }
 
-/** [O, ΣR]. */
+/** Concatenated up matrices [O, ΣR]. */
 function concatenatedUp(loras: readonly Lora[]): FloatTensor {
   const outputs = loras[0]?.up.shape[0] ?? 0;
   const rank = loras.reduce((n, { up }) => n + (up.shape[1] ?? 0), 0);

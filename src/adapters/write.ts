@@ -1,4 +1,4 @@
-/** An adapter as the tensors of a file, in the dialect of diffusers (PEFT) or of kohya's trainer. */
+/** Writes adapters as named tensors, in the dialect of diffusers (PEFT) or of kohya's trainer. */
 import { RequestError } from "../errors.js";
 import { stabilityNames } from "../families/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
@@ -11,9 +11,9 @@ export const DIALECTS = ["peft", "kohya"] as const;
 export type Dialect = (typeof DIALECTS)[number];
 
 /**
- * The tensors of a file in a dialect. PEFT has no alpha tensor: alpha / rank is multiplied into lora_B. kohya's names are Stability's
- * for SDXL (recognised by its second text encoder) and diffusers' for Stable Diffusion 1.x and 2.x, as its trainer writes them.
- * @throws RequestError for a kind that the dialect does not have
+ * Tensors of an adapter in a dialect, by key. PEFT has no alpha tensor: alpha / rank is multiplied into lora_B. kohya's trainer uses
+ * Stability's layer names for SDXL (recognised by its second text encoder) and diffusers' for Stable Diffusion 1.x and 2.x.
+ * @throws RequestError for a kind that the dialect does not support
  */
 export function adapterTensors(adapter: Adapter, dialect: Dialect, layers: Layers): Record<string, FloatTensor> {
   const sgm = layers.has("text_encoder_2")
@@ -28,7 +28,7 @@ export function adapterTensors(adapter: Adapter, dialect: Dialect, layers: Layer
       }
       if (delta.kind !== "low-rank") {
         throw new RequestError(
-          `${adapter.file}: ${target.layer} is changed by a ${kindOf(delta)}; only LoRA, LoCon and DoRA can be converted`,
+          `${adapter.file}: ${target.layer} has a change of kind ${kindOf(delta)}; only LoRA, LoCon and DoRA can be converted`,
         );
       }
       const { magnitude } = delta;
@@ -51,7 +51,7 @@ interface LowRankTarget extends Target {
   readonly strength: number;
 }
 
-/** Axes of the kernel, as ones: the ups of convolutions are 1×1 convolutions in every file. */
+/** A 1 for each kernel axis: the up matrices of convolutions are 1×1 convolutions in files. */
 const kernelOnes = ({ down }: LowRank): number[] => down.shape.slice(2).map(() => 1);
 
 const upTimes = (matrices: LowRank, by: number): FloatTensor =>
@@ -60,14 +60,14 @@ const upTimes = (matrices: LowRank, by: number): FloatTensor =>
     matrices.up.data.map((v) => v * by),
   );
 
-/** A layer's name with the prefix that text encoders have in files. */
+/** Name of a layer in files, where text encoders have the prefix text_model. */
 const fullName = (part: Part, layer: string): string =>
   part === "unet" || /^text_(model|projection)/.test(layer) ? layer : `text_model.${layer}`;
 
 function peft(file: string, { part, layer, matrices, magnitude, strength }: LowRankTarget): Named[] {
   if (magnitude?.axis === "input") {
     throw new RequestError(
-      `${file}: ${layer} has DoRA lengths for its inputs, as kohya's trainer; PEFT has them for outputs`,
+      `${file}: ${layer} has DoRA norms per input, as kohya's trainer writes them; PEFT supports norms per output only`,
     );
   }
   const key = `${part}.${fullName(part, layer)}`;
@@ -76,7 +76,7 @@ function peft(file: string, { part, layer, matrices, magnitude, strength }: LowR
   return tensorsOf(
     [`${key}.lora_A.weight`, matrices.down],
     [`${key}.lora_B.weight`, upTimes(matrices, strength)],
-    // PEFT transposes the lengths of a convolution.
+    // PEFT transposes the norms of a convolution.
     [
       `${key}.lora_magnitude_vector`,
       lengths && float(ones.length > 0 ? [1, lengths.length, ...ones] : [lengths.length], lengths),
