@@ -1,4 +1,4 @@
-/** The fields of a request that say how to sample: one schema for the library, the command line, pair files and experiments. */
+/** Sampling fields of a request: one schema for the library, the command line, pair files and experiments. */
 import { z } from "zod";
 import { type InputOf, option } from "../schema/index.js";
 
@@ -6,10 +6,8 @@ export const MODES = ["base", "distilled", "hybrid"] as const;
 export const SPACINGS = ["leading", "trailing", "linspace"] as const;
 export const PREDICTIONS = ["epsilon", "v_prediction", "sample"] as const;
 
-const wholeNumber = (least: number) =>
-  z
-    .int({ error: `expected a whole number, at least ${least}` })
-    .min(least, `expected a whole number, at least ${least}`);
+const integer = (least: number) =>
+  z.int({ error: `expected an integer, at least ${least}` }).min(least, `expected an integer, at least ${least}`);
 const number = (low: number, high?: number) => {
   const error = high === undefined ? `expected a number, at least ${low}` : `expected a number from ${low} to ${high}`;
   const from = z.number({ error }).min(low, error);
@@ -17,22 +15,22 @@ const number = (low: number, high?: number) => {
 };
 const spacing = z.enum(SPACINGS, { error: `expected one of ${SPACINGS.join(", ")}` });
 
-/** A number that is written without a sign or a point; NaN for any other text. */
-const whole = (text: string): number => (/^\s*\d+\s*$/.test(text) ? Number(text) : Number.NaN);
-const wholes = (text: string): number[] => text.split(",").map(whole);
+/** Integer of digits only, without a sign; NaN for any other text. */
+const digits = (text: string): number => (/^\s*\d+\s*$/.test(text) ? Number(text) : Number.NaN);
+const digitLists = (text: string): number[] => text.split(",").map(digits);
 
-/** How one model is sampled: the fields that a named pair sets for each of its models. */
+/** Sampling of one model: the fields that a named pair sets for each of its models. */
 export const modelFields = {
-  steps: option(wholeNumber(1), { flag: "--steps <n>", about: "number of sampling steps (default: the pair's)" }),
+  steps: option(integer(1), { flag: "--steps <n>", about: "number of sampling steps (default: the pair's)" }),
   timesteps: option(
     z
-      .array(z.int({ error: "expected a whole number from 0 to 999" }).min(0).max(999, "expected 0 to 999"))
+      .array(z.int({ error: "expected an integer from 0 to 999" }).min(0).max(999, "expected 0 to 999"))
       .min(1, "expected at least one timestep"),
     {
       flag: "--timesteps <list>",
       about: "timesteps, such as 999,749,499,249, instead of a number of steps",
-      read: (text) => (wholes(text).every((t) => t <= 999) ? wholes(text) : undefined),
-      expected: 'decreasing timesteps such as "999,749,499,249" (whole numbers, 0 to 999)',
+      read: (text) => (digitLists(text).every((t) => t <= 999) ? digitLists(text) : undefined),
+      expected: 'decreasing timesteps such as "999,749,499,249" (integers, 0 to 999)',
     },
   ),
   scheduler: option(z.string().min(1), {
@@ -46,38 +44,38 @@ export const modelFields = {
   }),
   eta: option(number(0, 1), {
     flag: "--eta <x>",
-    about: "share of fresh noise in a step, for DDIM and TCD (default: 0)",
+    about: "stochasticity of DDIM (η) and TCD (γ), 0 to 1 (default: 0)",
   }),
   guidance: option(number(0), {
     flag: "--guidance <x>",
-    about: "guidance scale; at 1 and below there is one forward pass",
+    about: "guidance scale; at 1 or less, one conditional forward pass",
   }),
 } as const;
 
-/** How a run is sampled. */
+/** Sampling of a run. */
 export const samplingFields = {
   mode: option(z.enum(MODES, { error: `expected one of ${MODES.join(", ")}` }), {
     flag: "--mode <mode>",
     about: "models that run (default: hybrid where there is a distilled model)",
   }),
   switch: option(
-    z.union([wholeNumber(0), z.array(wholeNumber(0)).min(1)], {
+    z.union([integer(0), z.array(integer(0)).min(1)], {
       error: "expected a number of rows, or a list of row numbers",
     }),
     {
       flag: "--switch <k>",
       about: "hybrid: number of initial rows run by the base (default: 1)",
-      read: (text) => (Number.isNaN(whole(text)) ? undefined : whole(text)),
-      expected: "a whole number, at least 0",
+      read: (text) => (Number.isNaN(digits(text)) ? undefined : digits(text)),
+      expected: "an integer, at least 0",
     },
     {
       flag: "--base-rows <list>",
       about: "hybrid: rows run by the base, by number, such as 0,2",
-      read: (text) => (wholes(text).some(Number.isNaN) ? undefined : [...new Set(wholes(text))]),
+      read: (text) => (digitLists(text).some(Number.isNaN) ? undefined : [...new Set(digitLists(text))]),
       expected: 'a list of row numbers such as "0,2"',
     },
   ),
-  skip: option(wholeNumber(0), { flag: "--skip <n>", about: "rows left out at the beginning (default: 0)" }),
+  skip: option(integer(0), { flag: "--skip <n>", about: "number of initial rows to skip (default: 0)" }),
   ...modelFields,
   guidanceRescale: option(number(0, 1), {
     flag: "--guidance-rescale <x>",
@@ -89,38 +87,38 @@ export const samplingFields = {
   }),
   baseScheduler: option(z.string().min(1), {
     flag: "--base-scheduler <class>",
-    about: "hybrid: the base runs a schedule of its own, by this scheduler",
+    about: "hybrid: scheduler of a separate schedule for the base",
   }),
-  baseSteps: option(wholeNumber(1), {
+  baseSteps: option(integer(1), {
     flag: "--base-steps <n>",
-    about: "hybrid: the base runs a schedule of its own, of this many steps",
+    about: "hybrid: number of steps of a separate schedule for the base",
   }),
   baseSpacing: option(spacing, {
     flag: "--base-spacing <kind>",
-    about: "hybrid: timestep spacing of the base's own schedule",
+    about: "hybrid: timestep spacing of the base's separate schedule",
   }),
-  ratio: option(z.strictObject({ base: wholeNumber(1), distilled: wholeNumber(1) }), {
+  ratio: option(z.strictObject({ base: integer(1), distilled: integer(1) }), {
     flag: "--ratio <a:b>",
-    about: "hybrid: a steps of the base's own schedule for each b distilled rows",
+    about: "hybrid: a steps of the base's separate schedule replace b distilled rows",
     read: (text) => {
       const [, base = "", distilled = ""] = /^(\d+):(\d+)$/.exec(text) ?? [];
       return Number(base) > 0 && Number(distilled) > 0
         ? { base: Number(base), distilled: Number(distilled) }
         : undefined;
     },
-    expected: 'two whole numbers such as "2:1" (base steps for distilled rows)',
+    expected: 'two integers such as "2:1" (base steps for distilled rows)',
   }),
 } as const;
 
-/** How one model is sampled; everything left out comes from the checkpoint. */
+/** Sampling of one model. Missing fields come from the checkpoint. */
 export type ModelSampling = InputOf<typeof modelFields>;
 
 /**
- * How to sample. Everything that is left out comes from the pair or the checkpoint.
+ * Sampling of a run. Missing fields come from the pair or the checkpoint.
  *
- * `switch` is the number of rows that the base takes in a hybrid, or a list of them; default 1, with a ratio a:b b. `ratio` a:b: a steps
- * of the base's own schedule stand for b rows of the distilled one (Gandikota and Bau 2025, Fig. 7c), instead of `baseSteps`. `skip`
- * leaves out rows at the beginning. `guidanceRescale` is φ of Lin et al. 2023, §3.4.
+ * `switch` is the number of initial rows run by the base in a hybrid, or a list of its rows; default 1, or b with a ratio a:b. `ratio` a:b
+ * replaces b rows of the distilled schedule by a steps of a separate base schedule (Gandikota and Bau 2025, Fig. 7c), instead of
+ * `baseSteps`. `skip` drops initial rows. `guidanceRescale` is φ of Lin et al. 2023, §3.4.
  */
 export type SamplingRequest = InputOf<typeof samplingFields>;
 export type Ratio = NonNullable<SamplingRequest["ratio"]>;

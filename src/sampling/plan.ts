@@ -115,11 +115,11 @@ export function makePlan(request: PlanRequest): Plan {
 function firstRows({ rows }: Segment, k: number): readonly number[] {
   if (Number.isInteger(k) && k >= 0 && k <= rows.length) return Array.from({ length: k }, (_, i) => i);
   throw new RequestError(
-    `switch is ${k}; expected a whole number from 0 to ${rows.length}, the rows of the distilled schedule`,
+    `switch is ${k}; expected an integer from 0 to ${rows.length}, the number of rows of the distilled schedule`,
   );
 }
 
-/** True when a row needs the unconditional forward too. */
+/** True when a row needs an unconditional forward pass as well. */
 export const isGuided = (row: StepRow): boolean => row.guidance > 1;
 
 /** Consecutive rows of one scheduler. */
@@ -138,7 +138,7 @@ function segmentOf(model: ModelName, config: SamplerConfig, fresh = 0): Segment 
   const made = schedule(config.scheduler, config, config);
   const { length } = made.steps;
   if (!Number.isInteger(fresh) || fresh < 0 || fresh >= length) {
-    throw new RequestError(`skip is ${fresh} of ${length} steps; expected a whole number from 0 to ${length - 1}`);
+    throw new RequestError(`skip is ${fresh} of ${length} steps; expected an integer from 0 to ${length - 1}`);
   }
   const { prediction_type: prediction } = config.scheduler.settings;
   const asked = { model, prediction, ...guidanceOf(model, config) };

@@ -14,7 +14,7 @@ const alias = <const T extends string>(values: readonly T[], aliases: Readonly<R
 
 /** Union of the fields that scheduler classes read. */
 export const FIELDS = z.object({
-  num_train_timesteps: z.int({ error: "a whole number, at least 1" }).min(1, { error: "a whole number, at least 1" }),
+  num_train_timesteps: z.int({ error: "an integer, at least 1" }).min(1, { error: "an integer, at least 1" }),
   beta_start: number,
   beta_end: number,
   beta_schedule: choice(["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace"]),
@@ -22,7 +22,7 @@ export const FIELDS = z.object({
   rescale_betas_zero_snr: flag,
   prediction_type: alias(["epsilon", "v_prediction", "sample", "flow_prediction"], { original_sample: "sample" }),
   timestep_spacing: choice(["leading", "trailing", "linspace"]),
-  steps_offset: z.int({ error: "a whole number" }),
+  steps_offset: z.int({ error: "an integer" }),
   set_alpha_to_one: flag,
   clip_sample: flag,
   clip_sample_range: number,
@@ -52,9 +52,7 @@ export const FIELDS = z.object({
   lambda_min_clipped: z
     .union([number, z.literal([-Infinity, "-Infinity", null])], { error: "a number, -Infinity" })
     .transform((value) => (typeof value === "number" ? value : -Infinity)),
-  original_inference_steps: z
-    .int({ error: "a whole number, at least 1" })
-    .min(1, { error: "a whole number, at least 1" }),
+  original_inference_steps: z.int({ error: "an integer, at least 1" }).min(1, { error: "an integer, at least 1" }),
   timestep_scaling: number,
   shift: positive,
   use_dynamic_shifting: flag,

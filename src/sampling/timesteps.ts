@@ -58,7 +58,7 @@ function checkCount(config: SchedulerConfig, steps: number): number {
   const most = distilled ? Math.min(train, original) : train;
   if (Number.isInteger(steps) && steps >= 1 && steps <= most) return steps;
   const why = most < train ? ` (original_inference_steps of ${traits.name})` : "";
-  throw new RequestError(`steps is ${steps}; expected a whole number from 1 to ${most}${why}`);
+  throw new RequestError(`steps is ${steps}; expected an integer from 1 to ${most}${why}`);
 }
 
 function checkTimesteps(config: SchedulerConfig, timesteps: readonly number[]): number {
@@ -76,7 +76,7 @@ function checkTimesteps(config: SchedulerConfig, timesteps: readonly number[]): 
   checkDecreasing("timestep", timesteps);
   for (const t of timesteps) {
     if (!Number.isInteger(t) || t < 0 || t >= train) {
-      throw new RequestError(`timestep ${t} is outside the schedule; expected whole numbers from 0 to ${train - 1}`);
+      throw new RequestError(`timestep ${t} is outside the schedule; expected integers from 0 to ${train - 1}`);
     }
   }
   return timesteps.length;
@@ -94,12 +94,12 @@ function checkSigmas(config: SchedulerConfig, sigmas: readonly number[]): number
   return sigmas.length;
 }
 
-function checkDecreasing(what: string, values: readonly number[]): void {
-  if (values.length === 0) throw new RequestError(`${what}s is an empty list; expected at least one`);
+function checkDecreasing(noun: string, values: readonly number[]): void {
+  if (values.length === 0) throw new RequestError(`${noun}s is an empty list; expected at least one`);
   values.forEach((value, i) => {
     const before = values[i - 1];
     if (before !== undefined && value >= before) {
-      throw new RequestError(`${what}s must decrease; ${value} comes after ${before} in ${values.join(",")}`);
+      throw new RequestError(`${noun}s must decrease; ${value} comes after ${before} in ${values.join(",")}`);
     }
   });
 }

@@ -1,53 +1,53 @@
-/** A field of a request, and how the command line writes it. Fields are zod schemas; the flags stand beside them in a registry. */
+/** Fields of a request and their command-line flags. Fields are zod schemas; their flags are kept in a zod registry. */
 import { z } from "zod";
 
-/** One flag of the command line that sets a field. */
+/** A command-line flag that sets a field. */
 export interface OptionForm {
-  /** As commander takes it: "--steps <n>"; a flag without a value sets true. */
+  /** Syntax for commander: "--steps <n>". A flag without a value sets true. */
   readonly flag: string;
-  /** One line of help, with the default where there is one. */
+  /** One line of help, with the default if there is one. */
   readonly about: string;
-  /** Reads a value that is not one number, choice or text. Gives undefined where it is not understood. */
+  /** Parses a value other than a single number, choice or string; undefined for invalid text. Default: `readPlain`. */
   readonly read?: (text: string) => unknown;
-  /** The form that `read` takes, for messages: 'a size such as "832x640"'. */
+  /** Expected form of the value, for error messages: 'a size such as "832x640"'. */
   readonly expected?: string;
-  /** May be given several times: the field is a list, and the form reads one item. */
+  /** May be given several times: the field is a list, and each use sets one item. */
   readonly repeatable?: true;
-  /** Environment variable that stands in for it. */
+  /** Environment variable that supplies a default. */
   readonly env?: string;
-  /** The flag that took its place. It works on, hidden from the help, and says so. */
+  /** Name of the new flag, for a deprecated one: it still works, prints a warning, and is hidden from help. */
   readonly renamed?: string;
 }
 
 const forms = z.registry<{ readonly forms: readonly OptionForm[] }>();
 
-/** A field that may be left out, with the flags that set it; several flags may set one field. */
+/** An optional field, with the flags that set it. Several flags may set one field. */
 export function option<T extends z.ZodType>(schema: T, ...own: readonly OptionForm[]): z.ZodExactOptional<T> {
   const field = schema.exactOptional();
   forms.add(field, { forms: own });
   return field;
 }
 
-/** A field that must be given. */
+/** A required field, with the flags that set it. */
 export function required<T extends z.ZodType>(schema: T, ...own: readonly OptionForm[]): T {
-  // A copy: the flags are this field's, whatever else the schema serves.
+  // A copy, because the schema may be shared with other fields.
   const field = schema.clone();
   forms.add(field, { forms: own });
   return field;
 }
 
-/** The flags that set a field; none for a field that only JSON has. */
+/** Flags that set a field; empty for a field that only JSON requests have. */
 export const formsOf = (field: z.ZodType): readonly OptionForm[] => forms.get(field)?.forms ?? [];
 
 /** The fields of an object schema. */
 export type Fields = Readonly<Record<string, z.ZodType>>;
 
-/** Plain data that is not written to. */
+/** Deeply read-only plain data. */
 export type ReadonlyData<T> = T extends readonly (infer U)[]
   ? readonly ReadonlyData<U>[]
   : T extends object
     ? { readonly [K in keyof T]: ReadonlyData<T[K]> }
     : T;
 
-/** A request as its fields take it, before defaults. */
+/** Input of a request with these fields, before defaults are applied. */
 export type InputOf<F extends Fields> = ReadonlyData<z.input<z.ZodObject<F>>>;

@@ -1,8 +1,8 @@
-/** Foreign data → a request, or an error that names the field, what it is and what was expected. */
+/** Validation of requests. Errors state the field, its value and the expected values. */
 import { z } from "zod";
 import { RequestError } from "../errors.js";
 
-/** Parts of a JSON schema that say in words which values are allowed. */
+/** Keywords of a JSON schema that describe allowed values. */
 const facts = z.looseObject({
   type: z.string().optional(),
   enum: z.array(z.unknown()).optional(),
@@ -12,7 +12,7 @@ const facts = z.looseObject({
   exclusiveMinimum: z.number().optional(),
 });
 
-/** The values that a schema of a number or of choices allows, in words: "a whole number, at least 1". */
+/** Allowed values of a schema for a number, string or choice, in words: "an integer, at least 1". */
 export function expectation(schema: z.ZodType): string {
   const {
     type,
@@ -21,20 +21,20 @@ export function expectation(schema: z.ZodType): string {
     maximum = Number.POSITIVE_INFINITY,
   } = facts.parse(z.toJSONSchema(schema, { unrepresentable: "any" }));
   if (choices) return `one of ${choices.join(", ")}`;
-  const noun = type === "integer" ? "a whole number" : type === "number" ? "a number" : "a text";
+  const noun = type === "integer" ? "an integer" : type === "number" ? "a number" : "a string";
   const [low, high] = [minimum > Number.MIN_SAFE_INTEGER, maximum < Number.MAX_SAFE_INTEGER];
   if (low && high) return `${noun} from ${minimum} to ${maximum}`;
   return low ? `${noun}, at least ${minimum}` : high ? `${noun}, at most ${maximum}` : noun;
 }
 
-/** A number, choice or text as the command line writes it; undefined where it is not of the schema's kind. */
+/** Parses a number, choice or string from the command line; undefined for an empty number. */
 export function readPlain(schema: z.ZodType, text: string): unknown {
   const { type } = facts.parse(z.toJSONSchema(schema, { unrepresentable: "any" }));
   if (type !== "integer" && type !== "number") return text;
   return text.trim() === "" ? undefined : Number(text);
 }
 
-/** The value at a path of a JSON value. */
+/** Value at a path in a JSON value; undefined where the path does not exist. */
 const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>(
     (v, key) => (typeof v === "object" && v !== null ? (v as Readonly<Record<PropertyKey, unknown>>)[key] : undefined),
@@ -42,9 +42,9 @@ const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
   );
 
 /**
- * Checks a value by a schema.
- * @param about the beginning of the message, such as a file's name
- * @throws RequestError with the field's path
+ * Validates a value.
+ * @param about prefix of the error message, such as a file name
+ * @throws RequestError with the path of the field
  */
 export function parseRequest<S extends z.ZodType>(schema: S, value: unknown, about = ""): z.output<S> {
   const result = schema.safeParse(value);
@@ -54,7 +54,7 @@ export function parseRequest<S extends z.ZodType>(schema: S, value: unknown, abo
   const start = about === "" ? "" : `${about}: `;
   if (issue?.code === "unrecognized_keys") {
     const inside = issue.path.length > 0 ? ` of ${field}` : "";
-    throw new RequestError(`${start}${issue.keys.map((k) => JSON.stringify(k)).join(", ")} is no field${inside}`, {
+    throw new RequestError(`${start}${issue.keys.map((k) => JSON.stringify(k)).join(", ")} is not a field${inside}`, {
       field: issue.keys[0] ?? field,
     });
   }
@@ -63,7 +63,7 @@ export function parseRequest<S extends z.ZodType>(schema: S, value: unknown, abo
   throw new RequestError(`${start}${field} ${shown}; ${issue?.message ?? "another value was expected"}`, { field });
 }
 
-/** Of a union the alternative that came closest: the one whose first fault lies deepest. */
+/** For a union, the issue of the alternative that matched best: the one whose first issue has the longest path. */
 function deepest(issue: z.core.$ZodIssue | undefined): z.core.$ZodIssue | undefined {
   if (issue?.code !== "invalid_union") return issue;
   const inner = issue.errors.flatMap((issues) => deepest(issues[0]) ?? []);

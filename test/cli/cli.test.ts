@@ -252,7 +252,7 @@ describe("bad input ends in a line or two and the right exit code", { timeout: 6
     [
       "a switch beyond the steps",
       2,
-      /switch is 9; expected a whole number from 0 to 4/,
+      /switch is 9; expected an integer from 0 to 4/,
       ["generate", "x", "--switch", "9"],
     ],
     ["a ratio that leaves no row", 2, /ratio 1:4 leaves no row of 4/, ["plan", "--ratio", "1:4"]],

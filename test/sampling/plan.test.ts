@@ -350,7 +350,7 @@ describe("refusals", () => {
 
   it.each([5, -1, 1.5, Number.NaN])("switch %d", (k) => {
     expect(() => hybrid(k)).toThrow(RequestError);
-    expect(() => hybrid(k)).toThrow(new RegExp(`switch is ${k}; expected a whole number from 0 to 4`));
+    expect(() => hybrid(k)).toThrow(new RegExp(`switch is ${k}; expected an integer from 0 to 4`));
   });
 
   it("numbers out of range, by name", () => {

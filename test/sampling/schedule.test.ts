@@ -137,7 +137,7 @@ describe("levels", () => {
 
 describe("refusals", () => {
   it.each([
-    [{ steps: 0 }, /steps is 0; expected a whole number from 1 to 1000/],
+    [{ steps: 0 }, /steps is 0; expected an integer from 1 to 1000/],
     [{ steps: 2.5 }, /steps is 2.5/],
     [{ steps: 1001 }, /from 1 to 1000/],
     [{}, /exactly one of/],

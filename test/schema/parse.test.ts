@@ -35,9 +35,9 @@ describe("a request", () => {
   });
 
   it("says in words which values a field allows", () => {
-    expect(expectation(z.int().min(1))).toBe("a whole number, at least 1");
+    expect(expectation(z.int().min(1))).toBe("an integer, at least 1");
     expect(expectation(z.number().min(0).max(1))).toBe("a number from 0 to 1");
     expect(expectation(z.enum(["a", "b"]))).toBe("one of a, b");
-    expect(expectation(z.string())).toBe("a text");
+    expect(expectation(z.string())).toBe("a string");
   });
 });
