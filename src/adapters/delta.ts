@@ -17,7 +17,7 @@ export interface Magnitude {
 }
 
 export type Delta =
-  /** ΔW = up down (Hu et al. 2021, §4.1). down [r, I(, k, k)], up [O, r(, 1, 1)]; a Tucker core [r, r, k, k] stands between 1×1 ends (LoCon). */
+  /** ΔW = up down (Hu et al. 2021, §4.1). down [r, I(, k, k)], up [O, r(, 1, 1)]; with a Tucker core [r, r, k, k] both are 1×1 (LoCon). */
   | (Scaled & {
       readonly kind: "low-rank";
       readonly down: FloatTensor;

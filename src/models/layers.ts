@@ -83,8 +83,8 @@ export function linearRows(g: Builder, w: Weights, x: Value, out: number, from: 
   const weight = w.rows("weight", [out, known(x.shape.at(-1))], from, to);
   const y = g.linear(x, weight, w.rows("bias", [out], from, to));
   if (w.lora === null) return y;
-  const factors = loraOfLinear(g, w.lora, known(x.shape.at(-1)), out);
-  return g.add(y, g.lowRank(x, { ...factors, up: g.slice(factors.up, 1, from, to) }));
+  const lora = loraOfLinear(g, w.lora, known(x.shape.at(-1)), out);
+  return g.add(y, g.lowRank(x, { ...lora, up: g.slice(lora.up, 1, from, to) }));
 }
 
 /** Graph inputs of a linear layer's low-rank update. The rank is a named dimension. */
@@ -119,13 +119,13 @@ export function conv(g: Builder, w: Weights, x: Value, out: number, o: ConvOptio
   const y = g.conv(x, weight, bias ? w.get("bias", [out]) : undefined, place);
   if (w.lora === null) return y;
   const rank = `rank of ${w.lora}`;
-  const factors = {
+  const lora = {
     down: g.input(`${w.lora}.down`, [rank, inputs, kernel, kernel]),
     up: g.input(`${w.lora}.up`, [out, rank, 1, 1]),
     scaleIndex: g.input(`${w.lora}.scale_index`, [rank], "int64"),
     scales: g.input("adapter_scales", ["B", "scales"]),
   };
-  return g.add(y, g.lowRankConv(x, factors, place));
+  return g.add(y, g.lowRankConv(x, lora, place));
 }
 
 /** Group norm (Wu & He 2018). x [B, C, …] → same. */

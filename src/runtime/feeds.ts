@@ -1,7 +1,7 @@
-/** Checks inputs against a graph before a call, so that a wrong feed is told apart from a failing device. */
+/** Checks inputs against a graph before a call, to distinguish invalid inputs from a failing device. */
 import { count, type Tensor } from "../tensor/index.js";
 
-/** An input as the graph declares it; a dimension with a name may have any size, the same wherever the name stands. */
+/** Declaration of a graph input. A named dimension may have any size, which is the same for all inputs of a call. */
 export interface InputFacts {
   readonly name: string;
   readonly dtype: string;
@@ -10,7 +10,10 @@ export interface InputFacts {
 
 const shown = (shape: readonly (number | string)[]) => `[${shape.join(", ")}]`;
 
-/** The first difference between tensors and the inputs they are for, as a sentence; undefined if there is none. Names that the graph lacks are ignored, as ONNX Runtime does. */
+/**
+ * First mismatch between tensors and the declared inputs, as a sentence; undefined if there is none. Tensors that are not inputs are ignored,
+ * as in ONNX Runtime.
+ */
 export function feedProblem(
   inputs: readonly InputFacts[],
   tensors: Readonly<Record<string, Tensor>>,
@@ -31,13 +34,13 @@ export function feedProblem(
       return `input ${name} is ${shown(tensor.shape)}; the graph expects ${shown(known)}`;
     }
     if (tensor.data.length !== count(tensor.shape)) {
-      return `input ${name} is ${shown(tensor.shape)}, ${count(tensor.shape)} values; its data holds ${tensor.data.length}`;
+      return `input ${name} is ${shown(tensor.shape)}, ${count(tensor.shape)} values; its data has ${tensor.data.length}`;
     }
   }
   return undefined;
 }
 
-/** Inputs that are in none of the sets, as a sentence; undefined if there is none. */
+/** Inputs that none of the sets contains, as a sentence; undefined if there are none. */
 export function missingInputs(
   inputs: readonly InputFacts[],
   ...sets: readonly Readonly<Record<string, unknown>>[]

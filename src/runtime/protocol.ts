@@ -1,4 +1,4 @@
-/** Messages between a runtime and its worker: plain data, one answer for each request. */
+/** Messages between a runtime and its worker: plain data, one answer per request. */
 import type { Tensor } from "../tensor/index.js";
 import type { Device, Upcast } from "./runtime.js";
 
@@ -29,10 +29,10 @@ export type Request =
       readonly kind: "run";
       readonly session: number;
       readonly feeds: Readonly<Record<string, Tensor>>;
-      /** Name of the held inputs to run with. */
+      /** Name of kept inputs to use; null for none. */
       readonly held: string | null;
     }
-  /** Inputs that stay the same over many runs: kept in the worker under a name instead of being sent each time. */
+  /** Keeps constant inputs in the worker under a name, instead of sending them with every run. */
   | {
       readonly kind: "hold";
       readonly session: number;
@@ -48,7 +48,7 @@ export type Answer =
   | { readonly kind: "held" }
   | { readonly kind: "dropped" }
   | { readonly kind: "released" }
-  /** The request itself is wrong: a programming error, not a limit of the machine. */
+  /** The request is invalid: a programming error, not a failure of the machine. */
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "failed"; readonly message: string };
 

@@ -6,8 +6,8 @@ export const DEVICES = ["cpu", "webgpu", "cuda", "coreml", "dml"] as const;
 export type Device = (typeof DEVICES)[number];
 
 /**
- * When half-precision weights are upcast to float32. at-load: as the model loads, which keeps both copies in memory. per-call: one weight
- * at a time in every call, while the file stays mapped.
+ * When half-precision weights are upcast to float32. "at-load": while the model loads, which keeps both copies in memory; "per-call": one
+ * weight at a time during every call, with the file mapped.
  */
 export type Upcast = "at-load" | "per-call";
 
@@ -29,23 +29,26 @@ export interface Model {
 /** A loaded model. */
 export interface Session {
   /**
-   * Runs once, with the inputs held under `held` beside the feeds; feeds and outputs by name. Feeds are copied, outputs belong to the caller.
-   * @throws RangeError when an input is missing or has another shape or type than the graph; MachineError when the device fails
+   * Runs the model once on `feeds` and the inputs kept under `held`; feeds and outputs by name. Feeds are copied; outputs belong to the
+   * caller.
+   * @throws RangeError when an input is missing, or has the wrong shape or type; MachineError when the device fails
    */
   run(feeds: Readonly<Record<string, Tensor>>, held?: string | null): Promise<RunResult>;
-  /** Keeps inputs under a name for later runs. They are copied. @throws RangeError as `run` does */
+  /** Copies inputs and keeps them under a name for later runs. @throws RangeError as `run` */
   hold(name: string, tensors: Readonly<Record<string, Tensor>>): Promise<void>;
-  /** Releases the inputs under a name. */
+  /** Releases the inputs kept under a name. */
   drop(name: string): Promise<void>;
+  /** Unloads the model. */
   release(): Promise<void>;
 }
 
 export interface RunResult {
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** Time inside ONNX Runtime, without the way to its thread and back. */
+  /** Time in ONNX Runtime, without the messages to and from its thread. */
   readonly milliseconds: number;
 }
 
+/** A running ONNX Runtime on one device. */
 export interface Runtime {
   readonly device: Device;
   /**
@@ -58,8 +61,8 @@ export interface Runtime {
 }
 
 export interface RuntimeOptions {
-  /** Default "cpu". */
+  /** Execution provider; default "cpu". */
   readonly device?: Device;
-  /** Threads of one model call; default: all processors. */
+  /** Threads of a model call; default all processors. */
   readonly threads?: number;
 }

@@ -28,7 +28,7 @@ export const BYTES: { readonly [T in WeightType]: number } = {
   bool: 1,
 };
 
-/** ggml's formats that store values in blocks, each block with scales of its own: how many values and bytes a block has. */
+/** Block formats of ggml, with the number of values and bytes of a block. Each block has its own scales. */
 export const BLOCKS = {
   q4_0: { values: 32, bytes: 18 },
   q4_1: { values: 32, bytes: 20 },
@@ -68,18 +68,18 @@ export interface Weight {
   readonly dtype: WeightType;
   readonly shape: readonly number[];
   readonly bytes: WeightBytes;
-  /** Of a matrix [O, I] of whole numbers q, as uint8: [O, I / n] float32; its values are (q − 128) · the scale of their n. */
+  /** Scales of an int8 matrix [O, I], stored as uint8 codes: float32 [O, I / n], value = (code − 128) · scale of its block of n. */
   readonly scales?: Weight;
 }
 
-/** What a weight is stored as, in a word. */
+/** Storage format of a weight. */
 export const storedAs = ({ dtype, bytes }: Weight): WeightType | BlockFormat =>
   bytes.in === "blocks" ? bytes.format : dtype;
 
-/** Bytes that a weight is stored in. */
+/** Stored size of a weight in bytes. */
 export const storedBytes = ({ bytes }: Weight): number => (bytes.in === "memory" ? bytes.bytes.length : bytes.length);
 
-/** `n` values of a weight from the `from`th on, in place: [n] of the same type. */
+/** Bytes of `n` values of a weight from index `from` on, as a view: [n] of the same type. */
 export function valuesFrom({ dtype, bytes }: Weight, from: number, n: number): WeightBytes {
   const size = BYTES[dtype];
   if (bytes.in === "source") return { ...bytes, offset: bytes.offset + from * size, length: n * size };
@@ -95,7 +95,7 @@ export function valuesFrom({ dtype, bytes }: Weight, from: number, n: number): W
   };
 }
 
-/** All weights of one component by the checkpoint's own names; `source` names the file or folder in messages. */
+/** Weights of one component, by their names in the checkpoint. `source` is the file or folder, for messages. */
 export interface WeightIndex {
   readonly source: string;
   readonly weights: ReadonlyMap<string, Weight>;

@@ -27,7 +27,7 @@ describe("inputs", () => {
       "input ids is [3]; the graph expects [B=2]",
     ],
     ["another type", { ids: float([1]) }, "input ids is float32; the graph expects int64"],
-    ["too few values", { ids: { ...int([1], [0]), shape: [2] } }, /holds 1/],
+    ["too few values", { ids: { ...int([1], [0]), shape: [2] } }, /data has 1/],
   ])("do not fit: %s", (_, feeds, message) => {
     expect(feedProblem(INPUTS, feeds)).toMatch(message);
   });

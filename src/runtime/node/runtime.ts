@@ -1,4 +1,4 @@
-/** The runtime of Node: onnxruntime-node in a worker thread. */
+/** Runtime for Node: onnxruntime-node in a worker thread. */
 import os from "node:os";
 import { Worker } from "node:worker_threads";
 import { MachineError } from "../../errors.js";
@@ -7,7 +7,10 @@ import type { Device, Runtime, RuntimeOptions } from "../runtime.js";
 import { place } from "./placement.js";
 import { disableTelemetry } from "./telemetry.js";
 
-/** Starts a worker. It does not keep the process alive while nothing is asked of it. */
+/**
+ * Starts a runtime. Its worker keeps the process alive only while a request is pending.
+ * @throws MachineError in a worker thread whose main thread has not disabled ONNX Runtime's telemetry
+ */
 export function openRuntime({ device = "cpu", threads = os.availableParallelism() }: RuntimeOptions = {}): Runtime {
   disableTelemetry();
   const worker = startWorker(device);
@@ -61,7 +64,7 @@ function startWorker(device: Device) {
   });
   worker.on("error", (error) => end(new MachineError(`the model worker failed: ${String(error)}`)));
   worker.on("messageerror", (error) =>
-    end(new MachineError(`an answer of the model worker was lost: ${String(error)}`)),
+    end(new MachineError(`an answer of the model worker could not be read: ${String(error)}`)),
   );
   worker.on("exit", () => end(new MachineError("the runtime was closed")));
 
@@ -90,10 +93,10 @@ function startWorker(device: Device) {
     ask,
     ended: () => ended !== undefined,
     async close() {
-      // A thread that is ended while it loads ONNX Runtime takes the process with it: whatever it answers, it has loaded by then.
+      // Terminating the thread while it loads ONNX Runtime would crash the process. Any answer shows that loading has finished.
       if (!started) await ask({ kind: "release", session: 0 }, "released").catch(() => {});
       ended ??= new MachineError("the runtime was closed");
-      // A thread that is ended inside a model call takes the process with it.
+      // Terminating the thread during a model call would crash the process.
       await Promise.allSettled(running);
       await worker.terminate();
     },
@@ -103,9 +106,9 @@ function startWorker(device: Device) {
 const isKind = <K extends Answer["kind"]>(answer: Answer, kind: K): answer is Extract<Answer, { kind: K }> =>
   answer.kind === kind;
 
-/** ONNX Runtime's message with what a user can do about the common causes. */
+/** Message of ONNX Runtime, with advice for common causes. */
 function explain(message: string, device: Device): string {
-  // Native messages begin with a place in ONNX Runtime's source and the condition that failed there.
+  // Native messages begin with a source location and the failed condition.
   const short = (message.split("\n")[0] ?? message).replace(/^\/\S+\.cc:.* was false\. /, "");
   if (/bad_alloc|failed to allocate|out of memory/i.test(message)) {
     return `not enough memory for the model on ${device} (${short}); try a smaller --batch or --size`;

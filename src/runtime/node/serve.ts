@@ -1,4 +1,4 @@
-/** Answers requests that arrive at a port, each with exactly one message, whatever goes wrong. Knows nothing of models. */
+/** Serves requests from a message port with exactly one answer each, also after an error. Independent of models. */
 import type { MessagePort } from "node:worker_threads";
 import { type Answer, movable, type Numbered, type Request } from "../protocol.js";
 

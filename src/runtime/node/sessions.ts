@@ -1,16 +1,16 @@
-/** ONNX Runtime's sessions and the inputs that they hold, by number. */
+/** ONNX Runtime sessions of the worker by id, and the inputs kept for each. Answers requests. */
 import * as ort from "onnxruntime-node";
 import type { Tensor } from "../../tensor/index.js";
 import { feedProblem, type InputFacts, missingInputs } from "../feeds.js";
 import type { Answer, Request } from "../protocol.js";
 
-// What goes wrong comes back as an error; ONNX Runtime would print it as well. Each session asks for the same.
+// Errors are returned; ONNX Runtime would print them as well. Sessions set the same level.
 ort.env.logLevel = "fatal";
 
 interface Loaded {
   readonly session: ort.InferenceSession;
   readonly inputs: readonly InputFacts[];
-  /** Inputs that stay from run to run, by the name of their set. */
+  /** Inputs kept between runs, by the name of their set. */
   readonly held: Map<string, Readonly<Record<string, ort.Tensor>>>;
 }
 
@@ -34,13 +34,13 @@ function fromOrt(t: ort.Tensor): Tensor {
   throw new TypeError(`a model gave ${t.type}; only float32, float64 and int64 leave a graph`);
 }
 
-/** ONNX Runtime's words for a model that no machine could run. */
+/** Messages of ONNX Runtime for an invalid model. */
 const INVALID_MODEL = /protobuf parsing failed|invalid model|^Type Error|ShapeInferenceError/i;
 
 const refused = (message: string): Answer => ({ kind: "refused", message });
 const released = (id: number): Answer => refused(`session ${id} was released`);
 
-/** Keeps the casts of weights in the graph, small weights excepted. */
+/** Disables constant folding of the casts of weights, except for small ones. */
 const KEEP_HALF = {
   constant_folding_max_output_size_in_bytes: "65536",
   disable_specified_optimizers: "FuseFp16InitializerToFp32NodeTransformer",
@@ -52,17 +52,17 @@ const optionsOf = ({ bytes, device, threads, upcast }: Extract<Request, { kind: 
   executionProviders: [device],
   intraOpNumThreads: threads,
   logSeverityLevel: 4,
-  // The plan that ONNX Runtime makes after a first call is one block beside what that call took: twice the memory for no time
-  // (measured on SDXL's decoder: docs/memory.md).
+  // After the first call ONNX Runtime would allocate a second block for its memory pattern: twice the memory without a speed-up (measured
+  // on SDXL's decoder: docs/memory.md).
   enableMemPattern: false,
   externalData: bytes.buffers.map(({ path, data }) => ({ path, data })),
   extra: {
     session: {
-      // Packing copies every matrix; at the sizes of these models the mapped pages are as fast (measured: npm run bench),
-      // except where whole numbers are multiplied.
+      // Prepacking copies every matrix. For models of this size the mapped pages are as fast (measured: npm run bench), except for
+      // int8 matmuls.
       disable_prepacking: bytes.packed ? "0" : "1",
-      // Threads that spin while they wait take the processor from the next session: with the base, the distilled
-      // model and the decoder in turn, a picture took up to three times as long (measured: npm run bench).
+      // Idle threads that spin slow down the next session: with the base, the distilled model and the decoder in turn, an image took up
+      // to three times as long (measured: npm run bench).
       "intra_op.allow_spinning": "0",
       ...(bytes.folder !== null && { model_external_initializers_file_folder_path: bytes.folder }),
     },
@@ -79,7 +79,7 @@ const answers: {
   readonly [K in Request["kind"]]: (request: Extract<Request, { kind: K }>) => Promise<Answer>;
 } = {
   async load(request) {
-    // ONNX Runtime would quietly go on without a provider that it was not built with.
+    // ONNX Runtime silently ignores an execution provider that it was built without.
     if (!ort.listSupportedBackends().some(({ name }) => name === request.device)) {
       throw new Error(`backend not found: this build of ONNX Runtime has no ${request.device}`);
     }

@@ -1,4 +1,4 @@
-/** The thread in which models run: ONNX Runtime blocks its thread, so it gets one of its own. */
+/** Entry point of the worker thread that runs models, since ONNX Runtime blocks the thread that calls it. */
 import { parentPort } from "node:worker_threads";
 import { serve } from "./serve.js";
 import { answer } from "./sessions.js";
