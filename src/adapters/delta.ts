@@ -16,6 +16,7 @@ export interface Magnitude {
   readonly lengths: FloatTensor;
 }
 
+/** Change of one layer, by kind. */
 export type Delta =
   /** ΔW = up down (Hu et al. 2021, §4.1). down [r, I(, k, k)], up [O, r(, 1, 1)]; with a Tucker core [r, r, k, k] both are 1×1 (LoCon). */
   | (Scaled & {
@@ -40,6 +41,7 @@ export interface Product {
   readonly core: FloatTensor | null;
 }
 
+/** One matrix of a Kronecker product: in full, or as a product. */
 export type KroneckerFactor = { readonly full: FloatTensor } | Product;
 
 /** Rank of a change; null for kinds without one. */

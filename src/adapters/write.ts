@@ -7,6 +7,7 @@ import { kindOf } from "./facts.js";
 import type { Layers, Part } from "./names.js";
 import type { Adapter, Target } from "./read.js";
 
+/** Dialects in which adapters can be written. */
 export const DIALECTS = ["peft", "kohya"] as const;
 export type Dialect = (typeof DIALECTS)[number];
 

@@ -4,7 +4,7 @@ import { type FloatTensor, float, type RgbImage, sample, stack, toRgb } from "..
 import type { Decoder, LatentSize } from "./decoder.js";
 import type { TileProgress } from "./tiled-decoder.js";
 
-/** How latents are decoded. */
+/** Options of decoding. */
 export interface DecodeOptions {
   /** Memory budget in bytes. */
   readonly memoryBudget: number;

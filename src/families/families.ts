@@ -4,9 +4,12 @@ import { sd1 } from "./sd1.js";
 import { sd2 } from "./sd2.js";
 import { sdxl } from "./sdxl.js";
 
+/** Facts of every supported family. */
 export const FAMILIES = { sd1, sd2, sdxl } as const satisfies Readonly<Record<string, FamilyFacts>>;
+/** Name of a supported family. */
 export type Family = keyof typeof FAMILIES;
 
+/** Names of the supported families, in the order in which recognition tries them. */
 export const FAMILY_NAMES = ["sd1", "sd2", "sdxl"] as const satisfies readonly Family[];
 
 /** Facts of a family. */

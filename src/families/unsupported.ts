@@ -1,6 +1,6 @@
 /** Unsupported model families, recognised by tensor and class names so that error messages can name them. */
 
-/** How an unsupported family is recognised. */
+/** An unsupported family and the names that identify it. */
 export interface OtherFamily {
   readonly name: string;
   /**

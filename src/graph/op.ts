@@ -121,6 +121,7 @@ export interface Ops {
   expandBatch: Record<never, never>;
 }
 
+/** Name of an operation. */
 export type OpKind = keyof Ops;
 /** Operation of the kinds K, with its attributes; of any kind by default. */
 export type Op<K extends OpKind = OpKind> = { [P in K]: { readonly kind: P } & Readonly<Ops[P]> }[K];

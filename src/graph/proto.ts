@@ -4,6 +4,7 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 /** One attribute of a node; its key selects the ONNX attribute type. */
 export type Attribute = { int: number } | { float: number } | { ints: readonly number[] } | { string: string };
 
+/** NodeProto. */
 export interface NodeMessage {
   readonly type: string;
   readonly domain?: string;
@@ -28,7 +29,7 @@ export const ELEMENT = {
 
 export type ElementType = keyof typeof ELEMENT;
 
-/** An initializer, with its bytes in the model or as external data: a byte range of the file at `location`. */
+/** TensorProto of an initializer, with its bytes in the model or as external data: a byte range of the file at `location`. */
 export interface TensorMessage {
   readonly name: string;
   readonly type: ElementType;
@@ -38,12 +39,14 @@ export interface TensorMessage {
     | { readonly location: string; readonly offset: number; readonly length: number };
 }
 
+/** ValueInfoProto of a graph input or output; named dimensions are dim_param. */
 export interface ValueMessage {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly (number | string)[];
 }
 
+/** ModelProto with its graph. */
 export interface ModelMessage {
   readonly nodes: readonly NodeMessage[];
   readonly initializers: readonly TensorMessage[];

@@ -24,6 +24,7 @@ const schema = z.object({
   regress: z.array(z.string()).default([]),
 });
 
+/** A parsed classifier config. */
 export type ClassifierConfig = z.output<typeof schema>;
 
 /** Parses a classifier's config. @throws UnsupportedConfigError naming the key */

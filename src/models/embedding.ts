@@ -1,6 +1,7 @@
 /** Sinusoidal embedding of scalars (Vaswani et al. 2017, §3.5), with the conventions of diffusers' get_timestep_embedding. */
 import type { Builder, Value } from "../graph/index.js";
 
+/** Conventions of a sinusoidal embedding. */
 export interface Sinusoid {
   /** Width of the embedding; even. */
   readonly features: number;

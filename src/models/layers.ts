@@ -98,12 +98,13 @@ function loraOfLinear(g: Builder, layer: string, inputs: number, out: number): L
   };
 }
 
+/** Options of `conv`. */
 export interface ConvOptions {
   /** Default 3. */
   readonly kernel?: number;
   /** Default 1. */
   readonly stride?: number;
-  /** Top, left, bottom, right; default kernel / 2 all around. */
+  /** Padding: top, left, bottom, right; default ⌊kernel / 2⌋ on every side. */
   readonly pads?: readonly [number, number, number, number];
   /** Default true. */
   readonly bias?: boolean;

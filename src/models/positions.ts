@@ -1,6 +1,7 @@
 /** Resamples position embeddings from one grid of patches to another: weights of a bicubic interpolation. */
 import { cubic } from "../tensor/index.js";
 
+/** Options of `resampleGrid`. */
 export interface GridOptions {
   /** Added to the target side when the scale is computed; 0.1 in the original code of DINO and DINOv2. */
   readonly offset: number;

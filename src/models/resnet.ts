@@ -2,6 +2,7 @@
 import { type Builder, known, type Value } from "../graph/index.js";
 import { conv, groupNorm, linear, perChannel, type Weights } from "./layers.js";
 
+/** Options of `resnet`. */
 export interface ResnetOptions {
   /** Output channels. */
   readonly channels: number;

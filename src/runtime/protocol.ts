@@ -17,6 +17,7 @@ export interface ModelBytes {
   readonly packed: boolean;
 }
 
+/** A request to the worker. */
 export type Request =
   | {
       readonly kind: "load";
@@ -42,6 +43,7 @@ export type Request =
   | { readonly kind: "drop"; readonly session: number; readonly name: string }
   | { readonly kind: "release"; readonly session: number };
 
+/** The answer to a request. */
 export type Answer =
   | { readonly kind: "loaded"; readonly session: number }
   | { readonly kind: "ran"; readonly outputs: Readonly<Record<string, Tensor>>; readonly milliseconds: number }

@@ -42,6 +42,7 @@ export interface Session {
   release(): Promise<void>;
 }
 
+/** Result of a call. */
 export interface RunResult {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Time in ONNX Runtime, without the messages to and from its thread. */
@@ -60,6 +61,7 @@ export interface Runtime {
   close(): Promise<void>;
 }
 
+/** Options of a runtime. */
 export interface RuntimeOptions {
   /** Execution provider; default "cpu". */
   readonly device?: Device;

@@ -21,6 +21,7 @@ export interface DoubleTensor {
   readonly data: Float64Array;
 }
 
+/** A tensor of any supported type. */
 export type Tensor = FloatTensor | IntTensor | DoubleTensor;
 
 /** Number of elements of a shape; 1 for a scalar. */

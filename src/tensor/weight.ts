@@ -43,6 +43,7 @@ export const BLOCKS = {
   iq4_nl: { values: 32, bytes: 18 },
   iq4_xs: { values: 256, bytes: 136 },
 } as const satisfies Readonly<Record<string, { readonly values: number; readonly bytes: number }>>;
+/** Name of a block format of ggml. */
 export type BlockFormat = keyof typeof BLOCKS;
 
 /** Little-endian, row-major, contiguous bytes: a part of a source, or held in memory, with where they were read from. */
