@@ -2,14 +2,14 @@
 import { FileError } from "../errors.js";
 import {
   clipNames,
-  DRAWN,
   diffusersNames,
   FAMILIES,
   type Family,
-  type Place,
   type Recognised,
   recognise,
   type Shapes,
+  type SourceTensor,
+  SUPPORTED_FAMILIES,
   tinyNames,
   vaeNames,
 } from "../families/index.js";
@@ -32,7 +32,7 @@ export async function readRecognised(source: ByteSource): Promise<{ index: Weigh
 
 /** What a file turned out to be, for the message that refuses it. */
 export const refusal = (file: string, { kind, about, because }: Recognised, wanted: string): FileError =>
-  new FileError(file, `is ${about} (${because}); ${kind === "other" ? DRAWN : wanted}`);
+  new FileError(file, `is ${about} (${because}); ${kind === "other" ? SUPPORTED_FAMILIES : wanted}`);
 
 /** A component whose config was told from shapes. */
 const part = (
@@ -176,20 +176,20 @@ function asOpenClip(own: Weights, drop: number): Built {
   };
 }
 
-const placedShape = (shape: readonly number[], { third, turned }: Place): readonly number[] => {
+const placedShape = (shape: readonly number[], { third, transposed: turned }: SourceTensor): readonly number[] => {
   const [rows = 0, ...rest] = shape;
   if (third !== undefined) return [rows / 3, ...rest];
   return turned ? shape.toReversed() : shape;
 };
 
 /** A third of the rows lies in one piece, a view; turned, a copy of a small matrix. */
-async function placed(weight: Weight, place: Place): Promise<Weight> {
+async function placed(weight: Weight, place: SourceTensor): Promise<Weight> {
   const shape = placedShape(weight.shape, place);
   if (place.third !== undefined) {
     const n = count(shape);
     return { ...weight, shape, bytes: valuesFrom(weight, place.third * n, n) };
   }
-  if (!place.turned) return weight;
+  if (!place.transposed) return weight;
   const [rows = 0, columns = 0] = weight.shape;
   const stored = await readBytes(weight);
   const size = BYTES[weight.dtype];

@@ -1,8 +1,8 @@
 export { FAMILIES, FAMILY_NAMES, type Family, factsOf } from "./families.js";
 export { type FamilyFacts, STABLE_DIFFUSION_NOISE, type TextEncoderFacts } from "./family.js";
-export { clipNames, type Place } from "./names/clip.js";
+export { clipNames, type SourceTensor } from "./names/clip.js";
 export { tinyNames } from "./names/taesd.js";
 export { diffusersNames, stabilityNames } from "./names/unet.js";
 export { vaeNames } from "./names/vae.js";
 export { familyByText, isAdapterFile, type Recognised, recognise, type Shapes } from "./recognise.js";
-export { DRAWN, otherClass } from "./unsupported.js";
+export { otherClass, SUPPORTED_FAMILIES } from "./unsupported.js";

@@ -213,5 +213,5 @@ export function otherFamily(keys: readonly string[]): { readonly name: string; r
 export const otherClass = (className: string): string | null =>
   OTHERS.find(({ classes }) => classes?.test(className))?.name ?? null;
 
-/** The supported families, for messages about unsupported ones. */
-export const DRAWN = "Stable Diffusion 1.x, 2.x and XL are supported";
+/** The supported families, in words, for messages about unsupported ones. */
+export const SUPPORTED_FAMILIES = "Stable Diffusion 1.x, 2.x and XL are supported";

@@ -1,29 +1,33 @@
-/** A graph as ONNX: its operations lowered one after the other, weights beside it until a runtime places them. */
+/** Encodes graphs as ONNX models. Weights stay separate until a runtime places them. */
 import { bytesOf, count, type StoredBytes, type Weight } from "../tensor/index.js";
-import { type Emitter, type FloatType, lower, SCORE_BYTES, COMPUTE_TYPES } from "./lower.js";
+import { COMPUTE_TYPES, type Emitter, type FloatType, lower, SCORE_BYTES } from "./lower.js";
 import type { Graph, Op, Value } from "./op.js";
 import { ELEMENT, encodeModel, type NodeMessage, type TensorMessage } from "./proto.js";
 
-/** An ONNX model whose weights are still to be placed. */
+/** An ONNX model without the data of its weights. */
 export interface EncodedGraph {
-  /** Weights by the names that the model has for them. */
+  /** Weights by their names in the model. */
   readonly weights: ReadonlyMap<string, StoredBytes>;
-  /** Some matrices are multiplied in whole numbers, which is fast only when ONNX Runtime may lay them out anew. */
+  /** The graph has int8 matmuls, which need ONNX Runtime's prepacking to be fast. */
   readonly packed: boolean;
-  /** The model with each weight as external data, or in the model itself. @throws RangeError for a weight that was not placed */
+  /** ModelProto with the data of each weight: bytes in the model, or external data. @throws RangeError for a weight without data */
   encode(placed: ReadonlyMap<string, TensorMessage["data"]>): Uint8Array;
 }
 
+/** Options of `encodeGraph`. */
 export interface EncodeOptions {
-  /** Attention as ONNX Runtime's own operator (default), or spelled out in plain ones. */
+  /** Attention as one operator of ONNX Runtime (default), or as plain ONNX operators. */
   readonly fusedAttention?: boolean;
-  /** What values are between inputs and outputs, which stay float32: default float32. */
+  /** Compute type of the values between inputs and outputs, which stay float32; default "float32". */
   readonly type?: FloatType;
-  /** Bytes of scoreBytes that spelled-out attention holds at once for a sample; default 128 MiB. */
+  /** Limit of the attention scores of one sample in bytes, where attention is not fused; default 128 MiB. */
   readonly scoreBytes?: number;
 }
 
-/** Encodes a graph. Weights of another type than float32 are cast in the graph. */
+/**
+ * Encodes a graph. Weights that are not float32 are cast in the model.
+ * @throws RangeError for a weight in blocks of ggml, which must be dequantised first
+ */
 export function encodeGraph(
   graph: Graph,
   { fusedAttention = true, type = "float32", scoreBytes = SCORE_BYTES }: EncodeOptions = {},
@@ -32,7 +36,7 @@ export function encodeGraph(
   const half = type === "float16";
   const emitter = createEmitter(graph, parts, { fusedAttention, half, scoreBytes });
   const { weights, outside } = storedWeights(graph);
-  /** Names of values that are float16. */
+  /** Names of values in float16. */
   const halves = new Set<string>();
   const names = new Map<number, string>();
 
@@ -63,7 +67,7 @@ export function encodeGraph(
     encode(placed) {
       const external = outside.map((tensor) => {
         const data = placed.get(tensor.name);
-        if (!data) throw new RangeError(`the weight ${tensor.name} was not placed`);
+        if (!data) throw new RangeError(`the weight ${tensor.name} has no data`);
         return { ...tensor, data };
       });
       const { nodes, initializers } = parts;
@@ -73,13 +77,13 @@ export function encodeGraph(
   };
 }
 
-/** Nodes and constants of the model, in the order in which they are emitted. */
+/** Nodes and constants of the model, in the order of emission. */
 interface Parts {
   readonly nodes: NodeMessage[];
   readonly initializers: TensorMessage[];
 }
 
-/** An emitter that appends to `parts`; equal constants and casts are made once. */
+/** Emitter that appends to `parts`. Equal constants and casts are shared. */
 function createEmitter(
   graph: Graph,
   { nodes, initializers }: Parts,
@@ -129,13 +133,13 @@ function createEmitter(
 
 const weightName = (id: number): string => `w${id}`;
 
-/** The weights of a graph by the names that the model has for them, and their tensors without data. */
+/** Weights of a graph by their names in the model, and their TensorProtos without data. */
 function storedWeights(graph: Graph) {
   const weights = new Map<string, StoredBytes>();
   const outside: Omit<TensorMessage, "data">[] = [];
   const store = (name: string, { bytes, dtype, name: own }: Weight, shape: readonly number[]): void => {
     if (bytes.in === "blocks")
-      throw new RangeError(`${own} is stored in blocks of ${bytes.format}; it has to be unpacked first`);
+      throw new RangeError(`${own} is stored in blocks of ${bytes.format}; it must be dequantised first`);
     weights.set(name, bytes);
     outside.push({ name, type: dtype, shape });
   };
@@ -153,7 +157,7 @@ function storedWeights(graph: Graph) {
   return { weights, outside };
 }
 
-/** Lowers an operation with its inputs in the type that it is computed in. Float16 outputs are added to `halves`. */
+/** Lowers an operation with its inputs cast to its compute type. Float16 outputs are added to `halves`. */
 function lowerTyped(
   emitter: Emitter,
   halves: Set<string>,
@@ -162,15 +166,16 @@ function lowerTyped(
 ): string {
   const isHalf = (name: string) => halves.has(name);
   const [first = ""] = names;
-  const inside = COMPUTE_TYPES[op.kind] === "given" ? (names.some(isHalf) ? "float16" : "float32") : COMPUTE_TYPES[op.kind];
-  const fit = names.map((name, i) =>
-    inputs[i]?.dtype !== "float32" || isHalf(name) === (inside === "float16")
+  const own = COMPUTE_TYPES[op.kind];
+  const computeType = own === "given" ? (names.some(isHalf) ? "float16" : "float32") : own;
+  const cast = names.map((name, i) =>
+    inputs[i]?.dtype !== "float32" || isHalf(name) === (computeType === "float16")
       ? name
-      : emitter.cast(name, inside === "float16" ? "float16" : "float32"),
+      : emitter.cast(name, computeType),
   );
-  const y = lower(emitter, op, { inputs, names: fit, output });
-  if (inside === "float16") halves.add(y);
-  if (inside === "float16" || !isHalf(first)) return y;
+  const y = lower(emitter, op, { inputs, names: cast, output });
+  if (computeType === "float16") halves.add(y);
+  if (computeType === "float16" || !isHalf(first)) return y;
   const back = emitter.cast(y, "float16");
   halves.add(back);
   return back;

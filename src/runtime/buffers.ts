@@ -1,30 +1,30 @@
-/** Weights that are read into memory: a few long reads instead of one for each weight. */
+/** Reads weights into memory, with a few long reads instead of one per weight. */
 import type { ByteSource, StoredBytes } from "../tensor/index.js";
 import type { WeightBuffer } from "./protocol.js";
 import type { Placement } from "./runtime.js";
 
-/** Weights of one source that are this far apart or nearer are read together. */
+/** Largest gap in bytes between weights of one source that are read together. */
 const GAP = 1 << 20;
-/** Bytes of one read, where a weight is not larger. */
+/** Largest read in bytes, except for a single larger weight. */
 const LONGEST = 2 ** 28;
 
-/** A part of a source, with the weights in it. */
-interface Stretch {
+/** A range of a source, and the names of the weights in it. */
+interface Range {
   readonly source: ByteSource;
   readonly from: number;
   to: number;
   readonly names: string[];
 }
 
-/** Weights in buffers. */
+/** Weights in memory. */
 export interface Buffered {
   readonly placed: ReadonlyMap<string, Placement>;
   readonly buffers: readonly WeightBuffer[];
-  /** Buffers that were read for this, and may be moved to another thread. */
+  /** Buffers that were allocated for this, and may be transferred to another thread. */
   readonly own: readonly ArrayBufferLike[];
 }
 
-/** Reads weights of sources; those in memory are not copied. @throws FileError when one cannot be read */
+/** Reads weights into buffers. Weights in memory are not copied. @throws FileError when one cannot be read */
 export async function bufferWeights(weights: ReadonlyMap<string, StoredBytes>): Promise<Buffered> {
   const placed = new Map<string, Placement>();
   const buffers: WeightBuffer[] = [];
@@ -35,7 +35,7 @@ export async function bufferWeights(weights: ReadonlyMap<string, StoredBytes>): 
     placed.set(name, { location: path, offset: 0, length: bytes.bytes.length });
   }
   const own: ArrayBufferLike[] = [];
-  for (const { source, from, to, names } of stretches(weights)) {
+  for (const { source, from, to, names } of rangesOf(weights)) {
     const path = `read/${own.length}`;
     const data = await source.read(from, to - from);
     own.push(data.buffer);
@@ -49,8 +49,8 @@ export async function bufferWeights(weights: ReadonlyMap<string, StoredBytes>): 
   return { placed, buffers, own };
 }
 
-/** The parts of sources that hold all weights, near ones joined. */
-function stretches(weights: ReadonlyMap<string, StoredBytes>): Stretch[] {
+/** Ranges of sources that contain all weights; ranges with small gaps are merged. */
+function rangesOf(weights: ReadonlyMap<string, StoredBytes>): Range[] {
   const bySource = new Map<ByteSource, { name: string; from: number; to: number }[]>();
   for (const [name, bytes] of weights) {
     if (bytes.in !== "source") continue;
@@ -59,9 +59,9 @@ function stretches(weights: ReadonlyMap<string, StoredBytes>): Stretch[] {
     parts.push({ name, from: offset, to: offset + length });
     bySource.set(source, parts);
   }
-  const found: Stretch[] = [];
+  const found: Range[] = [];
   for (const [source, parts] of bySource) {
-    let last: Stretch | undefined;
+    let last: Range | undefined;
     for (const { name, from, to } of parts.sort((a, b) => a.from - b.from)) {
       const near = last && from <= last.to + GAP && to - last.from <= LONGEST;
       if (!last || !near) {

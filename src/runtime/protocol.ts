@@ -2,18 +2,21 @@
 import type { Tensor } from "../tensor/index.js";
 import type { Device, Upcast } from "./runtime.js";
 
-/** Bytes of weights, by the location that a model gives for them. */
+/** Bytes of weights, and their location in the model's external data. */
 export interface WeightBuffer {
   readonly path: string;
   readonly data: Uint8Array;
 }
 
-/** An ONNX model whose weights are placed. */
+/** An ONNX model and the data of its weights. */
 export interface ModelBytes {
+  /** ModelProto. */
   readonly model: Uint8Array;
-  /** Folder that the model's file locations are relative to; null when no weight is mapped from a file. */
+  /** Base folder of external data in files; null when no weight is mapped from a file. */
   readonly folder: string | null;
+  /** External data in memory. */
   readonly buffers: readonly WeightBuffer[];
+  /** Enable prepacking. */
   readonly packed: boolean;
 }
 
@@ -54,8 +57,9 @@ export type Answer =
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "failed"; readonly message: string };
 
-/** Buffers that can be moved to another thread: each once, and none that is empty or moved already, which the other side could not read. */
+/** Transferable buffers: each once, without empty and already transferred ones. */
 export const movable = (buffers: Iterable<ArrayBufferLike>): ArrayBuffer[] =>
   [...new Set(buffers)].flatMap((buffer) => (buffer instanceof ArrayBuffer && buffer.byteLength > 0 ? [buffer] : []));
 
+/** A message with the id of its request. */
 export type Numbered<T> = T & { readonly id: number };

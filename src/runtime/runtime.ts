@@ -1,8 +1,9 @@
-/** The interface of an ONNX Runtime: load an encoded graph, run it, release it. Implementations are in one folder per platform (`node/`). */
+/** Interface to ONNX Runtime: loads, runs and releases encoded graphs. Each platform has an implementation in its folder (`node/`). */
 import type { StoredBytes, Tensor } from "../tensor/index.js";
 
-/** Execution providers of ONNX Runtime, by its names. */
+/** Execution providers, by ONNX Runtime's names. */
 export const DEVICES = ["cpu", "webgpu", "cuda", "coreml", "dml"] as const;
+/** An execution provider. */
 export type Device = (typeof DEVICES)[number];
 
 /**
@@ -11,18 +12,18 @@ export type Device = (typeof DEVICES)[number];
  */
 export type Upcast = "at-load" | "per-call";
 
-/** Where a model finds a weight: in itself, or in external data. */
+/** Data of a weight: bytes in the model, or a range of external data. */
 export type Placement =
   | { readonly raw: Uint8Array }
   | { readonly location: string; readonly offset: number; readonly length: number };
 
-/** An ONNX model whose weights a runtime places: mapped from files, or read. */
+/** An ONNX model without the data of its weights, which a runtime maps from files or reads. */
 export interface Model {
-  /** Weights by the names that the model has for them. */
+  /** Weights by their names in the model. */
   readonly weights: ReadonlyMap<string, StoredBytes>;
-  /** Lets ONNX Runtime prepack matrices: a copy of each, in the layout of its kernels. */
+  /** Enable ONNX Runtime's prepacking, which copies every matrix to the layout of its kernels. */
   readonly packed: boolean;
-  /** The model's bytes. */
+  /** ModelProto with the data of its weights. */
   encode(placed: ReadonlyMap<string, Placement>): Uint8Array;
 }
 
@@ -57,7 +58,7 @@ export interface Runtime {
    * @throws MachineError when the device cannot hold or run the model; FileError when a weight cannot be read
    */
   load(model: Model, upcast?: Upcast): Promise<Session>;
-  /** Waits for the running model call, then releases every session. */
+  /** Waits for running calls, then releases all sessions and ends the worker. */
   close(): Promise<void>;
 }
 

@@ -1,17 +1,17 @@
-/** Bytes that can be read at any offset, wherever they are. Implementations are in the room of checkpoints: files, addresses, Blobs. */
+/** Interface of random-access byte sources. The checkpoint room implements it for files, URLs and Blobs. */
 
-/** Where bytes were read from. */
+/** Origin of bytes. */
 export interface SourceName {
-  /** For messages: the path as it was given, or the address. */
+  /** Name for messages: the path as given, or the URL. */
   readonly name: string;
   /** Absolute path of a local file, symlinks resolved, which a runtime may map into memory. */
   readonly path?: string;
 }
 
-/** Bytes that can be read at any offset. */
+/** A random-access byte source. */
 export interface ByteSource extends SourceName {
   /** Number of bytes. */
   readonly size: number;
-  /** Bytes [offset, offset + length), in a buffer of their own. @throws FileError when they are not all there */
+  /** Bytes [offset, offset + length), in a new buffer. @throws FileError when the source is shorter, or cannot be read */
   read(offset: number, length: number): Promise<Uint8Array>;
 }

@@ -1,7 +1,7 @@
-/** A weight where it lies: a description of bytes in a source (or, when they had to be rearranged, in memory). Nothing here reads them. */
+/** Descriptions of stored weights: a range of bytes in a source, or bytes in memory. Reads no bytes. */
 import type { ByteSource, SourceName } from "./source.js";
 
-/** Element types that checkpoints hold. */
+/** Element types of checkpoints. */
 export type WeightType =
   | "float64"
   | "float32"
@@ -46,12 +46,12 @@ export const BLOCKS = {
 /** Name of a block format of ggml. */
 export type BlockFormat = keyof typeof BLOCKS;
 
-/** Little-endian, row-major, contiguous bytes: a part of a source, or held in memory, with where they were read from. */
+/** Little-endian, row-major, contiguous bytes: a range of a source, or an array in memory with the origin of its values. */
 export type StoredBytes =
   | { readonly in: "source"; readonly source: ByteSource; readonly offset: number; readonly length: number }
   | { readonly in: "memory"; readonly source: SourceName; readonly bytes: Uint8Array };
 
-/** Of a float32 weight: whole blocks of a source, of which the first `skip` values belong to what lies before. */
+/** Quantised blocks of ggml in a source, which decode to float32. The first `skip` values of the first block are not part of the weight. */
 export interface BlockBytes {
   readonly in: "blocks";
   readonly source: ByteSource;
@@ -61,9 +61,10 @@ export interface BlockBytes {
   readonly skip: number;
 }
 
+/** Stored bytes of a weight. */
 export type WeightBytes = StoredBytes | BlockBytes;
 
-/** One named weight. `name` is the checkpoint's own. */
+/** A weight. `name` is its name in the checkpoint. */
 export interface Weight {
   readonly name: string;
   readonly dtype: WeightType;

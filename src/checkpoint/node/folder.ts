@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { FileError } from "../../errors.js";
-import { DRAWN, FAMILIES, type Family, otherClass } from "../../families/index.js";
+import { FAMILIES, type Family, otherClass, SUPPORTED_FAMILIES } from "../../families/index.js";
 import { isFolder } from "../../files/index.js";
 import type { WeightIndex } from "../../tensor/index.js";
 import type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "../component.js";
@@ -105,7 +105,7 @@ function textWidth(unet: Readonly<Record<string, unknown>>): number | null {
 /** @throws FileError naming the family that a class is of, where it is not drawn here */
 function mustBeDrawn(file: string, className: string): void {
   const other = otherClass(className);
-  if (other) throw new FileError(file, `says ${className}: ${other}; ${DRAWN}`);
+  if (other) throw new FileError(file, `says ${className}: ${other}; ${SUPPORTED_FAMILIES}`);
 }
 
 /** What a missing model_index.json would say, from the sub-folders. @throws FileError where there is no unet among them */

@@ -1,12 +1,12 @@
 /** Tensor names of CLIP text encoders: OpenCLIP → transformers. OpenCLIP fuses the query, key and value projections. */
 
 /** Source of a tensor of transformers in an OpenCLIP file. */
-export interface Place {
+export interface SourceTensor {
   readonly key: string;
   /** Third of the rows of a fused projection: query, key or value. */
   readonly third?: 0 | 1 | 2;
   /** The matrix is transposed. */
-  readonly turned?: true;
+  readonly transposed?: true;
 }
 
 const LAYER: Readonly<Record<string, string>> = {
@@ -18,8 +18,8 @@ const LAYER: Readonly<Record<string, string>> = {
 };
 
 /** Names in transformers → sources in OpenCLIP, for the first `layers` layers. Keys outside a text encoder are ignored. */
-export function clipNames(keys: readonly string[], layers: number): Map<string, Place> {
-  const found = new Map<string, Place>();
+export function clipNames(keys: readonly string[], layers: number): Map<string, SourceTensor> {
+  const found = new Map<string, SourceTensor>();
   const top: Readonly<Record<string, string>> = {
     positional_embedding: "text_model.embeddings.position_embedding.weight",
     "token_embedding.weight": "text_model.embeddings.token_embedding.weight",
@@ -29,7 +29,7 @@ export function clipNames(keys: readonly string[], layers: number): Map<string, 
   for (const key of keys) {
     const name = top[key];
     if (name) found.set(name, { key });
-    if (key === "text_projection") found.set("text_projection.weight", { key, turned: true });
+    if (key === "text_projection") found.set("text_projection.weight", { key, transposed: true });
     const [, layer = "", rest = ""] = /^transformer\.resblocks\.(\d+)\.(.+)$/.exec(key) ?? [];
     if (layer === "" || Number(layer) >= layers) continue;
     const own = `text_model.encoder.layers.${layer}`;

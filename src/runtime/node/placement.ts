@@ -1,23 +1,25 @@
-/** How weights reach ONNX Runtime in Node: mapped from local files where that is possible, else read into memory. */
+/** Passes weights to ONNX Runtime in Node: mapped from local files where possible, else read into memory. */
 import type { StoredBytes } from "../../tensor/index.js";
 import { type Buffered, bufferWeights } from "../buffers.js";
 import type { Placement } from "../runtime.js";
 
-/** Weights with the folder that locations in files are relative to: the root of their drive; null where no file is mapped. */
+/** Placement of all weights. */
 export interface Placed extends Buffered {
+  /** Base folder of external data in files: the root of their drive; null when no file is mapped. */
   readonly folder: string | null;
 }
 
-/** Bytes of weights that a model may hold itself: protobuf ends at 2 GiB. */
+/** Largest size of weights in the model itself, in bytes: protobuf is limited to 2 GiB. */
 const INSIDE = 2 ** 30;
 
 const sizeOf = (bytes: StoredBytes): number => (bytes.in === "memory" ? bytes.bytes.length : bytes.length);
 
 /**
- * Places the weights of a model. Those of local files are mapped. Others are given as buffers where no file is mapped, since ONNX
- * Runtime looks for all external data in buffers as soon as there is one; beside mapped files they lie in the model, and where they are
- * too large for that, all weights are read.
- * @throws RangeError when weights lie on several drives, which ONNX Runtime cannot map from; FileError when one cannot be read
+ * Places the weights of a model. Weights in local files are mapped. Other weights are passed as buffers if no file is mapped, since ONNX
+ * Runtime looks up all external data in buffers as soon as there is one; otherwise they become part of the model. If they are too large for
+ * that, all weights are read.
+ * @param inside largest size of weights in the model, in bytes; default 1 GiB
+ * @throws RangeError when weights are on several drives, which ONNX Runtime cannot map from; FileError when one cannot be read
  */
 export async function place(weights: ReadonlyMap<string, StoredBytes>, inside = INSIDE): Promise<Placed> {
   const files = new Map<string, Placement>();
@@ -43,7 +45,7 @@ export async function place(weights: ReadonlyMap<string, StoredBytes>, inside = 
   return { placed: new Map([...files, ...inModel(placed, buffers)]), buffers: [], own: [], folder };
 }
 
-/** External data as bytes in the model. */
+/** Turns external data in buffers into bytes in the model. */
 function inModel(placed: Buffered["placed"], buffers: Buffered["buffers"]): Map<string, Placement> {
   const data = new Map(buffers.map((buffer) => [buffer.path, buffer.data]));
   return new Map(
@@ -54,15 +56,15 @@ function inModel(placed: Buffered["placed"], buffers: Buffered["buffers"]): Map<
   );
 }
 
-/** The root of an absolute path: "/", a drive of Windows, or a share of its network. */
+/** Root of an absolute path: "/", a Windows drive, or a network share. */
 const ROOT = /^(?:[A-Za-z]:[\\/]|[\\/]{2}[^\\/]+[\\/][^\\/]+[\\/]|[\\/])/;
 
-/** An absolute path as its root and the rest below it, with forward slashes. */
+/** Splits an absolute path into its root and the location below it, with forward slashes. */
 function located(file: string): { readonly root: string; readonly location: string } {
   const [root] = ROOT.exec(file) ?? [];
   if (root === undefined) throw new RangeError(`${file} is a relative path; weights in files need an absolute one`);
   const rest = file.slice(root.length);
-  // A backslash separates folders on Windows only.
+  // A backslash is a separator on Windows only.
   if (root === "/") return { root, location: rest };
   return { root: root.replaceAll("/", "\\").toUpperCase(), location: rest.replaceAll("\\", "/") };
 }

@@ -38,10 +38,10 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
   };
 }
 
-/** A worker thread and the requests that wait for its answers. */
+/** Starts a worker thread. `ask` sends a request and returns the answer. */
 function startWorker(device: Device) {
-  // The compiled worker, also when this file runs from src/ in a test: both folders are neighbours.
-  // Options of the program's own entry point, such as --input-type, would keep the worker from starting.
+  // The compiled worker, also for tests that run this file from src/, a sibling of dist/.
+  // The worker would not start with some options of the main thread, such as --input-type.
   const worker = new Worker(new URL("../../../dist/runtime/node/worker.js", import.meta.url), { execArgv: [] });
   worker.unref();
   const waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>();
@@ -76,7 +76,7 @@ function startWorker(device: Device) {
     if (ended) throw ended;
     const id = ++serial;
     const asked = new Promise<Answer>((resolve, reject) => {
-      // Throws for what cannot be copied; only what was sent is waited for.
+      // Throws for values that cannot be copied; only sent requests are waited for.
       worker.postMessage({ id, ...request } satisfies Numbered<Request>, movable(moved));
       waiting.set(id, { resolve, reject });
       worker.ref();

@@ -15,6 +15,6 @@ export function serve(port: MessagePort, answer: (request: Request) => Promise<A
   });
 }
 
-/** Output buffers, moved instead of copied. */
+/** Output buffers, which are transferred instead of copied. */
 const moved = (answer: Answer): ArrayBuffer[] =>
   answer.kind === "ran" ? movable(Object.values(answer.outputs).map((t) => t.data.buffer)) : [];

@@ -7,6 +7,7 @@ import type { Answer, Request } from "../protocol.js";
 // Errors are returned; ONNX Runtime would print them as well. Sessions set the same level.
 ort.env.logLevel = "fatal";
 
+/** A loaded model. */
 interface Loaded {
   readonly session: ort.InferenceSession;
   readonly inputs: readonly InputFacts[];
@@ -31,7 +32,7 @@ function fromOrt(t: ort.Tensor): Tensor {
   if (t.data instanceof Float32Array) return { dtype: "float32", shape: t.dims, data: t.data };
   if (t.data instanceof BigInt64Array) return { dtype: "int64", shape: t.dims, data: t.data };
   if (t.data instanceof Float64Array) return { dtype: "float64", shape: t.dims, data: t.data };
-  throw new TypeError(`a model gave ${t.type}; only float32, float64 and int64 leave a graph`);
+  throw new TypeError(`an output has type ${t.type}; expected float32, float64 or int64`);
 }
 
 /** Messages of ONNX Runtime for an invalid model. */
@@ -96,7 +97,7 @@ const answers: {
     const loaded = sessions.get(id);
     if (!loaded) return released(id);
     const held = name === null ? {} : loaded.held.get(name);
-    if (!held) return refused(`no inputs are held under ${name}`);
+    if (!held) return refused(`no inputs are kept under ${name}`);
     const problem = feedProblem(loaded.inputs, feeds) ?? missingInputs(loaded.inputs, feeds, held);
     if (problem) return refused(problem);
     const all = { ...held, ...asOrt(feeds) };
