@@ -176,10 +176,10 @@ function asOpenClip(own: Weights, drop: number): Built {
   };
 }
 
-const placedShape = (shape: readonly number[], { third, transposed: turned }: SourceTensor): readonly number[] => {
+const placedShape = (shape: readonly number[], { third, transposed }: SourceTensor): readonly number[] => {
   const [rows = 0, ...rest] = shape;
   if (third !== undefined) return [rows / 3, ...rest];
-  return turned ? shape.toReversed() : shape;
+  return transposed ? shape.toReversed() : shape;
 };
 
 /** A third of the rows lies in one piece, a view; turned, a copy of a small matrix. */
