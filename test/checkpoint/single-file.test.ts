@@ -123,7 +123,7 @@ describe("one file", { timeout: 60_000 }, () => {
         ),
       ),
     ).rejects.toThrow(
-      /is an autoencoder \(AutoencoderKL\) of 4 latent channels .*; a whole checkpoint or a UNet was expected/,
+      /is an autoencoder \(AutoencoderKL\) with 4 latent channels .*; a whole checkpoint or a UNet was expected/,
     );
   });
 
