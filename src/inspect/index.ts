@@ -1,3 +1,5 @@
-export { type CheckReport, type CheckRequest, type ComponentReport, checkReference, type FitReport } from "./check.js";
+export { type CheckReport, checkReference } from "./check.js";
+export type { ComponentReport } from "./components.js";
+export type { CheckRequest, FitReport } from "./fit.js";
 export { type DeviceReport, describeRun, examine, type MachineReport, type Versions, versions } from "./machine.js";
 export { inspectModelFolders, type ListedModel } from "./model-folders.js";

@@ -1,4 +1,4 @@
-/** What there is to say about versions and machines: for `doctor` and every run.json. */
+/** Versions and devices of this machine, for `doctor` and run.json. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
@@ -16,22 +16,22 @@ export interface Versions {
   readonly onnxruntime: string;
 }
 
-const versionSchema = (file: string | URL): string => {
+const readVersion = (file: string | URL): string => {
   const json: unknown = JSON.parse(readFileSync(file, "utf8"));
   return typeof json === "object" && json !== null && "version" in json ? String(json.version) : "unknown";
 };
 
-/** Versions of what makes the numbers. */
+/** Versions of Variegate, Node and ONNX Runtime. */
 export function versions(): Versions {
   const ort = createRequire(import.meta.url).resolve("onnxruntime-node/package.json");
   return {
-    variegate: versionSchema(new URL("../../package.json", import.meta.url)),
+    variegate: readVersion(new URL("../../package.json", import.meta.url)),
     node: process.versions.node,
-    onnxruntime: versionSchema(ort),
+    onnxruntime: readVersion(ort),
   };
 }
 
-/** What every run.json begins with. */
+/** Facts of a run for run.json: versions, device, compute type, commits and platform. */
 export function describeRun(pair: OpenedPair) {
   const { commits, engine } = pair;
   const platform = `${process.platform}-${process.arch}`;
@@ -43,7 +43,7 @@ export interface MachineReport {
   readonly platform: string;
   readonly processors: number;
   readonly processor: string;
-  /** Bytes. */
+  /** Total memory in bytes. */
   readonly memory: number;
   readonly free: number;
   readonly devices: readonly DeviceReport[];
@@ -53,11 +53,11 @@ export interface DeviceReport {
   readonly device: Device;
   readonly runs: boolean;
   readonly why: string;
-  /** What it computed a small product in, rightly. */
+  /** Compute types in which a test product is correct. */
   readonly computes: readonly Compute[];
 }
 
-/** Looks at the machine and runs small products on every device. */
+/** Examines this machine: runs a test product on every device. */
 export async function examine(): Promise<MachineReport> {
   const devices: DeviceReport[] = [];
   for (const device of DEVICES) devices.push({ device, ...(await tryDevice(device)) });
@@ -81,7 +81,7 @@ async function tryDevice(device: Device): Promise<Omit<DeviceReport, "device">> 
       if (asked && (await multiplies(runtime, compute))) computes.push(compute);
     }
     const right = computes.includes("float32");
-    return { runs: right, why: right ? "a small product came out right" : "a small product came out wrong", computes };
+    return { runs: right, why: right ? "a test product is correct" : "a test product is wrong", computes };
   } catch (error) {
     if (error instanceof VariegateError) return { runs: false, why: error.message, computes: [] };
     throw error;
@@ -90,7 +90,7 @@ async function tryDevice(device: Device): Promise<Omit<DeviceReport, "device">> 
   }
 }
 
-/** Whether 32 ones times 32 halves are 16. @throws MachineError where float32, which everything has, cannot run */
+/** Checks that 32 ones times 32 halves are 16. @throws MachineError if float32, which every device has, cannot run */
 async function multiplies(runtime: Runtime, compute: Compute): Promise<boolean> {
   const g = createBuilder();
   const memory = (bytes: Uint8Array) => ({ in: "memory", source: { name: "no file" }, bytes }) as const;

@@ -30,13 +30,13 @@ export async function* inspectModelFolders(
   const all = await listModels(modelFolders);
   for (const [i, { category, name, path }] of all.entries()) {
     progress(i, all.length);
-    yield { category, name, path, ...(await look(path)) };
+    yield { category, name, path, ...(await describe(path)) };
   }
 }
 
-type Seen = Omit<ListedModel, "category" | "name" | "path">;
+type Description = Omit<ListedModel, "category" | "name" | "path">;
 
-async function look(path: string): Promise<Seen> {
+async function describe(path: string): Promise<Description> {
   const unknown = { bytes: null, parameters: null, dtypes: [] };
   try {
     const info = statSync(path);

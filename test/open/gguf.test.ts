@@ -90,7 +90,7 @@ describe.each<[Stored, number]>([
     expect(about).toMatch(/Stable Diffusion XL/);
     expect(components.find((c) => c.name === "unet")?.dtypes).toEqual(["float32", stored].sort());
     expect(components.find((c) => c.name === "vae")?.dtypes).toEqual(["float32"]);
-    const unpacked = notes.filter((n) => /unet: .* MB in blocks become .* MB of float32, once/.test(n));
+    const unpacked = notes.filter((n) => /^unet: .* MB of quantised blocks .* MB of float32/.test(n));
     expect(unpacked).toHaveLength(stored === "float16" ? 0 : 1);
   });
 });
