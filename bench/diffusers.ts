@@ -1,10 +1,10 @@
-/** The same step by PyTorch and diffusers, where a Python that has them is at hand. */
+/** Times the same step with PyTorch and diffusers, if a Python with them is available. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const SCRIPT = fileURLToPath(new URL("../parity/step_time.py", import.meta.url));
 
-/** The Python to compare with: VARIEGATE_PYTHON, or python3 when it can import diffusers; else why not. */
+/** Finds a Python with torch and diffusers: VARIEGATE_PYTHON, or python3. Returns the reason if there is none. */
 export function findPython(): { python: string } | { missing: string } {
   const python = process.env["VARIEGATE_PYTHON"] ?? "python3";
   const { status } = spawnSync(python, ["-c", "import torch, diffusers"], { stdio: "ignore" });
@@ -12,7 +12,7 @@ export function findPython(): { python: string } | { missing: string } {
   return { missing: `${python} cannot import torch and diffusers (set VARIEGATE_PYTHON to one that can)` };
 }
 
-/** Median milliseconds of a UNet step in float32 on as many threads. Latents batch × h × w, text of `tokens`. */
+/** Median milliseconds of a UNet step in float32. Latents [batch, 4, height, width], text of `tokens` tokens. */
 export function diffusersStep(
   python: string,
   folder: string,

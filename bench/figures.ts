@@ -1,17 +1,17 @@
-/** What a bench reports: one figure at a time, as a line for people or a JSON object for programs. */
+/** Figures of a benchmark, printed one per line, as text or JSON. */
 
 export interface Figure {
   readonly name: string;
   readonly value: number;
   readonly unit: "ms" | "s" | "GFLOP/s" | "share" | "ratio" | "MB" | "GB" | "of 255" | "dB";
-  /** What was aimed at, where there is an aim. */
+  /** Target value. */
   readonly aim?: string;
   readonly note?: string;
 }
 
 export type Report = (figure: Figure) => void;
 
-/** The middle of several times; the spread goes into the note. */
+/** Median of several times, with their range as a note. */
 export function middle(times: readonly number[]): { median: number; note: string } {
   const sorted = times.toSorted((a, b) => a - b);
   const at = (i: number) => sorted[i] ?? Number.NaN;
@@ -19,7 +19,7 @@ export function middle(times: readonly number[]): { median: number; note: string
   return { median, note: `${sorted.length} runs, ${at(0).toFixed(1)} … ${at(sorted.length - 1).toFixed(1)} ms` };
 }
 
-/** A figure as a line of text. */
+/** Formats a figure as a line of text. */
 export function lineOf({ name, value, unit, aim, note }: Figure): string {
   const digits = Math.abs(value) < 10 ? 3 : Math.abs(value) < 1000 ? 1 : 0;
   const extra = [aim && `aim ${aim}`, note].filter(Boolean).join("; ");

@@ -1,4 +1,4 @@
-/** What int8 costs and saves: pictures of the embedded pair beside those of float32, and an SDXL-sized UNet's time and memory. */
+/** Compares int8 with float32: images of the embedded pair, and time and memory of an SDXL-sized UNet. */
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -14,7 +14,7 @@ const MODES = ["base", "distilled", "hybrid"] as const;
 const PROMPTS = ["a red cartoon character wearing a crown", "a smiling cartoon character"];
 const SEEDS = Array.from({ length: 16 }, (_, i) => i);
 
-/** Runs `work` with a cache folder of its own, which goes again. */
+/** Runs `work` with a temporary cache folder. */
 async function withCache<T>(work: () => Promise<T>): Promise<T> {
   const folder = await mkdtemp(path.join(os.tmpdir(), "variegate-int8-"));
   const before = process.env["XDG_CACHE_HOME"];
@@ -28,73 +28,74 @@ async function withCache<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-interface Painted {
-  readonly pictures: readonly Uint8Array[];
-  /** Milliseconds of one call of a UNet. */
+interface Generated {
+  /** Pixels of each image. */
+  readonly images: readonly Uint8Array[];
+  /** Milliseconds per UNet call. */
   readonly call: number;
 }
 
-async function paint(pair: Pair, mode: (typeof MODES)[number], seeds: readonly number[]): Promise<Painted> {
-  const pictures: Uint8Array[] = [];
+async function run(pair: Pair, mode: (typeof MODES)[number], seeds: readonly number[]): Promise<Generated> {
+  const images: Uint8Array[] = [];
   let call = 0;
   for await (const e of generate(pair, { mode, prompts: PROMPTS, seeds, batch: 8 })) {
-    if (e.type === "image") pictures.push(e.image.data);
+    if (e.type === "image") images.push(e.image.data);
     if (e.type === "done") call = e.milliseconds.denoise / e.calls;
   }
-  return { pictures, call };
+  return { images, call };
 }
 
-/** Mean and largest difference of two rows of pictures, of 255, and the mean of their peak signal-to-noise ratios. */
+/** Mean and largest difference of two lists of images, of 255, and their mean peak signal-to-noise ratio. */
 function difference(a: readonly Uint8Array[], b: readonly Uint8Array[]) {
   let [sum, count, largest, ratios] = [0, 0, 0, 0];
-  for (const [i, picture] of a.entries()) {
-    const other = b[i] ?? picture;
+  for (const [i, image] of a.entries()) {
+    const other = b[i] ?? image;
     let squares = 0;
-    for (const [j, v] of picture.entries()) {
+    for (const [j, v] of image.entries()) {
       const off = Math.abs(v - (other[j] ?? 0));
       sum += off;
       squares += off * off;
       largest = Math.max(largest, off);
     }
-    count += picture.length;
-    ratios += 10 * Math.log10((255 * 255 * picture.length) / Math.max(squares, 1));
+    count += image.length;
+    ratios += 10 * Math.log10((255 * 255 * image.length) / Math.max(squares, 1));
   }
   return { mean: sum / count, largest, ratio: ratios / a.length };
 }
 
-/** The embedded pair in int8 beside itself in float32: pictures, time of a call, memory of the weights. */
+/** Compares the embedded pair in int8 and float32: images, time per call, memory of the weights. */
 export const compareInt8 = (threads: number, report: Report): Promise<void> =>
   withCache(async () => {
     const open = (compute: Compute) => openPair({ compute }, { threads });
-    const [exact, whole] = [await open("float32"), await open("int8")];
-    const note = `${PROMPTS.length * SEEDS.length} pictures`;
+    const [float32, int8] = [await open("float32"), await open("int8")];
+    const note = `${PROMPTS.length * SEEDS.length} images`;
     for (const mode of MODES) {
-      const off = difference((await paint(whole, mode, SEEDS)).pictures, (await paint(exact, mode, SEEDS)).pictures);
+      const off = difference((await run(int8, mode, SEEDS)).images, (await run(float32, mode, SEEDS)).images);
       const name = `embedded ${mode}, int8 beside float32`;
       report({ name: `${name}: mean`, value: off.mean, unit: "of 255", note });
       report({ name: `${name}: largest`, value: off.largest, unit: "of 255", note });
       report({ name: `${name}: PSNR`, value: off.ratio, unit: "dB", note: `mean of ${note}` });
     }
-    // In turns, so that what else the machine does falls on both.
+    // Alternating, so that other load on the machine affects both.
     const ratios: number[] = [];
     for (let i = 0; i < 9; i++) {
-      const one = await paint(exact, "distilled", SEEDS.slice(0, 8));
-      const other = await paint(whole, "distilled", SEEDS.slice(0, 8));
-      ratios.push(other.call / one.call);
+      const plain = await run(float32, "distilled", SEEDS.slice(0, 8));
+      const quantised = await run(int8, "distilled", SEEDS.slice(0, 8));
+      ratios.push(quantised.call / plain.call);
     }
     const { median } = middle(ratios);
     report({ name: "embedded int8 / float32 call", value: median, unit: "ratio", note: "median of pairs, batch 8" });
     for (const [compute, pair] of [
-      ["float32", exact],
-      ["int8", whole],
+      ["float32", float32],
+      ["int8", int8],
     ] as const) {
       const need = (await memoryNeeds(pair, pair.engine.compute)).find((n) => n.offload === "none")?.bytes ?? 0;
       report({ name: `embedded pair's weights, ${compute}`, value: need / 1e6, unit: "MB" });
     }
-    await Promise.all([exact.close(), whole.close()]);
+    await Promise.all([float32.close(), int8.close()]);
   });
 
-/** A step of an SDXL-sized UNet with random weights in int8 beside float32: time, and memory that is resident. */
+/** Compares a step of an SDXL-sized UNet with random weights in int8 and float32: time and resident memory. */
 export const timeInt8 = (threads: number, peak: number, report: Report): Promise<void> =>
   withCache(async () => {
     process.stderr.write("writing 10.3 GB of random SDXL weights …\n");
@@ -103,16 +104,16 @@ export const timeInt8 = (threads: number, peak: number, report: Report): Promise
       const shape = { height: 64, width: 64, tokens: 77 };
       const draw = (i: DrawingWeights, s: DenoiserShape) => drawUNet(made.config, i, s);
       const o = { draw, index: made.index, shape, batch: 1, runs: 4, threads };
-      const exact = await timeStep({ ...o, label: "SDXL UNet at 512 px" }, peak, report);
-      let told = performance.now();
+      const float32 = await timeStep({ ...o, label: "SDXL UNet at 512 px" }, peak, report);
+      let printed = performance.now();
       const onPrepare = ({ done, total }: { done: number; total: number }) => {
-        if (performance.now() - told < 5000) return;
-        told = performance.now();
+        if (performance.now() - printed < 5000) return;
+        printed = performance.now();
         process.stderr.write(`quantising: ${Math.floor((100 * done) / total)}%\n`);
       };
       const start = performance.now();
       let quantising = 0;
-      const whole = await timeStep(
+      const int8 = await timeStep(
         {
           ...o,
           label: "the same in int8",
@@ -126,7 +127,7 @@ export const timeInt8 = (threads: number, peak: number, report: Report): Promise
         report,
       );
       report({ name: "the same in int8: quantising, once", value: quantising / 1000, unit: "s" });
-      report({ name: "SDXL step, int8 / float32", value: whole / exact, unit: "ratio" });
+      report({ name: "SDXL step, int8 / float32", value: int8 / float32, unit: "ratio" });
     } finally {
       await made.remove();
     }

@@ -1,4 +1,4 @@
-/** `npm run bench`: every figure of speed and memory from one run on one machine, each beside what it is compared with. */
+/** `npm run bench`: benchmarks of speed and memory, with the figures that they are compared with, in one run. */
 import { spawnSync } from "node:child_process";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
@@ -21,13 +21,13 @@ const embedded = fileURLToPath(new URL("../embedded/base/unet/", import.meta.url
 
 interface Bench {
   readonly name: string;
-  /** Only when it is asked for by name. */
-  readonly asked?: true;
+  /** Runs only when named by --only. */
+  readonly onRequest?: true;
   run(report: Report): Promise<void>;
 }
 
 let peak = 0;
-/** Measured once, before the first figure that is a share of it. */
+/** MatMul peak, measured once. */
 async function peakOf(report: Report): Promise<number> {
   if (peak > 0) return peak;
   const runtime = openRuntime({ threads });
@@ -37,8 +37,8 @@ async function peakOf(report: Report): Promise<number> {
   return peak;
 }
 
-/** Time of one picture in a mode: denoising and decoding, warm. */
-async function pictureTimes(pair: OpenedPair, mode: "distilled" | "hybrid"): Promise<number> {
+/** Milliseconds per image in a mode: denoising and decoding, without loading. */
+async function imageTime(pair: OpenedPair, mode: "distilled" | "hybrid"): Promise<number> {
   let total = 0;
   for await (const event of generate(pair, {
     mode,
@@ -50,7 +50,7 @@ async function pictureTimes(pair: OpenedPair, mode: "distilled" | "hybrid"): Pro
   return total;
 }
 
-/** Times in ms: a hybrid run, the same recorded, the decoding of all that its trace shows, and the trace of that one mode. */
+/** Milliseconds of a hybrid run, of the same run recorded, of decoding all latents of its trace, and of the trace. */
 async function traceTimes(pair: OpenedPair) {
   const request = { prompts: ["a cartoon character"], seeds: [0, 1, 2, 3, 4, 5, 6, 7], mode: "hybrid" as const };
   const timed = async (work: () => Promise<unknown>) => {
@@ -69,8 +69,8 @@ async function traceTimes(pair: OpenedPair) {
     recording = next.value;
   });
   const latents = recording?.tracks.flatMap((t) => [...t.x0, ...t.xt]) ?? [];
-  const show = await openPreview(pair, "vae", undefined, { latents: [], images: [] });
-  const decoding = await timed(() => show(latents));
+  const preview = await openPreview(pair, "vae", undefined, { latents: [], images: [] });
+  const decoding = await timed(() => preview(latents));
   const { prompts, seeds } = request;
   const traced = await timed(async () => {
     const asked = { prompt: prompts[0] ?? "", seeds, modes: ["hybrid"] as const, causal: false };
@@ -113,9 +113,9 @@ const BENCHES: readonly Bench[] = [
       const times = { distilled: [] as number[], hybrid: [] as number[] };
       const ratios: number[] = [];
       for (let i = 0; i < 12; i++) {
-        const distilled = await pictureTimes(pair, "distilled");
-        const hybrid = await pictureTimes(pair, "hybrid");
-        // The first round loads and warms both models.
+        const distilled = await imageTime(pair, "distilled");
+        const hybrid = await imageTime(pair, "hybrid");
+        // The first round loads and warms up both models.
         if (i === 0) continue;
         times.distilled.push(distilled);
         times.hybrid.push(hybrid);
@@ -124,7 +124,7 @@ const BENCHES: readonly Bench[] = [
       await pair.close();
       for (const mode of ["distilled", "hybrid"] as const) {
         const { median, note } = middle(times[mode]);
-        report({ name: `${mode}: one picture of eight`, value: median, unit: "ms", note });
+        report({ name: `${mode}: one image of eight`, value: median, unit: "ms", note });
       }
       const { median } = middle(ratios);
       report({ name: "hybrid/distilled time", value: median, unit: "ratio", aim: "≤ 1.05", note: "median of pairs" });
@@ -200,21 +200,23 @@ const BENCHES: readonly Bench[] = [
       }
     },
   },
-  { name: "memory", asked: true, run: (report) => runMemory(report, threads) },
+  { name: "memory", onRequest: true, run: (report) => runMemory(report, threads) },
 ];
 
 const program = new Command("bench")
-  .description("Speed and memory, from one run on one machine.")
+  .description("Benchmarks of speed and memory.")
   .addHelpText("before", "Example:\n  npm run bench -- --only hybrid\n\n")
-  .option("--json", "one JSON object a line")
-  .option("--sdxl", "peak memory of a whole SDXL run at 1024 px, phase by phase (as --only memory); 12.1 GB of disk")
-  .option("--only <name>", `one part: ${BENCHES.map((b) => b.name).join(", ")}`);
+  .option("--json", "print one JSON object per line")
+  .option("--sdxl", "peak memory of an SDXL run at 1024 px by phase (same as --only memory); needs 12.1 GB of disk")
+  .option("--only <name>", `run one benchmark: ${BENCHES.map((b) => b.name).join(", ")}`);
 
 const options = program.parse().opts<{ json?: boolean; only?: string; sdxl?: boolean }>();
 const { json, only = options.sdxl ? "memory" : undefined } = options;
-const chosen = BENCHES.filter((b) => (only === undefined ? !b.asked : b.name === only));
+const chosen = BENCHES.filter((b) => (only === undefined ? !b.onRequest : b.name === only));
 if (chosen.length === 0)
-  program.error(`--only ${only}: no such part; there are: ${BENCHES.map((b) => b.name).join(", ")}`, { exitCode: 2 });
+  program.error(`--only ${only}: unknown benchmark; expected one of ${BENCHES.map((b) => b.name).join(", ")}`, {
+    exitCode: 2,
+  });
 const report = (figure: Figure) => process.stdout.write(`${json ? JSON.stringify(figure) : lineOf(figure)}\n`);
 for (const bench of chosen) {
   try {

@@ -1,4 +1,4 @@
-/** A whole SDXL run at 1024 px as on a machine of 16 GB: the peak of resident memory and the time of every phase. */
+/** Measures peak resident memory and time of each phase of an SDXL run at 1024 px, with the memory budget of a 16 GB machine. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { decodeLatents } from "../src/decode/index.js";
 import { generate } from "../src/generate/index.js";
@@ -7,12 +7,13 @@ import type { FloatTensor, RgbImage } from "../src/tensor/index.js";
 import type { Report } from "./figures.js";
 import { makeSyntheticPair, type SyntheticPair } from "./synthetic.js";
 
-/** What a run may take of 16 GB. */
+/** Default memory budget of a 16 GB machine. */
 const BUDGET = 0.8 * 16e9;
 const AIM = "< 16";
-const EVERY = 50;
+/** Milliseconds between samples. */
+const INTERVAL = 50;
 
-/** A phase ends when its network is let go; what it is called here. */
+/** Names of the phases. A phase ends when its network is released. */
 const PHASES: Readonly<Record<string, string>> = {
   base: "base UNet, load and one row",
   distilled: "distilled UNet, load and one row",
@@ -20,15 +21,16 @@ const PHASES: Readonly<Record<string, string>> = {
 };
 
 interface Peak {
-  /** Resident memory with mapped files, bytes. */
+  /** Resident memory including mapped files, in bytes. */
   readonly resident: number;
-  /** Without them, where the system tells. */
+  /** Resident memory without mapped files, if the system reports it. */
   readonly own: number | null;
   readonly seconds: number;
 }
 
-/** Watches memory from the call of `phase` to the next. */
-interface Meter {
+/** Monitors the memory of one phase at a time. */
+interface MemoryMonitor {
+  /** Starts a phase. */
   phase(): void;
   peak(): Peak;
   stop(): void;
@@ -36,7 +38,7 @@ interface Meter {
 
 const STATUS = "/proc/self/status";
 
-/** Bytes of a line of the process's status; null where there is none. */
+/** Value in bytes of a line of /proc/self/status; null if there is none. */
 function status(key: string): number | null {
   try {
     const found = new RegExp(`^${key}:\\s+(\\d+) kB`, "m").exec(readFileSync(STATUS, "utf8"));
@@ -46,8 +48,8 @@ function status(key: string): number | null {
   }
 }
 
-/** Linux forgets the highest resident memory when told to: then it counts anew, without gaps. */
-function forgetPeak(): boolean {
+/** Resets the peak resident memory that Linux records without sampling gaps. False on other systems. */
+function resetPeak(): boolean {
   try {
     writeFileSync("/proc/self/clear_refs", "5");
     return true;
@@ -56,21 +58,21 @@ function forgetPeak(): boolean {
   }
 }
 
-function openMeter(): Meter {
+function openMonitor(): MemoryMonitor {
   let [resident, own, since, exact] = [0, 0, 0, false];
-  const look = () => {
+  const sample = () => {
     resident = Math.max(resident, process.memoryUsage.rss());
     own = Math.max(own, status("RssAnon") ?? 0);
   };
-  const timer = setInterval(look, EVERY);
+  const timer = setInterval(sample, INTERVAL);
   return {
     phase() {
-      exact = forgetPeak();
+      exact = resetPeak();
       [resident, own, since] = [0, 0, performance.now()];
-      look();
+      sample();
     },
     peak() {
-      look();
+      sample();
       const highest = exact ? (status("VmHWM") ?? 0) : 0;
       return {
         resident: Math.max(resident, highest),
@@ -82,7 +84,7 @@ function openMeter(): Meter {
   };
 }
 
-/** The largest and the mean difference of two pictures, of 255. */
+/** Largest and mean difference of two images, of 255. */
 function difference(a: RgbImage, b: RgbImage): { largest: number; mean: number } {
   let [largest, sum] = [0, 0];
   for (const [i, v] of a.data.entries()) {
@@ -93,7 +95,7 @@ function difference(a: RgbImage, b: RgbImage): { largest: number; mean: number }
   return { largest, mean: sum / a.data.length };
 }
 
-/** Standard deviation of a picture's numbers: a picture of one colour would be no test. */
+/** Standard deviation of an image's values, which shows that the image is not uniform. */
 function spread({ data }: RgbImage): number {
   const mean = data.reduce((n, v) => n + v, 0) / data.length;
   return Math.sqrt(data.reduce((n, v) => n + (v - mean) ** 2, 0) / data.length);
@@ -110,44 +112,44 @@ export async function runMemory(report: Report, threads: number): Promise<void> 
   }
 }
 
-/** One row of each model in 1024 × 1024 pixels, and the picture decoded in tiles and in one piece. */
+/** Measures one row of each model at 1024 × 1024 pixels, and decoding in tiles and in one piece. */
 export async function measurePhases(
   report: Report,
   threads: number,
   made: Pick<SyntheticPair, "base" | "distilled">,
 ): Promise<void> {
-  const meter = openMeter();
-  const tell = (phase: string) => {
-    const { resident, own, seconds } = meter.peak();
+  const monitor = openMonitor();
+  const reportPhase = (phase: string) => {
+    const { resident, own, seconds } = monitor.peak();
     const name = `SDXL at 1024 px, ${phase}`;
     report({ name: `${name}: peak resident memory`, value: resident / 1e9, unit: "GB", aim: AIM });
     if (own !== null) report({ name: `${name}: of it not mapped files`, value: own / 1e9, unit: "GB" });
     report({ name: `${name}: time`, value: seconds, unit: "s" });
-    meter.phase();
+    monitor.phase();
   };
   try {
     const pair = await openPair({ base: made.base, distilled: made.distilled }, { threads, memoryBudget: BUDGET });
     try {
       const request = { mode: "hybrid", steps: 2, prompts: ["a lighthouse in a storm"], seeds: [0] } as const;
-      let painted: { image: RgbImage; latents: FloatTensor } | undefined;
-      meter.phase();
+      let generated: { image: RgbImage; latents: FloatTensor } | undefined;
+      monitor.phase();
       for await (const event of generate(pair, request)) {
         if (event.type === "adjusted") for (const why of event.why) process.stderr.write(`${why}\n`);
-        if (event.type === "image") painted = event;
-        if (event.type === "released") tell(PHASES[event.network] ?? event.network);
+        if (event.type === "image") generated = event;
+        if (event.type === "released") reportPhase(PHASES[event.network] ?? event.network);
       }
-      if (!painted) return;
-      meter.phase();
-      const [whole] = await decodeLatents(pair.decoder, painted.latents, { ...pair.engine, tile: "off" });
-      tell("decoding in one piece, to compare");
+      if (!generated) return;
+      monitor.phase();
+      const [whole] = await decodeLatents(pair.decoder, generated.latents, { ...pair.engine, tile: "off" });
+      reportPhase("decoding in one piece, to compare");
       if (!whole) return;
-      const { largest, mean } = difference(painted.image, whole);
-      const note = `mean ${mean.toFixed(5)}, the picture's own deviation ${spread(whole).toFixed(1)}`;
+      const { largest, mean } = difference(generated.image, whole);
+      const note = `mean ${mean.toFixed(5)}, standard deviation of the image ${spread(whole).toFixed(1)}`;
       report({ name: "tiles against one piece: largest difference", value: largest, unit: "of 255", aim: "≤ 3", note });
     } finally {
       await pair.close();
     }
   } finally {
-    meter.stop();
+    monitor.stop();
   }
 }

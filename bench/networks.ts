@@ -1,4 +1,4 @@
-/** Times single networks: a UNet step as milliseconds and as a share of what the machine's MatMul reaches in the same run. */
+/** Times single networks: a UNet step in milliseconds, and as a share of the machine's MatMul peak. */
 import { type Builder, createBuilder, encodeGraph, floatingPointOperations, type Graph } from "../src/graph/index.js";
 import type { DenoiserShape, DrawingWeights } from "../src/models/index.js";
 import type { Runtime } from "../src/runtime/index.js";
@@ -14,7 +14,7 @@ import {
 } from "../src/tensor/index.js";
 import { middle, type Report } from "./figures.js";
 
-/** The fastest float32 MatMul of two 2048 × 2048 matrices, GFLOP/s: the yardstick of everything else. */
+/** Fastest float32 MatMul of two 2048 × 2048 matrices in GFLOP/s, the reference of all shares. */
 export async function matmulPeak(runtime: Runtime): Promise<number> {
   const n = 2048;
   const g: Builder = createBuilder();
@@ -27,10 +27,10 @@ export async function matmulPeak(runtime: Runtime): Promise<number> {
   return floatingPointOperations(graph, 1) / Math.min(...times) / 1e6;
 }
 
-/** Layers that a slider of the Concept Sliders trainer reaches (c3lier, noxattn): 346 of SDXL's UNet. */
-const slid = (name: string) => /attn1\.to_|\.(resnets|downsamplers|upsamplers)\./.test(name);
+/** Layers of a slider of the Concept Sliders trainer (c3lier, noxattn): 346 in SDXL's UNet. */
+const isSliderLayer = (name: string) => /attn1\.to_|\.(resnets|downsamplers|upsamplers)\./.test(name);
 
-/** What `adapters` sliders of rank 4 hold on a graph drawn for them, and their scales. */
+/** Constant inputs and scales of a graph with `adapters` sliders of rank 4. */
 function sliderInputs(graph: Graph, adapters: number, batch: number) {
   const rank = 4 * adapters;
   const held = [...graph.inputs].flatMap(([name, { shape, dtype }]): [string, Tensor][] => {
@@ -43,7 +43,7 @@ function sliderInputs(graph: Graph, adapters: number, batch: number) {
   return { held: Object.fromEntries(held), scales: float([batch, 1], new Float32Array(batch).fill(1)) };
 }
 
-/** Times a step with sliders on it, beside the same step without: gives how many times as long it takes. */
+/** Times a step with sliders, and reports the ratio to the step without. */
 export async function timeSliders(
   o: Omit<StepOptions, "label">,
   adapters: number,
@@ -52,7 +52,9 @@ export async function timeSliders(
 ): Promise<void> {
   const runtime = openRuntime({ threads: o.threads });
   try {
-    const loraLayers = new Set([...o.index.weights.keys()].filter(slid).map((n) => n.replace(/\.(weight|bias)$/, "")));
+    const loraLayers = new Set(
+      [...o.index.weights.keys()].filter(isSliderLayer).map((n) => n.replace(/\.(weight|bias)$/, "")),
+    );
     const graph = o.draw({ ...o.index, loraLayers }, o.shape);
     const session = await runtime.load(encodeGraph(graph));
     const { held, scales } = sliderInputs(graph, adapters, o.batch);
@@ -70,7 +72,7 @@ export async function timeSliders(
   }
 }
 
-/** Random feeds for every input of a UNet at a batch. */
+/** Random feeds for every input of a UNet. */
 export function feedsFor(graph: Graph, batch: number): Record<string, Tensor> {
   return Object.fromEntries(
     [...graph.inputs].map(([name, { shape }]): [string, FloatTensor] => {
@@ -83,18 +85,18 @@ export function feedsFor(graph: Graph, batch: number): Record<string, Tensor> {
 
 export interface StepOptions {
   readonly label: string;
-  /** Draws the network over an index. */
+  /** Builds the graph of the network. */
   readonly draw: (index: DrawingWeights, shape: DenoiserShape) => Graph;
   readonly index: WeightIndex;
   readonly shape: { readonly height: number; readonly width: number; readonly tokens: number };
   readonly batch: number;
   readonly runs: number;
   readonly threads: number;
-  /** Makes the weights fit for what is computed in; default: they are mapped as they lie. */
+  /** Prepares the weights for another compute type; default: stored weights are mapped. */
   readonly prepare?: (graph: Graph) => Promise<Graph>;
 }
 
-/** Loads a UNet in a runtime of its own, runs it, and reports time, speed and memory. Gives the median milliseconds. */
+/** Loads a UNet in its own runtime, runs it, and reports time, speed and memory. Returns the median milliseconds. */
 export async function timeStep(o: StepOptions, peak: number, report: Report): Promise<number> {
   const runtime = openRuntime({ threads: o.threads });
   try {

@@ -1,4 +1,4 @@
-/** SDXL-sized models with random weights: their configs as public facts (field.md C1), their files made on the spot and removed again. */
+/** SDXL-sized models with random weights in temporary files, from the public configs of SDXL. */
 import { mkdir, mkdtemp, open, rm, statfs, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -81,7 +81,7 @@ const SCHEDULER = {
 
 type Stored = "float32" | "float16";
 
-/** A file that will be written: what a network asks for while it is drawn. */
+/** Layout of a weight file, from the graph of its network. */
 interface Planned {
   readonly file: string;
   readonly header: Buffer;
@@ -96,7 +96,7 @@ export interface Synthetic {
   remove(): Promise<void>;
 }
 
-/** Writes a float32 safetensors file of SDXL's UNet, 10.3 GB of random numbers. @throws MachineError when the disk is too small */
+/** Writes SDXL's UNet in float32 with random weights, 10.3 GB. @throws MachineError if the disk is too small */
 export async function makeSyntheticSdxl(): Promise<Synthetic> {
   const config = parseUNetConfig({ file: "sdxl", config: UNET });
   return inFolder(async (folder, remove) => {
@@ -109,17 +109,17 @@ export async function makeSyntheticSdxl(): Promise<Synthetic> {
 }
 
 export interface SyntheticPair {
-  /** A diffusers folder. */
+  /** Path of a diffusers folder. */
   readonly base: string;
-  /** A UNet folder. */
+  /** Path of a UNet folder. */
   readonly distilled: string;
   readonly bytes: number;
   remove(): Promise<void>;
 }
 
 /**
- * Writes all of SDXL, and a second UNet, as people have them: diffusers folders in float16, 12.1 GB of random numbers, with
- * CLIP's own tokenizers. @throws MachineError when the disk is too small
+ * Writes SDXL and a second UNet as diffusers folders in float16, 12.1 GB of random weights, with CLIP's tokenizers.
+ * @throws MachineError if the disk is too small
  */
 export async function makeSyntheticPair(): Promise<SyntheticPair> {
   return inFolder(async (folder, remove) => {
@@ -183,7 +183,7 @@ function drawnText(config: (typeof TEXT)[keyof typeof TEXT], index: WeightIndex)
   drawTextEncoder(parseTextEncoderConfig({ file: "sdxl", config }), index, shape);
 }
 
-/** Works in a temporary folder, which is removed when the work fails. */
+/** Runs `work` in a temporary folder, which is removed if it fails. */
 async function inFolder<T>(work: (folder: string, remove: () => Promise<void>) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(path.join(os.tmpdir(), "variegate-sdxl-"));
   const remove = () => rm(folder, { recursive: true, force: true });
@@ -195,10 +195,10 @@ async function inFolder<T>(work: (folder: string, remove: () => Promise<void>) =
   }
 }
 
-/** Lays out a safetensors file with every weight that a drawing asks for. */
+/** Lays out a safetensors file with every weight that a graph uses. */
 function planned(file: string, dtype: Stored, draw: (index: DrawingWeights) => void): Planned {
   const shapes = new Map<string, readonly number[]>();
-  // Drawing looks at shapes only.
+  // Building a graph uses shapes only.
   const bytes = { in: "memory", source: { name: file }, bytes: new Uint8Array() } as const;
   const weight = (name: string, shape: readonly number[]): Weight => ({ name, dtype, shape, bytes });
   draw({
@@ -209,12 +209,12 @@ function planned(file: string, dtype: Stored, draw: (index: DrawingWeights) => v
       return weight(name, shape);
     },
   });
-  const word = dtype === "float16" ? "F16" : "F32";
+  const storedType = dtype === "float16" ? "F16" : "F32";
   const entries: Record<string, unknown> = {};
   let end = 0;
   for (const [name, shape] of shapes) {
     const length = BYTES[dtype] * count(shape);
-    entries[name] = { dtype: word, shape, data_offsets: [end, end + length] };
+    entries[name] = { dtype: storedType, shape, data_offsets: [end, end + length] };
     end += length;
   }
   const header = Buffer.from(JSON.stringify(entries));
@@ -222,20 +222,21 @@ function planned(file: string, dtype: Stored, draw: (index: DrawingWeights) => v
   return { file, header, index: { source: file, weights }, bytes: end };
 }
 
+/** Checks the free disk space. @throws MachineError */
 async function mustHold(folder: string, files: readonly Planned[]): Promise<void> {
   const need = files.reduce((n, f) => n + f.bytes, 0);
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize >= 1.05 * need) return;
   throw new MachineError(
-    `${folder}: ${formatBytes(need)} are needed for random SDXL weights, ${formatBytes(bavail * bsize)} are free`,
+    `${folder}: random SDXL weights need ${formatBytes(need)}, ${formatBytes(bavail * bsize)} are free`,
   );
 }
 
-/** Numbers that are drawn once, and then over and over: what a weight is does not change how long it takes. */
+/** Length of the block of random numbers that is repeated. The values of weights do not affect the time. */
 const DRAWN = 1 << 22;
 const blocks = new Map<string, Uint8Array>();
 
-/** A block of numbers around `mean` with deviation 2⁻ⁿ. */
+/** Block of random numbers with this mean and standard deviation 2⁻ⁿ. */
 function block(dtype: Stored, mean: number, n: number): Uint8Array {
   const key = `${dtype} ${mean} ${n}`;
   const known = blocks.get(key);
@@ -249,7 +250,7 @@ function block(dtype: Stored, mean: number, n: number): Uint8Array {
 }
 
 const scratch = new DataView(new ArrayBuffer(4));
-/** The bits of a number as float16, cut; what is too small for it becomes 0. */
+/** Bits of a number as float16, truncated; subnormal numbers become 0. */
 function halfBits(value: number): number {
   scratch.setFloat32(0, value);
   const bits = scratch.getUint32(0);
@@ -258,7 +259,7 @@ function halfBits(value: number): number {
   return exponent <= 0 ? sign : sign | (exponent << 10) | ((bits >>> 13) & 1023);
 }
 
-/** Weights as a network has them before it is trained: norms around 1, matrices that keep the size of what passes through. */
+/** Block for a weight, like an untrained network's: norms around 1, matrices that preserve the scale of activations. */
 function blockFor(dtype: Stored, { name, shape }: Weight): Uint8Array {
   if (shape.length === 1) return block(dtype, name.endsWith(".weight") ? 1 : 0, 6);
   return block(dtype, 0, Math.round(Math.log2(count(shape.slice(1))) / 2));

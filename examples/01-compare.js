@@ -1,4 +1,4 @@
-// Base, distilled and hybrid on the embedded pair, as a library: how far apart are eight seeds?
+// Compares base, distilled and hybrid on the embedded pair: model calls, diversity over eight seeds, and CLIP score.
 import { evaluate, generate, openEvaluator, openPair, summarise } from "variegate";
 
 const prompts = ["a cartoon character wearing a crown"];

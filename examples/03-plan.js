@@ -1,4 +1,4 @@
-// A plan is data: the base on its own DDIM schedule, then a re-noise row up to the level where the distilled model starts.
+// Prints a plan: the base on its own DDIM schedule, a re-noise row up to the level at which the distilled model starts, then its rows.
 import { describePlan, openPair, planFor } from "variegate";
 
 const pair = await openPair();

@@ -1,4 +1,4 @@
-// Commit curves: distance of x0 at every step to the final image, and the effect of running one row with the base.
+// Prints commit curves, the distance of x0 at every step to the final image, and the effect of running single rows with the base.
 import { openPair, trace } from "variegate";
 
 const pair = await openPair();

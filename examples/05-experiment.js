@@ -1,14 +1,16 @@
-// An experiment from a program: two hand-offs, four seeds, one claim. A second run generates nothing.
+// Runs an experiment with two hand-offs, four seeds and one claim. A second run reuses the results.
 import { parseDefinition, runExperiments } from "variegate";
 
 const definition = parseDefinition("example", {
   name: "hand-off",
-  title: "One step of the base, or two",
+  title: "One or two steps of the base",
   prompts: ["a cartoon character", "a red cartoon character"],
   seeds: 4,
   rows: [1, 2].map((k) => ({ name: `k = ${k}`, sampling: { mode: "hybrid", switch: k } })),
   measures: ["distance", "entropy", "calls"],
-  claims: [{ says: "two are more varied", measure: "distance", row: "k = 2", is: "more", than: "k = 1" }],
+  claims: [
+    { says: "two base steps are more diverse than one", measure: "distance", row: "k = 2", is: "more", than: "k = 1" },
+  ],
 });
 
 const { tables } = await runExperiments({

@@ -1,6 +1,6 @@
 /**
- * Where a hybrid loses variety: the base goes to the second row of the distilled schedule in one step or in several, and the kept share of
- * the base's own variety is printed as a Markdown table.
+ * Measures where a hybrid loses diversity. The base runs to the second row of the distilled schedule in one step or in several; the kept
+ * share of the base's diversity is printed as a Markdown table.
  *
  *     node scripts/base-steps.js [seeds, default 32]
  */
@@ -9,7 +9,7 @@ import { evaluate, generate, keptDiversity, openEvaluator, openPair } from "vari
 
 const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8"));
 const ddim = (baseSteps) => ({ baseScheduler: "DDIMScheduler", baseSpacing: "trailing", baseSteps });
-/** Of four, eight and 25 steps with trailing spacing, those above t = 749 are one, two and seven. */
+/** With trailing spacing, one of 4, two of 8 and seven of 25 steps lie above t = 749. */
 const BASE_STEPS = {
   "none (the distilled model)": { mode: "distilled" },
   "one LCM step (the hybrid, k = 1)": {},
@@ -28,12 +28,12 @@ async function read(request) {
   return evaluate(evaluator, images, PROMPTS);
 }
 const cell = ({ mean, low, high }) => `${mean.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`;
-const say = (line) => process.stdout.write(`${line}\n`);
+const print = (line) => process.stdout.write(`${line}\n`);
 
 const base = await read({ mode: "base" });
-say("| the base's way to t = 749 | classifier distance | CLIP distance | entropy |\n|---|---|---|---|");
+print("| base steps to t = 749 | classifier distance | CLIP distance | entropy |\n|---|---|---|---|");
 for (const [name, request] of Object.entries(BASE_STEPS)) {
   const { distance, attributes } = keptDiversity(await read({ mode: "hybrid", switch: 1, ...request }), base);
-  say(`| ${[name, ...[attributes.distance, distance, attributes.entropy].map(cell)].join(" | ")} |`);
+  print(`| ${[name, ...[attributes.distance, distance, attributes.entropy].map(cell)].join(" | ")} |`);
 }
 await pair.close();

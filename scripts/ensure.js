@@ -1,4 +1,4 @@
-/** Brings a checkout to where its commands run: installs what is missing, builds what is stale. Uses nothing but Node. */
+/** Prepares a checkout for its commands: installs missing packages and builds changed sources. Needs Node only. */
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -8,8 +8,8 @@ const time = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
 
 const installed = join("node_modules", ".package-lock.json");
 if (time(installed) < time("package-lock.json") || !existsSync(join("node_modules", "onnxruntime-node"))) {
-  process.stderr.write("Installing what is missing (once) …\n");
-  // What npm says goes to stderr, so that the output of the command that follows stays clean.
+  process.stderr.write("Installing packages (once) …\n");
+  // npm prints to stderr, so that stdout has the output of the following command only.
   const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
     stdio: ["ignore", 2, 2],
     shell: process.platform === "win32",

@@ -1,7 +1,7 @@
 /**
- * Kills an experiment, a generate run and a download from a stand-in of the Hub (kill -9), resumes them, and checks after each kill and at
- * the end that nothing is lost, half-written or counted twice. Half of the kills come at a random time, half right after a change in the
- * folder, while files are being written. Ends with 1 and the folder's name where something is wrong.
+ * Kills an experiment, a generate run and a download from a local Hub server (kill -9), resumes them, and checks after each kill and at the
+ * end that no result is lost, partial or counted twice. Half of the kills happen at a random time, half right after a change in the folder,
+ * while files are being written. Exits with 1 and the name of the folder if a check fails.
  *
  *     node scripts/kills.js [--kills 200] [--seed 1] [--only experiment|generate|download]
  */
@@ -21,11 +21,11 @@ const { kills, seed, only } = parseArgs({
 }).values;
 
 const root = mkdtempSync(path.join(tmpdir(), "variegate-kills-"));
-const say = (line) => process.stdout.write(`${line}\n`);
+const print = (line) => process.stdout.write(`${line}\n`);
 const random = generatorOf(Number(seed ?? 1));
 const isPartial = (name) => name.endsWith(".partial");
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+/** Random generator of numbers from 0 to 1 (mulberry32). */
 function generatorOf(seed) {
   let state = seed >>> 0;
   return () => {
@@ -36,19 +36,19 @@ function generatorOf(seed) {
   };
 }
 
-class Wrong extends Error {}
+class CheckError extends Error {}
 function must(holds, what) {
-  if (!holds) throw new Wrong(what);
+  if (!holds) throw new CheckError(what);
 }
 
-/** Files below a folder, temporary ones and folders left out, by their place in it. */
+/** Paths of files in a folder and its subfolders, without temporary files. */
 function filesIn(dir, keep = (name) => !isPartial(name)) {
   if (!existsSync(dir)) return [];
   return readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter((e) => !e.isDirectory() && keep(e.name))
     .map((e) => path.relative(dir, path.join(e.parentPath, e.name)));
 }
-/** Lines of JSON; null for one that was cut. */
+/** Parsed lines of a JSON Lines file; null for a partial line. */
 const linesOf = (file) =>
   (existsSync(file) ? readFileSync(file, "utf8").split("\n") : []).filter(Boolean).map((line) => {
     try {
@@ -57,7 +57,7 @@ const linesOf = (file) =>
       return null;
     }
   });
-/** Files that a folder and the uninterrupted run's have in common hold the same bytes. */
+/** Checks that files of a folder equal those of an uninterrupted run. */
 function mustEqual(dir, reference, which) {
   const names = filesIn(dir).filter((name) => which.test(name));
   for (const name of names) {
@@ -88,11 +88,11 @@ const DEFINITION = {
   })),
   measures: ["distance", "entropy", "calls"],
 };
-/** Each of these rows is small enough to be one cell. */
+/** Number of cells: each row is small enough for one. */
 const CELLS = DEFINITION.rows.length;
 
 const experiment = {
-  /** Every second run paints in two processes. */
+  /** Every second run uses two worker processes. */
   command: (dir, run) => {
     const file = path.join(root, "definition.json");
     writeFileSync(file, JSON.stringify(DEFINITION));
@@ -192,7 +192,7 @@ const download = {
     mustBeTidy(dir);
   },
 };
-/** A blob that was begun is asked for from where it ended, and one that is whole not at all. */
+/** Checks that partial blobs are resumed and complete blobs are not downloaded again. */
 function mustResume(sizes) {
   for (const { at, url, range } of hub.asked) {
     const hash = url.slice(1).split("?")[0];
@@ -203,12 +203,12 @@ function mustResume(sizes) {
   }
 }
 
-/** Runs a command to its end, or to the moment that `strike` chooses. @returns whether it was killed, and what it took */
-function run(words, dir, strike) {
+/** Runs a command to its end, or kills it at `strike`. Resolves with its duration and the number of changes in the folder. */
+function run(args, dir, strike) {
   const start = performance.now();
   mkdirSync(dir, { recursive: true });
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [BIN, ...words, "--quiet"], {
+    const child = spawn(process.execPath, [BIN, ...args, "--quiet"], {
       env: {
         ...process.env,
         ...{ XDG_CACHE_HOME: path.join(dir, "cache"), HF_HUB_CACHE: path.join(dir, "hub"), HF_ENDPOINT: hub.endpoint },
@@ -228,7 +228,7 @@ function run(words, dir, strike) {
     child.on("exit", (status, signal) => {
       clearTimeout(timer);
       watcher.close();
-      if (signal === null && status !== 0) reject(new Wrong(`ended with ${status}: ${stderr}`));
+      if (signal === null && status !== 0) reject(new CheckError(`ended with ${status}: ${stderr}`));
       else resolve({ killed: signal !== null, milliseconds: performance.now() - start, changes });
     });
   });
@@ -256,13 +256,13 @@ async function killed(name, { command, afterKill, atEnd }, count) {
         state = afterKill(dir, state, reference);
       }
     } catch (error) {
-      if (error instanceof Wrong) error.message = `${dir}: ${error.message}`;
+      if (error instanceof CheckError) error.message = `${dir}: ${error.message}`;
       throw error;
     }
     rmSync(dir, { recursive: true, force: true });
     runs++;
   }
-  say(`${name}: ${done} kills in ${runs} runs; nothing lost, half-written or counted twice`);
+  print(`${name}: ${done} kills in ${runs} runs; no result lost, partial or counted twice`);
 }
 
 const SCENARIOS = { experiment, generate, download };
@@ -278,7 +278,7 @@ try {
   }
   rmSync(root, { recursive: true, force: true });
 } catch (error) {
-  process.stderr.write(`${error instanceof Wrong ? error.message : error.stack}\n`);
+  process.stderr.write(`${error instanceof CheckError ? error.message : error.stack}\n`);
   process.exitCode = 1;
 }
 await hub.close();

@@ -1,6 +1,6 @@
 /**
- * How much of a distilled model a LoRA of each rank holds: extracts the embedded pair's at several ranks, paints with each and holds the
- * pictures against the distilled model's own. Writes a Markdown table to stdout.
+ * Measures how well a LoRA of each rank replaces the distilled model: extracts LoRAs of several ranks from the embedded pair, and compares
+ * their images with the distilled model's. Prints a Markdown table.
  *
  *     node scripts/ranks.js [seeds, default 16]
  */
@@ -14,14 +14,14 @@ import { writeWhole } from "variegate/files";
 import { openRuntime } from "variegate/runtime/node";
 
 const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8")).slice(0, 6);
-const say = (line) => process.stdout.write(`${line}\n`);
+const print = (line) => process.stdout.write(`${line}\n`);
 const seeds = Array.from({ length: Number(process.argv[2] ?? 16) }, (_, i) => i);
 const request = { scheduler: "LCMScheduler", timesteps: [999, 749, 499, 249], guidance: 0, prompts: PROMPTS, seeds };
 const folder = mkdtempSync(path.join(tmpdir(), "variegate-ranks-"));
 
-async function paint(pair, asked) {
+async function imagesOf(pair, options) {
   const images = PROMPTS.map(() => []);
-  for await (const event of generate(pair, { ...request, ...asked }))
+  for await (const event of generate(pair, { ...request, ...options }))
     if (event.type === "image") images[event.prompt].push(event.image);
   return images;
 }
@@ -31,7 +31,7 @@ const numbers = async (images) => {
   const { distance, attributes, clipScore } = summarise(await evaluate(evaluator, images, PROMPTS));
   return [...[distance, attributes.entropy].map((e) => e.mean.toFixed(3)), clipScore.mean.toFixed(1)];
 };
-/** Root mean square difference of all pictures, of 255. */
+/** Root mean square difference of all images, of 255. */
 function difference(a, b) {
   let [sum, n] = [0, 0];
   for (const [i, row] of a.entries()) {
@@ -44,11 +44,11 @@ function difference(a, b) {
 }
 
 try {
-  const wanted = await paint(embedded, { mode: "distilled" });
-  say(
-    "| rank | of the difference | file (fp32) | pictures differ by (of 255) | CLIP distance | entropy, nats | CLIP score |",
+  const reference = await imagesOf(embedded, { mode: "distilled" });
+  print(
+    "| rank | of the difference | file (fp32) | difference of the images (of 255) | CLIP distance | entropy, nats | CLIP score |",
   );
-  say("|---|---|---|---|---|---|---|");
+  print("|---|---|---|---|---|---|---|");
   const rows = [8, 16, 32, 64, 160].flatMap((rank) => [
     [String(rank), { rank, energy: 1 }, false],
     [`${rank}, with biases`, { rank, energy: 1 }, true],
@@ -67,12 +67,12 @@ try {
       await writeWhole(file, bytes);
       facts = [`${(100 * kept).toFixed(0)} %`, `${(bytes.length / 1e6).toFixed(1)} MB`];
       const pair = await openPair({ base: "embedded:base", distilled: file });
-      images = await paint(pair, { mode: "distilled", offload: "shared" });
+      images = await imagesOf(pair, { mode: "distilled", offload: "shared" });
       await pair.close();
-    } else images = await paint(embedded, { mode: "base" });
-    say(`| ${[name, ...facts, difference(images, wanted), ...(await numbers(images))].join(" | ")} |`);
+    } else images = await imagesOf(embedded, { mode: "base" });
+    print(`| ${[name, ...facts, difference(images, reference), ...(await numbers(images))].join(" | ")} |`);
   }
-  say(`| ${["the distilled model", "100 %", "–", "0", ...(await numbers(wanted))].join(" | ")} |`);
+  print(`| ${["the distilled model", "100 %", "–", "0", ...(await numbers(reference))].join(" | ")} |`);
   await runtime.close();
   await embedded.close();
 } finally {

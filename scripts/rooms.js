@@ -1,9 +1,9 @@
 /**
- * What follows from rooms.json: the table of rooms in docs/engine.md, and the rooms that tsconfig.core.json checks without Node.
+ * Writes what is derived from rooms.json: the table of rooms in docs/engine.md, and the rooms that tsconfig.core.json type-checks without Node.
  *
- *     node scripts/rooms.js            prints the table
- *     node scripts/rooms.js --write    replaces both
- *     node scripts/rooms.js --check    ends with 1 when one of them is another
+ *     node scripts/rooms.js            print the table
+ *     node scripts/rooms.js --write    update both files
+ *     node scripts/rooms.js --check    exit with 1 if a file is out of date
  */
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -17,34 +17,35 @@ const table = [
   ),
 ].join("\n");
 
-/** Rooms that run anywhere, apart from their folder node/ where they have one. */
+/** Rooms that need Node. */
 const onNode = new Set(rooms.filter(({ node }) => node === true).map(({ room }) => room));
+/** Rooms that run without Node, except for their folder node/. */
 const core = rooms
   .filter(({ node, imports }) => node === "node/" || (!node && !imports.some((other) => onNode.has(other))))
   .map(({ room }) => `    "src/${room}"`)
   .sort();
 
-/** Files with the part of each that is made from rooms.json, and that part as it should be. */
-const MADE = [
+/** Derived part of each file, and its expected text. */
+const DERIVED = [
   {
     file: "docs/engine.md",
     find: new RegExp(`${HEAD.map((line) => line.replaceAll("|", "\\|")).join("\n")}(\n\\|.*)*`),
-    made: table,
+    text: table,
   },
-  { file: "tsconfig.core.json", find: /"include": \[[^\]]*\]/, made: `"include": [\n${core.join(",\n")}\n  ]` },
+  { file: "tsconfig.core.json", find: /"include": \[[^\]]*\]/, text: `"include": [\n${core.join(",\n")}\n  ]` },
 ];
 
 const [mode] = process.argv.slice(2);
 if (mode === undefined) process.stdout.write(`${table}\n`);
 else {
-  for (const { file, find, made } of MADE) {
+  for (const { file, find, text } of DERIVED) {
     const url = new URL(`../${file}`, import.meta.url);
     const before = readFileSync(url, "utf8");
-    const after = before.replace(find, () => made);
+    const after = before.replace(find, () => text);
     const found = find.test(before);
     if (mode === "--write" && found) writeFileSync(url, after);
     else if (mode !== "--check" || !found || after !== before) {
-      process.stderr.write(`${file} does not have the rooms of rooms.json: node scripts/rooms.js --write\n`);
+      process.stderr.write(`${file} is out of date with rooms.json; run node scripts/rooms.js --write\n`);
       process.exitCode = 1;
     }
   }

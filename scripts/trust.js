@@ -1,6 +1,6 @@
 /**
- * Which measure of variety to trust: paints prompts of the embedded world in three modes, measures each set with everything that
- * ships, and correlates each measure with the entropy of the attributes that the classifier predicts. Writes a Markdown table to stdout.
+ * Compares measures of diversity: generates the embedded pair's prompts in three modes, measures the images with all embedded instruments,
+ * and correlates each measure with the entropy of the attributes predicted by the classifier. Prints a Markdown table.
  *
  *     node scripts/trust.js [seeds, default 48]
  */
@@ -27,7 +27,7 @@ try {
       const png = await encodePng(e.image, { variegate: { prompt: PROMPTS[e.prompt], seed: e.seed, mode } });
       await writeWhole(path.join(folder, mode, `${e.prompt}-${e.seed}.png`), png);
     }
-    process.stderr.write(`${mode} painted\n`);
+    process.stderr.write(`${mode} generated\n`);
   }
   await pair.close();
   const { folders } = await measure({ folders: MODES.map((m) => path.join(folder, m)) });
@@ -52,9 +52,9 @@ try {
       both.map((b) => b.value),
       both.map((b) => b.truth),
     );
-    // Within a prompt only the mode changes: what is left when each prompt's own mean is taken away.
+    // Within a prompt only the mode changes, so the mean of each prompt is subtracted.
     const less = (key) => both.map((b) => b[key] - mean(both.filter((x) => x.prompt === b.prompt).map((x) => x[key])));
-    return [{ id, r, rank, within: correlation(less("value"), less("truth")), interval: overPrompts(both) }];
+    return [{ id, r, rank, within: correlation(less("value"), less("truth")), interval: intervalOverPrompts(both) }];
   });
   rows.sort((a, b) => Math.abs(b.rank) - Math.abs(a.rank));
   const out = [`${PROMPTS.length} prompts × ${MODES.length} modes, ${seeds.length} seeds each`, ""];
@@ -73,8 +73,8 @@ function mean(v) {
   return v.reduce((s, x) => s + x, 0) / v.length;
 }
 
-/** 95 % of the rank correlation over prompts drawn anew, each with all its modes. */
-function overPrompts(both) {
+/** 95 % bootstrap interval of the rank correlation over prompts, each with all modes. */
+function intervalOverPrompts(both) {
   const prompts = [...new Set(both.map((b) => b.prompt))];
   const random = uniform(1);
   const drawn = Array.from({ length: 1000 }, () => {

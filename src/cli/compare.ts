@@ -27,7 +27,7 @@ import { tileOf } from "./units.js";
 /** Images of one mode, and their cost. */
 interface Outcome {
   readonly mode: Mode;
-  /** images[p][i]: prompt p, seed i. */
+  /** images[p][i]: prompt p, i-th seed. */
   readonly images: readonly (readonly RgbImage[])[];
   readonly callsPerImage: number;
   readonly msPerImage: number;

@@ -105,7 +105,7 @@ function latentsFile({ mode, steps, tracks }: Recording): Uint8Array {
   );
 }
 
-/** Reads the recordings that an interrupted run of the same trace has readFinished. */
+/** Reads the recordings that an interrupted run of the same trace has finished. */
 async function readFinished(
   folder: RunFolder,
   modes: readonly Recording["mode"][],

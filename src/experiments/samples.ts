@@ -25,7 +25,7 @@ export interface CellSamples {
 
 const KEPT = 8;
 
-/** Generates a cell. Before the first cell of a row, one image is runRequest and discarded to warm up its networks. */
+/** Generates a cell. Before the first cell of a row, one image is generated and discarded to warm up its networks. */
 export async function generateCell(models: Models, cell: Cell, o: CellOptions): Promise<CellSamples> {
   const { pair, evaluator, warm } = models;
   const { row } = cell;

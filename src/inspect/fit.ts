@@ -92,7 +92,7 @@ const modelsIn = async (categories: readonly Category[], { modelFolders = [] }: 
 async function adapterFit(ref: string, path: string, compare: ReturnType<typeof fitting>): Promise<FitReport | null> {
   try {
     const { index, recognised } = await readRecognised(await openFile(await adapterFile(path)));
-    if (recognised.kind === "learned word") return null;
+    if (recognised.kind === "textual inversion") return null;
     if (recognised.kind !== "adapter") return { ref, fits: false, why: `is ${recognised.about}` };
     return { ref, ...explain(compare(shapesOf(index.weights))) };
   } catch (error) {

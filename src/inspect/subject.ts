@@ -103,7 +103,7 @@ async function fileSubject(path: string): Promise<Subject> {
       return { ...found, kind: recognised.kind, className: own.className, components: [own] };
     }
     case "adapter":
-    case "learned word":
+    case "textual inversion":
       return { ...found, ...recognised, because: [because], className: kind, components: [], tensors: index };
     case "measure":
       return { ...found, kind: recognised.kind, className: about, components: [], tensors: index };

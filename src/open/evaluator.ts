@@ -5,13 +5,13 @@ import { openClassifier, openClip } from "./instruments.js";
 
 /** Opens the CLIPModel folder `clip`, or the pair's own, and the pair's attribute classifier. Null without a CLIP. */
 export async function openEvaluator(
-  { row, engine, lookup: sources }: Pick<OpenedPair, "row" | "engine" | "lookup">,
+  { row, engine, lookup }: Pick<OpenedPair, "row" | "engine" | "lookup">,
   clip?: string,
 ): Promise<Evaluator | null> {
   const ref = clip ?? row?.clip ?? null;
   if (ref === null) return null;
   return {
-    clip: await openClip(ref, engine.runtime, sources),
-    classifier: row?.judge ? await openClassifier(row.judge, engine.runtime, sources) : null,
+    clip: await openClip(ref, engine.runtime, lookup),
+    classifier: row?.judge ? await openClassifier(row.judge, engine.runtime, lookup) : null,
   };
 }

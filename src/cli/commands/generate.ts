@@ -70,7 +70,7 @@ export function addGenerateCommands(program: Command): void {
     .argument("[prompts...]", "prompts of the script with --as diffusers (default: the pair's)")
     .addHelpText(
       "before",
-      example("variegate plan --mode hybrid --switch 1", "variegate plan --pair sdxl-dmd2 --as diffusers > varied.py"),
+      example("variegate plan --mode hybrid --switch 1", "variegate plan --pair sdxl-dmd2 --as diffusers > hybrid.py"),
     )
     .action(async (prompts: string[], given: Given) => {
       const { runPlan } = await import("../inspect.js");
