@@ -36,7 +36,7 @@ function fromCsv(file: string, text: string): PromptSeed[] {
   return rows.map((row, i) => {
     const value = seed < 0 ? 0 : Number(row[seed]);
     if (!Number.isSafeInteger(value) || value < 0) {
-      throw new FileError(file, `row ${i + 2}: evaluation_seed is ${JSON.stringify(row[seed])}, not a whole number`);
+      throw new FileError(file, `row ${i + 2}: evaluation_seed is ${JSON.stringify(row[seed])}, not an integer`);
     }
     return { prompt: (row[prompt] ?? "").trim(), seed: value };
   });

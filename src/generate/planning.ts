@@ -146,12 +146,12 @@ export function planRequestFor(pair: PlanSource, request: SamplingRequest): Plan
 function stepsFor({ base, distilled }: Ratio, rows: number): number {
   const asked = `ratio ${base}:${distilled}`;
   for (const n of [base, distilled]) {
-    if (!Number.isInteger(n) || n < 1) throw new RequestError(`${asked}: expected two whole numbers, at least 1`);
+    if (!Number.isInteger(n) || n < 1) throw new RequestError(`${asked}: expected two integers, at least 1`);
   }
   if (distilled >= rows) {
     throw new RequestError(`${asked} leaves no row of ${rows} for the distilled model; replace at most ${rows - 1}`);
   }
   const steps = (rows * base) / distilled;
   if (Number.isInteger(steps)) return steps;
-  throw new RequestError(`${asked}: ${rows} rows would be ${steps.toFixed(2)} base steps; expected a whole number`);
+  throw new RequestError(`${asked}: ${rows} rows would be ${steps.toFixed(2)} base steps; expected an integer`);
 }

@@ -17,7 +17,7 @@ const MOST_SEEDS = 100_000;
 const SMALLEST_TILE = 4;
 
 const atLeast = (least: number) => {
-  const error = `expected a whole number, at least ${least}`;
+  const error = `expected an integer, at least ${least}`;
   return z.int({ error }).min(least, error);
 };
 const pixels = z.int({ error: "expected whole pixels, 1 to 16384" }).min(1).max(16384, "expected at most 16384 pixels");
@@ -63,13 +63,13 @@ const imageFields = {
   }),
   seeds: option(
     z
-      .array(z.int({ error: "expected a whole number, at least 0" }).min(0, "expected a whole number, at least 0"))
+      .array(z.int({ error: "expected an integer, at least 0" }).min(0, "expected an integer, at least 0"))
       .min(1, "expected at least one seed"),
     {
       flag: "--seeds <list>",
       about: 'seeds, such as "0-7,42": one image for each prompt and seed (default: 0)',
       read: readSeeds,
-      expected: 'a list of seeds such as "0-7,42" (whole numbers, 0 and up)',
+      expected: 'a list of seeds such as "0-7,42" (integers, at least 0)',
     },
   ),
   batch: option(atLeast(1), {
@@ -98,7 +98,7 @@ const imageFields = {
       flag: "--tile <n>",
       about: "side of a decoding tile in latents, or off (default: by the memory budget)",
       read: (text) => (text === "off" ? "off" : /^\d+$/.test(text) ? Number(text) : undefined),
-      expected: `a whole number of latents, at least ${SMALLEST_TILE}, or "off"`,
+      expected: `a number of latents, at least ${SMALLEST_TILE}, or "off"`,
     },
   ),
   size: option(z.strictObject({ width: pixels, height: pixels }), {

@@ -136,7 +136,7 @@ export const modelFields = {
 /** Fields that describe the machine to run on. */
 export const machineFields = {
   device: option(z.enum(DEVICES), { flag: "--device <name>", about: "device that runs the models (default: cpu)" }),
-  threads: option(z.int({ error: "expected a whole number, at least 1" }).min(1, "expected at least 1"), {
+  threads: option(z.int({ error: "expected an integer, at least 1" }).min(1, "expected at least 1"), {
     flag: "--threads <n>",
     about: "CPU threads of one model call (default: all)",
   }),

@@ -6,7 +6,7 @@ import { type InputOf, option } from "../schema/index.js";
 import { PREVIEWS } from "./preview.js";
 
 export const traceFields = {
-  fullSteps: option(z.int({ error: "expected a whole number, at least 1" }).min(1), {
+  fullSteps: option(z.int({ error: "expected an integer, at least 1" }).min(1), {
     flag: "--full-steps <n>",
     about: "number of steps of the base alone (default: the pair's)",
   }),
