@@ -193,11 +193,11 @@ function printSummary(terminal: Terminal, dir: string, { modes, causal, apart }:
       ]),
     );
   }
-  for (const { mode, watched } of modes) {
+  for (const { mode, steps, watched } of modes) {
     for (const { phrase, findings } of watched) {
       for (const { seed, step, finding } of findings) {
-        const when =
-          finding === "dropped" ? `seen until step ${step}, not in the final image` : `seen only from step ${step}`;
+        const at = `step ${step + 1} of ${steps.length}`;
+        const when = finding === "dropped" ? `seen until ${at}, not in the final image` : `seen only from ${at}`;
         terminal.print(`${mode}, seed ${seed}: "${phrase}" ${when}`);
       }
     }

@@ -32,6 +32,12 @@ export interface FitReport {
   readonly why: string;
 }
 
+/** Reference with its local path. */
+interface Reference {
+  readonly ref: string;
+  readonly path: string;
+}
+
 /** Weights of the parts of a model that adapters can target. */
 export type Parts = ReadonlyMap<Part, () => Promise<WeightIndex>>;
 
@@ -55,12 +61,10 @@ export async function adaptersFor(parts: Parts, request: CheckRequest): Promise<
   });
   const compare = fitting(await layersIn({ parts }));
   const reports: FitReport[] = [];
-  for (const { ref, path } of [...named, ...embedded, ...(await modelsIn(["adapter"], request))]) {
-    const report = await adapterFit(ref, path, compare);
+  for (const file of uniqueFiles([...named, ...embedded, ...(await modelsIn(["adapter"], request))])) {
+    const report = await adapterFit(file, compare);
     // Embedded adapters that do not fit are reported only on request.
-    const relevant = !embedded.some((e) => e.ref === ref) || request.adapters?.includes(ref);
-    const repeated = reports.some((r) => r.ref === ref);
-    if (report && !repeated && (report.fits || relevant)) reports.push(report);
+    if (report && (report.fits || !embedded.includes(file))) reports.push(report);
   }
   return reports;
 }
@@ -72,7 +76,7 @@ export async function modelsFor(adapter: WeightIndex, request: CheckRequest): Pr
   const embedded = { ref: "embedded:base", path: resolveReference("embedded:base") };
   const others = await modelsIn(["checkpoint", "diffusers", "unet"], request);
   const reports: FitReport[] = [];
-  for (const { ref, path } of [...given, embedded, ...others]) {
+  for (const { ref, path } of uniqueFiles([...given, embedded, ...others])) {
     try {
       const parts = adaptableParts([...(await openCheckpoint(path)).components.values()]);
       const { fits, why } = explain(fitting(await layersIn({ parts }))(shapesOf(adapter.weights)));
@@ -85,11 +89,15 @@ export async function modelsFor(adapter: WeightIndex, request: CheckRequest): Pr
   return reports;
 }
 
+/** Files without repetition, under the first reference to each. */
+const uniqueFiles = (files: readonly Reference[]): Reference[] =>
+  files.filter(({ path }, i) => files.findIndex((other) => other.path === path) === i);
+
 const modelsIn = async (categories: readonly Category[], { modelFolders = [] }: CheckRequest) =>
   (await listModels(modelFolders, categories)).map(({ name, path }) => ({ ref: name, path }));
 
 /** Checks an adapter file; null for a textual inversion. */
-async function adapterFit(ref: string, path: string, compare: ReturnType<typeof fitting>): Promise<FitReport | null> {
+async function adapterFit({ ref, path }: Reference, compare: ReturnType<typeof fitting>): Promise<FitReport | null> {
   try {
     const { index, recognised } = await readRecognised(await openFile(await adapterFile(path)));
     if (recognised.kind === "textual inversion") return null;

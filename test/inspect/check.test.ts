@@ -51,6 +51,14 @@ describe("models check", { timeout: 60_000 }, () => {
     expect(one).toBeGreaterThanOrEqual(4 * (report.components.find((c) => c.name === "unet")?.parameters ?? 0));
   });
 
+  it("checks a model or adapter once, by whichever names it is given", async () => {
+    const slider = "embedded:sliders/smile.base.safetensors";
+    const { models } = await checkReference(slider, { base: "embedded:base" });
+    expect(models.map((m) => m.ref)).toEqual(["embedded:base"]);
+    const { adapters } = await checkReference("embedded:base", { adapters: ["smile.base"] });
+    expect(adapters.filter((a) => a.ref.includes("smile.base")).map((a) => a.ref)).toEqual(["smile.base"]);
+  });
+
   it("says of an adapter which models it fits, and why not others", async () => {
     const report = await checkReference("blue", { modelFolders });
     expect(report).toMatchObject({ kind: "adapter", path: path.join(root, "models/loras/blueprint.safetensors") });

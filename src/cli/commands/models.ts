@@ -71,7 +71,10 @@ export function addModelCommands(program: Command): void {
     .argument("<ref>", "diffusers folder, folder of one network, weight file, adapter, Hub id, or a name in --comfy")
     .addHelpText(
       "before",
-      example("variegate models check embedded:base", "variegate models check smile.base --base embedded:base"),
+      example(
+        "variegate models check embedded:base",
+        "variegate models check embedded:sliders/smile.base.safetensors --base embedded:base",
+      ),
     )
     .action(async (ref: string, given: Given) => {
       const { runCheck } = await import("../check.js");
