@@ -34,10 +34,10 @@ describe("definition", () => {
     [{ ...SMALL, rows: [{ ...SMALL.rows[0], sampling: { mode: "bass" } }] }, /rows\.0\.sampling\.mode/],
     [{ ...SMALL, seeds: 0 }, /seeds/],
     [{ ...SMALL, measures: ["beauty"] }, /measures\.0/],
-    [{ ...SMALL, rows: [SMALL.rows[0], SMALL.rows[0]] }, /the row "base" twice/],
-    [{ ...SMALL, rows: [SMALL.rows[1]] }, /speaks of a row "base"; its rows are hybrid/],
+    [{ ...SMALL, rows: [SMALL.rows[0], SMALL.rows[0]] }, /two rows "base"/],
+    [{ ...SMALL, rows: [SMALL.rows[1]] }, /row "base"; its rows are hybrid/],
     [{ ...SMALL, claims: [{ says: "x", measure: "distance", row: "base", is: "as much" }] }, /claims\.0\.than/],
-    [[], /x\.json is no experiment/],
+    [[], /^x\.json: the definition /],
   ])("refuses what it does not know, by name", (value, message) => {
     expect(() => parseDefinition("x.json", value)).toThrow(message);
   });
