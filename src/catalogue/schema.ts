@@ -60,7 +60,7 @@ export interface Trial {
   readonly controls: readonly Control[];
 }
 
-/** A slider or LoRA, and the concept that it is for. */
+/** A slider or LoRA, with its concept. */
 export interface Control {
   readonly name: string;
   readonly ref: string;

@@ -1,4 +1,4 @@
-/** A Blob as a source of bytes: a file that was picked or dropped in a browser, or one that was fetched whole. */
+/** Byte source over a Blob: a file selected in a browser, or a complete download. */
 import { FileError, reasonOf } from "../errors.js";
 import type { ByteSource } from "../tensor/index.js";
 import { checkedSource } from "./source.js";
@@ -9,7 +9,7 @@ export function blobSource(blob: Blob, name: string = nameOf(blob)): ByteSource 
     try {
       return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
     } catch (cause) {
-      // A file that was changed or removed after it was picked.
+      // The file was changed or removed after its selection.
       throw new FileError(name, `cannot be read: ${reasonOf(cause)}`, { cause });
     }
   });

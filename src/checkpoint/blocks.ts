@@ -1,16 +1,16 @@
 /**
- * What the bytes of ggml's block formats say (ggml-quants.c): small whole numbers, and the scales that make values of them. A block of
- * 256 values (the "K" formats) has a scale for every 16 or 32 of them, itself a small number times the block's own.
+ * Dequantises ggml's block formats (ggml-quants.c): integers of a few bits and their scales. A block of a "K" format has 256 values
+ * and a scale for every 16 or 32 of them, which is itself quantised, with a float16 scale per block.
  */
 import { BLOCKS, type BlockFormat, float16Values } from "../tensor/index.js";
 
-/** Unpacks one block: its bytes begin at `at`; values go to `to` and after. `half` tells a float16 of the block by its place. */
+/** Dequantises the block at byte `at` into `out`, from index `to`. `half` reads the float16 at a byte offset. */
 type Unpack = (b: Uint8Array, at: number, out: Float32Array, to: number, half: (at: number) => number) => void;
 
 const { fround } = Math;
 const signed = (byte: number) => (byte << 24) >> 24;
 
-/** 32 values: the low four bits of 16 bytes, then the high four. `from` is where they lie, `add` gives a fifth bit where there is one. */
+/** Calls `each` with 32 values of 4 bits, stored in the 16 bytes at `from`: the low halves first, then the high halves. */
 function fours(b: Uint8Array, from: number, each: (i: number, q: number) => void): void {
   for (let i = 0; i < 16; i++) {
     const byte = b[from + i] ?? 0;
@@ -19,20 +19,20 @@ function fours(b: Uint8Array, from: number, each: (i: number, q: number) => void
   }
 }
 
-/** Bit `i` of the 32 that lie at `from`, as 16 or 0. */
+/** Bit `i` of the 32 bits at `from`, as 16 or 0. */
 const fifth = (b: Uint8Array, from: number, i: number) => (((b[from + (i >> 3)] ?? 0) >> (i & 7)) & 1) << 4;
 
-/** Scale and minimum `j` of eight of Q4_K and Q5_K, six bits each in twelve bytes. */
+/** Scale and minimum of sub-block `j` in Q4_K and Q5_K: eight of each, six bits wide, in twelve bytes. */
 function scaleAndMin(b: Uint8Array, at: number, j: number): [number, number] {
   const byte = (i: number) => b[at + i] ?? 0;
   if (j < 4) return [byte(j) & 63, byte(j + 4) & 63];
   return [(byte(j + 4) & 15) | ((byte(j - 4) >> 6) << 4), (byte(j + 4) >> 4) | ((byte(j) >> 6) << 4)];
 }
 
-/** The sixteen values that IQ4 formats choose from. */
+/** Code book of the IQ4 formats. */
 const IQ4 = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113] as const;
 
-/** Every product and difference is rounded to float32, as ggml has it. */
+/** Rounds every product and difference to float32, as ggml does. */
 const UNPACK: { readonly [F in BlockFormat]: Unpack } = {
   // d, 32 × 4 bits: d (q − 8)
   q4_0(b, at, out, to, half) {
@@ -120,7 +120,7 @@ const UNPACK: { readonly [F in BlockFormat]: Unpack } = {
     const d = half(at + 208);
     for (let s = 0; s < 16; s++) {
       const dl = fround(d * signed(b[at + 192 + s] ?? 0));
-      // In each half of the block: 64 bytes of low bits serve 128 values, 32 bytes of high bits serve four times 32.
+      // Each half of the block has 128 values: 64 bytes of low bits and 32 bytes of high bits.
       const [part, group, half16] = [s >> 3, (s >> 1) & 3, 16 * (s & 1)];
       const low = at + 64 * part + 32 * (group & 1) + half16;
       const high = at + 128 + 32 * part + half16;
@@ -151,7 +151,7 @@ const UNPACK: { readonly [F in BlockFormat]: Unpack } = {
   },
 };
 
-/** Whole blocks → the values in them, float32. */
+/** Dequantises complete blocks to float32. */
 export function unpack(format: BlockFormat, stored: Uint8Array): Float32Array {
   const { values, bytes } = BLOCKS[format];
   const blocks = Math.floor(stored.length / bytes);

@@ -1,10 +1,10 @@
-/** CLIP's own vocabulary as its release writes it: merges in a text, from which the words follow. */
+/** CLIP's vocabulary in the format of its release: a text of merges, from which the tokens are derived. */
 import type { TokenizerFiles } from "./component.js";
 
-/** What CLIP's text encoders pad with: "<|endoftext|>" is CLIP's own, "!" OpenCLIP's. */
+/** Padding token of a CLIP text encoder: "<|endoftext|>" for OpenAI's, "!" for OpenCLIP's. */
 export type ClipPadding = "<|endoftext|>" | "!";
 
-/** Words of the vocabulary, of which 256 bytes, each also as the end of a word, and two special tokens are no merges. */
+/** Tokens in the vocabulary: 256 bytes, 256 bytes at the end of a word, the merges, and two special tokens. */
 const WORDS = 49_408;
 
 /** The vocabulary and merges of a tokenizer. */
@@ -13,7 +13,7 @@ export interface ClipVocabulary {
   readonly merges: string;
 }
 
-/** The tokenizer of every CLIP text encoder. `file` names the vocabulary in messages. */
+/** Tokenizer shared by all CLIP text encoders. `file` names the vocabulary in messages. */
 export function clipTokenizerFiles(vocabulary: ClipVocabulary, file: string, padding: ClipPadding): TokenizerFiles {
   const [start, end] = ["<|startoftext|>", "<|endoftext|>"];
   const config = { model_max_length: 77, bos_token: start, eos_token: end, unk_token: end, pad_token: padding };
@@ -22,8 +22,8 @@ export function clipTokenizerFiles(vocabulary: ClipVocabulary, file: string, pad
 }
 
 /**
- * The vocabulary in the text of bpe_simple_vocab_16e6.txt, which has merges, the most frequent first; it counts bytes, bytes that end a
- * word, merges, special tokens.
+ * Parses bpe_simple_vocab_16e6.txt, which lists the merges by frequency. Token ids count bytes, bytes at the end of a word, merges,
+ * special tokens.
  */
 export function parseClipVocabulary(text: string): ClipVocabulary {
   const merges = text.split("\n").slice(1, 1 + WORDS - 2 * 256 - 2);
@@ -38,7 +38,7 @@ export function parseClipVocabulary(text: string): ClipVocabulary {
   return { vocab: Object.fromEntries(words.map((word, i) => [word, i])), merges: merges.join("\n") };
 }
 
-/** A letter for each byte: those that print stand for themselves, the others take letters from 256 on. */
+/** Character of each byte: printable bytes map to themselves, the others to code points from 256 on. */
 function byteLetters(): string[] {
   const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const printed = [...range(33, 126), ...range(161, 172), ...range(174, 255)];

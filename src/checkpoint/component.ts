@@ -1,4 +1,4 @@
-/** What a checkpoint holds, whatever it lies in: its networks, each with config and weights, its tokenizers, and how it was trained. */
+/** Checkpoint in memory, independent of its storage format: networks with config and weights, tokenizers, training settings. */
 import type { Family } from "../families/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 
@@ -8,13 +8,13 @@ export interface Component {
   readonly configFile: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly tokenizer: TokenizerFiles | null;
-  /** Headers of the weights, read once. @throws FileError */
+  /** Index of the weights; reads the headers on the first call only. @throws FileError */
   readonly weights: () => Promise<WeightIndex>;
 }
 
-/** The files of a tokenizer, parsed; old folders have vocab and merges, new ones tokenizer.json. */
+/** Parsed files of a tokenizer: vocab and merges in old folders, tokenizer.json in new ones. */
 export interface TokenizerFiles {
-  /** For messages. */
+  /** Used in messages. */
   readonly folder: string;
   readonly tokenizer: unknown;
   readonly vocab: unknown;
@@ -31,13 +31,13 @@ export interface ConfigSource {
 
 export interface Checkpoint {
   readonly path: string;
-  /** The pipeline's class. */
+  /** Class of the pipeline. */
   readonly className: string;
-  /** All of model_index.json. Of a checkpoint in one file: what it would say. */
+  /** Content of model_index.json; derived from the tensors for a single-file checkpoint. */
   readonly index: Readonly<Record<string, unknown>>;
-  /** What it is and what tells. */
+  /** Description of the model, and the evidence for it. */
   readonly recognised: { readonly about: string; readonly because: readonly string[] };
-  /** What was left out or made up. */
+  /** Components that were skipped and values that were assumed. */
   readonly notes: readonly string[];
   readonly family: Family;
   readonly components: ReadonlyMap<string, Component>;

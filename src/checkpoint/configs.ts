@@ -1,4 +1,4 @@
-/** What a network's config would say, told from the names (diffusers' and transformers') and shapes of its tensors, and from its family what they do not tell. */
+/** Infers a network's config from tensor names (diffusers' and transformers') and shapes, and from its family where these are ambiguous. */
 import { FileError } from "../errors.js";
 import { FAMILIES, type Family, type Shapes } from "../families/index.js";
 
@@ -14,18 +14,18 @@ function reader(file: string, shapes: Shapes) {
       if (size === undefined) throw new FileError(file, `${key} is missing`);
       return size;
     },
-    /** How many numbers stand at the group of this pattern. */
+    /** Number of distinct values of the pattern's first group. */
     many: (pattern: RegExp): number => new Set(keys.flatMap((k) => pattern.exec(k)?.[1] ?? [])).size,
   };
 }
 
 interface Level {
   readonly channels: number;
-  /** Transformers beside each layer; null where there are none. */
+  /** Transformer blocks of each layer; null for a layer without attention. */
   readonly depths: readonly (number | null)[];
 }
 
-/** The config of a UNet. @throws FileError where a tensor is missing, or no config of diffusers can say what it is */
+/** Config of a UNet. @throws FileError when a tensor is missing, or no diffusers config can describe the network */
 export function unetConfig(file: string, shapes: Shapes, family: Family): Config {
   const { keys, dim, many } = reader(file, shapes);
   const depthAt = (place: string): number | null =>
@@ -59,7 +59,7 @@ export function unetConfig(file: string, shapes: Shapes, family: Family): Config
     up_block_types: up.map((l) => (crosses(l) ? "CrossAttnUpBlock2D" : "UpBlock2D")),
     mid_block_type: middle && (middle.depth === null ? "UNetMidBlock2D" : "UNetMidBlock2DCrossAttn"),
     layers_per_block: down.map((l) => l.depths.length),
-    // The middle block takes the last of these, however deep its neighbours are.
+    // The middle block uses the last of these, regardless of the depth of the adjacent levels.
     transformer_layers_per_block: withMiddle(file, depths(down), middle?.depth ?? null),
     reverse_transformer_layers_per_block: depths(up),
     attention_head_dim: unet.heads ?? channels.map((c) => Math.max(1, Math.floor(c / unet.headFeatures))),
@@ -74,10 +74,10 @@ export function unetConfig(file: string, shapes: Shapes, family: Family): Config
   };
 }
 
-/** Features of each of SDXL's six numbers of size and crop. */
+/** Embedding features of each of SDXL's six size and crop values. */
 const SIZE_FEATURES = 256;
 
-/** A config says the middle block's depth by the first of the last level's, which may have no transformers of its own. */
+/** Adds the middle block's depth: a config gives it as the first depth of the last level, which may have no transformers. */
 function withMiddle(file: string, depths: readonly (readonly number[])[], middle: number | null): number[][] {
   const last = depths.at(-1) ?? [];
   if (middle === null) return depths.map((own) => [...own]);
@@ -91,8 +91,8 @@ function withMiddle(file: string, depths: readonly (readonly number[])[], middle
 }
 
 /**
- * The config of an AutoencoderKL, which may lack its encoder.
- * @param scaling the scale of the latents; undefined: nobody knows yet, and the config does not say
+ * Config of an AutoencoderKL, with or without its encoder.
+ * @param scaling scale of the latents; undefined: not known yet, and omitted from the config
  */
 export function autoencoderConfig(file: string, shapes: Shapes, scaling: number | undefined, upcast: boolean): Config {
   const { dim, many } = reader(file, shapes);
@@ -116,7 +116,7 @@ export function autoencoderConfig(file: string, shapes: Shapes, scaling: number 
   };
 }
 
-/** The config of an AutoencoderTiny, of which one half may be missing: then it says the half's twin. */
+/** Config of an AutoencoderTiny. A missing half is described as the mirror of the other. */
 export function tinyAutoencoderConfig(file: string, shapes: Shapes): Config {
   const halves = { decoder: blocksOf(shapes, "decoder"), encoder: blocksOf(shapes, "encoder") };
   const decoder = halves.decoder.length > 0 ? halves.decoder : halves.encoder.toReversed();
@@ -136,7 +136,7 @@ export function tinyAutoencoderConfig(file: string, shapes: Shapes): Config {
   };
 }
 
-/** Residual blocks between the plain convolutions of one half, from the numbers of its layers. */
+/** Number of residual blocks in each level of one half, from the layer indices. */
 function blocksOf(shapes: Shapes, half: "encoder" | "decoder"): number[] {
   const layers = new Map<number, "block" | "plain">();
   for (const key of shapes.keys()) {
@@ -144,7 +144,7 @@ function blocksOf(shapes: Shapes, half: "encoder" | "decoder"): number[] {
     if (name === half) layers.set(Number(layer), kind === "weight" ? "plain" : "block");
   }
   const ordered = [...layers].sort(([a], [b]) => a - b).map(([, kind]) => kind);
-  // Every plain convolution ends a level; the encoder's first and the decoder's first only begin.
+  // Every plain convolution ends a level, except the first one, which is the input layer.
   const counts: number[] = [];
   let open = 0;
   for (const kind of ordered.slice(1)) {
@@ -157,12 +157,12 @@ function blocksOf(shapes: Shapes, half: "encoder" | "decoder"): number[] {
   return counts;
 }
 
-/** Every CLIP text encoder has heads of so many features. */
+/** Features of an attention head, the same in every CLIP text encoder. */
 const CLIP_HEAD = 64;
 
 /**
- * The config of a CLIP text encoder, by transformers' names with `text_model.` before them.
- * @param act how its layers bend: "quick_gelu" is OpenAI's own, "gelu" OpenCLIP's
+ * Config of a CLIP text encoder with transformers' tensor names, prefix `text_model.` included.
+ * @param act activation function: "quick_gelu" for OpenAI's models, "gelu" for OpenCLIP's
  */
 export function clipConfig(file: string, shapes: Shapes, act: "quick_gelu" | "gelu"): Config {
   const { dim, many } = reader(file, shapes);

@@ -1,27 +1,27 @@
-/** Derived weights: those that must be unpacked or quantised before ONNX Runtime can compute with them. */
+/** Derived weights: tensors that are dequantised or quantised before ONNX Runtime can use them. */
 import { BYTES, count, type Weight, type WeightType } from "../tensor/index.js";
 import { readFloats } from "./weights.js";
 
-/** One weight, and the tensors that are made from it. */
+/** A weight, and the tensors derived from it. */
 export interface Derivation {
   readonly from: Weight;
-  /** Names the conversion. */
+  /** Name of the conversion. */
   readonly by: string;
   readonly makes: readonly { readonly name: string; readonly dtype: WeightType; readonly shape: readonly number[] }[];
-  /** The weight's values → the bytes of each tensor that it makes, in order. */
+  /** Converts the weight's values to the bytes of each derived tensor, in order. */
   readonly make: (values: Float32Array) => readonly Uint8Array[];
 }
 
 /** Progress in bytes. */
 export type DeriveProgress = (done: number, total: number) => void;
 
-/** Makes tensors, or finds those that were made before, by name. */
+/** Provides derived tensors by name, from an earlier call where possible. */
 export type Derive = (
   derivations: readonly Derivation[],
   onProgress?: DeriveProgress,
 ) => Promise<ReadonlyMap<string, Weight>>;
 
-/** Derives in memory: nothing is kept for a later call. */
+/** Derives in memory, without a cache. */
 export const deriveInMemory: Derive = async (derivations, onProgress = () => {}) => {
   const total = derivedBytes(derivations);
   const made = new Map<string, Weight>();
@@ -38,6 +38,6 @@ export const deriveInMemory: Derive = async (derivations, onProgress = () => {})
   return made;
 };
 
-/** Bytes of all tensors that are made. */
+/** Total size of the derived tensors in bytes. */
 export const derivedBytes = (derivations: readonly Derivation[]): number =>
   derivations.flatMap((d) => d.makes).reduce((n, m) => n + count(m.shape) * BYTES[m.dtype], 0);

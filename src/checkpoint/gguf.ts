@@ -1,6 +1,6 @@
 /**
- * The GGUF format, as stable-diffusion.cpp and ComfyUI-GGUF write it: words about the model, then a table of tensors, then their bytes.
- * Reads the head only, as much of it as it has come to, and trusts nothing in it.
+ * GGUF format, as stable-diffusion.cpp and ComfyUI-GGUF write it: metadata, a table of tensors, then their bytes.
+ * Reads the header only, in pieces, and validates every field.
  */
 import { FileError } from "../errors.js";
 import {
@@ -16,26 +16,26 @@ import { mustNotOverlap } from "./safetensors.js";
 
 export interface Gguf {
   readonly weights: ReadonlyMap<string, Weight>;
-  /** Words and whole numbers about the model; `general.architecture` is the one that counts. */
+  /** Strings, integers and shapes; `general.architecture` identifies the model. */
   readonly metadata: ReadonlyMap<string, Value>;
 }
 type Value = string | number | readonly number[];
 
-/** Far more than any model has; nothing is reserved for them before they are read. */
+/** Upper bounds, far above any model. No memory is allocated from a count before its entries are read. */
 const MAX_ENTRIES = 65_536;
 const MAX_HEAD = 100_000_000;
 const MAX_WORD = 1_000_000;
 /** A tensor has at most four dimensions in ggml, each of which fits an int32. */
 const MAX_DIMENSIONS = 4;
 const MAX_DIMENSION = 2 ** 31 - 1;
-/** Magic, version and two counts; then the least that an entry of each kind takes: empty names, no dimensions, one byte of value. */
+/** Size of magic, version and two counts; then the minimum size of each kind of entry: empty name, no dimensions, a value of one byte. */
 const HEADER_BYTES = 24;
 const LEAST_TENSOR_BYTES = 24;
 const LEAST_VALUE_BYTES = 13;
-/** What is read of the file at once. */
+/** Bytes to read at once. */
 const STRETCH = 1 << 20;
 
-/** Types of tensors by ggml's numbers for them. */
+/** Tensor types by ggml_type. */
 const TYPES: Readonly<Record<number, WeightType | BlockFormat>> = {
   0: "float32",
   1: "float16",
@@ -57,7 +57,7 @@ const TYPES: Readonly<Record<number, WeightType | BlockFormat>> = {
 
 const isBlocks = (type: WeightType | BlockFormat): type is BlockFormat => Object.hasOwn(BLOCKS, type);
 
-/** Widths of plain values about the model by GGUF's numbers for them: 8 is a word, 9 a row of values. */
+/** Widths of scalar metadata in bytes, by gguf_type; 8 is a string, 9 an array. */
 const WIDTHS: Readonly<Record<number, number>> = {
   0: 1,
   1: 1,
@@ -74,7 +74,7 @@ const WIDTHS: Readonly<Record<number, number>> = {
 const WORD = 8;
 const ROW = 9;
 
-/** Models that other projects keep in GGUF files, by what they call them. */
+/** Titles of unsupported models in GGUF files, by `general.architecture`. */
 const OTHERS: Readonly<Record<string, string>> = {
   flux: "FLUX",
   sd3: "Stable Diffusion 3",
@@ -87,11 +87,11 @@ const OTHERS: Readonly<Record<string, string>> = {
   lumina2: "Lumina 2",
   qwen_image: "Qwen-Image",
 };
-/** What those write who mean a UNet; stable-diffusion.cpp writes nothing. */
+/** `general.architecture` of supported UNets; stable-diffusion.cpp omits it. */
 const OWN = ["sd1", "sd2", "sdxl"];
 const UNET = /(^|\.)(input_blocks\.0\.0|conv_in)\.weight$/;
 
-/** Reads where every tensor lies. @throws FileError naming what is wrong, with what was expected */
+/** Reads the location of every tensor. @throws FileError with the invalid field and the expected value */
 export async function readGguf(source: ByteSource): Promise<Gguf> {
   const { name: file, size } = source;
   const head = reading(source);
@@ -140,7 +140,7 @@ export async function readGguf(source: ByteSource): Promise<Gguf> {
     if (weights.has(entry.name)) throw new FileError(file, `has two tensors called ${entry.name}`);
     weights.set(entry.name, weightOf(source, entry, start, metadata.get(`comfy.gguf.orig_shape.${entry.name}`)));
   }
-  // Tensors that share their bytes could be unpacked to far more than the file holds.
+  // Overlapping tensors would let a small file expand to any amount of memory.
   mustNotOverlap(
     file,
     entries.map(({ name, offset, bytes }) => ({ name, from: offset, to: offset + bytes })),
@@ -148,13 +148,13 @@ export async function readGguf(source: ByteSource): Promise<Gguf> {
   return { weights, metadata };
 }
 
-/** A tensor as the table tells it. */
+/** Entry of the tensor table. */
 interface Entry {
   readonly name: string;
-  /** Slowest dimension first, as everybody but ggml has it. */
+  /** Slowest dimension first; ggml stores the reverse. */
   readonly shape: readonly number[];
   readonly type: WeightType | BlockFormat;
-  /** From where the tensors begin. */
+  /** Relative to the start of the tensor data. */
   readonly offset: number;
   readonly bytes: number;
 }
@@ -205,7 +205,7 @@ function weightOf(source: ByteSource, entry: Entry, start: number, original: Val
       `is cut short: ${name} ends at byte ${offset + bytes}, the file at ${source.size}; fetch it again`,
     );
   }
-  // ComfyUI-GGUF lays kernels out as rows of 256 values and says what shape they had.
+  // ComfyUI-GGUF reshapes kernels to rows of 256 values and stores the original shape in the metadata.
   if (Array.isArray(original) && (count(original) !== count(shape) || original.some((d) => d < 1))) {
     throw new FileError(
       source.name,
@@ -218,7 +218,7 @@ function weightOf(source: ByteSource, entry: Entry, start: number, original: Val
   return { ...base, dtype: "float32", bytes: { in: "blocks", format: type, skip: 0, ...place } };
 }
 
-/** @throws FileError when the file says that it is of a family that is not run here */
+/** @throws FileError when the architecture in the metadata is not supported */
 function mustBeDrawn(file: string, architecture: unknown, entries: readonly Entry[]): void {
   if (typeof architecture !== "string" || OWN.includes(architecture)) return;
   const known = Object.hasOwn(OTHERS, architecture) ? OTHERS[architecture] : undefined;
@@ -229,14 +229,14 @@ function mustBeDrawn(file: string, architecture: unknown, entries: readonly Entr
   );
 }
 
-/** The head of a file, read forwards. */
+/** Sequential reader of a file's header. */
 interface Head {
   at(): number;
   bytes(n: number): Promise<Uint8Array>;
-  /** An unsigned whole number of 4 or 8 bytes. */
+  /** Unsigned integer of 4 or 8 bytes. */
   whole(width: 4 | 8): Promise<number>;
   word(): Promise<string>;
-  /** A value by its type; undefined for what nobody here asks for, which is passed over. */
+  /** Value of a gguf_type; unused types are skipped and give undefined. */
   value(type: number): Promise<Value | undefined>;
 }
 
@@ -288,7 +288,7 @@ function reading(source: ByteSource): Head {
     skip(width);
     return undefined;
   }
-  /** Rows of int32 are shapes; rows of other things are a language model's and are passed over. */
+  /** Array of int32, which holds a shape; arrays of other types belong to language models and are skipped. */
   async function row(): Promise<readonly number[] | undefined> {
     const type = await whole(4);
     const n = await whole(8);

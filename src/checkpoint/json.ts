@@ -1,7 +1,7 @@
-/** JSON as Python writes it: configs, indexes, vocabularies of a checkpoint. */
+/** JSON as Python writes it: configs, indexes and vocabularies of a checkpoint. */
 import { FileError, reasonOf } from "../errors.js";
 
-/** Parses JSON, also with Python's bare Infinity and NaN (read as null). @throws FileError with where it stops being JSON */
+/** Parses JSON, including Python's bare Infinity, and NaN as null. @throws FileError with the position of the syntax error */
 export function parseJsonText(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
@@ -18,10 +18,10 @@ function parsePython(text: string, file: string): unknown {
   }
 }
 
-/** Numbers that Python writes and JSON does not have: infinity as one that JSON.parse reads as infinite, NaN as null. */
+/** JSON for Python's non-finite numbers: a literal that JSON.parse reads as infinite, and null for NaN. */
 const NUMBERS: Readonly<Record<string, string>> = { Infinity: "1e999", NaN: "null" };
 
-/** Replaces Python's numbers outside strings. */
+/** Replaces Python's non-finite numbers outside strings. */
 function withoutPythonNumbers(text: string): string {
   let inString = false;
   return text.replace(/\\.|"|\b(?:Infinity|NaN)\b/gs, (token) => {

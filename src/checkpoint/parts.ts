@@ -1,4 +1,4 @@
-/** One network out of a file's tensors: by diffusers' or transformers' names, every weight where it lies, with the config that its names and shapes tell. */
+/** Extracts one network from a file's tensors: diffusers' or transformers' names, weights left in the file, config inferred from names and shapes. */
 import { FileError } from "../errors.js";
 import {
   clipNames,
@@ -21,20 +21,20 @@ import { readBytes, readWeights } from "./weights.js";
 type Weights = ReadonlyMap<string, Weight>;
 type Of<K extends Recognised["kind"]> = Extract<Recognised, { kind: K }>;
 
-/** The shapes of tensors, by which they are recognised. */
+/** Shapes of the tensors, for recognition. */
 export const shapesOf = (weights: Weights): Shapes => new Map([...weights].map(([name, w]) => [name, w.shape]));
 
-/** A file's tensors, and what they make it. @throws FileError */
+/** Reads a file's index and recognises its model. @throws FileError */
 export async function readRecognised(source: ByteSource): Promise<{ index: WeightIndex; recognised: Recognised }> {
   const index = await readWeights(source);
   return { index, recognised: recognise(shapesOf(index.weights)) };
 }
 
-/** What a file turned out to be, for the message that refuses it. */
+/** Error for a file that contains another kind of model than `wanted`. */
 export const refusal = (file: string, { kind, about, because }: Recognised, wanted: string): FileError =>
   new FileError(file, `is ${about} (${because}); ${kind === "other" ? SUPPORTED_FAMILIES : wanted}`);
 
-/** A component whose config was told from shapes. */
+/** A component with an inferred config. */
 const part = (
   { source }: WeightIndex,
   name: string,
@@ -56,7 +56,7 @@ const part = (
   };
 };
 
-/** The tensors under a prefix, without it. */
+/** Tensors under a prefix, with the prefix removed. */
 const under = (weights: Weights, prefix: string): Map<string, Weight> =>
   new Map([...weights].flatMap(([key, w]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), w] as const] : [])));
 
@@ -68,7 +68,7 @@ const renamed = (weights: Weights, names: ReadonlyMap<string, string>): Map<stri
     }),
   );
 
-/** The UNet among a file's tensors. @throws FileError */
+/** Extracts the UNet from a file's tensors. @throws FileError */
 export function unetPart(
   index: WeightIndex,
   { family, names, prefix }: Pick<Of<"unet">, "family" | "names" | "prefix">,
@@ -79,12 +79,12 @@ export function unetPart(
   return part(index, "unet", "UNet2DConditionModel", config, async () => weights);
 }
 
-/** The names of an AutoencoderKL's attention, today's and older ones, whose matrices are stored as convolutions of one pixel by some. */
+/** Attention matrices of an AutoencoderKL, by current and older names; some files store them as 1×1 convolutions. */
 const ATTENTION = /\.attentions\.\d\.(to_(q|k|v|out\.0)|query|key|value|proj_attn)\.weight$/;
 
 /**
- * The autoencoder among a file's tensors.
- * @param family whose latents it decodes, where that is known
+ * Extracts the autoencoder from a file's tensors.
+ * @param family family of the latents, where it is known
  */
 export function autoencoderPart(
   index: WeightIndex,
@@ -93,7 +93,7 @@ export function autoencoderPart(
 ): Component {
   const own = under(index.weights, prefix);
   const all = names === "diffusers" ? own : renamed(own, vaeNames([...own.keys()]));
-  // The same numbers with two dimensions less.
+  // The same values without the two kernel dimensions.
   const weights = new Map(
     [...all].map(([name, w]) => [
       name,
@@ -105,7 +105,7 @@ export function autoencoderPart(
   return part(index, "vae", "AutoencoderKL", config, async () => weights);
 }
 
-/** The TAESD, or the half of one, among a file's tensors. */
+/** Extracts a TAESD, or one half of it, from a file's tensors. */
 export function tinyPart(
   index: WeightIndex,
   { names, half }: Pick<Of<"tiny autoencoder">, "names" | "half">,
@@ -116,12 +116,12 @@ export function tinyPart(
   return part(index, "vae", "AutoencoderTiny", tinyAutoencoderConfig(index.source, shapesOf(all)), async () => all);
 }
 
-/** Widths of the text encoders that OpenCLIP trained. */
+/** Hidden sizes of OpenCLIP's text encoders. */
 const OPENCLIP_WIDTHS = [1024, 1280];
 
 /**
- * A text encoder among a file's tensors, by either names.
- * @param family whose text it reads: Stable Diffusion 2.x was trained on the last layer but one, so the last is left out
+ * Extracts a text encoder from a file's tensors, with transformers' or OpenCLIP's names.
+ * @param family family of the UNet: Stable Diffusion 2.x uses the penultimate layer, so the last one is dropped
  */
 export function textEncoderPart(
   index: WeightIndex,
@@ -158,7 +158,7 @@ function asTransformers(own: Weights): Built {
   return { shapes: shapesOf(weights), weights: async () => weights };
 }
 
-/** `drop`: layers at the end that are left out. */
+/** @param drop number of final layers to omit */
 function asOpenClip(own: Weights, drop: number): Built {
   const keys = [...own.keys()];
   const layers = new Set(keys.flatMap((k) => /^transformer\.resblocks\.(\d+)\./.exec(k)?.[1] ?? [])).size - drop;
@@ -182,7 +182,7 @@ const placedShape = (shape: readonly number[], { third, transposed }: SourceTens
   return transposed ? shape.toReversed() : shape;
 };
 
-/** A third of the rows lies in one piece, a view; turned, a copy of a small matrix. */
+/** Weight at its place in the network. A third of the rows is contiguous, so it stays a view; a transposed matrix is copied. */
 async function placed(weight: Weight, place: SourceTensor): Promise<Weight> {
   const shape = placedShape(weight.shape, place);
   if (place.third !== undefined) {
@@ -204,15 +204,15 @@ async function placed(weight: Weight, place: SourceTensor): Promise<Weight> {
 }
 
 /**
- * Reads an autoencoder alone, whatever names it has, or the one in a whole checkpoint.
- * @param scaling the scale of the latents that it is to decode; undefined: as its family has it, where the file tells one
- * @throws FileError saying what the file is instead
+ * Reads an autoencoder, with any known naming, from its own file or a complete checkpoint.
+ * @param scaling scale of the latents to decode; undefined: the scale of its family, where the file identifies one
+ * @throws FileError describing any other content
  */
 export async function readAutoencoder(source: ByteSource, scaling?: number): Promise<Component> {
   const { index, recognised } = await readRecognised(source);
   const found = autoencoderIn(index, recognised);
   if (!found) throw refusal(source.name, recognised, "an autoencoder was expected: AutoencoderKL or TAESD");
-  // A TAESD takes the latents as they are.
+  // A TAESD takes unscaled latents.
   if (scaling === undefined || found.className === "AutoencoderTiny") return found;
   return { ...found, config: { ...found.config, scaling_factor: scaling } };
 }
@@ -224,7 +224,7 @@ function autoencoderIn(index: WeightIndex, recognised: Recognised): Component | 
   return whole ? autoencoderPart(index, { names: "stability", prefix: "first_stage_model." }, recognised.family) : null;
 }
 
-/** Reads a text encoder alone. @throws FileError saying what the file is instead */
+/** Reads a text encoder from its own file. @throws FileError describing any other content */
 export async function readTextEncoder(source: ByteSource, name: string, family: Family): Promise<Component> {
   const { index, recognised } = await readRecognised(source);
   if (recognised.kind === "text encoder") return textEncoderPart(index, name, recognised, family);

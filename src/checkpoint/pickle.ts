@@ -1,11 +1,11 @@
 /**
- * Reads the pickles that torch.save writes and builds tensors and plain containers, nothing else. A pickle is a program; this
- * runs only the instructions that make data, and knows only the few callables below (pickletools in CPython documents the codes).
+ * Reads the pickles of torch.save, and builds only tensors and plain containers. A pickle is a program, so only the instructions that
+ * create data and the callables listed below are allowed (pickletools in CPython documents the opcodes).
  */
 import { FileError } from "../errors.js";
 import type { WeightType } from "../tensor/index.js";
 
-/** Storage as torch names it: element type, key of its entry in the zip, number of elements. */
+/** A torch storage: element type, key of its zip entry, number of elements. */
 export interface Storage {
   readonly is: "storage";
   readonly dtype: WeightType;
@@ -13,7 +13,7 @@ export interface Storage {
   readonly elements: number;
 }
 
-/** A tensor as a window on a storage; offset and strides count elements. */
+/** A tensor as a view of a storage; offset and strides count elements. */
 export interface TensorView {
   readonly is: "tensor";
   readonly storage: Storage;
@@ -52,9 +52,9 @@ const STORAGES: Readonly<Record<string, WeightType>> = {
   BoolStorage: "bool",
 };
 
-/** What a pickle may ask for, and what becomes of it. */
+/** Callables that a pickle may use, with their replacements. */
 const ALLOWED: Readonly<Record<string, (args: readonly Pickled[]) => Pickled>> = {
-  // Python 2 hands the items over at once, as a list of pairs.
+  // Python 2 passes all items as one list of pairs.
   "collections.OrderedDict": ([items]) => new Map(Array.isArray(items) ? items.map(pairOf) : []),
   "torch._utils._rebuild_tensor_v2": (args) => tensorOf(args),
   // Before PyTorch 0.4.
@@ -84,17 +84,17 @@ function tensorOf([storage, offset, shape, strides]: readonly Pickled[]): Tensor
   return { is: "tensor", storage, offset, shape: dims, strides: steps };
 }
 
-/** Why a pickle is not read; becomes a FileError with the file's name. */
+/** Reason to reject a pickle; converted to a FileError with the file's name. */
 class Refusal extends Error {}
 
 const MAX_ITEMS = 5_000_000;
 
-/** Runs the pickle in `bytes`. @throws FileError naming what it asks for that is not a tensor; nothing is ever run */
+/** Reads the pickle in `bytes`, without running code from it. @throws FileError naming a callable that is not allowed */
 export function readPickle(bytes: Uint8Array, file: string): Pickled {
   return readPickles(bytes, file, 1).values[0] ?? null;
 }
 
-/** Runs `count` pickles that stand one after the other; `end` is where the last one ends. @throws FileError as above */
+/** Reads `count` consecutive pickles; `end` is the offset after the last one. @throws FileError as readPickle does */
 export function readPickles(bytes: Uint8Array, file: string, count: number): { values: Pickled[]; end: number } {
   const values: Pickled[] = [];
   let end = 0;
@@ -152,7 +152,7 @@ function operands(bytes: Uint8Array) {
   };
 }
 
-/** The stack and memo that instructions work on. */
+/** Stack and memo of the instructions. */
 function machine() {
   const stack: Pickled[] = [];
   const marks: number[] = [];
@@ -213,7 +213,7 @@ function called(callable: Pickled, args: Pickled): Pickled {
   return make(args);
 }
 
-/** Instructions by their code: the few that a state dict needs. */
+/** Instructions that a state dict needs, by opcode. */
 const INSTRUCTIONS: Readonly<Record<number, (m: Machine, o: Operands) => void>> = {
   128: (_, o) => void o.u8(), // PROTO
   149: (_, o) => void o.u64(), // FRAME
@@ -262,7 +262,7 @@ const INSTRUCTIONS: Readonly<Record<number, (m: Machine, o: Operands) => void>> 
     const [args, callable] = [m.pop(), m.pop()];
     m.push(called(callable, args)); // REDUCE
   },
-  98: (m) => void m.pop(), // BUILD: state of a dictionary (its _metadata) is of no use here
+  98: (m) => void m.pop(), // BUILD: the state of a dictionary (its _metadata) is not used
 };
 const STOP = 0x2e;
 

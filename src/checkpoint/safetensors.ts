@@ -1,4 +1,4 @@
-/** The safetensors format: a JSON header that says where each tensor lies. Reads the header only, and trusts nothing in it. */
+/** safetensors format: a JSON header with the location of each tensor. Reads the header only, and validates every field. */
 import { z } from "zod";
 import { FileError } from "../errors.js";
 import {
@@ -24,7 +24,7 @@ const TYPES: Readonly<Record<string, WeightType>> = {
   BOOL: "bool",
 };
 
-/** The reference reader's own bound. */
+/** Limit of the reference implementation. */
 const MAX_HEADER = 100_000_000;
 
 const index = z.int().nonnegative();
@@ -36,7 +36,7 @@ export interface Safetensors {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Reads where every tensor lies. @throws FileError naming what is wrong, with what was expected */
+/** Reads the location of every tensor. @throws FileError with the invalid field and the expected value */
 export async function readSafetensors(source: ByteSource): Promise<Safetensors> {
   const { name: file, size } = source;
   if (size < 8) throw new FileError(file, `is no safetensors file: ${size} bytes are less than its first number`);
@@ -101,7 +101,7 @@ export function mustNotOverlap(file: string, spans: { name: string; from: number
   }
 }
 
-/** A tensor's entry in the header. */
+/** Header entry of a tensor. */
 export interface Headed {
   readonly name: string;
   /** Default float32. */
@@ -111,7 +111,7 @@ export interface Headed {
 
 const wordOf = (dtype: WeightType): string => Object.keys(TYPES).find((word) => TYPES[word] === dtype) ?? dtype;
 
-/** The length and the text before the tensors; padded so that these start at a multiple of eight, as the reference writer does. */
+/** Header with its length, padded to align the tensors to eight bytes, as the reference implementation does. */
 export function head(tensors: readonly Headed[], metadata: Readonly<Record<string, string>>): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let end = 0;
@@ -127,7 +127,7 @@ export function head(tensors: readonly Headed[], metadata: Readonly<Record<strin
   return out;
 }
 
-/** Float32 tensors in the format; names keep their order. */
+/** Serialises float32 tensors in the order of their names in the map. */
 export function safetensors(
   tensors: Readonly<Record<string, FloatTensor>>,
   metadata: Readonly<Record<string, string>> = {},

@@ -1,4 +1,4 @@
-/** Checkpoints in one file, as A1111 and ComfyUI use them: all parts that are in it, and what their original configs said. */
+/** Single-file checkpoints, as A1111 and ComfyUI use them: all components in the file, with the settings of their original configs. */
 import { FileError } from "../errors.js";
 import { FAMILIES, type Family } from "../families/index.js";
 import type { ByteSource, Weight, WeightIndex } from "../tensor/index.js";
@@ -11,10 +11,10 @@ import { readFloats } from "./weights.js";
 const VAE = "first_stage_model.";
 
 /**
- * Reads a checkpoint in one file, with the parts that are in it: all, or a UNet alone, whose text encoders and autoencoder come from
+ * Reads a single-file checkpoint: all components, or a UNet alone, whose text encoders and autoencoder come from
  * elsewhere.
- * @param clipTokenizer gives CLIP's tokenizer, which no such file holds
- * @throws FileError saying what it is instead
+ * @param clipTokenizer provides CLIP's tokenizer, which such files do not contain
+ * @throws FileError describing any other content
  */
 export async function readSingleFile(
   source: ByteSource,
@@ -64,7 +64,7 @@ interface Training {
   readonly because: readonly string[];
 }
 
-/** How a model was trained, as far as its tensors tell: fine-tuners who train on v or with zero terminal SNR leave a tensor of that name. */
+/** Training settings inferred from tensors: fine-tunes with v prediction or zero terminal SNR contain a marker tensor, v_pred or ztsnr. */
 async function trainingOf({ source, weights }: WeightIndex, family: Family): Promise<Training> {
   const marks = {
     ...(weights.has("v_pred") && { prediction_type: "v_prediction" }),
@@ -82,12 +82,12 @@ async function trainingOf({ source, weights }: WeightIndex, family: Family): Pro
   };
 }
 
-/** The norm before the last transformer, by either names. */
+/** Bias of the norm in the last transformer, by Stability's and diffusers' names. */
 const LAST_NORM = /(output_blocks\.11\.1|up_blocks\.3\.attentions\.2)\.transformer_blocks\.0\.norm1\.bias$/;
-/** Stability's v models spread this bias wider than their ε models do; ComfyUI tells them apart by the same bound. */
+/** Threshold for the standard deviation of this bias: larger in Stability's v models than in their ε models. ComfyUI uses the same value. */
 const SPREAD = 0.09;
 
-/** Stable Diffusion 2.x comes as a 512-pixel model that predicts ε and a 768-pixel one that predicts v, with the same shapes. */
+/** Prediction type of a Stable Diffusion 2.x model: ε at 512 pixels, v at 768 pixels, with equal shapes. */
 async function predictionOf(
   source: string,
   weights: ReadonlyMap<string, Weight>,
@@ -111,7 +111,7 @@ async function predictionOf(
   };
 }
 
-/** The text encoders of a checkpoint taken from elsewhere, in the order of its family. @throws FileError when there are not as many */
+/** The checkpoint with text encoders from other files, in the order of its family. @throws FileError when their number differs */
 export function withTextEncoders(checkpoint: Checkpoint, encoders: readonly Component[]): Checkpoint {
   const facts = FAMILIES[checkpoint.family];
   const wanted = facts.textEncoders.length;
@@ -123,7 +123,7 @@ export function withTextEncoders(checkpoint: Checkpoint, encoders: readonly Comp
   }
   const width = ({ config }: Component) => Number(config["hidden_size"] ?? 0);
   const components = new Map(checkpoint.components);
-  // CLIP's own comes first, which is the narrower one.
+  // The narrower encoder, OpenAI's, comes first.
   for (const [i, encoder] of encoders.toSorted((a, b) => width(a) - width(b)).entries()) {
     const name = facts.textEncoders[i]?.component ?? "";
     components.set(name, { ...encoder, name });

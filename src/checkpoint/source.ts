@@ -1,10 +1,10 @@
-/** Sources of bytes whose reads are checked, whatever platform reads them. */
+/** Byte sources with checked reads, on any platform. */
 import { FileError } from "../errors.js";
 import type { ByteSource } from "../tensor/index.js";
 
 /**
- * A source over a plain `read`. A range is checked before memory is taken for it, since its numbers may come from a broken file; the
- * length of what came back is checked after.
+ * Byte source over an unchecked `read`. The range is checked before memory is allocated, since it may come from a corrupt file; the
+ * length of the result is checked after.
  */
 export function checkedSource(
   facts: Omit<ByteSource, "read">,

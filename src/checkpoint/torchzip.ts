@@ -1,14 +1,14 @@
-/** PyTorch's own files (.bin, .pt, .ckpt): a zip of storages and a pickle that says which tensor is which window on them; or, before 1.6, the same one after the other. */
+/** PyTorch files (.bin, .pt, .ckpt): a zip of storages and a pickle of tensors as views of them; before 1.6, the same data in sequence. */
 import { FileError } from "../errors.js";
 import { BYTES, type ByteSource, count, type Weight } from "../tensor/index.js";
 import { type Pickled, readPickle, readPickles, type TensorView } from "./pickle.js";
 import { readZip } from "./zip.js";
 
-/** Keys under which trainers put the state dict itself. */
+/** Keys under which trainers store the state dict. */
 const WRAPPERS = ["state_dict", "model", "module", "teacher", "string_to_param"];
 const MAX_PICKLE = 100_000_000;
 
-/** Reads where every tensor lies; tensors whose elements are not in order are copied. @throws FileError */
+/** Reads the location of every tensor; tensors that are not contiguous are copied. @throws FileError */
 export async function readTorchFile(source: ByteSource): Promise<ReadonlyMap<string, Weight>> {
   const start = await source.read(0, Math.min(4, source.size));
   if (start[0] !== 0x50 || start[1] !== 0x4b) {
@@ -28,26 +28,26 @@ export async function readTorchFile(source: ByteSource): Promise<ReadonlyMap<str
   return weightsOf(source, content, (key) => entries.get(`${root}data/${key}`));
 }
 
-/** Where the bytes of a storage lie. */
+/** Byte range of a storage. */
 interface Place {
   readonly offset: number;
   readonly length: number;
 }
 
-/** torch.serialization.MAGIC_NUMBER, as a float64 holds it. */
+/** torch.serialization.MAGIC_NUMBER, rounded to float64. */
 const MAGIC = Number(0x1950a86a20f9469cfc6cn);
-/** The pickles before the storages: a state dict's names and shapes. */
+/** Maximum size of the pickles before the storages: names and shapes of a state dict. */
 const MAX_HEAD = 16_000_000;
 
 /**
- * A file from before PyTorch 1.6 (_legacy_save): pickles of a magic number, a protocol, the machine, the content and the keys of the
- * storages; then each storage as its number of elements and its bytes.
+ * Reads a file of PyTorch before 1.6 (_legacy_save): pickles of magic number, protocol, machine, content and storage keys; then the number
+ * of elements and the bytes of each storage.
  */
 async function readOldFile(source: ByteSource): Promise<ReadonlyMap<string, Weight>> {
   const notTorch = () =>
     new FileError(source.name, "is no PyTorch file: it is neither a zip nor in the format before 1.6");
   const head = await source.read(0, Math.min(MAX_HEAD, source.size));
-  // PROTO, then LONG1: the magic number. Of another pickle it is said what it asks for, if that is the trouble.
+  // PROTO, then LONG1: the magic number. Reading any other pickle reports a callable that is not allowed.
   if (head[0] === 0x80 && head[2] !== 0x8a) readPickle(head, source.name);
   if (head[0] !== 0x80 || head[2] !== 0x8a) throw notTorch();
   const { values, end } = readPickles(head, source.name, 5);
@@ -64,7 +64,7 @@ async function readOldFile(source: ByteSource): Promise<ReadonlyMap<string, Weig
     const first = await source.read(at, 8);
     const count = new DataView(first.buffer, first.byteOffset).getBigInt64(0, true);
     const size = sizes.get(String(key));
-    // Without a tensor on it nobody knows how wide its elements are, so what follows cannot be found.
+    // A storage without a tensor has no known element width, so the next offset is unknown.
     if (size === undefined) break;
     places.set(String(key), { offset: at + 8, length: Number(count) * size });
     at += 8 + Number(count) * size;
@@ -124,7 +124,7 @@ async function weightOf(source: ByteSource, name: string, t: TensorView, entry: 
   return { ...base, bytes: { in: "memory", source, bytes: inRowOrder(storage, t, size) } };
 }
 
-/** Elements of a window, row by row. */
+/** Elements of a view in row-major order. */
 function inRowOrder(storage: Uint8Array, { shape, strides, offset }: TensorView, size: number): Uint8Array {
   const out = new Uint8Array(count(shape) * size);
   const index = shape.map(() => 0);

@@ -1,20 +1,20 @@
-/** A UNet in a file of its own, whose config is that of another as far as shapes do not tell. */
+/** A UNet in its own file; settings that shapes do not determine come from the config of another UNet. */
 import type { ByteSource } from "../tensor/index.js";
 import type { Component, ConfigSource } from "./component.js";
 import { readRecognised, refusal, unetPart } from "./parts.js";
 
 export interface OpenedUNet {
   readonly unet: Component;
-  /** A scheduler that stands beside it. */
+  /** Scheduler config in the same pipeline. */
   readonly scheduler: ConfigSource | null;
-  /** The file is a LoRA: the network is that of `like`, with it. */
+  /** True when the file is a LoRA; `unet` is then `like`. */
   readonly lora: boolean;
 }
 
-/** Where a whole checkpoint has its UNet. */
+/** Prefix of the UNet in a complete checkpoint. */
 const WHOLE = "model.diffusion_model.";
 
-/** The UNet of a file, or a LoRA on `like`. What shapes do not tell of it is as in `like`. @throws FileError */
+/** Reads a UNet, or a LoRA on `like`. Settings that shapes do not determine come from `like`. @throws FileError */
 export async function readUNet(source: ByteSource, like: Component): Promise<OpenedUNet> {
   const { index, recognised } = await readRecognised(source);
   if (recognised.kind === "adapter") return { unet: like, scheduler: null, lora: true };

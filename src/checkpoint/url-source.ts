@@ -1,25 +1,25 @@
-/** A file at an HTTP address as a source of bytes, read by range requests. On fetch alone, so that it runs anywhere. */
+/** Byte source over an HTTP URL, with range requests. Uses only fetch, so that it runs in Node and in browsers. */
 import { FileError, RequestError, reasonOf } from "../errors.js";
 import { type ByteSource, formatBytes } from "../tensor/index.js";
 import { checkedSource } from "./source.js";
 
 export interface UrlOptions {
-  /** Headers of every request, such as an authorization. */
+  /** Headers of every request, such as Authorization. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
-  /** Bytes of the largest file that is fetched whole where the server does not answer range requests; default 64 MB. */
+  /** Maximum size in bytes of a complete download, for servers without range requests. Default: 64 MB. */
   readonly largestWhole?: number;
 }
 
-/** Bytes of the first request, which are kept: the header of most files lies in them. */
+/** Bytes of the first request, which are cached: they contain the header of most files. */
 const FIRST = 1 << 20;
-/** Bytes of a request for less, of which the last is kept: small tensors that lie together are read one after the other. */
+/** Minimum bytes of a request; the last response is cached, since small adjacent tensors are read in sequence. */
 const AHEAD = 1 << 18;
 const LARGEST_WHOLE = 64e6;
 
 /**
- * Opens the file at an address with one request.
- * @throws FileError when it cannot be fetched, or is large and the server does not answer range requests; RequestError for no HTTP address
+ * Opens the file at a URL with one request.
+ * @throws FileError when it cannot be fetched, or is large and the server has no range requests; RequestError for any other URL than HTTP
  */
 export async function openUrl(address: string | URL, options: UrlOptions = {}): Promise<ByteSource> {
   const remote = remoteAt(address, options);
@@ -46,10 +46,10 @@ export async function openUrl(address: string | URL, options: UrlOptions = {}): 
   });
 }
 
-/** A file that is asked for. */
+/** Remote file of a request. */
 interface Remote {
   readonly url: URL;
-  /** The address without its query, which may hold a signature. */
+  /** URL without its query, which may contain a signature. */
   readonly name: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal | undefined;
@@ -62,7 +62,7 @@ function remoteAt(address: string | URL, { headers = {}, signal }: UrlOptions): 
   throw new RequestError(`${address} is not an address that begins with http:// or https://`);
 }
 
-/** Asks for bytes [from, from + length). */
+/** Requests bytes [from, from + length). */
 async function ask({ url, name, headers, signal }: Remote, from: number, length: number): Promise<Response> {
   try {
     return await fetch(url, {
@@ -71,13 +71,13 @@ async function ask({ url, name, headers, signal }: Remote, from: number, length:
     });
   } catch (error) {
     signal?.throwIfAborted();
-    // fetch says only that it failed; its cause says why.
+    // The message of fetch is generic; its cause has the reason.
     const cause = error instanceof Error ? (error.cause ?? error) : error;
     throw new FileError(name, `cannot be fetched: ${reasonOf(cause)}`, { cause: error });
   }
 }
 
-/** Bytes [from, from + length) of a file that was opened. @throws FileError when it is another file by now */
+/** Bytes [from, from + length) of an open file. @throws FileError when the file has changed since */
 async function readRange(
   remote: Remote,
   opened: { readonly size: number; readonly tag: string | null },
@@ -96,7 +96,7 @@ async function readRange(
   throw new FileError(remote.name, `the server sent ${bytes.length} bytes where ${length} were asked for`);
 }
 
-/** The size of the whole file by the answer to a range request. @throws FileError when the answer is not that range */
+/** Total file size from the response to a range request. @throws FileError when the response has another range */
 async function sizeIn({ name }: Remote, response: Response, from: number, length: number): Promise<number> {
   const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
   const [first = -1, last = -1, size = -1] = range ? range.slice(1).map(Number) : [];
@@ -107,7 +107,7 @@ async function sizeIn({ name }: Remote, response: Response, from: number, length
   throw new FileError(name, `the server answered ${described(response)}; ${refused}`);
 }
 
-/** The reason why an answer cannot be used as a range; null where there is none. */
+/** Reason why a response is not a valid range; null for a valid one. */
 function problemOf({ status, headers }: Response): string | null {
   if (status !== 206) return "206 Partial Content was expected";
   if (!headers.has("content-range")) return "its Content-Range is missing, or not exposed to other origins";
@@ -118,7 +118,7 @@ function problemOf({ status, headers }: Response): string | null {
 const described = ({ status, statusText, headers }: Response): string =>
   [status, statusText, headers.get("content-range")].filter((part) => part !== null && part !== "").join(" ");
 
-/** Chunks of an answer, at most `most` bytes of them. @throws FileError when there are more, or the connection breaks */
+/** Chunks of a response body, at most `most` bytes. @throws FileError when there are more, or the connection is lost */
 async function* chunksOf(
   { name, signal }: Remote,
   { body }: Response,
@@ -145,7 +145,7 @@ async function* chunksOf(
   }
 }
 
-/** The body of an answer. It may be shorter than expected. */
+/** Body of a response, which may be shorter than expected. */
 async function readBody(remote: Remote, response: Response, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   let at = 0;
@@ -156,7 +156,7 @@ async function readBody(remote: Remote, response: Response, length: number): Pro
   return bytes.subarray(0, at);
 }
 
-/** A whole file from a server without range requests. @throws FileError when it is larger than `most` */
+/** Complete file from a server without range requests. @throws FileError when it is larger than `most` */
 async function readWhole(remote: Remote, response: Response, most: number): Promise<Uint8Array> {
   const larger = `the server does not answer range requests; files of up to ${formatBytes(most)} are fetched whole, it is larger`;
   if (Number(response.headers.get("content-length")) > most) {

@@ -1,4 +1,4 @@
-/** The tensors of a file, whichever container it is, and the values of a weight, wherever its bytes are. */
+/** Reads the tensors of a file in any container format, and the values of a weight from any storage. */
 import { FileError } from "../errors.js";
 import {
   BYTES,
@@ -19,26 +19,26 @@ import { readTorchFile } from "./torchzip.js";
 
 const ENDINGS = [".safetensors", ".sft", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".tar"];
 
-/** The tensors of a file, with the words that safetensors keeps beside them. */
+/** Tensors of a file, with the metadata of safetensors. */
 export interface FileWeights extends WeightIndex {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** How each container is read. */
+/** Reader of each container format. */
 const READERS: { readonly [C in Container]: (source: ByteSource) => Promise<Omit<FileWeights, "source">> } = {
   safetensors: readSafetensors,
   torch: async (source) => ({ weights: await readTorchFile(source), metadata: {} }),
   gguf: async (source) => ({ weights: (await readGguf(source)).weights, metadata: {} }),
 };
 
-/** Where the first bytes say nothing, the name tells which reader says what is wrong. */
+/** Container by file extension, for files with unknown first bytes: its reader reports the error. */
 const BY_ENDING: Readonly<Record<string, Container>> = {
   ".safetensors": "safetensors",
   ".sft": "safetensors",
   ".gguf": "gguf",
 };
 
-/** Reads where each tensor lies, by what is in the file, whatever its name ends in. @throws FileError saying what it is instead */
+/** Reads the location of each tensor; the content decides the format, not the extension. @throws FileError describing other content */
 export async function readWeights(source: ByteSource): Promise<FileWeights> {
   const { name } = source;
   const ending = /\.[^./\\]*$/.exec(name)?.[0].toLowerCase() ?? "";
@@ -51,7 +51,7 @@ export async function readWeights(source: ByteSource): Promise<FileWeights> {
   }
 }
 
-/** A weight's bytes, as its type has them: read from its source, or unpacked from blocks. Those in memory are not copied. */
+/** Bytes of a weight in its dtype: read from its source, or dequantised from blocks. Bytes in memory are not copied. */
 export async function readBytes({ shape, bytes }: Weight): Promise<Uint8Array> {
   if (bytes.in === "memory") return bytes.bytes;
   const stored = await bytes.source.read(bytes.offset, bytes.length);
@@ -60,14 +60,14 @@ export async function readBytes({ shape, bytes }: Weight): Promise<Uint8Array> {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** The values of a small weight as float32, copied. */
+/** Values of a small weight as a float32 copy. */
 export async function readFloats(weight: Weight): Promise<Float32Array> {
   const { name, dtype, shape, bytes } = weight;
   const file = bytes.source.name;
   const raw = await readBytes(weight);
   const n = count(shape);
   if (raw.length !== n * BYTES[dtype]) throw new FileError(file, `${name} has ${raw.length} bytes for ${n} values`);
-  // A copy begins where its buffer does, so that it can be seen as wider numbers.
+  // A copy starts at offset 0 of its buffer, as views of wider types need alignment.
   const { buffer } = new Uint8Array(raw);
   const read: Partial<Record<Weight["dtype"], () => Float32Array>> = {
     float64: () => Float32Array.from(new Float64Array(buffer)),
@@ -80,7 +80,7 @@ export async function readFloats(weight: Weight): Promise<Float32Array> {
   return floats();
 }
 
-/** Every tensor of a small file as float32, by name. @throws FileError */
+/** Reads all tensors of a small file as float32, by name. @throws FileError */
 export async function tensorsOf({ weights }: WeightIndex): Promise<Map<string, FloatTensor>> {
   const found = new Map<string, FloatTensor>();
   for (const [name, weight] of weights) found.set(name, float(weight.shape, await readFloats(weight)));

@@ -1,10 +1,10 @@
-/** Where the entries of a zip archive lie (PKWARE APPNOTE 4.3). Stored entries only: that is how PyTorch writes, and what can be mapped. */
+/** Locations of the entries in a zip archive (PKWARE APPNOTE 4.3). Uncompressed entries only: PyTorch writes no others, and they can be mapped. */
 import { FileError } from "../errors.js";
 import type { ByteSource } from "../tensor/index.js";
 
 export interface ZipEntry {
   readonly name: string;
-  /** Of the entry's bytes in the file. */
+  /** Offset of the entry's bytes in the file. */
   readonly offset: number;
   readonly length: number;
 }
@@ -16,7 +16,7 @@ const FULL = 0xffffffff;
 const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const big = (v: DataView, at: number): number => Number(v.getBigUint64(at, true));
 
-/** Reads the central directory. @throws FileError when it is not a whole zip, or holds compressed entries */
+/** Reads the central directory. @throws FileError when the zip is incomplete or has compressed entries */
 export async function readZip(source: ByteSource): Promise<ReadonlyMap<string, ZipEntry>> {
   const broken = (why: string) => new FileError(source.name, `is no whole PyTorch zip file: ${why}`);
   const tailStart = Math.max(0, source.size - 22 - 65535);
@@ -67,7 +67,7 @@ export async function readZip(source: ByteSource): Promise<ReadonlyMap<string, Z
   return found;
 }
 
-/** Sizes beyond 4 GiB stand in the extra field (4.5.3), in this order, each only where the plain field is full. */
+/** Sizes above 4 GiB, from the extra field (4.5.3): in this order, each only where the 32-bit field is saturated. */
 function wide(v: DataView, start: number, length: number, plain: { size: number; compressed: number; local: number }) {
   let { size, local } = plain;
   for (let at = start; at + 4 <= start + length; at += 4 + v.getUint16(at + 2, true)) {

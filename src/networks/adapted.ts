@@ -1,10 +1,10 @@
-/** Weights of a network under a stack of adapters: layers with LoRA inputs, weights that become inputs, and the tensors of both. */
+/** Weights of a network with a stack of adapters: layers with LoRA inputs, weights that become inputs, and the tensors of both. */
 import type { Stack } from "../adapters/index.js";
 import { readFloats } from "../checkpoint/index.js";
 import type { DrawingWeights } from "../models/index.js";
 import { type FloatTensor, float, type Tensor, type WeightIndex } from "../tensor/index.js";
 
-/** The weights that a network is drawn from under a stack. */
+/** Weights for building a network's graph with a stack of adapters. */
 export const adaptedWeights = (index: WeightIndex, stack: Stack | null): DrawingWeights =>
   stack ? { ...index, loraLayers: stack.loraLayers, inputs: stack.mergedWeights } : index;
 
@@ -22,6 +22,6 @@ export async function stackInputs(
   return inputs;
 }
 
-/** The input `adapter_scales` of a batch: scales of each sample's adapters, n × [S] → [n, S]. */
+/** Input `adapter_scales` of a batch: scales of each sample's adapters, n × [S] → [n, S]. */
 export const adapterScales = (samples: readonly (readonly number[])[]): FloatTensor =>
   float([samples.length, samples[0]?.length ?? 0], Float32Array.from(samples.flat()));

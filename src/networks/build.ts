@@ -1,4 +1,4 @@
-/** How the networks of each class are drawn: of a component, and at a small size to see whether it can be, since shapes of weights do not depend on it. */
+/** Builds the graphs of a component at a small size, by class, to validate it: the shapes of weights do not depend on the image size. */
 import type { Component } from "../checkpoint/index.js";
 import { FileError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
@@ -27,7 +27,7 @@ type Draw = (
 
 const has = ({ weights }: WeightIndex, start: string): boolean => [...weights.keys()].some((k) => k.startsWith(start));
 
-/** Draws every network that a class has; of an autoencoder the halves that are there. */
+/** Graph builders of each class; an autoencoder gives a graph for each half that it has. */
 const CLASSES: Readonly<Record<string, Draw>> = {
   UNet2DConditionModel: (source, index) => {
     const config = parseUNetConfig(source);
@@ -64,21 +64,21 @@ const drawText = (...[source, index, pooled]: [...Parameters<Draw>, boolean]): G
   return [drawTextEncoder(parseTextEncoderConfig(source), index, { tokens: 8, state, pooled })];
 };
 
-/** How a component is drawn; null when its class is none that is known. */
+/** Graph builder of a component; null for an unknown class. */
 export function drawingOf({
   className,
   config,
   configFile,
 }: Component): ((index: WeightIndex) => readonly Graph[]) | null {
   const source = { file: configFile, config };
-  // A judge's config has no class; its factors tell.
+  // The config of an attribute classifier has no class name, but factors.
   const draw =
     CLASSES[className] ??
     ("factors" in config ? (s, index) => [drawClassifier(parseClassifierConfig(s), index)] : null);
   return draw && ((index) => draw(source, index));
 }
 
-/** Draws a network; shapes that do not fit together are the config's fault. @throws FileError naming the config */
+/** Builds a graph. Inconsistent shapes are reported as an error of the config. @throws FileError naming the config */
 export function drawn(component: Component, draw: () => Graph): Graph {
   try {
     return draw();

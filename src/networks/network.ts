@@ -1,4 +1,4 @@
-/** Networks that are drawn and loaded when first called, and keep a few sessions by shape and adapters. */
+/** Networks that are built and loaded on the first call, and cache a few sessions by shape and adapters. */
 import type { Stack } from "../adapters/index.js";
 import { NonFiniteError } from "../errors.js";
 import { arenaBytes, encodeGraph, type Graph } from "../graph/index.js";
@@ -9,35 +9,35 @@ import { adaptedWeights, stackInputs } from "./adapted.js";
 import { derivations, FLOAT32, type Precision, prepareWeights } from "./precision.js";
 import { createSessionPool, type SessionPool } from "./sessions.js";
 
-/** A network whose graph depends on a shape S (latent size, length of the text) and on the adapters that are stacked on it. */
+/** A network whose graph depends on a shape S (latent size, number of tokens) and on its stack of adapters. */
 export interface Network<S> {
   readonly name: string;
   run(shape: S, feeds: Readonly<Record<string, Tensor>>, stack?: Stack | null): Promise<RunResult>;
-  /** Loads for `shape` without running. Gives the milliseconds it took, 0 when it was loaded already. */
+  /** Loads the session for `shape` without running it. Returns the time in milliseconds, 0 when it was loaded already. */
   load(shape: S, stack?: Stack | null): Promise<number>;
-  /** Bytes that a call with a batch works in, beside the weights. Draws the graph once for each shape; loads nothing. */
+  /** Working memory of a call in bytes, without the weights. Builds the graph once for each shape; loads no session. */
   workingBytes(shape: S, batch: number): Promise<number>;
-  /** Releases every session; the next call loads again. */
+  /** Releases all sessions; the next call loads again. */
   release(): Promise<void>;
 }
 
 export interface NetworkOptions {
   /** Default: float32. */
   readonly precision?: Precision;
-  /** Sessions shared with other networks of the runtime; default: a pool of its own. */
+  /** Session pool shared with other networks of the runtime. Default: a separate pool. */
   readonly pool?: SessionPool;
 }
 
-/** Sets of constant inputs that a session holds: two models may take turns in one set of weights, each with its own. */
+/** Sets of constant inputs that a session caches: two models may alternate on shared weights, each with its own set. */
 const HELD = 2;
 
-/** Bytes of sessions that a network without a pool keeps beside the last one. */
+/** Bytes of sessions that a network without a shared pool keeps in addition to the last one. */
 const OWN_SPARE = 256e6;
 
-/** For a graph whose weights are in it already, or that has none. */
+/** Empty index, for a graph that contains its weights or has none. */
 export const NO_WEIGHTS = async (): Promise<WeightIndex> => ({ source: "no file", weights: new Map() });
 
-/** A drawn network as a session. `plain` draws it without adapters: weights that are worked out are made once for all stacks. */
+/** Session of a graph. `plain` builds the graph without adapters, whose derived weights are shared by all stacks. */
 export async function sessionOf(
   name: string,
   runtime: Runtime,
@@ -47,10 +47,10 @@ export async function sessionOf(
 ): Promise<{ session: Session; inputs: readonly string[]; graph: Graph }> {
   const needed = derivations(drawn, precision.compute).size > 0;
   const graph = needed ? await prepareWeights(name, drawn, await plain(), precision) : drawn;
-  // Drawing and encoding a large network take some 50 ms each: the event loop gets a turn in between.
+  // Building and encoding a large graph take about 50 ms each: yields to the event loop in between.
   await new Promise((resolve) => setTimeout(resolve));
   const bytes = encodeGraph(graph, {
-    // ONNX Runtime 1.30's WebGPU attention came out wrong from 64 tokens on (seen on SwiftShader; relative error 0.2).
+    // WebGPU attention of ONNX Runtime 1.30 is wrong from 64 tokens on (measured on SwiftShader; relative error 0.2).
     fusedAttention: runtime.device !== "webgpu",
     type: precision.compute === "float16" ? "float16" : "float32",
   });
@@ -58,8 +58,8 @@ export async function sessionOf(
 }
 
 /**
- * Bytes of weights that a session copies: those that cannot be mapped, half precision that is upcast as it loads, and int8 matrices,
- * which are packed anew.
+ * Bytes of weights that a session copies: those that cannot be mapped, half precision that is upcast at load, and int8 matrices,
+ * which ONNX Runtime repacks.
  */
 function copiedBytes(graph: Graph, { upcast = "at-load" }: Precision): number {
   return [...graph.weights.values()].reduce((n, weight) => {
@@ -71,7 +71,7 @@ function copiedBytes(graph: Graph, { upcast = "at-load" }: Precision): number {
   }, 0);
 }
 
-/** A network on `runtime` over `weights`; `draw` is called once for each new shape. */
+/** Creates a network on `runtime` with `weights`; `draw` is called once for each new shape. */
 export function network<S>(
   name: string,
   runtime: Runtime,
@@ -124,15 +124,15 @@ export function network<S>(
   };
 }
 
-/** The output of a network as floats. @throws RangeError when it is not there or of another type */
+/** Output of a network as floats. @throws RangeError when it is missing or of another type */
 export function floats(value: FloatTensor | { dtype: "int64" | "float64" } | undefined): FloatTensor {
   if (value?.dtype !== "float32") throw new RangeError("a float output was expected of the network");
   return value;
 }
 
 /**
- * The output of a network as floats, all of them finite.
- * @param at the call in words, such as "row 2, timestep 499", for the message
+ * Output of a network as floats, checked to be finite.
+ * @param at description of the call for the message, such as "row 2, timestep 499"
  * @throws NonFiniteError
  */
 export function finite(value: Parameters<typeof floats>[0], network: string, at: string): FloatTensor {

@@ -1,4 +1,4 @@
-/** What networks compute in, and how a drawn network's weights are made fit for it before a session is made of them. */
+/** Compute precision of networks, and the conversion of a graph's weights to it before a session is created. */
 import { type Derivation, type Derive, deriveInMemory } from "../checkpoint/index.js";
 import { NonFiniteTensorError, RequestError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
@@ -6,13 +6,13 @@ import type { Device, Upcast } from "../runtime/index.js";
 import { bytesOf, quantise, toFloat16, type Weight } from "../tensor/index.js";
 
 /**
- * float32: everything, the default. float16: weights and what flows between layers of networks on a GPU, normalisations and softmax aside.
- * int8: the UNet's matrices as whole numbers on the processor, convolutions aside.
+ * float32: all operations, the default. float16: weights and activations on a GPU, except in normalisations and softmax.
+ * int8: quantised matrices of the UNet on the CPU, without its convolutions.
  */
 export const COMPUTES = ["float32", "float16", "int8"] as const;
 export type Compute = (typeof COMPUTES)[number];
 
-/** Told while weights are unpacked or quantised, which happens once for a file: bytes written so far, and in all. */
+/** Progress of dequantising or quantising weights, once for each file: bytes written so far and in total. */
 export interface Preparing {
   readonly network: string;
   readonly done: number;
@@ -22,15 +22,15 @@ export interface Preparing {
 export interface Precision {
   readonly compute: Compute;
   readonly onPrepare?: ((preparing: Preparing) => void) | undefined;
-  /** When half-precision weights are upcast; default: at load. */
+  /** Time at which half-precision weights are upcast. Default: at load. */
   readonly upcast?: Upcast;
-  /** Makes weights that have to be unpacked or quantised; default: in memory, anew for each session. */
+  /** Derives dequantised or quantised weights. Default: in memory, again for each session. */
   readonly derive?: Derive;
 }
 
 export const FLOAT32: Precision = { compute: "float32" };
 
-/** Whether a device computes so. @throws RequestError saying why not, and what to ask for instead */
+/** Checks that a device supports a precision. @throws RequestError with the reason and an alternative */
 export function mustCompute(compute: Compute, device: Device): void {
   if (compute === "float16" && device === "cpu") {
     throw new RequestError(
@@ -44,14 +44,14 @@ export function mustCompute(compute: Compute, device: Device): void {
   }
 }
 
-/** How many values of a row may share a scale, the best first: more are faster, fewer are nearer (docs/precision.md). */
+/** Block sizes in order of preference: larger blocks are faster, smaller ones more accurate (docs/precision.md). */
 const BLOCKS = [64, 32] as const;
 
-/** The block that a matrix's rows are whole numbers of; undefined where there is none. */
+/** The preferred block size that divides the rows of a matrix; undefined when none does. */
 const blockOf = ({ shape: [, inputs = 0, ...rest] }: Weight): number | undefined =>
   rest.length === 0 && inputs > 0 ? BLOCKS.find((block) => inputs % block === 0) : undefined;
 
-/** Weights that are multiplied as matrices and used for nothing else. */
+/** Weights that are used only as matrices of products. */
 function matrices(graph: Graph): ReadonlySet<number> {
   const uses = graph.nodes.flatMap(({ op, inputs }) =>
     inputs.map((v, i) => [v.id, op.kind === "linear" && i === 1] as const),
@@ -63,20 +63,20 @@ function matrices(graph: Graph): ReadonlySet<number> {
 /** Magnitude from which a value rounds to infinity. */
 const OVERFLOW = { float32: Number.POSITIVE_INFINITY, float16: 65520 } as const;
 
-/** Checks a weight's values. @throws NonFiniteTensorError with the first that is not finite, or would not be in `dtype` */
+/** Checks a weight's values. @throws NonFiniteTensorError with the first value that is not finite in `dtype` */
 export function mustBeFinite(
   { name, bytes }: Weight,
   values: Float32Array,
   dtype: keyof typeof OVERFLOW = "float32",
 ): void {
   const limit = OVERFLOW[dtype];
-  // A plain loop: a callback for each of billions of values takes seconds.
+  // A loop, since a callback for each of billions of values takes seconds.
   for (const value of values) {
     if (!(Math.abs(value) < limit)) throw new NonFiniteTensorError({ file: bytes.source.name, tensor: name, value });
   }
 }
 
-/** A quantised weight in a GGUF file becomes plain values. */
+/** Dequantises a weight of a GGUF file. */
 const unpacking = (from: Weight, dtype: "float32" | "float16"): Derivation => ({
   from,
   by: `unpacked to ${dtype}`,
@@ -90,7 +90,7 @@ const unpacking = (from: Weight, dtype: "float32" | "float16"): Derivation => ({
 const codesOf = (name: string) => `${name}.codes`;
 const scalesOf = (name: string) => `${name}.scales`;
 
-/** A matrix becomes int8 codes and scales. */
+/** Quantises a matrix to int8 codes and scales. */
 const quantising = (from: Weight, block: number): Derivation => ({
   from,
   by: `quantised in blocks of ${block}`,
@@ -105,7 +105,7 @@ const quantising = (from: Weight, block: number): Derivation => ({
   },
 });
 
-/** What has to be made of a network's weights for `compute`, by their names. */
+/** Derivations of a graph's weights that `compute` needs, by name of the weight. */
 export function derivations(graph: Graph, compute: Compute): ReadonlyMap<string, Derivation> {
   const whole = compute === "int8" ? matrices(graph) : new Set<number>();
   return new Map(
@@ -119,8 +119,8 @@ export function derivations(graph: Graph, compute: Compute): ReadonlyMap<string,
 }
 
 /**
- * The graph with weights that a session can be made of. `whole` is the same network with nothing stacked on it: what is made of its
- * weights serves every stack. @throws MachineError when there is no room for what has to be made
+ * The graph with weights that a session can load. `whole` is the same network without adapters: the weights derived from it serve
+ * every stack. @throws MachineError when there is no space for the derived weights
  */
 export async function prepareWeights(
   name: string,

@@ -1,46 +1,46 @@
-/** Sessions that stay loaded for several networks of one runtime, within a memory limit. Knows nothing of what a network is. */
+/** Pool of loaded sessions for several networks of one runtime, within a memory limit. Independent of the kind of network. */
 import type { Session } from "../runtime/index.js";
 
-/** A session that is loaded. */
+/** A loaded session. */
 export interface LoadedSession {
   readonly session: Session;
   /** Names of its inputs. */
   readonly inputs: readonly string[];
-  /** Bytes of weights that are its own copies. Mapped weights are shared and not counted. */
+  /** Bytes of weights that it has copied. Mapped weights are shared and not counted. */
   readonly copies: number;
-  /** Bytes that a call with one sample works in. */
+  /** Working memory in bytes of a call with one sample. */
   readonly arena: number;
 }
 
 /** A session in the pool. */
 export interface PooledSession extends LoadedSession {
-  /** Names of the constant inputs that it holds, the last used last. */
+  /** Names of its cached constant inputs, the most recently used last. */
   held: string[];
 }
 
 interface Entry extends PooledSession {
   readonly owner: object;
   readonly key: string;
-  /** Largest batch that has run: ONNX Runtime keeps the memory that a call worked in. */
+  /** Largest batch so far: ONNX Runtime does not free the working memory of a call. */
   batch: number;
 }
 
 export interface SessionPool {
-  /** Runs `work` after all work before it. The runtime runs one call at a time anyway, and no session is released under a call. */
+  /** Runs `work` after all earlier work, so that no session is released during a call. The runtime itself runs one call at a time. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
   has(owner: object, key: string): boolean;
-  /** The session of `owner` under a key, made if it is not loaded. Call in turn. */
+  /** Returns the session of `owner` for a key, created if it is not loaded. Call it inside `inTurn`. */
   use(owner: object, key: string, batch: number, make: () => Promise<LoadedSession>): Promise<PooledSession>;
-  /** Releases every session of `owner`. Call in turn. */
+  /** Releases all sessions of `owner`. Call it inside `inTurn`. */
   release(owner: object): Promise<void>;
 }
 
 /**
- * A pool that keeps the session each network used last, and those used before it while they take at most `spare` bytes together: the
- * least recently used goes first.
+ * Creates a pool that keeps the last session of each network, and earlier sessions of at most `spare` bytes in total; the least recently
+ * used is released first.
  */
 export function createSessionPool(spare: number): SessionPool {
-  /** The last used stands last. */
+  /** The most recently used is last. */
   let entries: Entry[] = [];
   let turn: Promise<unknown> = Promise.resolve();
 
@@ -48,7 +48,7 @@ export function createSessionPool(spare: number): SessionPool {
     entries = entries.filter((e) => !dropped.includes(e));
     for (const { session } of dropped) await session.release();
   }
-  /** Makes room for a new session of `owner`, whose present one becomes a spare. */
+  /** Frees memory for a new session of `owner`, whose current one becomes a spare. */
   async function evict(owner: object): Promise<void> {
     const last = new Map(entries.map((e) => [e.owner, e] as const));
     const spares = entries.filter((e) => e.owner === owner || last.get(e.owner) !== e);

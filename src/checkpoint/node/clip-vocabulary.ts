@@ -1,4 +1,4 @@
-/** CLIP's own vocabulary, which ships with the package (MIT), for checkpoints in one file: they hold no tokenizer. */
+/** CLIP's vocabulary, which ships with the package (MIT): single-file checkpoints have no tokenizer. */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -10,7 +10,7 @@ const FILE = new URL("../../../assets/clip/bpe_simple_vocab_16e6.txt.gz", import
 
 let read: Promise<ClipVocabulary> | undefined;
 
-/** The tokenizer of every CLIP text encoder. */
+/** Tokenizer shared by all CLIP text encoders. */
 export async function clipTokenizer(padding: ClipPadding): Promise<TokenizerFiles> {
   read ??= readVocabulary();
   return clipTokenizerFiles(await read, fileURLToPath(FILE), padding);

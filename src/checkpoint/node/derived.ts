@@ -1,6 +1,6 @@
 /**
- * Derived weights in a safetensors file in the user's cache folder: made once, one after the other, and mapped from there. Deleting that
- * folder loses nothing.
+ * Derived weights in a safetensors file in the user's cache folder: written once, one tensor at a time, and mapped from there. The folder
+ * can be deleted at any time.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -15,14 +15,14 @@ import { head, readSafetensors } from "../safetensors.js";
 import { readFloats } from "../weights.js";
 import { openFile } from "./file-source.js";
 
-/** Increased when the same description comes to mean other bytes. */
+/** Format version. Increase it when the same description gives other bytes. */
 const VERSION = 1;
-/** Milliseconds after which an abandoned part of a file, and an unused file, are removed when the next is written. */
+/** Milliseconds in a day, the unit of the age limits for partial and unused files. */
 const DAY = 86_400_000;
 const KEPT = 30 * DAY;
 const ADVICE = "set XDG_CACHE_HOME to a folder on another disk";
 
-/** The folder that these files are kept in: under XDG_CACHE_HOME, or where the system keeps caches. */
+/** Cache folder: under XDG_CACHE_HOME, or the system's default. */
 export function derivedFolder(env: NodeJS.ProcessEnv = process.env): string {
   const places: Partial<Record<NodeJS.Platform, string>> = {
     darwin: path.join(os.homedir(), "Library", "Caches"),
@@ -32,17 +32,17 @@ export function derivedFolder(env: NodeJS.ProcessEnv = process.env): string {
   return path.join(root, "variegate", "derived");
 }
 
-/** Files that this process is making, with the listeners to their progress. */
+/** Files that this process is writing, with their progress listeners. */
 const running = new Map<
   string,
   { readonly made: Promise<ReadonlyMap<string, Weight>>; readonly hear: DeriveProgress[] }
 >();
 
 /**
- * The tensors that `derivations` make, by name, mapped from their file. The file is made if it does not exist, once for all calls and
- * processes that ask at the same time. It is identified by its sources (path, size, modification time) and how it is made, so that a
- * changed checkpoint gets another. Where a source is no local file, the tensors are made in memory.
- * @throws FileError when the folder cannot be written; MachineError when the disk has no room, saying how much is needed
+ * Derived tensors by name, mapped from their file. A missing file is written, once for all concurrent calls and processes. Its name is a
+ * hash of the sources (path, size, modification time) and the conversions, so that a changed checkpoint gets another file. Where a
+ * source is not a local file, the tensors are derived in memory.
+ * @throws FileError when the folder cannot be written; MachineError with the bytes needed when the disk is full
  */
 export const deriveInFile: Derive = async (derivations, onProgress = () => {}) => {
   const files = filesOf(derivations);
@@ -71,7 +71,7 @@ async function openOrMake(
   if (there) return there;
   await makeFolder(path.dirname(file), ADVICE);
   return locked(`${file}.lock`, async () => {
-    // Another process may have made it while this one waited.
+    // Another process may have written it while this one waited.
     const found = await whole(file, makes);
     if (found) return found;
     await make(file, derivations, onProgress);
@@ -103,7 +103,7 @@ async function make(file: string, derivations: readonly Derivation[], onProgress
   await writeWhole(file, write, ADVICE);
 }
 
-/** The local files that weights are made from; null where one of them comes from elsewhere. */
+/** Local source files of the weights; null when one source is not a local file. */
 function filesOf(derivations: readonly Derivation[]): readonly string[] | null {
   const files = new Set<string>();
   for (const { from } of derivations) {
@@ -114,7 +114,7 @@ function filesOf(derivations: readonly Derivation[]): readonly string[] | null {
   return [...files];
 }
 
-/** Identifies a file by its sources and how it is made. */
+/** Key of a derived file: a hash of its sources and conversions. */
 async function keyOf(derivations: readonly Derivation[], sources: readonly string[]): Promise<string> {
   const files: unknown[] = [];
   for (const file of sources) {
@@ -129,7 +129,7 @@ async function keyOf(derivations: readonly Derivation[], sources: readonly strin
     .slice(0, 32);
 }
 
-/** The tensors of a file that is there and holds what it should; null otherwise. */
+/** Tensors of a complete file; null when it is missing or differs from `makes`. */
 async function whole(file: string, makes: Derivation["makes"]): Promise<ReadonlyMap<string, Weight> | null> {
   if (!existsSync(file)) return null;
   try {
@@ -139,7 +139,7 @@ async function whole(file: string, makes: Derivation["makes"]): Promise<Readonly
       return weight?.dtype === dtype && weight.shape.join() === shape.join();
     });
     if (!fits) return null;
-    // Its time of change says when it was last of use.
+    // The modification time records the last use.
     await utimes(file, new Date(), new Date()).catch(() => {});
     return weights;
   } catch (error) {
@@ -148,7 +148,7 @@ async function whole(file: string, makes: Derivation["makes"]): Promise<Readonly
   }
 }
 
-/** Removes what a killed process left of this file, files that were not used for a month, and parts of others after a day. */
+/** Removes partial files of killed processes (of other files after a day) and files unused for a month. */
 async function tidy(made: string): Promise<void> {
   const folder = path.dirname(made);
   await removePartials(folder, path.basename(made));

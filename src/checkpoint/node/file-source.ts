@@ -1,11 +1,11 @@
-/** A local file as a source of bytes. */
+/** Byte source over a local file. */
 import { open, realpath, stat } from "node:fs/promises";
 import { codeOf, FileError } from "../../errors.js";
 import { readAll } from "../../files/index.js";
 import type { ByteSource } from "../../tensor/index.js";
 import { checkedSource } from "../source.js";
 
-/** A file that is opened for each read and closed again: a checkpoint is read in a few places only. @throws FileError */
+/** Opens the file for each read and closes it after, since a checkpoint needs few reads. @throws FileError */
 export async function openFile(name: string): Promise<ByteSource> {
   try {
     const path = await realpath(name);

@@ -1,4 +1,4 @@
-/** Diffusers folders: which components there are, of which class, with which config, and where their weights lie. */
+/** Diffusers folders: components with class, config and location of the weights. */
 import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
@@ -16,7 +16,7 @@ import { contents, openComponentWeights } from "./weights.js";
 
 const object = z.record(z.string(), z.unknown());
 const entry = z.tuple([z.string().nullable(), z.string().nullable()]);
-/** Components that no picture here needs, by what they are in diffusers' pipelines. */
+/** Components that generation does not need, by their names in diffusers' pipelines. */
 const NOT_NEEDED = ["feature_extractor", "image_processor", "safety_checker", "image_encoder", "watermark"];
 
 async function readObject(file: string): Promise<Readonly<Record<string, unknown>>> {
@@ -31,9 +31,9 @@ async function mustBeFolder(folder: string): Promise<void> {
 }
 
 /**
- * Opens a diffusers folder by its model_index.json (or, where that is missing, by its sub-folders), whose weights are not looked at
- * yet, or a checkpoint in one file.
- * @throws FileError saying what is missing, or of which family it is that is not drawn
+ * Opens a diffusers folder by its model_index.json (by its sub-folders where that is missing), without reading its weights, or a
+ * single-file checkpoint.
+ * @throws FileError naming the missing part, or the family when it is not supported
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   if (existsSync(folder) && !statSync(folder).isDirectory())
@@ -51,7 +51,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   for (const [name, value] of Object.entries(index)) {
     const parsed = entry.safeParse(value);
     const partClass = parsed.data?.[1];
-    // Flags stand between the components; a component that is not there is [null, null].
+    // The index mixes flags and components; an absent component is [null, null].
     if (!parsed.success || partClass == null) continue;
     if (!/^\w+$/.test(name)) throw new FileError(indexFile, `${JSON.stringify(name)} is not the name of a component`);
     const part = path.join(folder, name);
@@ -81,7 +81,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   return { path: folder, className, index, components, scheduler, tokenizers, recognised, notes, family };
 }
 
-/** Components that make a picture. */
+/** Components that generation needs. */
 const NEEDED = ["unet", "vae", "text_encoder", "text_encoder_2"];
 
 function becauseOf(className: string, written: boolean, unet: Readonly<Record<string, unknown>>): string {
@@ -95,20 +95,20 @@ const familyOf = (className: string, unet: Readonly<Record<string, unknown>>): F
   return textWidth(unet) === 1024 ? "sd2" : "sd1";
 };
 
-/** cross_attention_dim of a UNet: one number, or a list with the same number for each block; null for anything else. */
+/** cross_attention_dim of a UNet: a number, or a list with the same number for each block; null for any other value. */
 function textWidth(unet: Readonly<Record<string, unknown>>): number | null {
   const given = unet["cross_attention_dim"];
   const [first, ...others]: unknown[] = Array.isArray(given) ? given : [given];
   return typeof first === "number" && others.every((width) => width === first) ? first : null;
 }
 
-/** @throws FileError naming the family that a class is of, where it is not drawn here */
+/** @throws FileError naming the family of the class when it is not supported */
 function mustBeDrawn(file: string, className: string): void {
   const other = otherClass(className);
   if (other) throw new FileError(file, `says ${className}: ${other}; ${SUPPORTED_FAMILIES}`);
 }
 
-/** What a missing model_index.json would say, from the sub-folders. @throws FileError where there is no unet among them */
+/** Infers a missing model_index.json from the sub-folders. @throws FileError when none of them is a UNet */
 async function indexOf(folder: string): Promise<Readonly<Record<string, unknown>>> {
   const has = await contents(folder);
   const config = async (name: string) => {
@@ -171,7 +171,7 @@ function component(
   };
 }
 
-/** A folder that holds one network: config.json, weights, perhaps a tokenizer. @throws FileError */
+/** Opens the folder of one network: config.json, weights, optionally a tokenizer. @throws FileError */
 export async function openComponentFolder(folder: string): Promise<Component> {
   await mustBeFolder(folder);
   const { config, configFile } = await readConfig(folder);
@@ -182,7 +182,7 @@ export async function openComponentFolder(folder: string): Promise<Component> {
   return component(path.basename(folder), className, folder, configFile, config, tokenizer);
 }
 
-/** The files of a tokenizer. @throws FileError when neither form is whole */
+/** Reads the files of a tokenizer. @throws FileError when neither format is complete */
 export async function openTokenizer(folder: string): Promise<TokenizerFiles> {
   const optional = { optional: true };
   const file = (name: string) => path.join(folder, name);
@@ -201,7 +201,7 @@ export async function openTokenizer(folder: string): Promise<TokenizerFiles> {
   return files;
 }
 
-/** Where the one network of a folder lies that is no pipeline: in it, or under unet/; null when there is none. */
+/** Folder of the only network outside a pipeline: the folder itself, or its unet/; null when there is none. */
 export function loneFolder(ref: string): string | null {
   return existsSync(path.join(ref, "model_index.json")) ? null : networkIn(ref);
 }
@@ -209,12 +209,12 @@ export function loneFolder(ref: string): string | null {
 const networkIn = (ref: string): string | null =>
   [path.join(ref, "unet"), ref].find((f) => existsSync(path.join(f, "config.json"))) ?? null;
 
-/** Names that trainers give an adapter's file. */
+/** File names of adapters, as trainers write them. */
 const ADAPTER_FILES = ["pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin", "adapter_model.safetensors"];
 
 /**
- * The file of an adapter: what was named, or the file in a folder that diffusers or PEFT saved one into.
- * @throws FileError for a folder without one, saying what it has
+ * File of an adapter: the given file, or the one in a folder saved by diffusers or PEFT.
+ * @throws FileError listing the folder's content when it has none
  */
 export async function adapterFile(place: string): Promise<string> {
   if (!isFolder(place)) return place;
@@ -226,11 +226,11 @@ export async function adapterFile(place: string): Promise<string> {
   );
 }
 
-/** The adapter's file of a folder; null where it has none. */
+/** Adapter file in a folder; null when it has none. */
 export const adapterIn = (folder: string): string | null =>
   ADAPTER_FILES.map((name) => path.join(folder, name)).find((file) => existsSync(file)) ?? null;
 
-/** The folder of an autoencoder: the one that was named, or vae/ in a pipeline's. @throws FileError saying what it has instead */
+/** Folder of an autoencoder: the given one, or vae/ in a pipeline. @throws FileError listing the content found instead */
 export async function autoencoderFolder(place: string): Promise<string> {
   const found = [place, path.join(place, "vae")].find((folder) => existsSync(path.join(folder, "config.json")));
   if (found) return found;
@@ -241,15 +241,15 @@ export async function autoencoderFolder(place: string): Promise<string> {
 }
 
 /**
- * Opens a UNet: a whole pipeline folder, a folder with unet/ in it, a UNet folder, or a file of weights alone, which then has the
- * config of `like`, or a LoRA on it. @throws FileError saying what was found instead
+ * Opens a UNet: a pipeline folder, a folder with unet/ in it, a UNet folder, a file of weights, which takes its config from `like`, or a
+ * LoRA on `like`. @throws FileError describing any other content
  */
 export async function openUNet(ref: string, like: Component): Promise<OpenedUNet> {
   if (!existsSync(ref)) throw new FileError(ref, "there is no such file or folder");
   if (!statSync(ref).isDirectory()) {
     return readUNet(await openFile(ref), like);
   }
-  // Of a pipeline only this is opened: its other parts need not be there.
+  // Only the UNet of a pipeline is opened: the other components may be missing.
   const folder = networkIn(ref);
   if (folder === null) {
     const adapter = adapterIn(ref);

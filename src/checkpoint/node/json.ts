@@ -3,19 +3,19 @@ import { readFile, stat } from "node:fs/promises";
 import { codeOf, FileError } from "../../errors.js";
 import { parseJsonText } from "../json.js";
 
-/** A vocabulary has a few megabytes; nothing that is read whole has more. */
+/** Maximum size in bytes; the largest of these files, a vocabulary, has a few megabytes. */
 const MAX = 64_000_000;
 
 /**
- * Parses a JSON file, also one with Python's bare Infinity and NaN (read as null); with `optional` a file that is not there gives undefined.
- * @throws FileError when it is not there, too large, or not JSON (with where it stops being that)
+ * Parses a JSON file, including Python's bare Infinity, and NaN as null. With `optional`, a missing file gives undefined.
+ * @throws FileError when it is missing, too large, or not JSON (with the position of the syntax error)
  */
 export async function readJson(file: string, { optional = false } = {}): Promise<unknown> {
   const text = await readText(file, { optional });
   return text === undefined ? undefined : parseJsonText(text, file);
 }
 
-/** A text file, or undefined when it is optional and not there. @throws FileError */
+/** Reads a text file. With `optional`, a missing file gives undefined. @throws FileError */
 export async function readText(file: string, { optional = false } = {}): Promise<string | undefined> {
   try {
     const { size } = await stat(file);

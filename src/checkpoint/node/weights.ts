@@ -1,4 +1,4 @@
-/** Weights of one component in a folder, whatever they are stored as: one file, several with an index, half precision variants. */
+/** Weights of a component folder in any layout: one file, shards with an index, half-precision variants. */
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
@@ -9,22 +9,22 @@ import { type FileWeights, readWeights, tensorsOf } from "../weights.js";
 import { openFile } from "./file-source.js";
 import { readJson } from "./json.js";
 
-/** Opens a file of tensors by what is in it, whatever its name ends in. @throws FileError saying what it is instead */
+/** Opens a file of tensors; its content decides the format, not its extension. @throws FileError describing other content */
 export const openWeights = async (file: string): Promise<FileWeights> => readWeights(await openFile(file));
 
-/** Every tensor of a small file as float32, by name. @throws FileError */
+/** Reads all tensors of a small file as float32, by name. @throws FileError */
 export const readTensors = async (file: string): Promise<Map<string, FloatTensor>> =>
   tensorsOf(await openWeights(file));
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /**
- * Finds and opens the weights of a component folder: `stem` in safetensors before bin, whole before sharded, full before fp16.
+ * Opens the weights of a component folder. Order of `stem`: safetensors before bin, single file before shards, full before fp16.
  * @param stem "diffusion_pytorch_model" or "model"
- * @throws FileError saying what the folder has
+ * @throws FileError listing the folder's content
  */
 export async function openComponentWeights(folder: string, stem: string): Promise<WeightIndex> {
-  // transformers calls the same thing pytorch_model in its older format.
+  // transformers' pickle files are named pytorch_model.
   const torch = stem === "model" ? "pytorch_model" : stem;
   const names = ["", ".fp16"].flatMap((variant) => [
     `${stem}${variant}.safetensors`,
@@ -45,7 +45,7 @@ export async function openComponentWeights(folder: string, stem: string): Promis
   return name.endsWith(".json") ? openShards(file) : openWeights(file);
 }
 
-/** Lists a folder's content for messages, shortened. @throws FileError where it may not be read */
+/** Abbreviated list of a folder's content, for messages. @throws FileError when it cannot be read */
 export async function contents(folder: string): Promise<string> {
   const names = await readdir(folder).catch((error: unknown) => {
     throw new FileError(folder, `cannot be read (${codeOf(error)})`, { cause: error });

@@ -1,16 +1,16 @@
-/** Safetensors files that are written one tensor at a time. */
+/** Writes safetensors files one tensor at a time. */
 import { writeWhole } from "../../files/index.js";
 import { bytesOf, type FloatTensor } from "../../tensor/index.js";
 import { head } from "../safetensors.js";
 
-/** A tensor that is read when its turn comes. */
+/** A tensor that is read when it is written. */
 export interface LazyTensor {
   readonly name: string;
   readonly shape: readonly number[];
   read(): Promise<FloatTensor>;
 }
 
-/** Writes a file of float32 tensors one after the other, so that one at a time is in memory. @throws FileError, MachineError */
+/** Writes a file of float32 tensors in sequence, to hold only one in memory. @throws FileError, MachineError */
 export async function writeTensors(file: string, tensors: readonly LazyTensor[]): Promise<void> {
   await writeWhole(file, async (sink) => {
     await sink.write(head(tensors, { format: "pt" }));
