@@ -10,13 +10,16 @@ const rows = trace.images.map((images) => {
   return { ...images, steps: mode.steps, traced: mode, name: `${images.mode}, seed ${images.seed}` };
 });
 
+/** ᾱ of the level at which a step begins: 1 is clean, 0 is noise alone. */
+const cleanness = ({ from: { alpha, sigma } }) => alpha ** 2 / (alpha ** 2 + sigma ** 2);
+
 /** Columns of the film strip: the noise levels of all steps, noisiest first. A step of a few-step model spans several. */
-const levels = [...new Set(trace.modes.flatMap((m) => m.steps.map((s) => s.from.alphaBar)))].sort((a, b) => a - b);
-const timeOf = new Map(trace.modes.flatMap((m) => m.steps.map((s) => [s.from.alphaBar, s.timestep])));
+const levels = [...new Set(trace.modes.flatMap((m) => m.steps.map(cleanness)))].sort((a, b) => a - b);
+const timeOf = new Map(trace.modes.flatMap((m) => m.steps.map((s) => [cleanness(s), s.timestep])));
 
 /** Step of a row at a noise level: the last one that begins at this level or a noisier one. */
 function stepAt(row, level) {
-  const found = row.steps.findLastIndex((s) => s.from.alphaBar <= level + 1e-9);
+  const found = row.steps.findLastIndex((s) => cleanness(s) <= level + 1e-9);
   return Math.max(0, found);
 }
 
@@ -53,7 +56,7 @@ function drawStrip() {
   for (const [r, row] of rows.entries()) {
     const label = cellInto(strip, "label", row.name, 1, r + 2);
     label.style.color = `var(--${row.mode})`;
-    for (const [s, step] of row.steps.entries()) drawCell(strip, row, r, s, levels.indexOf(step.from.alphaBar));
+    for (const [s, step] of row.steps.entries()) drawCell(strip, row, r, s, levels.indexOf(cleanness(step)));
   }
   mark();
 }
@@ -69,7 +72,7 @@ function cellInto(strip, className, text, column, row) {
 }
 
 function drawCell(strip, row, r, s, column) {
-  const next = row.steps[s + 1] ? levels.indexOf(row.steps[s + 1].from.alphaBar) : levels.length;
+  const next = row.steps[s + 1] ? levels.indexOf(cleanness(row.steps[s + 1])) : levels.length;
   const cell = document.createElement("button");
   cell.type = "button";
   cell.className = "cell";

@@ -130,7 +130,7 @@ async function write(file: string, me: Owner): Promise<boolean> {
 }
 
 /**
- * Removes the lock with a given token, and never the one that came after it: whoever removes it holds a second lock, which is named by
+ * Removes the lock with a given token, and never the one that came after it: removal takes a second lock, which is named by
  * that token, while it looks and removes. Returns another process that is doing the same.
  */
 async function remove(file: string, token: string): Promise<{ readonly holder: Holder | null } | null> {
