@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, open, rm, statfs, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { clipTokenizer } from "../src/checkpoint/node/index.js";
+import { clipTokenizer, openWeights } from "../src/checkpoint/node/index.js";
 import { MachineError } from "../src/errors.js";
 import {
   type DrawingWeights,
@@ -104,7 +104,7 @@ export async function makeSyntheticSdxl(): Promise<Synthetic> {
     await mustHold(folder, [unet]);
     await writeFile(path.join(folder, "config.json"), JSON.stringify(UNET));
     await writeRandom(unet);
-    return { folder, config, index: unet.index, remove };
+    return { folder, config, index: await openWeights(unet.file), remove };
   });
 }
 
