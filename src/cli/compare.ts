@@ -19,6 +19,7 @@ import { MODES, type Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
+import { warnOf } from "./notices.js";
 import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
 import { type Progress, type Terminal, table } from "./terminal.js";
@@ -118,7 +119,7 @@ async function generateMode(pair: Pair, request: GenerateRequest, s: Output): Pr
   let milliseconds: Milliseconds = { encode: 0, denoise: 0, decode: 0 };
   for await (const event of generate(pair, request, s.signal)) {
     s.terminal.emit({ mode, ...eventJson(event) });
-    if (event.type === "adjusted") for (const why of event.why) s.terminal.warn(why);
+    warnOf(s.terminal, event);
     if (event.type === "step") s.progress.update(++s.ticker.ticks, `${mode}: ${event.model} at ${event.timestep}`);
     if (event.type === "tile")
       s.progress.update(s.ticker.ticks + event.done / event.total, `${mode}: ${tileOf(event)}`);

@@ -14,6 +14,7 @@ import { type OpenOptions, openPair, type PairReference } from "../open/index.js
 import { type FloatTensor, stack } from "../tensor/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
+import { warnOf } from "./notices.js";
 import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
 import { tileOf } from "./units.js";
@@ -55,10 +56,7 @@ export async function runGenerate(
     let ticks = 0;
     for await (const event of generate(pair, { ...request, samples: left }, signal)) {
       terminal.emit(eventJson(event));
-      if (event.type === "adjusted") for (const why of event.why) terminal.warn(why);
-      if (event.type === "encoded" && event.truncated > 0) {
-        terminal.warn(`prompt ${event.prompt}: the last ${event.truncated} tokens are truncated`);
-      }
+      warnOf(terminal, event);
       if (event.type === "step") {
         progress.update(++ticks, `${event.model} at ${event.timestep}`);
         if (options.saveLatents) track(tracks, stemOf(event), event);

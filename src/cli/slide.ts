@@ -7,6 +7,7 @@ import { formatEstimate } from "../metrics/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
+import { warnOf } from "./notices.js";
 import { slidePage } from "./page.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
@@ -41,7 +42,7 @@ export async function runSlide(
         continue;
       }
       terminal.emit(eventJson(event));
-      if (event.type === "adjusted") for (const why of event.why) terminal.warn(why);
+      warnOf(terminal, event);
       if (event.type === "step") progress.update(++ticks, `${event.mode}: ${event.model} at ${event.timestep}`);
       if (event.type === "tile") progress.update(ticks + event.done / event.total, `${event.mode}: ${tileOf(event)}`);
       if (event.type === "image") progress.update(++ticks, `${event.mode}: scale ${scales[event.prompt]}`);

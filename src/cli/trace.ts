@@ -18,6 +18,7 @@ import {
   trace,
 } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
+import { warnOf } from "./notices.js";
 import { tracePage } from "./page.js";
 import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
@@ -55,7 +56,7 @@ export async function runTrace(
         progress.update(ticks, `${event.mode}: previews of seed ${event.seed}`);
       } else if (event.type !== "trace") {
         terminal.emit(eventJson(event));
-        if (event.type === "adjusted") for (const why of event.why) terminal.warn(why);
+        warnOf(terminal, event);
         if (event.type !== "step" && event.type !== "image") continue;
         const what =
           event.causal === undefined ? event.mode : event.causal < 0 ? "distilled" : `row ${event.causal} by the base`;

@@ -6,6 +6,8 @@ import type { Offload } from "./request.js";
 import type { SampleKey } from "./sample.js";
 
 export type GenerateEvent =
+  /** Input that has no effect in this run, or a setting that had to be guessed, as a sentence. */
+  | { readonly type: "notice"; readonly text: string }
   /** The request was changed to fit in memory; `why` says how, in sentences. */
   | { readonly type: "adjusted"; readonly offload: Offload; readonly batch: number; readonly why: readonly string[] }
   | { readonly type: "loaded"; readonly network: string; readonly milliseconds: number }

@@ -30,6 +30,7 @@ export async function* generate(
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const { job, why } = await fitToMemory(pair, await jobFor(pair, request));
   signal?.throwIfAborted();
+  for (const text of job.notices) yield { type: "notice", text };
   if (why.length > 0) yield { type: "adjusted", offload: job.offload, batch: job.batch, why };
   const timings = { calls: 0, encode: 0, denoise: 0, decode: 0 };
   const run: Run = { pair, job, bindings: bindModels(pair, job), timings, signal };

@@ -5,6 +5,7 @@ import type { ImageSize } from "../models/index.js";
 import type { Plan } from "../sampling/index.js";
 import { parseRequest } from "../schema/index.js";
 import { type AdapterUse, isOff } from "./adapters.js";
+import { noticesOf } from "./notices.js";
 import type { Pair } from "./pair.js";
 import { planFor } from "./planning.js";
 import { type GenerateRequest, type Offload, requestSchema } from "./request.js";
@@ -23,6 +24,8 @@ export interface Job {
   readonly offloadGiven: boolean;
   readonly tile: number | "off" | undefined;
   readonly adapters: readonly AdapterUse[];
+  /** Sentences to show before the run: input without effect, guesses. */
+  readonly notices: readonly string[];
 }
 
 /** Latent pixels in one model call by default: as many as one 1024 × 1024 image has. */
@@ -44,8 +47,9 @@ export async function jobFor(pair: Pair, request: GenerateRequest): Promise<Job>
   const [, , height, width] = pair.base.denoiser.latents(size);
   const all = prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
   const named = samples && new Set(samples.map((s) => `${s.prompt} ${s.seed}`));
+  const plan = planFor(pair, request);
   return {
-    plan: planFor(pair, request),
+    plan,
     samples: named ? all.filter((s) => named.has(`${s.prompt} ${s.seed}`)) : all,
     prompts,
     negative,
@@ -56,6 +60,7 @@ export async function jobFor(pair: Pair, request: GenerateRequest): Promise<Job>
     offloadGiven: request.offload !== undefined,
     tile,
     adapters: [...pair.adapters, ...(await openUses(pair, request))].filter((use) => !isOff(use)),
+    notices: noticesOf({ pair, request, plan }),
   };
 }
 
