@@ -68,13 +68,13 @@ def run(run) -> None:
         if learns:
             direction = gradient(base, fake, x0.detach(), text, guidance)
             loss = .5 * F.mse_loss(x0, x0.detach() - direction)
-            _update(optimizer, student, loss)
+            update(optimizer, student, loss)
             average.update(student, step)
         remembered = [*remembered, (x0.detach(), text)][-REMEMBERED:]
         for i in range(FAKE_UPDATES):
             seen, heard = remembered[-1] if i == 0 else remembered[int(torch.randint(0, len(remembered), ()))]
             fake_loss = loss_of(fake, seen, heard)
-            _update(fake_optimizer, fake, fake_loss)
+            update(fake_optimizer, fake, fake_loss)
         if learns:
             run.say(f"gradient {direction.abs().mean():.4f} fake {fake_loss.item():.4f}")
         if run.keep(**parts):
@@ -83,7 +83,7 @@ def run(run) -> None:
     _write(student, average, run.out)
 
 
-def _update(optimizer, module, loss) -> None:
+def update(optimizer, module, loss) -> None:
     optimizer.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(module.parameters(), 1.)

@@ -48,9 +48,26 @@ class Run:
                 group["lr"] = group["peak"] * gain
             yield self.step
             self.step += 1
-            now = time.monotonic()
-            self.elapsed += min(now - self._tick, PAUSE_SECONDS)
-            self._tick = now
+            self._count_time()
+
+    def updates(self, count: int, *optimizers: torch.optim.Optimizer, warmup: int):
+        """Yields update numbers until `count` are made, or until the run's time is over; each optimizer's rate is constant
+        after its warm-up."""
+        groups = [group for o in optimizers for group in o.param_groups]
+        for group in groups:
+            group.setdefault("peak", group["lr"])
+        self._tick = time.monotonic()
+        while self.step < count and self.done < 1 and not self.stopped:
+            for group in groups:
+                group["lr"] = group["peak"] * min(1, (self.step + 1) / warmup)
+            yield self.step
+            self.step += 1
+            self._count_time()
+
+    def _count_time(self) -> None:
+        now = time.monotonic()
+        self.elapsed += min(now - self._tick, PAUSE_SECONDS)
+        self._tick = now
 
     def rate(self, default: float) -> float:
         return self.learning_rate or default

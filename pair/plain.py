@@ -1,0 +1,62 @@
+"""Knows the plain recipe: distribution matching with DMD2's published ratio of the two time scales, by a count of updates.
+
+Nothing here knows of hybrids, of diversity or of a reason to stop: the recipe was written down in pair/README.md before it
+was run, and the last checkpoint is the result. Yin et al. 2024 (DMD2, arXiv 2405.14867), section 4: five updates of the fake
+denoiser for one of the student, no start on the teacher's deterministic runs, steps of training on the student's own runs
+("backward simulation"). Without the GAN.
+"""
+import json
+
+import torch
+import torch.nn.functional as F
+
+from . import network, noise
+from .base import loss_of
+from .conditioning import TrainingSet
+from .distil import BATCH, gradient, student_sample, update
+from .run import Average
+
+GUIDANCE = 5.0  # the base's own
+FAKE_UPDATES = 5
+UPDATES = 3_800  # DMD2's 19,000 iterations at one student update in five
+WARMUP = 20
+RATE, FAKE_RATE = 1e-4, 3e-4
+CURVE = [100, 200, 400, *range(800, UPDATES + 1, 400), UPDATES]
+"""Updates after which the averaged student is kept, for the curve in docs/diversity.md."""
+
+
+def run(run) -> None:
+    """Stage `plain`: writes OUT/plain/unet, and OUT/plain/curve/UPDATES/unet on the way. `--option seed=0`, `--option guidance=5`.
+    With --resume: from the checkpoint. The run ends after UPDATES updates; --minutes bounds it too."""
+    seed, guidance = int(run.options.get("seed", 0)), float(run.options.get("guidance", GUIDANCE))
+    torch.manual_seed(seed)
+    training, base = TrainingSet(run.out), network.load(run.out / "base")
+    student, fake = (network.load(run.out / "base", trainable=True) for _ in range(2))
+    adam = {"weight_decay": .01, "betas": (.5, .99), "fused": True}
+    optimizer = torch.optim.AdamW(student.parameters(), lr=RATE, **adam)
+    fake_optimizer = torch.optim.AdamW(fake.parameters(), lr=FAKE_RATE, **adam)
+    average = Average(student, .98, every=1)
+    parts = {"student": student, "fake": fake, "optimizer": optimizer, "fake_optimizer": fake_optimizer, "average": average}
+    run.restore(**parts)
+    for step in run.updates(UPDATES, optimizer, warmup=WARMUP):
+        text = training.draw(BATCH)[1]
+        x0 = student_sample(student, text, int(torch.randint(0, len(noise.GRID), ())))
+        direction = gradient(base, fake, x0.detach(), text, guidance)
+        update(optimizer, student, .5 * F.mse_loss(x0, x0.detach() - direction))
+        average.update(student, step)
+        for _ in range(FAKE_UPDATES):
+            fake_loss = loss_of(fake, x0.detach(), text)
+            update(fake_optimizer, fake, fake_loss)
+        run.say(f"gradient {direction.abs().mean():.4f} fake {fake_loss.item():.4f}")
+        if step + 1 in CURVE:
+            _write(run, student, average, f"plain/curve/{step + 1}")
+        run.keep(**parts)
+    run.keep(force=True, **parts)
+    _write(run, student, average, "plain")
+    done = {"seed": seed, "guidance": guidance, "updates": run.step, "fake_updates": FAKE_UPDATES, "batch": BATCH}
+    (run.out / "plain" / "recipe.json").write_text(json.dumps(done, indent=1) + "\n")
+
+
+def _write(run, student, average, name: str) -> None:
+    with average.applied(student):
+        network.save(student, run.out / name)
