@@ -12,6 +12,7 @@ import {
   type Prediction,
   parseScheduler,
   type Ratio,
+  refusesTimesteps,
   type SamplerConfig,
   type SamplingRequest,
   type SchedulerConfig,
@@ -110,11 +111,15 @@ export function planRequestFor(pair: PlanSource, request: SamplingRequest): Plan
   }
   const samplerOf = (which: "base" | "distilled"): SamplerConfig => {
     const defaults = defaultsOf(pair, which);
-    const timesteps = request.timesteps ?? (request.steps === undefined ? defaults.timesteps : undefined);
     const model = (which === "base" ? pair.base : pair.distilled) ?? pair.base;
+    const scheduler = schedulerOf(pair, model, choiceFor(pair, request, which));
+    // The pair's timesteps yield to a scheduler that takes none; their number stays.
+    const yields = request.steps !== undefined || refusesTimesteps(scheduler) !== undefined;
+    const timesteps = request.timesteps ?? (yields ? undefined : defaults.timesteps);
+    const steps = request.steps ?? defaults.steps ?? defaults.timesteps?.length ?? FEW_STEPS.steps;
     return {
-      scheduler: schedulerOf(pair, model, choiceFor(pair, request, which)),
-      ...(timesteps ? { timesteps } : { steps: request.steps ?? defaults.steps ?? FEW_STEPS.steps }),
+      scheduler,
+      ...(timesteps ? { timesteps } : { steps }),
       guidance: request.guidance ?? defaults.guidance,
       guidanceRescale: request.guidanceRescale,
       eta: request.eta ?? defaults.eta,

@@ -21,4 +21,4 @@ export { amendForStableDiffusion, parseScheduler, type SchedulerConfig, switchSc
 export { isScheduler, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";
 export type { Prediction, SchedulerSettings } from "./scheduler-fields.js";
 export type { SolverSpec } from "./solver.js";
-export type { TimestepSpec } from "./timesteps.js";
+export { refusesTimesteps, type TimestepSpec } from "./timesteps.js";

@@ -69,6 +69,9 @@ export const FIELDS = z.object({
 /** All fields with values; fields that the class does not read have a neutral value. */
 export type SchedulerSettings = Readonly<z.output<typeof FIELDS>>;
 
+/** Fields that space sigmas anew, instead of at the timesteps. At most one is true. */
+export const RESPACINGS = ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"] as const;
+
 /** Prediction type: the meaning of the network's output. */
 export type Prediction = SchedulerSettings["prediction_type"];
 

@@ -8,7 +8,7 @@ import {
   type SchedulerClass,
   type SchedulerTraits,
 } from "./scheduler-classes.js";
-import { FIELDS, type Given, NEUTRAL, type SchedulerSettings } from "./scheduler-fields.js";
+import { FIELDS, type Given, NEUTRAL, RESPACINGS, type SchedulerSettings } from "./scheduler-fields.js";
 
 /** A validated scheduler config. Keeps the fields of the file, because another class reads them differently. */
 export interface SchedulerConfig {
@@ -102,10 +102,7 @@ function configOf(className: SchedulerClass, file: string, given: Given): Schedu
 
 /** @throws UnsupportedConfigError when more than one spacing of sigmas is set, as diffusers does */
 function checkRespacing(settings: SchedulerSettings, file: string): void {
-  const set = (["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"] as const).filter(
-    (key) => settings[key],
-  );
-  const [first, second] = set;
+  const [first, second] = RESPACINGS.filter((key) => settings[key]);
   if (second === undefined) return;
   throw new UnsupportedConfigError({ file, key: second, actual: true, supported: `false together with ${first}` });
 }

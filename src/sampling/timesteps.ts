@@ -6,7 +6,7 @@ import { RequestError } from "../errors.js";
 import { roundHalfEven } from "../tensor/index.js";
 import { type SchedulerConfig, traitsOf } from "./scheduler.js";
 import type { SigmaTraits, TableTraits } from "./scheduler-classes.js";
-import type { SchedulerSettings } from "./scheduler-fields.js";
+import { RESPACINGS, type SchedulerSettings } from "./scheduler-fields.js";
 
 /** Exactly one of a number of steps, a list of timesteps and a list of flow sigmas. */
 export interface TimestepSpec {
@@ -61,18 +61,20 @@ function checkCount(config: SchedulerConfig, steps: number): number {
   throw new RequestError(`steps is ${steps}; expected an integer from 1 to ${most}${why}`);
 }
 
-function checkTimesteps(config: SchedulerConfig, timesteps: readonly number[]): number {
+/** Why a scheduler takes no list of timesteps; undefined where it takes one. */
+export function refusesTimesteps(config: SchedulerConfig): string | undefined {
   const { name, levels, solver } = traitsOf(config);
-  const { num_train_timesteps: train, use_karras_sigmas } = config.settings;
-  if (solver === "pndm") {
-    throw new RequestError(`${name} repeats timesteps of its own; timesteps cannot be given. Use another scheduler`);
-  }
-  if (levels === "flow") {
-    throw new RequestError(`timesteps of ${name} follow from its sigmas; give a number of steps or sigmas`);
-  }
-  if (use_karras_sigmas) {
-    throw new RequestError(`timesteps cannot be given with use_karras_sigmas = true (${config.file})`);
-  }
+  if (solver === "pndm")
+    return `${name} repeats timesteps of its own; timesteps cannot be given. Use another scheduler`;
+  if (levels === "flow") return `timesteps of ${name} follow from its sigmas; give a number of steps or sigmas`;
+  const respaced = RESPACINGS.find((key) => config.settings[key]);
+  return respaced && `timesteps cannot be given with ${respaced} = true (${config.file}); give a number of steps`;
+}
+
+function checkTimesteps(config: SchedulerConfig, timesteps: readonly number[]): number {
+  const { num_train_timesteps: train } = config.settings;
+  const refused = refusesTimesteps(config);
+  if (refused !== undefined) throw new RequestError(refused);
   checkDecreasing("timestep", timesteps);
   for (const t of timesteps) {
     if (!Number.isInteger(t) || t < 0 || t >= train) {
