@@ -12,7 +12,8 @@ import type { RuntimeOptions } from "../runtime/index.js";
 import { openRuntime } from "../runtime/node/index.js";
 import { formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
-import { type Progress, type Terminal, table } from "./terminal.js";
+import { columnsOf } from "./table.js";
+import type { Progress, Terminal } from "./terminal.js";
 
 /** Prints the contents of an adapter, and the layers of the pair's base that it changes. */
 export async function runInspect(terminal: Terminal, models: PairReference, file: string): Promise<void> {
@@ -29,13 +30,11 @@ export async function runInspect(terminal: Terminal, models: PairReference, file
     );
     terminal.print("");
     if (facts.targets.length > 0) {
-      terminal.print(
-        table([
-          ["part", "layers", "down", "mid", "up", "other"],
-          ...facts.targets.map(({ part, layers, blocks }) => [
-            part,
-            ...[layers, blocks.down, blocks.mid, blocks.up, blocks.other].map(String),
-          ]),
+      terminal.table(
+        columnsOf(["part", "layers", "down", "mid", "up", "other"]),
+        facts.targets.map(({ part, layers, blocks }) => [
+          part,
+          ...[layers, blocks.down, blocks.mid, blocks.up, blocks.other].map(String),
         ]),
       );
       terminal.print("");
@@ -117,7 +116,13 @@ export async function runExtract(
     await writeWhole(out, safetensors(tensors, { format: "pt" }));
     const bytes = Object.values(tensors).reduce((n, t) => n + t.data.byteLength, 0);
     terminal.emit({ type: "extracted", from: from, to, out, bytes, kept, beyond, layers });
-    terminal.print(table([["part", "layers", "rank", "relative change", "kept", "least kept"], ...summaryOf(layers)]));
+    terminal.table(
+      columnsOf(["part", "layers", "rank", "relative change", "kept", "least kept"], {
+        "relative change": { drop: 1 },
+        "least kept": { drop: 2, text: true },
+      }),
+      summaryOf(layers),
+    );
     terminal.print("");
     const missed =
       request.keep && !request.biases ? ", which a LoRA does not contain (--biases adds biases and norms)" : "";

@@ -5,7 +5,8 @@ import { type CheckReport, type CheckRequest, checkReference, type FitReport } f
 import { machineBudget } from "../open/index.js";
 import { formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
-import { type Terminal, table } from "./terminal.js";
+import { columnsOf } from "./table.js";
+import type { Terminal } from "./terminal.js";
 import { millions } from "./units.js";
 
 /** Maximum number of names in a list; --json prints all. */
@@ -22,9 +23,13 @@ export async function runCheck(terminal: Terminal, ref: string, request: CheckRe
   print(`${report.ref}: ${report.about || report.pipeline}`);
   for (const why of report.because) print(`  because ${why}`);
   print("");
-  print(
-    table([
-      ["part", "class", "parameters", "bytes", "stored as", "supported"],
+  terminal.table(
+    columnsOf(["part", "class", "parameters", "bytes", "stored as", "supported"], {
+      "stored as": { drop: 1 },
+      bytes: { drop: 2 },
+      supported: { text: true },
+    }),
+    [
       ...report.components.map((c) => [
         c.name,
         c.className,
@@ -40,7 +45,7 @@ export async function runCheck(terminal: Terminal, ref: string, request: CheckRe
       ...(report.components.length > 1
         ? [["all", report.pipeline, millions(report.parameters), formatBytes(report.bytes), "", ""]]
         : []),
-    ]),
+    ],
   );
   for (const note of report.notes) print(note);
   print("");
@@ -82,5 +87,5 @@ function printFits(terminal: Terminal, what: string, reports: readonly FitReport
   if (reports.length === 0) return;
   terminal.print("");
   const rows = reports.map((r) => [r.ref, r.fits ? "yes" : "no", r.why]);
-  terminal.print(table([[what, "fits", "why"], ...rows]));
+  terminal.table(columnsOf([what, "fits", "why"], { [what]: { text: true }, why: { text: true } }), rows);
 }

@@ -18,7 +18,8 @@ import {
 } from "../experiments/index.js";
 import type { DownloadOptions } from "../hub/index.js";
 import { fetching } from "./fetching.js";
-import { type Progress, type Terminal, table } from "./terminal.js";
+import { columnsOf } from "./table.js";
+import type { Progress, Terminal } from "./terminal.js";
 
 export interface ExperimentOptions {
   readonly out?: string;
@@ -76,14 +77,21 @@ export async function runExperiment(
   for (const t of tables) {
     terminal.emit({ type: "table", ...t });
     terminal.print(t.title);
-    terminal.print(table(numbersOf(t)));
+    printTable(terminal, numbersOf(t));
     terminal.print("");
-    if (t.judgements.length > 0) terminal.print(`${table(claimsOf(t))}\n`);
+    if (t.judgements.length === 0) continue;
+    printTable(terminal, claimsOf(t));
+    terminal.print("");
   }
   terminal.emit({ type: "run", out, files });
   terminal.print(`page    ${out}/report.html`);
   terminal.print(`tables  ${out}/report.md`);
   terminal.print(`numbers ${out}/results.json, ${out}/results.parquet`);
+}
+
+/** Prints a table whose first row is the head. */
+function printTable(terminal: Terminal, [head = [], ...rows]: readonly (readonly string[])[]): void {
+  terminal.table(columnsOf(head, { claim: { text: true }, measure: { text: true, drop: 1 } }), rows);
 }
 
 async function definitionsOf(

@@ -17,7 +17,8 @@ import {
 } from "../hub/index.js";
 import { formatBytes } from "../tensor/index.js";
 import { fetching, filesIn } from "./fetching.js";
-import { type Terminal, table } from "./terminal.js";
+import { columnsOf } from "./table.js";
+import type { Terminal } from "./terminal.js";
 
 export interface PullOptions {
   readonly pair?: string;
@@ -75,8 +76,9 @@ function describe(
   if (dryRun) terminal.emit({ type: "fetch-plan", repository, revision, commit, files: listed, bytes, missing, cache });
   terminal.print(`${hubName(reference)} (commit ${commit.slice(0, 7)})`);
   const shown = (there: number, all: number) => (there === 0 ? "" : there === all ? "yes" : formatBytes(there));
-  terminal.print(
-    table([["file", "size", "cached"], ...files.map((f) => [f.path, formatBytes(f.bytes), shown(f.there, f.bytes)])]),
+  terminal.table(
+    columnsOf(["file", "size", "cached"], { file: { text: true } }),
+    files.map((f) => [f.path, formatBytes(f.bytes), shown(f.there, f.bytes)]),
   );
   const left = missing === 0 ? "all of it is cached" : `${formatBytes(missing)} to download into ${cache}`;
   terminal.print(`${filesIn(files.length)}, ${formatBytes(bytes)}; ${left}`);
@@ -101,7 +103,16 @@ export async function runCached(terminal: Terminal): Promise<void> {
     ]);
   });
   if (rows.length > 0) {
-    terminal.print(table([["repository", "commit", "revision", "files", "size", "on disk", "last used"], ...rows]));
+    const facts = {
+      repository: { text: true },
+      files: { drop: 1 },
+      commit: { drop: 2 },
+      "last used": { drop: 3 },
+    } as const;
+    terminal.table(
+      columnsOf(["repository", "commit", "revision", "files", "size", "on disk", "last used"], facts),
+      rows,
+    );
     terminal.print("");
   }
   const total = repositories.reduce((n, r) => n + r.bytes, 0);

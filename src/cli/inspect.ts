@@ -20,7 +20,8 @@ import type { RuntimeOptions } from "../runtime/index.js";
 import { describePlan } from "../sampling/index.js";
 import { formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
-import { type Terminal, table } from "./terminal.js";
+import { columnsOf } from "./table.js";
+import type { Terminal } from "./terminal.js";
 
 /** Prints the plan of a request, as a table or as a Python script for diffusers. */
 export async function runPlan(
@@ -44,26 +45,26 @@ export async function runPlan(
   const plan = planFor(source, request);
   terminal.emit({ type: "plan", ...plan });
   const { columns, rows } = describePlan(plan);
-  terminal.print(table([columns, ...rows]));
+  terminal.table(
+    columnsOf(columns, { predicts: { drop: 1 }, "level out (t / σ)": { drop: 2 }, guidance: { drop: 3 } }),
+    rows,
+  );
 }
 
 /** Prints the named pairs. */
 export async function runList(terminal: Terminal, pairs: string | undefined): Promise<void> {
   const rows = await readPairs(pairs);
   for (const row of rows) terminal.emit({ type: "pair", ...row });
-  const head = ["pair", "description", "timesteps", "guidance", "pixels", "licence"];
-  terminal.print(
-    table([
-      head,
-      ...rows.map((row) => [
-        row.name,
-        row.about,
-        timestepsOf(row),
-        `${row.sampling.distilled.guidance}`,
-        row.size ? `${row.size.width}` : "",
-        row.licence,
-      ]),
-    ]),
+  terminal.table(
+    [
+      { title: "pair", of: (row) => row.name },
+      { title: "description", of: (row) => row.about, text: true },
+      { title: "timesteps", of: timestepsOf, text: true, drop: 4 },
+      { title: "guidance", of: (row) => `${row.sampling.distilled.guidance}`, drop: 3 },
+      { title: "pixels", of: (row) => (row.size ? `${row.size.width}` : ""), drop: 2 },
+      { title: "licence", of: (row) => row.licence, drop: 1 },
+    ],
+    rows,
   );
   terminal.print("");
   terminal.print("--pair NAME selects a pair, --json prints every field, --pairs FILE adds pairs.");
@@ -95,14 +96,17 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Open
   terminal.print("");
   if (memory) {
     const rows = memory.map((n) => [n.offload, formatBytes(n.bytes), n.fits ? "yes" : "no"]);
-    terminal.print(table([[`memory for ${name}`, "weights take", "fits"], ...rows]));
+    terminal.table(columnsOf([`memory for ${name}`, "weights take", "fits"]), rows);
     terminal.print("");
   }
-  terminal.print(
-    table([
-      ["device", "runs", "compute types", "reason"],
-      ...report.devices.map((d) => [d.device, d.runs ? "yes" : "no", d.computes.join(", ") || "–", d.why]),
-    ]),
+  terminal.table(
+    [
+      { title: "device", of: (d) => d.device },
+      { title: "runs", of: (d) => (d.runs ? "yes" : "no") },
+      { title: "compute types", of: (d) => d.computes.join(", ") || "–", drop: 1 },
+      { title: "reason", of: (d) => d.why, text: true },
+    ],
+    report.devices,
   );
 }
 

@@ -1,12 +1,13 @@
 /** `variegate measure`: measures folders of images and writes a table, a JSON object and a page. */
-
+import path from "node:path";
 import { versions } from "../inspect/index.js";
 import { type Measure, type Measurement, type MeasureRequest, measure, measurePage } from "../measure/index.js";
 import { formatEstimate } from "../metrics/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
 import { fetching } from "./fetching.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
-import { type Progress, type Terminal, table } from "./terminal.js";
+import { columnsOf } from "./table.js";
+import type { Progress, Terminal } from "./terminal.js";
 
 export async function runMeasure(
   terminal: Terminal,
@@ -45,7 +46,8 @@ export async function runMeasure(
   const page = await measurePage({ command, instruments, notes, versions: { ...versions() }, folders });
   await folder.write("report.html", Buffer.from(page));
   terminal.emit(object);
-  terminal.print(table(rowsOf(result)));
+  const { head, rows } = tableOf(result);
+  terminal.table(columnsOf(head, { better: { drop: 1 } }), rows);
   terminal.print("");
   for (const warning of warningsOf(result)) terminal.print(warning);
   for (const note of notes) terminal.print(note);
@@ -64,20 +66,17 @@ const argumentsOf = ({ folders: _, ...o }: MeasureRequest): string[] =>
   });
 
 /** One row for each measure, one column for each folder. */
-function rowsOf({ folders }: Measurement): string[][] {
+function tableOf({ folders }: Measurement): { readonly head: string[]; readonly rows: string[][] } {
   const ids = [...new Set(folders.flatMap(({ measured }) => measured.measures.map((m) => m.id)))];
-  const head = [
-    "measure",
-    ...folders.map(({ measured }) => (folders.length > 1 ? measured.folder : "value [95 %]")),
-    "better",
-  ];
-  return [
-    head,
-    ...ids.map((id) => {
-      const found = folders.map(({ measured }) => measured.measures.find((m) => m.id === id));
-      return [id, ...found.map(cell), found.find((m) => m)?.better ?? ""];
-    }),
-  ];
+  const names = folders.map(({ measured }) => path.basename(measured.folder));
+  const distinct = new Set(names).size === names.length;
+  const named = distinct ? names : folders.map(({ measured }) => measured.folder);
+  const head = ["measure", ...(folders.length > 1 ? named : ["value [95 %]"]), "better"];
+  const rows = ids.map((id) => {
+    const found = folders.map(({ measured }) => measured.measures.find((m) => m.id === id));
+    return [id, ...found.map(cell), found.find((m) => m)?.better ?? ""];
+  });
+  return { head, rows };
 }
 
 const cell = (m: Measure | undefined): string =>

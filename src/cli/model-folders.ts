@@ -2,11 +2,8 @@
 import { inspectModelFolders, type ListedModel } from "../inspect/index.js";
 import type { ModelFolder } from "../lookup/index.js";
 import { formatBytes } from "../tensor/index.js";
-import { type Progress, type Terminal, table } from "./terminal.js";
+import type { Progress, Terminal } from "./terminal.js";
 import { millions } from "./units.js";
-
-/** Maximum width of a description; --json prints it in full. */
-const WIDEST = 72;
 
 /** Prints every model of the model folders with its description. */
 export async function runModelFolders(terminal: Terminal, modelFolders: readonly ModelFolder[]): Promise<void> {
@@ -22,20 +19,17 @@ export async function runModelFolders(terminal: Terminal, modelFolders: readonly
     items.push(item);
   }
   progress?.stop();
-  const head = ["category", "name", "description", "parameters", "bytes", "stored as", "runs"];
-  terminal.print(
-    table([
-      head,
-      ...items.map((item) => [
-        item.category,
-        item.name,
-        item.about.length > WIDEST ? `${item.about.slice(0, WIDEST - 1)}…` : item.about,
-        item.parameters === null ? "" : millions(item.parameters),
-        item.bytes === null ? "" : formatBytes(item.bytes),
-        item.dtypes.join(", "),
-        item.runs ? "yes" : "no",
-      ]),
-    ]),
+  terminal.table(
+    [
+      { title: "category", of: (item) => item.category, drop: 3 },
+      { title: "name", of: (item) => item.name, text: true },
+      { title: "description", of: (item) => item.about, text: true },
+      { title: "parameters", of: (item) => (item.parameters === null ? "" : millions(item.parameters)), drop: 2 },
+      { title: "bytes", of: (item) => (item.bytes === null ? "" : formatBytes(item.bytes)), drop: 4 },
+      { title: "stored as", of: (item) => item.dtypes.join(", "), drop: 1 },
+      { title: "runs", of: (item) => (item.runs ? "yes" : "no") },
+    ],
+    items,
   );
   terminal.print("");
   terminal.print(

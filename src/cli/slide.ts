@@ -11,7 +11,8 @@ import { warnOf } from "./notices.js";
 import { slidePage } from "./page.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
-import { type Terminal, table } from "./terminal.js";
+import { columnsOf } from "./table.js";
+import type { Terminal } from "./terminal.js";
 import { tileOf } from "./units.js";
 
 export async function runSlide(
@@ -76,19 +77,20 @@ function printSummary(terminal: Terminal, dir: string, { rows, concept }: Slide)
   const head = ["mode", "scale", "distance to scale 0"];
   const more = concept === null ? [] : ["CLIP score to the concept", "change, %"];
   const readings = Object.keys(rows[0]?.stops[0]?.readings ?? {});
-  terminal.print(
-    table([
-      [...head, ...more, ...readings.map((name) => `${name} (classifier)`)],
-      ...rows.flatMap(({ mode, stops }) =>
-        stops.map((s) => [
-          mode,
-          String(s.scale),
-          formatEstimate(s.distance),
-          ...(concept === null ? [] : [s.clipScore, s.change].map((e) => formatEstimate(e, (v) => v.toFixed(1)))),
-          ...readings.map((name) => formatEstimate(s.readings[name])),
-        ]),
-      ),
-    ]),
+  terminal.table(
+    columnsOf([...head, ...more, ...readings.map((name) => `${name} (classifier)`)], {
+      "change, %": { drop: 1 },
+      "distance to scale 0": { drop: 2 },
+    }),
+    rows.flatMap(({ mode, stops }) =>
+      stops.map((s) => [
+        mode,
+        String(s.scale),
+        formatEstimate(s.distance),
+        ...(concept === null ? [] : [s.clipScore, s.change].map((e) => formatEstimate(e, (v) => v.toFixed(1)))),
+        ...readings.map((name) => formatEstimate(s.readings[name])),
+      ]),
+    ),
   );
   terminal.print("");
   if (concept === null) terminal.print('--concept "…" measures the CLIP score to a text');

@@ -1,12 +1,16 @@
 /** Terminal output: results on stdout, progress and warnings on stderr. */
 import { SingleBar } from "cli-progress";
-import stringWidth from "string-width";
+import { type Column, fitTable } from "./table.js";
+
+export { table } from "./table.js";
 
 /** Output of a command. With --json, stdout has one JSON object per line. */
 export interface Terminal {
   readonly json: boolean;
   /** Prints a line of the result, without --json. */
   print(text: string): void;
+  /** Prints a table that fits the terminal, without --json, and the titles of the columns that had to be left out. */
+  table<R>(columns: readonly Column<R>[], rows: readonly R[]): void;
   /** Prints a JSON line, with --json. */
   emit(value: unknown): void;
   /** Prints a line on stderr, without --quiet. The same text is printed once. */
@@ -32,15 +36,32 @@ const COUNT: ProgressUnit = { format: (n) => String(Math.floor(n)), done: 0 };
 
 const silent: Progress = { update: () => {}, stop: () => {} };
 
-export function openTerminal({ json = false, quiet = false }: { json?: boolean; quiet?: boolean }): Terminal {
+/** Output options of a command; all are false by default. */
+export interface TerminalOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  /** Shows every column of a table, however narrow the terminal. */
+  readonly all?: boolean;
+}
+
+/** Width of the terminal on stdout; without a terminal that of the environment variable COLUMNS, else 80. */
+const terminalWidth = (): number => process.stdout.columns || Number(process.env["COLUMNS"]) || 80;
+
+export function openTerminal({ json = false, quiet = false, all = false }: TerminalOptions): Terminal {
   let current: Progress | undefined;
   const warned = new Set<string>();
   // Removes the bar and restores the cursor, however the process ends.
   process.once("exit", () => current?.stop());
+  const print = (text: string) => {
+    if (!json) process.stdout.write(`${text}\n`);
+  };
   return {
     json,
-    print: (text) => {
-      if (!json) process.stdout.write(`${text}\n`);
+    print,
+    table(columns, rows) {
+      const { text, left } = fitTable(columns, rows, { width: terminalWidth(), all });
+      print(text);
+      if (left.length > 0) print(`left out: ${left.join(", ")} (--all shows every column)`);
     },
     emit: (value) => {
       if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -97,17 +118,4 @@ function lines(total: number, begun: string, { format, done: first }: ProgressUn
     },
     stop: () => {},
   };
-}
-
-/** Formats rows as aligned columns, by the display width of characters. The first row is the head; columns of numbers are right-aligned. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => stringWidth(row[i] ?? ""))));
-  const numeric = widths.map((_, i) => rows.slice(1).every((row) => /^[-+]?[\d.,]|^–$|^$/.test(row[i] ?? "")));
-  const padded = (cell: string, i: number) => {
-    const space = " ".repeat(Math.max(0, (widths[i] ?? 0) - stringWidth(cell)));
-    return numeric[i] ? space + cell : cell + space;
-  };
-  const line = (row: readonly string[]) => row.map(padded).join("  ").trimEnd();
-  const [head = [], ...body] = rows;
-  return [line(head), widths.map((w) => "─".repeat(w)).join("  "), ...body.map(line)].join("\n");
 }

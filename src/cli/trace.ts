@@ -22,7 +22,8 @@ import { warnOf } from "./notices.js";
 import { tracePage } from "./page.js";
 import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
-import { type Terminal, table } from "./terminal.js";
+import { columnsOf } from "./table.js";
+import type { Terminal } from "./terminal.js";
 
 export async function runTrace(
   terminal: Terminal,
@@ -164,33 +165,29 @@ function printSummary(terminal: Terminal, dir: string, { modes, causal, apart }:
     "committed after",
     "spread of final images",
   ];
-  terminal.print(
-    table([
-      head,
-      ...modes.map(({ mode, steps, commit, committed, spread }) => {
-        const curve = (commit[space] ?? commit.pixel).mean;
-        const done = committed?.[space];
-        return [
-          mode,
-          `${steps.length}`,
-          curve[0]?.mean.toFixed(3) ?? "",
-          curve[Math.floor(curve.length / 2)]?.mean.toFixed(3) ?? "",
-          done ? `${percent(mean(done.map((c) => c.share)))} of its steps` : "–",
-          spread?.[space]?.at(-1)?.toFixed(3) ?? "–",
-        ];
-      }),
-    ]),
+  terminal.table(
+    columnsOf(head, { "middle x0 to final image": { drop: 1 }, "first x0 to final image": { drop: 2 } }),
+    modes.map(({ mode, steps, commit, committed, spread }) => {
+      const curve = (commit[space] ?? commit.pixel).mean;
+      const done = committed?.[space];
+      return [
+        mode,
+        `${steps.length}`,
+        curve[0]?.mean.toFixed(3) ?? "",
+        curve[Math.floor(curve.length / 2)]?.mean.toFixed(3) ?? "",
+        done ? `${percent(mean(done.map((c) => c.share)))} of its steps` : "–",
+        spread?.[space]?.at(-1)?.toFixed(3) ?? "–",
+      ];
+    }),
   );
   if (causal) {
     terminal.print("");
-    terminal.print(
-      table([
-        ["rows run by the base", "spread of final images", "change of the final images"],
-        ...causal.map(({ row, timestep, diversity, change }) => [
-          row === null ? "none (distilled alone)" : `row ${row} (timestep ${timestep})`,
-          diversity?.[space]?.toFixed(3) ?? "–",
-          (change[space] ?? change.pixel).toFixed(3),
-        ]),
+    terminal.table(
+      columnsOf(["rows run by the base", "spread of final images", "change of the final images"]),
+      causal.map(({ row, timestep, diversity, change }) => [
+        row === null ? "none (distilled alone)" : `row ${row} (timestep ${timestep})`,
+        diversity?.[space]?.toFixed(3) ?? "–",
+        (change[space] ?? change.pixel).toFixed(3),
       ]),
     );
   }

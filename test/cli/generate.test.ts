@@ -15,6 +15,7 @@ const nothing = () => {};
 const SILENT: Terminal = {
   json: false,
   print: nothing,
+  table: nothing,
   emit: nothing,
   warn: nothing,
   progress: () => ({ update: nothing, stop: nothing }),

@@ -7,7 +7,7 @@ import { option, required } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
 import { openTerminal } from "../terminal.js";
-import { example, type Given, modelsOf, outputFormatOf, withModels, withOutputFormat } from "./common.js";
+import { example, type Given, modelsOf, outputFormatOf, withModels, withOutputFormat, withTables } from "./common.js";
 
 interface Convert extends Given {
   readonly to: (typeof DIALECTS)[number];
@@ -49,7 +49,7 @@ export function addAdapterCommands(program: Command): void {
     .description("inspects, converts, merges and extracts LoRAs and sliders")
     .addHelpText("before", example("variegate adapter inspect smile.base"));
 
-  withOutputFormat(withModels(adapters.command("inspect")))
+  withTables(withModels(adapters.command("inspect")))
     .description("prints the kind, rank and layers of an adapter, and whether it fits the base")
     .argument("<file>", "LoRA, slider, LoHa, LoKr, DoRA … in any dialect")
     .addHelpText("before", example("variegate adapter inspect smile.base"))
@@ -83,7 +83,7 @@ export function addAdapterCommands(program: Command): void {
     });
 
   const { modelFolders } = lookupFields;
-  withOutputFormat(
+  withTables(
     addFields(addFields(addFields(adapters.command("extract"), { modelFolders }), machineFields), extractFields),
   )
     .description("writes the difference of two models as an adapter, so that one set of weights serves both")

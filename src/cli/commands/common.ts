@@ -21,6 +21,11 @@ export const outputFormatFields = {
   debug: option(z.boolean(), { flag: "--debug", about: "print the stack trace of an error" }),
 } as const;
 
+/** Options of commands that print tables. */
+const tableFields = {
+  all: option(z.boolean(), { flag: "--all", about: "show every column of a table, however narrow the terminal" }),
+} as const;
+
 /** Options of the output folder. */
 export const outputFields = {
   out: option(text, { flag: "--out <dir>", about: "output folder (default: a new folder in out/)" }),
@@ -69,10 +74,13 @@ export const severalModesFields = {
 export const allModesFields = { ...withoutMode, seeds: seedsFrom(COMPARE_SEEDS) } as const;
 
 export const withOutputFormat = (command: Command): Command => addFields(command, outputFormatFields);
+export const withTables = (command: Command): Command => withOutputFormat(addFields(command, tableFields));
 export const withOutput = (command: Command): Command => withOutputFormat(addFields(command, outputFields));
+export const withOutputAndTables = (command: Command): Command => withTables(addFields(command, outputFields));
 export const withModels = (command: Command): Command => addFields(addFields(command, modelFields), machineFields);
 
-export const outputFormatOf = (given: Given): InputOf<typeof outputFormatFields> => fieldsOf(outputFormatFields, given);
+export const outputFormatOf = (given: Given): InputOf<typeof outputFormatFields & typeof tableFields> =>
+  fieldsOf({ ...outputFormatFields, ...tableFields }, given);
 export const modelsOf = (given: Given) => ({ ...fieldsOf(modelFields, given), ...fieldsOf(machineFields, given) });
 export const outputOf = (given: Given): InputOf<typeof outputFields> & InputOf<typeof resumeFields> =>
   fieldsOf({ ...outputFields, ...resumeFields }, given);

@@ -17,7 +17,8 @@ import {
   resumeFields,
   withModels,
   withOutput,
-  withOutputFormat,
+  withOutputAndTables,
+  withTables,
 } from "./common.js";
 
 const compareFields = {
@@ -42,7 +43,7 @@ const planFields = {
 } as const;
 
 export function addGenerateCommands(program: Command): void {
-  withOutput(addFields(addFields(withModels(program.command("compare")), allModesFields), compareFields))
+  withOutputAndTables(addFields(addFields(withModels(program.command("compare")), allModesFields), compareFields))
     .description("generates with base, distilled and hybrid: contact sheet, diversity, prompt adherence, time")
     .argument("[prompts...]", "prompts (default: the pair's)")
     .addHelpText("before", example('variegate compare "a cartoon character with one eye" --seeds 0-7'))
@@ -65,7 +66,7 @@ export function addGenerateCommands(program: Command): void {
       await runGenerate(openTerminal(outputFormatOf(given)), modelsOf(given), request, options, interrupted);
     });
 
-  withOutputFormat(addFields(addFields(withModels(program.command("plan")), requestFields), planFields))
+  withTables(addFields(addFields(withModels(program.command("plan")), requestFields), planFields))
     .description("prints the rows of the plan that generate would run, without loading a model")
     .argument("[prompts...]", "prompts of the script with --as diffusers (default: the pair's)")
     .addHelpText(

@@ -10,7 +10,7 @@ import { option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
 import { openTerminal } from "../terminal.js";
-import { example, type Given, outputFormatOf, outputOf, resumeFields, withOutput } from "./common.js";
+import { example, type Given, outputFormatOf, outputOf, resumeFields, withOutputAndTables } from "./common.js";
 
 const text = z.string().min(1);
 const integer = (least: number, most?: number) => {
@@ -108,7 +108,7 @@ function readControl(value: string): Control {
 }
 
 export function addMeasureCommands(program: Command): void {
-  withOutput(addFields(addFields(program.command("measure"), measureFields), machineFields))
+  withOutputAndTables(addFields(addFields(program.command("measure"), measureFields), machineFields))
     .description("measures diversity, prompt adherence and fidelity of folders of images from any tool")
     .argument("<folders...>", "folders of images; several are compared side by side")
     .addHelpText(
@@ -123,7 +123,7 @@ export function addMeasureCommands(program: Command): void {
     });
 
   const command = addFields(addFields(program.command("experiment"), experimentModels), machineFields);
-  withOutput(addFields(addFields(command, experimentFields), resumeFields))
+  withOutputAndTables(addFields(addFields(command, experimentFields), resumeFields))
     .description("runs tables and figures of the paper on your models, or an experiment of your own")
     .argument("<name>", `${PAPER.join(", ")}, all, or run`)
     .argument("[file]", "with run: JSON file with the definition of an experiment")

@@ -5,7 +5,7 @@ import { lookupFields, modelFields } from "../../open/index.js";
 import { option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { openTerminal } from "../terminal.js";
-import { example, type Given, modelsOf, outputFormatOf, withModels, withOutputFormat } from "./common.js";
+import { example, type Given, modelsOf, outputFormatOf, withModels, withOutputFormat, withTables } from "./common.js";
 
 const { variant, modelFolders } = lookupFields;
 const { pair, pairs } = modelFields;
@@ -42,7 +42,7 @@ export function addModelCommands(program: Command): void {
     .description("lists, checks, downloads and removes models")
     .addHelpText("before", example("variegate models list"));
 
-  withOutputFormat(addFields(addFields(models.command("list"), folderFields), listFields))
+  withTables(addFields(addFields(models.command("list"), folderFields), listFields))
     .description("lists the named pairs for --pair, the models in ComfyUI's or A1111's folders, or the Hub cache")
     .addHelpText(
       "before",
@@ -66,7 +66,7 @@ export function addModelCommands(program: Command): void {
       }
     });
 
-  withOutputFormat(addFields(addFields(models.command("check"), folderFields), checkFields))
+  withTables(addFields(addFields(models.command("check"), folderFields), checkFields))
     .description("prints the architecture of a model or adapter, its missing parts, and what fits it; loads no network")
     .argument("<ref>", "diffusers folder, folder of one network, weight file, adapter, Hub id, or a name in --comfy")
     .addHelpText(
@@ -82,7 +82,7 @@ export function addModelCommands(program: Command): void {
       await runCheck(openTerminal(outputFormatOf(given)), ref, request);
     });
 
-  withOutputFormat(addFields(models.command("pull"), pullFields))
+  withTables(addFields(models.command("pull"), pullFields))
     .description("downloads the needed files of a model from the Hub, and lists them first")
     .argument("[ref]", "owner/name, owner/name@revision, owner/name:folder, or owner/name/file.safetensors")
     .addHelpText(
@@ -106,7 +106,7 @@ export function addModelCommands(program: Command): void {
       await runRemove(openTerminal(outputFormatOf(given)), ref, fieldsOf(removeFields, given).dryRun === true);
     });
 
-  withOutputFormat(withModels(program.command("doctor")))
+  withTables(withModels(program.command("doctor")))
     .description("prints the devices of this machine, and whether the pair fits its memory")
     .addHelpText("before", example("variegate doctor --pair sdxl-dmd2"))
     .action(async (given: Given) => {

@@ -15,12 +15,12 @@ import {
   severalModesFields,
   TRACE_SEEDS,
   withModels,
-  withOutput,
+  withOutputAndTables,
 } from "./common.js";
 
 export function addTraceCommands(program: Command): void {
   const trace = addFields(addFields(withModels(program.command("trace")), severalModesFields), traceFields);
-  withOutput(addFields(trace, resumeFields))
+  withOutputAndTables(addFields(trace, resumeFields))
     .description("records x0 at every step of each model: when a run commits, and the effect of single rows")
     .argument("<prompt>", "prompt")
     .addHelpText(
@@ -38,7 +38,7 @@ export function addTraceCommands(program: Command): void {
       await runTrace(openTerminal(outputFormatOf(given)), modelsOf(given), request, outputOf(given), interrupted);
     });
 
-  withOutput(addFields(addFields(withModels(program.command("slide")), severalModesFields), slideFields))
+  withOutputAndTables(addFields(addFields(withModels(program.command("slide")), severalModesFields), slideFields))
     .description("generates one prompt at every scale of a slider, with base, distilled and hybrid")
     .argument("<prompt>", "prompt")
     .addHelpText(
