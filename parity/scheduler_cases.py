@@ -18,13 +18,24 @@ PLAIN = {
     "DPMSolverMultistepScheduler": {},
     "LCMScheduler": {"clip_sample": False},
     "TCDScheduler": {},
+    "HeunDiscreteScheduler": {},
+    "KDPM2DiscreteScheduler": {},
+    "KDPM2AncestralDiscreteScheduler": {},
+    "DPMSolverSDEScheduler": {},
+    "LMSDiscreteScheduler": {},
+    "DPMSolverSinglestepScheduler": {},
+    "DEISMultistepScheduler": {},
+    "UniPCMultistepScheduler": {},
 }
 CLASSES = list(PLAIN)
-NO_SAMPLE = {"PNDMScheduler", "EulerAncestralDiscreteScheduler"}
-SPACED = set(CLASSES) - {"LCMScheduler", "TCDScheduler"}
+ANCESTRAL = {"EulerAncestralDiscreteScheduler", "KDPM2AncestralDiscreteScheduler"}
+NO_SAMPLE = {"PNDMScheduler", "KDPM2DiscreteScheduler", "DPMSolverSDEScheduler"} | ANCESTRAL
+SPACED = set(CLASSES) - {"LCMScheduler", "TCDScheduler", "DPMSolverSinglestepScheduler"}
 DISTILLED = {"LCMScheduler", "TCDScheduler"}
-TIMESTEPS = {"DDPMScheduler", "EulerDiscreteScheduler", "DPMSolverMultistepScheduler", "LCMScheduler", "TCDScheduler"}
-SNR = set(CLASSES) - {"PNDMScheduler"}
+TIMESTEPS = {"DDPMScheduler", "EulerDiscreteScheduler", "DPMSolverMultistepScheduler", "LCMScheduler", "TCDScheduler",
+             "HeunDiscreteScheduler", "DPMSolverSinglestepScheduler"}  # fmt: skip
+SNR = {"DDPMScheduler", "DDIMScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
+       "DPMSolverMultistepScheduler", "LCMScheduler", "TCDScheduler", "UniPCMultistepScheduler"}  # fmt: skip
 
 # scheduler_config.json as checkpoints on the Hub have them (public facts; only the fields that say something).
 FILES = {
@@ -73,8 +84,8 @@ def common(name):
     if name in SPACED:
         cases["offset 1"] = case(name, 6, timestep_spacing="leading", steps_offset=1)
         cases["17 steps leading"] = case(name, 17, timestep_spacing="leading", steps_offset=1)
-    # Euler a takes the root of a negative rounding error where the cosine schedule begins: diffusers' result is not a number.
-    for schedule in ("linear",) if name == "EulerAncestralDiscreteScheduler" else ("linear", "squaredcos_cap_v2"):
+    # Ancestral steps take the root of a negative rounding error where the cosine schedule begins: diffusers' result is not a number.
+    for schedule in ("linear",) if name in ANCESTRAL else ("linear", "squaredcos_cap_v2"):
         cases[f"betas {schedule}"] = case(name, 4, beta_schedule=schedule, beta_start=0.0001, beta_end=0.02)
     cases["trained betas"] = case(name, 3, trained_betas=[round(0.001 + 0.0009 * i, 6) for i in range(20)],
                                   num_train_timesteps=20, **({"original_inference_steps": 10} if name in DISTILLED else {}))  # fmt: skip
@@ -113,7 +124,70 @@ def karras(name):
     }
 
 
-OWN = {
+def respaced(name, **more):
+    """Exponential and beta sigmas, and Karras sigmas between given bounds."""
+    cases = {}
+    for kind in ("exponential", "beta"):
+        cases[kind] = case(name, 6, **{f"use_{kind}_sigmas": True}, **more)
+        cases[f"{kind} v, 3 steps"] = case(name, 3, **{f"use_{kind}_sigmas": True}, prediction_type="v_prediction", **more)
+    cases["exponential bounds"] = case(name, 5, use_exponential_sigmas=True, sigma_min=0.05, sigma_max=10.0, **more)
+    return cases
+
+
+def karras_only(name):
+    """Karras sigmas of classes without final_sigmas_type."""
+    return {key: found for key, found in karras(name).items() if "min last" not in key}
+
+
+def orders(name, **more):
+    """Every order, in a short run, a run of fifteen steps (no lower order at the end) and one that lowers no order."""
+    cases = {}
+    for order in (1, 2, 3):
+        cases[f"order {order}"] = case(name, 7, solver_order=order, **more)
+        cases[f"order {order}, 16 steps"] = case(name, 16, solver_order=order, **more)
+        cases[f"order {order}, to the end"] = case(name, 6, solver_order=order, lower_order_final=False,
+                                                 final_sigmas_type="sigma_min", **more)  # fmt: skip
+    return cases
+
+
+def algorithms(name, *kinds):
+    """Data and noise prediction, ODE and SDE, by solver type and order."""
+    cases = {}
+    for kind, order in kinds:
+        for solver in ("midpoint", "heun"):
+            final = {} if kind.endswith("++") else {"final_sigmas_type": "sigma_min"}
+            cases[f"{kind} {solver} {order}"] = case(name, 8, algorithm_type=kind, solver_type=solver, solver_order=order, **final)
+    return cases
+
+
+K = ("HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "DPMSolverSDEScheduler",
+     "LMSDiscreteScheduler")  # fmt: skip
+SDE = "sde-dpmsolver++"
+EXP_BETAS = case("HeunDiscreteScheduler", 4, beta_schedule="exp")
+HEUN_CLIP = case("HeunDiscreteScheduler", 5, clip_sample=True, clip_sample_range=1.5)
+OWN = {name: karras_only(name) | respaced(name) for name in K} | {
+    "DPMSolverSinglestepScheduler": {
+        "karras": case("DPMSolverSinglestepScheduler", 6, use_karras_sigmas=True),
+        "sigma min last": case("DPMSolverSinglestepScheduler", 5, final_sigmas_type="sigma_min"),
+        "clipped lambda": case("DPMSolverSinglestepScheduler", 5, beta_schedule="squaredcos_cap_v2", lambda_min_clipped=-5.1),
+    }
+    | respaced("DPMSolverSinglestepScheduler")
+    | orders("DPMSolverSinglestepScheduler")
+    | algorithms("DPMSolverSinglestepScheduler", ("dpmsolver++", 2), ("dpmsolver++", 3), ("dpmsolver", 2), ("dpmsolver", 3),
+                 (SDE, 1), (SDE, 2), (SDE, 3)),
+    "DEISMultistepScheduler": karras_only("DEISMultistepScheduler") | respaced("DEISMultistepScheduler")
+    | orders("DEISMultistepScheduler"),
+    "UniPCMultistepScheduler": karras("UniPCMultistepScheduler")
+    | respaced("UniPCMultistepScheduler") | orders("UniPCMultistepScheduler")
+    | {
+        # diffusers multiplies an infinite B(h) by zero where bh1 ends clean.
+        "bh1": case("UniPCMultistepScheduler", 7, solver_type="bh1", solver_order=3, final_sigmas_type="sigma_min"),
+        "bh1 order 2": case("UniPCMultistepScheduler", 5, solver_type="bh1", final_sigmas_type="sigma_min"),
+        "no corrector at 0, 2": case("UniPCMultistepScheduler", 6, disable_corrector=[0, 2], solver_order=3),
+        "predicts noise": case("UniPCMultistepScheduler", 6, predict_x0=False, final_sigmas_type="sigma_min", solver_order=3),
+        "predicts noise, v, bh1": case("UniPCMultistepScheduler", 6, predict_x0=False, final_sigmas_type="sigma_min",
+                                       solver_type="bh1", prediction_type="v_prediction"),
+    },
     "DDPMScheduler": clipping("DDPMScheduler")
     | {f"variance {v}": case("DDPMScheduler", 5, variance_type=v) for v in ("fixed_small", "fixed_large")},
     "DDIMScheduler": clipping("DDIMScheduler")
@@ -129,8 +203,10 @@ OWN = {
         "ends clean": case("PNDMScheduler", 6, set_alpha_to_one=True),
         "12 steps": case("PNDMScheduler", 12, steps_offset=1),
     },
-    "EulerDiscreteScheduler": karras("EulerDiscreteScheduler")
+    "EulerDiscreteScheduler": karras("EulerDiscreteScheduler") | respaced("EulerDiscreteScheduler")
     | {
+        "log-linear, karras": case("EulerDiscreteScheduler", 5, interpolation_type="log_linear", use_karras_sigmas=True,
+                                   timestep_spacing="leading"),
         "log-linear": case("EulerDiscreteScheduler", 5, interpolation_type="log_linear"),
         "karras bounds": case("EulerDiscreteScheduler", 5, use_karras_sigmas=True, sigma_min=0.05, sigma_max=10.0),
         "7 steps linspace": case("EulerDiscreteScheduler", 7, timestep_spacing="linspace"),
@@ -138,8 +214,14 @@ OWN = {
     "EulerAncestralDiscreteScheduler": {
         "7 steps linspace": case("EulerAncestralDiscreteScheduler", 7, timestep_spacing="linspace"),
     },
-    "DPMSolverMultistepScheduler": karras("DPMSolverMultistepScheduler")
+    "DPMSolverMultistepScheduler": karras("DPMSolverMultistepScheduler") | respaced("DPMSolverMultistepScheduler")
+    | orders("DPMSolverMultistepScheduler")
+    | algorithms("DPMSolverMultistepScheduler", ("dpmsolver", 2), ("dpmsolver", 3), (SDE, 1), (SDE, 2), (SDE, 3),
+                 ("sde-dpmsolver", 1), ("sde-dpmsolver", 2))
     | {
+        "lu": case("DPMSolverMultistepScheduler", 6, use_lu_lambdas=True),
+        "lu, cosine": case("DPMSolverMultistepScheduler", 4, use_lu_lambdas=True, beta_schedule="squaredcos_cap_v2"),
+        "sde karras": case("DPMSolverMultistepScheduler", 7, use_karras_sigmas=True, algorithm_type=SDE),
         "first order": case("DPMSolverMultistepScheduler", 5, solver_order=1),
         "heun": case("DPMSolverMultistepScheduler", 6, solver_type="heun"),
         "heun v, karras": case("DPMSolverMultistepScheduler", 6, solver_type="heun", prediction_type="v_prediction",
@@ -231,12 +313,48 @@ def flow():
     return cases
 
 
-CASES = {name: common(name) | OWN[name] for name in CLASSES} | {FLOW: flow()}
+OWN["HeunDiscreteScheduler"] |= {"betas exp": EXP_BETAS, "clip": HEUN_CLIP}
+
+# scheduler_config.json of models in the EDM formulation.
+PLAYGROUND = {"_class_name": "EDMDPMSolverMultistepScheduler", "algorithm_type": "dpmsolver++",
+              "dynamic_thresholding_ratio": 0.995, "euler_at_final": False, "final_sigmas_type": "zero",
+              "lower_order_final": True, "num_train_timesteps": 1000, "prediction_type": "epsilon", "rho": 7.0,
+              "sample_max_value": 1.0, "sigma_data": 0.5, "sigma_max": 80.0, "sigma_min": 0.002, "solver_order": 2,
+              "solver_type": "midpoint", "thresholding": False}  # fmt: skip
+COSXL = {"_class_name": "EDMEulerScheduler", "num_train_timesteps": 1000, "prediction_type": "v_prediction",
+         "sigma_data": 1.0, "sigma_max": 120.0, "sigma_min": 0.002, "sigma_schedule": "exponential"}  # fmt: skip
+
+
+def edm(name):
+    def edm_case(steps, **config):
+        return {"file": {"_class_name": name, **config}, "walk": {"steps": steps}}
+
+    cases = {f"{n} steps": edm_case(n) for n in (1, 2, 3, 8, 20)}
+    for kind in ("epsilon", "v_prediction"):
+        for schedule in ("karras", "exponential"):
+            cases[f"{schedule} {kind}"] = edm_case(6, sigma_schedule=schedule, prediction_type=kind)
+    cases["bounds"] = edm_case(5, sigma_min=0.01, sigma_max=20.0, rho=5.0, sigma_data=0.8)
+    cases["sigma min last"] = edm_case(5, final_sigmas_type="sigma_min")
+    for file, given in {"playground": PLAYGROUND, "cosxl": COSXL}.items():
+        cases[f"from {file}"] = {"file": given, "fields": {"rho": 6.5}, "walk": {"steps": 7}}
+    if name == "EDMDPMSolverMultistepScheduler":
+        for order in (1, 2, 3):
+            cases[f"order {order}"] = edm_case(7, solver_order=order)
+            cases[f"order {order}, 16 steps"] = edm_case(16, solver_order=order, euler_at_final=True)
+        for solver in ("midpoint", "heun"):
+            for order in (1, 2):
+                cases[f"sde {solver} {order}"] = edm_case(6, algorithm_type=SDE, solver_type=solver, solver_order=order)
+        cases["heun"] = edm_case(6, solver_type="heun")
+    return cases
+
+
+EDM = ("EDMEulerScheduler", "EDMDPMSolverMultistepScheduler")
+CASES = {name: common(name) | OWN[name] for name in CLASSES} | {FLOW: flow()} | {name: edm(name) for name in EDM}
 
 # Timesteps alone, for counts that are too long to record. Counts where trailing spacing runs one element too far are left out.
 COUNTS = [
     (name, {"_class_name": name, **SD, **PLAIN[name], "timestep_spacing": spacing, "steps_offset": offset}, steps)
-    for name in CLASSES
+    for name in list(PLAIN)[:8]
     for spacing in (SPACINGS if name in SPACED else ["leading"])
     for offset in ((0, 1) if spacing == "leading" and name in SPACED else (0,))
     for steps in ((1, 2, 3, 5, 6, 7, 9, 20, 25, 30, 50) if name in SPACED else (1, 2, 3, 5, 6, 7, 12, 16, 25, 49, 50))

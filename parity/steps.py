@@ -13,14 +13,61 @@ SHAPE = [1, 4, 3, 5]
 SEEDS = {"latents": 99, "noise": 9, "outputs": 100}
 
 
+SIGMA_SPACE = (
+    diffusers.EulerDiscreteScheduler,
+    diffusers.EulerAncestralDiscreteScheduler,
+    diffusers.HeunDiscreteScheduler,
+    diffusers.KDPM2DiscreteScheduler,
+    diffusers.KDPM2AncestralDiscreteScheduler,
+    diffusers.DPMSolverSDEScheduler,
+    diffusers.LMSDiscreteScheduler,
+)
+EDM = (diffusers.EDMEulerScheduler, diffusers.EDMDPMSolverMultistepScheduler)
+
+
 def sigma_space(scheduler):
-    """Euler's latents are x_vp · sqrt(σ² + 1); those of all others are variance preserving as they are."""
-    return isinstance(scheduler, (diffusers.EulerDiscreteScheduler, diffusers.EulerAncestralDiscreteScheduler))
+    """Latents of k-diffusion's samplers are x_vp · sqrt(σ² + 1), those of EDM x · sqrt(σ² + σ_data²); all others are as they are."""
+    return isinstance(scheduler, SIGMA_SPACE + EDM)
+
+
+def sigma_at(scheduler, i):
+    """Noise level of the latents before call `i`. The second call of DPM2 and of DPM++ SDE is at a level between two steps."""
+    count = len(scheduler.timesteps)
+    if i < count and i % 2 == 1:
+        if isinstance(scheduler, diffusers.KDPM2DiscreteScheduler):
+            return scheduler.sigmas_interpol[i]
+        if isinstance(scheduler, diffusers.KDPM2AncestralDiscreteScheduler):
+            return scheduler.sigmas_interpol[i - 1]
+        if isinstance(scheduler, diffusers.DPMSolverSDEScheduler):
+            return (scheduler.sigmas[i - 1] * scheduler.sigmas[i]).sqrt()
+    return scheduler.sigmas[i]
 
 
 def to_vp(scheduler, x, i):
-    """Latents of a scheduler at its place `i`, in variance-preserving space."""
-    return x / (scheduler.sigmas[i].double() ** 2 + 1).sqrt().float() if sigma_space(scheduler) else x
+    """Latents of a scheduler at its place `i`, as the network sees them; clean ones as they are."""
+    if not sigma_space(scheduler) or (sigma := sigma_at(scheduler, i).double()) == 0:
+        return x
+    data = scheduler.config.sigma_data if isinstance(scheduler, EDM) else 1
+    return x / (sigma**2 + data**2).sqrt().float()
+
+
+class Brownian:
+    """
+    Noise of DPMSolverSDE from a generator. torchsde's Brownian tree has the same law but draws in an order of its own: unit
+    noise over [σ, middle], then unit noise over [σ, next] that contains it.
+    """
+
+    def __init__(self, generator):
+        self.generator, self.half = generator, None
+
+    def __call__(self, sigma, sigma_next):
+        z = torch.randn(SHAPE, generator=self.generator)
+        if self.half is None:
+            self.half = (sigma_next, z)
+            return z
+        (middle, first), self.half = self.half, None
+        share = ((sigma - middle) / (sigma - sigma_next)).double()
+        return (share.sqrt() * first + (1 - share).sqrt() * z).float()
 
 
 def is_flow(scheduler):
@@ -29,9 +76,17 @@ def is_flow(scheduler):
 
 def predicted(scheduler, result):
     """x0 where diffusers returns it. LCM's is after the boundary scalings; DPM++ keeps its own in a list."""
-    if isinstance(scheduler, diffusers.DPMSolverMultistepScheduler):
+    if isinstance(scheduler, diffusers.DEISMultistepScheduler) or noise_prediction(scheduler):
+        return None
+    if hasattr(scheduler, "model_outputs"):
         return scheduler.model_outputs[-1]
     return getattr(result, "denoised", getattr(result, "pred_original_sample", None))
+
+
+def noise_prediction(scheduler):
+    """DPM-Solver and UniPC on ε keep ε in place of x0."""
+    config = scheduler.config
+    return config.get("algorithm_type") in ("dpmsolver", "sde-dpmsolver") or config.get("predict_x0") is False
 
 
 def make(class_name, case):
@@ -63,6 +118,8 @@ def walk_through(scheduler, case):
     accepted = inspect.signature(scheduler.step).parameters
     options = {"eta": case.get("eta", 0.0), "generator": generator}
     options = {key: value for key, value in options.items() if key in accepted}
+    if isinstance(scheduler, diffusers.DPMSolverSDEScheduler):
+        scheduler.noise_sampler = Brownian(generator)
     x = noise(SHAPE, SEEDS["latents"]) * getattr(scheduler, "init_noise_sigma", 1)
     latents, clean = [to_vp(scheduler, x, 0)], []
     for i, t in enumerate(scheduler.timesteps):
@@ -88,6 +145,7 @@ def record(store):
             latents, clean = walk_through(scheduler, case)
             described.append({"name": name, **case, "timesteps": scheduler.timesteps.tolist()})
             tensors[f"{name}/xt"] = torch.cat(latents)
+            assert tensors[f"{name}/xt"].isfinite().all(), f"{class_name} {name} is not finite"
             if clean:
                 tensors[f"{name}/x0"] = torch.cat(clean)
         store.put(f"schedulers/{class_name}", {"shape": SHAPE, "seeds": SEEDS, "cases": described}, tensors)

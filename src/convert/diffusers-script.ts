@@ -242,10 +242,11 @@ function segmentLines(s: Segment, i: number, plan: Plan): string[] {
   return lines;
 }
 
-/** Keyword arguments of a scheduler's step. PNDM, Euler and DPM++ 2M draw no noise. */
+/** Keyword arguments of a scheduler's step. PNDM, Euler and most multistep solvers draw no noise. */
 function stepOptions({ rows, eta }: Segment): string {
-  const kind = rows[0]?.solver.kind;
-  const draws = kind !== "pndm" && kind !== "dpm++2m";
+  const solver = rows[0]?.solver;
+  const kind = solver?.kind;
+  const draws = solver?.kind === "linear" ? rows.some((r) => "draws" in r.solver && r.solver.draws) : kind !== "pndm";
   const takesEta = kind === "ddim" || kind === "tcd";
   return `${draws ? ", generator=generator" : ""}${takesEta ? `, eta=${eta ?? 0}` : ""}`;
 }

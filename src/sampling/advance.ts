@@ -7,15 +7,20 @@ import { combine, type Term } from "./linear.js";
 import { addNoise, renoise } from "./noise.js";
 import { predict } from "./parameterisation.js";
 import type { Plan, RenoiseRow, Row, StepRow } from "./plan.js";
-import type { SolverSpec } from "./solver.js";
+import type { SolverSpec } from "./solver-spec.js";
 
 /** History of a multistep solver; undefined before the first row and for single-step solvers. */
 export type SolverState =
   | undefined
   /** The last outputs, newest first, at most three; and the latents of the first row until its step is corrected. */
   | { readonly kind: "pndm"; readonly outputs: readonly FloatTensor[]; readonly kept: FloatTensor | null }
-  /** x0 of the previous step. */
-  | { readonly kind: "dpm++2m"; readonly x0: FloatTensor };
+  /** The last predictions (x0 or ε), newest first, at most three; the latents that a call kept; the noise of an unfinished step. */
+  | {
+      readonly kind: "linear";
+      readonly outputs: readonly FloatTensor[];
+      readonly kept: FloatTensor | null;
+      readonly noise: FloatTensor | null;
+    };
 
 /** Input of a step: x_t and the (guided) output of the network, both [1, C, H, W], and the generator of the sample. */
 export interface StepInput {
@@ -63,8 +68,8 @@ function step(row: StepRow, input: StepInput): StepOutput {
       return euler(row, input);
     case "euler-ancestral":
       return eulerAncestral(row.solver, row, input);
-    case "dpm++2m":
-      return dpm(row.solver, row, input);
+    case "linear":
+      return linear(row.solver, row, input);
     case "lcm":
       return lcm(row.solver, row, input);
     case "tcd":
@@ -100,17 +105,55 @@ function eulerAncestral(spec: Spec<"euler-ancestral">, row: StepRow, input: Step
   return { x0, xt, state: undefined };
 }
 
-function dpm(spec: Spec<"dpm++2m">, row: StepRow, { xt, output, state }: StepInput): StepOutput {
-  const { x0 } = predict(row.prediction, row.at, xt, output);
-  const before = state?.kind === "dpm++2m" ? state.x0 : undefined;
-  const change: readonly Term[] = before
-    ? [
-        [spec.change, x0],
-        [-spec.change, before],
-      ]
-    : [];
-  return { x0, xt: combine([spec.xt, xt], [spec.x0, x0], ...change), state: { kind: "dpm++2m", x0 } };
+const NO_HISTORY = { outputs: [], kept: null, noise: null } as const;
+
+function linear(spec: Spec<"linear">, row: StepRow, { xt, output, rng, state }: StepInput): StepOutput {
+  const past = state?.kind === "linear" ? state : NO_HISTORY;
+  const { x0, eps } = predict(row.prediction, row.at, xt, output, spec.clip);
+  const { alpha, sigma } = row.at;
+  const clippedEps = () => combine([1 / sigma, xt], [-alpha / sigma, x0]);
+  const own = spec.of === "x0" ? x0 : spec.clip === null ? eps : clippedEps();
+  const outputs = [own, ...past.outputs];
+  const corrected =
+    spec.corrector && past.kept && weigh(spec.corrector.outputs, outputs, [spec.corrector.kept, past.kept]);
+  const x = corrected || xt;
+  if (spec.kept !== 0 && !past.kept)
+    throw new RangeError(`${spec.method}: this row continues a step that has not begun`);
+  const z = spec.draws ? correlated(spec.correlation, past.noise, rng.randn(xt.shape)) : null;
+  return {
+    x0,
+    xt: weigh(
+      spec.outputs,
+      outputs,
+      [spec.xt, x],
+      [spec.kept, past.kept ?? x],
+      ...(z ? [[spec.noise, z] as const] : []),
+    ),
+    state: {
+      kind: "linear",
+      outputs: outputs.slice(0, 3),
+      kept: spec.keeps ? x : past.kept,
+      noise: spec.open ? z : null,
+    },
+  };
 }
+
+/** Weighted sum of predictions, newest first, and of other terms. Where the history is too short, the newest stands for all. */
+function weigh(weights: readonly number[], outputs: readonly FloatTensor[], first: Term, ...rest: readonly Term[]) {
+  const [newest] = outputs;
+  return combine(
+    first,
+    ...rest,
+    ...weights.flatMap((w, i) => {
+      const output = outputs.length < weights.length ? newest : outputs[i];
+      return output ? [[w, output] as const] : [];
+    }),
+  );
+}
+
+/** Unit noise with this correlation to earlier unit noise. */
+const correlated = (correlation: number, earlier: FloatTensor | null, z: FloatTensor): FloatTensor =>
+  correlation === 0 || !earlier ? z : combine([correlation, earlier], [Math.sqrt(1 - correlation ** 2), z]);
 
 function lcm(spec: Spec<"lcm">, row: StepRow, input: StepInput): StepOutput {
   const predicted = predict(row.prediction, row.at, input.xt, input.output, spec.clip);

@@ -26,6 +26,7 @@ const NEVER_ZERO: ReadonlySet<SchedulerConfig["className"]> = new Set([
   "EulerDiscreteScheduler",
   "EulerAncestralDiscreteScheduler",
   "DPMSolverMultistepScheduler",
+  "UniPCMultistepScheduler",
 ] as const);
 
 /** Betas [num_train_timesteps] in float32, by beta_schedule. */
@@ -35,6 +36,7 @@ const BETAS: { readonly [K in SchedulerSettings["beta_schedule"]]: (s: Scheduler
     linspace(Math.sqrt(s.beta_start), Math.sqrt(s.beta_end), s.num_train_timesteps).map((b) => fround(b * b)),
   squaredcos_cap_v2: (s) =>
     fromAlphaBar(s.num_train_timesteps, (t) => Math.cos((((t + 0.008) / 1.008) * Math.PI) / 2) ** 2),
+  exp: (s) => fromAlphaBar(s.num_train_timesteps, (t) => Math.exp(-12 * t)),
   laplace: (s) =>
     fromAlphaBar(s.num_train_timesteps, (t) => {
       const sign = 0.5 - t < 0 ? -1 : 1;

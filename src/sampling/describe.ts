@@ -1,7 +1,7 @@
 /** Text table of a plan. Independent of the terminal. */
 import { karrasSigma, type NoiseLevel } from "./level.js";
 import type { Plan, Row } from "./plan.js";
-import type { SolverSpec } from "./solver.js";
+import type { SolverSpec } from "./solver-spec.js";
 
 export interface PlanTable {
   readonly columns: readonly string[];
@@ -25,7 +25,14 @@ function cells(row: Row, sigma: (level: NoiseLevel) => number): readonly string[
   return [row.model, short(row.timestep), ...levels, guidance, PREDICTS[row.prediction], describeSolver(row.solver)];
 }
 
-const PREDICTS = { epsilon: "ε", v_prediction: "v", sample: "x0", flow_prediction: "flow" } as const;
+const PREDICTS = {
+  epsilon: "ε",
+  v_prediction: "v",
+  sample: "x0",
+  flow_prediction: "flow",
+  edm: "F",
+  edm_v: "F",
+} as const;
 
 /** "749 / 4.082", or "clean". */
 function describeLevel(level: NoiseLevel, sigma: (level: NoiseLevel) => number): string {
@@ -35,10 +42,10 @@ function describeLevel(level: NoiseLevel, sigma: (level: NoiseLevel) => number):
 }
 
 function describeSolver(solver: SolverSpec): string {
-  if (solver.kind === "dpm++2m") return `${solver.kind} (${solver.change === 0 ? "first" : "second"} order)`;
   if (solver.kind === "pndm") return `${solver.kind} (${solver.stage})`;
   const noisy = "noise" in solver ? solver.noise > 1e-9 : solver.kind === "lcm" && solver.draws;
-  return noisy ? `${solver.kind} + noise` : solver.kind;
+  const name = solver.kind === "linear" ? `${solver.method}${solver.open ? ", first call" : ""}` : solver.kind;
+  return noisy ? `${name} + noise` : name;
 }
 
 const short = (t: number): string => String(Math.round(t * 100) / 100);

@@ -5,7 +5,7 @@
 import { RequestError } from "../errors.js";
 import type { SchedulerConfig } from "./scheduler.js";
 import type { SchedulerSettings } from "./scheduler-fields.js";
-import { betaSigmas, exponentialSigmas, karrasSigmas, linspace, type SigmaSpacing } from "./sigmas.js";
+import { linspace, spacingOf } from "./sigmas.js";
 import { stepCount, type TimestepSpec } from "./timesteps.js";
 
 /** Inputs of dynamic shifting, which moves sigmas towards noise for larger images. Ignored by configs without it. */
@@ -78,10 +78,4 @@ function stretchToTerminal(sigmas: readonly number[], terminal: number | null, r
   if (last === 0) throw new RequestError(`shift_terminal ${terminal} needs at least two steps; the only sigma is 1`);
   const factor = round(last / round(1 - terminal));
   return rest.map((z) => round(1 - round(z / factor)));
-}
-
-function spacingOf(settings: SchedulerSettings): SigmaSpacing | undefined {
-  if (settings.use_karras_sigmas) return karrasSigmas;
-  if (settings.use_exponential_sigmas) return exponentialSigmas;
-  return settings.use_beta_sigmas ? betaSigmas : undefined;
 }

@@ -20,5 +20,5 @@ export { type Schedule, type ScheduleStep, schedule } from "./schedule.js";
 export { amendForStableDiffusion, parseScheduler, type SchedulerConfig, switchScheduler } from "./scheduler.js";
 export { isScheduler, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";
 export type { Prediction, SchedulerSettings } from "./scheduler-fields.js";
-export type { SolverSpec } from "./solver.js";
+export type { SolverSpec } from "./solver-spec.js";
 export { refusesTimesteps, type TimestepSpec } from "./timesteps.js";

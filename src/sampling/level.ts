@@ -28,6 +28,16 @@ export function levelOfKarrasSigma(t: number, sigma: number): NoiseLevel {
   return { t, alpha, sigma: sigma * alpha };
 }
 
+/**
+ * Level of the EDM formulation, scaled so that the latents are the network's input: c_in (x0 + σ ε) with
+ * c_in = 1 / √(σ² + σ_data²) (Karras et al. 2022, table 1). With σ_data = 1 it is variance preserving.
+ */
+export function levelOfEdmSigma(t: number, sigma: number, sigmaData: number): NoiseLevel {
+  if (sigma === 0) return CLEAN;
+  const alpha = 1 / Math.sqrt(sigma * sigma + sigmaData * sigmaData);
+  return { t, alpha, sigma: sigma * alpha };
+}
+
 /** Flow-matching level: α = 1 − σ (Lipman et al. 2023; Liu et al. 2023). */
 export const levelOfFlowSigma = (t: number, sigma: number): NoiseLevel =>
   sigma === 0 ? CLEAN : { t, alpha: 1 - sigma, sigma };
@@ -55,4 +65,13 @@ export const noisier = (a: NoiseLevel, b: NoiseLevel): boolean => alphaBar(a) < 
 export function addedVariance(a: NoiseLevel, b: NoiseLevel): number {
   const kept = (b.alpha / a.alpha) * a.sigma;
   return Math.max((b.sigma - kept) * (b.sigma + kept), 0);
+}
+
+/**
+ * Splits the Karras sigma after a step into what an ODE step leaves (down) and fresh noise (up), as k-diffusion's ancestral
+ * steps do: down² + up² = to².
+ */
+export function ancestral(from: number, to: number): { readonly up: number; readonly down: number } {
+  const up = Math.min(to, Math.sqrt((to ** 2 * (from ** 2 - to ** 2)) / from ** 2));
+  return { up, down: Math.sqrt(Math.max(to ** 2 - up ** 2, 0)) };
 }

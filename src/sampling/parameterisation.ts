@@ -13,7 +13,8 @@ interface Weights {
 
 /**
  * x_t = α x0 + σ ε solved for x0 and ε, given ε; v = α ε − σ x0 (Salimans and Ho 2022, appendix D; variance-preserving
- * levels only); x0; or the flow velocity ε − x0 (Lipman et al. 2023; α + σ is 1 at flow levels).
+ * levels only); x0; the flow velocity ε − x0 (Lipman et al. 2023; α + σ is 1 at flow levels); or F of the EDM formulation,
+ * x0 = c_skip x + c_out F (Karras et al. 2022, eq. 7 and table 1; EDM levels only), and −F, which is v there.
  */
 const WEIGHTS: { readonly [K in Prediction]: (at: NoiseLevel) => { readonly x0: Weights; readonly eps: Weights } } = {
   epsilon: ({ alpha, sigma }) => ({ x0: { xt: 1 / alpha, output: -sigma / alpha }, eps: { xt: 0, output: 1 } }),
@@ -23,7 +24,18 @@ const WEIGHTS: { readonly [K in Prediction]: (at: NoiseLevel) => { readonly x0: 
     x0: { xt: 1 / (alpha + sigma), output: -sigma / (alpha + sigma) },
     eps: { xt: 1 / (alpha + sigma), output: alpha / (alpha + sigma) },
   }),
+  edm: (at) => edm(at, 1),
+  edm_v: (at) => edm(at, -1),
 };
+
+/** With σ_data α = √(1 − σ²): x0 = (1 − σ²) / α x + sign σ σ_data F, and ε from x = α x0 + σ ε. */
+function edm({ alpha, sigma }: NoiseLevel, sign: number): { readonly x0: Weights; readonly eps: Weights } {
+  const kept = Math.sqrt(1 - sigma * sigma);
+  return {
+    x0: { xt: (kept * kept) / alpha, output: (sign * sigma * kept) / alpha },
+    eps: { xt: sigma, output: -sign * kept },
+  };
+}
 
 /**
  * Predicted x0 and ε: x_t, output [shape] → x0, ε [shape].

@@ -2,13 +2,14 @@
 import { z } from "zod";
 import { FileError } from "../errors.js";
 import type { Plan } from "./plan.js";
+import { linearStep, type SolverSpec } from "./solver-spec.js";
 
 const level = z.object({ t: z.number(), alpha: z.number(), sigma: z.number() });
 const draws = z.boolean();
 const clip = z.number().nullable();
 const n = z.number();
 
-const solver = z.discriminatedUnion("kind", [
+const known = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("ddim"), eps: n, noise: n, draws, clip }),
   z.object({ kind: z.literal("ddpm"), x0: n, xt: n, noise: n, draws, clip }),
   z.object({
@@ -22,10 +23,33 @@ const solver = z.discriminatedUnion("kind", [
   }),
   z.object({ kind: z.literal("euler") }),
   z.object({ kind: z.literal("euler-ancestral"), eps: n, noise: n }),
-  z.object({ kind: z.literal("dpm++2m"), xt: n, x0: n, change: n }),
+  z.object({
+    kind: z.literal("linear"),
+    method: z.string(),
+    of: z.enum(["x0", "eps"]),
+    xt: n,
+    kept: n,
+    outputs: z.array(n).min(1).max(4),
+    noise: n,
+    draws,
+    correlation: n.min(-1).max(1),
+    corrector: z.object({ kept: n, outputs: z.array(n).min(1).max(4) }).nullable(),
+    keeps: z.boolean(),
+    open: z.boolean(),
+    clip,
+  }),
   z.object({ kind: z.literal("lcm"), skip: n, out: n, draws, clip }),
   z.object({ kind: z.literal("tcd"), alpha: n, sigma: n, scale: n, noise: n, draws }),
 ]);
+
+/** DPM++ 2M in older plans: weights of x0 and of its change since the step before. */
+const dpm = z
+  .object({ kind: z.literal("dpm++2m"), xt: n, x0: n, change: n })
+  .transform(({ xt, x0, change }): SolverSpec => {
+    const outputs = change === 0 ? [x0] : [x0 + change, -change];
+    return linearStep({ method: `dpm++${outputs.length}m`, of: "x0", xt, outputs });
+  });
+const solver = z.union([known, dpm]);
 
 const row = z.discriminatedUnion("kind", [
   z.object({
@@ -35,7 +59,7 @@ const row = z.discriminatedUnion("kind", [
     from: level,
     at: level,
     to: level,
-    prediction: z.enum(["epsilon", "v_prediction", "sample", "flow_prediction"]),
+    prediction: z.enum(["epsilon", "v_prediction", "sample", "flow_prediction", "edm", "edm_v"]),
     guidance: n,
     guidanceRescale: n,
     solver,

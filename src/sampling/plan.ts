@@ -9,7 +9,8 @@ import { checkPrediction } from "./parameterisation.js";
 import { schedule } from "./schedule.js";
 import type { SchedulerConfig } from "./scheduler.js";
 import type { Prediction } from "./scheduler-fields.js";
-import { type SolverSpec, type SolverStep, solverSteps } from "./solver.js";
+import { solverSteps } from "./solver.js";
+import type { SolverSpec, SolverStep } from "./solver-spec.js";
 import type { TimestepSpec } from "./timesteps.js";
 
 /** A model of the pair. */
@@ -71,7 +72,7 @@ export interface SharedSchedule {
 /**
  * Input of `makePlan`. In a hybrid the base model runs first and the distilled model from its row `switch` on: with 0 the
  * distilled model runs alone, with all its rows the base. A base without a scheduler runs rows of the distilled schedule,
- * with their timesteps, solver and eta: the first `switch`, or those listed. A base with its own schedule runs until it is
+ * with their timesteps, solver and eta: those of the first `switch` steps, or those listed. A base with its own schedule runs until it is
  * no noisier than the distilled row `switch`; a re-noise row then brings the latents to exactly that level.
  *
  * `skip` drops that many rows at the beginning: unit noise is used as the latents of the first remaining row (the paper's
@@ -105,19 +106,25 @@ export function makePlan(request: PlanRequest): Plan {
     return planOf(shareSchedule(distilled, base, typeof k === "number" ? firstRows(distilled, k) : k));
   }
   const distilled = segmentOf("distilled", request.distilled);
-  firstRows(distilled, k);
+  const first = firstRows(distilled, k).length;
   if (k === 0) return planOf(segmentOf("distilled", request.distilled, skip));
   const own = segmentOf("base", base, skip);
-  return planOf(k === distilled.rows.length ? own : handOff(own, request.distilled, distilled, k));
+  return planOf(first === distilled.rows.length ? own : handOff(own, request.distilled, distilled, k));
 }
 
-/** Rows before the switch. @throws RequestError when the schedule has fewer */
+/** Rows of the steps before the switch: a step that calls the network twice has two. @throws RequestError when there are fewer steps */
 function firstRows({ rows }: Segment, k: number): readonly number[] {
-  if (Number.isInteger(k) && k >= 0 && k <= rows.length) return Array.from({ length: k }, (_, i) => i);
+  const ends = rows.flatMap((row, i) => (isOpen(row) ? [] : [i + 1]));
+  const count = k === 0 ? 0 : ends[k - 1];
+  if (count !== undefined) return Array.from({ length: count }, (_, i) => i);
+  const noun = ends.length === rows.length ? "rows" : "steps";
   throw new RequestError(
-    `switch is ${k}; expected an integer from 0 to ${rows.length}, the number of rows of the distilled schedule`,
+    `switch is ${k}; expected an integer from 0 to ${ends.length}, the number of ${noun} of the distilled schedule`,
   );
 }
+
+/** True for a row that the next row continues: the first of two calls of one step. */
+const isOpen = ({ solver }: StepRow): boolean => solver.kind === "linear" && solver.open;
 
 /** True when a row needs an unconditional forward pass as well. */
 export const isGuided = (row: StepRow): boolean => row.guidance > 1;
@@ -184,9 +191,10 @@ function shareSchedule(distilled: Segment, base: SharedSchedule, taken: readonly
 
 /** @throws RequestError when a base with this prediction type cannot run a row of the distilled schedule */
 function checkShared({ solver, prediction: distilled }: StepRow, base: Prediction): void {
-  if ((base === "flow_prediction") !== (distilled === "flow_prediction")) {
+  const [one, other] = [formulationOf(base), formulationOf(distilled)];
+  if (one !== other) {
     throw new RequestError(
-      `the base model predicts ${base} and the distilled model ${distilled}; a flow and a diffusion model share no schedule`,
+      `the base model predicts ${base} and the distilled model ${distilled}; a ${one} and a ${other} model share no schedule`,
     );
   }
   // diffusers defines neither solver for x0 prediction.
@@ -197,10 +205,13 @@ function checkShared({ solver, prediction: distilled }: StepRow, base: Predictio
   }
 }
 
+const formulationOf = (prediction: Prediction): "flow" | "diffusion" | "EDM" =>
+  prediction === "flow_prediction" ? "flow" : prediction.startsWith("edm") ? "EDM" : "diffusion";
+
 /** The base on its own schedule down to the distilled row k, a re-noise row where the levels differ, and the distilled rest. */
 function handOff(base: Segment, config: SamplerConfig, distilled: Segment, k: number): Plan {
-  const target = distilled.rows[k]?.at;
-  const last = target ? base.rows.findIndex((row) => !noisier(row.to, target)) : -1;
+  const target = distilled.rows[firstRows(distilled, k).length]?.at;
+  const last = target ? base.rows.findIndex((row) => !isOpen(row) && !noisier(row.to, target)) : -1;
   const reached = base.rows[last]?.to;
   if (!target || !reached) {
     const end = base.rows.at(-1)?.to;

@@ -6,11 +6,20 @@ import { RequestError } from "../errors.js";
 import { roundHalfEven } from "../tensor/index.js";
 import { alphasCumprod } from "./betas.js";
 import { type DynamicShift, flowSigmas } from "./flow-sigmas.js";
-import { alphaBar, CLEAN, levelOfAlphaBar, levelOfFlowSigma, levelOfKarrasSigma, type NoiseLevel } from "./level.js";
+import {
+  alphaBar,
+  CLEAN,
+  karrasSigma,
+  levelOfAlphaBar,
+  levelOfEdmSigma,
+  levelOfFlowSigma,
+  levelOfKarrasSigma,
+  type NoiseLevel,
+} from "./level.js";
 import { type SchedulerConfig, traitsOf } from "./scheduler.js";
 import type { SigmaTraits, TableTraits } from "./scheduler-classes.js";
 import type { SchedulerSettings } from "./scheduler-fields.js";
-import { exponentialSigmas, karrasSigmas } from "./sigmas.js";
+import { exponentialSigmas, karrasSigmas, spacingOf } from "./sigmas.js";
 import { stepCount, type TimestepSpec, timestepsOf } from "./timesteps.js";
 
 /** One step of a schedule. */
@@ -29,6 +38,8 @@ export interface Schedule {
   readonly initNoiseScale: (first: number) => number;
   /** Noise level of an integer training timestep; below 0 it is the final level. */
   readonly levelAt: (timestep: number) => NoiseLevel;
+  /** Timestep of a Karras sigma; fractional between training timesteps. */
+  readonly timestepOf: (sigma: number) => number;
 }
 
 /**
@@ -51,6 +62,8 @@ function scheduleOf(config: SchedulerConfig, spec: TimestepSpec, size: DynamicSh
       return onSigmas(config, traits, spec);
     case "flow":
       return onFlow(config, spec, size);
+    case "edm":
+      return onEdm(config, spec);
   }
 }
 
@@ -83,42 +96,73 @@ function onTable(config: SchedulerConfig, traits: TableTraits, spec: TimestepSpe
     at: levelAt(timestep),
     to: levelAt(next(timestep, i)),
   }));
-  return { steps, initNoiseScale: () => 1, levelAt };
+  return { steps, initNoiseScale: () => 1, levelAt, timestepOf: timestepIn(sigmasOf(table)) };
 }
 
-/** Euler, Euler a, DPM++: noise levels are Karras sigmas, interpolated between training timesteps or spaced anew. */
+/** Karras sigmas of the training timesteps, in float32. */
+const sigmasOf = (table: Float64Array): Float64Array =>
+  Float64Array.from(table, (a) => Math.fround(Math.sqrt((1 - a) / a)));
+
+/** k-diffusion's samplers, DPM-Solver and its kin: noise levels are Karras sigmas, interpolated between training timesteps or spaced anew. */
 function onSigmas(config: SchedulerConfig, traits: SigmaTraits, spec: TimestepSpec): Schedule {
   const { settings } = config;
   const table = alphasCumprod(config);
   const trained = Array.from(table, (value, t) => levelOfAlphaBar(t, value));
-  const trainedSigmas = Float64Array.from(table, (a) => Math.fround(Math.sqrt((1 - a) / a)));
+  const trainedSigmas = sigmasOf(table);
   const levelAt = (t: number): NoiseLevel =>
     trained[Math.min(Math.max(t, 0), trained.length - 1)] ?? levelOfKarrasSigma(t, interpolate(trainedSigmas, t));
-  const final = settings.final_sigmas_type === "zero" ? CLEAN : levelAt(0);
+  const least = settings.final_sigmas_type === "zero" ? CLEAN : levelAt(0);
 
   const count = stepCount(config, spec);
   const spaced = timestepsOf(config, traits.spacing, spec, noisiestTimestep(settings, table));
   let timesteps = spaced.slice(0, count);
-  let levels = [...timesteps.map(levelAt), final];
-  const timeOf = timestepIn(trainedSigmas);
-  if (settings.interpolation_type === "log_linear") {
-    // One level more than steps: the last is the least training sigma, and `final` is not used.
-    levels = logLinear(trainedSigmas, timesteps.length).map((sigma) => levelOfKarrasSigma(timeOf(sigma), sigma));
+  let levels = [...timesteps.map(levelAt), least];
+  const timestepOf = timestepIn(trainedSigmas);
+  const loglinear = settings.interpolation_type === "log_linear";
+  if (loglinear) {
+    // One level more than steps: the last is the least training sigma, and the final level is not used.
+    levels = logLinear(trainedSigmas, timesteps.length).map((sigma) => levelOfKarrasSigma(timestepOf(sigma), sigma));
   }
-  if (settings.use_karras_sigmas) {
-    // DPM++ covers the whole training range, Euler the range of its timestep spacing.
-    const whole = traits.spacing === "extra";
-    const first = whole ? trainedSigmas[trainedSigmas.length - 1] : interpolate(trainedSigmas, spaced[0] ?? 0);
-    const last = whole ? trainedSigmas[0] : interpolate(trainedSigmas, spaced[spaced.length - 1] ?? 0);
-    const sigmas = karrasSigmas(settings.sigma_max ?? first ?? 0, settings.sigma_min ?? last ?? 0, count);
-    const times = sigmas.map(timeOf);
-    const rounds = whole && settings.beta_schedule !== "squaredcos_cap_v2";
-    timesteps = times.map(rounds ? roundHalfEven : whole ? Math.trunc : Math.fround);
-    levels = [...sigmas.map((sigma, i) => levelOfKarrasSigma(times[i] ?? 0, sigma)), final];
+  const spacing = spacingOf(settings);
+  if (spacing) {
+    const [first, last] = endsOf(settings, traits, trainedSigmas, loglinear ? [] : spaced);
+    const sigmas = spacing(first, last, count);
+    const times = sigmas.map(timestepOf);
+    timesteps = times.map(roundingOf(settings, traits));
+    levels = sigmas.map((sigma, i) => levelOfKarrasSigma(times[i] ?? 0, sigma));
+    levels.push(traits.repeatsLast && least !== CLEAN ? (levels.at(-1) ?? least) : least);
   }
   const level = (i: number): NoiseLevel => levels[i] ?? CLEAN;
   const steps = timesteps.map((timestep, i) => ({ timestep, at: level(i), to: level(i + 1) }));
-  return { steps, initNoiseScale: (first) => initNoiseScale(settings, traits, level(first)), levelAt };
+  return { steps, initNoiseScale: (first) => initNoiseScale(settings, traits, level(first)), levelAt, timestepOf };
+}
+
+/**
+ * Largest and smallest sigma of a spacing. DPM-Solver and its kin, and Euler with log-linear interpolation, cover the whole
+ * training range; others the range of their timestep spacing.
+ */
+function endsOf(
+  settings: SchedulerSettings,
+  { spacing, ignoresBounds }: SigmaTraits,
+  trained: Float64Array,
+  spaced: readonly number[],
+): readonly [number, number] {
+  const ends = spacing === "extra" ? [] : spaced;
+  const [noisiest, cleanest] = [ends[0] ?? trained.length - 1, ends[ends.length - 1] ?? 0];
+  const own = [interpolate(trained, noisiest), interpolate(trained, cleanest)] as const;
+  if (ignoresBounds && settings.use_karras_sigmas) return own;
+  // diffusers spaces λ between the logarithms in float32.
+  if (settings.use_lu_lambdas && !settings.use_karras_sigmas) return [expLog(own[0]), expLog(own[1])];
+  return [settings.sigma_max ?? own[0], settings.sigma_min ?? own[1]];
+}
+
+const expLog = (sigma: number): number => Math.exp(Math.fround(Math.log(sigma)));
+
+/** Rounding of the timesteps of sigmas that are spaced anew. DPM-Solver and its kin have integer timesteps. */
+function roundingOf(settings: SchedulerSettings, { roundsKarras, spacing }: SigmaTraits): (t: number) => number {
+  const cosine = roundsKarras === "not-cosine" && settings.beta_schedule === "squaredcos_cap_v2";
+  if (roundsKarras && !cosine && (settings.use_karras_sigmas || settings.use_lu_lambdas)) return roundHalfEven;
+  return spacing === "extra" ? Math.trunc : Math.fround;
 }
 
 /** FlowMatchEuler: timesteps are 1000 σ in float32, unrounded. */
@@ -126,7 +170,29 @@ function onFlow(config: SchedulerConfig, spec: TimestepSpec, size: DynamicShift)
   const { num_train_timesteps: train } = config.settings;
   const levels = flowSigmas(config, spec, size).map((sigma) => levelOfFlowSigma(Math.fround(sigma * train), sigma));
   const steps = levels.map((at, i) => ({ timestep: at.t, at, to: levels[i + 1] ?? CLEAN }));
-  return { steps, initNoiseScale: () => 1, levelAt: (t) => levelOfFlowSigma(t, Math.max(t, 0) / train) };
+  const levelAt = (t: number): NoiseLevel => levelOfFlowSigma(t, Math.max(t, 0) / train);
+  return { steps, initNoiseScale: () => 1, levelAt, timestepOf: (sigma) => sigma * train };
+}
+
+/** EDM: sigmas between sigma_max and sigma_min; timesteps are log(σ) / 4 in float32 (Karras et al. 2022, table 1). */
+function onEdm(config: SchedulerConfig, spec: TimestepSpec): Schedule {
+  const { sigma_min, sigma_max, sigma_data, sigma_schedule, rho, final_sigmas_type } = config.settings;
+  const count = stepCount(config, spec);
+  const [max, min] = [sigma_max ?? 80, sigma_min ?? 0.002];
+  const sigmas =
+    sigma_schedule === "karras" ? karrasSigmas(max, min, count, rho) : exponentialSigmas(min, max, count).reverse();
+  const timestepOf = (sigma: number): number => Math.fround(Math.log(sigma) / 4);
+  const levelOf = (sigma: number): NoiseLevel => levelOfEdmSigma(timestepOf(sigma), sigma, sigma_data);
+  const levels = sigmas.map(levelOf);
+  const final = final_sigmas_type === "zero" ? CLEAN : (levels.at(-1) ?? CLEAN);
+  const level = (i: number): NoiseLevel => levels[i] ?? final;
+  return {
+    steps: levels.map((at, i) => ({ timestep: at.t, at, to: level(i + 1) })),
+    // The latents start at √(σ² + 1) times unit noise, before the scaling of the input.
+    initNoiseScale: (first) => Math.sqrt(karrasSigma(level(first)) ** 2 + 1) * level(first).alpha,
+    levelAt: (t) => levelOf(Math.exp(4 * t)),
+    timestepOf,
+  };
 }
 
 /**

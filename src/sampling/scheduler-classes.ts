@@ -2,7 +2,7 @@
  * The supported scheduler classes as data: fields with the defaults of diffusers 0.42.1, timestep spacing, noise levels,
  * solver.
  */
-import type { Given } from "./scheduler-fields.js";
+import { fields, type Given } from "./scheduler-fields.js";
 
 /** One scheduler class, as data. */
 export type SchedulerTraits = {
@@ -12,9 +12,11 @@ export type SchedulerTraits = {
   readonly reads: Given;
   /** Values of fields that the class does not read but implies. */
   readonly implies?: Given;
+  /** Field values that the class maps to others, so that a config of a related class can be read. */
+  readonly aliases?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Field values that other classes support and this one does not. */
   readonly refuses: Readonly<Record<string, readonly unknown[]>>;
-} & (TableTraits | SigmaTraits | FlowTraits);
+} & (TableTraits | SigmaTraits | FlowTraits | EdmTraits);
 
 /** Noise levels are looked up by integer timestep. */
 export interface TableTraits {
@@ -29,9 +31,37 @@ export interface TableTraits {
 /** Noise levels are Karras sigmas, interpolated between timesteps or spaced anew. */
 export interface SigmaTraits {
   readonly levels: "sigmas";
-  /** Timestep spacing: `float` keeps linspace fractional, `extra` computes one timestep more and drops the last (DPM-Solver). */
+  /**
+   * Timestep spacing. `float` keeps linspace fractional (schedulers whose latents are x / α in diffusers); `extra` computes one
+   * timestep more and drops the last (DPM-Solver and its kin).
+   */
   readonly spacing: "float" | "extra";
-  readonly solver: "euler" | "euler-ancestral" | "dpm++2m";
+  /** Karras sigmas round their timesteps: always, or not with cosine betas. Default: never. */
+  readonly roundsKarras?: "always" | "not-cosine";
+  /** Karras sigmas ignore sigma_min and sigma_max. */
+  readonly ignoresBounds?: true;
+  /** With final_sigmas_type sigma_min, sigmas spaced anew end at their last value again instead of the least training sigma. */
+  readonly repeatsLast?: true;
+  readonly solver: SigmaSolver;
+}
+
+type SigmaSolver =
+  | "euler"
+  | "euler-ancestral"
+  | "heun"
+  | "dpm2"
+  | "dpm2-ancestral"
+  | "dpm++"
+  | "dpm++singlestep"
+  | "dpm++sde"
+  | "deis"
+  | "lms"
+  | "unipc";
+
+/** Noise levels are sigmas of the EDM formulation, independent of training timesteps; the network's timestep is log(σ) / 4. */
+export interface EdmTraits {
+  readonly levels: "edm";
+  readonly solver: "euler" | "dpm++";
 }
 
 /** Noise levels are flow-matching sigmas; timesteps follow from them. */
@@ -40,34 +70,54 @@ export interface FlowTraits {
   readonly solver: "euler";
 }
 
-const BETAS = {
-  num_train_timesteps: 1000,
-  beta_start: 0.0001,
-  beta_end: 0.02,
-  beta_schedule: "linear",
-  trained_betas: null,
+const BETAS = fields("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas");
+const COMMON = { ...BETAS, ...fields("prediction_type", "timestep_spacing", "steps_offset") };
+const RESCALE = fields("rescale_betas_zero_snr");
+const CLIP = { ...fields("clip_sample_range", "thresholding"), clip_sample: true };
+const RESPACE = fields("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "sigma_min", "sigma_max");
+const FINAL = fields("final_sigmas_type");
+const LATENT = { beta_start: 0.00085, beta_end: 0.012 };
+const LINSPACE = { timestep_spacing: "linspace" };
+/** Common fields of k-diffusion's samplers, as diffusers has them. */
+const K_DIFFUSION = { ...COMMON, ...RESPACE, ...LATENT, ...LINSPACE };
+/** Common fields of DPM-Solver and its kin. */
+const DPM = {
+  ...COMMON,
+  ...RESPACE,
+  ...LINSPACE,
+  ...fields(
+    "solver_order",
+    "thresholding",
+    "solver_type",
+    "lower_order_final",
+    "use_flow_sigmas",
+    "use_dynamic_shifting",
+  ),
 };
-const LATENT_BETAS = { ...BETAS, beta_start: 0.00085, beta_end: 0.012, beta_schedule: "scaled_linear" };
-const COMMON = { prediction_type: "epsilon", timestep_spacing: "leading", steps_offset: 0 };
-const RESCALE = { rescale_betas_zero_snr: false };
-const CLIP = { clip_sample: true, clip_sample_range: 1, thresholding: false };
-const SIGMAS = {
-  use_karras_sigmas: false,
-  use_exponential_sigmas: false,
-  use_beta_sigmas: false,
-  sigma_min: null,
-  sigma_max: null,
-  final_sigmas_type: "zero",
-};
-const DDPM_ONLY = ["sigmoid", "laplace"];
-const FLOW = ["flow_prediction"];
-const SPACED_ANEW = { use_exponential_sigmas: [true], use_beta_sigmas: [true] };
+const EDM = fields(
+  "sigma_min",
+  "sigma_max",
+  "sigma_data",
+  "sigma_schedule",
+  "rho",
+  "prediction_type",
+  "final_sigmas_type",
+);
+const EDM_RANGE = { sigma_min: 0.002, sigma_max: 80 };
+
+const NOT_BETAS = ["sigmoid", "laplace", "exp"];
+const NOT_PREDICTIONS = ["flow_prediction", "edm", "edm_v"];
+const REFUSES = { beta_schedule: NOT_BETAS, prediction_type: NOT_PREDICTIONS };
+const NO_SAMPLE = { ...REFUSES, prediction_type: ["sample", "original_sample", ...NOT_PREDICTIONS] };
+const REFUSES_DPM = { ...REFUSES, use_dynamic_shifting: [true] };
+const MIDPOINT = { logrho: "midpoint", bh1: "midpoint", bh2: "midpoint" };
+const DPM_ALIASES = { algorithm_type: { deis: "dpmsolver++" }, solver_type: MIDPOINT };
 
 export const SCHEDULER_CLASSES = {
   DDIMScheduler: {
     name: "DDIM",
-    reads: { ...BETAS, ...COMMON, ...RESCALE, ...CLIP, set_alpha_to_one: true },
-    refuses: { beta_schedule: DDPM_ONLY, prediction_type: FLOW },
+    reads: { ...COMMON, ...RESCALE, ...CLIP, ...fields("set_alpha_to_one") },
+    refuses: REFUSES,
     spacing: "whole",
     target: "stride",
     levels: "table",
@@ -75,8 +125,8 @@ export const SCHEDULER_CLASSES = {
   },
   DDPMScheduler: {
     name: "DDPM",
-    reads: { ...BETAS, ...COMMON, ...RESCALE, ...CLIP, variance_type: "fixed_small" },
-    refuses: { prediction_type: FLOW },
+    reads: { ...COMMON, ...RESCALE, ...CLIP, variance_type: "fixed_small" },
+    refuses: { ...REFUSES, beta_schedule: ["exp"] },
     spacing: "whole",
     target: "next",
     levels: "table",
@@ -84,8 +134,8 @@ export const SCHEDULER_CLASSES = {
   },
   PNDMScheduler: {
     name: "PNDM",
-    reads: { ...BETAS, ...COMMON, skip_prk_steps: false, set_alpha_to_one: false },
-    refuses: { beta_schedule: DDPM_ONLY, prediction_type: ["sample", ...FLOW] },
+    reads: { ...COMMON, skip_prk_steps: false, set_alpha_to_one: false },
+    refuses: NO_SAMPLE,
     spacing: "whole",
     target: "stride",
     levels: "table",
@@ -94,64 +144,146 @@ export const SCHEDULER_CLASSES = {
   EulerDiscreteScheduler: {
     name: "Euler",
     reads: {
-      ...BETAS,
       ...COMMON,
       ...RESCALE,
-      ...SIGMAS,
-      timestep_spacing: "linspace",
-      interpolation_type: "linear",
-      timestep_type: "discrete",
+      ...RESPACE,
+      ...FINAL,
+      ...LINSPACE,
+      ...fields("interpolation_type", "timestep_type"),
     },
-    refuses: { ...SPACED_ANEW, beta_schedule: DDPM_ONLY, prediction_type: FLOW },
+    refuses: REFUSES,
     spacing: "float",
     levels: "sigmas",
     solver: "euler",
   },
   EulerAncestralDiscreteScheduler: {
     name: "Euler a",
-    reads: { ...BETAS, ...COMMON, ...RESCALE, timestep_spacing: "linspace" },
-    refuses: { beta_schedule: DDPM_ONLY, prediction_type: ["sample", "original_sample", ...FLOW] },
+    reads: { ...COMMON, ...RESCALE, ...LINSPACE },
+    refuses: NO_SAMPLE,
     spacing: "float",
     levels: "sigmas",
     solver: "euler-ancestral",
   },
+  HeunDiscreteScheduler: {
+    name: "Heun",
+    reads: { ...K_DIFFUSION, ...fields("clip_sample", "clip_sample_range") },
+    refuses: { ...REFUSES, beta_schedule: ["sigmoid", "laplace"] },
+    spacing: "float",
+    levels: "sigmas",
+    solver: "heun",
+  },
+  KDPM2DiscreteScheduler: {
+    name: "DPM2",
+    reads: K_DIFFUSION,
+    refuses: NO_SAMPLE,
+    spacing: "float",
+    roundsKarras: "always",
+    levels: "sigmas",
+    solver: "dpm2",
+  },
+  KDPM2AncestralDiscreteScheduler: {
+    name: "DPM2 a",
+    reads: K_DIFFUSION,
+    refuses: NO_SAMPLE,
+    spacing: "float",
+    roundsKarras: "always",
+    levels: "sigmas",
+    solver: "dpm2-ancestral",
+  },
+  DPMSolverSDEScheduler: {
+    name: "DPM++ SDE",
+    reads: { ...K_DIFFUSION, ...fields("noise_sampler_seed") },
+    refuses: NO_SAMPLE,
+    spacing: "float",
+    ignoresBounds: true,
+    levels: "sigmas",
+    solver: "dpm++sde",
+  },
+  LMSDiscreteScheduler: {
+    name: "LMS",
+    reads: { ...COMMON, ...RESPACE, ...LINSPACE },
+    refuses: REFUSES,
+    spacing: "float",
+    ignoresBounds: true,
+    levels: "sigmas",
+    solver: "lms",
+  },
   DPMSolverMultistepScheduler: {
     name: "DPM++ 2M",
     reads: {
-      ...BETAS,
-      ...COMMON,
+      ...DPM,
       ...RESCALE,
-      ...SIGMAS,
-      timestep_spacing: "linspace",
-      thresholding: false,
-      use_lu_lambdas: false,
-      use_flow_sigmas: false,
-      use_dynamic_shifting: false,
-      solver_order: 2,
-      algorithm_type: "dpmsolver++",
-      solver_type: "midpoint",
-      lower_order_final: true,
-      euler_at_final: false,
-      lambda_min_clipped: -Infinity,
-      variance_type: null,
+      ...FINAL,
+      ...fields("use_lu_lambdas", "algorithm_type", "euler_at_final", "lambda_min_clipped", "variance_type"),
     },
-    refuses: { ...SPACED_ANEW, beta_schedule: DDPM_ONLY, prediction_type: FLOW, use_dynamic_shifting: [true] },
+    refuses: REFUSES_DPM,
+    aliases: DPM_ALIASES,
     spacing: "extra",
+    roundsKarras: "not-cosine",
     levels: "sigmas",
-    solver: "dpm++2m",
+    solver: "dpm++",
+  },
+  DPMSolverSinglestepScheduler: {
+    name: "DPM++ 2S",
+    // Its file may have timestep_spacing and steps_offset, but the class always spaces its timesteps evenly.
+    reads: {
+      ...BETAS,
+      ...RESPACE,
+      ...FINAL,
+      ...fields("prediction_type", "solver_order", "thresholding", "solver_type", "use_flow_sigmas"),
+      ...fields("use_dynamic_shifting", "algorithm_type", "lambda_min_clipped", "variance_type"),
+      lower_order_final: false,
+    },
+    implies: LINSPACE,
+    refuses: { ...REFUSES_DPM, algorithm_type: ["sde-dpmsolver"] },
+    aliases: DPM_ALIASES,
+    spacing: "extra",
+    roundsKarras: "always",
+    levels: "sigmas",
+    solver: "dpm++singlestep",
+  },
+  DEISMultistepScheduler: {
+    name: "DEIS",
+    reads: { ...DPM, solver_type: "logrho" },
+    // Its algorithm_type is always deis.
+    implies: { final_sigmas_type: "sigma_min" },
+    refuses: REFUSES_DPM,
+    aliases: { solver_type: { midpoint: "logrho", heun: "logrho", bh1: "logrho", bh2: "logrho" } },
+    spacing: "extra",
+    roundsKarras: "always",
+    repeatsLast: true,
+    levels: "sigmas",
+    solver: "deis",
+  },
+  UniPCMultistepScheduler: {
+    name: "UniPC",
+    reads: {
+      ...DPM,
+      ...RESCALE,
+      ...FINAL,
+      ...fields("predict_x0", "disable_corrector", "solver_p"),
+      solver_type: "bh2",
+    },
+    refuses: REFUSES_DPM,
+    aliases: { solver_type: { midpoint: "bh2", heun: "bh2", logrho: "bh2" } },
+    spacing: "extra",
+    roundsKarras: "always",
+    repeatsLast: true,
+    levels: "sigmas",
+    solver: "unipc",
   },
   LCMScheduler: {
     name: "LCM",
     reads: {
-      ...LATENT_BETAS,
       ...COMMON,
       ...RESCALE,
       ...CLIP,
+      ...LATENT,
+      ...fields("original_inference_steps", "timestep_scaling"),
+      beta_schedule: "scaled_linear",
       clip_sample: false,
-      original_inference_steps: 50,
-      timestep_scaling: 10,
     },
-    refuses: { beta_schedule: DDPM_ONLY, prediction_type: FLOW },
+    refuses: REFUSES,
     spacing: "distilled",
     target: "next",
     levels: "table",
@@ -160,30 +292,48 @@ export const SCHEDULER_CLASSES = {
   TCDScheduler: {
     name: "TCD",
     // TCD's file has clip_sample and thresholding too, but its step reads neither.
-    reads: { ...LATENT_BETAS, ...COMMON, ...RESCALE, original_inference_steps: 50 },
-    refuses: { beta_schedule: DDPM_ONLY, prediction_type: FLOW },
+    reads: {
+      ...COMMON,
+      ...RESCALE,
+      ...LATENT,
+      ...fields("original_inference_steps"),
+      beta_schedule: "scaled_linear",
+    },
+    refuses: REFUSES,
     spacing: "distilled",
     target: "zero",
     levels: "table",
     solver: "tcd",
   },
+  EDMEulerScheduler: {
+    name: "EDM Euler",
+    reads: { ...EDM, ...EDM_RANGE },
+    refuses: { prediction_type: ["sample", "flow_prediction"] },
+    aliases: { prediction_type: { epsilon: "edm", v_prediction: "edm_v" } },
+    levels: "edm",
+    solver: "euler",
+  },
+  EDMDPMSolverMultistepScheduler: {
+    name: "EDM DPM++ 2M",
+    reads: {
+      ...EDM,
+      ...EDM_RANGE,
+      ...fields("solver_order", "thresholding", "algorithm_type", "solver_type", "lower_order_final", "euler_at_final"),
+    },
+    refuses: {
+      prediction_type: ["sample", "flow_prediction"],
+      algorithm_type: ["dpmsolver", "sde-dpmsolver"],
+    },
+    aliases: { ...DPM_ALIASES, prediction_type: { epsilon: "edm", v_prediction: "edm_v" } },
+    levels: "edm",
+    solver: "dpm++",
+  },
   FlowMatchEulerDiscreteScheduler: {
     name: "FlowMatchEuler",
     reads: {
-      num_train_timesteps: 1000,
-      shift: 1,
-      use_dynamic_shifting: false,
-      base_shift: 0.5,
-      max_shift: 1.15,
-      base_image_seq_len: 256,
-      max_image_seq_len: 4096,
-      time_shift_type: "exponential",
-      shift_terminal: null,
-      invert_sigmas: false,
-      use_karras_sigmas: false,
-      use_exponential_sigmas: false,
-      use_beta_sigmas: false,
-      stochastic_sampling: false,
+      ...fields("num_train_timesteps", "shift", "use_dynamic_shifting", "base_shift", "max_shift"),
+      ...fields("base_image_seq_len", "max_image_seq_len", "time_shift_type", "shift_terminal", "invert_sigmas"),
+      ...fields("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "stochastic_sampling"),
     },
     implies: { prediction_type: "flow_prediction" },
     refuses: {},
@@ -202,3 +352,9 @@ export const SCHEDULERS: readonly SchedulerClass[] = Object.keys(SCHEDULER_CLASS
 export function isScheduler(name: string): name is SchedulerClass {
   return Object.hasOwn(SCHEDULER_CLASSES, name);
 }
+
+/** Kind of model that a class is for: each has levels of its own, and none runs another's network. */
+export const modelOf = (className: SchedulerClass): "diffusion" | "flow-matching" | "EDM" => {
+  const { levels } = SCHEDULER_CLASSES[className];
+  return levels === "flow" ? "flow-matching" : levels === "edm" ? "EDM" : "diffusion";
+};

@@ -1,4 +1,4 @@
-/** Fields of scheduler_config.json: their types, and their neutral values where a class does not read them. */
+/** Fields of scheduler_config.json: their types, and their defaults. */
 import { z } from "zod";
 
 const choice = <const T extends string>(values: readonly T[]) => z.enum(values, { error: values.join(", ") });
@@ -8,19 +8,16 @@ const positive = z.number({ error: "a number above 0" }).positive({ error: "a nu
 /** Python's None counts as False wherever diffusers asks for a truth value. */
 const flag = z.union([z.boolean(), z.null()], { error: "true, false" }).transform((value) => value === true);
 const onlyFalse = z.union([z.literal(false), z.null()], { error: "false" }).transform((): false => false);
-/** Values that diffusers maps to others, so that a config of a related class can be read. */
-const alias = <const T extends string>(values: readonly T[], aliases: Readonly<Record<string, T>>) =>
-  z.preprocess((value) => (typeof value === "string" ? (aliases[value] ?? value) : value), choice(values));
 
 /** Union of the fields that scheduler classes read. */
 export const FIELDS = z.object({
   num_train_timesteps: z.int({ error: "an integer, at least 1" }).min(1, { error: "an integer, at least 1" }),
   beta_start: number,
   beta_end: number,
-  beta_schedule: choice(["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace"]),
+  beta_schedule: choice(["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace", "exp"]),
   trained_betas: z.array(number, { error: "a list of numbers, null" }).nullable(),
   rescale_betas_zero_snr: flag,
-  prediction_type: alias(["epsilon", "v_prediction", "sample", "flow_prediction"], { original_sample: "sample" }),
+  prediction_type: choice(["epsilon", "v_prediction", "sample", "flow_prediction", "edm", "edm_v"]),
   timestep_spacing: choice(["leading", "trailing", "linspace"]),
   steps_offset: z.int({ error: "an integer" }),
   set_alpha_to_one: flag,
@@ -38,20 +35,27 @@ export const FIELDS = z.object({
   use_karras_sigmas: flag,
   use_exponential_sigmas: flag,
   use_beta_sigmas: flag,
-  use_lu_lambdas: onlyFalse,
+  use_lu_lambdas: flag,
   use_flow_sigmas: onlyFalse,
   sigma_min: nullableNumber,
   sigma_max: nullableNumber,
   final_sigmas_type: choice(["zero", "sigma_min"]),
-  solver_order: z.literal([1, 2], { error: "1, 2" }),
-  algorithm_type: alias(["dpmsolver++"], { deis: "dpmsolver++" }),
-  solver_type: alias(["midpoint", "heun"], { logrho: "midpoint", bh1: "midpoint", bh2: "midpoint" }),
+  solver_order: z.literal([1, 2, 3], { error: "1, 2, 3" }),
+  algorithm_type: choice(["dpmsolver++", "sde-dpmsolver++", "dpmsolver", "sde-dpmsolver"]),
+  solver_type: choice(["midpoint", "heun", "logrho", "bh1", "bh2"]),
   lower_order_final: flag,
   euler_at_final: flag,
   // Python writes minus infinity as a bare -Infinity, which JSON readers represent in different ways.
   lambda_min_clipped: z
     .union([number, z.literal([-Infinity, "-Infinity", null])], { error: "a number, -Infinity" })
     .transform((value) => (typeof value === "number" ? value : -Infinity)),
+  predict_x0: flag,
+  disable_corrector: z.array(z.int(), { error: "a list of step numbers" }),
+  solver_p: z.null({ error: "null (a scheduler as predictor is not implemented)" }),
+  noise_sampler_seed: z.null({ error: "null (noise comes from the generator of each seed)" }),
+  sigma_data: positive,
+  sigma_schedule: choice(["karras", "exponential"]),
+  rho: positive,
   original_inference_steps: z.int({ error: "an integer, at least 1" }).min(1, { error: "an integer, at least 1" }),
   timestep_scaling: number,
   shift: positive,
@@ -78,8 +82,11 @@ export type Prediction = SchedulerSettings["prediction_type"];
 /** Fields of a file or of a class's defaults, before validation. */
 export type Given = Readonly<Record<string, unknown>>;
 
-/** Neutral values of fields that a class does not read. */
-export const NEUTRAL: Given = {
+/**
+ * Default of every field: diffusers' own where most classes share it, and neutral for classes that do not read the field. A
+ * class with another default states it in its row.
+ */
+export const DEFAULTS = {
   num_train_timesteps: 1000,
   beta_start: 0.0001,
   beta_end: 0.02,
@@ -92,6 +99,8 @@ export const NEUTRAL: Given = {
   use_karras_sigmas: false,
   use_exponential_sigmas: false,
   use_beta_sigmas: false,
+  use_lu_lambdas: false,
+  use_flow_sigmas: false,
   sigma_min: null,
   sigma_max: null,
   final_sigmas_type: "zero",
@@ -103,18 +112,23 @@ export const NEUTRAL: Given = {
   variance_type: null,
   interpolation_type: "linear",
   timestep_type: "discrete",
-  use_lu_lambdas: false,
-  use_flow_sigmas: false,
-  use_dynamic_shifting: false,
-  solver_order: 1,
+  solver_order: 2,
   algorithm_type: "dpmsolver++",
   solver_type: "midpoint",
   lower_order_final: true,
   euler_at_final: false,
   lambda_min_clipped: -Infinity,
+  predict_x0: true,
+  disable_corrector: [],
+  solver_p: null,
+  noise_sampler_seed: null,
+  sigma_data: 0.5,
+  sigma_schedule: "karras",
+  rho: 7,
   original_inference_steps: 50,
   timestep_scaling: 10,
   shift: 1,
+  use_dynamic_shifting: false,
   base_shift: 0.5,
   max_shift: 1.15,
   base_image_seq_len: 256,
@@ -123,4 +137,8 @@ export const NEUTRAL: Given = {
   shift_terminal: null,
   invert_sigmas: false,
   stochastic_sampling: false,
-};
+} as const satisfies { readonly [K in keyof SchedulerSettings]: unknown };
+
+/** Fields by name, with their defaults. */
+export const fields = (...names: readonly (keyof SchedulerSettings)[]): Given =>
+  Object.fromEntries(names.map((name) => [name, DEFAULTS[name]]));

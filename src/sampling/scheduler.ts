@@ -3,12 +3,13 @@ import { z } from "zod";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
 import {
   isScheduler,
+  modelOf,
   SCHEDULER_CLASSES,
   SCHEDULERS,
   type SchedulerClass,
   type SchedulerTraits,
 } from "./scheduler-classes.js";
-import { FIELDS, type Given, NEUTRAL, RESPACINGS, type SchedulerSettings } from "./scheduler-fields.js";
+import { DEFAULTS, FIELDS, type Given, RESPACINGS, type SchedulerSettings } from "./scheduler-fields.js";
 
 /** A validated scheduler config. Keeps the fields of the file, because another class reads them differently. */
 export interface SchedulerConfig {
@@ -58,10 +59,10 @@ export function switchScheduler(config: SchedulerConfig, className: string, fiel
   if (!isScheduler(className)) {
     throw new RequestError(`the scheduler ${className} is not known; supported: ${SCHEDULERS.join(", ")}`);
   }
-  if (isFlow(className) !== isFlow(config.className)) {
-    const [flow, diffusion] = isFlow(className) ? [className, config.className] : [config.className, className];
+  const [wanted, own] = [modelOf(className), modelOf(config.className)];
+  if (wanted !== own) {
     throw new RequestError(
-      `${flow} is for flow-matching models, ${diffusion} for diffusion models; the model's scheduler is ${config.className}`,
+      `${className} is for ${wanted} models; the model's scheduler ${config.className} is for ${own} models`,
     );
   }
   return configOf(className, config.file, { ...config.given, ...fields });
@@ -78,8 +79,6 @@ export function amendForStableDiffusion(config: SchedulerConfig): SchedulerConfi
   return { ...amended, given: Object.fromEntries(stillGiven) };
 }
 
-const isFlow = (className: SchedulerClass): boolean => SCHEDULER_CLASSES[className].levels === "flow";
-
 function configOf(className: SchedulerClass, file: string, given: Given): SchedulerConfig {
   const traits: SchedulerTraits = SCHEDULER_CLASSES[className];
   const read: Record<string, unknown> = Object.fromEntries(
@@ -90,14 +89,37 @@ function configOf(className: SchedulerClass, file: string, given: Given): Schedu
       throw new UnsupportedConfigError({ file, key, actual: read[key], supported: `another value with ${className}` });
     }
   }
-  const result = FIELDS.safeParse({ ...NEUTRAL, ...traits.implies, ...read });
+  for (const [key, values] of Object.entries({ ...ALIASES, ...traits.aliases })) {
+    const value = read[key];
+    if (typeof value === "string") read[key] = values[value] ?? value;
+  }
+  const result = FIELDS.safeParse({ ...DEFAULTS, ...read, ...traits.implies });
   if (result.success) {
     checkRespacing(result.data, file);
+    checkAlgorithm(className, result.data, file);
     return { className, file, given, settings: result.data };
   }
   const issue = result.error.issues[0];
   const key = String(issue?.path[0] ?? "config");
   throw new UnsupportedConfigError({ file, key, actual: read[key], supported: issue?.message ?? "another value" });
+}
+
+/** Aliases of every class. */
+const ALIASES: NonNullable<SchedulerTraits["aliases"]> = { prediction_type: { original_sample: "sample" } };
+
+/** @throws UnsupportedConfigError for combinations that DPM-Solver does not define, as diffusers does */
+function checkAlgorithm(className: SchedulerClass, settings: SchedulerSettings, file: string): void {
+  const { algorithm_type: algorithm, final_sigmas_type, solver_order } = settings;
+  if (!("algorithm_type" in SCHEDULER_CLASSES[className].reads)) return;
+  if (!algorithm.endsWith("++") && final_sigmas_type === "zero") {
+    const supported = `sigma_min with algorithm_type ${algorithm}`;
+    throw new UnsupportedConfigError({ file, key: "final_sigmas_type", actual: final_sigmas_type, supported });
+  }
+  const edmSde = modelOf(className) === "EDM" && algorithm === "sde-dpmsolver++";
+  if (solver_order === 3 && (algorithm === "sde-dpmsolver" || edmSde)) {
+    const supported = `1, 2 with algorithm_type ${algorithm}`;
+    throw new UnsupportedConfigError({ file, key: "solver_order", actual: solver_order, supported });
+  }
 }
 
 /** @throws UnsupportedConfigError when more than one spacing of sigmas is set, as diffusers does */

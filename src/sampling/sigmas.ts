@@ -1,11 +1,12 @@
 /** Spacings of sigmas between two ends: Karras, exponential, beta. Apply to Karras sigmas and to flow-matching sigmas alike. */
 
+import type { SchedulerSettings } from "./scheduler-fields.js";
+
 /** n sigmas from `max` down to `min`. */
 export type SigmaSpacing = (max: number, min: number, n: number) => number[];
 
-/** Karras et al. 2022, eq. 5 with ρ = 7. */
-export const karrasSigmas: SigmaSpacing = (max, min, n) => {
-  const rho = 7;
+/** Karras et al. 2022, eq. 5. */
+export const karrasSigmas = (max: number, min: number, n: number, rho = 7): number[] => {
   const [top, bottom] = [max ** (1 / rho), min ** (1 / rho)];
   return linspace(0, 1, n).map((u) => (top + u * (bottom - top)) ** rho);
 };
@@ -16,6 +17,13 @@ export const exponentialSigmas: SigmaSpacing = (max, min, n) => linspace(Math.lo
 /** Quantiles of the beta distribution with α = β = 0.6 (Lee et al. 2024, Beta Sampling is All You Need). */
 export const betaSigmas: SigmaSpacing = (max, min, n) =>
   linspace(0, 1, n).map((u) => min + betaQuantile(1 - u, 0.6) * (max - min));
+
+/** The spacing that a config asks for; undefined: sigmas stay at the timesteps. */
+export function spacingOf(settings: SchedulerSettings): SigmaSpacing | undefined {
+  if (settings.use_karras_sigmas) return karrasSigmas;
+  if (settings.use_exponential_sigmas || settings.use_lu_lambdas) return exponentialSigmas;
+  return settings.use_beta_sigmas ? betaSigmas : undefined;
+}
 
 /** numpy.linspace: n values from `start` to `stop`. */
 export function linspace(start: number, stop: number, n: number): number[] {

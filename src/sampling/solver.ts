@@ -3,83 +3,14 @@
  * on eta or on the position in the schedule is decided here; `advance` applies the coefficients to tensors.
  */
 import { RequestError } from "../errors.js";
-import { addedVariance, karrasSigma, type NoiseLevel } from "./level.js";
+import { addedVariance, ancestral, karrasSigma, type NoiseLevel } from "./level.js";
+import { deis, dpmMultistep, dpmSinglestep, lms } from "./multistep.js";
 import type { Schedule, ScheduleStep } from "./schedule.js";
 import { type SchedulerConfig, traitsOf } from "./scheduler.js";
 import type { SchedulerTraits } from "./scheduler-classes.js";
-
-/**
- * Coefficients of one step. x is x_t, z fresh noise, α and σ belong to the level after the step, x0 and ε are predicted
- * by the network. `draws` is true when the generator is asked for z, also where its weight is 0. `clip` bounds x0 to ±clip.
- */
-export type SolverSpec =
-  /** α x0 + eps ε + noise z. Song et al. 2021, eq. 12. */
-  | {
-      readonly kind: "ddim";
-      readonly eps: number;
-      readonly noise: number;
-      readonly draws: boolean;
-      readonly clip: number | null;
-    }
-  /** x0 x0 + xt x + noise z. Ho et al. 2020, eq. 7. */
-  | {
-      readonly kind: "ddpm";
-      readonly x0: number;
-      readonly xt: number;
-      readonly noise: number;
-      readonly draws: boolean;
-      readonly clip: number | null;
-    }
-  /**
-   * xt x + eps ε, where ε is the weighted sum of the last outputs (newest first) at the level `alpha`, `sigma`. Liu et al.
-   * 2022, eq. 9 and 11. "start" begins a history and keeps x; "repeat" takes the first step again from the kept x with the
-   * mean of both outputs; "multistep" is every later step.
-   */
-  | {
-      readonly kind: "pndm";
-      readonly stage: "start" | "repeat" | "multistep";
-      readonly weights: readonly number[];
-      readonly xt: number;
-      readonly eps: number;
-      readonly alpha: number;
-      readonly sigma: number;
-    }
-  /** α x0 + σ ε: an Euler step in sigma space (Karras et al. 2022, algorithm 1) or along a flow, in terms of α and σ. */
-  | { readonly kind: "euler" }
-  /** α x0 + eps ε + noise z; always draws. */
-  | { readonly kind: "euler-ancestral"; readonly eps: number; readonly noise: number }
-  /** xt x + x0 x0 + change (x0 − previous x0). Lu et al. 2022, DPM-Solver++, algorithm 2; first order where change is 0. */
-  | { readonly kind: "dpm++2m"; readonly xt: number; readonly x0: number; readonly change: number }
-  /** d = skip x + out x0, then α d + σ z; the last step returns d. Luo et al. 2023, algorithm 3. */
-  | {
-      readonly kind: "lcm";
-      readonly skip: number;
-      readonly out: number;
-      readonly draws: boolean;
-      readonly clip: number | null;
-    }
-  /** scale (alpha x0 + sigma ε) + noise z. Zheng et al. 2024, algorithm 4 (strategic stochastic sampling). */
-  | {
-      readonly kind: "tcd";
-      readonly alpha: number;
-      readonly sigma: number;
-      readonly scale: number;
-      readonly noise: number;
-      readonly draws: boolean;
-    };
-
-/** A step of the schedule with the solver's coefficients. */
-export interface SolverStep extends ScheduleStep {
-  readonly solver: SolverSpec;
-}
-
-/** Inputs of the rules below. `fresh` is the step at which the solver's history begins. */
-interface SolverContext {
-  readonly config: SchedulerConfig;
-  readonly schedule: Schedule;
-  readonly eta: number;
-  readonly fresh: number;
-}
+import type { LinearSpec, SolverContext, SolverRule, SolverSpec, SolverStep } from "./solver-spec.js";
+import { TWO_CALL_RULES, twoCallSteps } from "./two-call.js";
+import { unipc } from "./unipc.js";
 
 /**
  * Solver steps of a schedule from step `fresh` (0) on, where a multistep solver begins with an empty history.
@@ -93,18 +24,36 @@ export function solverSteps(
   fresh = 0,
 ): readonly SolverStep[] {
   if (!(eta >= 0 && eta <= 1)) throw new RequestError(`eta is ${eta}; expected 0 to 1`);
-  const context = { config, schedule, eta, fresh };
+  const steps = stepsOf({ config, schedule, eta, fresh });
+  for (const { solver, timestep } of steps) if (solver.kind === "linear") checkFinite(config, solver, timestep);
+  return steps;
+}
+
+function stepsOf(context: SolverContext): readonly SolverStep[] {
+  const { config, schedule, fresh } = context;
   const { solver, name } = traitsOf(config);
   if (solver === "pndm") {
     if (fresh > 0) throw new RequestError(`${name} cannot start midway; use another scheduler for the distilled model`);
     return pndmSteps(context);
   }
-  return schedule.steps.map((step, i) => ({ ...step, solver: RULES[solver](context, step, i) })).slice(fresh);
+  if (isTwoCall(solver)) return twoCallSteps(solver, context);
+  return schedule.steps.flatMap((step, i) => (i < fresh ? [] : { ...step, solver: RULES[solver](context, step, i) }));
 }
 
-type SolverRule = (context: SolverContext, step: ScheduleStep, i: number) => SolverSpec;
+type TwoCallSolver = keyof typeof TWO_CALL_RULES;
+const isTwoCall = (solver: SchedulerTraits["solver"]): solver is TwoCallSolver => Object.hasOwn(TWO_CALL_RULES, solver);
 
-const RULES: { readonly [K in Exclude<SchedulerTraits["solver"], "pndm">]: SolverRule } = {
+/** @throws RequestError where the config asks for a step that its formula does not define (diffusers computes NaN there) */
+function checkFinite({ className, file }: SchedulerConfig, spec: LinearSpec, timestep: number): void {
+  const { xt, kept, noise, outputs, corrector, method } = spec;
+  const weights = [xt, kept, noise, ...outputs, ...(corrector ? [corrector.kept, ...corrector.outputs] : [])];
+  if (weights.every(Number.isFinite)) return;
+  throw new RequestError(
+    `${className}: ${method} is not defined at timestep ${timestep}; expected another final_sigmas_type, or lower_order_final = true (${file})`,
+  );
+}
+
+const RULES: { readonly [K in Exclude<SchedulerTraits["solver"], "pndm" | TwoCallSolver>]: SolverRule } = {
   ddim({ config, eta }, { at, to }) {
     // σ_t(η)² of eq. 16.
     const variance = eta * eta * posteriorVariance(at, to);
@@ -132,28 +81,14 @@ const RULES: { readonly [K in Exclude<SchedulerTraits["solver"], "pndm">]: Solve
       : { kind: "euler" };
   },
   "euler-ancestral"(_context, { at, to }) {
-    // k-diffusion splits σ_to into the level of an Euler step (down) and fresh noise (up).
-    const [from, target] = [karrasSigma(at), karrasSigma(to)];
-    const up = Math.sqrt((target ** 2 * (from ** 2 - target ** 2)) / from ** 2);
-    const down = Math.sqrt(Math.max(target ** 2 - up ** 2, 0));
+    const { up, down } = ancestral(karrasSigma(at), karrasSigma(to));
     return { kind: "euler-ancestral", eps: to.alpha * down, noise: to.alpha * up };
   },
-  "dpm++2m"({ config, schedule, fresh }, { at, to }, i) {
-    const { solver_order, solver_type, lower_order_final, euler_at_final, final_sigmas_type } = config.settings;
-    // λ = log(α / σ); h = λ_to − λ_at is infinite for a step to σ = 0.
-    const shrink = (at.alpha / at.sigma) * (to.sigma / to.alpha);
-    const x0 = to.alpha * (1 - shrink);
-    const spec = { kind: "dpm++2m", xt: to.sigma / at.sigma, x0, change: 0 } as const;
-    const { length } = schedule.steps;
-    const lowFinal =
-      i === length - 1 && (euler_at_final || (lower_order_final && length < 15) || final_sigmas_type === "zero");
-    const before = schedule.steps[i - 1];
-    if (solver_order === 1 || i <= fresh || lowFinal || !before) return spec;
-    const h = -Math.log(shrink);
-    const h0 = Math.log(karrasSigma(before.at) / karrasSigma(at));
-    const change = solver_type === "midpoint" ? x0 / 2 : to.alpha * (1 - (1 - shrink) / h);
-    return { ...spec, change: (change * h) / h0 };
-  },
+  "dpm++": dpmMultistep,
+  "dpm++singlestep": dpmSinglestep,
+  deis,
+  lms,
+  unipc,
   lcm({ config, schedule }, { timestep }, i) {
     // Boundary scalings with σ_data = 0.5 (Luo et al. 2023, appendix C).
     const scaled = timestep * config.settings.timestep_scaling;

@@ -66,8 +66,9 @@ export function refusesTimesteps(config: SchedulerConfig): string | undefined {
   const { name, levels, solver } = traitsOf(config);
   if (solver === "pndm")
     return `${name} repeats timesteps of its own; timesteps cannot be given. Use another scheduler`;
-  if (levels === "flow") return `timesteps of ${name} follow from its sigmas; give a number of steps or sigmas`;
-  const respaced = RESPACINGS.find((key) => config.settings[key]);
+  if (levels === "flow" || levels === "edm")
+    return `timesteps of ${name} follow from its sigmas; give a number of steps`;
+  const respaced = [...RESPACINGS, "use_lu_lambdas" as const].find((key) => config.settings[key]);
   return respaced && `timesteps cannot be given with ${respaced} = true (${config.file}); give a number of steps`;
 }
 

@@ -12,6 +12,7 @@ import {
   type StepRow,
   schedule,
 } from "../../src/sampling/index.js";
+import { linearStep } from "../../src/sampling/solver-spec.js";
 import { createRng, type FloatTensor, float } from "../../src/tensor/index.js";
 import { flowScheduler, scheduler } from "./configs.js";
 
@@ -111,13 +112,56 @@ describe("steps by hand", () => {
     near(step(row(spec)).xt, [0.45 + 0.1 + 0.3 * z0, -0.9 + 0.2 + 0.3 * z1]);
   });
 
-  it("DPM++ adds the change of x0 since the previous step", () => {
-    const spec = { kind: "dpm++2m", xt: 0.5, x0: 0.4, change: 0.2 } as const;
-    const state = { kind: "dpm++2m", x0: pair(0.5, 0) } as const;
+  it("linear steps weigh the latents and the predictions, newest first", () => {
+    const spec = linearStep({ method: "any", of: "x0", xt: 0.5, outputs: [0.6, -0.2] });
+    const state = { kind: "linear", outputs: [pair(0.5, 0), pair(9, 9)], kept: null, noise: null } as const;
     const got = advance(row(spec), { xt, output: pairOf(eps), rng: createRng(1), state });
-    near(got.xt, [0.5 + 0.4 + 0.2 * 0.5, -0.2 - 0.8 + 0.2 * -2]);
-    expect(got.state).toEqual({ kind: "dpm++2m", x0: got.x0 });
+    // x0 is 1, −2.
+    near(got.xt, [0.5 + 0.6 - 0.2 * 0.5, -0.2 - 1.2]);
+    expect(got.state).toEqual({ ...state, outputs: [got.x0, ...state.outputs] });
+    // Without a history the newest prediction stands for all.
     near(step(row(spec)).xt, [0.9, -1]);
+  });
+
+  it("linear steps go on from the latents that an earlier call kept, and correct x before the step", () => {
+    const first = linearStep({ method: "any", of: "eps", xt: 1, outputs: [2], keeps: true, open: true });
+    const second = linearStep({ method: "any", of: "eps", kept: 3, outputs: [1, 1] });
+    const rng = createRng(1);
+    const before = advance(row(first), { xt, output: pair(1, 2), rng, state: undefined });
+    near(before.xt, [1 + 2, -0.4 + 4]);
+    const after = advance(row(second), { xt: before.xt, output: pair(5, 0), rng, state: before.state });
+    near(after.xt, [3 + 6, -1.2 + 2]);
+    expect(() => advance(row(second), { xt, output: pair(5, 0), rng, state: undefined })).toThrow(RangeError);
+
+    const corrector = { kept: 1, outputs: [0.5, 0.25] };
+    const corrected = linearStep({ method: "any", of: "eps", xt: 2, outputs: [0], corrector, keeps: true });
+    const got = advance(row(corrected), { xt: before.xt, output: pair(4, 8), rng, state: before.state });
+    // y = x + 0.5 d + 0.25 d of the call before; x' = 2 y.
+    near(got.xt, [2 * (1 + 2 + 0.25), 2 * (-0.4 + 4 + 0.5)]);
+    expect(got.state).toMatchObject({ kept: { data: Float32Array.from([3.25, 4.1]) } });
+  });
+
+  it("linear steps draw noise that is correlated with that of the call before", () => {
+    const first = linearStep({
+      method: "any",
+      of: "eps",
+      outputs: [0],
+      noise: 1,
+      draws: true,
+      keeps: true,
+      open: true,
+    });
+    const second = linearStep({ method: "any", of: "eps", outputs: [0], noise: 1, draws: true, correlation: 0.6 });
+    const rng = createRng(1);
+    const before = advance(row(first), { xt, output: pair(1, 2), rng, state: undefined });
+    near(before.xt, [z0, z1]);
+    const fresh = createRng(1);
+    fresh.randn(xt.shape);
+    const [a = 0, b = 0] = fresh.randn(xt.shape).data;
+    near(advance(row(second), { xt, output: pair(1, 2), rng, state: before.state }).xt, [
+      0.6 * z0 + 0.8 * a,
+      0.6 * z1 + 0.8 * b,
+    ]);
   });
 
   it("PNDM takes its first step twice, from the kept latents", () => {
@@ -136,7 +180,7 @@ describe("steps by hand", () => {
   });
 
   it("ignores the history of another solver", () => {
-    const spec = { kind: "dpm++2m", xt: 0.5, x0: 0.4, change: 0.2 } as const;
+    const spec = linearStep({ method: "any", of: "x0", xt: 0.5, outputs: [0.6, -0.2] });
     const foreign = { kind: "pndm", outputs: [pair(9, 9)], kept: null } as const;
     const got = advance(row(spec), { xt, output: pairOf(eps), rng: createRng(1), state: foreign });
     near(got.xt, [0.9, -1]);
@@ -198,7 +242,7 @@ describe("with a network that is always right", () => {
 describe("re-noise rows", () => {
   it("draw once and end the solver's history", () => {
     const rng = createRng(1);
-    const state = { kind: "dpm++2m", x0: pair(9, 9) } as const;
+    const state = { kind: "linear", outputs: [pair(9, 9)], kept: null, noise: null } as const;
     const got = advance(renoiseRow(CLEANER, NOISY), { xt: pair(4, -8), rng, state });
     // 0.6 / 0.8 of x_t, and √(1 − 0.36 / 0.64) of z.
     const added = Math.sqrt(0.4375);

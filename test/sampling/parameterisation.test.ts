@@ -21,7 +21,16 @@ const outputs: { readonly [K in Prediction]: (x0: number, eps: number, level: No
   v_prediction: (x0, eps, { alpha, sigma }) => alpha * eps - sigma * x0,
   sample: (x0) => x0,
   flow_prediction: (x0, eps) => eps - x0,
+  // F = (x0 − c_skip x) / c_out with c_in = α, c_skip = σ_data² α² and c_out = σ σ_data: σ_data α = √(1 − σ²).
+  edm: (x0, eps, level) => edmOutput(x0, eps, level),
+  edm_v: (x0, eps, level) => -edmOutput(x0, eps, level),
 };
+
+function edmOutput(x0: number, eps: number, { alpha, sigma }: NoiseLevel): number {
+  const data = Math.sqrt(1 - sigma ** 2) / alpha;
+  const noisy = x0 + (sigma / alpha) * eps;
+  return (x0 - (data * alpha) ** 2 * noisy) / (sigma * data);
+}
 
 describe("flow prediction", () => {
   it("is x0 = x − σ v and ε = x + (1 − σ) v at a flow level", () => {
@@ -49,7 +58,7 @@ describe("every prediction type", () => {
   const level: fc.Arbitrary<NoiseLevel> = fc
     .tuple(fc.boolean(), fc.double({ min: 0.05, max: 0.95, noNaN: true }))
     .map(([flow, x]) => (flow ? levelOfFlowSigma(1000 * x, x) : levelOfAlphaBar(0, x)));
-  const types = fc.constantFrom<Prediction>("epsilon", "v_prediction", "sample", "flow_prediction");
+  const types = fc.constantFrom<Prediction>("epsilon", "v_prediction", "sample", "flow_prediction", "edm", "edm_v");
   /** v is defined for variance-preserving levels. */
   const cases = fc
     .tuple(types, level, fc.integer({ min: 0, max: 1000 }))

@@ -48,4 +48,26 @@ describe("parsePlan", () => {
     });
     expect(parsePlan(WRITTEN, "run.json")).toEqual(plan);
   });
+
+  it("reads the steps of DPM++ 2M in older plans", () => {
+    const scheduler2m = scheduler("DPMSolverMultistepScheduler", { timestep_spacing: "trailing" });
+    const plan = makePlan({ mode: "base", base: { scheduler: scheduler2m, steps: 3, guidance: 5 } });
+    const older = plan.rows.map((row) => {
+      if (row.kind !== "step" || row.solver.kind !== "linear") return row;
+      const { xt, outputs } = row.solver;
+      const change = -(outputs[1] ?? 0);
+      return { ...row, solver: { kind: "dpm++2m", xt, x0: (outputs[0] ?? 0) - change, change } };
+    });
+    const again = parsePlan({ ...plan, rows: older }, "run.json");
+    expect(again.rows.map((row) => row.kind === "step" && row.solver)).toEqual(
+      plan.rows.map(
+        (row) =>
+          row.kind === "step" &&
+          row.solver.kind === "linear" && {
+            ...row.solver,
+            outputs: row.solver.outputs.map((weight) => expect.closeTo(weight, 12)),
+          },
+      ),
+    );
+  });
 });

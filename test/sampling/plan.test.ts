@@ -9,6 +9,7 @@ import {
   makePlan,
   type Plan,
   parsePlan,
+  parseScheduler,
   type Row,
   renoiseRow,
   type SamplerConfig,
@@ -16,6 +17,7 @@ import {
   type SolverState,
   sameLevel,
   schedule,
+  switchScheduler,
 } from "../../src/sampling/index.js";
 import { createRng, float } from "../../src/tensor/index.js";
 import { flowScheduler, scheduler } from "./configs.js";
@@ -102,7 +104,11 @@ describe("listed rows for the base, and skipped rows", () => {
   it("starts a multistep solver without history after skipped rows", () => {
     const dpm: SamplerConfig = { scheduler: scheduler("DPMSolverMultistepScheduler"), steps: 5, guidance: 0 };
     const first = makePlan({ mode: "base", base: dpm, skip: 2 }).rows[0];
-    expect(first?.kind === "step" && first.solver).toMatchObject({ kind: "dpm++2m", change: 0 });
+    expect(first?.kind === "step" && first.solver).toMatchObject({
+      kind: "linear",
+      method: "dpm++1m",
+      outputs: [expect.any(Number)],
+    });
   });
 });
 
@@ -166,7 +172,7 @@ describe("hybrid with a base schedule of its own", () => {
     });
     const { rows } = makePlan({ mode: "hybrid", base: dpm(9), distilled: dpm(6), switch: 3 });
     const changes = rows.flatMap((row) =>
-      row.kind === "step" && row.solver.kind === "dpm++2m" ? [[row.model, row.solver.change !== 0]] : [],
+      row.kind === "step" && row.solver.kind === "linear" ? [[row.model, row.solver.outputs.length > 1]] : [],
     );
     const handOff = changes.findIndex(([model]) => model === "distilled");
     expect(changes[handOff - 1]).toEqual(["base", true]);
@@ -242,6 +248,80 @@ describe("hybrid of flow models", () => {
   });
 });
 
+describe("solvers that call the network twice a step", () => {
+  const heun = (steps: number): SamplerConfig => ({
+    scheduler: scheduler("HeunDiscreteScheduler", { timestep_spacing: "trailing" }),
+    steps,
+    guidance: 0,
+  });
+
+  it("have two rows a step, and one for the last", () => {
+    expect(outline(makePlan({ mode: "base", base: heun(3) }).rows)).toEqual([
+      ["base", 999, 999, 666],
+      ["base", 666, 666, 666],
+      ["base", 666, 666, 332],
+      ["base", 332, 332, 332],
+      ["base", 332, 332, -1],
+    ]);
+    const table = describePlan(makePlan({ mode: "base", base: heun(2) }));
+    expect(table.rows.map((row) => row.at(-1))).toEqual(["heun, first call", "heun", "heun"]);
+  });
+
+  it("switch between steps, never between the two calls of one", () => {
+    const models = (k: number) =>
+      makePlan({ mode: "hybrid", base: shared, distilled: heun(3), switch: k }).rows.map(
+        (row) => row.kind === "step" && row.model,
+      );
+    expect(models(1)).toEqual(["base", "base", "distilled", "distilled", "distilled"]);
+    expect(models(2)).toEqual(["base", "base", "base", "base", "distilled"]);
+    expect(models(3).every((model) => model === "base")).toBe(true);
+    expect(() => models(4)).toThrow(/switch is 4; expected an integer from 0 to 3, the number of steps/);
+  });
+
+  it("hand over on their own schedules after a whole step, at the level of a step", () => {
+    const own = makePlan({ mode: "hybrid", base: heun(9), distilled: heun(3), switch: 1 }).rows;
+    const noise = own.findIndex((row) => row.kind === "renoise" || row.model === "distilled");
+    // Nine steps: 999, 888, 777, 666. The base ends a step at 666, whichever call reaches it first.
+    expect(outline(own.slice(noise - 1))).toEqual([
+      ["base", 666, 666, 666],
+      ["distilled", 666, 666, 332],
+      ["distilled", 332, 332, 332],
+      ["distilled", 332, 332, -1],
+    ]);
+    const lcm = makePlan({ mode: "hybrid", base: heun(9), distilled: dmd2, switch: 1 }).rows;
+    expect(outline(lcm.slice(-5, -2))).toEqual([
+      ["base", 666, 666, 666],
+      ["noise", "", 666, 749],
+      ["distilled", 749, 749, 499],
+    ]);
+  });
+
+  it("skip whole steps", () => {
+    expect(outline(makePlan({ mode: "base", base: heun(3), skip: 1 }).rows)[0]).toEqual(["base", 666, 666, 332]);
+  });
+});
+
+describe("EDM", () => {
+  const edm = (fields: object = {}): SamplerConfig => ({
+    scheduler: parseScheduler({ _class_name: "EDMEulerScheduler", ...fields }, "scheduler_config.json"),
+    steps: 4,
+    guidance: 0,
+  });
+
+  it("gives latents as the network sees them, and timesteps log(σ) / 4", () => {
+    const [first] = makePlan({ mode: "base", base: edm() }).rows;
+    // c_in = 1 / √(80² + 0.5²); log(80) / 4 = 1.0955.
+    expect(first?.from.alpha).toBeCloseTo(1 / Math.sqrt(6400.25), 12);
+    expect(first?.from.sigma).toBeCloseTo(80 / Math.sqrt(6400.25), 12);
+    expect(first?.kind === "step" && first.timestep).toBeCloseTo(1.0955, 4);
+  });
+
+  it("shares no schedule with another formulation", () => {
+    expect(() => makePlan({ mode: "hybrid", base: shared, distilled: edm(), switch: 1 })).toThrow(/EDM/);
+    expect(() => switchScheduler(edm().scheduler, "EulerDiscreteScheduler")).toThrow(/EDM models/);
+  });
+});
+
 describe("PNDM", () => {
   it("runs one row more than it has timesteps; the second timestep twice", () => {
     const config: SamplerConfig = { scheduler: scheduler("PNDMScheduler", { steps_offset: 1 }), steps: 4, guidance: 0 };
@@ -285,8 +365,8 @@ const anyPlan = fc
     if (mode === "base") return makePlan({ mode, base });
     if (mode === "distilled") return makePlan({ mode, distilled });
     const k = Math.round(at * given.steps);
-    const flow = distilled.scheduler.settings.prediction_type === "flow_prediction";
-    const borrowed = flow ? ({ prediction: "flow_prediction", guidance: 0 } as const) : shared;
+    const { prediction_type: own } = distilled.scheduler.settings;
+    const borrowed = /^(flow|edm)/.test(own) ? { prediction: own, guidance: 0 } : shared;
     return makePlan({ mode: "hybrid", base: mode === "own" ? base : borrowed, distilled, switch: k });
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FileError, RequestError, UnsupportedConfigError } from "../../src/errors.js";
 import {
   amendForStableDiffusion,
+  makePlan,
   parseScheduler,
   SCHEDULERS,
   schedule,
@@ -38,7 +39,6 @@ describe("parseScheduler", () => {
     ["DDIMScheduler", "prediction_type", "flow_prediction"],
     ["DPMSolverMultistepScheduler", "prediction_type", "flow_prediction"],
     ["DPMSolverMultistepScheduler", "use_dynamic_shifting", true],
-    ["EulerDiscreteScheduler", "use_beta_sigmas", true],
     ["FlowMatchEulerDiscreteScheduler", "invert_sigmas", true],
     ["FlowMatchEulerDiscreteScheduler", "shift", 0],
     ["FlowMatchEulerDiscreteScheduler", "shift_terminal", 1],
@@ -47,12 +47,25 @@ describe("parseScheduler", () => {
     ["DDPMScheduler", "variance_type", "learned_range"],
     ["PNDMScheduler", "skip_prk_steps", false],
     ["PNDMScheduler", "prediction_type", "sample"],
-    ["EulerDiscreteScheduler", "use_exponential_sigmas", true],
     ["EulerDiscreteScheduler", "timestep_type", "continuous"],
     ["EulerAncestralDiscreteScheduler", "prediction_type", "sample"],
-    ["DPMSolverMultistepScheduler", "solver_order", 3],
-    ["DPMSolverMultistepScheduler", "use_lu_lambdas", true],
-    ["DPMSolverMultistepScheduler", "algorithm_type", "sde-dpmsolver++"],
+    ["DPMSolverMultistepScheduler", "solver_order", 4],
+    ["DPMSolverMultistepScheduler", "algorithm_type", "sa-solver"],
+    ["DPMSolverMultistepScheduler", "use_flow_sigmas", true],
+    ["DPMSolverMultistepScheduler", "thresholding", true],
+    ["DPMSolverSinglestepScheduler", "algorithm_type", "sde-dpmsolver"],
+    ["DPMSolverSDEScheduler", "noise_sampler_seed", 3],
+    ["DPMSolverSDEScheduler", "prediction_type", "sample"],
+    ["KDPM2DiscreteScheduler", "prediction_type", "sample"],
+    ["HeunDiscreteScheduler", "beta_schedule", "laplace"],
+    ["LMSDiscreteScheduler", "beta_schedule", "exp"],
+    ["DEISMultistepScheduler", "use_flow_sigmas", true],
+    ["UniPCMultistepScheduler", "solver_p", { _class_name: "DDIMScheduler" }],
+    ["UniPCMultistepScheduler", "solver_type", "bh3"],
+    ["UniPCMultistepScheduler", "disable_corrector", 2],
+    ["EDMEulerScheduler", "prediction_type", "sample"],
+    ["EDMEulerScheduler", "sigma_schedule", "beta"],
+    ["EDMDPMSolverMultistepScheduler", "thresholding", true],
     ["LCMScheduler", "timestep_spacing", "sideways"],
     ["TCDScheduler", "num_train_timesteps", 0],
   ])("refuses %s with %s = %j by name", (name, key, actual) => {
@@ -72,9 +85,29 @@ describe("parseScheduler", () => {
     expect(() => flowScheduler({ use_karras_sigmas: true, use_beta_sigmas: true })).toThrow(UnsupportedConfigError);
   });
 
+  it("refuses combinations that DPM-Solver does not define", () => {
+    const dpm = (fields: object) => scheduler("DPMSolverMultistepScheduler", fields);
+    expect(() => dpm({ algorithm_type: "dpmsolver" })).toThrow(/final_sigmas_type.*sigma_min/);
+    const noise = { algorithm_type: "sde-dpmsolver", final_sigmas_type: "sigma_min" };
+    expect(() => dpm({ ...noise, solver_order: 3 })).toThrow(/solver_order/);
+    expect(dpm({ ...noise, solver_order: 2 }).settings.solver_order).toBe(2);
+  });
+
+  it("refuses steps whose formula is not defined", () => {
+    const unipc = (fields: object) =>
+      makePlan({
+        mode: "base",
+        base: { scheduler: scheduler("UniPCMultistepScheduler", fields), steps: 5, guidance: 0 },
+      });
+    expect(() => unipc({ lower_order_final: false })).toThrow(RequestError);
+    const ends = { use_karras_sigmas: true, final_sigmas_type: "sigma_min", lower_order_final: false };
+    expect(() => unipc({ ...ends, solver_order: 3 })).toThrow(/unipc .* is not defined/);
+    expect(unipc({ lower_order_final: false, final_sigmas_type: "sigma_min" }).rows).toHaveLength(5);
+  });
+
   it("refuses what is no scheduler", () => {
-    expect(() => parseScheduler({ _class_name: "HeunDiscreteScheduler" }, "f")).toThrow(
-      /_class_name = "Heun.*supported: DDIM/,
+    expect(() => parseScheduler({ _class_name: "CMStochasticIterativeScheduler" }, "f")).toThrow(
+      /_class_name = "CMSto.*supported: DDIM/,
     );
     expect(() => parseScheduler({}, "f")).toThrow(FileError);
     expect(() => parseScheduler([], "f")).toThrow(FileError);

@@ -45,8 +45,19 @@ const FLOW = "FlowMatchEulerDiscreteScheduler";
 
 /** Root mean square of one step: float32 in sigma space loses this much where σ is large. */
 const WITHIN = 2e-5;
-/** With zero terminal SNR, Euler and DPM++ begin at σ = 4096: diffusers' own float32 carries no more than this. */
-const WITHIN_ZERO_SNR = 1e-3;
+/** With zero terminal SNR and with cosine betas σ begins in the thousands: diffusers' own float32 carries no more than this. */
+const WITHIN_LARGE_SIGMA = 1e-3;
+/** EDM begins at σ = 80, and DPM2 a splits σ into two roots of differences: float32 loses a little more than in one step of Euler. */
+const WITHIN_BY_CLASS: Readonly<Record<string, number>> = {
+  EDMEulerScheduler: 1e-4,
+  KDPM2AncestralDiscreteScheduler: 1e-4,
+};
+
+function withinOf(className: string, file: Readonly<Record<string, unknown>>): number {
+  const large = file["rescale_betas_zero_snr"] === true;
+  const heun = className === "HeunDiscreteScheduler" && file["beta_schedule"] === "squaredcos_cap_v2";
+  return large || heun ? WITHIN_LARGE_SIGMA : (WITHIN_BY_CLASS[className] ?? WITHIN);
+}
 
 /** diffusers' from_config. */
 function schedulerOf(
@@ -73,7 +84,7 @@ describe.each(namesIn("schedulers").filter((name) => name !== "timesteps"))("%s"
     const { plan, rows } = rowsOf({ scheduler, ...golden.walk, guidance: 0, eta: golden.eta });
     const timesteps = rows.map((row) => row.timestep);
     if (golden.file._class_name === FLOW) expect(timesteps).toEqual(golden.timesteps);
-    else expectTimesteps(timesteps, golden.timesteps);
+    else expectTimesteps(timesteps, golden.timesteps, className !== "KDPM2AncestralDiscreteScheduler");
 
     const rng = createRng(seeds.noise);
     let xt = initialLatents(plan, createRng(seeds.latents).randn(shape));
@@ -87,7 +98,7 @@ describe.each(namesIn("schedulers").filter((name) => name !== "timesteps"))("%s"
       latents.push(xt);
       clean.push(step.x0);
     }
-    const within = golden.file["rescale_betas_zero_snr"] === true ? WITHIN_ZERO_SNR : WITHIN;
+    const within = withinOf(className, golden.file);
     expectSteps(latents, recorded.float(`${golden.name}/xt`), within, "x_t");
     if (recorded.has(`${golden.name}/x0`)) expectSteps(clean, recorded.float(`${golden.name}/x0`), within, "x0");
   });
@@ -107,10 +118,15 @@ describe("timesteps alone", () => {
   );
 });
 
-/** Exactly; where a timestep comes out of NumPy's float32 logarithm (Karras), to its last bits. */
-function expectTimesteps(actual: readonly number[], expected: readonly number[]): void {
+/**
+ * Exactly; where a timestep comes out of NumPy's float32 logarithm (Karras), to its last bits. The middle of a DPM2 a step is at
+ * the next timestep, but for a root of a difference in float32.
+ */
+function expectTimesteps(actual: readonly number[], expected: readonly number[], exact = true): void {
   expect(actual.length).toBe(expected.length);
-  expect(actual).toEqual(expected.map((t) => (Number.isInteger(4 * t) ? t : expect.closeTo(t, 3))));
+  expect(actual).toEqual(
+    expected.map((t) => (exact && Number.isInteger(4 * t) ? t : expect.closeTo(t, exact ? 3 : 2))),
+  );
 }
 
 /** Step by step, so that a message names the step. */
