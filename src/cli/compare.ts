@@ -11,6 +11,7 @@ import {
   type Pair,
   planFor,
   requestForMode,
+  settingsFor,
 } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type Estimate, formatEstimate } from "../metrics/index.js";
@@ -83,7 +84,8 @@ export async function runCompare(
       ...summary,
       ...(reading && first?.reading && reading !== first.reading && { kept: keptDiversity(reading, first.reading) }),
     }));
-    const run = { ...describeRun(pair), command: "compare", models, requests, plans, results, files };
+    const settings = requests.map((r) => settingsFor(pair, r));
+    const run = { ...describeRun(pair), command: "compare", models, requests, settings, plans, results, files };
     files.push(await folder.write("run.json", Buffer.from(`${JSON.stringify(run, null, 2)}\n`)));
     for (const result of results) terminal.emit({ type: "result", ...result });
     terminal.emit({ type: "run", out: folder.dir, files });

@@ -8,6 +8,7 @@ import {
   planFor,
   type SampleKey,
   type StepEvent,
+  settingsFor,
 } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
@@ -80,6 +81,7 @@ export async function runGenerate(
       command: "generate",
       models,
       request,
+      settings: settingsFor(pair, request),
       plan,
       files: all,
       seconds: folder.seconds(),

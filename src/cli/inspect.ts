@@ -3,7 +3,14 @@
 import { type PairRow, pairNamed, readPairs } from "../catalogue/index.js";
 import { diffusersScript } from "../convert/index.js";
 import { RequestError } from "../errors.js";
-import { type GenerateRequest, type MemoryNeed, memoryUses, planFor } from "../generate/index.js";
+import {
+  describeSettings,
+  type GenerateRequest,
+  type MemoryNeed,
+  memoryUses,
+  planFor,
+  settingsFor,
+} from "../generate/index.js";
 import type { DownloadOptions } from "../hub/index.js";
 import { examine } from "../inspect/index.js";
 import {
@@ -23,7 +30,7 @@ import { fetching } from "./fetching.js";
 import { columnsOf } from "./table.js";
 import type { Terminal } from "./terminal.js";
 
-/** Prints the plan of a request, as a table or as a Python script for diffusers. */
+/** Prints the plan of a request and where its settings come from, as tables or as a Python script for diffusers. */
 export async function runPlan(
   terminal: Terminal,
   models: PairReference & RuntimeOptions,
@@ -43,12 +50,16 @@ export async function runPlan(
     return;
   }
   const plan = planFor(source, request);
-  terminal.emit({ type: "plan", ...plan });
+  const settings = settingsFor(source, request);
+  terminal.emit({ type: "plan", settings, ...plan });
   const { columns, rows } = describePlan(plan);
   terminal.table(
     columnsOf(columns, { predicts: { drop: 1 }, "level out (t / σ)": { drop: 2 }, guidance: { drop: 3 } }),
     rows,
   );
+  terminal.print("");
+  const origins = describeSettings(settings);
+  terminal.table(columnsOf(origins.columns, { from: { text: true } }), origins.rows);
 }
 
 /** Prints the named pairs. */

@@ -1,7 +1,7 @@
 /** `variegate slide`: one prompt at every scale of a slider in each mode, as strips, a page and measures. */
 
 import { type Slide, type SlideRequest, type SlideStrip, slide, slideRequests } from "../control/index.js";
-import { eventJson, planFor } from "../generate/index.js";
+import { eventJson, planFor, type Settings, settingsFor } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { formatEstimate } from "../metrics/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
@@ -35,7 +35,8 @@ export async function runSlide(
     for await (const event of slide(pair, request, signal)) {
       if (event.type === "slide") {
         progress.update(ticks, "writing");
-        const files = await write(folder, event.slide, event.strips, describeRun(pair));
+        const settings = requests.map((r) => settingsFor(pair, r));
+        const files = await write(folder, event.slide, event.strips, { ...describeRun(pair), settings });
         progress.stop();
         terminal.emit({ type: "slide", ...event.slide });
         terminal.emit({ type: "run", out: folder.dir, files });
@@ -53,12 +54,10 @@ export async function runSlide(
   }
 }
 
-async function write(
-  folder: RunFolder,
-  measures: Slide,
-  strips: readonly SlideStrip[],
-  run: ReturnType<typeof describeRun>,
-) {
+/** Facts of the run, and the settings of each mode. */
+type RunFacts = ReturnType<typeof describeRun> & { readonly settings: readonly Settings[] };
+
+async function write(folder: RunFolder, measures: Slide, strips: readonly SlideStrip[], run: RunFacts) {
   const sheet = await drawSheet(
     measures.rows.map(({ mode }) => ({
       title: `${measures.prompt}: ${mode}`,

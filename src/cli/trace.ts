@@ -2,7 +2,7 @@
 
 import { safetensors } from "../checkpoint/index.js";
 import { readTensors } from "../checkpoint/node/index.js";
-import { eventJson, planFor } from "../generate/index.js";
+import { eventJson, planFor, type Settings, settingsFor } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { mean } from "../metrics/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
@@ -64,7 +64,8 @@ export async function runTrace(
         progress.update(++ticks, event.type === "step" ? `${what}: ${event.model} at ${event.timestep}` : what);
       } else {
         progress.update(ticks, "writing");
-        files.push(...(await write(folder, event.trace, event.images, describeRun(pair))));
+        const settings = modes.map((each) => settingsFor(pair, each));
+        files.push(...(await write(folder, event.trace, event.images, { ...describeRun(pair), settings })));
         progress.stop();
         terminal.emit({ type: "trace", ...event.trace });
         terminal.emit({ type: "run", out: folder.dir, files });
@@ -76,11 +77,14 @@ export async function runTrace(
   }
 }
 
+/** Facts of the run, and the settings of each mode. */
+type RunFacts = ReturnType<typeof describeRun> & { readonly settings: readonly Settings[] };
+
 async function write(
   folder: RunFolder,
   measures: Trace,
   images: readonly TracedImages[],
-  run: ReturnType<typeof describeRun>,
+  run: RunFacts,
 ): Promise<RunFile[]> {
   const json = JSON.stringify({ ...run, ...measures }, null, 1);
   return [

@@ -5,14 +5,14 @@ export { memoryNeeds } from "./fit.js";
 export { generate } from "./generate.js";
 export { checkRequest } from "./job.js";
 export type { Engine, Model, Pair } from "./pair.js";
+export type { KnownModel, ModelSource, PlanSource } from "./plan-source.js";
 export {
   choiceFor,
-  type ModelSource,
   ownChoice,
-  type PlanSource,
   planFor,
   planRequestFor,
   type SchedulerChoice,
+  settingsFor,
 } from "./planning.js";
 export {
   adapterSchema,
@@ -24,3 +24,4 @@ export {
   requestSchema,
 } from "./request.js";
 export type { SampleKey } from "./sample.js";
+export { describeSettings, type ModelSettings, type Origin, type Setting, type Settings } from "./settings.js";

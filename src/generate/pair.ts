@@ -7,7 +7,7 @@ import type { Runtime, Upcast } from "../runtime/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 import type { TextEncoders } from "../text/index.js";
 import type { AdapterUse } from "./adapters.js";
-import type { ModelSource, PlanSource } from "./planning.js";
+import type { ModelSource, PlanSource } from "./plan-source.js";
 
 /** Denoiser with its weights and its scheduler. */
 export interface Model extends ModelSource {

@@ -1,61 +1,26 @@
 /** Creates a plan from a request, the defaults of a named pair and the checkpoint's scheduler config. */
-
 import { RequestError } from "../errors.js";
-import { FAMILIES, type Family } from "../families/index.js";
-import type { ImageSize } from "../models/index.js";
+import { FAMILIES } from "../families/index.js";
 import {
   amendForStableDiffusion,
-  type ModelSampling,
   makePlan,
   type Plan,
   type PlanRequest,
   type Prediction,
   parseScheduler,
   type Ratio,
+  readsSpacing,
   refusesTimesteps,
   type SamplerConfig,
   type SamplingRequest,
   type SchedulerConfig,
+  type SharedSchedule,
   type Spacing,
   switchScheduler,
 } from "../sampling/index.js";
-
-/** Default settings of a named pair. */
-export interface PairDefaults {
-  /** Size in pixels; null: the model's own. */
-  readonly size: ImageSize | null;
-  /** Example prompts. */
-  readonly prompts: readonly string[];
-  readonly sampling: { readonly base: SamplingDefaults; readonly distilled: SamplingDefaults };
-}
-
-/** Default sampling settings of one model. */
-export type SamplingDefaults = ModelSampling & { readonly guidance: number };
-
-/** Schedulers and default settings of a pair, without its models: together with a request they determine a plan. */
-export interface PlanSource {
-  readonly row: PairDefaults | null;
-  readonly family: Family;
-  readonly base: ModelSource;
-  readonly distilled: ModelSource | null;
-}
-
-/** Reference and scheduler of one model. */
-export interface ModelSource {
-  readonly ref: string;
-  /** Path of a model that is named in a model folder. */
-  readonly path?: string;
-  readonly scheduler: { readonly file: string; readonly config: Readonly<Record<string, unknown>> };
-  /** The guidance scale is an input of the network. */
-  readonly embedsGuidance: boolean;
-  /** True for a LoRA on the base; undefined for a named pair that has not been opened. */
-  readonly isLora?: boolean;
-}
-
-/** Defaults of a distilled model without settings of its own. */
-const FEW_STEPS = { steps: 4, guidance: 0 } as const;
-/** Defaults of diffusers' LatentConsistencyModelPipeline, for networks that take the guidance scale as an input. */
-const EMBEDDED_GUIDANCE = { steps: 4, guidance: 8.5 } as const;
+import { extentIn, layersOf, modelOf, settingIn } from "./layers.js";
+import type { ModelSource, PlanSource } from "./plan-source.js";
+import type { ModelSettings, Origin, Setting, Settings } from "./settings.js";
 
 /** Scheduler of a model: a class, built from the checkpoint's config like diffusers' from_config, and the changed fields. */
 export interface SchedulerChoice {
@@ -77,8 +42,13 @@ const choice = (
 
 /** Scheduler of a model under a request, with the pair's defaults. */
 export function choiceFor(pair: PlanSource, request: SamplingRequest, which: "base" | "distilled"): SchedulerChoice {
-  const defaults = defaultsOf(pair, which);
-  return choice(request.scheduler ?? defaults.scheduler, { ...defaults, ...request });
+  const layers = layersOf(pair, request, which);
+  const spacing = settingIn(layers, "spacing")?.value;
+  const prediction = settingIn(layers, "prediction")?.value;
+  return choice(settingIn(layers, "scheduler")?.value, {
+    ...(spacing && { spacing }),
+    ...(prediction && { prediction }),
+  });
 }
 
 /** Scheduler of a base model that runs its own schedule in a hybrid. */
@@ -92,58 +62,146 @@ function schedulerOf(pair: PlanSource, model: ModelSource, { name, fields }: Sch
   return chosen === own.className && Object.keys(fields).length === 0 ? own : switchScheduler(own, chosen, fields);
 }
 
-function defaultsOf(pair: PlanSource, which: "base" | "distilled"): SamplingDefaults {
-  const row = pair.row?.sampling[which];
-  if (row) return row;
-  const model = which === "base" ? pair.base : pair.distilled;
-  if (model?.embedsGuidance) return EMBEDDED_GUIDANCE;
-  return which === "base" ? FAMILIES[pair.family].sampling : FEW_STEPS;
+/** Scheduler settings that a choice leaves to the checkpoint. */
+function schedulerSettings(
+  pair: PlanSource,
+  model: ModelSource,
+  config: SchedulerConfig,
+): Pick<ModelSettings, "prediction"> & { readonly scheduler: Setting<string>; readonly spacing: Setting<Spacing> } {
+  const { settings, className } = config;
+  const shared = model !== pair.base && model.scheduler === pair.base.scheduler;
+  const { file: name, pair: row } = model.scheduler;
+  const file: Origin =
+    row === undefined ? { from: shared ? "base" : "checkpoint", file: name } : { from: "pair", pair: row };
+  const origin = (key: string): Origin => (key in config.given ? file : { from: "default" });
+  return {
+    scheduler: { value: className, ...file },
+    spacing: { value: settings.timestep_spacing, ...origin("timestep_spacing") },
+    prediction: { value: settings.prediction_type, ...origin("prediction_type") },
+  };
 }
+
+/** Scheduler and settings of a model on its own schedule. */
+function samplerOf(
+  pair: PlanSource,
+  request: SamplingRequest,
+  which: "base" | "distilled",
+): { readonly scheduler: SchedulerConfig; readonly settings: ModelSettings } {
+  const model = modelOf(pair, which);
+  const scheduler = schedulerOf(pair, model, choiceFor(pair, request, which));
+  const layers = layersOf(pair, request, which);
+  const file = schedulerSettings(pair, model, scheduler);
+  const extent = extentIn(layers, refusesTimesteps(scheduler) === undefined);
+  const eta = settingIn(layers, "eta");
+  const settings: ModelSettings = {
+    scheduler: settingIn(layers, "scheduler") ?? file.scheduler,
+    ...(readsSpacing(scheduler) && !extent.timesteps && { spacing: settingIn(layers, "spacing") ?? file.spacing }),
+    prediction: settingIn(layers, "prediction") ?? file.prediction,
+    ...extent,
+    guidance: settingIn(layers, "guidance") ?? { value: 0, from: "default" },
+    ...rescaleIn(request),
+    ...(eta && { eta }),
+  };
+  return { scheduler, settings };
+}
+
+const option = <T>(value: T): Setting<T> => ({ value, from: "option" });
+const otherwise = <T>(value: T): Setting<T> => ({ value, from: "default" });
+
+const rescaleIn = ({ guidanceRescale }: SamplingRequest): Pick<ModelSettings, "guidanceRescale"> =>
+  guidanceRescale === undefined ? {} : { guidanceRescale: option(guidanceRescale) };
 
 /** Creates the plan of a request. Loads no model. @throws RequestError, UnsupportedConfigError */
 export const planFor = (pair: PlanSource, request: SamplingRequest): Plan => makePlan(planRequestFor(pair, request));
 
+/** Settings of the plan of a request, each with its origin. @throws RequestError, UnsupportedConfigError */
+export const settingsFor = (pair: PlanSource, request: SamplingRequest): Settings => resolve(pair, request).settings;
+
 /** Fills in every default of a request for a plan. @throws RequestError, UnsupportedConfigError */
-export function planRequestFor(pair: PlanSource, request: SamplingRequest): PlanRequest {
+export const planRequestFor = (pair: PlanSource, request: SamplingRequest): PlanRequest =>
+  resolve(pair, request).planned;
+
+interface Resolved {
+  readonly planned: PlanRequest;
+  readonly settings: Settings;
+}
+
+function resolve(pair: PlanSource, request: SamplingRequest): Resolved {
   const mode = request.mode ?? (pair.distilled ? "hybrid" : "base");
   if (mode !== "base" && !pair.distilled) {
     throw new RequestError(`--mode ${mode} needs a distilled model: name one with --distilled, or a --pair`);
   }
-  const samplerOf = (which: "base" | "distilled"): SamplerConfig => {
-    const defaults = defaultsOf(pair, which);
-    const model = (which === "base" ? pair.base : pair.distilled) ?? pair.base;
-    const scheduler = schedulerOf(pair, model, choiceFor(pair, request, which));
-    // The pair's timesteps yield to a scheduler that takes none; their number stays.
-    const yields = request.steps !== undefined || refusesTimesteps(scheduler) !== undefined;
-    const timesteps = request.timesteps ?? (yields ? undefined : defaults.timesteps);
-    const steps = request.steps ?? defaults.steps ?? defaults.timesteps?.length ?? FEW_STEPS.steps;
-    return {
-      scheduler,
-      ...(timesteps ? { timesteps } : { steps }),
-      guidance: request.guidance ?? defaults.guidance,
-      guidanceRescale: request.guidanceRescale,
-      eta: request.eta ?? defaults.eta,
-    };
-  };
   const { skip } = request;
-  if (mode === "base") return { mode, skip, base: samplerOf(mode) };
-  if (mode === "distilled") return { mode, skip, distilled: samplerOf(mode) };
-  const distilled = samplerOf("distilled");
-  const asked = { guidance: request.baseGuidance ?? 0, guidanceRescale: request.guidanceRescale };
-  const { baseScheduler, baseSpacing, ratio } = request;
-  const rows = distilled.steps ?? distilled.timesteps?.length ?? FEW_STEPS.steps;
-  if (ratio && request.baseSteps !== undefined) throw new RequestError("ratio and base steps exclude each other");
-  const steps = ratio ? stepsFor(ratio, rows) : request.baseSteps;
-  const own = [baseScheduler, baseSpacing, steps].some((given) => given !== undefined);
-  const scheduler = schedulerOf(pair, pair.base, ownChoice(request));
+  const run = {
+    mode: request.mode ? option(mode) : otherwise(mode),
+    ...(skip !== undefined && { skip: option(skip) }),
+  };
+  const which = mode === "base" ? "base" : "distilled";
+  const { scheduler, settings } = samplerOf(pair, request, which);
+  const sampler: SamplerConfig = { scheduler, ...valuesOf(settings) };
+  if (mode === "base") return { planned: { mode, skip, base: sampler }, settings: { ...run, base: settings } };
+  if (mode === "distilled") {
+    return { planned: { mode, skip, distilled: sampler }, settings: { ...run, distilled: settings } };
+  }
+  const rows = settings.timesteps?.value.length ?? settings.steps?.value ?? 0;
+  const { ratio } = request;
+  const first = request.switch !== undefined ? option(request.switch) : ratio ? option(ratio.distilled) : otherwise(1);
+  const base = hybridBase(pair, request, rows);
   return {
-    mode,
-    skip,
-    distilled,
-    switch: request.switch ?? ratio?.distilled ?? 1,
-    base: own
-      ? { ...asked, scheduler, steps: steps ?? rows, eta: request.eta }
-      : { ...asked, prediction: scheduler.settings.prediction_type },
+    planned: { mode, skip, distilled: sampler, switch: first.value, base: base.planned },
+    settings: { ...run, switch: first, base: base.settings, distilled: settings },
+  };
+}
+
+/** Settings as `makePlan` takes them. */
+function valuesOf({
+  steps,
+  timesteps,
+  guidance,
+  guidanceRescale,
+  eta,
+}: ModelSettings): Omit<SamplerConfig, "scheduler"> {
+  return {
+    ...(timesteps ? { timesteps: timesteps.value } : { steps: steps?.value }),
+    guidance: guidance.value,
+    guidanceRescale: guidanceRescale?.value,
+    eta: eta?.value,
+  };
+}
+
+/** The base of a hybrid: on the rows of the distilled schedule, or on its own schedule if the request sets any part of one. */
+function hybridBase(
+  pair: PlanSource,
+  request: SamplingRequest,
+  rows: number,
+): { readonly planned: SamplerConfig | SharedSchedule; readonly settings: ModelSettings } {
+  const { baseScheduler, baseSpacing, baseSteps, baseGuidance, ratio, eta } = request;
+  if (ratio && baseSteps !== undefined) throw new RequestError("ratio and base steps exclude each other");
+  const asked = ratio ? stepsFor(ratio, rows) : baseSteps;
+  const scheduler = schedulerOf(pair, pair.base, ownChoice(request));
+  const file = schedulerSettings(pair, pair.base, scheduler);
+  const shared: ModelSettings = {
+    prediction: file.prediction,
+    guidance: baseGuidance === undefined ? otherwise(0) : option(baseGuidance),
+    ...rescaleIn(request),
+  };
+  const guided = { guidance: shared.guidance.value, guidanceRescale: shared.guidanceRescale?.value };
+  if ([baseScheduler, baseSpacing, asked].every((given) => given === undefined)) {
+    return {
+      planned: { ...guided, prediction: scheduler.settings.prediction_type },
+      settings: { scheduler: { value: "shared", from: "distilled" }, ...shared },
+    };
+  }
+  const steps = asked ?? rows;
+  return {
+    planned: { ...guided, scheduler, steps, eta },
+    settings: {
+      scheduler: baseScheduler === undefined ? file.scheduler : option(baseScheduler),
+      ...(readsSpacing(scheduler) && { spacing: baseSpacing === undefined ? file.spacing : option(baseSpacing) }),
+      steps: asked === undefined ? { value: steps, from: "distilled" } : option(steps),
+      ...shared,
+      ...(eta !== undefined && { eta: option(eta) }),
+    },
   };
 }
 

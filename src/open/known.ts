@@ -8,7 +8,7 @@ import { BYTES } from "../tensor/index.js";
 /** Plan source of a named pair; null if its row has no scheduler config of the base. */
 export function knownPair(row: PairRow): PlanSource | null {
   if (!row.scheduler) return null;
-  const scheduler = { file: `the pair ${row.name}`, config: row.scheduler };
+  const scheduler = { file: `the pair ${row.name}`, config: row.scheduler, pair: row.name };
   const { family, base, distilled, guidanceFeatures } = row;
   return {
     row,

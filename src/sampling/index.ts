@@ -17,7 +17,13 @@ export {
 export * from "./plan.js";
 export * from "./plan-json.js";
 export { type Schedule, type ScheduleStep, schedule } from "./schedule.js";
-export { amendForStableDiffusion, parseScheduler, type SchedulerConfig, switchScheduler } from "./scheduler.js";
+export {
+  amendForStableDiffusion,
+  parseScheduler,
+  readsSpacing,
+  type SchedulerConfig,
+  switchScheduler,
+} from "./scheduler.js";
 export { isScheduler, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";
 export type { Prediction, SchedulerSettings } from "./scheduler-fields.js";
 export type { SolverSpec } from "./solver-spec.js";

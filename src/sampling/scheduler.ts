@@ -24,6 +24,12 @@ export interface SchedulerConfig {
 /** The traits of a config's class. */
 export const traitsOf = (config: SchedulerConfig): SchedulerTraits => SCHEDULER_CLASSES[config.className];
 
+/** True when the timesteps depend on `timestep_spacing`. LCM and TCD select from the timesteps they were distilled on. */
+export function readsSpacing(config: SchedulerConfig): boolean {
+  const traits = traitsOf(config);
+  return "timestep_spacing" in traits.reads && !("spacing" in traits && traits.spacing === "distilled");
+}
+
 const FILE = z.looseObject({
   _class_name: z.string().optional(),
   _use_default_values: z.array(z.string()).optional(),

@@ -71,11 +71,13 @@ describe("help", () => {
 });
 
 describe("plan", { timeout: 60_000 }, () => {
-  it("prints the rows of the default hybrid", () => {
+  it("prints the rows of the default hybrid, and where its settings come from", () => {
     const { stdout, status } = variegate("plan");
     expect(status).toBe(0);
+    const [rows = "", settings = ""] = stdout.split("\n\n");
+    expect(settings).toMatch(/^distilled: timesteps +999 749 499 249 +pair embedded$/m);
     expect(
-      stdout
+      rows
         .trim()
         .split("\n")
         .slice(2)
@@ -136,6 +138,7 @@ describe("generate", { timeout: 60_000 }, () => {
     expect(made).toMatchObject({ prompt: "a café 🙂", seed: 1 });
     expect(made.plan.rows.length).toBe(4);
     const run = JSON.parse(readFileSync(path.join(out, "run.json"), "utf8"));
+    expect(run.settings.distilled.scheduler).toEqual({ value: "LCMScheduler", from: "pair", pair: "embedded" });
     expect(run.files.map((f: { file: string }) => f.file)).toContain("1-3.png");
     const pixels = () => sharp(path.join(out, "1-3.png")).raw().toBuffer();
     const before = await pixels();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../../src/errors.js";
-import { type PlanSource, planFor, planRequestFor } from "../../src/generate/index.js";
+import { describeSettings, type PlanSource, planFor, planRequestFor, settingsFor } from "../../src/generate/index.js";
 import { scheduler } from "../sampling/configs.js";
 
 /** A pair whose schedule is its own list of timesteps, over a checkpoint whose scheduler has Karras sigmas. */
@@ -13,7 +13,7 @@ const source = (): PlanSource => {
   };
   const distilled = { scheduler: "LCMScheduler", timesteps: [999, 749, 499], guidance: 0 };
   return {
-    row: { size: null, prompts: [], sampling: { base: { steps: 25, guidance: 5 }, distilled } },
+    row: { name: "mine", size: null, prompts: [], sampling: { base: { steps: 25, guidance: 5 }, distilled } },
     family: "sdxl",
     base: model,
     distilled: model,
@@ -41,5 +41,92 @@ describe("timesteps of a pair", () => {
     const request = { scheduler: "DPMSolverMultistepScheduler", timesteps: [999, 499] };
     expect(sampler(request)?.timesteps).toEqual([999, 499]);
     expect(() => planFor(source(), { mode: "distilled", ...request })).toThrow(RequestError);
+  });
+});
+
+describe("origins of settings", () => {
+  const file = "scheduler_config.json";
+  const base: PlanSource["base"] = { ...source().base };
+  /** A distilled model without a scheduler of its own, opened without a pair. */
+  const opened = (distilled: Partial<PlanSource["base"]> = {}): PlanSource => ({
+    ...source(),
+    row: null,
+    base,
+    distilled: { ...base, ref: "few-steps", ...distilled },
+  });
+  const known = {
+    pair: "sdxl-dmd2",
+    by: "name",
+    match: "dmd2_4step",
+    sampling: { scheduler: "LCMScheduler", timesteps: [999, 499], guidance: 0.5 },
+  };
+
+  it("are the request, then the named pair, then defaults", () => {
+    expect(settingsFor(source(), { mode: "distilled", steps: 6, eta: 0.5 })).toEqual({
+      mode: { value: "distilled", from: "option" },
+      distilled: {
+        scheduler: { value: "LCMScheduler", from: "pair", pair: "mine" },
+        prediction: { value: "epsilon", from: "default" },
+        steps: { value: 6, from: "option" },
+        guidance: { value: 0, from: "pair", pair: "mine" },
+        eta: { value: 0.5, from: "option" },
+      },
+    });
+  });
+
+  it("say that a distilled model without a schedule has the base's", () => {
+    expect(settingsFor(opened(), {})).toEqual({
+      mode: { value: "hybrid", from: "default" },
+      switch: { value: 1, from: "default" },
+      base: {
+        scheduler: { value: "shared", from: "distilled" },
+        prediction: { value: "epsilon", from: "default" },
+        guidance: { value: 0, from: "default" },
+      },
+      distilled: {
+        scheduler: { value: "DPMSolverMultistepScheduler", from: "base", file },
+        spacing: { value: "linspace", from: "default" },
+        prediction: { value: "epsilon", from: "default" },
+        steps: { value: 4, from: "default" },
+        guidance: { value: 0, from: "default" },
+      },
+    });
+  });
+
+  it("are the pair that a model was recognised as, rather than the pair that is the default", () => {
+    const match = { from: "recognised", pair: "sdxl-dmd2", by: "name", match: "dmd2_4step" };
+    for (const row of [null, source().row]) {
+      expect(settingsFor({ ...opened({ known }), row }, { mode: "distilled" }).distilled).toMatchObject({
+        scheduler: { value: "LCMScheduler", ...match },
+        timesteps: { value: [999, 499], ...match },
+        guidance: { value: 0.5, ...match },
+      });
+    }
+  });
+
+  it("are the scheduler config beside a model, where a name that looks alike says another", () => {
+    const scheduler = { file: "own.json", config: { _class_name: "EulerDiscreteScheduler" } };
+    expect(settingsFor(opened({ known, scheduler }), { mode: "distilled" }).distilled).toMatchObject({
+      scheduler: { value: "EulerDiscreteScheduler", from: "checkpoint", file: "own.json" },
+      steps: { value: 2, from: "recognised" },
+      guidance: { value: 0.5, from: "recognised" },
+    });
+  });
+
+  it("tell a base's own schedule in a hybrid from the shared one", () => {
+    expect(settingsFor(source(), { baseScheduler: "DDIMScheduler", ratio: { base: 2, distilled: 1 } })).toMatchObject({
+      switch: { value: 1, from: "option" },
+      base: {
+        scheduler: { value: "DDIMScheduler", from: "option" },
+        steps: { value: 6, from: "option" },
+      },
+    });
+  });
+
+  it("are a table of one row for each setting", () => {
+    const { columns, rows } = describeSettings(settingsFor(opened({ known }), { mode: "distilled" }));
+    expect(columns).toEqual(["setting", "value", "from"]);
+    expect(rows).toContainEqual(["distilled: timesteps", "999 499", "pair sdxl-dmd2, recognised by name: dmd2_4step"]);
+    expect(rows).toContainEqual(["mode", "distilled", "option"]);
   });
 });

@@ -1,0 +1,55 @@
+/** Schedulers and default settings of a pair, without its models: together with a request they determine a plan. */
+import type { Family } from "../families/index.js";
+import type { ImageSize } from "../models/index.js";
+import type { ModelSampling } from "../sampling/index.js";
+
+/** Default settings of a named pair. */
+export interface PairDefaults {
+  readonly name: string;
+  /** Size in pixels; null: the model's own. */
+  readonly size: ImageSize | null;
+  /** Example prompts. */
+  readonly prompts: readonly string[];
+  readonly sampling: { readonly base: SamplingDefaults; readonly distilled: SamplingDefaults };
+}
+
+/** Default sampling settings of one model. */
+export type SamplingDefaults = ModelSampling & { readonly guidance: number };
+
+/** Schedulers and default settings of a pair, without its models: together with a request they determine a plan. */
+export interface PlanSource {
+  readonly row: PairDefaults | null;
+  readonly family: Family;
+  readonly base: ModelSource;
+  readonly distilled: ModelSource | null;
+}
+
+/** Reference and scheduler of one model. */
+export interface ModelSource {
+  readonly ref: string;
+  /** Path of a model that is named in a model folder. */
+  readonly path?: string;
+  readonly scheduler: {
+    readonly file: string;
+    readonly config: Readonly<Record<string, unknown>>;
+    /** Name of the pair whose row has the config; undefined where it was read from a file. */
+    readonly pair?: string;
+  };
+  /** The guidance scale is an input of the network. */
+  readonly embedsGuidance: boolean;
+  /** True for a LoRA on the base; undefined for a named pair that has not been opened. */
+  readonly isLora?: boolean;
+  /** The named pair whose model this is, where it was recognised. */
+  readonly known?: KnownModel | null;
+}
+
+/** A model that was recognised as that of a named pair. */
+export interface KnownModel {
+  /** Name of the pair. */
+  readonly pair: string;
+  /** The property that it was recognised by, such as "file name", and the part that matches. */
+  readonly by: string;
+  readonly match: string;
+  /** Sampling settings of the model's author. */
+  readonly sampling: SamplingDefaults;
+}
