@@ -2,7 +2,8 @@
 const rooms = require("./rooms.json");
 
 const inside = (room) => `^src/${room}/`;
-const face = (room) => `^src/${room}/index\\.ts$`;
+// fields.ts is the part of a room that describes requests: help and the parsing of options load it without the code that runs models.
+const face = (room) => `^src/${room}/(index|fields)\\.ts$`;
 const nodeFace = (room) => `^src/${room}/node/index\\.ts$`;
 
 /** Rooms that import Node's modules everywhere (true), or in their folder node/ only. */

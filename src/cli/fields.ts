@@ -2,10 +2,40 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { RequestError } from "../errors.js";
-import { expectation, type Fields, formsOf, type OptionForm, parseRequest, readPlain } from "../schema/index.js";
+import {
+  expectation,
+  type Fields,
+  formsOf,
+  GROUPS,
+  groupOf,
+  type OptionForm,
+  parseRequest,
+  readPlain,
+} from "../schema/index.js";
+
+/** Option of help for those that it does not list: aliases, and flags of a part of the value. */
+const listedAs = new WeakMap<Option, Option>();
+
+/** Another name of an option: sets the same value. */
+class Alias extends Option {
+  constructor(
+    flag: string,
+    private readonly of: Option,
+  ) {
+    super(flag, of.description);
+    listedAs.set(this.hideHelp(), of);
+  }
+  override attributeName(): string {
+    return this.of.attributeName();
+  }
+}
 
 const inner = (field: z.ZodType): z.ZodType =>
   field instanceof z.ZodExactOptional || field instanceof z.ZodOptional ? (field.unwrap() as z.ZodType) : field;
+
+/** Schema of the value of a flag: the field's, or that of a key of its object. */
+const schemaOf = (schema: z.ZodType, { part }: OptionForm): z.ZodType =>
+  part !== undefined && schema instanceof z.ZodObject ? ((schema.shape as Fields)[part] ?? schema) : schema;
 
 /** Parses the value of a flag. @throws InvalidArgumentError with the expected form */
 function readFlag(schema: z.ZodType, { read, expected, repeatable }: OptionForm, text: string): unknown {
@@ -26,8 +56,7 @@ function readFlag(schema: z.ZodType, { read, expected, repeatable }: OptionForm,
 const choicesOf = (schema: z.ZodType): readonly string[] | null =>
   schema instanceof z.ZodEnum ? schema.options.map(String) : null;
 
-function optionFor(schema: z.ZodType, form: OptionForm): Option {
-  const option = new Option(form.flag, form.about);
+function withValue(option: Option, schema: z.ZodType, form: OptionForm): Option {
   const choices = choicesOf(schema);
   if (choices && !form.read) option.choices(choices);
   else if (form.flag.includes("<")) {
@@ -38,24 +67,62 @@ function optionFor(schema: z.ZodType, form: OptionForm): Option {
       return [...(Array.isArray(before) ? before : []), ...(Array.isArray(value) ? value : [value])];
     });
   }
-  if (form.env) option.env(form.env);
-  return form.renamed ? option.hideHelp() : option;
+  return option;
 }
 
-/** Adds the flags of fields to a command. Flags of one field exclude each other, unless they are repeatable. */
+function optionFor(field: z.ZodType, form: OptionForm): Option {
+  const option = withValue(new Option(form.flag, form.about), schemaOf(inner(field), form), form);
+  const group = groupOf(field, form);
+  if (group) option.helpGroup(`${GROUPS[group]}:`);
+  if (form.env) option.env(form.env);
+  return form.renamed || form.part ? option.hideHelp() : option;
+}
+
+/** Options for the aliases of a form. The value has the syntax of the form: "--cfg-scale <x>". */
+function aliasesFor(field: z.ZodType, form: OptionForm, option: Option): Option[] {
+  const [, value = ""] = /( <.*>)$/.exec(form.flag) ?? [];
+  return (form.aliases ?? []).map((name) =>
+    withValue(new Alias(`${name}${value}`, option), schemaOf(inner(field), form), form),
+  );
+}
+
+/** Adds the flags of fields to a command. Flags of one field exclude each other, unless they are repeatable, or parts of one value. */
 export function addFields(command: Command, fields: Fields): Command {
   for (const field of Object.values(fields)) {
-    const schema = inner(field);
-    const forms = formsOf(field);
-    const options = forms.map((form) => optionFor(schema, form));
-    for (const [i, option] of options.entries()) {
-      const others = options.filter((o) => o !== option).map((o) => o.attributeName());
-      if (schema === field) option.makeOptionMandatory();
-      command.addOption(forms[i]?.repeatable ? option : option.conflicts(others));
+    const options = formsOf(field).map((form) => ({ form, option: optionFor(field, form) }));
+    for (const { form, option } of options) {
+      const others = options.filter((o) => o.option !== option && !(form.part && o.form.part));
+      const [first] = options;
+      if (form.part && first) listedAs.set(option, first.option);
+      if (inner(field) === field) option.makeOptionMandatory();
+      command.addOption(form.repeatable ? option : option.conflicts(others.map((o) => o.option.attributeName())));
+      for (const alias of aliasesFor(field, form, option)) command.addOption(alias);
     }
   }
   return command;
 }
+
+const longOf = (flag: string): string => /--[\w-]+/.exec(flag)?.[0] ?? flag;
+
+/** Names from other tools that a command understands, in one line; "" if there are none. */
+export function aliasLine({ options }: Pick<Command, "options">): string {
+  const names = new Map<Option, string[]>();
+  for (const option of options) {
+    const listed = listedAs.get(option);
+    if (listed) names.set(listed, [...(names.get(listed) ?? []), option.long ?? option.short ?? ""]);
+  }
+  const all = [...names].map(([option, aliases]) => `${aliases.join(", ")} (${longOf(option.flags)})`);
+  return all.length === 0 ? "" : `Also understood: ${all.join("; ")}`;
+}
+
+/** Flags of a command under which an option may be meant, each with the flag that help lists. */
+export const flagsOf = ({ options }: Pick<Command, "options">): Map<string, string> =>
+  new Map(
+    options.flatMap((o) => {
+      const listed = longOf((listedAs.get(o) ?? o).flags);
+      return o.long && (listedAs.has(o) || !o.hidden) ? [[o.long, listed] as const] : [];
+    }),
+  );
 
 /**
  * Validates the fields given on the command line.
@@ -65,11 +132,20 @@ export function addFields(command: Command, fields: Fields): Command {
 export function fieldsOf<F extends Fields>(fields: F, options: Readonly<Record<string, unknown>>) {
   const given: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {
-    const values = formsOf(field).flatMap((form) => {
-      const value = options[new Option(form.flag).attributeName()];
-      return value === undefined ? [] : [value];
-    });
-    if (values.length > 0) given[name] = values.every(Array.isArray) ? values.flat() : values[0];
+    const forms = formsOf(field).map((form) => ({ form, value: options[new Option(form.flag).attributeName()] }));
+    const parts = forms.filter(({ form }) => form.part);
+    const set = forms.filter(({ value }) => value !== undefined);
+    if (set.some(({ form }) => form.part)) {
+      const missing = parts.filter(({ value }) => value === undefined).map(({ form }) => longOf(form.flag));
+      if (missing.length > 0) {
+        throw new RequestError(`${longOf(set[0]?.form.flag ?? "")} needs ${missing.join(" and ")} beside it`, {
+          field: name,
+        });
+      }
+      given[name] = Object.fromEntries(set.map(({ form, value }) => [form.part, value]));
+    } else if (set.length > 0) {
+      given[name] = set.every(({ value }) => Array.isArray(value)) ? set.flatMap(({ value }) => value) : set[0]?.value;
+    }
   }
   return parseRequest(z.strictObject(fields), given);
 }

@@ -1,58 +1,118 @@
 /** The command line: parses arguments, runs a command, and maps errors to a message and an exit code. */
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { VariegateError } from "../errors.js";
-import { versions } from "../inspect/index.js";
-import { addAdapterCommands } from "./commands/adapter.js";
-import { example } from "./commands/common.js";
-import { addGenerateCommands } from "./commands/generate.js";
-import { addMeasureCommands } from "./commands/measure.js";
-import { addModelCommands } from "./commands/models.js";
-import { addTraceCommands } from "./commands/trace.js";
-import { listenForInterrupt } from "./interrupt.js";
+import { RequestError, VariegateError } from "../errors.js";
+import { GROUPS } from "../schema/index.js";
+import { COMMANDS } from "./commands.js";
+import { aliasLine, flagsOf } from "./fields.js";
+import { hasReaderLeft, listenForInterrupt } from "./interrupt.js";
+import { HINTS, nearest } from "./suggest.js";
+import { terminalWidth, wrap } from "./table.js";
 
-/** Creates the program with all commands. */
-export function createProgram(): Command {
+const HEADINGS = Object.values(GROUPS).map((title) => `${title}:`);
+
+const version = (): string => {
+  const json: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return typeof json === "object" && json !== null && "version" in json ? String(json.version) : "unknown";
+};
+
+/** Headings in the order of GROUPS; others, as of --help, follow. */
+const placeOf = (title: string): number => (HEADINGS.includes(title) ? HEADINGS.indexOf(title) : HEADINGS.length);
+
+/**
+ * Creates the program.
+ * @param only command to load; the others have a name and a description. Default: all are loaded
+ */
+export async function createProgram(only?: string): Promise<Command> {
   const program = new Command("variegate")
     .description("Diversity and control for few-step text-to-image models.")
-    .version(versions().variegate)
+    .version(version())
     .addHelpText(
       "before",
-      example("variegate compare", 'variegate generate "a cartoon character wearing a crown" --seeds 0-7'),
+      `Examples:\n  variegate compare\n  variegate generate "a cartoon character wearing a crown" -n 4\n`,
     )
+    .addHelpText("afterAll", ({ command }) => `\n${wrap(aliasLine(command), terminalWidth()).join("\n")}`.trimEnd())
     .exitOverride()
-    .showSuggestionAfterError()
+    .helpCommand("help [command]", "shows the help of a command")
+    .configureHelp({
+      groupItems(_, visible, headingOf) {
+        const titles = [...new Set(visible.map(headingOf))].sort((a, b) => placeOf(a) - placeOf(b));
+        return new Map(titles.map((title) => [title, visible.filter((item) => headingOf(item) === title)]));
+      },
+    })
+    .showSuggestionAfterError(false)
     .configureOutput({ outputError: () => {} });
-  addGenerateCommands(program);
-  addTraceCommands(program);
-  addMeasureCommands(program);
-  addModelCommands(program);
-  addAdapterCommands(program);
+  for (const [name, { about, load }] of Object.entries(COMMANDS)) {
+    const command = program.command(name).description(about);
+    if (only === undefined || only === name) (await load())(command);
+  }
   return program;
 }
 
 /** Runs the program with arguments; returns the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(given: readonly string[]): Promise<number> {
   listenForInterrupt();
-  // The reader of a pipe may close it, like `head`.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0);
-    throw error;
-  });
+  // `help X` is `X --help`.
+  const args = given[0] === "help" ? [...given.slice(1), "--help"] : [...given];
+  let command: Command | undefined;
   try {
-    await createProgram().parseAsync([...args], { from: "user" });
+    const program = await createProgram(args[0] ?? "");
+    command = commandOf(program, args);
+    if (command.commands.length > 0 && !args.some((word) => word.startsWith("-"))) {
+      command.outputHelp();
+      return 0;
+    }
+    await program.parseAsync(args, { from: "user" });
     return 0;
   } catch (error) {
-    return explain(error, args.includes("--debug"));
+    if (hasReaderLeft()) return 0;
+    return explain(error, command, args.includes("--debug"));
   }
 }
 
+/** Command that the first words name. @throws RequestError for an unknown one */
+function commandOf(program: Command, words: readonly string[]): Command {
+  let command = program;
+  for (const word of words) {
+    if (word.startsWith("-") || command.commands.length === 0) break;
+    const found = command.commands.find((c) => c.name() === word);
+    if (!found) {
+      const near = nearest(
+        word,
+        command.commands.map((c) => c.name()),
+      );
+      throw new RequestError(`unknown command '${word}'\n${near.length > 0 ? meant(near) : listedBy(command)}`);
+    }
+    command = found;
+  }
+  return command;
+}
+
+const meant = (names: readonly string[]): string => `(Did you mean ${names.join(" or ")}?)`;
+
+/** Path of a command: "variegate models list". */
+const pathOf = (command: Command): string => (command.parent ? `${pathOf(command.parent)} ` : "") + command.name();
+const listedBy = (command: Command): string => `(${pathOf(command)} --help lists them)`;
+
+/** What to do about an option that a command does not have. */
+function adviceOn(option: string, command: Command): string {
+  const hint = HINTS[option];
+  if (hint !== undefined) return `(${hint})`;
+  const flags = flagsOf(command);
+  const near = nearest(option, flags.keys()).map((flag) => {
+    const listed = flags.get(flag) ?? flag;
+    return listed === flag ? flag : `${flag} (${listed})`;
+  });
+  return near.length > 0 ? meant(near) : listedBy(command);
+}
+
 /** Prints an error in one or two lines; returns the exit code. */
-function explain(error: unknown, debug: boolean): number {
+function explain(error: unknown, command: Command | undefined, debug: boolean): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    // Commander has already printed the help of a group without a subcommand.
-    if (error.code === "commander.help") return 2;
-    process.stderr.write(`${error.message.replace(/^error: /, "")}\n`);
+    const message = error.message.replace(/^error: /, "");
+    const [, option] = error.code === "commander.unknownOption" ? (/'([^'=]+)/.exec(message) ?? []) : [];
+    process.stderr.write(`${message}\n${option && command ? `${adviceOn(option, command)}\n` : ""}`);
     return 2;
   }
   if (error instanceof VariegateError) {

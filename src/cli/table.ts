@@ -23,6 +23,9 @@ export interface FittedTable {
   readonly left: readonly string[];
 }
 
+/** Width of the terminal on stdout; without a terminal that of the environment variable COLUMNS, else 80. */
+export const terminalWidth = (): number => process.stdout.columns || Number(process.env["COLUMNS"]) || 80;
+
 const GAP = "  ";
 /** Narrowest column of free text. */
 const LEAST_TEXT = 24;

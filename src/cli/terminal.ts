@@ -1,6 +1,6 @@
 /** Terminal output: results on stdout, progress and warnings on stderr. */
 import { SingleBar } from "cli-progress";
-import { type Column, fitTable } from "./table.js";
+import { type Column, fitTable, terminalWidth } from "./table.js";
 
 export { table } from "./table.js";
 
@@ -43,9 +43,6 @@ export interface TerminalOptions {
   /** Shows every column of a table, however narrow the terminal. */
   readonly all?: boolean;
 }
-
-/** Width of the terminal on stdout; without a terminal that of the environment variable COLUMNS, else 80. */
-const terminalWidth = (): number => process.stdout.columns || Number(process.env["COLUMNS"]) || 80;
 
 export function openTerminal({ json = false, quiet = false, all = false }: TerminalOptions): Terminal {
   let current: Progress | undefined;

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { GenerateRequest } from "../generate/index.js";
 import type { Mode } from "../sampling/index.js";
-import { type InputOf, option, required } from "../schema/index.js";
+import { grouped, type InputOf, option, required } from "../schema/index.js";
 
 const MOST_SCALES = 101;
 
@@ -20,7 +20,7 @@ function readScales(text: string): number[] | undefined {
   return [...new Set(list)];
 }
 
-export const slideFields = {
+export const slideFields = grouped("task", {
   slider: required(z.string().min(1), {
     flag: "--slider <file>",
     about: "slider or LoRA, trained on either model",
@@ -39,7 +39,7 @@ export const slideFields = {
     flag: "--clip <ref>",
     about: "CLIPModel folder for the measures (default: the pair's)",
   }),
-} as const;
+} as const);
 
 /**
  * Request to run one prompt at every scale of a slider. Defaults: `modes` all three if the pair has a distilled model, else base; `clip` the

@@ -1,8 +1,8 @@
 /** Folders: whether one is there, and making one. */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { codeOf } from "../errors.js";
+import { codeOf, FileError } from "../errors.js";
 import { CHOOSE_OUT, explained } from "./explain.js";
 
 /** True where a folder is, or a link to one. */
@@ -21,8 +21,23 @@ export function isFolder(place: string): boolean {
  */
 export async function makeFolder(folder: string, advice = CHOOSE_OUT): Promise<void> {
   await make(folder).catch((error: unknown) => {
-    throw explained(error, folder, "the folder cannot be made", advice);
+    const file = ["EEXIST", "ENOTDIR"].includes(codeOf(error)) ? fileIn(path.resolve(folder)) : null;
+    if (file === null) throw explained(error, folder, "the folder cannot be made", advice);
+    throw new FileError(
+      folder,
+      `the folder cannot be made, because ${file} is not a folder (${codeOf(error)}); ${advice}`,
+      {
+        cause: error,
+      },
+    );
   });
+}
+
+/** The part of a path that exists and is not a folder; null where there is none. */
+function fileIn(place: string): string | null {
+  if (existsSync(place)) return isFolder(place) ? null : place;
+  const above = path.dirname(place);
+  return above === place ? null : fileIn(above);
 }
 
 /** One by one: Node's recursive mkdir says ENOENT on a read-only disk, and never returns under /proc. */

@@ -1,8 +1,9 @@
 /** Schema of a request to generate images, as plain JSON. Checks values, not whether a pair supports them. */
 import { z } from "zod";
 import { scaleSchema } from "../adapters/index.js";
+import { RequestError } from "../errors.js";
 import { type Mode, samplingFields } from "../sampling/index.js";
-import { type InputOf, option } from "../schema/index.js";
+import { grouped, type InputOf, option } from "../schema/index.js";
 
 /**
  * Loading strategies. none: both models stay loaded and images appear batch by batch. shared: one set of weights, where the distilled
@@ -22,20 +23,24 @@ const atLeast = (least: number) => {
 };
 const pixels = z.int({ error: "expected whole pixels, 1 to 16384" }).min(1).max(16384, "expected at most 16384 pixels");
 
-/** "0-7,42" → [0, 1, …, 7, 42], each once. */
+/** "0-7,42" → [0, 1, …, 7, 42], each once; undefined for other text. @throws RequestError for a falling range, or too many seeds */
 function readSeeds(text: string): number[] | undefined {
-  const list = text.split(",").map((part) => {
+  const ranges: [from: number, to: number][] = [];
+  for (const part of text.split(",")) {
     const [, a = "", b = a] = /^\s*(\d+)\s*(?:-\s*(\d+)\s*)?$/.exec(part) ?? [];
     const [from, to] = [Number(a), Number(b)];
-    const fits = a !== "" && Number.isSafeInteger(to) && to >= from && to - from < MOST_SEEDS;
-    return fits ? Array.from({ length: to - from + 1 }, (_, i) => from + i) : null;
-  });
-  return list.some((part) => part === null) ? undefined : [...new Set(list.flatMap((part) => part ?? []))];
+    if (a === "" || !Number.isSafeInteger(to)) return undefined;
+    if (to < from) throw new RequestError(`A range of seeds rises: write ${to}-${from}`);
+    ranges.push([from, to]);
+  }
+  const total = ranges.reduce((n, [from, to]) => n + to - from + 1, 0);
+  if (total > MOST_SEEDS) throw new RequestError(`These are ${total} seeds; expected at most ${MOST_SEEDS} in one run`);
+  return [...new Set(ranges.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, i) => from + i)))];
 }
 
-/** "832x640" → width and height. */
+/** "832x640" → width and height; "512" → a square. */
 function readSize(text: string): { width: number; height: number } | undefined {
-  const [, width = "", height = ""] = /^(\d+)[x×](\d+)$/.exec(text) ?? [];
+  const [, width = "", height = width] = /^(\d+)(?:[x×](\d+))?$/.exec(text) ?? [];
   return width === "" ? undefined : { width: Number(width), height: Number(height) };
 }
 
@@ -52,9 +57,10 @@ export const adapterSchema = z.strictObject({
 });
 
 /** Fields of a request, without those of sampling. */
-const imageFields = {
+const imageFields = grouped("what", {
   negative: option(z.string(), {
     flag: "--negative <text>",
+    aliases: ["--negative-prompt", "--uncond"],
     about: "negative prompt, used with a guidance scale above 1",
   }),
   clipSkip: option(atLeast(0), {
@@ -67,6 +73,8 @@ const imageFields = {
       .min(1, "expected at least one seed"),
     {
       flag: "--seeds <list>",
+      aliases: ["--seed"],
+      group: "seeds",
       about: 'seeds, such as "0-7,42": one image for each prompt and seed (default: 0)',
       read: readSeeds,
       expected: 'a list of seeds such as "0-7,42" (integers, at least 0)',
@@ -74,12 +82,15 @@ const imageFields = {
   ),
   batch: option(atLeast(1), {
     flag: "--batch <n>",
+    aliases: ["--batch-size"],
+    group: "seeds",
     about: "samples in one model call (default: by image size, at most 16)",
   }),
   offload: option(
     z.enum(OFFLOADS),
     {
       flag: "--offload <strategy>",
+      group: "machine",
       about:
         "models in memory: both (none), one set of weights with the distilled LoRA (shared), one model at a time (sequential); default: by the memory budget",
     },
@@ -96,22 +107,28 @@ const imageFields = {
     }),
     {
       flag: "--tile <n>",
+      group: "machine",
       about: "side of a decoding tile in latents, or off (default: by the memory budget)",
       read: (text) => (text === "off" ? "off" : /^\d+$/.test(text) ? Number(text) : undefined),
       expected: `a number of latents, at least ${SMALLEST_TILE}, or "off"`,
     },
   ),
-  size: option(z.strictObject({ width: pixels, height: pixels }), {
-    flag: "--size <WxH>",
-    about: "width and height in pixels (default: the model's own)",
-    read: readSize,
-    expected: 'a size such as "832x640" (width x height in pixels)',
-  }),
+  size: option(
+    z.strictObject({ width: pixels, height: pixels }),
+    {
+      flag: "--size <WxH>",
+      about: "width and height in pixels, or one number for a square (default: the model's own)",
+      read: readSize,
+      expected: 'a size such as "832x640" (width x height in pixels), or "512" for a square',
+    },
+    { flag: "--width <pixels>", part: "width", about: "width in pixels, beside --height" },
+    { flag: "--height <pixels>", part: "height", about: "height in pixels, beside --width" },
+  ),
   /** LoRAs and sliders of this run, in addition to the pair's. */
   adapters: z.array(adapterSchema).exactOptional(),
   /** Samples to generate; default: every prompt with every seed. */
   samples: z.array(z.strictObject({ prompt: atLeast(0), seed: atLeast(0) })).exactOptional(),
-} as const;
+} as const);
 
 /** All fields of a request to generate images, apart from the prompts. */
 export const requestFields = { ...samplingFields, ...imageFields } as const;

@@ -3,12 +3,13 @@ import { existsSync } from "node:fs";
 import { delimiter } from "node:path";
 import { z } from "zod";
 import { parseScale } from "../adapters/index.js";
+import { RequestError } from "../errors.js";
 import { adapterSchema } from "../generate/index.js";
 import { type DownloadOptions, VARIANTS } from "../hub/index.js";
 import type { ModelFolder } from "../lookup/index.js";
 import { COMPUTES, type Preparing } from "../networks/index.js";
 import { DEVICES } from "../runtime/index.js";
-import { type InputOf, option, type ReadonlyData } from "../schema/index.js";
+import { grouped, type InputOf, option, type ReadonlyData } from "../schema/index.js";
 
 const text = z.string().min(1);
 
@@ -39,18 +40,19 @@ function readEmbedding(value: string): { ref: string; token?: string } {
   return ref === "" || existsSync(value) ? { ref: value } : { ref, token };
 }
 
-/** One folder, or several separated as in PATH. */
-const readFolders = (kind: ModelFolder["kind"]) => (value: string) =>
-  (existsSync(value) ? [value] : value.split(delimiter).filter((folder) => folder !== "")).map((path) => ({
-    kind,
-    path,
-  }));
+/** One folder, or several separated as in PATH. @throws RequestError for one that does not exist */
+const readFolders = (kind: ModelFolder["kind"]) => (value: string) => {
+  const paths = existsSync(value) ? [value] : value.split(delimiter).filter((folder) => folder !== "");
+  const missing = paths.find((path) => !existsSync(path));
+  if (missing !== undefined) throw new RequestError(`${missing}: there is no such file or folder`);
+  return paths.map((path) => ({ kind, path }));
+};
 
 /** "12.5" → bytes. */
 const readGigabytes = (value: string) => (value.trim() !== "" && Number(value) > 0 ? Number(value) * 1e9 : undefined);
 
 /** Model folders to search, and the precision of downloads. */
-export const lookupFields = {
+export const lookupFields = grouped("models", {
   modelFolders: option(
     z.array(z.strictObject({ kind: z.enum(["comfy", "a1111"]), path: text })),
     {
@@ -72,10 +74,10 @@ export const lookupFields = {
     flag: "--variant <precision>",
     about: "precision to download from the Hub if a repository has both (default: fp16)",
   }),
-} as const;
+} as const);
 
 /** Fields that name a pair of models. */
-export const modelFields = {
+export const modelFields = grouped("models", {
   pair: option(text, { flag: "--pair <name>", about: "named pair, listed by `models list` (default: embedded)" }),
   pairs: option(text, {
     flag: "--pairs <file>",
@@ -84,6 +86,7 @@ export const modelFields = {
   }),
   base: option(text, {
     flag: "--base <ref>",
+    aliases: ["--model", "--checkpoint", "--ckpt"],
     about: "base model: a diffusers folder, a checkpoint file, or a Hub id (owner/name)",
   }),
   distilled: option(text, {
@@ -98,6 +101,7 @@ export const modelFields = {
   }),
   decoder: option(text, {
     flag: "--decoder <ref>",
+    aliases: ["--vae"],
     about: "autoencoder instead of the base's, such as a TAESD: a folder, a file, or a Hub id (madebyollin/taesdxl)",
   }),
   /** LoRAs and sliders applied in every run. */
@@ -111,6 +115,7 @@ export const modelFields = {
       ] as const
     ).map(([flag, on, about]) => ({
       flag: `${flag} <file[:scale]>`,
+      group: "adapters" as const,
       about,
       repeatable: true as const,
       read: (value: string) => readAdapterReference(value, on),
@@ -118,10 +123,13 @@ export const modelFields = {
   ),
   allowUnmatched: option(z.boolean(), {
     flag: "--allow-unmatched",
+    group: "adapters",
     about: "ignore keys of a LoRA that match no layer of the model",
   }),
   embeddings: option(z.array(embeddingSchema), {
     flag: "--embedding <file[=token]>",
+    aliases: ["--textual-inversion"],
+    group: "adapters",
     about: "textual inversion, used in prompts by its token (repeatable)",
     repeatable: true,
     read: readEmbedding,
@@ -129,12 +137,14 @@ export const modelFields = {
   ...lookupFields,
   compute: option(z.enum(COMPUTES), {
     flag: "--compute <type>",
+    aliases: ["--dtype", "--precision"],
+    group: "machine",
     about: "compute type of networks: float16 on GPUs, int8 on the CPU (default: float32)",
   }),
-} as const;
+} as const);
 
 /** Fields that describe the machine to run on. */
-export const machineFields = {
+export const machineFields = grouped("machine", {
   device: option(z.enum(DEVICES), { flag: "--device <name>", about: "device that runs the models (default: cpu)" }),
   threads: option(z.int({ error: "expected an integer, at least 1" }).min(1, "expected at least 1"), {
     flag: "--threads <n>",
@@ -156,7 +166,7 @@ export const machineFields = {
       renamed: "--memory-budget",
     },
   ),
-} as const;
+} as const);
 
 export const pairSchema = z.strictObject(modelFields);
 

@@ -1,6 +1,6 @@
 /** Sampling fields of a request: one schema for the library, the command line, pair files and experiments. */
 import { z } from "zod";
-import { type InputOf, option } from "../schema/index.js";
+import { grouped, type InputOf, option } from "../schema/index.js";
 
 export const MODES = ["base", "distilled", "hybrid"] as const;
 export const SPACINGS = ["leading", "trailing", "linspace"] as const;
@@ -20,8 +20,12 @@ const digits = (text: string): number => (/^\s*\d+\s*$/.test(text) ? Number(text
 const digitLists = (text: string): number[] => text.split(",").map(digits);
 
 /** Sampling of one model: the fields that a named pair sets for each of its models. */
-export const modelFields = {
-  steps: option(integer(1), { flag: "--steps <n>", about: "number of sampling steps (default: the pair's)" }),
+export const modelFields = grouped("sampler", {
+  steps: option(integer(1), {
+    flag: "--steps <n>",
+    aliases: ["--num-inference-steps", "--num-steps", "--sampling-steps"],
+    about: "number of sampling steps (default: the pair's)",
+  }),
   timesteps: option(
     z
       .array(z.int({ error: "expected an integer from 0 to 999" }).min(0).max(999, "expected 0 to 999"))
@@ -35,6 +39,7 @@ export const modelFields = {
   ),
   scheduler: option(z.string().min(1), {
     flag: "--scheduler <class>",
+    aliases: ["--sampler", "--sampler-name", "--sampling-method"],
     about: "a diffusers scheduler class, such as EulerDiscreteScheduler",
   }),
   spacing: option(spacing, { flag: "--spacing <kind>", about: "timestep spacing of the scheduler" }),
@@ -48,14 +53,16 @@ export const modelFields = {
   }),
   guidance: option(number(0), {
     flag: "--guidance <x>",
+    aliases: ["--cfg", "--cfg-scale", "--guidance-scale"],
     about: "guidance scale; at 1 or less, one conditional forward pass",
   }),
-} as const;
+} as const);
 
 /** Sampling of a run. */
-export const samplingFields = {
+export const samplingFields = grouped("hybrid", {
   mode: option(z.enum(MODES, { error: `expected one of ${MODES.join(", ")}` }), {
     flag: "--mode <mode>",
+    group: "what",
     about: "models that run (default: hybrid where there is a distilled model)",
   }),
   switch: option(
@@ -75,10 +82,15 @@ export const samplingFields = {
       expected: 'a list of row numbers such as "0,2"',
     },
   ),
-  skip: option(integer(0), { flag: "--skip <n>", about: "number of initial rows to skip (default: 0)" }),
+  skip: option(integer(0), {
+    flag: "--skip <n>",
+    group: "sampler",
+    about: "number of initial rows to skip (default: 0)",
+  }),
   ...modelFields,
   guidanceRescale: option(number(0, 1), {
     flag: "--guidance-rescale <x>",
+    group: "sampler",
     about: "guidance rescale φ, 0 to 1 (default: 0)",
   }),
   baseGuidance: option(number(0), {
@@ -108,7 +120,7 @@ export const samplingFields = {
     },
     expected: 'two integers such as "2:1" (base steps for distilled rows)',
   }),
-} as const;
+} as const);
 
 /** Sampling of one model. Missing fields come from the checkpoint. */
 export type ModelSampling = InputOf<typeof modelFields>;

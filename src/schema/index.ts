@@ -1,2 +1,14 @@
-export { type Fields, formsOf, type InputOf, type OptionForm, option, type ReadonlyData, required } from "./option.js";
+export {
+  type Fields,
+  formsOf,
+  GROUPS,
+  type Group,
+  grouped,
+  groupOf,
+  type InputOf,
+  type OptionForm,
+  option,
+  type ReadonlyData,
+  required,
+} from "./option.js";
 export { expectation, parseRequest, readPlain } from "./parse.js";

@@ -1,10 +1,30 @@
 /** Fields of a request and their command-line flags. Fields are zod schemas; their flags are kept in a zod registry. */
 import { z } from "zod";
 
+/** Headings under which help lists options, in this order. */
+export const GROUPS = {
+  what: "What to generate",
+  seeds: "How many",
+  sampler: "Sampler",
+  hybrid: "Hybrid",
+  task: "This command",
+  models: "Models",
+  adapters: "LoRAs, sliders and embeddings",
+  machine: "Machine",
+  output: "Output",
+} as const;
+export type Group = keyof typeof GROUPS;
+
 /** A command-line flag that sets a field. */
 export interface OptionForm {
   /** Syntax for commander: "--steps <n>". A flag without a value sets true. */
   readonly flag: string;
+  /** Other names for the flag, as in other tools: "--cfg-scale". They work, and help lists them in one line. */
+  readonly aliases?: readonly string[];
+  /** Heading in help. Default: that of the table of fields, see `grouped`. */
+  readonly group?: Group;
+  /** Key of the field's object that this flag sets. Such flags are given together, and are listed like aliases. */
+  readonly part?: string;
   /** One line of help, with the default if there is one. */
   readonly about: string;
   /** Parses a value other than a single number, choice or string; undefined for invalid text. Default: `readPlain`. */
@@ -20,6 +40,7 @@ export interface OptionForm {
 }
 
 const forms = z.registry<{ readonly forms: readonly OptionForm[] }>();
+const groups = new WeakMap<z.ZodType, Group>();
 
 /** An optional field, with the flags that set it. Several flags may set one field. */
 export function option<T extends z.ZodType>(schema: T, ...own: readonly OptionForm[]): z.ZodExactOptional<T> {
@@ -41,6 +62,15 @@ export const formsOf = (field: z.ZodType): readonly OptionForm[] => forms.get(fi
 
 /** The fields of an object schema. */
 export type Fields = Readonly<Record<string, z.ZodType>>;
+
+/** Sets the heading in help of all fields of a table that have none yet. */
+export function grouped<F extends Fields>(group: Group, fields: F): F {
+  for (const field of Object.values(fields)) if (!groups.has(field)) groups.set(field, group);
+  return fields;
+}
+
+/** Heading of a flag in help; undefined without one. */
+export const groupOf = (field: z.ZodType, form: OptionForm): Group | undefined => form.group ?? groups.get(field);
 
 /** Deeply read-only plain data. */
 export type ReadonlyData<T> = T extends readonly (infer U)[]

@@ -2,10 +2,10 @@
 import { z } from "zod";
 import type { GenerateRequest } from "../generate/index.js";
 import type { Mode } from "../sampling/index.js";
-import { type InputOf, option } from "../schema/index.js";
+import { grouped, type InputOf, option } from "../schema/index.js";
 import { PREVIEWS } from "./preview.js";
 
-export const traceFields = {
+export const traceFields = grouped("task", {
   fullSteps: option(z.int({ error: "expected an integer, at least 1" }).min(1), {
     flag: "--full-steps <n>",
     about: "number of steps of the base alone (default: the pair's)",
@@ -23,7 +23,7 @@ export const traceFields = {
   }),
   causal: option(z.boolean(), { flag: "--no-causal", about: "skip the runs in which the base runs a single row" }),
   clip: option(z.string(), { flag: "--clip <ref>", about: "CLIPModel folder (default: the pair's)" }),
-} as const;
+} as const);
 
 /**
  * Request to trace one prompt. Defaults: `modes` all three if the pair has a distilled model, else base; `preview` "vae"; `causal` (runs

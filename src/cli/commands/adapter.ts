@@ -1,13 +1,21 @@
 /** `adapter inspect`, `convert`, `merge` and `extract`. */
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { DIALECTS, LARGEST_RANK } from "../../adapters/index.js";
 import { lookupFields, machineFields } from "../../open/index.js";
-import { option, required } from "../../schema/index.js";
+import { grouped, option, required } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
 import { openTerminal } from "../terminal.js";
-import { example, type Given, modelsOf, outputFormatOf, withModels, withOutputFormat, withTables } from "./common.js";
+import {
+  type Given,
+  modelsOf,
+  outputFormatOf,
+  withExamples,
+  withModels,
+  withOutputFormat,
+  withTables,
+} from "./common.js";
 
 interface Convert extends Given {
   readonly to: (typeof DIALECTS)[number];
@@ -15,7 +23,7 @@ interface Convert extends Given {
 }
 
 const text = z.string().min(1);
-const extractFields = {
+const extractFields = grouped("task", {
   from: required(text, { flag: "--from <ref>", about: "original model: a diffusers folder or a UNet folder" }),
   to: required(text, {
     flag: "--to <ref>",
@@ -41,40 +49,57 @@ const extractFields = {
     flag: "--dialect <dialect>",
     about: "key names of the new file (default: kohya)",
   }),
-} as const;
+} as const);
 
-export function addAdapterCommands(program: Command): void {
-  const adapters = program
-    .command("adapter")
-    .description("inspects, converts, merges and extracts LoRAs and sliders")
-    .addHelpText("before", example("variegate adapter inspect smile.base"));
+/** The option --out of a command that writes one file or folder. */
+const outOption = (value: "<file>" | "<dir>", about: string): Option =>
+  new Option(`-o, --out ${value}`, about).makeOptionMandatory().argParser((name) => {
+    if (name !== "") return name;
+    throw new InvalidArgumentError("Expected a name.");
+  });
 
-  withTables(withModels(adapters.command("inspect")))
+export function addAdapter(adapters: Command): void {
+  withExamples(
+    adapters,
+    "variegate adapter inspect smile.base",
+    "variegate adapter convert smile.base --to peft --out smile-peft.safetensors",
+  );
+
+  withExamples(
+    withTables(withModels(adapters.command("inspect"))),
+    "variegate adapter inspect smile.base",
+    "variegate adapter inspect smile.distilled --json",
+  )
     .description("prints the kind, rank and layers of an adapter, and whether it fits the base")
     .argument("<file>", "LoRA, slider, LoHa, LoKr, DoRA … in any dialect")
-    .addHelpText("before", example("variegate adapter inspect smile.base"))
     .action(async (file: string, given: Given) => {
       const { runInspect } = await import("../adapter.js");
       await runInspect(openTerminal(outputFormatOf(given)), modelsOf(given), file);
     });
 
-  withOutputFormat(withModels(adapters.command("convert")))
+  withExamples(
+    withOutputFormat(withModels(adapters.command("convert"))),
+    "variegate adapter convert smile.base --to peft --out smile-peft.safetensors",
+    "variegate adapter convert smile-peft.safetensors --to kohya --out smile-kohya.safetensors",
+  )
     .description("rewrites an adapter with the keys of diffusers (PEFT) or of kohya's trainer")
     .argument("<file>", "adapter to convert")
     .addOption(
       adapters.createOption("--to <dialect>", "key names of the new file").choices(DIALECTS).makeOptionMandatory(),
     )
-    .requiredOption("--out <file>", "new .safetensors file")
-    .addHelpText("before", example("variegate adapter convert smile.base --to peft --out smile-peft.safetensors"))
+    .addOption(outOption("<file>", "new .safetensors file"))
     .action(async (file: string, given: Convert) => {
       const { runConvert } = await import("../adapter.js");
       await runConvert(openTerminal(outputFormatOf(given)), modelsOf(given), file, given.to, given.out);
     });
 
-  withOutputFormat(withModels(adapters.command("merge")))
+  withExamples(
+    withOutputFormat(withModels(adapters.command("merge"))),
+    "variegate adapter merge --base embedded:base --lora smile.base:1.5 --out smiling",
+    'variegate generate "a cartoon character" --base smiling',
+  )
     .description("writes a copy of the base, a diffusers folder, with the adapters of --lora merged into its weights")
-    .requiredOption("--out <dir>", "new folder")
-    .addHelpText("before", example("variegate adapter merge --base embedded:base --lora smile.base:1.5 --out smiling"))
+    .addOption(outOption("<dir>", "new folder"))
     .action(async (given: Given & { readonly out: string }) => {
       const { runMerge } = await import("../adapter.js");
       const { adapters: merged = [], base = "embedded:base", modelFolders } = modelsOf(given);
@@ -83,18 +108,14 @@ export function addAdapterCommands(program: Command): void {
     });
 
   const { modelFolders } = lookupFields;
-  withTables(
-    addFields(addFields(addFields(adapters.command("extract"), { modelFolders }), machineFields), extractFields),
+  const extract = addFields(addFields(adapters.command("extract"), { modelFolders }), machineFields);
+  withExamples(
+    withTables(addFields(extract, extractFields)),
+    "variegate adapter extract --from embedded:base --to embedded:distilled --rank 32 --out distilled-lora.safetensors",
+    "variegate compare --base embedded:base --distilled distilled-lora.safetensors --scheduler LCMScheduler --timesteps 999,749,499,249",
   )
     .description("writes the difference of two models as an adapter, so that one set of weights serves both")
-    .requiredOption("--out <file>", "new .safetensors file")
-    .addHelpText(
-      "before",
-      example(
-        "variegate adapter extract --from embedded:base --to embedded:distilled --rank 32 --out distilled-lora.safetensors",
-        'variegate compare "a cartoon character" --base embedded:base --distilled distilled-lora.safetensors --offload shared',
-      ),
-    )
+    .addOption(outOption("<file>", "new .safetensors file"))
     .action(async (given: Given & { readonly out: string }) => {
       const { runExtract } = await import("../adapter.js");
       await runExtract(

@@ -4,37 +4,44 @@ import { z } from "zod";
 import { requestFields } from "../../generate/index.js";
 import { machineFields, modelFields } from "../../open/index.js";
 import { MODES } from "../../sampling/index.js";
-import { formsOf, type InputOf, option } from "../../schema/index.js";
+import { type Fields, formsOf, grouped, type InputOf, option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
+import { seedFields, seedsOf } from "../seeds.js";
+import type { Terminal } from "../terminal.js";
 
 /** Option values as parsed by commander. */
 export type Given = Readonly<Record<string, unknown>>;
 
-export const example = (...lines: string[]) => `Example:\n${lines.map((l) => `  ${l}`).join("\n")}\n\n`;
-
-const text = z.string();
+/** Puts examples in front of the help of a command. They work as they stand, on the embedded pair. */
+export const withExamples = (command: Command, ...lines: readonly [string, string, ...string[]]): Command =>
+  command.addHelpText("before", `Examples:\n${lines.map((l) => `  ${l}`).join("\n")}\n`);
 
 /** Options of the terminal output. */
-export const outputFormatFields = {
+export const outputFormatFields = grouped("output", {
   json: option(z.boolean(), { flag: "--json", about: "print one JSON object per line on stdout" }),
   quiet: option(z.boolean(), { flag: "--quiet", about: "print no progress and no warnings" }),
   debug: option(z.boolean(), { flag: "--debug", about: "print the stack trace of an error" }),
-} as const;
+} as const);
 
 /** Options of commands that print tables. */
-const tableFields = {
+const tableFields = grouped("output", {
   all: option(z.boolean(), { flag: "--all", about: "show every column of a table, however narrow the terminal" }),
-} as const;
+} as const);
 
 /** Options of the output folder. */
-export const outputFields = {
-  out: option(text, { flag: "--out <dir>", about: "output folder (default: a new folder in out/)" }),
+export const outputFields = grouped("output", {
+  out: option(z.string().min(1), {
+    flag: "-o, --out <dir>",
+    aliases: ["--output", "--output-dir", "--outdir"],
+    about: "output folder (default: a new folder in out/)",
+    expected: "the name of a folder",
+  }),
   force: option(z.boolean(), { flag: "--force", about: "replace the run that the output folder holds" }),
-} as const;
+} as const);
 
-export const resumeFields = {
+export const resumeFields = grouped("output", {
   resume: option(z.boolean(), { flag: "--resume", about: "continue the run in --out" }),
-} as const;
+} as const);
 
 /** Default seeds of `compare`. */
 export const COMPARE_SEEDS = [0, 1, 2, 3, 4, 5, 6, 7];
@@ -59,6 +66,7 @@ export const severalModesFields = {
   seeds: seedsFrom(TRACE_SEEDS),
   modes: option(z.array(z.enum(MODES)), {
     flag: "--mode <list>",
+    group: "what",
     about: "modes to run, such as base,hybrid (default: all that the models allow)",
     read(list) {
       const names = list.split(",").map((name) => name.trim());
@@ -82,5 +90,21 @@ export const withModels = (command: Command): Command => addFields(addFields(com
 export const outputFormatOf = (given: Given): InputOf<typeof outputFormatFields & typeof tableFields> =>
   fieldsOf({ ...outputFormatFields, ...tableFields }, given);
 export const modelsOf = (given: Given) => ({ ...fieldsOf(modelFields, given), ...fieldsOf(machineFields, given) });
+/**
+ * Fields of a request, with the seeds that its options ask for.
+ * @param usual seeds without any option
+ */
+export function requestOf<F extends Fields>(terminal: Terminal, fields: F, given: Given, usual?: readonly number[]) {
+  const request = fieldsOf(fields, given);
+  const asked = fieldsOf({ seeds: requestFields.seeds }, given);
+  const { resume } = outputOf(given);
+  const seeds = seedsOf(terminal, fieldsOf(seedFields, given), {
+    ...asked,
+    usual: usual?.length ?? 1,
+    ...(resume && { resume }),
+  });
+  return { ...request, ...((seeds ?? usual) && { seeds: seeds ?? usual }) };
+}
+
 export const outputOf = (given: Given): InputOf<typeof outputFields> & InputOf<typeof resumeFields> =>
   fieldsOf({ ...outputFields, ...resumeFields }, given);

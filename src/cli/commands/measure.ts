@@ -6,11 +6,11 @@ import type { Control } from "../../catalogue/index.js";
 import { RequestError } from "../../errors.js";
 import { PAPER } from "../../experiments/index.js";
 import { lookupFields, machineFields, modelFields, readAdapterReference } from "../../open/index.js";
-import { option } from "../../schema/index.js";
+import { grouped, option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
 import { openTerminal } from "../terminal.js";
-import { example, type Given, outputFormatOf, outputOf, resumeFields, withOutputAndTables } from "./common.js";
+import { type Given, outputFormatOf, outputOf, resumeFields, withExamples, withOutputAndTables } from "./common.js";
 
 const text = z.string().min(1);
 const integer = (least: number, most?: number) => {
@@ -18,7 +18,7 @@ const integer = (least: number, most?: number) => {
   return most === undefined ? from : from.max(most);
 };
 
-const measureFields = {
+const measureFields = grouped("task", {
   reference: option(text, {
     flag: "--reference <dir>",
     about: "reference images, for precision, recall, density, coverage, FID and KID",
@@ -57,10 +57,10 @@ const measureFields = {
     about: "skip images that cannot be read or differ in size",
   }),
   ...lookupFields,
-} as const;
+} as const);
 
 const { pair, pairs, base, distilled, compute } = modelFields;
-const experimentFields = {
+const experimentFields = grouped("task", {
   prompts: option(text, {
     flag: "--prompts <file>",
     about: ".csv such as coco_30k.csv (prompt, evaluation_seed), or .txt (default: the pair's prompts)",
@@ -87,7 +87,7 @@ const experimentFields = {
     flag: "--dry-run",
     about: "print the number of images and model calls, and the estimated time",
   }),
-} as const;
+} as const);
 const experimentModels = { ...lookupFields, pair, pairs, base, distilled, compute } as const;
 
 /** "FILE:2=an old person" → adapter, scale (default 1) and concept. */
@@ -107,34 +107,33 @@ function readControl(value: string): Control {
   );
 }
 
-export function addMeasureCommands(program: Command): void {
-  withOutputAndTables(addFields(addFields(program.command("measure"), measureFields), machineFields))
-    .description("measures diversity, prompt adherence and fidelity of folders of images from any tool")
-    .argument("<folders...>", "folders of images; several are compared side by side")
-    .addHelpText(
-      "before",
-      example('variegate generate "a cartoon character" --seeds 0-15 --out characters', "variegate measure characters"),
-    )
-    .action(async (folders: string[], given: Given) => {
-      const { runMeasure } = await import("../measure.js");
-      const request = { folders, ...fieldsOf(measureFields, given) };
-      const machine = fieldsOf(machineFields, given);
-      await runMeasure(openTerminal(outputFormatOf(given)), request, machine, outputOf(given), interrupted);
-    });
+export function addMeasure(program: Command): void {
+  const command = withOutputAndTables(addFields(addFields(program, measureFields), machineFields));
+  withExamples(
+    command.argument("<folders...>", "folders of images; several are compared side by side"),
+    'variegate generate "a cartoon character" --seeds 0-15 --out characters',
+    "variegate measure characters",
+  ).action(async (folders: string[], given: Given) => {
+    const { runMeasure } = await import("../measure.js");
+    const request = { folders, ...fieldsOf(measureFields, given) };
+    const machine = fieldsOf(machineFields, given);
+    await runMeasure(openTerminal(outputFormatOf(given)), request, machine, outputOf(given), interrupted);
+  });
+}
 
-  const command = addFields(addFields(program.command("experiment"), experimentModels), machineFields);
-  withOutputAndTables(addFields(addFields(command, experimentFields), resumeFields))
-    .description("runs tables and figures of the paper on your models, or an experiment of your own")
+export function addExperiment(command: Command): void {
+  addFields(addFields(command, experimentModels), machineFields);
+  withExamples(
+    withOutputAndTables(addFields(addFields(command, experimentFields), resumeFields)),
+    "variegate experiment table3 --dry-run",
+    "variegate experiment table3 --images 32",
+  )
     .argument("<name>", `${PAPER.join(", ")}, all, or run`)
     .argument("[file]", "with run: JSON file with the definition of an experiment")
     .option(
       "--slider <file:scale=concept>",
       "table1: adapter, scale and concept (repeatable)",
       (value: string, all: readonly Control[] = []): readonly Control[] => [...all, readControl(value)],
-    )
-    .addHelpText(
-      "before",
-      example("variegate experiment table3 --images 128", "variegate experiment all --images 64 --workers 2"),
     )
     .action(async (name: string, file: string | undefined, given: Given & { slider?: readonly Control[] }) => {
       const { runExperiment } = await import("../experiment.js");

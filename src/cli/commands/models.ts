@@ -2,22 +2,30 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { lookupFields, modelFields } from "../../open/index.js";
-import { option } from "../../schema/index.js";
+import { grouped, option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { openTerminal } from "../terminal.js";
-import { example, type Given, modelsOf, outputFormatOf, withModels, withOutputFormat, withTables } from "./common.js";
+import {
+  type Given,
+  modelsOf,
+  outputFormatOf,
+  withExamples,
+  withModels,
+  withOutputFormat,
+  withTables,
+} from "./common.js";
 
 const { variant, modelFolders } = lookupFields;
 const { pair, pairs } = modelFields;
 const folderFields = { modelFolders } as const;
-const listFields = {
+const listFields = grouped("task", {
   pairs,
   cached: option(z.boolean(), {
     flag: "--cached",
     about: "list the local Hub cache: repositories, revisions, sizes, last use",
   }),
-} as const;
-const checkFields = {
+} as const);
+const checkFields = grouped("task", {
   adapters: option(z.array(z.string()), {
     flag: "--lora <file>",
     about: "adapter to check against this model (repeatable)",
@@ -25,29 +33,23 @@ const checkFields = {
     read: (file) => file,
   }),
   base: option(z.string(), { flag: "--base <ref>", about: "model to check this adapter against" }),
-} as const;
-const pullFields = {
+} as const);
+const pullFields = grouped("task", {
   pair,
   pairs,
   variant,
   dryRun: option(z.boolean(), { flag: "--dry-run", about: "print the download plan only" }),
-} as const;
-const removeFields = {
+} as const);
+const removeFields = grouped("task", {
   dryRun: option(z.boolean(), { flag: "--dry-run", about: "print the freed size only" }),
-} as const;
+} as const);
 
-export function addModelCommands(program: Command): void {
-  const models = program
-    .command("models")
-    .description("lists, checks, downloads and removes models")
-    .addHelpText("before", example("variegate models list"));
+export function addModels(models: Command): void {
+  withExamples(models, "variegate models list", "variegate models check embedded:base");
 
-  withTables(addFields(addFields(models.command("list"), folderFields), listFields))
+  const list = withTables(addFields(addFields(models.command("list"), folderFields), listFields));
+  withExamples(list, "variegate models list", "variegate models list --cached")
     .description("lists the named pairs for --pair, the models in ComfyUI's or A1111's folders, or the Hub cache")
-    .addHelpText(
-      "before",
-      example("variegate models list", "variegate models list --cached", "variegate models list --comfy ~/ComfyUI"),
-    )
     .action(async (given: Given, command: Command) => {
       // Folders in the environment serve every command; they are listed only when the command line names one.
       const asked = ["comfy", "a1111"].some((name) => command.getOptionValueSource(name) === "cli");
@@ -66,51 +68,50 @@ export function addModelCommands(program: Command): void {
       }
     });
 
-  withTables(addFields(addFields(models.command("check"), folderFields), checkFields))
+  const check = withTables(addFields(addFields(models.command("check"), folderFields), checkFields));
+  withExamples(
+    check,
+    "variegate models check embedded:base",
+    "variegate models check embedded:sliders/smile.base.safetensors --base embedded:base",
+  )
     .description("prints the architecture of a model or adapter, its missing parts, and what fits it; loads no network")
     .argument("<ref>", "diffusers folder, folder of one network, weight file, adapter, Hub id, or a name in --comfy")
-    .addHelpText(
-      "before",
-      example(
-        "variegate models check embedded:base",
-        "variegate models check embedded:sliders/smile.base.safetensors --base embedded:base",
-      ),
-    )
     .action(async (ref: string, given: Given) => {
       const { runCheck } = await import("../check.js");
       const request = { ...fieldsOf(folderFields, given), ...fieldsOf(checkFields, given) };
       await runCheck(openTerminal(outputFormatOf(given)), ref, request);
     });
 
-  withTables(addFields(models.command("pull"), pullFields))
+  withExamples(
+    withTables(addFields(models.command("pull"), pullFields)),
+    "variegate models pull --pair sdxl-dmd2 --dry-run",
+    "variegate models pull madebyollin/taesdxl",
+  )
     .description("downloads the needed files of a model from the Hub, and lists them first")
     .argument("[ref]", "owner/name, owner/name@revision, owner/name:folder, or owner/name/file.safetensors")
-    .addHelpText(
-      "before",
-      example("variegate models pull --pair sdxl-dmd2 --dry-run", "variegate models pull madebyollin/taesdxl"),
-    )
     .action(async (ref: string | undefined, given: Given) => {
       const { runPull } = await import("../hub.js");
       await runPull(openTerminal(outputFormatOf(given)), ref, fieldsOf(pullFields, given));
     });
 
-  withOutputFormat(addFields(models.command("remove"), removeFields))
+  withExamples(
+    withOutputFormat(addFields(models.command("remove"), removeFields)),
+    "variegate models pull madebyollin/taesdxl",
+    "variegate models remove madebyollin/taesdxl --dry-run",
+  )
     .description("removes a model, or one revision of it, from the Hub cache; files of other revisions are kept")
     .argument("<ref>", "owner/name or owner/name@revision")
-    .addHelpText(
-      "before",
-      example("variegate models pull madebyollin/taesdxl", "variegate models remove madebyollin/taesdxl --dry-run"),
-    )
     .action(async (ref: string, given: Given) => {
       const { runRemove } = await import("../hub.js");
       await runRemove(openTerminal(outputFormatOf(given)), ref, fieldsOf(removeFields, given).dryRun === true);
     });
+}
 
-  withTables(withModels(program.command("doctor")))
-    .description("prints the devices of this machine, and whether the pair fits its memory")
-    .addHelpText("before", example("variegate doctor --pair sdxl-dmd2"))
-    .action(async (given: Given) => {
+export function addDoctor(command: Command): void {
+  withExamples(withTables(withModels(command)), "variegate doctor", "variegate doctor --pair sdxl-dmd2").action(
+    async (given: Given) => {
       const { runDoctor } = await import("../inspect.js");
       await runDoctor(openTerminal(outputFormatOf(given)), modelsOf(given));
-    });
+    },
+  );
 }

@@ -4,60 +4,57 @@ import { slideFields } from "../../control/index.js";
 import { traceFields } from "../../trajectory/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
+import { seedFields } from "../seeds.js";
 import { openTerminal } from "../terminal.js";
 import {
-  example,
   type Given,
   modelsOf,
   outputFormatOf,
   outputOf,
+  requestOf,
   resumeFields,
   severalModesFields,
   TRACE_SEEDS,
+  withExamples,
   withModels,
   withOutputAndTables,
 } from "./common.js";
 
-export function addTraceCommands(program: Command): void {
-  const trace = addFields(addFields(withModels(program.command("trace")), severalModesFields), traceFields);
-  withOutputAndTables(addFields(trace, resumeFields))
-    .description("records x0 at every step of each model: when a run commits, and the effect of single rows")
-    .argument("<prompt>", "prompt")
-    .addHelpText(
-      "before",
-      example('variegate trace "a cartoon character with one eye" --seeds 0-7 --watch "a top hat" --out traced'),
-    )
-    .action(async (prompt: string, given: Given) => {
-      const { runTrace } = await import("../trace.js");
-      const request = {
-        seeds: TRACE_SEEDS,
-        ...fieldsOf(severalModesFields, given),
-        ...fieldsOf(traceFields, given),
-        prompt,
-      };
-      await runTrace(openTerminal(outputFormatOf(given)), modelsOf(given), request, outputOf(given), interrupted);
-    });
+export function addTrace(command: Command): void {
+  addFields(addFields(withModels(command), { ...severalModesFields, ...seedFields }), traceFields);
+  withExamples(
+    withOutputAndTables(addFields(command, resumeFields)).argument("<prompt>", "prompt"),
+    'variegate trace "a cartoon character with one eye"',
+    'variegate trace "a cartoon character with one eye" --seeds 0-7 --watch "a top hat" --out traced',
+  ).action(async (prompt: string, given: Given) => {
+    const { runTrace } = await import("../trace.js");
+    const terminal = openTerminal(outputFormatOf(given));
+    const request = {
+      ...requestOf(terminal, severalModesFields, given, TRACE_SEEDS),
+      ...fieldsOf(traceFields, given),
+      prompt,
+    };
+    await runTrace(terminal, modelsOf(given), request, outputOf(given), interrupted);
+  });
+}
 
-  withOutputAndTables(addFields(addFields(withModels(program.command("slide")), severalModesFields), slideFields))
-    .description("generates one prompt at every scale of a slider, with base, distilled and hybrid")
-    .argument("<prompt>", "prompt")
-    .addHelpText(
-      "before",
-      example(
-        'variegate slide "a cartoon character" --slider embedded:sliders/smile.base.safetensors --concept "a smiling cartoon character"',
-      ),
-    )
-    .action(async (prompt: string, given: Given) => {
-      const { runSlide } = await import("../slide.js");
-      const { allowUnmatched, ...models } = modelsOf(given);
-      const request = {
-        seeds: TRACE_SEEDS,
-        scales: [-2, -1, 0, 1, 2],
-        ...fieldsOf(severalModesFields, given),
-        ...fieldsOf(slideFields, given),
-        ...(allowUnmatched && { allowUnmatched }),
-        prompt,
-      };
-      await runSlide(openTerminal(outputFormatOf(given)), models, request, outputOf(given), interrupted);
-    });
+export function addSlide(command: Command): void {
+  addFields(addFields(withModels(command), { ...severalModesFields, ...seedFields }), slideFields);
+  withExamples(
+    withOutputAndTables(command).argument("<prompt>", "prompt"),
+    'variegate slide "a cartoon character" --slider smile.base',
+    'variegate slide "a cartoon character" --slider smile.base --scales 0,1,2 --concept "a smiling cartoon character"',
+  ).action(async (prompt: string, given: Given) => {
+    const { runSlide } = await import("../slide.js");
+    const terminal = openTerminal(outputFormatOf(given));
+    const { allowUnmatched, ...models } = modelsOf(given);
+    const request = {
+      scales: [-2, -1, 0, 1, 2],
+      ...requestOf(terminal, severalModesFields, given, TRACE_SEEDS),
+      ...fieldsOf(slideFields, given),
+      ...(allowUnmatched && { allowUnmatched }),
+      prompt,
+    };
+    await runSlide(terminal, models, request, outputOf(given), interrupted);
+  });
 }

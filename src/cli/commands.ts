@@ -1,0 +1,52 @@
+/** The commands of the program, in the order of help. The module of a command is loaded when the command runs or shows its help. */
+import type { Command } from "commander";
+
+interface CommandEntry {
+  /** One line of help. */
+  readonly about: string;
+  /** Loads what adds arguments, options and the action. */
+  readonly load: () => Promise<(command: Command) => void>;
+}
+
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  compare: {
+    about: "generates with base, distilled and hybrid: contact sheet, diversity, prompt adherence, time",
+    load: async () => (await import("./commands/generate.js")).addCompare,
+  },
+  generate: {
+    about: "generates an image for each prompt and seed",
+    load: async () => (await import("./commands/generate.js")).addGenerate,
+  },
+  plan: {
+    about: "prints the rows of the plan that generate would run, without loading a model",
+    load: async () => (await import("./commands/generate.js")).addPlan,
+  },
+  trace: {
+    about: "records x0 at every step of each model: when a run commits, and the effect of single rows",
+    load: async () => (await import("./commands/trace.js")).addTrace,
+  },
+  slide: {
+    about: "generates one prompt at every scale of a slider, with base, distilled and hybrid",
+    load: async () => (await import("./commands/trace.js")).addSlide,
+  },
+  measure: {
+    about: "measures diversity, prompt adherence and fidelity of folders of images from any tool",
+    load: async () => (await import("./commands/measure.js")).addMeasure,
+  },
+  experiment: {
+    about: "runs tables and figures of the paper on your models, or an experiment of your own",
+    load: async () => (await import("./commands/measure.js")).addExperiment,
+  },
+  models: {
+    about: "lists, checks, downloads and removes models",
+    load: async () => (await import("./commands/models.js")).addModels,
+  },
+  adapter: {
+    about: "inspects, converts, merges and extracts LoRAs and sliders",
+    load: async () => (await import("./commands/adapter.js")).addAdapter,
+  },
+  doctor: {
+    about: "prints the devices of this machine, and whether the pair fits its memory",
+    load: async () => (await import("./commands/models.js")).addDoctor,
+  },
+};
