@@ -10,12 +10,24 @@ const rows = trace.images.map((images) => {
   return { ...images, steps: mode.steps, traced: mode, name: `${images.mode}, seed ${images.seed}` };
 });
 
-/** ᾱ of the level at which a step begins: 1 is clean, 0 is noise alone. */
-const cleanness = ({ from: { alpha, sigma } }) => alpha ** 2 / (alpha ** 2 + sigma ** 2);
+/** ᾱ of the level at which a step begins: 1 is clean, 0 is noise alone. Rounded, so that schedules share a column where they begin alike. */
+const cleanness = ({ from: { alpha, sigma } }) => Math.round((1e4 * alpha ** 2) / (alpha ** 2 + sigma ** 2)) / 1e4;
 
 /** Columns of the film strip: the noise levels of all steps, noisiest first. A step of a few-step model spans several. */
 const levels = [...new Set(trace.modes.flatMap((m) => m.steps.map(cleanness)))].sort((a, b) => a - b);
 const timeOf = new Map(trace.modes.flatMap((m) => m.steps.map((s) => [cleanness(s), s.timestep])));
+
+/** Most columns of the film strip: all steps of few-step models, and evenly chosen ones of a longer run. */
+const MOST_COLUMNS = 13;
+const columns = chooseColumns();
+
+function chooseColumns() {
+  const few = trace.modes.filter((m) => m.steps.length <= 8).flatMap((m) => m.steps.map(cleanness));
+  const long = Math.max(2, MOST_COLUMNS - new Set(few).size);
+  const chosen = new Set(few);
+  for (let i = 0; i < long; i++) chosen.add(levels[Math.round((i * (levels.length - 1)) / (long - 1))]);
+  return levels.length <= MOST_COLUMNS ? levels : levels.filter((level) => chosen.has(level));
+}
 
 /** Step of a row at a noise level: the last one that begins at this level or a noisier one. */
 function stepAt(row, level) {
@@ -24,7 +36,7 @@ function stepAt(row, level) {
 }
 
 const state = {
-  column: 0,
+  column: levels.length - 1,
   left: 0,
   right: Math.max(
     0,
@@ -38,25 +50,54 @@ const state = {
 };
 if (state.right === state.left && rows.length > 1) state.right = 1;
 
-const imageOf = (row, step) => (state.noisy ? row.xt : row.x0)[step];
+state.column = decidedColumn();
+
+/** Noise level from which both runs shown are committed to their images; the last one where that is not known. */
+function decidedColumn() {
+  const decided = [rows[state.left], rows[state.right]].map(({ traced, seed, steps }) => {
+    const done = traced.committed?.[state.space]?.find((c) => c.seed === seed);
+    return done ? levels.indexOf(cleanness(steps[done.step])) : levels.length - 1;
+  });
+  return Math.max(...decided);
+}
+
+/** Image of a step. The last x0 of a run is its final image, which the page holds in full where the decoder made both. */
+function imageOf(row, step) {
+  if (state.noisy) return row.xt[step];
+  return step === row.steps.length - 1 && trace.preview === "vae" ? row.final : row.x0[step];
+}
 
 // ── film strip ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function drawStrip() {
   const strip = at("strip");
-  const size = Math.max(44, Math.min(96, Math.floor(1400 / levels.length)));
+  const room = (strip.parentElement.clientWidth || 1240) - 120;
+  const size = Math.max(44, Math.min(96, Math.floor(room / columns.length) - 7));
   strip.style.setProperty("--size", `${size}px`);
-  strip.style.gridTemplateColumns = `max-content repeat(${levels.length}, ${size + 4}px)`;
+  strip.style.gridTemplateColumns = `max-content repeat(${columns.length}, ${size + 4}px)`;
   strip.replaceChildren();
   cellInto(strip, "label", "timestep", 1, 1);
-  for (const [i, level] of levels.entries()) {
-    const t = timeOf.get(level);
-    cellInto(strip, "head", String(Math.round(t)), i + 2, 1);
+  for (const [i, level] of columns.entries()) {
+    cellInto(strip, "head", String(Math.round(timeOf.get(level))), i + 2, 1);
   }
   for (const [r, row] of rows.entries()) {
     const label = cellInto(strip, "label", row.name, 1, r + 2);
     label.style.color = `var(--${row.mode})`;
-    for (const [s, step] of row.steps.entries()) drawCell(strip, row, r, s, levels.indexOf(cleanness(step)));
+    const shown = columns.flatMap((level, i) => {
+      const step = row.steps.findIndex((s) => cleanness(s) === level);
+      return step < 0 ? [] : [{ step, column: i }];
+    });
+    for (const [i, { step, column }] of shown.entries()) {
+      drawCell(
+        strip,
+        row,
+        r,
+        step,
+        column,
+        shown[i + 1]?.column ?? columns.length,
+        shown[i + 1]?.step ?? row.steps.length,
+      );
+    }
   }
   mark();
 }
@@ -71,8 +112,8 @@ function cellInto(strip, className, text, column, row) {
   return cell;
 }
 
-function drawCell(strip, row, r, s, column) {
-  const next = row.steps[s + 1] ? levels.indexOf(cleanness(row.steps[s + 1])) : levels.length;
+/** A step of a run, from its column to that of the next step shown; steps between the two are marked here too. */
+function drawCell(strip, row, r, s, column, next, nextStep) {
   const cell = document.createElement("button");
   cell.type = "button";
   cell.className = "cell";
@@ -84,7 +125,9 @@ function drawCell(strip, row, r, s, column) {
   image.alt = `${row.name}, step ${s} of ${row.steps.length}, ${state.noisy ? "x_t" : "x0"}`;
   image.src = imageOf(row, s);
   cell.append(image);
-  const marks = marksOf(row, s);
+  const between = Array.from({ length: nextStep - s }, (_, i) => s + i);
+  cell.dataset.until = nextStep;
+  const marks = between.flatMap((step) => marksOf(row, step));
   if (marks.length > 0) {
     const mark = document.createElement("span");
     mark.className = "mark";
@@ -94,7 +137,7 @@ function drawCell(strip, row, r, s, column) {
   }
   cell.addEventListener("click", (event) => {
     state[event.shiftKey ? "right" : "left"] = r;
-    state.column = column;
+    state.column = levels.indexOf(columns[column]);
     show();
   });
   strip.append(cell);
@@ -124,7 +167,8 @@ function mark() {
   const level = levels[state.column];
   for (const cell of document.querySelectorAll(".cell")) {
     const row = rows[cell.dataset.row];
-    cell.classList.toggle("here", stepAt(row, level) === Number(cell.dataset.step));
+    const step = stepAt(row, level);
+    cell.classList.toggle("here", step >= Number(cell.dataset.step) && step < Number(cell.dataset.until));
   }
 }
 
@@ -203,7 +247,7 @@ function element(name, attributes, parent) {
 /** Plots lines over timesteps. series: { mode, points [[timestep, value]], band [[timestep, low, high]], thin }. */
 function plot(svg, series) {
   svg.replaceChildren();
-  const [width, height, left, bottom] = [svg.clientWidth || 600, 190, 44, 24];
+  const [width, height, left, bottom] = [svg.clientWidth || 600, 210, 58, 38];
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const values = series.flatMap((s) => s.points.map((p) => p[1]));
   const most = Math.max(...values, 1e-9) * 1.05;
@@ -215,8 +259,13 @@ function plot(svg, series) {
     element("text", { x: left - 6, y: y(v) + 4, "text-anchor": "end" }, svg).textContent = v.toFixed(2);
   }
   for (const t of [999, 750, 500, 250, 0]) {
-    element("text", { x: x(t), y: height - 6, "text-anchor": "middle" }, svg).textContent = t;
+    element("text", { x: x(t), y: height - 22, "text-anchor": "middle" }, svg).textContent = t;
   }
+  const across = { x: (left + width - 12) / 2, y: height - 5, "text-anchor": "middle" };
+  element("text", across, svg).textContent = "timestep (noise on the left, image on the right)";
+  const middle = (height - bottom) / 2;
+  const up = { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` };
+  element("text", up, svg).textContent = `distance, ${SPACE_NAMES[state.space]}`;
   for (const { mode, points, band, thin } of series) {
     const colour = `var(--${mode})`;
     if (band) {
@@ -271,6 +320,36 @@ function drawCurves() {
   );
 }
 
+/** What lines and marks mean, with what the marks of this trace are. */
+function drawLegend() {
+  const entry = (text, colour, style = "solid") => {
+    const made = document.createElement("span");
+    const swatch = document.createElement("i");
+    swatch.className = "swatch";
+    swatch.style.borderTopColor = colour;
+    swatch.style.borderTopStyle = style;
+    made.append(swatch, text);
+    return made;
+  };
+  at("legend").replaceChildren(
+    ...trace.modes.map(({ mode, steps }) => entry(`${mode}, ${steps.length} steps`, `var(--${mode})`)),
+    entry("level shown", "var(--ink)", "dashed"),
+    trace.seeds.length > 1 ? "thick: mean over seeds · band: 95 % interval · thin: one seed" : "",
+  );
+  const committed = trace.modes.some((m) => m.committed?.[state.space]);
+  const watched = trace.modes.some((m) => m.watched.length > 0);
+  at("marks").replaceChildren(
+    [
+      `${state.noisy ? "x_t" : "x0"} at each step, by noise level; a line shows how far a step reaches`,
+      ...(columns.length < levels.length ? [`${columns.length} of ${levels.length} levels shown`] : []),
+      ...(committed
+        ? ["◆ committed: from here on nearer to its final image than half the distance between seeds"]
+        : []),
+      ...(watched ? ["✕ a watched phrase is seen for the last time", "★ a watched phrase appears late"] : []),
+    ].join(" · "),
+  );
+}
+
 // ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function drawTable(into, title, head, body) {
@@ -296,7 +375,7 @@ function drawTables() {
     drawTable(
       at("causal"),
       "Effect of single rows run by the base",
-      ["rows run by the base", "spread of final images", "change of the final images"],
+      ["rows run by the base", "diversity", "change of the images"],
       trace.causal.map(({ row, timestep, diversity, change }) => [
         row === null ? "none (distilled alone)" : `row ${row} (timestep ${Math.round(timestep)})`,
         number(diversity?.[state.space]),
@@ -380,6 +459,7 @@ function draw() {
   drawSpaces();
   drawStrip();
   drawTables();
+  drawLegend();
   show();
 }
 
@@ -391,6 +471,13 @@ at("facts").textContent = [
   `preview: ${trace.preview}`,
   `variegate ${trace.versions.variegate}`,
 ].join(" · ");
+at("summary").replaceChildren(
+  ...trace.summary.map((sentence) => {
+    const made = document.createElement("p");
+    made.textContent = sentence;
+    return made;
+  }),
+);
 at("scrub").max = String(levels.length - 1);
 at("scrub").addEventListener("input", (event) => {
   state.column = Number(event.target.value);

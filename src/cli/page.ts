@@ -1,7 +1,7 @@
 /** Pages of traces and sliders: body, style and script from assets/, and the data with its images. */
 import { readFileSync } from "node:fs";
 import type { Slide, SlideStrip } from "../control/index.js";
-import { imageUrl } from "../files/index.js";
+import { imageUrl, previewUrl } from "../files/index.js";
 import type { Versions } from "../inspect/index.js";
 import { html, jsonScript, markup, renderPage } from "../report/index.js";
 import type { Trace, TracedImages } from "../trajectory/index.js";
@@ -10,12 +10,18 @@ interface Run {
   readonly versions: Versions;
 }
 
+/** Pixels on the longer side of x0 and x_t on the page of a trace: a 50-step run has a hundred of them for each seed. */
+const [STEP_SIDE, NOISE_SIDE] = [160, 64];
+
 /** Page of a trace. */
 export async function tracePage(trace: Trace, images: readonly TracedImages[], run: Run): Promise<string> {
   const shown = [];
   for (const { mode, seed, x0, xt, final } of images) {
-    const all = await Promise.all([...x0, ...xt, final].map((image) => imageUrl(image)));
-    shown.push({ mode, seed, x0: all.slice(0, x0.length), xt: all.slice(x0.length, -1), final: all.at(-1) });
+    const [x0s, xts] = [
+      x0.map((image) => previewUrl(image, STEP_SIDE)),
+      xt.map((image) => previewUrl(image, NOISE_SIDE)),
+    ];
+    shown.push({ mode, seed, x0: await Promise.all(x0s), xt: await Promise.all(xts), final: await imageUrl(final) });
   }
   return viewer("trace", "Trace", { ...trace, versions: run.versions, images: shown });
 }

@@ -6,11 +6,16 @@ import type { RgbImage } from "../tensor/index.js";
 
 export interface SheetSection {
   readonly title: string;
-  readonly columns: readonly string[];
+  /** Labels above the columns. */
+  readonly columns?: readonly string[];
+  /** Columns in titled groups with a space between them, instead of `columns`. */
+  readonly groups?: readonly { readonly title: string; readonly columns: readonly string[] }[];
   readonly rows: readonly { readonly label: string; readonly images: readonly RgbImage[] }[];
 }
 
-const [MARGIN, GAP, TITLE, HEAD, LABEL] = [16, 4, 34, 22, 108];
+const [MARGIN, GAP, TITLE, HEAD, LABEL, BETWEEN] = [16, 4, 34, 22, 108, 28];
+/** Factor of the labels on a sheet with groups of columns, which is wide and so is looked at reduced. */
+const LARGER = 1.6;
 /** Approximate side of a cell in pixels. Smaller images are enlarged; larger ones are reduced to at most twice this side. */
 const CELL = 128;
 
@@ -25,16 +30,24 @@ export async function drawSheet(sections: readonly SheetSection[]): Promise<Uint
   let width = 0;
   for (const section of sections) {
     const cell = cellOf(section);
-    labels.push(text(MARGIN, top + 20, section.title, 16));
-    top += TITLE;
-    for (const [i, label] of section.columns.entries()) {
-      labels.push(text(MARGIN + LABEL + i * (cell.width + GAP) + cell.width / 2, top + 14, label, 12, "middle"));
+    const groups = section.groups ?? [{ title: "", columns: section.columns ?? [] }];
+    const larger = section.groups ? LARGER : 1;
+    const starts = leftsOf(groups, section.rows, cell.width);
+    labels.push(text(MARGIN, top + 20 * larger, section.title, 16 * larger));
+    top += Math.round(TITLE * larger);
+    let column = 0;
+    for (const { title, columns } of groups) {
+      if (title !== "") labels.push(text(starts[column] ?? 0, top + 14 * larger, title, 14 * larger));
+      const under = title === "" ? 14 : 14 * larger + 24;
+      for (const label of columns) {
+        labels.push(text((starts[column++] ?? 0) + cell.width / 2, top + under, label, 12 * larger, "middle"));
+      }
     }
-    top += HEAD;
+    top += section.groups ? Math.round(HEAD * larger) + 24 : HEAD;
     for (const row of section.rows) {
-      labels.push(text(MARGIN, top + cell.height / 2 + 5, row.label, 14));
+      labels.push(text(MARGIN, top + cell.height / 2 + 5, row.label, 14 * larger));
       for (const [i, image] of row.images.entries()) {
-        const left = MARGIN + LABEL + i * (cell.width + GAP);
+        const left = starts[i] ?? 0;
         images.push({ input: await scaled(sharp(image.data, raw(image)), image, cell), left, top });
         width = Math.max(width, left + cell.width + MARGIN);
       }
@@ -48,6 +61,21 @@ export async function drawSheet(sections: readonly SheetSection[]): Promise<Uint
     .composite([...images, { input: Buffer.from(svg), left: 0, top: 0 }])
     .png()
     .toBuffer();
+}
+
+/** Left edge of each column: one after the other, with a wider space between groups. */
+function leftsOf(groups: NonNullable<SheetSection["groups"]>, rows: SheetSection["rows"], width: number): number[] {
+  const count = Math.max(0, ...rows.map((row) => row.images.length));
+  const first = new Set(
+    groups.slice(1).map((_, g) => groups.slice(0, g + 1).reduce((n, own) => n + own.columns.length, 0)),
+  );
+  let left = MARGIN + LABEL;
+  return Array.from({ length: count }, (_, i) => {
+    if (first.has(i)) left += BETWEEN;
+    const here = left;
+    left += width + GAP;
+    return here;
+  });
 }
 
 const raw = ({ width, height }: RgbImage) => ({ raw: { width, height, channels: 3 as const } });

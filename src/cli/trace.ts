@@ -11,6 +11,7 @@ import {
   modesOf,
   type Recording,
   requestsOf,
+  spaceOf,
   stepsOf,
   type Trace,
   type TracedImages,
@@ -142,35 +143,47 @@ async function readFinished(
   return found;
 }
 
-/** One row for each model and seed, one column for each step. */
-function filmStrip({ prompt, modes }: Trace, images: readonly TracedImages[]): Promise<Uint8Array> {
-  return drawSheet(
-    modes.map(({ mode, steps }) => ({
-      title: `${prompt}: ${mode}`,
-      columns: steps.map((s) => `${s.model === mode ? "" : `${s.model} `}${Math.round(s.timestep)}`),
-      rows: images
-        .filter((own) => own.mode === mode)
-        .flatMap(({ seed, x0, xt }) => [
-          { label: `seed ${seed}`, images: x0 },
-          { label: "x_t", images: xt },
-        ]),
-    })),
-  );
+/** Columns of the strip for one mode: more of them would not be legible. */
+const STRIP_COLUMNS = 9;
+
+/** One row for each seed; the modes stand side by side, a long schedule with evenly chosen steps, its first and last among them. */
+function filmStrip({ prompt, modes, seeds }: Trace, images: readonly TracedImages[]): Promise<Uint8Array> {
+  const groups = modes.map(({ mode, steps }) => ({ mode, steps, shown: evenly(steps.length, STRIP_COLUMNS) }));
+  return drawSheet([
+    {
+      title: `${prompt}: x0 at each step`,
+      groups: groups.map(({ mode, steps, shown }) => ({
+        title:
+          shown.length < steps.length
+            ? `${mode}, ${shown.length} of ${steps.length} steps`
+            : `${mode}, ${steps.length} steps`,
+        columns: shown.map((i) => `t ${Math.round(steps[i]?.timestep ?? 0)}`),
+      })),
+      rows: seeds.map((seed) => ({
+        label: `seed ${seed}`,
+        images: groups.flatMap(({ mode, shown }) => {
+          const own = images.find((i) => i.mode === mode && i.seed === seed);
+          return shown.flatMap((i) => own?.x0[i] ?? []);
+        }),
+      })),
+    },
+  ]);
 }
 
-function printSummary(terminal: Terminal, dir: string, { modes, causal, apart }: Trace): void {
-  const space = apart?.perceptual == null ? "pixel" : "perceptual";
+/** At most `most` indices from 0 to count − 1, evenly spaced, with the first and the last. */
+function evenly(count: number, most: number): number[] {
+  const n = Math.min(count, most);
+  return Array.from({ length: n }, (_, i) => Math.round((i * (count - 1)) / Math.max(1, n - 1)));
+}
+
+function printSummary(terminal: Terminal, dir: string, { modes, causal, summary }: Trace): void {
+  const space = spaceOf({ modes });
+  for (const sentence of summary) terminal.print(sentence);
+  terminal.print("");
   const percent = (x: number) => `${Math.round(100 * x)} %`;
-  const head = [
-    "mode",
-    "steps",
-    "first x0 to final image",
-    "middle x0 to final image",
-    "committed after",
-    "spread of final images",
-  ];
+  const head = ["mode", "steps", "first x0 to final", "middle x0 to final", "committed after", "diversity"];
   terminal.table(
-    columnsOf(head, { "middle x0 to final image": { drop: 1 }, "first x0 to final image": { drop: 2 } }),
+    columnsOf(head, { "middle x0 to final": { drop: 1 }, "first x0 to final": { drop: 2 } }),
     modes.map(({ mode, steps, commit, committed, spread }) => {
       const curve = (commit[space] ?? commit.pixel).mean;
       const done = committed?.[space];
@@ -187,7 +200,7 @@ function printSummary(terminal: Terminal, dir: string, { modes, causal, apart }:
   if (causal) {
     terminal.print("");
     terminal.table(
-      columnsOf(["rows run by the base", "spread of final images", "change of the final images"]),
+      columnsOf(["rows run by the base", "diversity", "change of the images"]),
       causal.map(({ row, timestep, diversity, change }) => [
         row === null ? "none (distilled alone)" : `row ${row} (timestep ${timestep})`,
         diversity?.[space]?.toFixed(3) ?? "–",
@@ -205,7 +218,8 @@ function printSummary(terminal: Terminal, dir: string, { modes, causal, apart }:
     }
   }
   terminal.print("");
-  terminal.print(`distances in ${space === "pixel" ? "pixels" : "CLIP features"}; all spaces are in trace.json`);
+  const unit = space === "pixel" ? "pixels" : "CLIP features";
+  terminal.print(`distances in ${unit}; diversity: mean distance between final images of different seeds`);
   terminal.print(`page    ${dir}/trace.html`);
   terminal.print(`strip   ${dir}/filmstrip.png`);
   terminal.print(`numbers ${dir}/trace.json`);

@@ -16,4 +16,12 @@ export async function imageUrl({ width, height, data }: RgbImage, side?: number)
 /** The same for an overview of many: 96 pixels on a screen of twice as many. */
 export const thumbnailUrl = (image: RgbImage): Promise<string> => imageUrl(image, 192);
 
+/** One of hundreds of images on a page: WebP of at most `side` pixels, small before faithful. */
+export async function previewUrl({ width, height, data }: RgbImage, side: number): Promise<string> {
+  const { default: sharp } = await import("sharp");
+  const image = sharp(data, { raw: { width, height, channels: 3 } });
+  const shown = image.resize(side, side, { fit: "inside", withoutEnlargement: true });
+  return urlOf("webp", await shown.webp({ quality: 80 }).toBuffer());
+}
+
 const urlOf = (type: string, bytes: Buffer): string => `data:image/${type};base64,${bytes.toString("base64")}`;

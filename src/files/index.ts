@@ -2,7 +2,7 @@ export { type ReadableHandle, readAll, type WritableHandle, writeAll } from "./b
 export { csvRows } from "./csv.js";
 export { explained } from "./explain.js";
 export { isFolder, makeFolder } from "./folder.js";
-export { imageUrl, thumbnailUrl } from "./image-url.js";
+export { imageUrl, previewUrl, thumbnailUrl } from "./image-url.js";
 export { parseJson } from "./json.js";
 export { type Attempt, type Holder, locked, tryLock } from "./lock.js";
 export { partialOf, removePartials } from "./partial.js";

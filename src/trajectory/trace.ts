@@ -17,8 +17,6 @@ import { type OpenedPair, openEvaluator } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import {
-  type CommitCurve,
-  type Committed,
   commitCurve,
   committed,
   distanceIn,
@@ -28,47 +26,12 @@ import {
   type Space,
   spread,
 } from "./commit.js";
-import { openPreview, type PreviewKind, reduced } from "./preview.js";
-import { type RecordedStep, type Recording, record } from "./record.js";
+import { openPreview, reduced } from "./preview.js";
+import { type Recording, record } from "./record.js";
 import type { TraceRequest } from "./request.js";
-import { type Watched, watch } from "./watch.js";
-
-/** One value for each space; perceptual is null without a CLIP. */
-type InSpaces<T> = { readonly latent: T; readonly pixel: T; readonly perceptual: T | null };
-
-export interface TracedMode {
-  readonly mode: Mode;
-  readonly steps: readonly RecordedStep[];
-  readonly commit: InSpaces<CommitCurve>;
-  /** Mean distance between seeds at each step; null with one seed. */
-  readonly spread: InSpaces<readonly number[]> | null;
-  /** Commitment of each seed; null with one seed, since its unit is the distance between seeds. */
-  readonly committed: InSpaces<readonly Committed[]> | null;
-  readonly watched: readonly Watched[];
-}
-
-/** Effect of running one row of the distilled schedule with the base. */
-export interface CausalRow {
-  /** null: the distilled model alone. */
-  readonly row: number | null;
-  readonly timestep: number | null;
-  /** Mean distance between the final images of different seeds; null with one seed. */
-  readonly diversity: InSpaces<number> | null;
-  /** Mean distance of the final image to the distilled model's for the same seed. */
-  readonly change: InSpaces<number>;
-}
-
-/** All measures of a trace, as plain JSON. */
-export interface Trace {
-  readonly prompt: string;
-  readonly seeds: readonly number[];
-  readonly size: { readonly width: number; readonly height: number };
-  readonly preview: PreviewKind;
-  /** Mean distance between the final images of different seeds in the first mode: the unit of commitment. */
-  readonly apart: InSpaces<number> | null;
-  readonly modes: readonly TracedMode[];
-  readonly causal: readonly CausalRow[] | null;
-}
+import type { CausalRow, InSpaces, Trace, TracedMode } from "./result.js";
+import { summarise } from "./summary.js";
+import { watch } from "./watch.js";
 
 /** Images of one seed in one mode. */
 export interface TracedImages {
@@ -199,6 +162,7 @@ export async function* trace(
     apart,
     modes,
     causal,
+    summary: summarise({ modes, causal, apart }),
   };
   yield { type: "trace", trace: measures, recordings, images };
 }

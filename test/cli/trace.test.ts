@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
@@ -62,7 +62,13 @@ describe("trace", { timeout: 60_000 }, () => {
     expect(weights.get("x_t")?.shape).toEqual([2, 6, 4, 12, 16]);
     expect(weights.get("x0")?.shape).toEqual([2, 5, 4, 12, 16]);
     expect(weights.get("timesteps")?.shape).toEqual([5]);
-    expect((await sharp(path.join(out, "filmstrip.png")).metadata()).width).toBeGreaterThan(5 * 64);
+    // 5 + 4 + 4 columns and 2 rows of images of 128 × 96 pixels, below titles.
+    const { width = 0, height = 0 } = await sharp(path.join(out, "filmstrip.png")).metadata();
+    expect(width).toBeGreaterThan(13 * 128);
+    expect(width).toBeLessThan(13 * 128 + 400);
+    expect(height).toBeLessThan(2 * 96 + 250);
+    // 26 steps with two images each: under 6 kB an image, as 8 seeds of three such modes need to stay under 3 MB.
+    expect(statSync(path.join(out, "trace.html")).size).toBeLessThan(52 * 6_000);
   });
 
   it("refuses the folder of another trace, and goes on where one stopped", () => {
@@ -104,9 +110,9 @@ describe("trace", { timeout: 60_000 }, () => {
   it.skipIf(!browser)(
     `opens from disk and shows what it holds${browser ? "" : " (skipped: no chromium here)"}`,
     async () => {
-      const opened = await chromium.launch({ executablePath: browser ?? "", args: ["--no-sandbox"] });
+      const program = await chromium.launch({ executablePath: browser ?? "", args: ["--no-sandbox"] });
       try {
-        const page = await opened.newPage({ viewport: { width: 1280, height: 900 } });
+        const page = await program.newPage({ viewport: { width: 1280, height: 900 } });
         const wrong: string[] = [];
         page.on("pageerror", (error) => wrong.push(error.message));
         page.on("request", (request) => {
@@ -125,7 +131,16 @@ describe("trace", { timeout: 60_000 }, () => {
         // Scrubbing, by keys and by the slider, changes the picture and the words.
         const shown = () => page.getAttribute("#left", "src");
         const words = () => page.textContent("#where");
+        // It opens where both runs are committed, and says its finding first.
+        expect(await page.textContent("#summary p:first-child")).toMatch(
+          /Of the base's diversity .* the distilled model keeps \d+ %/,
+        );
+        const opened = await words();
+        await page.keyboard.press("Home");
         const [picture, place] = [await shown(), await words()];
+        expect(opened).not.toBe(place);
+        expect(await page.textContent("#marks")).toContain("◆ committed");
+        expect(await page.textContent("#legend")).toContain("distilled, 4 steps");
         await page.keyboard.press("End");
         expect(await shown()).not.toBe(picture);
         expect(await words()).not.toBe(place);
@@ -146,13 +161,15 @@ describe("trace", { timeout: 60_000 }, () => {
         expect(await page.getAttribute('[data-space="latent"]', "aria-selected")).toBe("true");
         await page.keyboard.press("+");
         expect(await page.getAttribute("#left", "style")).toContain("scale(1.2)");
+        await page.setViewportSize({ width: 390, height: 844 });
+        expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
         const ground = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
         const light = await ground();
         await page.keyboard.press("d");
         expect(await ground()).not.toBe(light);
         expect(wrong).toEqual([]);
       } finally {
-        await opened.close();
+        await program.close();
       }
     },
     60_000,
