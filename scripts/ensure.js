@@ -12,6 +12,8 @@ if (time(installed) < time("package-lock.json") || !existsSync(join("node_module
   // npm prints to stderr, so that stdout has the output of the following command only.
   const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
     stdio: ["ignore", 2, 2],
+    // npm 10 does not read allowScripts: without this, ONNX Runtime fetches the CUDA provider, and fails where NuGet cannot be reached.
+    env: { ONNXRUNTIME_NODE_INSTALL: "skip", ...process.env },
     shell: process.platform === "win32",
   });
   if (status !== 0) process.exit(status ?? 1);
