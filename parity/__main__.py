@@ -6,8 +6,8 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, blocks, clip_skip, component_cases, families, hub, metrics, outputs, prompts, recognition, runs, scripts,
-    single_files, steps, streams, textual_inversion, vision,
+    adapters, added_tokens, blocks, clip_skip, component_cases, families, hub, metrics, outputs, prompt_syntax, prompts, recognition, runs,
+    scripts, single_files, steps, streams, textual_inversion, vision,
 )
 from .store import Store
 
@@ -23,6 +23,7 @@ RECORDERS = {
     "vision": vision.record,
     "pipelines": runs.record,
     "clip-skip": clip_skip.record,
+    "prompt-syntax": prompt_syntax.record,
     "textual-inversion": textual_inversion.record,
     "adapters": adapters.record,
     "scripts": scripts.record,

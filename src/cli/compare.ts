@@ -9,6 +9,7 @@ import {
   generate,
   type Milliseconds,
   type Pair,
+  plainPrompts,
   planFor,
   requestForMode,
   settingsFor,
@@ -65,7 +66,7 @@ export async function runCompare(
     progress.update(ticker.ticks, "measuring");
     const rows = [];
     for (const outcome of outcomes) {
-      const reading = evaluator && (await evaluate(evaluator, outcome.images, prompts));
+      const reading = evaluator && (await evaluate(evaluator, outcome.images, plainPrompts({ ...given, prompts })));
       rows.push({ outcome, summary: reading && summarise(reading), reading });
     }
     progress.stop();

@@ -39,9 +39,16 @@ interface Segment {
 /**
  * Writes a script that generates the images of a request with diffusers: the same noise, timesteps and models in every row, so the
  * same latents up to rounding in float32.
- * @throws RequestError for a plan that no diffusers scheduler supports
+ * @throws RequestError for a plan that no diffusers scheduler supports, or a prompt syntax other than plain
  */
 export function diffusersScript(source: PlanSource, request: GenerateRequest): string {
+  const { promptSyntax = "plain" } = request;
+  if (promptSyntax !== "plain") {
+    throw new RequestError(
+      `--as diffusers needs --prompt-syntax plain: diffusers' pipelines read the markup of ${promptSyntax} as text`,
+      { field: "promptSyntax" },
+    );
+  }
   const plan = makePlan(planRequestFor(source, request));
   const segments = segmentsOf(source, request, plan);
   const rows = segments.flatMap((s) => s.rows);

@@ -1,7 +1,7 @@
 /** Generates the images of a cell and evaluates them with every instrument. */
 import { decodeLatents } from "../decode/index.js";
 import { evaluate } from "../evaluation/index.js";
-import { type GenerateRequest, generate, type Pair } from "../generate/index.js";
+import { type GenerateRequest, generate, type Pair, plainPrompts } from "../generate/index.js";
 import { cosineDistance } from "../metrics/index.js";
 import { type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
 import type { Cell } from "./cell.js";
@@ -40,7 +40,7 @@ export async function generateCell(models: Models, cell: Cell, o: CellOptions): 
     onStep: () => o.onCalls?.(callsPerStep),
     ...(o.signal && { signal: o.signal }),
   });
-  const { attributes } = await evaluate(evaluator, made.images, request.prompts);
+  const { attributes } = await evaluate(evaluator, made.images, plainPrompts(request));
   const features = await featuresOf(models, made.images.flat());
   // "judge" is the name of the classifier in earlier results.
   if (attributes) features["judge"] = attributes.features.flat();

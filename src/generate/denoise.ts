@@ -6,7 +6,7 @@ import type { Bindings } from "./bindings.js";
 import type { GenerateEvent } from "./events.js";
 import type { Job } from "./job.js";
 import type { Pair } from "./pair.js";
-import type { Sample } from "./sample.js";
+import { type Sample, textLength } from "./sample.js";
 
 /** Model calls and milliseconds of a run so far. */
 export interface Timings {
@@ -63,7 +63,7 @@ export async function* denoise(
       continue;
     }
     const { network, denoiser } = bindings(row.model);
-    const milliseconds = await network.load(shapeOf(run), denoiser?.stack ?? null);
+    const milliseconds = await network.load(shapeOf(run, group), denoiser?.stack ?? null);
     if (milliseconds > 0) yield { type: "loaded", network: row.model, milliseconds };
     for (let at = 0; at < group.length; at += job.batch) {
       const batch = group.slice(at, at + job.batch);
@@ -87,9 +87,10 @@ export async function* denoise(
   }
 }
 
-function shapeOf({ pair, job }: Run) {
+/** Shape of a call for samples of one text length. */
+function shapeOf({ pair, job }: Run, [first]: readonly Sample[]) {
   const [, , height, width] = pair.base.denoiser.latents(job.size);
-  return { height, width, tokens: pair.text.tokens };
+  return { height, width, tokens: first ? textLength(first) : pair.text.tokens };
 }
 
 /** Guided predictions [B, C, h, w] of a batch. With classifier-free guidance one call holds each sample twice, the unconditional half first. */
@@ -109,7 +110,7 @@ async function predict(run: Run, row: StepRow, index: number, batch: readonly Sa
   if (denoiser && denoiser.stack.loraLayers.size > 0) {
     feeds["adapter_scales"] = adapterScales(twice(batch.map((s) => denoiser.scales(index, s))));
   }
-  const { outputs } = await network.run(shapeOf(run), feeds, denoiser?.stack ?? null);
+  const { outputs } = await network.run(shapeOf(run, batch), feeds, denoiser?.stack ?? null);
   run.timings.calls += conditioning.length;
   const at = `row ${index} (timestep ${row.timestep})`;
   const prediction = finite(outputs["prediction"], `the ${row.model} denoiser`, at);

@@ -14,6 +14,7 @@ import {
   quantisedSize,
   strategyNeeds,
 } from "./budget.js";
+import { textLengths } from "./conditioning.js";
 import type { Job } from "./job.js";
 import type { Model, Pair } from "./pair.js";
 import type { Offload } from "./request.js";
@@ -86,12 +87,14 @@ export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
 }
 
 /** Working memory in bytes for each sample in a call of the larger denoiser. Guidance doubles it. */
-async function bytesPerSample(pair: Pair, { size, plan }: Job): Promise<number> {
+async function bytesPerSample(pair: Pair, job: Job): Promise<number> {
+  const { size, plan } = job;
+  const tokens = Math.max(...textLengths(pair, job));
   const guided = plan.rows.some((row) => row.kind === "step" && isGuided(row)) ? 2 : 1;
   const models = [pair.base, ...(pair.distilled ? [pair.distilled] : [])];
   const each = models.map(({ network, denoiser }) => {
     const [, , height, width] = denoiser.latents(size);
-    return network.workingBytes({ height, width, tokens: pair.text.tokens }, guided);
+    return network.workingBytes({ height, width, tokens }, guided);
   });
   return Math.max(...(await Promise.all(each)));
 }

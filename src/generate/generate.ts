@@ -10,7 +10,7 @@ import { fitToMemory } from "./fit.js";
 import { jobFor } from "./job.js";
 import type { Pair } from "./pair.js";
 import type { GenerateRequest } from "./request.js";
-import type { Sample } from "./sample.js";
+import { type Sample, textLength } from "./sample.js";
 
 /**
  * Generates one image for each prompt and seed. Samples run in batches, each with its own random generator: a seed gives the same image
@@ -70,14 +70,19 @@ async function* begin(run: Run): AsyncGenerator<GenerateEvent, Sample[], undefin
 }
 
 /**
- * Splits samples into groups that run together: all samples with offload `sequential`, otherwise batches, so that images appear batch by
- * batch.
+ * Splits samples into groups that run together: those with text of one length, for which one session serves. With offload `sequential` that
+ * is all, otherwise batches, so that images appear batch by batch.
  */
-function groupsOf({ job }: Run, samples: readonly Sample[]): (readonly Sample[])[] {
-  if (job.offload === "sequential") return [samples];
-  return Array.from({ length: Math.ceil(samples.length / job.batch) }, (_, i) =>
-    samples.slice(i * job.batch, (i + 1) * job.batch),
-  );
+function groupsOf({ job }: Run, samples: readonly Sample[]): Sample[][] {
+  const most = job.offload === "sequential" ? samples.length : job.batch;
+  const groups: Sample[][] = [];
+  for (const sample of samples) {
+    const last = groups.at(-1);
+    const fits = last?.[0] && last.length < most && textLength(last[0]) === textLength(sample);
+    if (fits) last.push(sample);
+    else groups.push([sample]);
+  }
+  return groups;
 }
 
 async function* runGroup(run: Run, group: readonly Sample[]): AsyncGenerator<GenerateEvent, void, undefined> {

@@ -19,6 +19,7 @@ export {
   type GenerateRequest,
   OFFLOADS,
   type Offload,
+  plainPrompts,
   requestFields,
   requestForMode,
   requestSchema,

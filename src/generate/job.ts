@@ -4,10 +4,12 @@ import { RequestError } from "../errors.js";
 import type { ImageSize } from "../models/index.js";
 import type { Plan } from "../sampling/index.js";
 import { parseRequest } from "../schema/index.js";
+import { lorasOf, type PromptSyntax } from "../text/index.js";
 import { type AdapterUse, isOff } from "./adapters.js";
 import { noticesOf } from "./notices.js";
 import type { Pair } from "./pair.js";
 import { planFor } from "./planning.js";
+import { openPromptLoras } from "./prompt-loras.js";
 import { type GenerateRequest, type Offload, requestSchema } from "./request.js";
 import type { SampleKey } from "./sample.js";
 
@@ -16,6 +18,7 @@ export interface Job {
   readonly samples: readonly SampleKey[];
   readonly prompts: readonly string[];
   readonly negative: string | null;
+  readonly promptSyntax: PromptSyntax;
   readonly clipSkip: number;
   readonly size: ImageSize;
   readonly batch: number;
@@ -42,7 +45,7 @@ export const defaultOffload = ({ distilled }: Pick<Pair, "distilled">): Offload 
  */
 export async function jobFor(pair: Pair, request: GenerateRequest): Promise<Job> {
   checkRequest(pair, request);
-  const { prompts, seeds = [0], clipSkip = 0, negative = null, tile, samples } = request;
+  const { prompts, seeds = [0], promptSyntax = "plain", clipSkip = 0, negative = null, tile, samples } = request;
   const size = request.size ?? pair.size;
   const [, , height, width] = pair.base.denoiser.latents(size);
   const all = prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
@@ -53,6 +56,7 @@ export async function jobFor(pair: Pair, request: GenerateRequest): Promise<Job>
     samples: named ? all.filter((s) => named.has(`${s.prompt} ${s.seed}`)) : all,
     prompts,
     negative,
+    promptSyntax,
     clipSkip,
     size,
     batch: request.batch ?? Math.max(1, Math.min(LARGEST_BATCH, Math.floor(LATENTS_PER_CALL / (height * width)))),
@@ -78,6 +82,7 @@ export function checkRequest(pair: Pair, request: GenerateRequest): void {
       field: `size.${name}`,
     });
   }
+  checkPrompts(pair, request);
   const { maxClipSkip } = pair.text;
   if (clipSkip > maxClipSkip) {
     throw new RequestError(`clip skip ${clipSkip}: expected 0 to ${maxClipSkip} for these text encoders`, {
@@ -92,10 +97,23 @@ export function checkRequest(pair: Pair, request: GenerateRequest): void {
   }
 }
 
-async function openUses(pair: Pair, { adapters = [] }: GenerateRequest): Promise<AdapterUse[]> {
+/** @throws RequestError for markup that is not valid in the syntax of the prompts */
+function checkPrompts({ text }: Pair, { prompts, negative = "", promptSyntax = "plain" }: GenerateRequest): void {
+  for (const prompt of [...prompts, negative]) text.lengthOf(prompt, promptSyntax);
+  if (promptSyntax !== "a1111") return;
+  for (const prompt of prompts) lorasOf(prompt);
+  const [lora] = lorasOf(negative);
+  if (!lora) return;
+  throw new RequestError(`<lora:${lora.name}> in the negative prompt is not supported; write it in the prompt`, {
+    field: "negative",
+  });
+}
+
+async function openUses(pair: Pair, request: GenerateRequest): Promise<AdapterUse[]> {
+  const { adapters = [] } = request;
   const uses: AdapterUse[] = [];
   for (const { ref, scale = 1, on = "both", allowUnmatched = false } of adapters) {
     uses.push({ adapter: await pair.openAdapter(ref, { allowUnmatched }), scale: resolveScale(scale), on });
   }
-  return uses;
+  return [...uses, ...(await openPromptLoras(pair, request))];
 }

@@ -40,8 +40,15 @@ export interface Pair extends PlanSource {
   readonly size: ImageSize;
   /** Adapters applied in every run. */
   readonly adapters: readonly AdapterUse[];
-  /** Opens an adapter for this pair, with a cache. @throws FileError, RequestError when it was made for another model */
-  openAdapter(ref: string, options?: { readonly allowUnmatched?: boolean }): Promise<Adapter>;
+  /**
+   * Opens an adapter for this pair, with a cache. With `byName` the reference is a name in the model folders or the package, never a path
+   * or a Hub id.
+   * @throws FileError, RequestError when it was made for another model
+   */
+  openAdapter(
+    ref: string,
+    options?: { readonly allowUnmatched?: boolean; readonly byName?: boolean },
+  ): Promise<Adapter>;
   /** Releases all networks and the runtime. */
   close(): Promise<void>;
 }

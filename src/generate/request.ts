@@ -4,6 +4,7 @@ import { scaleSchema } from "../adapters/index.js";
 import { RequestError } from "../errors.js";
 import { type Mode, samplingFields } from "../sampling/index.js";
 import { grouped, type InputOf, option } from "../schema/index.js";
+import { PROMPT_SYNTAXES, plainText } from "../text/index.js";
 
 /**
  * Loading strategies. none: both models stay loaded and images appear batch by batch. shared: one set of weights, where the distilled
@@ -62,6 +63,11 @@ const imageFields = grouped("what", {
     flag: "--negative <text>",
     aliases: ["--negative-prompt", "--uncond"],
     about: "negative prompt, used with a guidance scale above 1",
+  }),
+  promptSyntax: option(z.enum(PROMPT_SYNTAXES), {
+    flag: "--prompt-syntax <name>",
+    about:
+      "markup in prompts: none (plain), or weights, <lora:name:1> and long prompts as in A1111 (a1111) or ComfyUI (comfy); default: plain",
   }),
   clipSkip: option(atLeast(0), {
     flag: "--clip-skip <n>",
@@ -140,6 +146,10 @@ export const requestSchema = z.strictObject({
 
 /** Request to generate one image for each prompt and seed. Omitted fields take the pair's defaults. */
 export type GenerateRequest = { readonly prompts: readonly string[] } & InputOf<typeof requestFields>;
+
+/** Prompts of a request without their markup, for measures that compare images with prompts. */
+export const plainPrompts = ({ prompts, promptSyntax = "plain" }: GenerateRequest): string[] =>
+  prompts.map((prompt) => plainText(prompt, promptSyntax));
 
 /** Fields of the few-step schedule. The base alone runs its own schedule. */
 const FEW_STEP_FIELDS = Object.keys(samplingFields).filter((name) => name !== "guidanceRescale");

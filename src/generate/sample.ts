@@ -16,6 +16,10 @@ export interface PromptConditioning {
   readonly unconditional: Conditioning;
 }
 
+/** Length L of the text of a sample's conditioning, equal for all models. */
+export const textLength = ({ conditioning }: Pick<Sample, "conditioning">): number =>
+  [...conditioning.values()][0]?.conditional.streams["text"]?.shape[1] ?? 0;
+
 /** Latents, generator and solver state of one sample. */
 export interface Sample extends SampleKey {
   /** Random generator of this sample alone: a seed gives the same image alone or in a batch. */

@@ -6,4 +6,11 @@ export {
   listModels,
   type ModelFolder,
 } from "./model-folders.js";
-export { EMBEDDED_ADAPTERS, type LookupOptions, locate, resolveReference, type SearchPath } from "./reference.js";
+export {
+  EMBEDDED_ADAPTERS,
+  type LookupOptions,
+  locate,
+  locateByName,
+  resolveReference,
+  type SearchPath,
+} from "./reference.js";

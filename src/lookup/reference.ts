@@ -47,14 +47,31 @@ type Finder = (ref: string, kind: ModelKind, lookup: LookupOptions) => Finding |
 
 /** Finders, in order of precedence. */
 const FINDERS: readonly Finder[] = [inPackage, onDisk, inModelFolders, embeddedAdapter, onTheHub];
+/** Finders for names that are part of a prompt, which must not open other files or download any. */
+const BY_NAME: readonly Finder[] = [inModelFolders, embeddedAdapter];
 
 /**
  * The local path of a reference, downloaded from the Hub where necessary.
  * @throws FileError naming the places that were searched; RequestError when a name is ambiguous
  */
-export async function locate(ref: string, kind: ModelKind, lookup: LookupOptions = {}): Promise<string> {
+export const locate = (ref: string, kind: ModelKind, lookup: LookupOptions = {}): Promise<string> =>
+  search(FINDERS, ref, kind, lookup);
+
+/**
+ * The local path of a model by its name in the model folders, or of an embedded adapter; never a path or a Hub id.
+ * @throws as locate
+ */
+export const locateByName = (name: string, kind: ModelKind, lookup: LookupOptions = {}): Promise<string> =>
+  search(BY_NAME, name, kind, lookup);
+
+async function search(
+  finders: readonly Finder[],
+  ref: string,
+  kind: ModelKind,
+  lookup: LookupOptions,
+): Promise<string> {
   const tried: string[] = [];
-  for (const find of FINDERS) {
+  for (const find of finders) {
     const finding = await find(ref, kind, lookup);
     if ("path" in finding) return finding.path;
     if (finding.problem !== "") tried.push(finding.problem);

@@ -7,7 +7,7 @@ import { adapterFile, deriveInFile } from "../checkpoint/node/index.js";
 import { createDecoder } from "../decode/index.js";
 import { type AdapterUse, type Engine, type Model, memoryNeeds, type Pair, upcastIn } from "../generate/index.js";
 import { commitOf } from "../hub/index.js";
-import { type LookupOptions, locate } from "../lookup/index.js";
+import { type LookupOptions, locate, locateByName } from "../lookup/index.js";
 import type { DenoiserShape } from "../models/index.js";
 import { createSessionPool, drawn, type NetworkOptions, network, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
@@ -103,11 +103,12 @@ export async function bindPair(
 /** Caches the adapters of a pair until their files change. Failures are not cached. */
 function adapterCache(model: Adaptable & { readonly lookup: LookupOptions }): Pair["openAdapter"] {
   const opened = new Map<string, Promise<Adapter>>();
-  return async (ref, { allowUnmatched = false } = {}) => {
-    const file = await adapterFile(await locate(ref, "adapter", model.lookup));
+  return async (ref, { allowUnmatched = false, byName = false } = {}) => {
+    const place = await (byName ? locateByName : locate)(ref, "adapter", model.lookup);
+    const file = await adapterFile(place);
     const { size, mtimeMs } = await stat(file).catch(() => ({ size: 0, mtimeMs: 0 }));
     const key = JSON.stringify([ref, file, size, mtimeMs, allowUnmatched]);
-    const adapter = opened.get(key) ?? openAdapter(model, ref, { allowUnmatched });
+    const adapter = opened.get(key) ?? openAdapter(model, byName ? place : ref, { allowUnmatched });
     opened.set(key, adapter);
     adapter.catch(() => opened.delete(key));
     return adapter;

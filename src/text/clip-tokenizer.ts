@@ -76,11 +76,25 @@ export function createTokenizer(source: TokenizerFiles, positions = LENGTH): Tok
     pipeline: clipPipeline(vocabulary, merges, added, contentOf("unk_token")),
     vocabulary,
     added,
+    words: closedVocabulary(vocabulary),
     start: idOf("bos_token"),
     end: idOf("eos_token"),
     padding: idOf("pad_token"),
     maxLength: Math.min(settings.model_max_length ?? LENGTH, positions),
   });
+}
+
+const WORD_END = "</w>";
+/**
+ * Whole words that a vocabulary made from text has at least. CLIP's has 36,000; the embedded pair's, made from the list of words of its
+ * prompts, about 100.
+ */
+const OPEN_VOCABULARY = 3000;
+
+/** Whole words of a vocabulary with too few to have been made from text; undefined for others. */
+function closedVocabulary(vocabulary: Readonly<Record<string, number>>): ReadonlySet<string> | undefined {
+  const words = Object.keys(vocabulary).filter((token) => token.endsWith(WORD_END));
+  return words.length < OPEN_VOCABULARY ? new Set(words.map((word) => word.slice(0, -WORD_END.length))) : undefined;
 }
 
 type NamedKey = keyof typeof DEFAULTS;

@@ -1,11 +1,13 @@
 /** Textual inversion (Gal et al. 2022): a token with one or several learned embeddings, read from the tensors of a file. */
 import { FileError, RequestError, WeightShapeError } from "../errors.js";
 import { type FloatTensor, float, stack } from "../tensor/index.js";
-import type { MultiVectorToken } from "./tokenizer.js";
+import type { MultiVectorToken, Tokenizer } from "./tokenizer.js";
 
 /** A token, and its n embeddings for each text encoder, [n, D] each. */
 export interface TextualInversion {
   readonly token: string;
+  /** Name of the file without folder and extension, by which A1111 and ComfyUI name it in prompts. */
+  readonly name: string;
   readonly embeddings: readonly FloatTensor[];
 }
 
@@ -73,7 +75,7 @@ export function textualInversion(
   const counts = new Set(embeddings.map((e) => e.shape[0]));
   if (counts.size > 1)
     throw new FileError(file, `has ${[...counts].join(" and ")} embeddings for the two text encoders`);
-  return { token, embeddings };
+  return { token, name: file.replace(/^.*[\\/:]/, "").replace(/\.[^.]*$/, ""), embeddings };
 }
 
 /** Tokens to add to a tokenizer. */
@@ -106,3 +108,37 @@ export function inversionInputs(
     textual_inversion: float([1, ids.length, features], embedded),
   };
 }
+
+/** A textual inversion by its name or token. @throws RequestError when there is none */
+export function inversionNamed(name: string, inversions: readonly TextualInversion[]): TextualInversion {
+  const stem = name.replace(/\.(safetensors|pt|bin)$/i, "");
+  const found = inversions.find((i) => i.name === stem || i.token === stem || i.token === `<${stem}>`);
+  if (found) return found;
+  const has = inversions.map((i) => i.name).join(", ");
+  throw new RequestError(
+    `embedding:${name} in the prompt is no textual inversion of this run (${has || "there is none"}); give its file with --embedding`,
+    { field: "prompts" },
+  );
+}
+
+/** Replaces the tokens of names of textual inversions, the longest name first, by their embeddings. */
+export function named(
+  units: readonly (readonly number[])[],
+  inversions: readonly TextualInversion[],
+  tokenizer: Tokenizer,
+): readonly (readonly number[])[] {
+  const names = inversions
+    .map(({ name, token }) => ({ key: keyOf(tokenizer.units(name)), units: tokenizer.units(token) }))
+    .filter(({ key }) => key.length > 0)
+    .toSorted((a, b) => b.key.length - a.key.length);
+  const found: (readonly number[])[] = [];
+  for (let at = 0; at < units.length; ) {
+    const here = names.find(({ key }) => keyOf(units.slice(at, at + key.length)).join() === key.join());
+    const unit = units[at];
+    found.push(...(here?.units ?? (unit ? [unit] : [])));
+    at += here?.key.length ?? 1;
+  }
+  return found;
+}
+
+const keyOf = (units: readonly (readonly number[])[]): string[] => units.map((unit) => unit.join(" "));

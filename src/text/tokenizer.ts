@@ -27,6 +27,14 @@ export interface Tokenizer {
   readonly size: number;
   /** Encodes a prompt, truncated and padded to `maxLength`. */
   encode(prompt: string): Tokens;
+  /** Tokens of a text, without start token, end token and truncation. Each unit is one token, or all tokens of a multi-vector token. */
+  units(text: string): readonly (readonly number[])[];
+  /** Start token, `ids`, end token, padding: `maxLength` ids. @throws RequestError for more than `maxLength` − 2 ids */
+  frame(ids: readonly number[]): readonly number[];
+  /** Id of a token of the vocabulary; undefined where it has none. */
+  idOf(token: string): number | undefined;
+  /** Words of a text that a closed vocabulary does not have, each once. Empty for an open vocabulary such as CLIP's. */
+  unknownWords(text: string): readonly string[];
   /**
    * This tokenizer with tokens added. Their ids follow `size` in order.
    * @throws RequestError when a token is in the vocabulary already, or is tokenized as other tokens
@@ -52,6 +60,8 @@ export interface TokenizerDefinition {
   readonly pipeline: Readonly<Record<"model" | "normalizer" | "pre_tokenizer", unknown>>;
   readonly vocabulary: Readonly<Record<string, number>>;
   readonly added: readonly AddedToken[];
+  /** All words, in lower case, of a vocabulary that was made from a fixed list of words; undefined for one that was made from text. */
+  readonly words?: ReadonlySet<string> | undefined;
   /** Ids of the start, end and padding tokens. */
   readonly start: number;
   readonly end: number;
@@ -73,17 +83,23 @@ function tokenizer(
 ): Tokenizer {
   const { vocabulary, added, start, end, padding, maxLength } = definition;
   const size = [...Object.values(vocabulary), ...added.map((t) => t.id)].reduce((n, id) => Math.max(n, id + 1), 0);
+  const units = (text: string) => split(text).map((id) => groups.get(id) ?? [id]);
+  const frame = (ids: readonly number[]): readonly number[] => {
+    const room = maxLength - 2 - ids.length;
+    if (room >= 0) return [start, ...ids, end, ...new Array<number>(room).fill(padding)];
+    throw new RequestError(`a textual inversion of ${ids.length} embeddings; a text encoder takes ${maxLength - 2}`);
+  };
   return {
     maxLength,
     size,
+    units,
+    frame,
+    idOf: (token) => vocabulary[token],
+    unknownWords: (text) => (definition.words ? unknownWords(text, definition.words, added) : []),
     encode(prompt) {
-      const found = split(prompt).flatMap((id) => groups.get(id) ?? [id]);
+      const found = units(prompt).flat();
       const kept = found.slice(0, maxLength - 2);
-      const ids = [start, ...kept, end];
-      return {
-        ids: [...ids, ...new Array<number>(maxLength - ids.length).fill(padding)],
-        truncated: found.length - kept.length,
-      };
+      return { ids: frame(kept), truncated: found.length - kept.length };
     },
     withTokens(tokens) {
       const names = tokens.flatMap(({ token, vectors }) =>
@@ -107,6 +123,12 @@ function splitOf({ pipeline, added }: TokenizerDefinition): Split {
     library ??= new Library({ ...pipeline, added_tokens: added, post_processor: null, decoder: null }, {});
     return library.encode(prompt, { add_special_tokens: false }).ids;
   };
+}
+
+/** Words of a text, in lower case and without those inside of added tokens, that are not in `words`. */
+function unknownWords(text: string, words: ReadonlySet<string>, added: readonly AddedToken[]): readonly string[] {
+  const rest = added.reduce((left, { content }) => left.replaceAll(content.toLowerCase(), " "), text.toLowerCase());
+  return [...new Set(rest.normalize("NFC").match(/\p{L}+/gu))].filter((word) => !words.has(word));
 }
 
 /** First id of each token → the ids of all its embeddings. */

@@ -23,6 +23,11 @@ describe("what the scripts of `plan --as diffusers` paint, run with diffusers", 
     expect(farthest(stack(latents).data, theirs.data)).toBeLessThan(LATENTS);
   });
 
+  it("refuses prompts with markup", () => {
+    expect(() => diffusersScript(pair, { prompts: ["a (red:1.3) hat"], promptSyntax: "a1111" })).toThrow(/a1111/);
+    expect(() => diffusersScript(pair, { prompts: ["a (red:1.3) hat"], promptSyntax: "plain" })).not.toThrow();
+  });
+
   it("refuses what no scheduler of diffusers takes", () => {
     expect(() => diffusersScript(pair, { prompts: ["x"], prediction: "sample", scheduler: "DDIMScheduler" })).toThrow(
       RequestError,

@@ -20,9 +20,9 @@ describe("files of textual inversions", () => {
     const nameless = written("easy.negative.safetensors", { emb_params: row(3, 4) });
     const opened = await openTextualInversions([{ ref: named, token: "x" }, { ref: named }, { ref: nameless }], [2]);
     expect(opened).toEqual([
-      { token: "x", embeddings: [row(1, 2)] },
-      { token: "<toy>", embeddings: [row(1, 2)] },
-      { token: "<easy.negative>", embeddings: [row(3, 4)] },
+      { token: "x", name: "a", embeddings: [row(1, 2)] },
+      { token: "<toy>", name: "a", embeddings: [row(1, 2)] },
+      { token: "<easy.negative>", name: "easy.negative", embeddings: [row(3, 4)] },
     ]);
   });
 

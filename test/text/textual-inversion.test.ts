@@ -88,8 +88,8 @@ describe("a file of a textual inversion", () => {
 describe("graph inputs of a textual inversion", () => {
   it("mask the ids that are not in the vocabulary and have their embeddings", () => {
     const inversions = [
-      { token: "<pip>", embeddings: [counting(1, 2), counting(1, 3)] },
-      { token: "<pop>", embeddings: [float([2, 2], Float32Array.of(10, 20, 30, 40)), counting(2, 3)] },
+      { token: "<pip>", name: "pip", embeddings: [counting(1, 2), counting(1, 3)] },
+      { token: "<pop>", name: "pop", embeddings: [float([2, 2], Float32Array.of(10, 20, 30, 40)), counting(2, 3)] },
     ];
     // Ids 7, 8 and 9 are those of [1, 2], [10, 20] and [30, 40].
     expect(inversionInputs([5, 9, 7, 6, 8], 7, inversions, 0, 2)).toEqual({
