@@ -7,6 +7,8 @@ export function warnOf(terminal: Terminal, event: GenerateEvent): void {
   if (event.type === "notice") terminal.warn(event.text);
   if (event.type === "adjusted") for (const why of event.why) terminal.warn(why);
   if (event.type === "encoded" && event.truncated > 0) {
-    terminal.warn(`prompt ${event.prompt}: the last ${event.truncated} tokens are truncated`);
+    terminal.warn(
+      `prompt ${event.prompt}: the last ${event.truncated} tokens are truncated; --prompt-syntax a1111 or comfy reads long prompts in chunks`,
+    );
   }
 }

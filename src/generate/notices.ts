@@ -1,11 +1,12 @@
 /** What a request asks for without effect, and what had to be guessed for it, as sentences. */
 import { isGuided, type Plan } from "../sampling/index.js";
 import type { Pair } from "./pair.js";
+import { unknownWords, unreadMarkup } from "./prompt-notices.js";
 import type { GenerateRequest } from "./request.js";
 
 /** What the sentences are about: a pair, a request, and the plan made of them. */
 interface Asked {
-  readonly pair: Pick<Pair, "base" | "distilled">;
+  readonly pair: Pick<Pair, "base" | "distilled" | "text">;
   readonly request: GenerateRequest;
   readonly plan: Plan;
 }
@@ -24,4 +25,8 @@ const unguidedNegative: Notice = ({ pair, request, plan }) => {
 const NOTICES: readonly Notice[] = [unguidedNegative];
 
 /** Sentences to show at the start of a run. */
-export const noticesOf = (asked: Asked): string[] => NOTICES.flatMap((notice) => notice(asked) ?? []);
+export const noticesOf = (asked: Asked): string[] => [
+  ...NOTICES.flatMap((notice) => notice(asked) ?? []),
+  ...unreadMarkup(asked.request),
+  ...unknownWords(asked.pair, asked.request),
+];

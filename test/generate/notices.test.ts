@@ -25,6 +25,40 @@ describe("notices of a request", () => {
     expect(await notices({ negative: "a hat" })).toEqual([expect.stringContaining("negative prompt has no effect")]);
   });
 
+  it("says that markup of other programs is text here", async () => {
+    const prompts = ["a (cartoon:1.4) character <lora:smile:0.8> BREAK a [[hat]]", "a \\(red\\) hat, embedding:pip"];
+    const said = (await notices({ prompts, mode: "base", steps: 1 })).filter((text) => text.includes("read as text"));
+    expect(said).toEqual([
+      "<lora:smile:0.8> is read as text here; a LoRA is named with --lora smile:0.8, or --prompt-syntax a1111",
+      expect.stringMatching(/^\(cartoon:1\.4\), \\\(, \\\) are read as text here; weights.*a1111 or comfy/),
+      expect.stringMatching(/^\[\[hat\]\] is read as text here.*a1111$/),
+      expect.stringMatching(/^BREAK is read as text here.*a1111$/),
+      expect.stringMatching(/^embedding:pip is read as text here.*comfy$/),
+    ]);
+  });
+
+  it("says it only of the markup that the syntax does not read", async () => {
+    const prompts = ["a (big:1.4) cat BREAK a hat"];
+    const base = { prompts, mode: "base", steps: 1 } as const;
+    expect(await notices({ ...base, promptSyntax: "a1111" })).toEqual([]);
+    expect(await notices({ ...base, promptSyntax: "comfy" })).toEqual([
+      expect.stringContaining("BREAK is read as text here"),
+      expect.stringContaining('"break"'),
+    ]);
+  });
+
+  it("says nothing where brackets are only brackets", async () => {
+    const prompts = ["a cat (big) [round] (16:9) (a: hat)", "A CAT, BREAK A HAT", "a breakfast, embeddings: (small)"];
+    const said = await notices({ prompts, mode: "base", steps: 1 });
+    expect(said.filter((text) => text.includes("read as text"))).toEqual([]);
+  });
+
+  it("names the words that a small vocabulary does not have", async () => {
+    expect(await notices({ prompts: ["a photograph of a cat in the rain"] })).toEqual([
+      expect.stringMatching(/^"photograph", "of", "in", "the", "rain": words .* not trained on/),
+    ]);
+  });
+
   it("says nothing where a step is guided, or without a negative prompt", async () => {
     expect(await notices({ negative: "a hat", mode: "base", guidance: 5 })).toEqual([]);
     expect(await notices({})).toEqual([]);
