@@ -160,7 +160,7 @@ function segmentsOf(source: PlanSource, request: GenerateRequest, plan: Plan): S
     first: number,
     rows: readonly StepRow[],
   ): Segment => ({
-    ...schedulerLine(source, which, own ? ownChoice(request) : choiceFor(source, request, which)),
+    ...schedulerLine(source, which, own ? ownChoice(source, request) : choiceFor(source, request, which)),
     sigmas: /^Euler/.test(config.scheduler.className),
     setTimesteps: config.timesteps ? `timesteps=[${config.timesteps.join(", ")}]` : String(config.steps),
     first,

@@ -6,14 +6,7 @@ export { generate } from "./generate.js";
 export { checkRequest } from "./job.js";
 export type { Engine, Model, Pair } from "./pair.js";
 export type { KnownModel, ModelSource, PlanSource } from "./plan-source.js";
-export {
-  choiceFor,
-  ownChoice,
-  planFor,
-  planRequestFor,
-  type SchedulerChoice,
-  settingsFor,
-} from "./planning.js";
+export { planFor, planRequestFor, settingsFor } from "./planning.js";
 export {
   adapterSchema,
   type GenerateRequest,
@@ -25,4 +18,5 @@ export {
   requestSchema,
 } from "./request.js";
 export type { SampleKey } from "./sample.js";
+export { choiceFor, ownChoice, type SchedulerChoice } from "./scheduler-choice.js";
 export { describeSettings, type ModelSettings, type Origin, type Setting, type Settings } from "./settings.js";

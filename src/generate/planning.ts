@@ -6,7 +6,6 @@ import {
   makePlan,
   type Plan,
   type PlanRequest,
-  type Prediction,
   parseScheduler,
   type Ratio,
   readsSpacing,
@@ -20,40 +19,8 @@ import {
 } from "../sampling/index.js";
 import { extentIn, layersOf, modelOf, settingIn } from "./layers.js";
 import type { ModelSource, PlanSource } from "./plan-source.js";
+import { choiceFor, ownChoice, type SchedulerChoice } from "./scheduler-choice.js";
 import type { ModelSettings, Origin, Setting, Settings } from "./settings.js";
-
-/** Scheduler of a model: a class, built from the checkpoint's config like diffusers' from_config, and the changed fields. */
-export interface SchedulerChoice {
-  /** Class name; undefined: the checkpoint's own. */
-  readonly name?: string | undefined;
-  readonly fields: { readonly timestep_spacing?: Spacing; readonly prediction_type?: Prediction };
-}
-
-const choice = (
-  name: string | undefined,
-  changes: Pick<SamplingRequest, "spacing" | "prediction">,
-): SchedulerChoice => ({
-  name,
-  fields: {
-    ...(changes.spacing && { timestep_spacing: changes.spacing }),
-    ...(changes.prediction && { prediction_type: changes.prediction }),
-  },
-});
-
-/** Scheduler of a model under a request, with the pair's defaults. */
-export function choiceFor(pair: PlanSource, request: SamplingRequest, which: "base" | "distilled"): SchedulerChoice {
-  const layers = layersOf(pair, request, which);
-  const spacing = settingIn(layers, "spacing")?.value;
-  const prediction = settingIn(layers, "prediction")?.value;
-  return choice(settingIn(layers, "scheduler")?.value, {
-    ...(spacing && { spacing }),
-    ...(prediction && { prediction }),
-  });
-}
-
-/** Scheduler of a base model that runs its own schedule in a hybrid. */
-export const ownChoice = ({ baseScheduler, baseSpacing }: SamplingRequest): SchedulerChoice =>
-  choice(baseScheduler, baseSpacing ? { spacing: baseSpacing } : {});
 
 function schedulerOf(pair: PlanSource, model: ModelSource, { name, fields }: SchedulerChoice): SchedulerConfig {
   const file = parseScheduler(model.scheduler.config, model.scheduler.file);
@@ -88,14 +55,22 @@ function samplerOf(
   which: "base" | "distilled",
 ): { readonly scheduler: SchedulerConfig; readonly settings: ModelSettings } {
   const model = modelOf(pair, which);
-  const scheduler = schedulerOf(pair, model, choiceFor(pair, request, which));
+  const chosen = choiceFor(pair, request, which);
+  const scheduler = schedulerOf(pair, model, chosen);
   const layers = layersOf(pair, request, which);
   const file = schedulerSettings(pair, model, scheduler);
-  const extent = extentIn(layers, refusesTimesteps(scheduler) === undefined);
+  // A spacing that the request asks for has no place beside timesteps.
+  const spaced = request.spacing !== undefined || chosen.type !== undefined;
+  const extent = extentIn(layers, !spaced && refusesTimesteps(scheduler) === undefined);
+  const named = settingIn(layers, "scheduler");
   const eta = settingIn(layers, "eta");
   const settings: ModelSettings = {
-    scheduler: settingIn(layers, "scheduler") ?? file.scheduler,
-    ...(readsSpacing(scheduler) && !extent.timesteps && { spacing: settingIn(layers, "spacing") ?? file.spacing }),
+    scheduler: named ? { ...named, value: scheduler.className } : file.scheduler,
+    ...(chosen.type && { sigmas: option(chosen.type) }),
+    ...(readsSpacing(scheduler) &&
+      !extent.timesteps && {
+        spacing: spaced ? option(scheduler.settings.timestep_spacing) : (settingIn(layers, "spacing") ?? file.spacing),
+      }),
     prediction: settingIn(layers, "prediction") ?? file.prediction,
     ...extent,
     guidance: settingIn(layers, "guidance") ?? { value: 0, from: "default" },
@@ -178,7 +153,7 @@ function hybridBase(
   const { baseScheduler, baseSpacing, baseSteps, baseGuidance, ratio, eta } = request;
   if (ratio && baseSteps !== undefined) throw new RequestError("ratio and base steps exclude each other");
   const asked = ratio ? stepsFor(ratio, rows) : baseSteps;
-  const scheduler = schedulerOf(pair, pair.base, ownChoice(request));
+  const scheduler = schedulerOf(pair, pair.base, ownChoice(pair, request));
   const file = schedulerSettings(pair, pair.base, scheduler);
   const shared: ModelSettings = {
     prediction: file.prediction,
@@ -196,7 +171,7 @@ function hybridBase(
   return {
     planned: { ...guided, scheduler, steps, eta },
     settings: {
-      scheduler: baseScheduler === undefined ? file.scheduler : option(baseScheduler),
+      scheduler: baseScheduler === undefined ? file.scheduler : option(scheduler.className),
       ...(readsSpacing(scheduler) && { spacing: baseSpacing === undefined ? file.spacing : option(baseSpacing) }),
       steps: asked === undefined ? { value: steps, from: "distilled" } : option(steps),
       ...shared,

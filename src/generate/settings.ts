@@ -1,5 +1,5 @@
 /** Settings of a plan, each with its origin: the request, a named pair, a checkpoint, or a default. Makes no plan. */
-import type { Mode, PlanTable, Prediction, Spacing } from "../sampling/index.js";
+import type { Mode, PlanTable, Prediction, ScheduleType, Spacing } from "../sampling/index.js";
 
 /** Where a setting came from. */
 export type Origin =
@@ -23,6 +23,7 @@ export type Setting<T> = Origin & { readonly value: T };
 /** Settings of one model of a plan. A base on the distilled model's schedule has no schedule of its own. */
 export interface ModelSettings {
   readonly scheduler?: Setting<string>;
+  readonly sigmas?: Setting<ScheduleType>;
   readonly spacing?: Setting<Spacing>;
   readonly prediction: Setting<Prediction>;
   readonly timesteps?: Setting<readonly number[]>;

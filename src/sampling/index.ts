@@ -17,6 +17,7 @@ export {
 export * from "./plan.js";
 export * from "./plan-json.js";
 export { type Schedule, type ScheduleStep, schedule } from "./schedule.js";
+export type { ScheduleType } from "./schedule-types.js";
 export {
   amendForStableDiffusion,
   parseScheduler,
@@ -24,7 +25,8 @@ export {
   type SchedulerConfig,
   switchScheduler,
 } from "./scheduler.js";
-export { isScheduler, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";
+export { isScheduler, modelKindOf, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";
 export type { Prediction, SchedulerSettings } from "./scheduler-fields.js";
+export { findScheduler, SAMPLERS, scheduleFields, WITHOUT_EQUIVALENT } from "./scheduler-names.js";
 export type { SolverSpec } from "./solver-spec.js";
 export { refusesTimesteps, type TimestepSpec } from "./timesteps.js";

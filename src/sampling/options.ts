@@ -1,6 +1,7 @@
 /** Sampling fields of a request: one schema for the library, the command line, pair files and experiments. */
 import { z } from "zod";
 import { grouped, type InputOf, option } from "../schema/index.js";
+import { SCHEDULE_TYPE_NAMES } from "./schedule-types.js";
 
 export const MODES = ["base", "distilled", "hybrid"] as const;
 export const SPACINGS = ["leading", "trailing", "linspace"] as const;
@@ -38,9 +39,14 @@ export const modelFields = grouped("sampler", {
     },
   ),
   scheduler: option(z.string().min(1), {
-    flag: "--scheduler <class>",
+    flag: "--scheduler <name>",
     aliases: ["--sampler", "--sampler-name", "--sampling-method"],
-    about: "a diffusers scheduler class, such as EulerDiscreteScheduler",
+    about: 'scheduler, by its name in diffusers, ComfyUI or A1111: EulerDiscreteScheduler, dpmpp_2m, "DPM++ 2M Karras"',
+  }),
+  sigmas: option(z.enum(SCHEDULE_TYPE_NAMES, { error: `expected one of ${SCHEDULE_TYPE_NAMES.join(", ")}` }), {
+    flag: "--sigmas <type>",
+    aliases: ["--schedule-type"],
+    about: "schedule type of the scheduler, as ComfyUI names it",
   }),
   spacing: option(spacing, { flag: "--spacing <kind>", about: "timestep spacing of the scheduler" }),
   prediction: option(z.enum(PREDICTIONS, { error: `expected one of ${PREDICTIONS.join(", ")}` }), {
@@ -98,7 +104,7 @@ export const samplingFields = grouped("hybrid", {
     about: "hybrid: guidance scale of the base (default: 0)",
   }),
   baseScheduler: option(z.string().min(1), {
-    flag: "--base-scheduler <class>",
+    flag: "--base-scheduler <name>",
     about: "hybrid: scheduler of a separate schedule for the base",
   }),
   baseSteps: option(integer(1), {

@@ -354,7 +354,7 @@ export function isScheduler(name: string): name is SchedulerClass {
 }
 
 /** Kind of model that a class is for: each has levels of its own, and none runs another's network. */
-export const modelOf = (className: SchedulerClass): "diffusion" | "flow-matching" | "EDM" => {
+export const modelKindOf = (className: SchedulerClass): "diffusion" | "flow-matching" | "EDM" => {
   const { levels } = SCHEDULER_CLASSES[className];
   return levels === "flow" ? "flow-matching" : levels === "edm" ? "EDM" : "diffusion";
 };

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
 import {
   isScheduler,
-  modelOf,
+  modelKindOf,
   SCHEDULER_CLASSES,
   SCHEDULERS,
   type SchedulerClass,
@@ -65,7 +65,7 @@ export function switchScheduler(config: SchedulerConfig, className: string, fiel
   if (!isScheduler(className)) {
     throw new RequestError(`the scheduler ${className} is not known; supported: ${SCHEDULERS.join(", ")}`);
   }
-  const [wanted, own] = [modelOf(className), modelOf(config.className)];
+  const [wanted, own] = [modelKindOf(className), modelKindOf(config.className)];
   if (wanted !== own) {
     throw new RequestError(
       `${className} is for ${wanted} models; the model's scheduler ${config.className} is for ${own} models`,
@@ -121,7 +121,7 @@ function checkAlgorithm(className: SchedulerClass, settings: SchedulerSettings, 
     const supported = `sigma_min with algorithm_type ${algorithm}`;
     throw new UnsupportedConfigError({ file, key: "final_sigmas_type", actual: final_sigmas_type, supported });
   }
-  const edmSde = modelOf(className) === "EDM" && algorithm === "sde-dpmsolver++";
+  const edmSde = modelKindOf(className) === "EDM" && algorithm === "sde-dpmsolver++";
   if (solver_order === 3 && (algorithm === "sde-dpmsolver" || edmSde)) {
     const supported = `1, 2 with algorithm_type ${algorithm}`;
     throw new UnsupportedConfigError({ file, key: "solver_order", actual: solver_order, supported });

@@ -272,7 +272,7 @@ describe("bad input ends in a line or two and the right exit code", { timeout: 6
     [
       "an unknown scheduler",
       2,
-      /FooScheduler is not known; supported: DDIMScheduler/,
+      /FooScheduler is not known; the nearest are \w+/,
       ["plan", "--scheduler", "FooScheduler"],
     ],
     [
@@ -316,9 +316,9 @@ describe("bad input ends in a line or two and the right exit code", { timeout: 6
     ],
     [
       "an unknown scheduler class",
-      /_class_name = "UniPCMultistepScheduler" is not supported; supported: DDIMScheduler/,
+      /_class_name = "IPNDMScheduler" is not supported; supported: DDIMScheduler/,
       "scheduler",
-      (f) => edit(path.join(f, "scheduler_config.json"), (c) => ({ ...c, _class_name: "UniPCMultistepScheduler" })),
+      (f) => edit(path.join(f, "scheduler_config.json"), (c) => ({ ...c, _class_name: "IPNDMScheduler" })),
     ],
     [
       "weights cut short",

@@ -37,6 +37,17 @@ describe("timesteps of a pair", () => {
     expect(sampler({ scheduler: "DPMSolverMultistepScheduler", steps: 7 })?.steps).toBe(7);
   });
 
+  it("yield to a spacing and to a schedule type that the request asks for", () => {
+    for (const request of [
+      { spacing: "trailing" },
+      { sigmas: "sgm_uniform" },
+      { scheduler: "euler_karras" },
+    ] as const) {
+      const made = sampler({ scheduler: "euler", ...request });
+      expect([made?.timesteps, made?.steps]).toEqual([undefined, 3]);
+    }
+  });
+
   it("stay where the request gives them itself, for the schedule to refuse", () => {
     const request = { scheduler: "DPMSolverMultistepScheduler", timesteps: [999, 499] };
     expect(sampler(request)?.timesteps).toEqual([999, 499]);
@@ -128,5 +139,34 @@ describe("origins of settings", () => {
     expect(columns).toEqual(["setting", "value", "from"]);
     expect(rows).toContainEqual(["distilled: timesteps", "999 499", "pair sdxl-dmd2, recognised by name: dmd2_4step"]);
     expect(rows).toContainEqual(["mode", "distilled", "option"]);
+  });
+});
+
+describe("names of schedulers", () => {
+  it("are those of diffusers, ComfyUI and A1111, with a schedule type", () => {
+    const named = (scheduler: string) => sampler({ scheduler })?.scheduler;
+    expect(named("dpmpp_2m_sde")).toMatchObject({
+      className: "DPMSolverMultistepScheduler",
+      settings: { algorithm_type: "sde-dpmsolver++", use_karras_sigmas: true },
+    });
+    expect(named("Euler Exponential")?.settings).toMatchObject({
+      timestep_spacing: "linspace",
+      use_karras_sigmas: false,
+      use_exponential_sigmas: true,
+    });
+    expect(() => named("eulr")).toThrow(/nearest are euler/);
+  });
+
+  it("give way to a spacing beside them", () => {
+    const made = sampler({ scheduler: "euler karras", spacing: "trailing" })?.scheduler.settings;
+    expect(made).toMatchObject({ timestep_spacing: "trailing", use_karras_sigmas: true });
+    expect(sampler({ sigmas: "normal", scheduler: "ddim" })?.scheduler.settings.timestep_spacing).toBe("linspace");
+  });
+
+  it("name the scheduler of a base with a schedule of its own", () => {
+    const made = planRequestFor(source(), { mode: "hybrid", baseScheduler: "Heun", baseSteps: 6 });
+    expect(made.mode === "hybrid" && "scheduler" in made.base && made.base.scheduler.className).toBe(
+      "HeunDiscreteScheduler",
+    );
   });
 });
