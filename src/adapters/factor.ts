@@ -9,6 +9,7 @@ import {
   type Product,
   transpose,
 } from "../tensor/index.js";
+import { LARGEST_RANK } from "./fields.js";
 
 /** Number of singular values to keep: at most `rank`, and no more than needed for the fraction `energy` (0…1) of the squared Frobenius norm. */
 export interface Keep {
@@ -26,13 +27,12 @@ export interface Factors {
   readonly kept: number;
 }
 
-/** Columns of the sketch beyond the rank, and power iterations (the paper's p and q). */
-const OVERSAMPLE = 10;
+/** Columns of the sketch beyond the rank (the paper's p), 10: a sketch of the largest rank is the largest matrix that is solved. */
+const OVERSAMPLE = LARGEST_EIGEN - LARGEST_RANK;
+/** Power iterations (the paper's q). */
 const PASSES = 2;
 /** Rank of the first sketch for an `energy` below 1; doubled until the energy is reached. */
 const FIRST = 24;
-/** Largest supported rank. */
-export const LARGEST_RANK = LARGEST_EIGEN - OVERSAMPLE;
 
 const squared = ({ data }: Matrix): number => data.reduce((s, v) => s + v * v, 0);
 

@@ -1,6 +1,7 @@
 export { applyBias, applyDelta, changesBias, changesWeight, type Delta, rankOf, strengthOf } from "./delta.js";
-export { factorise, type Keep, LARGEST_RANK } from "./factor.js";
+export { factorise, type Keep } from "./factor.js";
 export { type AdapterFacts, adapterFacts } from "./facts.js";
+export { DIALECTS, LARGEST_RANK } from "./fields.js";
 export { fitting } from "./fit.js";
 export { type LayerShape, type Layers, layersOf, PARTS, type Part } from "./names.js";
 export { type Adapter, readAdapter, type Target } from "./read.js";
@@ -16,4 +17,4 @@ export {
   scaleSchema,
 } from "./scale.js";
 export { type Attached, type Stack, stackOn } from "./stack.js";
-export { adapterTensors, DIALECTS, type Dialect } from "./write.js";
+export { adapterTensors, type Dialect } from "./write.js";

@@ -4,11 +4,10 @@ import { stabilityNames } from "../families/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 import { type LowRank, type Magnitude, matricesOf, strengthOf } from "./delta.js";
 import { kindOf } from "./facts.js";
+import type { DIALECTS } from "./fields.js";
 import type { Layers, Part } from "./names.js";
 import type { Adapter, Target } from "./read.js";
 
-/** Dialects in which adapters can be written. */
-export const DIALECTS = ["peft", "kohya"] as const;
 export type Dialect = (typeof DIALECTS)[number];
 
 /**

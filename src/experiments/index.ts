@@ -1,5 +1,6 @@
 export { cellsOf, type Origin } from "./cell.js";
 export { type Definition, type DefinitionInput, type PromptSeed, parseDefinition, promptSeeds } from "./definition.js";
+export { PAPER } from "./fields.js";
 export { claimsOf, numbersOf } from "./markdown.js";
 export {
   type ImageReading,
@@ -8,7 +9,7 @@ export {
   type MeasureName,
   type SampleSet,
 } from "./measures.js";
-export { PAPER, type PaperName, paperExperiment } from "./paper.js";
+export { type PaperName, paperExperiment } from "./paper.js";
 export type { ExperimentRequest, RunOptions } from "./request.js";
 export { type ExperimentResult, type Forecast, forecast, runExperiments } from "./run.js";
 export { readPromptSeeds, referenceFile } from "./sources.js";

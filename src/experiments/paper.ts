@@ -1,8 +1,8 @@
 /** Tables and figures of the paper (Gandikota and Bau 2025, arXiv 2503.10637) as experiment definitions. */
 import type { Control } from "../catalogue/index.js";
 import { type Definition, type DefinitionInput, definitionSchema } from "./definition.js";
+import type { PAPER } from "./fields.js";
 
-export const PAPER = ["table1", "table2", "table3", "table4", "fig5", "fig7a", "fig7b", "fig7c"] as const;
 export type PaperName = (typeof PAPER)[number];
 
 export interface PaperRequest {

@@ -1,8 +1,9 @@
 /** Schema of a request to generate images, as plain JSON. Checks values, not whether a pair supports them. */
 import { z } from "zod";
-import { scaleSchema } from "../adapters/index.js";
+import { scaleSchema } from "../adapters/fields.js";
 import { RequestError } from "../errors.js";
-import { type Mode, samplingFields } from "../sampling/index.js";
+import { samplingFields } from "../sampling/fields.js";
+import type { Mode } from "../sampling/index.js";
 import { grouped, type InputOf, option } from "../schema/index.js";
 import { PROMPT_SYNTAXES, plainText } from "../text/index.js";
 

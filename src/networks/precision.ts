@@ -4,12 +4,8 @@ import { NonFiniteTensorError, RequestError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
 import type { Device, Upcast } from "../runtime/index.js";
 import { bytesOf, quantise, toFloat16, type Weight } from "../tensor/index.js";
+import type { COMPUTES } from "./fields.js";
 
-/**
- * float32: all operations, the default. float16: weights and activations on a GPU, except in normalisations and softmax.
- * int8: quantised matrices of the UNet on the CPU, without its convolutions.
- */
-export const COMPUTES = ["float32", "float16", "int8"] as const;
 export type Compute = (typeof COMPUTES)[number];
 
 /** Progress of dequantising or quantising weights, once for each file: bytes written so far and in total. */

@@ -2,13 +2,15 @@
 import { existsSync } from "node:fs";
 import { delimiter } from "node:path";
 import { z } from "zod";
-import { parseScale } from "../adapters/index.js";
+import { parseScale } from "../adapters/fields.js";
 import { RequestError } from "../errors.js";
-import { adapterSchema } from "../generate/index.js";
-import { type DownloadOptions, VARIANTS } from "../hub/index.js";
+import { adapterSchema } from "../generate/fields.js";
+import { VARIANTS } from "../hub/fields.js";
+import type { DownloadOptions } from "../hub/index.js";
 import type { ModelFolder } from "../lookup/index.js";
-import { COMPUTES, type Preparing } from "../networks/index.js";
-import { DEVICES } from "../runtime/index.js";
+import { COMPUTES } from "../networks/fields.js";
+import type { Preparing } from "../networks/index.js";
+import { DEVICES } from "../runtime/fields.js";
 import { grouped, type InputOf, option, type ReadonlyData } from "../schema/index.js";
 
 const text = z.string().min(1);

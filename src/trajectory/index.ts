@@ -9,9 +9,9 @@ export {
   type Space,
   spread,
 } from "./commit.js";
-export { openPreview, PREVIEWS, type Preview, type PreviewKind } from "./preview.js";
+export { openPreview, type Preview } from "./preview.js";
 export { type RecordedStep, type Recording, record, stepsOf, type Track } from "./record.js";
-export { type TraceRequest, traceFields } from "./request.js";
+export { PREVIEWS, type PreviewKind, type TraceRequest, traceFields } from "./request.js";
 export type { CausalRow, Trace, TracedMode } from "./result.js";
 export { fitRgb, type RgbFit, SDXL_FIT, showRgb } from "./rgb-fit.js";
 export { spaceOf } from "./summary.js";

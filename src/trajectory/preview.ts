@@ -3,10 +3,8 @@ import { type Decoder, decodeLatents, decoderBatch } from "../decode/index.js";
 import type { Pair } from "../generate/index.js";
 import { type OpenedPair, openDecoder } from "../open/index.js";
 import { type FloatTensor, type RgbImage, resizeBicubic, stack } from "../tensor/index.js";
+import type { PreviewKind } from "./request.js";
 import { fitRgb, SDXL_FIT, showRgb } from "./rgb-fit.js";
-
-export const PREVIEWS = ["vae", "taesd", "rgb"] as const;
-export type PreviewKind = (typeof PREVIEWS)[number];
 
 /** Converts latents [1, C, h, w] to images of at most 512 pixels on the longer side, one each. */
 export type Preview = (latents: readonly FloatTensor[]) => Promise<RgbImage[]>;

@@ -3,7 +3,9 @@ import { z } from "zod";
 import type { GenerateRequest } from "../generate/index.js";
 import type { Mode } from "../sampling/index.js";
 import { grouped, type InputOf, option } from "../schema/index.js";
-import { PREVIEWS } from "./preview.js";
+
+export const PREVIEWS = ["vae", "taesd", "rgb"] as const;
+export type PreviewKind = (typeof PREVIEWS)[number];
 
 export const traceFields = grouped("task", {
   fullSteps: option(z.int({ error: "expected an integer, at least 1" }).min(1), {

@@ -1,8 +1,8 @@
 /** Measures of a trace, as plain JSON. */
 import type { Mode } from "../sampling/index.js";
 import type { CommitCurve, Committed } from "./commit.js";
-import type { PreviewKind } from "./preview.js";
 import type { RecordedStep } from "./record.js";
+import type { PreviewKind } from "./request.js";
 import type { Watched } from "./watch.js";
 
 /** One value for each space; perceptual is null without a CLIP. */

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { PAIRS } from "../../src/catalogue/index.js";
 import { cellsOf, type Origin } from "../../src/experiments/cell.js";
 import { parseDefinition, promptSeeds } from "../../src/experiments/definition.js";
-import { PAPER, paperExperiment } from "../../src/experiments/paper.js";
+import { PAPER } from "../../src/experiments/fields.js";
+import { paperExperiment } from "../../src/experiments/paper.js";
 
 const SMALL = {
   name: "mine",

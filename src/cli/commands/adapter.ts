@@ -1,8 +1,8 @@
 /** `adapter inspect`, `convert`, `merge` and `extract`. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
-import { DIALECTS, LARGEST_RANK } from "../../adapters/index.js";
-import { lookupFields, machineFields } from "../../open/index.js";
+import { DIALECTS, LARGEST_RANK } from "../../adapters/fields.js";
+import { lookupFields, machineFields } from "../../open/fields.js";
 import { grouped, option, required } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";

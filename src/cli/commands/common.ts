@@ -1,9 +1,9 @@
 /** Options and help shared by several commands. */
 import type { Command } from "commander";
 import { z } from "zod";
-import { requestFields } from "../../generate/index.js";
-import { machineFields, modelFields } from "../../open/index.js";
-import { MODES } from "../../sampling/index.js";
+import { requestFields } from "../../generate/fields.js";
+import { machineFields, modelFields } from "../../open/fields.js";
+import { MODES } from "../../sampling/fields.js";
 import { type Fields, formsOf, grouped, type InputOf, option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { seedFields, seedsOf } from "../seeds.js";

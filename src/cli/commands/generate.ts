@@ -1,7 +1,7 @@
 /** `compare`, `generate` and `plan`: commands that take a generate request. */
 import type { Command } from "commander";
 import { z } from "zod";
-import { requestFields } from "../../generate/index.js";
+import { requestFields } from "../../generate/fields.js";
 import { grouped, option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";

@@ -1,11 +1,11 @@
 /** `measure` and `experiment`. */
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
-import { resolveScale } from "../../adapters/index.js";
+import { resolveScale } from "../../adapters/fields.js";
 import type { Control } from "../../catalogue/index.js";
 import { RequestError } from "../../errors.js";
-import { PAPER } from "../../experiments/index.js";
-import { lookupFields, machineFields, modelFields, readAdapterReference } from "../../open/index.js";
+import { PAPER } from "../../experiments/fields.js";
+import { lookupFields, machineFields, modelFields, readAdapterReference } from "../../open/fields.js";
 import { grouped, option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";

@@ -1,7 +1,7 @@
 /** `models list`, `check`, `pull` and `remove`, and `doctor`. */
 import type { Command } from "commander";
 import { z } from "zod";
-import { lookupFields, modelFields } from "../../open/index.js";
+import { lookupFields, modelFields } from "../../open/fields.js";
 import { grouped, option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { openTerminal } from "../terminal.js";

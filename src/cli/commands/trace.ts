@@ -1,7 +1,7 @@
 /** `trace` and `slide`: commands that run one prompt in several modes. */
 import type { Command } from "commander";
-import { slideFields } from "../../control/index.js";
-import { traceFields } from "../../trajectory/index.js";
+import { slideFields } from "../../control/fields.js";
+import { traceFields } from "../../trajectory/fields.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
 import { seedFields } from "../seeds.js";
