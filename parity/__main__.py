@@ -6,8 +6,8 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, blocks, clip_skip, component_cases, families, hub, metrics, outputs, prompt_syntax, prompts, recognition, runs,
-    scripts, single_files, steps, streams, textual_inversion, vision,
+    adapters, added_tokens, blocks, clip_skip, component_cases, families, hub, metrics, outputs, peft_strength, prompt_syntax, prompts,
+    recognition, runs, scripts, single_files, steps, streams, textual_inversion, vision,
 )
 from .store import Store
 
@@ -26,6 +26,7 @@ RECORDERS = {
     "prompt-syntax": prompt_syntax.record,
     "textual-inversion": textual_inversion.record,
     "adapters": adapters.record,
+    "peft-strength": peft_strength.record,
     "scripts": scripts.record,
     "single": single_files.record,
     "gguf": blocks.record,

@@ -1,5 +1,5 @@
 /** Parses keys of adapter files into a layer name and the role of the tensor. */
-import type { Layer } from "./names.js";
+import type { Layer, NameTable } from "./names.js";
 
 /** Role of a tensor in the change of a layer. */
 export type Role =
@@ -19,11 +19,8 @@ export type Role =
 const ENDINGS: readonly (readonly [string, Role, string])[] = [
   [".lora_A.weight", "down", "PEFT"],
   [".lora_B.weight", "up", "PEFT"],
-  [".lora_A.default.weight", "down", "PEFT"],
-  [".lora_B.default.weight", "up", "PEFT"],
   [".lora_magnitude_vector", "magnitude_vector", "PEFT"],
   [".lora_magnitude_vector.weight", "magnitude_vector", "PEFT"],
-  [".lora_magnitude_vector.default.weight", "magnitude_vector", "PEFT"],
   [".lora_down.weight", "down", "kohya"],
   [".lora_up.weight", "up", "kohya"],
   [".lora_mid.weight", "mid", "LyCORIS"],
@@ -56,20 +53,45 @@ export interface ParsedKey {
   readonly dialect: string;
 }
 
+/** An adapter's own name in a key of PEFT, between the matrix and "weight". */
+const ADAPTER_NAME = /(\.lora_(?:[AB]|magnitude_vector))\.[^.]+(\.weight)$/;
+
 /** Splits a key at its longest known suffix; null without one. */
 export function parseKey(key: string): ParsedKey | null {
-  const found = ENDINGS.filter(([end]) => key.endsWith(end)).toSorted((a, b) => b[0].length - a[0].length)[0];
-  return found ? { stem: key.slice(0, -found[0].length), role: found[1], dialect: found[2] } : null;
+  const plain = key.replace(ADAPTER_NAME, "$1$2");
+  const found = ENDINGS.filter(([end]) => plain.endsWith(end)).toSorted((a, b) => b[0].length - a[0].length)[0];
+  return found ? { stem: plain.slice(0, -found[0].length), role: found[1], dialect: found[2] } : null;
 }
 
+/** Key suffixes of kinds that are recognised but not supported. */
+const UNSUPPORTED: readonly (readonly [RegExp, string])[] = [
+  [/\.[ab][12]\.weight$/, "GLoRA"],
+  [/\.boft_[a-zA-Z]+(\.\w+)?$/, "BOFT"],
+  [/\.oft_blocks$|\.oft_[rR](\.\w+)*$|\.oft_diag$|\.rescale$/, "OFT"],
+  [/\.ia3_l(\.\w+)?$|\.on_input$/, "(IA)³"],
+  [/\.vera_(lambda|A|B)\w*(\.\w+)*$/, "VeRA"],
+  [/\.hra_u(\.\w+)?$/, "HRA"],
+  [/\.fourierft_spectrum(\.\w+)?$/, "FourierFT"],
+  [/\.lora_E(\.\w+)?$/, "AdaLoRA"],
+  [/\.lora_[AB](\.[^.]+)?\.bias$/, "LoRA with trained biases (lora_bias)"],
+  [/\.lora_embedding_[AB](\.\w+)?$/, "LoRA on token embeddings"],
+  [/\.bias_(indices|values|size)$/, "sparse biases"],
+  [/\.(reshape|set)_weight$/, "a layer of another shape"],
+];
+
+/** Supported kinds, in words. */
+export const SUPPORTED_KINDS = "LoRA, LoCon, LoHa, LoKr, DoRA, full differences and trained norms";
+
+/** Display name of the unsupported kind that a key belongs to; null where there is none. */
+export const unsupportedKind = (key: string): string | null =>
+  UNSUPPORTED.find(([pattern]) => pattern.test(key))?.[1] ?? null;
+
 /** True when a key has an adapter's suffix, so that the file is an adapter and not a network. */
-export const isAdapter = (keys: Iterable<string>): boolean => [...keys].some((key) => parseKey(key) !== null);
+export const isAdapter = (keys: Iterable<string>): boolean =>
+  [...keys].some((key) => parseKey(key) !== null || unsupportedKind(key) !== null);
 
 /** Layer of the model that a key belongs to; null without one, and for a bias change of a layer without bias. */
-export function layerOf(
-  key: string,
-  table: ReadonlyMap<string, Layer>,
-): (ParsedKey & { readonly layer: Layer }) | null {
+export function layerOf(key: string, table: NameTable): (ParsedKey & { readonly layer: Layer }) | null {
   const parsed = parseKey(key);
   const layer = parsed && table.get(parsed.stem);
   if (!parsed || !layer || (parsed.role === "diff_b" && layer.bias === null)) return null;

@@ -37,49 +37,97 @@ export function layersOf(tensors: Iterable<readonly [string, readonly number[]]>
   return found;
 }
 
-/** Layers by all of their names, in all dialects. */
-export function nameTable(layers: Layers): ReadonlyMap<string, Layer> {
+/** Layers by their names in files. */
+export interface NameTable {
+  /** The layer with this name in any dialect. */
+  get(name: string): Layer | undefined;
+}
+
+/**
+ * Layers by all of their names in all dialects: every prefix of the part with every naming of the layers (diffusers' and Stability's),
+ * with dots or underscores.
+ */
+export function nameTable(layers: Layers): NameTable {
   const table = new Map<string, Layer>();
   for (const [part, all] of layers) {
     const sgm = part === "unet" ? stabilityNames([...all.keys()]) : new Map<string, string>();
     for (const [name, shape] of all) {
       const layer = { part, name, ...shape };
-      for (const alias of aliases(part, name, sgm.get(name))) table.set(alias, layer);
+      for (const alias of aliases(part, name, sgm.get(name))) {
+        for (const prefix of PREFIXES[part]) table.set(`${underscored(prefix)}${underscored(alias)}`, layer);
+      }
     }
   }
-  return table;
+  return { get: (name) => table.get(canonical(name)) };
 }
 
 const underscored = (name: string): string => name.replaceAll(".", "_");
 
-/** Prefixes of kohya's trainer: one text encoder for SD 1.x, two numbered ones for SDXL. */
-const KOHYA: { readonly [P in Part]: readonly string[] } = {
-  unet: ["lora_unet_"],
-  text_encoder: ["lora_te_", "lora_te1_"],
-  text_encoder_2: ["lora_te2_"],
+/** What wrappers of PyTorch add to names: torch.compile, data parallelism, and attention processors of diffusers before 0.22. */
+const WRAPPERS = [/(^|[._])_orig_mod[._]/g, /(^|\.)module\./g, /(^|[._])processor[._](?=to_)/g] as const;
+
+/** A name without what wrappers add, and with "_" for every ".". */
+export const canonical = (name: string): string => underscored(WRAPPERS.reduce((n, w) => n.replace(w, "$1"), name));
+
+/** Prefixes of each part, by trainers and tools; text encoders also as in single-file checkpoints. */
+const PREFIXES: { readonly [P in Part]: readonly string[] } = {
+  unet: [
+    "",
+    "unet.",
+    "diffusion_model.",
+    "model.diffusion_model.",
+    "base_model.model.",
+    "unet.base_model.model.",
+    "lora_unet_",
+    "lycoris_",
+    "lycoris_unet_",
+  ],
+  text_encoder: [
+    "text_encoder.",
+    "text_encoder.base_model.model.",
+    "te.",
+    "te1.",
+    "lora_te_",
+    "lora_te1_",
+    "lycoris_te_",
+    "lycoris_te1_",
+    ...["clip_l", "clip_h"].flatMap((clip) => [
+      `${clip}.`,
+      `${clip}.transformer.`,
+      `text_encoders.${clip}.`,
+      `text_encoders.${clip}.transformer.`,
+    ]),
+    "cond_stage_model.transformer.",
+    "conditioner.embedders.0.transformer.",
+  ],
+  text_encoder_2: [
+    "text_encoder_2.",
+    "text_encoder_2.base_model.model.",
+    "te2.",
+    "lora_te2_",
+    "lycoris_te2_",
+    "clip_g.",
+    "clip_g.transformer.",
+    "text_encoders.clip_g.",
+    "text_encoders.clip_g.transformer.",
+  ],
 };
+
+/** Part and rest of a name in a file, by its prefix; a name without a prefix is the UNet's. The rest has underscores. */
+export function placeOf(name: string): { readonly part: Part; readonly rest: string } {
+  const whole = canonical(name);
+  const found = PARTS.flatMap((part) => PREFIXES[part].map((prefix) => ({ part, prefix: underscored(prefix) })))
+    .filter(({ prefix }) => whole.startsWith(prefix))
+    .toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
+  return { part: found?.part ?? "unet", rest: whole.slice(found?.prefix.length ?? 0) };
+}
 
 function* aliases(part: Part, name: string, sgm: string | undefined): Generator<string> {
   const bare = part === "unet" ? name : name.replace(/^text_model\./, "");
   const long = part === "unet" ? name : `text_model.${bare}`;
-  for (const n of new Set([name, bare, long])) {
-    yield `${part}.${n}`;
-    yield `${part}.base_model.model.${n}`;
-    for (const prefix of KOHYA[part]) yield `${prefix}${underscored(n)}`;
-    if (part !== "unet") continue;
-    // diffusers files without a prefix, and PEFT's own.
-    yield n;
-    yield `base_model.model.${n}`;
-  }
-  if (sgm) {
-    yield `lora_unet_${underscored(sgm)}`;
-    yield `diffusion_model.${sgm}`;
-    yield `model.diffusion_model.${sgm}`;
-  }
-  // diffusers' attention processors (before 0.22): attn1.processor.to_q_lora, without the 0 of to_out.0.
-  const attention = /^(.*\.attn\d)\.(to_[qkv]|to_out)(?:\.0)?$/.exec(name);
-  if (attention) {
-    yield `${attention[1]}.processor.${attention[2]}`;
-    yield `${part}.${attention[1]}.processor.${attention[2]}`;
+  for (const alias of new Set([name, bare, long, ...(sgm ? [sgm] : [])])) {
+    yield alias;
+    // Attention processors name the output layer without its number.
+    if (alias.endsWith(".to_out.0")) yield alias.slice(0, -".0".length);
   }
 }

@@ -1,10 +1,13 @@
 /** Reads adapters from tensors. Every key is matched to a layer of the model or listed as unmatched, and every shape is checked. */
 import { AdapterShapeError, FileError, NonFiniteTensorError, RequestError } from "../errors.js";
+import type { Family } from "../families/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 import type { Delta, KroneckerFactor, Magnitude, Product } from "./delta.js";
-import { isAdapter, layerOf, type Role } from "./keys.js";
+import { familyProblem } from "./family.js";
+import { isAdapter, layerOf, type Role, SUPPORTED_KINDS, unsupportedKind } from "./keys.js";
 import { type Layer, type Layers, nameTable, type Part } from "./names.js";
 import { type ShapeProblem, shapeProblem } from "./shapes.js";
+import { alphasIn, type StrengthConfig } from "./strength.js";
 
 /** One change of one layer. */
 export interface Target {
@@ -28,8 +31,12 @@ export interface Adapter {
 export interface ReadOptions {
   /** Ignore keys that belong to no layer instead of refusing the file; default false. */
   readonly allowUnmatched?: boolean;
-  /** The file's metadata, which holds alpha where no tensor does. */
+  /** The file's metadata, which holds the strength where no tensor does. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** PEFT's config beside the file, which holds the strength. */
+  readonly config?: StrengthConfig;
+  /** Family of the model; default: the one whose text features its layers read. */
+  readonly family?: Family;
 }
 
 /** A tensor with its key in the file. */
@@ -43,15 +50,17 @@ type LayerTensors = ReadonlyMap<Role, NamedTensor>;
 /**
  * Reads an adapter for a model with these layers.
  * @throws FileError when the tensors are not an adapter, or incomplete; AdapterShapeError for a wrong shape; NonFiniteTensorError for NaN or
- * infinity; RequestError for unmatched keys, or an adapter for another model family
+ * infinity; RequestError for unmatched keys, an adapter for another model family, and one of which no key matches
  */
 export function readAdapter(
   file: string,
   tensors: ReadonlyMap<string, FloatTensor>,
   layers: Layers,
-  { allowUnmatched = false, metadata = {} }: ReadOptions = {},
+  { allowUnmatched = false, metadata = {}, config, family }: ReadOptions = {},
 ): Adapter {
   if (tensors.size === 0) throw new FileError(file, "contains no tensors");
+  const wrongFamily = familyProblem(new Map([...tensors].map(([key, t]) => [key, t.shape])), layers, family);
+  if (wrongFamily !== null) throw new RequestError(`${file}: ${wrongFamily}`);
   const table = nameTable(layers);
   const groups = new Map<Layer, Map<Role, NamedTensor>>();
   const unmatched: string[] = [];
@@ -75,66 +84,45 @@ export function readAdapter(
     const shown = [...tensors.keys()].slice(0, 2).join(", ");
     throw new FileError(file, `is not an adapter: no key has an adapter's suffix (${shown}, …)`);
   }
-  const alphas = alphaIn(file, metadata);
+  const unread = [...tensors.keys()].find((key) => unsupportedKind(key) !== null);
+  if (unread !== undefined) {
+    throw new FileError(
+      file,
+      `${unread} is a change of kind ${unsupportedKind(unread)}; supported: ${SUPPORTED_KINDS}`,
+    );
+  }
+  if (groups.size === 0) {
+    const [first] = tensors.keys();
+    throw new RequestError(
+      `${file}: none of its ${tensors.size} keys (${first}${tensors.size > 1 ? ", …" : ""}) belongs to this model; it is for another one (variegate adapter inspect describes it)`,
+    );
+  }
+  const alphas = alphasIn(file, metadata, config);
   const targets = [...groups].flatMap(([layer, group]): Target[] => {
     const problem = shapeProblem(layer, group);
     if (problem) throw shapeError(file, layer, problem);
-    return deltasOf(file, layer, group, alphas(layer)).map((delta) => ({ part: layer.part, layer: layer.name, delta }));
+    return deltasOf(file, layer, group, alphas(layer, group.get("down")?.shape[0])).map((delta) => ({
+      part: layer.part,
+      layer: layer.name,
+      delta,
+    }));
   });
   if (unmatched.length > 0 && !allowUnmatched) {
     const shown = unmatched.slice(0, 3).join(", ") + (unmatched.length > 3 ? ", …" : "");
-    const matched = unmatched.length === tensors.size ? "none" : `${tensors.size - unmatched.length}`;
     throw new RequestError(
-      `${file}: ${matched} of its ${tensors.size} keys belong to this model; unmatched: ${shown}. --allow-unmatched ignores them`,
+      `${file}: ${tensors.size - unmatched.length} of its ${tensors.size} keys belong to this model; unmatched: ${shown}. --allow-unmatched ignores them`,
     );
   }
   const total = [...layers.values()].reduce((n, all) => n + all.size, 0);
   return { file, dialects: [...dialects], targets, unmatched, untouched: total - groups.size };
 }
 
-/** Text features that cross-attention reads, by model family. */
-const FAMILIES: Readonly<Record<number, string>> = {
-  768: "Stable Diffusion 1.x",
-  1024: "Stable Diffusion 2.x",
-  2048: "SDXL",
-};
-
-/** Error for a wrong shape; for cross-attention with the text features of another family, it names both families. */
-function shapeError(file: string, layer: Layer, { key, shape, expected }: ShapeProblem): Error {
-  const [, inputs = 0] = layer.weight;
-  const [, actual = 0] = shape;
-  const [made, here] = [FAMILIES[actual], FAMILIES[inputs]];
-  if (/attn2\.to_[kv]$/.test(layer.name) && made && here && made !== here && expected[1] === inputs) {
-    return new RequestError(
-      `${file} was made for ${made} (${actual} text features); this model is ${here} (${inputs})`,
-    );
-  }
-  return new AdapterShapeError({ file, tensor: key, layer: layer.name, expected, actual: shape });
-}
-
-/** Alpha of a layer from the file's metadata: diffusers' `lora_adapter_metadata`, JSON with lora_alpha and alpha_pattern for each part. */
-function alphaIn(file: string, metadata: Readonly<Record<string, string>>): (layer: Layer) => number | null {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(metadata["lora_adapter_metadata"] ?? "{}");
-  } catch (error) {
-    throw new FileError(file, "its metadata lora_adapter_metadata is not JSON", { cause: error });
-  }
-  const read = (key: string): unknown =>
-    typeof parsed === "object" && parsed !== null ? Reflect.get(parsed, key) : undefined;
-  return ({ part, name }) => {
-    const patterns = read(`${part}.alpha_pattern`) ?? read("alpha_pattern");
-    const own =
-      typeof patterns === "object" && patterns !== null
-        ? Object.entries(patterns).find(([layer]) => name === layer || name.endsWith(`.${layer}`))?.[1]
-        : undefined;
-    const alpha = own ?? read(`${part}.lora_alpha`) ?? read("lora_alpha");
-    return typeof alpha === "number" ? alpha : null;
-  };
-}
+/** Error for a wrong shape. */
+const shapeError = (file: string, layer: Layer, { key, shape, expected }: ShapeProblem): Error =>
+  new AdapterShapeError({ file, tensor: key, layer: layer.name, expected, actual: shape });
 
 /** Changes of one layer's weight and bias. @throws FileError for missing tensors, and for tensors that are not used */
-function deltasOf(file: string, layer: Layer, tensors: LayerTensors, alphaInMetadata: number | null): Delta[] {
+function deltasOf(file: string, layer: Layer, tensors: LayerTensors, alphaInConfig: number | null): Delta[] {
   // Trainers write an alpha for differences too, where it has no effect.
   const used = new Set<Role>(["alpha"]);
   const maybe = (role: Role): NamedTensor | null => {
@@ -146,7 +134,7 @@ function deltasOf(file: string, layer: Layer, tensors: LayerTensors, alphaInMeta
     if (!found) throw new FileError(file, `${layer.name} has ${[...tensors.keys()].join(", ")} but no ${role}`);
     return found;
   };
-  const alpha = tensors.get("alpha")?.data[0] ?? alphaInMetadata;
+  const alpha = tensors.get("alpha")?.data[0] ?? alphaInConfig;
   const change = weightChange(layer, [...tensors.keys()], { maybe, need, alpha });
   const [weight, bias] = [maybe("diff"), maybe("diff_b")];
   const rest = [...tensors].flatMap(([role, { key }]) => (used.has(role) ? [] : [key]));

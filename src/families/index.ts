@@ -4,5 +4,6 @@ export { clipNames, type SourceTensor } from "./names/clip.js";
 export { tinyNames } from "./names/taesd.js";
 export { diffusersNames, stabilityNames } from "./names/unet.js";
 export { vaeNames } from "./names/vae.js";
-export { familyByText, isAdapterFile, type Recognised, recognise, type Shapes } from "./recognise.js";
+export { type Recognised, recognise } from "./recognise.js";
+export { familyByText, isAdapterFile, recogniseAdapter, type Shapes } from "./recognise-adapter.js";
 export { otherClass, SUPPORTED_FAMILIES } from "./unsupported.js";

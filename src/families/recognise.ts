@@ -1,9 +1,7 @@
 /** Recognises models from the names and shapes of their tensors: a checkpoint, one of its networks, an adapter, or an unsupported family. */
 import { FAMILIES, FAMILY_NAMES, type Family } from "./families.js";
+import { recogniseAdapter, recogniseTextualInversion, type Shapes } from "./recognise-adapter.js";
 import { otherFamily } from "./unsupported.js";
-
-/** Shapes of tensors by name. */
-export type Shapes = ReadonlyMap<string, readonly number[]>;
 
 /** A recognised model. `about` describes it and `because` states the evidence, both in words; `prefix` is that of the network's names. */
 export type Recognised = { readonly about: string; readonly because: string } & (
@@ -26,8 +24,7 @@ export type Recognised = { readonly about: string; readonly because: string } & 
       readonly prefix: string;
       readonly width: number;
     }
-  | { readonly kind: "adapter"; readonly family: Family | null }
-  | { readonly kind: "textual inversion"; readonly family: Family | null }
+  | { readonly kind: "adapter" | "textual inversion"; readonly family: Family | null }
   | { readonly kind: "measure" }
   | { readonly kind: "other" }
   | { readonly kind: "unknown" }
@@ -51,28 +48,12 @@ const CLIP_PREFIXES = [
   "text_encoder.",
 ] as const;
 
-/** Keys that only adapter files have. */
-const ADAPTER = /lora[._](down|up|A|B)\b|hada_|lokr_|_lora\.|dora_scale|\.alpha$|\.diff(_b)?$/;
-
-/** True for tensor names of an adapter, not of a network. */
-export const isAdapterFile = (keys: Iterable<string>): boolean => {
-  for (const key of keys) if (ADAPTER.test(key)) return true;
-  return false;
-};
-
-/** The family whose text conditioning has this number of features; null where there is none. */
-export const familyByText = (features: number): Family | null =>
-  FAMILY_NAMES.find((family) => FAMILIES[family].text.features === features) ?? null;
-/** The first family with a text encoder of this width: CLIP ViT-L gives Stable Diffusion 1.x, though SDXL has it too. */
-const familyByWidth = (width: number): Family | null =>
-  FAMILY_NAMES.find((family) => FAMILIES[family].textEncoders.some((e) => e.width === width)) ?? null;
-
 /** Recognises a set of tensors; "unknown", with the first parts of their names, if they match nothing. */
 export function recognise(shapes: Shapes): Recognised {
   const keys = [...shapes.keys()];
   return (
-    adapter(keys, shapes) ??
-    textualInversion(shapes) ??
+    recogniseAdapter(shapes) ??
+    recogniseTextualInversion(shapes) ??
     other(keys) ??
     whole(keys, shapes) ??
     unet(shapes) ??
@@ -248,59 +229,3 @@ const CLIPS: Readonly<Record<number, string>> = {
   1024: "OpenCLIP ViT-H's text encoder, of Stable Diffusion 2.x",
   1280: "OpenCLIP ViT-bigG's text encoder, second of Stable Diffusion XL",
 };
-
-/** Prefixes of kohya's keys for unsupported families. */
-const OTHER_ADAPTERS: readonly (readonly [RegExp, string])[] = [
-  [/^(lora_unet|lycoris)_(double|single)_blocks_/, "FLUX.1"],
-  [/^(lora_unet|lycoris)_joint_blocks_/, "Stable Diffusion 3"],
-  [/^(lora_unet|lycoris)_blocks_\d+_(self|cross)_attn_/, "Wan"],
-  [/^(lora_unet|lycoris)_transformer_blocks_\d+_img_m/, "Qwen-Image"],
-];
-
-function adapter(keys: readonly string[], shapes: Shapes): Recognised | null {
-  const first = keys.find((k) => ADAPTER.test(k));
-  if (first === undefined) return null;
-  const unsupported = OTHER_ADAPTERS.find(([p]) => keys.some((k) => p.test(k)))?.[1] ?? otherFamily(keys)?.name;
-  if (unsupported) {
-    return { kind: "other", about: `an adapter for ${unsupported}`, because: `it has the tensor ${first}` };
-  }
-  const reads = [...shapes].find(([k]) =>
-    /attn2[._](processor\.)?to_[kv]([._]lora)?\.(lora_down|down|lora_A|lora\.down|lora_A\.default|hada_w1_b)(\.weight)?$/.test(
-      k,
-    ),
-  );
-  const width = reads?.[1][1];
-  const family = width === undefined ? null : familyByText(width);
-  return {
-    kind: "adapter",
-    family,
-    about: family ? `an adapter for ${FAMILIES[family].title}` : "an adapter",
-    because: reads
-      ? `${reads[0]} is for text conditioning with ${width} features`
-      : `it has the tensor ${first}, and none on a layer that reads text`,
-  };
-}
-
-/** Textual inversion: one tensor of embeddings, or one for each text encoder of SDXL. */
-function textualInversion(shapes: Shapes): Recognised | null {
-  const all = [...shapes];
-  const both = shapes.get("clip_l") && shapes.get("clip_g");
-  const [first] = all;
-  const single =
-    all.length <= 2 &&
-    first &&
-    !first[0].endsWith(".weight") &&
-    first[1].length <= 2 &&
-    (familyByWidth(first[1].at(-1) ?? 0) || ["*", "emb_params"].includes(first[0]));
-  if (!both && !single) return null;
-  const width = first?.[1].at(-1) ?? 0;
-  const family = both ? "sdxl" : familyByWidth(width);
-  return {
-    kind: "textual inversion",
-    family,
-    about: `a textual-inversion embedding${family ? ` for ${FAMILIES[family].title}` : ""}`,
-    because: both
-      ? "it has the tensors clip_l and clip_g"
-      : `its tensor ${first?.[0]} contains embeddings with ${width} features`,
-  };
-}

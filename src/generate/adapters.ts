@@ -5,11 +5,13 @@ import {
   constant,
   isZero,
   type Part,
+  resolveScale,
   type Scale,
   type Stack,
   stackOn,
 } from "../adapters/index.js";
 import type { ModelName } from "../sampling/index.js";
+import type { GenerateRequest } from "./request.js";
 import type { SampleKey } from "./sample.js";
 
 /** Adapter with its scale and the models it applies to. */
@@ -17,6 +19,18 @@ export interface AdapterUse {
   readonly adapter: Adapter;
   readonly scale: Scale;
   readonly on: "both" | ModelName;
+}
+
+/** Opens the adapters of a request in order, with their scales. */
+export async function openUses(
+  open: (ref: string, options: { readonly allowUnmatched: boolean }) => Promise<Adapter>,
+  references: NonNullable<GenerateRequest["adapters"]>,
+): Promise<AdapterUse[]> {
+  const uses: AdapterUse[] = [];
+  for (const { ref, scale = 1, on = "both", allowUnmatched = false } of references) {
+    uses.push({ adapter: await open(ref, { allowUnmatched }), scale: resolveScale(scale), on });
+  }
+  return uses;
 }
 
 /** Adapters bound to one network of a model: the stack, and its scales at each row of the plan. */

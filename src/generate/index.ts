@@ -1,4 +1,4 @@
-export type { AdapterUse } from "./adapters.js";
+export { type AdapterUse, openUses } from "./adapters.js";
 export { type MemoryNeed, type MemoryUse, memoryUses, strategyNeeds, upcastIn, type WeightSize } from "./budget.js";
 export { eventJson, type GenerateEvent, type Milliseconds, type StepEvent } from "./events.js";
 export { memoryNeeds } from "./fit.js";

@@ -1,11 +1,10 @@
 /** A job: a request with every default filled in, opened adapters, and its plan. */
-import { resolveScale } from "../adapters/index.js";
 import { RequestError } from "../errors.js";
 import type { ImageSize } from "../models/index.js";
 import type { Plan } from "../sampling/index.js";
 import { parseRequest } from "../schema/index.js";
 import { lorasOf, type PromptSyntax } from "../text/index.js";
-import { type AdapterUse, isOff } from "./adapters.js";
+import { type AdapterUse, isOff, openUses } from "./adapters.js";
 import { noticesOf } from "./notices.js";
 import type { Pair } from "./pair.js";
 import { planFor } from "./planning.js";
@@ -63,7 +62,7 @@ export async function jobFor(pair: Pair, request: GenerateRequest): Promise<Job>
     offload: request.offload ?? defaultOffload(pair),
     offloadGiven: request.offload !== undefined,
     tile,
-    adapters: [...pair.adapters, ...(await openUses(pair, request))].filter((use) => !isOff(use)),
+    adapters: [...pair.adapters, ...(await adaptersOf(pair, request))].filter((use) => !isOff(use)),
     notices: noticesOf({ pair, request, plan }),
   };
 }
@@ -109,11 +108,7 @@ function checkPrompts({ text }: Pair, { prompts, negative = "", promptSyntax = "
   });
 }
 
-async function openUses(pair: Pair, request: GenerateRequest): Promise<AdapterUse[]> {
-  const { adapters = [] } = request;
-  const uses: AdapterUse[] = [];
-  for (const { ref, scale = 1, on = "both", allowUnmatched = false } of adapters) {
-    uses.push({ adapter: await pair.openAdapter(ref, { allowUnmatched }), scale: resolveScale(scale), on });
-  }
-  return [...uses, ...(await openPromptLoras(pair, request))];
+/** Adapters of the request, then those that its prompts name. */
+async function adaptersOf(pair: Pair, request: GenerateRequest): Promise<AdapterUse[]> {
+  return [...(await openUses(pair.openAdapter, request.adapters ?? [])), ...(await openPromptLoras(pair, request))];
 }

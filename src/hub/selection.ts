@@ -57,18 +57,23 @@ interface Folder<F extends Listed> {
 type Layout = <F extends Listed>(folder: Folder<F>, context: SelectionContext) => Selection<F> | null;
 
 const loraFile = firstOf(["pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin"]);
+/** PEFT's folder: the config holds the strength. */
+const peftFolder: Layout = (folder) => {
+  const [file] = named(folder, ["adapter_model.safetensors", "adapter_model.bin"]);
+  return file ? { root: file.path, files: [file, ...named(folder, ["adapter_config.json"])] } : null;
+};
 const embeddingFile = firstOf(["learned_embeds.safetensors", "learned_embeds.bin"]);
 
 /** Layouts to try, in order of precedence. */
 const LAYOUTS: { readonly [W in ModelKind]: readonly Layout[] } = {
   pipeline: [wholePipeline, oneWeightFile],
-  unet: [unetInside, network, loraFile, oneWeightFile],
-  model: [wholePipeline, unetInside, network, loraFile, oneWeightFile],
+  unet: [unetInside, network, loraFile, peftFolder, oneWeightFile],
+  model: [wholePipeline, unetInside, network, loraFile, peftFolder, oneWeightFile],
   autoencoder: [network, vaeInside, oneWeightFile],
   "text encoder": [network, oneWeightFile],
   clip: [network],
   vision: [network, everything],
-  adapter: [loraFile, oneWeightFile],
+  adapter: [loraFile, peftFolder, oneWeightFile],
   "textual inversion": [embeddingFile, oneWeightFile],
   file: [everything],
 };

@@ -1,17 +1,10 @@
 /** Opens adapter files against the layers of a model. */
-import {
-  type Adapter,
-  type LayerShape,
-  type Layers,
-  layersOf,
-  type Part,
-  readAdapter,
-  resolveScale,
-} from "../adapters/index.js";
+import { type Adapter, type LayerShape, type Layers, layersOf, type Part, readAdapter } from "../adapters/index.js";
 import { tensorsOf } from "../checkpoint/index.js";
-import { adapterFile, openWeights } from "../checkpoint/node/index.js";
+import { adapterConfig, adapterFile, openWeights } from "../checkpoint/node/index.js";
 import { FileError } from "../errors.js";
-import type { AdapterUse } from "../generate/index.js";
+import type { Family } from "../families/index.js";
+import { type AdapterUse, openUses } from "../generate/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
 import { count, formatBytes, type WeightIndex } from "../tensor/index.js";
 import type { AdapterReference } from "./reference.js";
@@ -19,6 +12,8 @@ import type { AdapterReference } from "./reference.js";
 /** Parts of a model that adapters can target. */
 export interface Adaptable {
   readonly parts: ReadonlyMap<Part, () => Promise<WeightIndex>>;
+  /** Default: the family whose text features the UNet reads. */
+  readonly family?: Family;
   /** Lookup options for adapter files. */
   readonly lookup?: LookupOptions;
 }
@@ -44,19 +39,20 @@ export async function openAdapter(
   ref: string,
   options: { readonly allowUnmatched?: boolean; readonly only?: Part } = {},
 ): Promise<Adapter> {
-  const index = await openWeights(await adapterFile(await locate(ref, "adapter", model.lookup)));
+  const file = await adapterFile(await locate(ref, "adapter", model.lookup));
+  const index = await openWeights(file);
   const bytes = [...index.weights.values()].reduce((n, w) => n + count(w.shape) * 4, 0);
   if (bytes > LARGEST) throw new FileError(ref, `holds ${formatBytes(bytes)} of tensors: a model, not an adapter`);
-  const { metadata } = index;
-  const adapter = readAdapter(ref, await tensorsOf(index), await layersIn(model), { ...options, metadata });
+  const config = await adapterConfig(file);
+  const adapter = readAdapter(ref, await tensorsOf(index), await layersIn(model), {
+    ...options,
+    metadata: index.metadata,
+    ...(config && { config }),
+    ...(model.family && { family: model.family }),
+  });
   return options.only ? { ...adapter, targets: adapter.targets.filter((t) => t.part === options.only) } : adapter;
 }
 
 /** Opens the adapters of a request, with their scales. */
-export async function openAdapters(model: Adaptable, references: readonly AdapterReference[]): Promise<AdapterUse[]> {
-  const uses: AdapterUse[] = [];
-  for (const { ref, scale = 1, on = "both", allowUnmatched = false } of references) {
-    uses.push({ adapter: await openAdapter(model, ref, { allowUnmatched }), scale: resolveScale(scale), on });
-  }
-  return uses;
-}
+export const openAdapters = (model: Adaptable, references: readonly AdapterReference[]): Promise<AdapterUse[]> =>
+  openUses((ref, options) => openAdapter(model, ref, options), references);

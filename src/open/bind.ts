@@ -1,10 +1,12 @@
 /** Pair files + runtime → pair. Loads no network. */
 import { stat } from "node:fs/promises";
 import os from "node:os";
+import path from "node:path";
 import type { Adapter } from "../adapters/index.js";
 import type { PairRow } from "../catalogue/index.js";
 import { adapterFile, deriveInFile } from "../checkpoint/node/index.js";
 import { createDecoder } from "../decode/index.js";
+import type { Family } from "../families/index.js";
 import { type AdapterUse, type Engine, type Model, memoryNeeds, type Pair, upcastIn } from "../generate/index.js";
 import { commitOf } from "../hub/index.js";
 import { type LookupOptions, locate, locateByName } from "../lookup/index.js";
@@ -18,6 +20,7 @@ import type { OpenOptions, PairReference } from "./reference.js";
 
 /** Pair with the facts of its files. */
 export interface OpenedPair extends Pair, Adaptable {
+  readonly family: Family;
   readonly row: PairRow | null;
   /** Commits of models from the Hub. */
   readonly commits: { readonly base: string | null; readonly distilled: string | null };
@@ -92,7 +95,7 @@ export async function bindPair(
     size,
     zeroNegative,
     adapters,
-    openAdapter: adapterCache({ parts, lookup }),
+    openAdapter: adapterCache({ parts, family, lookup }),
     parts,
     commits: { base: commitOf(located.base.path), distilled: commitOf(located.distilled?.path ?? "") },
     lookup,
@@ -106,11 +109,17 @@ function adapterCache(model: Adaptable & { readonly lookup: LookupOptions }): Pa
   return async (ref, { allowUnmatched = false, byName = false } = {}) => {
     const place = await (byName ? locateByName : locate)(ref, "adapter", model.lookup);
     const file = await adapterFile(place);
-    const { size, mtimeMs } = await stat(file).catch(() => ({ size: 0, mtimeMs: 0 }));
-    const key = JSON.stringify([ref, file, size, mtimeMs, allowUnmatched]);
+    const config = path.join(path.dirname(file), "adapter_config.json");
+    const key = JSON.stringify([ref, file, await changeOf(file), await changeOf(config), allowUnmatched]);
     const adapter = opened.get(key) ?? openAdapter(model, byName ? place : ref, { allowUnmatched });
     opened.set(key, adapter);
     adapter.catch(() => opened.delete(key));
     return adapter;
   };
+}
+
+/** Size and time of the last change of a file; zeros without one. */
+async function changeOf(file: string): Promise<readonly number[]> {
+  const { size, mtimeMs } = await stat(file).catch(() => ({ size: 0, mtimeMs: 0 }));
+  return [size, mtimeMs];
 }

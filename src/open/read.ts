@@ -6,7 +6,7 @@ import { type Checkpoint, type Component, readTextEncoder, withTextEncoders } fr
 import { openCheckpoint, openComponentFolder, openFile, openUNet } from "../checkpoint/node/index.js";
 import { AUTOENCODERS, type DecoderFiles, parseDecoder } from "../decode/index.js";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
-import { FAMILIES } from "../families/index.js";
+import { FAMILIES, type Family } from "../families/index.js";
 import type { ModelSource, PlanSource } from "../generate/index.js";
 import type { LookupOptions } from "../lookup/index.js";
 import {
@@ -31,6 +31,7 @@ export interface ModelFiles extends ModelSource {
 
 /** Pair read from files, without a runtime. */
 export interface PairFiles extends PlanSource, Adaptable {
+  readonly family: Family;
   readonly row: LocatedPair["row"];
   readonly lookup: LookupOptions;
   readonly located: LocatedPair;

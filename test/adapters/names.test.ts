@@ -74,6 +74,43 @@ describe("names of layers", () => {
     }
   });
 
+  it("lead to their layer with every prefix, both namings, dots or underscores, and from compiled models", () => {
+    const layer = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0";
+    const table = nameTable(
+      new Map<Part, Map<string, LayerShape>>([
+        ["unet", new Map([...SDXL, layer].map((n) => [n, { weight: [8, 8], bias: null }]))],
+        ["text_encoder", new Map([["text_model.encoder.layers.0.mlp.fc1", { weight: [8, 8], bias: [8] }]])],
+        ["text_encoder_2", new Map([["encoder.layers.0.mlp.fc1", { weight: [8, 8], bias: [8] }]])],
+      ]),
+    );
+    const names = {
+      unet: [layer, layer.slice(0, -2), "input_blocks.4.1.transformer_blocks.0.attn1.to_out.0"],
+      text_encoder: ["text_model.encoder.layers.0.mlp.fc1", "encoder.layers.0.mlp.fc1"],
+      text_encoder_2: ["text_model.encoder.layers.0.mlp.fc1", "encoder.layers.0.mlp.fc1"],
+    };
+    const prefixes = {
+      unet: ["", "unet.", "diffusion_model.", "model.diffusion_model.", "base_model.model.", "lora_unet_", "lycoris_"],
+      text_encoder: ["text_encoder.", "te1.", "clip_l.", "text_encoders.clip_l.transformer.", "lora_te_", "lora_te1_"],
+      text_encoder_2: ["text_encoder_2.", "te2.", "clip_g.", "text_encoders.clip_g.transformer.", "lora_te2_"],
+    };
+    for (const part of ["unet", "text_encoder", "text_encoder_2"] as const) {
+      for (const prefix of prefixes[part]) {
+        for (const name of names[part]) {
+          const dotted = `${prefix}${name}`;
+          const forms = [
+            dotted,
+            dotted.replaceAll(".", "_"),
+            `_orig_mod.${dotted}`,
+            `module.${dotted}`,
+            `${prefix}_orig_mod.${name}`,
+          ];
+          for (const form of forms) expect(table.get(form)?.part, form).toBe(part);
+        }
+      }
+    }
+    expect(table.get(`unet.${layer.replace("attn1.to_out.0", "attn1.processor.to_out")}`)?.name).toBe(layer);
+  });
+
   it("are those of linear layers, convolutions and norms, with their biases, not of tables", () => {
     const layers = layersOf([
       ["a.weight", [4, 2]],

@@ -111,6 +111,57 @@ describe("reading an adapter", () => {
     expect(() => read(tensors)).toThrow(kind);
   });
 
+  it("reads keys with an adapter's own name in them", () => {
+    const tensors = pair(`unet.${TEXT}`, [2, 768], [8, 2]).map(([key, tensor]): [string, FloatTensor] => [
+      key.replace(/(lora_.)/, "$1.default_0"),
+      tensor,
+    ]);
+    expect(read(tensors).targets.map((t) => [t.layer, t.delta.kind])).toEqual([[TEXT, "low-rank"]]);
+  });
+
+  it.each([
+    ["GLoRA", ".a1.weight"],
+    ["OFT", ".oft_blocks"],
+    ["OFT", ".oft_r.weight"],
+    ["BOFT", ".boft_R"],
+    ["(IA)³", ".on_input"],
+    ["VeRA", ".vera_lambda_b"],
+    ["LoRA with trained biases (lora_bias)", ".lora_B.bias"],
+  ])("names the kind of what it does not support: %s", (kind, ending) => {
+    const tensors = [...pair(`unet.${TEXT}`, [2, 768], [8, 2]), [`unet.${TEXT}${ending}`, float([8])]] as [
+      string,
+      FloatTensor,
+    ][];
+    for (const allowUnmatched of [false, true]) {
+      expect(() => read(tensors, { allowUnmatched })).toThrow(FileError);
+      expect(() => read(tensors, { allowUnmatched })).toThrow(`is a change of kind ${kind}; supported: LoRA`);
+    }
+  });
+
+  it("refuses an adapter for another family by both names", () => {
+    const other = pair(`lora_unet_${TEXT.replaceAll(".", "_")}`, [2, 2048], [8, 2]);
+    expect(() => read(other, { allowUnmatched: true })).toThrow(
+      /an adapter for Stable Diffusion XL; the model is Stable Diffusion 1\.x/,
+    );
+    expect(() => read(other, { family: "sd2" })).toThrow(/the model is Stable Diffusion 2\.x/);
+    const flux = pair("lora_unet_double_blocks_0_img_attn_qkv", [2, 3072], [9216, 2]);
+    expect(() => read(flux, { allowUnmatched: true })).toThrow(
+      /an adapter for FLUX\.1; the model is Stable Diffusion 1\.x/,
+    );
+  });
+
+  it("refuses a file of which no key matches, also where unmatched keys are allowed", () => {
+    const tensors = pair("unet.nowhere.to_q", [1, 2], [2, 1]);
+    for (const allowUnmatched of [false, true]) {
+      expect(() => read(tensors, { allowUnmatched })).toThrow(RequestError);
+      expect(() => read(tensors, { allowUnmatched })).toThrow(/none of its 2 keys/);
+      expect(() => read(tensors, { allowUnmatched })).not.toThrow(/--allow-unmatched/);
+    }
+    expect(() => read([...tensors, ...pair("unet.conv_out", [2, 6, 3, 3], [4, 2, 1, 1])])).toThrow(
+      /2 of its 4 keys .* --allow-unmatched/,
+    );
+  });
+
   it("refuses metadata that cannot be read, which may hold alpha", () => {
     const metadata = { lora_adapter_metadata: "{lora_alpha: 4" };
     expect(() => read(pair(`unet.${TEXT}`, [2, 768], [8, 2]), { metadata })).toThrow(FileError);

@@ -112,6 +112,49 @@ describe("adapters and textual inversions", () => {
       [key.replace("down", "up"), [320, 4]],
     ]);
 
+  it.each([
+    ["FLUX.1", "transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight"],
+    ["FLUX.1", "diffusion_model.double_blocks.7.img_attn.qkv.lora_down.weight"],
+    ["FLUX.1", "lora_unet_single_blocks_3_linear1.lora_down.weight"],
+    ["FLUX.2", "transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj.lora_A.weight"],
+    ["Stable Diffusion 3", "lora_unet_joint_blocks_3_x_block_attn_qkv.lora_down.weight"],
+    ["Qwen-Image", "transformer.transformer_blocks.5.img_mlp.net.2.lora_A.default.weight"],
+    ["Wan", "diffusion_model.blocks.3.cross_attn.k.lora_A.weight"],
+    ["Wan", "blocks.3.attn1.to_q.lora_A.weight"],
+    ["Z-Image or Lumina", "diffusion_model.layers.4.attention.to_q.lora_A.weight"],
+    ["AnimateDiff", "down_blocks.2.motion_modules.1.temporal_transformer.proj_in.lora_A.weight"],
+    ["a diffusion transformer", "transformer.transformer_blocks.5.attn1.to_q.lora_A.weight"],
+    ["the SDXL refiner", "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k.lora_down.weight"],
+  ])("for an unsupported family are told with its name: %s, %s", (name, key) => {
+    expect(recognise(down(key, 1280))).toMatchObject({ kind: "other", about: `an adapter for ${name}` });
+  });
+
+  it.each([
+    "lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_down.weight",
+    "unet.mid_block.attentions.0.transformer_blocks.9.attn1.to_q.lora_A.weight",
+    "lora_unet_input_blocks_7_1_transformer_blocks_1_ff_net_2.lora_down.weight",
+  ])("are Stable Diffusion XL's by layers that only it has: %s", (key) => {
+    expect(recognise(down(key, 640))).toMatchObject({ kind: "adapter", family: "sdxl" });
+  });
+
+  it("have the text features of a Kronecker product's factors", () => {
+    const layer = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_v";
+    const shapes = new Map([
+      [`${layer}.lokr_w1`, [8, 16]],
+      [`${layer}.lokr_w2_a`, [80, 4]],
+      [`${layer}.lokr_w2_b`, [4, 128]],
+    ]);
+    expect(recognise(shapes)).toMatchObject({ kind: "adapter", family: "sdxl" });
+  });
+
+  it.each([["text_encoders_0", "text_encoders_1"], ["clip_g", "clip_l"], ["clip_g"]])(
+    "of one or both text encoders of SDXL are embeddings: %s %s",
+    (...names) => {
+      const shapes = new Map(names.map((name) => [name, [2, 96]]));
+      expect(recognise(shapes)).toMatchObject({ kind: "textual inversion", family: "sdxl" });
+    },
+  );
+
   it("are told with the family whose text they read", () => {
     const kohya = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight";
     expect(recognise(down(kohya, 768))).toMatchObject({ kind: "adapter", family: "sd1" });

@@ -172,6 +172,12 @@ describe("of other repositories", () => {
       { root: "pytorch_lora_weights.safetensors", files: ["pytorch_lora_weights.safetensors"] },
     ],
     [
+      "a LoRA that PEFT saved, with the config that holds its strength",
+      "adapter",
+      ["README.md", "adapter_model.safetensors", "adapter_config.json"],
+      { root: "adapter_model.safetensors", files: ["adapter_config.json", "adapter_model.safetensors"] },
+    ],
+    [
       "a LoRA as a distilled model",
       "unet",
       ["README.md", "pytorch_lora_weights.safetensors"],

@@ -210,7 +210,14 @@ const networkIn = (ref: string): string | null =>
   [path.join(ref, "unet"), ref].find((f) => existsSync(path.join(f, "config.json"))) ?? null;
 
 /** File names of adapters, as trainers write them. */
-const ADAPTER_FILES = ["pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin", "adapter_model.safetensors"];
+const ADAPTER_FILES = [
+  "pytorch_lora_weights.safetensors",
+  "pytorch_lora_weights.bin",
+  "adapter_model.safetensors",
+  "adapter_model.bin",
+];
+/** PEFT's config beside its adapter_model files. */
+const ADAPTER_CONFIG = "adapter_config.json";
 
 /**
  * File of an adapter: the given file, or the one in a folder saved by diffusers or PEFT.
@@ -229,6 +236,18 @@ export async function adapterFile(place: string): Promise<string> {
 /** Adapter file in a folder; null when it has none. */
 export const adapterIn = (folder: string): string | null =>
   ADAPTER_FILES.map((name) => path.join(folder, name)).find((file) => existsSync(file)) ?? null;
+
+/**
+ * PEFT's config of an adapter file; undefined for a file of another tool.
+ * @throws FileError when a file that PEFT wrote has none, since only the config holds its strength
+ */
+export async function adapterConfig(file: string): Promise<{ file: string; fields: unknown } | undefined> {
+  if (!/^adapter_model\.\w+$/.test(path.basename(file))) return undefined;
+  const config = path.join(path.dirname(file), ADAPTER_CONFIG);
+  const fields = await readJson(config, { optional: true });
+  if (fields !== undefined) return { file: config, fields };
+  throw new FileError(file, `${ADAPTER_CONFIG} is missing beside it; PEFT writes the strength there (lora_alpha, r)`);
+}
 
 /** Folder of an autoencoder: the given one, or vae/ in a pipeline. @throws FileError listing the content found instead */
 export async function autoencoderFolder(place: string): Promise<string> {

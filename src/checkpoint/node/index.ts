@@ -2,6 +2,7 @@ export { clipTokenizer } from "./clip-vocabulary.js";
 export { derivedFolder, deriveInFile } from "./derived.js";
 export { openFile } from "./file-source.js";
 export {
+  adapterConfig,
   adapterFile,
   adapterIn,
   autoencoderFolder,
