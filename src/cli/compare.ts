@@ -16,7 +16,7 @@ import {
 } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type Estimate, formatEstimate } from "../metrics/index.js";
-import { type OpenOptions, openEvaluator, openPair, type PairReference } from "../open/index.js";
+import { type OpenOptions, openEvaluator, openPair, type PairReference, withPromptEmbeddings } from "../open/index.js";
 import { MODES, type Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { stepsOf } from "../trajectory/index.js";
@@ -44,7 +44,7 @@ export async function runCompare(
   options: FolderOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
+  const pair = await openPair(await withPromptEmbeddings(models, given), { ...models, ...fetching(terminal, signal) });
   try {
     if (!pair.distilled)
       throw new RequestError("compare needs a distilled model: name one with --distilled, or a --pair");

@@ -2,6 +2,7 @@
 import { safetensors } from "../checkpoint/index.js";
 import { encodePng } from "../files/index.js";
 import {
+  checkRequest,
   eventJson,
   type GenerateRequest,
   generate,
@@ -11,7 +12,7 @@ import {
   settingsFor,
 } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
-import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
+import { type OpenOptions, openPair, type PairReference, withPromptEmbeddings } from "../open/index.js";
 import { type FloatTensor, stack } from "../tensor/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
@@ -35,8 +36,12 @@ export async function runGenerate(
   options: GenerateOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
+  const pair = await openPair(await withPromptEmbeddings(models, request), {
+    ...models,
+    ...fetching(terminal, signal),
+  });
   try {
+    checkRequest(pair, request);
     const plan = planFor(pair, request);
     const folder = await openResumableFolder(
       "generate",

@@ -60,12 +60,16 @@ export function unreadMarkup({ prompts, negative = "", promptSyntax = "plain" }:
   });
 }
 
+/** Markup that contains no words of the prompt. */
+const NO_WORDS = /<\w+:[^>]+>|\bBREAK\b|\bembedding:[^\s,()]+/g;
+
 /** Words that a small vocabulary does not have, for models made from a fixed list of words. */
 export function unknownWords(
   { text }: Pick<Pair, "text">,
   { prompts, negative = "", promptSyntax = "plain" }: GenerateRequest,
 ): string[] {
-  const words = [...new Set([...prompts, negative].flatMap((prompt) => text.unknownWords(prompt, promptSyntax)))];
+  const texts = [...prompts, negative].map((prompt) => prompt.replace(NO_WORDS, " "));
+  const words = [...new Set(texts.flatMap((prompt) => text.unknownWords(prompt, promptSyntax)))];
   if (words.length === 0) return [];
   const shown = words.map((word) => JSON.stringify(word)).join(", ");
   const it = words.length > 1 ? "words" : "a word";

@@ -5,6 +5,7 @@ export { openEvaluator } from "./evaluator.js";
 export { hashed, openClassifier, openClip, openDino, openDreamSim, openInception, openLpips } from "./instruments.js";
 export { knownPair, memoryNeedsOfRow } from "./known.js";
 export { openPair, openPlanSource, readFiles } from "./pair.js";
+export { type SyntaxPrompts, withPromptEmbeddings } from "./prompt-embeddings.js";
 export {
   type AdapterReference,
   lookupFields,

@@ -1,11 +1,12 @@
 export { lorasOf, type PromptLora } from "./a1111.js";
 export { createTokenizer } from "./clip-tokenizer.js";
-export { PROMPT_SYNTAXES, type PromptSyntax, plainText } from "./syntax.js";
+export { embeddingsIn, PROMPT_SYNTAXES, type PromptSyntax, plainText } from "./syntax.js";
 export type { TextEncoderParts } from "./text-encoder.js";
 export { type EncodedPrompt, type TextEncoders, textEncoders } from "./text-encoders.js";
 export {
   type EmbeddingFile,
   embeddingNames,
+  fileName,
   type TextualInversion,
   textualInversion,
   tokenOf,

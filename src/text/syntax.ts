@@ -2,6 +2,7 @@
 import { a1111Pieces } from "./a1111.js";
 import { comfyPieces } from "./comfy.js";
 import type { Piece } from "./piece.js";
+import { bareName } from "./textual-inversion.js";
 
 /** plain: text is text, as in diffusers. a1111, comfy: as in AUTOMATIC1111's stable-diffusion-webui and in ComfyUI. */
 export const PROMPT_SYNTAXES = ["plain", "a1111", "comfy"] as const;
@@ -15,6 +16,10 @@ const PIECES: { readonly [S in PromptSyntax]: (prompt: string) => readonly Piece
 
 /** Splits a prompt into pieces. @throws RequestError for markup that is not supported or not valid */
 export const piecesOf = (prompt: string, syntax: PromptSyntax): readonly Piece[] => PIECES[syntax](prompt);
+
+/** Names of the textual inversions of a prompt, without folder and extension. @throws RequestError as `piecesOf` */
+export const embeddingsIn = (prompt: string, syntax: PromptSyntax): readonly string[] =>
+  piecesOf(prompt, syntax).flatMap((piece) => (piece.kind === "embedding" ? [bareName(piece.name)] : []));
 
 /** The text of a prompt without its markup, as a person would read it: for measures that compare images with prompts. */
 export const plainText = (prompt: string, syntax: PromptSyntax): string =>

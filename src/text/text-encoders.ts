@@ -100,7 +100,7 @@ export function textEncoders(
     },
     lengthOf,
     unknownWords: (prompt, syntax) => {
-      const text = plainText(prompt, syntax);
+      const text = inversions.reduce((left, { name }) => left.replaceAll(name, " "), plainText(prompt, syntax));
       return [...new Set(encoders.flatMap(({ tokenizer }) => tokenizer.unknownWords(text)))];
     },
     zeros: ({ streams, pooled }) => ({

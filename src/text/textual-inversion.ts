@@ -75,8 +75,11 @@ export function textualInversion(
   const counts = new Set(embeddings.map((e) => e.shape[0]));
   if (counts.size > 1)
     throw new FileError(file, `has ${[...counts].join(" and ")} embeddings for the two text encoders`);
-  return { token, name: file.replace(/^.*[\\/:]/, "").replace(/\.[^.]*$/, ""), embeddings };
+  return { token, name: fileName(file), embeddings };
 }
+
+/** Name of a file without folder and extension. */
+export const fileName = (file: string): string => file.replace(/^.*[\\/:]/, "").replace(/\.[^.]*$/, "");
 
 /** Tokens to add to a tokenizer. */
 export const tokensOf = (inversions: readonly TextualInversion[]): MultiVectorToken[] =>
@@ -109,9 +112,12 @@ export function inversionInputs(
   };
 }
 
+/** Name of a textual inversion in a prompt without folder and extension. */
+export const bareName = (name: string): string => name.replace(/^.*[\\/]/, "").replace(/\.(safetensors|pt|bin)$/i, "");
+
 /** A textual inversion by its name or token. @throws RequestError when there is none */
 export function inversionNamed(name: string, inversions: readonly TextualInversion[]): TextualInversion {
-  const stem = name.replace(/\.(safetensors|pt|bin)$/i, "");
+  const stem = bareName(name);
   const found = inversions.find((i) => i.name === stem || i.token === stem || i.token === `<${stem}>`);
   if (found) return found;
   const has = inversions.map((i) => i.name).join(", ");
