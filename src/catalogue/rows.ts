@@ -1,8 +1,8 @@
 /** Named pairs: one row of data for each released few-step model, with its references and its author's sampling options. */
-import { distance } from "fastest-levenshtein";
-import { RequestError } from "../errors.js";
 import { FAMILIES } from "../families/index.js";
-import type { Control, PairRow, SamplingDefaults } from "./schema.js";
+import { EMBEDDED_PAIRS } from "./embedded.js";
+import { SHA256 } from "./hashes.js";
+import type { PairRow, SamplingDefaults } from "./schema.js";
 
 const square = (side: number) => ({ width: side, height: side });
 const PHOTOGRAPHS = ["a photo of a dog in a park", "a portrait of a scientist in her laboratory"] as const;
@@ -25,6 +25,7 @@ const SD15 = {
   size: square(512),
   sampling: FAMILIES.sd1.sampling,
 } as const;
+const DREAMSHAPER = { ...SD15, base: "Lykon/dreamshaper-7" } as const;
 /** The 512-pixel model of the second family predicts ε and has the scheduler of the first. */
 const SD21 = {
   ...SD15,
@@ -42,6 +43,7 @@ interface Distilled {
   readonly licence: string;
   readonly size?: PairRow["size"];
   readonly guidanceFeatures?: number;
+  readonly names?: readonly string[];
 }
 
 const row = (name: string, about: string, base: Base, d: Distilled): PairRow => ({
@@ -54,6 +56,8 @@ const row = (name: string, about: string, base: Base, d: Distilled): PairRow => 
   sampling: { base: base.sampling, distilled: d.sampling },
   size: d.size ?? base.size,
   guidanceFeatures: d.guidanceFeatures ?? null,
+  names: d.names ?? [],
+  sha256: SHA256[d.distilled] ?? [],
   licence: d.licence,
   source: `https://huggingface.co/${d.distilled.split(/[/:]/).slice(0, 2).join("/")}`,
   prompts: PHOTOGRAPHS,
@@ -78,85 +82,45 @@ const trailing = (scheduler: string, steps: number, guidance = 0): SamplingDefau
 
 const DMD2 = { licence: "CC-BY-NC-SA-4.0" };
 const LIGHTNING = { licence: "OpenRAIL++" };
-const LCM = { licence: "OpenRAIL++" };
-/** Controls of one slider on both models. Only "smile" is in the paper (table 1). */
-const slider = (name: string, concept: string, reads: string, paper?: Control["paper"]): readonly Control[] =>
-  (["base", "distilled"] as const).map((on) => ({
-    name: `${name} (${on})`,
-    ref: `embedded:sliders/${name}.${on}.safetensors`,
-    scale: 2,
-    concept,
-    reads,
-    ...(paper && on === "base" && { paper }),
-  }));
-
-const EMBEDDED: PairRow = {
-  name: "embedded",
-  about: "a tiny SDXL-shaped pair over a world of cartoon characters, in this package",
-  family: "sdxl",
-  base: "embedded:base",
-  distilled: "embedded:distilled",
-  clip: "embedded:clip",
-  judge: "embedded:judge",
-  scheduler: null,
-  guidanceFeatures: null,
-  parameters: null,
-  sampling: { base: { steps: 25, guidance: 5 }, distilled: lcmAt(999, 749, 499, 249) },
-  size: null,
-  licence: "CC0-1.0",
-  source: "embedded/README.md",
-  prompts: ["a red cartoon character", "a cartoon character with one eye"],
-  trial: {
-    prompts: "embedded:world/prompts.csv",
-    reference: "embedded:world/real.safetensors",
-    controls: [
-      ...slider("smile", "a smiling cartoon character", "smile", { base: 19.7, distilled: 21.4 }),
-      ...slider("eye-size", "a cartoon character with big eyes", "eye_size"),
-      {
-        name: "blueprint",
-        ref: "embedded:adapters/blueprint.safetensors",
-        scale: 1,
-        concept: "a cartoon character on a navy background",
-        // The background of a blueprint is between two colours of the classifier.
-        reads: "background=teal|navy",
-      },
-    ],
-  },
-};
-
+const LCM = { licence: "OpenRAIL++", names: ["lcm"] };
+const TCD = { licence: "MIT", names: ["tcd"], sampling: tcd(4, 0.3) };
+const FLASH = { licence: "CC-BY-NC-ND-4.0", sampling: lcm(4) };
 /** The UNets of LCM have guidance as an input (Luo et al. 2023, §4.2); the LoRAs do not. */
 const LCM_UNET = { ...LCM, guidanceFeatures: 256 };
 const HYPER = { licence: "OpenRAIL++" };
+/** Names of a model for n steps. A name without a number of steps is taken for the one of four. */
+const named = (method: string, n: number): string[] => [`${method} ${n}step`, ...(n === 4 ? [method] : [])];
 const hyper = (file: string) => `ByteDance/Hyper-SD/${file}.safetensors`;
 const lightning = (file: string) => `ByteDance/SDXL-Lightning/sdxl_lightning_${file}.safetensors`;
 
+const hyperNames = (n: number) => [`hyper ${n}step`, ...(n === 4 ? ["hyper sd", "hyper sdxl", "hyper sd15"] : [])];
+/** LoRAs of PCM, deterministic in TCD's scheduler; those for guidance keep negative prompts. */
+const pcm = (model: "sdxl" | "sd15", base: Base, n: number, guidance = 0): PairRow => {
+  const kind = guidance > 1 ? "normalcfg" : "smallcfg";
+  return row(`${model}-pcm-${n}${guidance > 1 ? "-cfg" : ""}`, `PCM, ${n} steps, LoRA (${kind})`, base, {
+    licence: "not stated",
+    names: [`pcm ${kind} ${n}step`, ...(guidance > 1 ? [] : named("pcm", n))],
+    distilled: `wangfuyun/PCM_Weights/${model}/pcm_${model}_${kind}_${n}step_converted.safetensors`,
+    sampling: tcd(n, 0, guidance),
+  });
+};
+
 export const PAIRS: readonly PairRow[] = [
-  EMBEDDED,
-  {
-    ...EMBEDDED,
-    name: "embedded-lora",
-    about: "the embedded pair in one set of weights: the distilled model as a LoRA on the base",
-    distilled: "embedded:adapters/distilled.safetensors",
-  },
-  {
-    ...EMBEDDED,
-    name: "embedded-lcm",
-    about: "the embedded pair with a distilled model of another kind: LCM, guidance is an input of the network",
-    distilled: "embedded:consistent",
-    guidanceFeatures: 64,
-    sampling: { ...EMBEDDED.sampling, distilled: lcm(4, 5) },
-  },
+  ...EMBEDDED_PAIRS,
   row("sdxl-dmd2", "DMD2, 4 steps", SDXL, {
+    names: ["dmd", "dmd2"],
     ...DMD2,
     distilled: "tianweiy/DMD2/dmd2_sdxl_4step_unet_fp16.bin",
     sampling: lcmAt(999, 749, 499, 249),
   }),
   row("sdxl-dmd2-lora", "DMD2, 4 steps, as a LoRA on the base", SDXL, {
+    names: ["dmd", "dmd2"],
     ...DMD2,
     distilled: "tianweiy/DMD2/dmd2_sdxl_4step_lora_fp16.safetensors",
     sampling: lcmAt(999, 749, 499, 249),
   }),
   row("sdxl-dmd2-1", "DMD2, 1 step", SDXL, {
+    names: ["dmd 1step", "dmd2 1step"],
     ...DMD2,
     distilled: "tianweiy/DMD2/dmd2_sdxl_1step_unet_fp16.bin",
     sampling: lcmAt(399),
@@ -167,6 +131,7 @@ export const PAIRS: readonly PairRow[] = [
     sampling: lcm(4),
   }),
   row("sdxl-turbo", "SDXL-Turbo, 1 to 4 steps at 512 px", SDXL, {
+    names: ["turbo", "sdxlturbo"],
     distilled: "stabilityai/sdxl-turbo:unet",
     licence: "SAI NC community",
     size: square(512),
@@ -178,6 +143,7 @@ export const PAIRS: readonly PairRow[] = [
     sampling: trailing("EulerAncestralDiscreteScheduler", 4),
   }),
   row("sdxl-lightning-1", "SDXL-Lightning, 1 step, predicts x0", SDXL, {
+    names: ["lightning 1step"],
     ...LIGHTNING,
     distilled: lightning("1step_unet_x0"),
     sampling: { ...trailing("EulerDiscreteScheduler", 1), prediction: "sample" },
@@ -185,11 +151,13 @@ export const PAIRS: readonly PairRow[] = [
   ...[2, 4, 8].flatMap((n) => [
     row(`sdxl-lightning-${n}`, `SDXL-Lightning, ${n} steps`, SDXL, {
       ...LIGHTNING,
+      names: named("lightning", n),
       distilled: lightning(`${n}step_unet`),
       sampling: trailing("EulerDiscreteScheduler", n),
     }),
     row(`sdxl-lightning-${n}-lora`, `SDXL-Lightning, ${n} steps, as a LoRA on the base`, SDXL, {
       ...LIGHTNING,
+      names: named("lightning", n),
       distilled: lightning(`${n}step_lora`),
       sampling: trailing("EulerDiscreteScheduler", n),
     }),
@@ -214,23 +182,39 @@ export const PAIRS: readonly PairRow[] = [
     distilled: "latent-consistency/lcm-lora-sdv1-5/pytorch_lora_weights.safetensors",
     sampling: lcm(4),
   }),
+  row("sd15-lcm", "LCM of DreamShaper 7 (SD 1.5), 1 to 8 steps; guidance is an input of the network", DREAMSHAPER, {
+    ...LCM_UNET,
+    licence: "MIT",
+    distilled: "SimianLuo/LCM_Dreamshaper_v7:unet",
+    sampling: lcm(4, 8),
+  }),
   row("ssd-1b-lcm", "LCM for SSD-1B, 2 to 8 steps; guidance is an input of the network", SSD, {
     ...LCM_UNET,
+    names: ["lcm ssd", "lcm ssd 1b"],
     distilled: "latent-consistency/lcm-ssd-1b",
     sampling: lcm(4, 8),
   }),
+  row("ssd-1b-lcm-lora", "LCM-LoRA for SSD-1B, 4 to 8 steps", SSD, {
+    ...LCM,
+    names: ["lcm ssd", "lcm ssd 1b"],
+    distilled: "latent-consistency/lcm-lora-ssd-1b/pytorch_lora_weights.safetensors",
+    sampling: lcm(4),
+  }),
   row("sdxl-hyper-1", "Hyper-SD, 1 step, UNet", SDXL, {
+    names: ["hyper 1step"],
     ...HYPER,
     distilled: hyper("Hyper-SDXL-1step-Unet"),
     sampling: lcmAt(800),
   }),
   row("sdxl-hyper-1-lora", "Hyper-SD, 1 step, LoRA", SDXL, {
+    names: ["hyper 1step"],
     ...HYPER,
     distilled: hyper("Hyper-SDXL-1step-lora"),
     sampling: tcd(1, 1),
   }),
   ...[2, 4, 8].map((n) =>
     row(`sdxl-hyper-${n}`, `Hyper-SD, ${n} steps, LoRA`, SDXL, {
+      names: hyperNames(n),
       ...HYPER,
       distilled: hyper(`Hyper-SDXL-${n}steps-lora`),
       sampling: trailing("DDIMScheduler", n),
@@ -243,44 +227,60 @@ export const PAIRS: readonly PairRow[] = [
   }),
   ...[8, 12].map((n) =>
     row(`sdxl-hyper-${n}-cfg`, `Hyper-SD, ${n} steps, LoRA that keeps guidance and negative prompts`, SDXL, {
+      names: [`hyper ${n}step cfg`],
       ...HYPER,
       distilled: hyper(`Hyper-SDXL-${n}steps-CFG-lora`),
       sampling: trailing("DDIMScheduler", n, 5),
     }),
   ),
   row("sd15-hyper-1", "Hyper-SD for SD 1.5, 1 step, LoRA", SD15, {
+    names: ["hyper 1step"],
     ...HYPER,
     distilled: hyper("Hyper-SD15-1step-lora"),
     sampling: tcd(1, 1),
   }),
   ...[2, 4, 8].map((n) =>
     row(`sd15-hyper-${n}`, `Hyper-SD for SD 1.5, ${n} steps, LoRA`, SD15, {
+      names: hyperNames(n),
       ...HYPER,
       distilled: hyper(`Hyper-SD15-${n}steps-lora`),
       sampling: trailing("DDIMScheduler", n),
     }),
   ),
+  ...[8, 12].map((n) =>
+    row(`sd15-hyper-${n}-cfg`, `Hyper-SD for SD 1.5, ${n} steps, LoRA that keeps guidance and negative prompts`, SD15, {
+      ...HYPER,
+      names: [`hyper ${n}step cfg`],
+      distilled: hyper(`Hyper-SD15-${n}steps-CFG-lora`),
+      sampling: trailing("DDIMScheduler", n, 5),
+    }),
+  ),
   row("sd-turbo", "SD-Turbo, 1 to 4 steps", SD21, {
+    names: ["turbo"],
     distilled: "stabilityai/sd-turbo:unet",
     licence: "SAI community",
     sampling: trailing("EulerDiscreteScheduler", 4),
   }),
+  row("sdxl-tcd", "TCD, LoRA, 2 to 8 steps and more; a higher eta suits more steps", SDXL, {
+    ...TCD,
+    distilled: "h1t/TCD-SDXL-LoRA/pytorch_lora_weights.safetensors",
+  }),
+  row("sd15-tcd", "TCD for SD 1.5, LoRA", SD15, {
+    ...TCD,
+    distilled: "h1t/TCD-SD15-LoRA/pytorch_lora_weights.safetensors",
+  }),
+  row("sd21-tcd", "TCD for SD 2.1 base, LoRA", SD21, {
+    ...TCD,
+    distilled: "h1t/TCD-SD21-base-LoRA/pytorch_lora_weights.safetensors",
+  }),
+  row("sdxl-flash", "Flash Diffusion, 4 steps, LoRA", SDXL, {
+    ...FLASH,
+    distilled: "jasperai/flash-sdxl/pytorch_lora_weights.safetensors",
+  }),
+  row("sd15-flash", "Flash Diffusion for SD 1.5, 4 steps, LoRA", SD15, {
+    ...FLASH,
+    distilled: "jasperai/flash-sd/pytorch_lora_weights.safetensors",
+  }),
+  ...[2, 4, 8, 16].flatMap((n) => [pcm("sdxl", SDXL, n), pcm("sd15", SD15, n)]),
+  ...[4, 8, 16].flatMap((n) => [pcm("sdxl", SDXL, n, 7.5), pcm("sd15", SD15, n, 7.5)]),
 ];
-
-/** @throws RequestError with the nearest names */
-export function pairNamed(name: string, rows: readonly PairRow[] = PAIRS): PairRow {
-  const found = rows.find((p) => p.name === name);
-  if (found) return found;
-  const near = rows
-    .map((r) => ({ name: r.name, far: farFrom(name.toLowerCase(), r.name) }))
-    .sort((a, b) => a.far - b.far)
-    .slice(0, 3)
-    .map((r) => r.name);
-  throw new RequestError(
-    `--pair ${name}: no such pair; the nearest are ${near.join(", ")}. \`variegate models list\` shows all`,
-  );
-}
-
-/** Edit distance; below 1 where one name contains the other. */
-const farFrom = (asked: string, name: string): number =>
-  name.includes(asked) ? (name.length - asked.length) / 100 : distance(asked, name);

@@ -26,6 +26,13 @@ export const pairRowSchema = z.strictObject({
   clip: z.string().nullable().default(null),
   /** Reference of the attribute classifier, where the true attributes of an image are known. */
   judge: z.string().nullable().default(null),
+  /**
+   * Names by which the distilled model is recognised, for a file or folder that is opened without a pair: each is a list of words that the
+   * name has, in any order. "4step" is one word, and so is "dmd2"; case does not matter.
+   */
+  names: z.array(z.string().regex(/[a-z0-9]/i, "expected at least one word")).default([]),
+  /** SHA-256 of the distilled model's file, in hexadecimal digits. */
+  sha256: z.array(z.string().regex(/^[0-9a-f]{64}$/, "expected 64 hexadecimal digits")).default([]),
   /** Scheduler config of the base, where it is known: a plan then needs no file. */
   scheduler: z.record(z.string(), z.unknown()).nullable().default(null),
   /** Width of the distilled model's guidance embedding, where guidance is an input of the network. */

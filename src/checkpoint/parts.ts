@@ -25,9 +25,11 @@ type Of<K extends Recognised["kind"]> = Extract<Recognised, { kind: K }>;
 export const shapesOf = (weights: Weights): Shapes => new Map([...weights].map(([name, w]) => [name, w.shape]));
 
 /** Reads a file's index and recognises its model. @throws FileError */
-export async function readRecognised(source: ByteSource): Promise<{ index: WeightIndex; recognised: Recognised }> {
+export async function readRecognised(
+  source: ByteSource,
+): Promise<{ index: WeightIndex; recognised: Recognised; metadata: Readonly<Record<string, string>> }> {
   const index = await readWeights(source);
-  return { index, recognised: recognise(shapesOf(index.weights)) };
+  return { index, recognised: recognise(shapesOf(index.weights)), metadata: index.metadata };
 }
 
 /** Error for a file that contains another kind of model than `wanted`. */

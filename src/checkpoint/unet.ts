@@ -9,6 +9,8 @@ export interface OpenedUNet {
   readonly scheduler: ConfigSource | null;
   /** True when the file is a LoRA; `unet` is then `like`. */
   readonly lora: boolean;
+  /** Metadata of a safetensors file. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** Prefix of the UNet in a complete checkpoint. */
@@ -16,8 +18,8 @@ const WHOLE = "model.diffusion_model.";
 
 /** Reads a UNet, or a LoRA on `like`. Settings that shapes do not determine come from `like`. @throws FileError */
 export async function readUNet(source: ByteSource, like: Component): Promise<OpenedUNet> {
-  const { index, recognised } = await readRecognised(source);
-  if (recognised.kind === "adapter") return { unet: like, scheduler: null, lora: true };
+  const { index, recognised, metadata } = await readRecognised(source);
+  if (recognised.kind === "adapter") return { unet: like, scheduler: null, lora: true, metadata };
   if (recognised.kind !== "unet" && recognised.kind !== "checkpoint") {
     throw refusal(source.name, recognised, "a UNet or a LoRA was expected");
   }
@@ -37,5 +39,5 @@ export async function readUNet(source: ByteSource, like: Component): Promise<Ope
     ...(!same && { attention_head_dim: heads }),
     ...(typeof features === "number" && { addition_time_embed_dim: features }),
   };
-  return { unet: { ...unet, config }, scheduler: null, lora: false };
+  return { unet: { ...unet, config }, scheduler: null, lora: false, metadata };
 }

@@ -1,6 +1,8 @@
 /** `variegate adapter`: inspects, converts, merges and extracts adapters. */
-
+import { existsSync } from "node:fs";
+import path from "node:path";
 import { adapterFacts, adapterTensors, type Dialect, LARGEST_RANK } from "../adapters/index.js";
+import { DISTILLED_KEY } from "../catalogue/index.js";
 import { safetensors } from "../checkpoint/index.js";
 import { type ExtractedLayer, type ExtractRequest, extractAdapter, mergeAdapters } from "../convert/index.js";
 import { RequestError } from "../errors.js";
@@ -79,6 +81,9 @@ export interface ExtractOptions {
   readonly dialect?: Dialect;
 }
 
+/** A reference for a file that may be published: of a path, only the name of the file or folder. */
+const publicName = (ref: string): string => (existsSync(ref) ? path.basename(ref) : ref);
+
 /** Writes the difference of two models as an adapter. */
 export async function runExtract(
   terminal: Terminal,
@@ -113,7 +118,7 @@ export async function runExtract(
     progress?.stop();
     const { adapter, layers, kept, beyond } = extracted;
     const tensors = adapterTensors(adapter, dialect, extracted.model);
-    await writeWhole(out, safetensors(tensors, { format: "pt" }));
+    await writeWhole(out, safetensors(tensors, { format: "pt", [DISTILLED_KEY]: publicName(to) }));
     const bytes = Object.values(tensors).reduce((n, t) => n + t.data.byteLength, 0);
     terminal.emit({ type: "extracted", from: from, to, out, bytes, kept, beyond, layers });
     terminal.table(

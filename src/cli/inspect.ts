@@ -6,6 +6,7 @@ import { RequestError } from "../errors.js";
 import {
   describeSettings,
   type GenerateRequest,
+  guessedSchedule,
   type MemoryNeed,
   memoryUses,
   planFor,
@@ -51,6 +52,8 @@ export async function runPlan(
   }
   const plan = planFor(source, request);
   const settings = settingsFor(source, request);
+  const guess = guessedSchedule(source, request);
+  if (guess !== null) terminal.warn(guess);
   terminal.emit({ type: "plan", settings, ...plan });
   const { columns, rows } = describePlan(plan);
   terminal.table(

@@ -4,6 +4,7 @@ export { eventJson, type GenerateEvent, type Milliseconds, type StepEvent } from
 export { memoryNeeds } from "./fit.js";
 export { generate } from "./generate.js";
 export { checkRequest } from "./job.js";
+export { guessedSchedule } from "./notices.js";
 export type { Engine, Model, Pair } from "./pair.js";
 export type { KnownModel, ModelSource, PlanSource } from "./plan-source.js";
 export { planFor, planRequestFor, settingsFor } from "./planning.js";

@@ -22,6 +22,8 @@ export interface PlanSource {
   readonly family: Family;
   readonly base: ModelSource;
   readonly distilled: ModelSource | null;
+  /** Names of pairs to suggest for a distilled model whose schedule is not known. */
+  readonly suggestions?: readonly string[];
 }
 
 /** Reference and scheduler of one model. */

@@ -50,6 +50,10 @@ export const isCommit = (text: string): boolean => /^[0-9a-f]{40}$/.test(text);
 export const commitOf = (place: string): string | null =>
   /[\\/]models--[^\\/]+[\\/]snapshots[\\/]([0-9a-f]{40})(?=[\\/]|$)/.exec(place)?.[1] ?? null;
 
+/** The repository ("owner/name") of a path in the cache; null for any other path. */
+export const repositoryOf = (place: string): string | null =>
+  /[\\/]models--([^\\/]+?)--([^\\/]+)[\\/]snapshots[\\/]/.exec(place)?.slice(1, 3).join("/") ?? null;
+
 /** The commit of a revision when it was last resolved; null when the cache has no record. */
 export async function cachedCommit(paths: RepositoryPaths, revision: string): Promise<string | null> {
   if (isCommit(revision)) return revision;

@@ -1,4 +1,4 @@
-export { commitOf } from "./cache.js";
+export { commitOf, repositoryOf } from "./cache.js";
 export {
   type CachedRepository,
   type CachedRevision,

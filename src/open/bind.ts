@@ -87,6 +87,7 @@ export async function bindPair(
   return {
     row,
     family,
+    suggestions: files.suggestions ?? [],
     base: model("base", files.base, null),
     distilled: files.distilled && model("distilled", files.distilled, lora),
     text: textEncoders(runtime, family, files.textEncoders, embeddings, beside),

@@ -1,12 +1,15 @@
 /** References of a pair → local paths. Downloads missing files from the Hub; opens none. */
+import path from "node:path";
 import { type PairRow, pairNamed, readPairs } from "../catalogue/index.js";
-import { type LookupOptions, locate } from "../lookup/index.js";
+import { type LookupOptions, locate, resolveReference } from "../lookup/index.js";
 import type { OpenOptions, PairReference } from "./reference.js";
 
-/** Reference and its local path. */
+/** Reference of a model and its local path. */
 export interface Located {
   readonly ref: string;
   readonly path: string;
+  /** Pairs that the model may be recognised as: none for a model of the named pair, or where the request names a pair. */
+  readonly candidates: readonly PairRow[];
 }
 
 export interface LocatedPair {
@@ -27,22 +30,39 @@ export async function rowOf({ pair, pairs, base }: PairReference): Promise<PairR
 
 /** Locates all models of a pair. @throws FileError with the searched places; RequestError for an ambiguous name */
 export async function locatePair(reference: PairReference, options: OpenOptions): Promise<LocatedPair> {
-  const row = await rowOf(reference);
+  const named = await rowOf(reference);
   const lookup = lookupOptionsOf(reference, options);
-  const base = reference.base ?? row?.base ?? "";
-  const distilled = reference.distilled ?? (reference.base === undefined ? row?.distilled : undefined);
+  const rows = reference.pair === undefined ? await readPairs(reference.pairs) : [];
+  const find = async (ref: string, kind: "pipeline" | "unet", given: boolean): Promise<Located> => ({
+    ref,
+    path: await locate(ref, kind, lookup),
+    candidates: given ? rows : [],
+  });
+  const base = await find(reference.base ?? named?.base ?? "", "pipeline", reference.base !== undefined);
+  const distilledRef = reference.distilled ?? (reference.base === undefined ? named?.distilled : undefined);
   const textEncoders: string[] = [];
-  const located = { ref: base, path: await locate(base, "pipeline", lookup) };
   for (const ref of reference.textEncoders ?? []) textEncoders.push(await locate(ref, "text encoder", lookup));
+  const distilled =
+    distilledRef === undefined ? null : await find(distilledRef, "unet", reference.distilled !== undefined);
   return {
-    row,
-    base: located,
-    distilled: distilled === undefined ? null : { ref: distilled, path: await locate(distilled, "unet", lookup) },
+    row: named ?? rowWith(base, distilled),
+    base,
+    distilled,
     textEncoders,
     decoder: reference.decoder === undefined ? null : await locate(reference.decoder, "autoencoder", lookup),
     lookup,
   };
 }
+
+/** True if another reference leads to the path of a located one. */
+export const leadsTo =
+  ({ ref, path: place }: Located) =>
+  (other: string): boolean =>
+    other === ref || path.resolve(resolveReference(other)) === path.resolve(place);
+
+/** The row with both models of a pair that was opened without its name. */
+const rowWith = (base: Located, distilled: Located | null): PairRow | null =>
+  (distilled && base.candidates.find((row) => leadsTo(base)(row.base) && leadsTo(distilled)(row.distilled))) ?? null;
 
 /** Lookup options of a pair, for later references. */
 const lookupOptionsOf = (

@@ -20,6 +20,7 @@ import type { WeightIndex } from "../tensor/index.js";
 import { createTokenizer, type TextEncoderParts } from "../text/index.js";
 import type { Adaptable } from "./adapters.js";
 import { readDecoder } from "./decoder.js";
+import { knownBase, knownDistilled, suggestionsFor } from "./evidence.js";
 import type { Located, LocatedPair } from "./locate.js";
 
 /** Denoiser read from files. */
@@ -62,6 +63,7 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
   const base: ModelFiles = {
     ...modelFiles(located.base, unet, scheduler, scaleFactor),
     ...placeIn(located.base.path, located),
+    known: knownBase(located.base),
   };
   const { in_channels: channels, out_channels: predicted } = base.denoiser.interface;
   if (channels !== predicted) {
@@ -73,7 +75,7 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
       supported: `${predicted} (out_channels), text-to-image models`,
     });
   }
-  const distilled = located.distilled && (await readDistilled(located.distilled, base, scaleFactor, located));
+  const distilled = located.distilled && (await readDistilled(located.distilled, base, scaleFactor, located, family));
   const features = textEncoders.reduce((n, e) => n + e.config.features, 0);
   if (features !== base.denoiser.textFeatures) {
     throw new RequestError(
@@ -95,6 +97,7 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
     decoder,
     parts,
     lookup,
+    suggestions: located.distilled ? suggestionsFor(located.distilled, family) : [],
     size: row?.size ?? base.denoiser.size ?? { width: SIDE * scaleFactor, height: SIDE * scaleFactor },
     zeroNegative: FAMILIES[family].zeroNegative && checkpoint.index["force_zeros_for_empty_prompt"] !== false,
   };
@@ -132,11 +135,15 @@ async function readDistilled(
   base: ModelFiles,
   scaleFactor: number,
   located: LocatedPair,
+  family: Family,
 ): Promise<ModelFiles> {
-  const { unet, scheduler, lora } = await openUNet(distilled.path, base.component);
+  const { unet, scheduler, lora, metadata } = await openUNet(distilled.path, base.component);
   const files = modelFiles(distilled, unet, scheduler ?? base.scheduler, scaleFactor);
   mustFit(base, files);
-  return { ...files, isLora: lora, ...placeIn(distilled.path, located) };
+  const width = unet.config["time_cond_proj_dim"];
+  const guidanceFeatures = files.embedsGuidance && typeof width === "number" ? width : null;
+  const known = await knownDistilled(distilled, { family, isLora: lora, guidanceFeatures, metadata });
+  return { ...files, isLora: lora, ...placeIn(distilled.path, located), known };
 }
 
 /** Path of a model if model folders are searched, since its name is not valid without them. */

@@ -27,6 +27,8 @@ describe("a pair file", () => {
       distilled: "c/d",
       clip: null,
       judge: null,
+      names: [],
+      sha256: [],
       scheduler: null,
       guidanceFeatures: null,
       parameters: null,

@@ -280,5 +280,10 @@ export async function openUNet(ref: string, like: Component): Promise<OpenedUNet
     throw new FileError(unet.configFile, `is a ${unet.className}; a UNet2DConditionModel was expected`);
   }
   const own = path.join(ref, "scheduler", "scheduler_config.json");
-  return { unet, scheduler: existsSync(own) ? { file: own, config: await readObject(own) } : null, lora: false };
+  return {
+    unet,
+    scheduler: existsSync(own) ? { file: own, config: await readObject(own) } : null,
+    lora: false,
+    metadata: {},
+  };
 }
