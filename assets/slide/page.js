@@ -3,6 +3,39 @@ const slide = JSON.parse(document.getElementById("slide").textContent);
 const at = (id) => document.getElementById(id);
 let stop = Math.max(0, slide.scales.indexOf(0));
 
+/** What is measured at every scale, by name: (a stop) → estimate { mean, low, high } or null. */
+const MEASURES = new Map([
+  ...Object.keys(slide.rows[0]?.stops[0]?.readings ?? {}).map((name) => [
+    `${name} (classifier)`,
+    (s) => s.readings[name],
+  ]),
+  ["change of CLIP score, %", (s) => s.change],
+  ["CLIP score to the concept", (s) => s.clipScore],
+  ["distance to scale 0", (s) => s.distance],
+]);
+for (const [name, of] of MEASURES)
+  if (slide.rows.some((r) => r.stops.some((s) => of(s) === null))) MEASURES.delete(name);
+
+/** Change between the smallest and the largest scale in units of the intervals there, averaged over modes. */
+function clearness(of) {
+  const each = slide.rows.map(({ stops }) => {
+    const [first, last] = [of(stops[0]), of(stops.at(-1))];
+    const width = first.high === null ? 0 : (first.high - first.low + last.high - last.low) / 4;
+    // Without an interval, as with one seed, the change itself.
+    return Math.abs(last.mean - first.mean) / (width || 1);
+  });
+  return each.reduce((a, b) => a + b, 0) / each.length;
+}
+
+/** The measure that sees the change best; the distance to scale 0, which grows with any change, only where there is no other. */
+function clearest() {
+  const [...names] = MEASURES.keys();
+  const directed = names.filter((name) => name !== "distance to scale 0");
+  return directed.sort((a, b) => clearness(MEASURES.get(b)) - clearness(MEASURES.get(a)))[0] ?? names[0];
+}
+
+let measure = clearest();
+
 function build() {
   document.title = `${slide.prompt} · slider · Variegate`;
   at("prompt").textContent = slide.prompt;
@@ -23,7 +56,104 @@ function build() {
       grid.append(image);
     }
   }
+  at("finding").textContent = finding();
   drawTable();
+}
+
+/** The change of the clearest measure in every mode, in a sentence. */
+function finding() {
+  const of = MEASURES.get(measure);
+  const [from, to] = [slide.scales[0], slide.scales.at(-1)];
+  const each = slide.rows.map(
+    ({ mode, stops }) => `${mode} ${of(stops[0]).mean.toFixed(2)} → ${of(stops.at(-1)).mean.toFixed(2)}`,
+  );
+  return `From scale ${from} to ${to}, ${measure}: ${each.join(", ")}.`;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function element(name, attributes, parent) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  parent.append(made);
+  return made;
+}
+
+/** The chosen measure over scales: a line and a 95 % band for each mode, and the scale shown. */
+function drawChart() {
+  const svg = at("chart");
+  svg.replaceChildren();
+  const [width, height, left, bottom] = [svg.clientWidth || 500, 260, 58, 40];
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  const of = MEASURES.get(measure);
+  const all = slide.rows.flatMap(({ stops }) => stops.map(of));
+  const low = Math.min(...all.map((e) => e.low ?? e.mean));
+  const high = Math.max(...all.map((e) => e.high ?? e.mean), low + 1e-9);
+  const [first, last] = [slide.scales[0], slide.scales.at(-1)];
+  const x = (scale) => left + ((scale - first) / Math.max(1e-9, last - first)) * (width - left - 14);
+  const y = (value) => height - bottom - ((value - low) / (high - low)) * (height - bottom - 10);
+  for (let i = 0; i <= 4; i++) {
+    const value = low + ((high - low) * i) / 4;
+    element("line", { x1: left, x2: width - 14, y1: y(value), y2: y(value), stroke: "var(--line)" }, svg);
+    element("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, svg).textContent = value.toFixed(2);
+  }
+  for (const scale of slide.scales) {
+    element("text", { x: x(scale), y: height - 22, "text-anchor": "middle" }, svg).textContent = scale;
+  }
+  element("text", { x: (left + width) / 2, y: height - 5, "text-anchor": "middle" }, svg).textContent =
+    "scale of the slider";
+  const middle = (height - bottom) / 2;
+  const up = { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` };
+  element("text", up, svg).textContent = measure;
+  for (const { mode, stops } of slide.rows) {
+    const points = stops.map((s) => ({ at: x(s.scale), ...of(s) }));
+    if (points.every((p) => p.high !== null)) {
+      const band = [...points.map((p) => [p.at, p.high]), ...points.map((p) => [p.at, p.low]).reverse()];
+      const path = band.map(([at, value]) => `${at},${y(value)}`).join(" ");
+      element("polygon", { points: path, fill: `var(--${mode})`, opacity: 0.15 }, svg);
+    }
+    const line = points.map((p) => `${p.at},${y(p.mean)}`).join(" ");
+    element("polyline", { points: line, fill: "none", stroke: `var(--${mode})`, "stroke-width": 2 }, svg);
+    for (const p of points) element("circle", { cx: p.at, cy: y(p.mean), r: 3, fill: `var(--${mode})` }, svg);
+  }
+  const here = x(slide.scales[stop]);
+  const dashed = { x1: here, x2: here, y1: 8, y2: height - bottom, stroke: "var(--ink)", "stroke-dasharray": "3 3" };
+  element("line", dashed, svg);
+}
+
+/** Tabs of the measures, the colours of the modes, and a word on what CLIP does not see. */
+function drawMeasures() {
+  at("measures").replaceChildren(
+    ...[...MEASURES.keys()].map((name) => {
+      const tab = document.createElement("button");
+      tab.type = "button";
+      tab.role = "tab";
+      tab.ariaSelected = String(name === measure);
+      tab.textContent = name;
+      tab.addEventListener("click", () => {
+        measure = name;
+        drawMeasures();
+        drawChart();
+      });
+      return tab;
+    }),
+  );
+  at("legend").replaceChildren(
+    ...slide.rows.map(({ mode }) => {
+      const made = document.createElement("span");
+      const swatch = document.createElement("i");
+      swatch.className = "swatch";
+      swatch.style.borderTopColor = `var(--${mode})`;
+      made.append(swatch, mode);
+      return made;
+    }),
+    slide.seeds.length > 1 ? "mean over seeds, 95 % interval" : "one seed",
+  );
+  const classifier = [...MEASURES.keys()].some((name) => name.endsWith("(classifier)"));
+  at("note").textContent =
+    classifier && measure.includes("CLIP")
+      ? "CLIP need not see what a slider changes: where the classifier has the attribute, its reading is the one to trust."
+      : "";
 }
 
 function drawTable() {
@@ -59,6 +189,7 @@ function show() {
   }
   for (const row of document.querySelectorAll("tr[data-stop]"))
     row.classList.toggle("here", Number(row.dataset.stop) === stop);
+  drawChart();
   at("scale").value = String(stop);
   at("value").textContent = String(slide.scales[stop]);
 }
@@ -75,5 +206,7 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   move(stop + by);
 });
+addEventListener("resize", drawChart);
 build();
+drawMeasures();
 show();

@@ -79,6 +79,14 @@ describe("slide", { timeout: 60_000 }, () => {
         expect(await shown()).not.toBe(middle);
         await page.locator("#scale").fill("1");
         expect(await shown()).toBe(middle);
+        // The finding and the chart are of one measure, which has a direction; another is chosen by its tab.
+        const chosen = (await page.textContent('#measures [aria-selected="true"]')) ?? "";
+        expect(chosen).toMatch(/classifier|CLIP/);
+        expect(await page.textContent("#finding")).toContain(`From scale -1 to 1, ${chosen}: distilled `);
+        const line = () => page.getAttribute("#chart polyline", "points");
+        const drawn = await line();
+        await page.locator("#measures button").last().click();
+        expect(await line()).not.toBe(drawn);
         expect(wrong).toEqual([]);
       } finally {
         await opened.close();
