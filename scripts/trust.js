@@ -24,7 +24,9 @@ try {
     mkdirSync(path.join(folder, mode));
     for await (const e of generate(pair, { mode, prompts: PROMPTS, seeds })) {
       if (e.type !== "image") continue;
-      const png = await encodePng(e.image, { variegate: { prompt: PROMPTS[e.prompt], seed: e.seed, mode } });
+      const png = await encodePng(e.image, {
+        variegate: JSON.stringify({ prompt: PROMPTS[e.prompt], seed: e.seed, mode }),
+      });
       await writeWhole(path.join(folder, mode, `${e.prompt}-${e.seed}.png`), png);
     }
     process.stderr.write(`${mode} generated\n`);

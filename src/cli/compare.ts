@@ -1,14 +1,14 @@
 /** `variegate compare`: base, distilled and hybrid side by side, as a table of measures and a contact sheet. */
 
+import { pixelHash, type RecordedRun, recordedPng } from "../convert/index.js";
 import { RequestError } from "../errors.js";
 import { evaluate, type KeptDiversity, keptDiversity, type Summary, summarise } from "../evaluation/index.js";
-import { encodePng } from "../files/index.js";
+import { formatJson } from "../files/index.js";
 import {
   eventJson,
   type GenerateRequest,
   generate,
   type Milliseconds,
-  type Pair,
   plainPrompts,
   planFor,
   requestForMode,
@@ -16,8 +16,16 @@ import {
 } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type Estimate, formatEstimate } from "../metrics/index.js";
-import { type OpenOptions, openEvaluator, openPair, type PairReference, withPromptEmbeddings } from "../open/index.js";
-import { MODES, type Mode } from "../sampling/index.js";
+import {
+  type OpenedPair,
+  type OpenOptions,
+  openEvaluator,
+  openPair,
+  type PairReference,
+  sourceFiles,
+  withPromptEmbeddings,
+} from "../open/index.js";
+import { MODES, type Mode, planJson } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
@@ -44,7 +52,9 @@ export async function runCompare(
   options: FolderOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const pair = await openPair(await withPromptEmbeddings(models, given), { ...models, ...fetching(terminal, signal) });
+  const opened = await withPromptEmbeddings(models, given);
+  const pair = await openPair(opened, { ...opened, ...fetching(terminal, signal) });
+  const ended = new AbortController();
   try {
     if (!pair.distilled)
       throw new RequestError("compare needs a distilled model: name one with --distilled, or a --pair");
@@ -60,8 +70,12 @@ export async function runCompare(
     const ticker = { ticks: 0 };
     const files: RunFile[] = [];
     const outcomes: Outcome[] = [];
+    const machine = describeRun(pair);
+    const sources = sourceFiles(pair, opened, given, ended.signal);
+    sources.catch(() => {});
     for (const request of requests) {
-      outcomes.push(await generateMode(pair, request, { terminal, folder, progress, ticker, files, signal }));
+      const run = { machine, models, request, sources };
+      outcomes.push(await generateMode(pair, run, { terminal, folder, progress, ticker, files, signal }));
     }
     progress.update(ticker.ticks, "measuring");
     const rows = [];
@@ -86,8 +100,18 @@ export async function runCompare(
       ...(reading && first?.reading && reading !== first.reading && { kept: keptDiversity(reading, first.reading) }),
     }));
     const settings = requests.map((r) => settingsFor(pair, r));
-    const run = { ...describeRun(pair), command: "compare", models, requests, settings, plans, results, files };
-    files.push(await folder.write("run.json", Buffer.from(`${JSON.stringify(run, null, 2)}\n`)));
+    const run = {
+      ...machine,
+      command: "compare",
+      models,
+      requests,
+      settings,
+      sources: await sources,
+      plans: plans.map(planJson),
+      results,
+      files,
+    };
+    files.push(await folder.write("run.json", Buffer.from(formatJson(run))));
     for (const result of results) terminal.emit({ type: "result", ...result });
     terminal.emit({ type: "run", out: folder.dir, files });
     terminal.print(table([headOf(results), ...results.map(cells)]));
@@ -102,6 +126,7 @@ export async function runCompare(
     terminal.print(`images  ${folder.dir}/{base,distilled,hybrid}/`);
     terminal.print(`run     ${folder.dir}/run.json`);
   } finally {
+    ended.abort();
     await pair.close();
   }
 }
@@ -115,7 +140,8 @@ interface Output {
   readonly signal: AbortSignal;
 }
 
-async function generateMode(pair: Pair, request: GenerateRequest, s: Output): Promise<Outcome> {
+async function generateMode(pair: OpenedPair, run: RecordedRun, s: Output): Promise<Outcome> {
+  const { request } = run;
   const mode = request.mode ?? "base";
   const images: RgbImage[][] = request.prompts.map(() => []);
   let calls = 0;
@@ -130,8 +156,8 @@ async function generateMode(pair: Pair, request: GenerateRequest, s: Output): Pr
       const { prompt, seed, image } = event;
       images[prompt]?.push(image);
       const name = request.prompts.length > 1 ? `${mode}/${prompt}-${seed}.png` : `${mode}/${seed}.png`;
-      const made = { prompt: request.prompts[prompt], seed, mode };
-      const file = await s.folder.write(name, await encodePng(image, { variegate: made }));
+      const written = await s.folder.write(name, await recordedPng(pair, run, event));
+      const file = { ...written, pixels: pixelHash(image) };
       s.files.push(file);
       s.folder.log({ type: "image", mode, prompt, seed, ...file });
       s.progress.update(++s.ticker.ticks, `${mode}: ${name}`);

@@ -1,6 +1,7 @@
 /** `variegate generate`: one image for each prompt and seed, and run.json, which reproduces them. */
 import { safetensors } from "../checkpoint/index.js";
-import { encodePng } from "../files/index.js";
+import { pixelHash, type RecordedRun, recordedPng } from "../convert/index.js";
+import { formatJson } from "../files/index.js";
 import {
   checkRequest,
   eventJson,
@@ -12,8 +13,9 @@ import {
   settingsFor,
 } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
-import { type OpenOptions, openPair, type PairReference, withPromptEmbeddings } from "../open/index.js";
-import { type FloatTensor, stack } from "../tensor/index.js";
+import { type OpenOptions, openPair, type PairReference, sourceFiles, withPromptEmbeddings } from "../open/index.js";
+import { planJson } from "../sampling/index.js";
+import { type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
 import { warnOf } from "./notices.js";
@@ -36,10 +38,9 @@ export async function runGenerate(
   options: GenerateOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const pair = await openPair(await withPromptEmbeddings(models, request), {
-    ...models,
-    ...fetching(terminal, signal),
-  });
+  const opened = await withPromptEmbeddings(models, request);
+  const pair = await openPair(opened, { ...opened, ...fetching(terminal, signal) });
+  const ended = new AbortController();
   try {
     checkRequest(pair, request);
     const plan = planFor(pair, request);
@@ -58,6 +59,14 @@ export async function runGenerate(
     }
     const left = samples.filter((sample) => !files.has(stemOf(sample)));
     const progress = terminal.progress(left.length * (stepsOf(plan).length + 1), "loading");
+    const run: RecordedRun = {
+      machine: describeRun(pair),
+      models,
+      request,
+      // Large files are hashed while the models load and run.
+      sources: sourceFiles(pair, opened, request, ended.signal),
+    };
+    run.sources.catch(() => {});
     const tracks = new Map<string, Steps>();
     let ticks = 0;
     for await (const event of generate(pair, { ...request, samples: left }, signal)) {
@@ -69,10 +78,8 @@ export async function runGenerate(
       }
       if (event.type === "tile") progress.update(ticks + event.done / event.total, tileOf(event));
       if (event.type === "image") {
-        const { prompt, seed, image } = event;
         const stem = stemOf(event);
-        const made = { prompt: request.prompts[prompt], negative: request.negative, seed, plan };
-        const png = await encodePng(image, { variegate: made });
+        const png = await recordedPng(pair, run, event);
         files.set(stem, ofSample(await writeSample(folder, stem, event, png, tracks.get(stem)), event));
         tracks.delete(stem);
         progress.update(++ticks, `${stem}.png`);
@@ -81,20 +88,22 @@ export async function runGenerate(
     }
     progress.stop();
     const all = samples.flatMap((sample) => files.get(stemOf(sample)) ?? []);
-    const run = {
-      ...describeRun(pair),
+    const record = {
+      ...run.machine,
       command: "generate",
       models,
       request,
       settings: settingsFor(pair, request),
-      plan,
+      sources: await run.sources,
+      plan: planJson(plan),
       files: all,
       seconds: folder.seconds(),
     };
-    await folder.write("run.json", Buffer.from(`${JSON.stringify(run, null, 2)}\n`));
+    await folder.write("run.json", Buffer.from(formatJson(record)));
     terminal.emit({ type: "run", out: folder.dir, files: all });
     for (const { file } of all) terminal.print(`${folder.dir}/${file}`);
   } finally {
+    ended.abort();
     await pair.close();
   }
 }
@@ -116,18 +125,23 @@ const ofSample = (files: readonly RunFile[], { prompt, seed }: SampleKey): Sampl
 async function writeSample(
   folder: RunFolder,
   stem: string,
-  { prompt, seed }: SampleKey,
+  { prompt, seed, image }: SampleKey & { readonly image: RgbImage },
   png: Uint8Array,
   steps: Steps | undefined,
 ): Promise<RunFile[]> {
   const files: RunFile[] = [];
-  const add = async (type: "latents" | "image", name: string, bytes: Uint8Array) => {
-    const file = await folder.write(name, bytes);
+  const add = async (
+    type: "latents" | "image",
+    name: string,
+    bytes: Uint8Array,
+    more: Pick<RunFile, "pixels"> = {},
+  ) => {
+    const file = { ...(await folder.write(name, bytes)), ...more };
     folder.log({ type, ...file, prompt, seed });
     files.push(file);
   };
   if (steps) await add("latents", latentsName(stem), latentFile(steps));
-  await add("image", imageName(stem), png);
+  await add("image", imageName(stem), png, { pixels: pixelHash(image) });
   return files;
 }
 

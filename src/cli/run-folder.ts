@@ -12,6 +12,8 @@ export interface RunFile {
   readonly file: string;
   readonly bytes: number;
   readonly sha256: string;
+  /** Images: SHA-256 of the pixels. */
+  readonly pixels?: string | undefined;
 }
 
 export interface RunFolder {
@@ -38,7 +40,7 @@ export interface ResumeOptions extends FolderOptions {
 
 const LOG = "events.jsonl";
 const lineSchema = z.record(z.string(), z.unknown());
-const fileSchema = z.object({ file: z.string(), bytes: z.number(), sha256: z.string() });
+const fileSchema = z.object({ file: z.string(), bytes: z.number(), sha256: z.string(), pixels: z.string().optional() });
 const firstSchema = z.object({ id: z.string() });
 const timedSchema = z.object({ seconds: z.number() });
 

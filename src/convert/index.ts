@@ -1,3 +1,5 @@
 export { diffusersScript } from "./diffusers-script.js";
 export { type Extracted, type ExtractedLayer, type ExtractRequest, extractAdapter } from "./extract.js";
+export { type Infotext, infotext, parseInfotext } from "./infotext.js";
 export { type Merged, mergeAdapters } from "./merge.js";
+export { A1111_SAMPLERS, batchRequest, pixelHash, type RecordedRun, recordedPng } from "./record.js";

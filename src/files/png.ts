@@ -5,19 +5,25 @@ import type { RgbImage } from "../tensor/index.js";
 /** Longer texts are left out when a file is read; ComfyUI's whole graph has a few hundred kilobytes. */
 const LONGEST = 8_000_000;
 
-/** Encodes an image; each entry of `text` becomes a text chunk that holds the value as JSON. */
-export async function encodePng(image: RgbImage, text: Readonly<Record<string, unknown>> = {}): Promise<Uint8Array> {
+/** Encodes an image. Each entry of `text` becomes a text chunk. The file states no resolution. */
+export async function encodePng(image: RgbImage, text: Readonly<Record<string, string>> = {}): Promise<Uint8Array> {
   const { width, height, data } = image;
   const { default: sharp } = await import("sharp");
   const png = await sharp(data, { raw: { width, height, channels: 3 } })
     .png()
     .toBuffer();
-  return withPngText(png, text);
+  return withPngText(withoutResolution(png), text);
+}
+
+/** sharp states 1 pixel per mm, which layout programs take as 25.4 dpi: the chunk pHYs is left out. */
+function withoutResolution(png: Buffer): Buffer {
+  const at = png.indexOf("pHYs", 0, "latin1") - 4;
+  return at < 33 || png.readUInt32BE(at) !== 9 ? png : Buffer.concat([png.subarray(0, at), png.subarray(at + 21)]);
 }
 
 /** Adds text chunks after the header: an 8-byte signature and the 25 bytes of IHDR come first. */
-export function withPngText(png: Uint8Array, text: Readonly<Record<string, unknown>>): Uint8Array {
-  const chunks = Object.entries(text).map(([key, value]) => textChunk(key, ascii(JSON.stringify(value))));
+export function withPngText(png: Uint8Array, text: Readonly<Record<string, string>>): Uint8Array {
+  const chunks = Object.entries(text).map(([key, value]) => textChunk(key, value));
   return Buffer.concat([png.subarray(0, 33), ...chunks, png.subarray(33)]);
 }
 
@@ -52,12 +58,10 @@ function latin1Text(file: Uint8Array, keyword: string): string | undefined {
   return bytes.toString("latin1", at + 4 + keyword.length + 1, end);
 }
 
-/** tEXt holds Latin-1: anything beyond ASCII is escaped, which JSON reads back. */
-const ascii = (json: string) =>
-  json.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-
+/** tEXt for ASCII, which every reader decodes alike; else iTXt, whose text is UTF-8. */
 function textChunk(key: string, value: string): Uint8Array {
-  const body = Buffer.from(`tEXt${key}\0${value}`, "latin1");
+  const isAscii = /^[\x20-\x7e\n]*$/.test(value);
+  const body = Buffer.from(isAscii ? `tEXt${key}\0${value}` : `iTXt${key}\0\0\0\0\0${value}`, "utf8");
   const chunk = Buffer.alloc(body.length + 8);
   chunk.writeUInt32BE(body.length - 4, 0);
   body.copy(chunk, 4);

@@ -17,7 +17,13 @@ export type GenerateEvent =
   | StepEvent
   /** Number of decoded tiles of an image, over all stages of the decoder. */
   | ({ readonly type: "tile" } & TileProgress & SampleKey)
-  | ({ readonly type: "image"; readonly image: RgbImage; readonly latents: FloatTensor } & SampleKey)
+  | ({
+      readonly type: "image";
+      readonly image: RgbImage;
+      readonly latents: FloatTensor;
+      /** Samples that shared the model calls of this one. Another batch rounds differently, in the last bits. */
+      readonly batch: readonly SampleKey[];
+    } & SampleKey)
   | { readonly type: "done"; readonly images: number; readonly calls: number; readonly milliseconds: Milliseconds };
 
 /** A step of one sample. */
@@ -52,7 +58,7 @@ export function eventJson(event: GenerateEvent): Readonly<Record<string, unknown
     return { ...rest, latents: xt.shape };
   }
   if (event.type === "image") {
-    const { image, latents, ...rest } = event;
+    const { image, latents, batch: _, ...rest } = event;
     return { ...rest, width: image.width, height: image.height, latents: latents.shape };
   }
   return { ...event };

@@ -123,7 +123,10 @@ async function* decode(run: Run, group: readonly Sample[]): AsyncGenerator<Gener
     timings.decode += performance.now() - start;
     for (const [i, { xt, prompt, seed }] of some.entries()) {
       const image = images[i];
-      if (image) yield { type: "image", image, latents: xt, prompt, seed };
+      // With offload "sequential" a group holds all samples, and the denoisers run them in batches.
+      const first = Math.floor((at + i) / job.batch) * job.batch;
+      const batch = group.slice(first, first + job.batch).map((s) => ({ prompt: s.prompt, seed: s.seed }));
+      if (image) yield { type: "image", image, latents: xt, batch, prompt, seed };
     }
   }
 }

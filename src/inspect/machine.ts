@@ -31,11 +31,18 @@ export function versions(): Versions {
   };
 }
 
-/** Facts of a run for run.json: versions, device, compute type, commits and platform. */
+/** Facts of a run for run.json: versions, device, compute type, the pair's name, commits and platform. */
 export function describeRun(pair: OpenedPair) {
   const { commits, engine } = pair;
   const platform = `${process.platform}-${process.arch}`;
-  return { versions: versions(), device: engine.runtime.device, compute: engine.compute, commits, platform };
+  return {
+    versions: versions(),
+    device: engine.runtime.device,
+    compute: engine.compute,
+    pair: pair.row?.name ?? null,
+    commits,
+    platform,
+  };
 }
 
 export interface MachineReport {

@@ -15,6 +15,7 @@ import { createSessionPool, drawn, type NetworkOptions, network, type Precision 
 import type { Runtime } from "../runtime/index.js";
 import { type TextualInversion, textEncoders } from "../text/index.js";
 import { type Adaptable, openAdapter } from "./adapters.js";
+import type { LocatedPair } from "./locate.js";
 import type { ModelFiles, PairFiles } from "./read.js";
 import type { OpenOptions, PairReference } from "./reference.js";
 
@@ -22,6 +23,8 @@ import type { OpenOptions, PairReference } from "./reference.js";
 export interface OpenedPair extends Pair, Adaptable {
   readonly family: Family;
   readonly row: PairRow | null;
+  /** References of the models, with their local paths. */
+  readonly located: LocatedPair;
   /** Commits of models from the Hub. */
   readonly commits: { readonly base: string | null; readonly distilled: string | null };
   /** Lookup options for further references. */
@@ -86,6 +89,7 @@ export async function bindPair(
   };
   return {
     row,
+    located,
     family,
     suggestions: files.suggestions ?? [],
     base: model("base", files.base, null),

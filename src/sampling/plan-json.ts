@@ -1,7 +1,8 @@
-/** Parses plans from JSON: from run.json, from a PNG's text chunk, or written by hand. */
+/** Plans as JSON in run.json and in a PNG's text chunk: short to write, and parsed from there or from one written by hand. */
 import { z } from "zod";
 import { FileError } from "../errors.js";
-import type { Plan } from "./plan.js";
+import type { NoiseLevel } from "./level.js";
+import type { Plan, Row } from "./plan.js";
 import { linearStep, type SolverSpec } from "./solver-spec.js";
 
 const level = z.object({ t: z.number(), alpha: z.number(), sigma: z.number() });
@@ -56,15 +57,15 @@ const row = z.discriminatedUnion("kind", [
     kind: z.literal("step"),
     model: z.enum(["base", "distilled"]),
     timestep: n,
-    from: level,
-    at: level,
+    from: level.optional(),
+    at: level.optional(),
     to: level,
     prediction: z.enum(["epsilon", "v_prediction", "sample", "flow_prediction", "edm", "edm_v"]),
     guidance: n,
     guidanceRescale: n,
     solver,
   }),
-  z.object({ kind: z.literal("renoise"), from: level, to: level }),
+  z.object({ kind: z.literal("renoise"), from: level.optional(), to: level }),
 ]);
 
 /** Older plans have `initialScale` for `initNoiseScale`, and ᾱ in every noise level, which is dropped. */
@@ -74,11 +75,42 @@ const renamed = (json: unknown): unknown =>
     : json;
 
 const plan = z.preprocess(renamed, z.object({ initNoiseScale: n, rows: z.array(row) }));
+type WrittenRow = z.output<typeof row>;
+
+/**
+ * A plan without the noise levels that follow from others: `from` is left out where it is the previous row's `to`, `at` where it is
+ * `from`. `parsePlan` gives the plan again.
+ */
+export function planJson({ initNoiseScale, rows }: Plan): z.input<typeof plan> {
+  const written = rows.map((each, i) => {
+    const before = rows[i - 1]?.to;
+    const { from, ...rest } = each;
+    const start = before && isSame(before, from) ? {} : { from };
+    if (rest.kind === "renoise") return { ...rest, ...start };
+    const { at, ...step } = rest;
+    return { ...step, ...start, ...(isSame(at, from) ? {} : { at }) };
+  });
+  return { initNoiseScale, rows: written };
+}
+
+const isSame = (a: NoiseLevel, b: NoiseLevel): boolean => a.t === b.t && a.alpha === b.alpha && a.sigma === b.sigma;
+
+/** Fills in the levels that `planJson` leaves out; null where the first row has no `from`. */
+function filledIn(rows: readonly WrittenRow[]): Row[] | null {
+  const full: Row[] = [];
+  for (const each of rows) {
+    const from = each.from ?? full.at(-1)?.to;
+    if (!from) return null;
+    full.push(each.kind === "renoise" ? { ...each, from } : { ...each, from, at: each.at ?? from });
+  }
+  return full;
+}
 
 /** The plan in parsed JSON. @throws FileError naming the path of the first invalid value */
 export function parsePlan(json: unknown, file: string): Plan {
   const result = plan.safeParse(json);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new FileError(file, `this is not a plan: ${issue?.path.join(".") || "the whole"}: ${issue?.message}`);
+  const rows = result.success ? filledIn(result.data.rows) : null;
+  if (result.success && rows) return { initNoiseScale: result.data.initNoiseScale, rows };
+  const [issue = { path: ["rows", 0, "from"], message: "is missing" }] = result.error?.issues ?? [];
+  throw new FileError(file, `this is not a plan: ${issue.path.join(".") || "the whole"}: ${issue.message}`);
 }

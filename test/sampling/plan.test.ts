@@ -10,6 +10,7 @@ import {
   type Plan,
   parsePlan,
   parseScheduler,
+  planJson,
   type Row,
   renoiseRow,
   type SamplerConfig,
@@ -375,6 +376,7 @@ describe("every plan", () => {
     fc.assert(
       fc.property(anyPlan, (plan) => {
         const again = parsePlan(JSON.parse(JSON.stringify(plan)), "run.json");
+        expect(parsePlan(JSON.parse(JSON.stringify(planJson(plan))), "run.json")).toEqual(again);
         const latents = run(plan);
         expect(latents.every(Number.isFinite)).toBe(true);
         expect(run(again)).toEqual(latents);

@@ -5,10 +5,17 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, rm, stat, statfs, utimes } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { FileError, MachineError } from "../../errors.js";
-import { explained, locked, makeFolder, removePartials, type Sink, writeWhole } from "../../files/index.js";
+import {
+  cacheFolder,
+  explained,
+  locked,
+  makeFolder,
+  removePartials,
+  type Sink,
+  writeWhole,
+} from "../../files/index.js";
 import { formatBytes, type Weight } from "../../tensor/index.js";
 import { type Derivation, type Derive, type DeriveProgress, derivedBytes, deriveInMemory } from "../derivation.js";
 import { head, readSafetensors } from "../safetensors.js";
@@ -22,15 +29,8 @@ const DAY = 86_400_000;
 const KEPT = 30 * DAY;
 const ADVICE = "set XDG_CACHE_HOME to a folder on another disk";
 
-/** Cache folder: under XDG_CACHE_HOME, or the system's default. */
-export function derivedFolder(env: NodeJS.ProcessEnv = process.env): string {
-  const places: Partial<Record<NodeJS.Platform, string>> = {
-    darwin: path.join(os.homedir(), "Library", "Caches"),
-    win32: env["LOCALAPPDATA"] ?? path.join(os.homedir(), "AppData", "Local"),
-  };
-  const root = env["XDG_CACHE_HOME"] || places[process.platform] || path.join(os.homedir(), ".cache");
-  return path.join(root, "variegate", "derived");
-}
+/** Folder of the derived weights in the cache. */
+export const derivedFolder = (env: NodeJS.ProcessEnv = process.env): string => path.join(cacheFolder(env), "derived");
 
 /** Files that this process is writing, with their progress listeners. */
 const running = new Map<

@@ -1,0 +1,171 @@
+/**
+ * What an image says about its making: the record in the chunk `variegate` of its PNG, which is enough to make it again, and the
+ * infotext of A1111 in the chunk `parameters`. Writes both; does not read them.
+ */
+import { createHash } from "node:crypto";
+import path from "node:path";
+import { encodePng } from "../files/index.js";
+import {
+  type GenerateEvent,
+  type GenerateRequest,
+  planFor,
+  requestSchema,
+  type SampleKey,
+  settingsFor,
+} from "../generate/index.js";
+import type { OpenedPair, OpenOptions, PairReference, SourceFile } from "../open/index.js";
+import { type Plan, planJson } from "../sampling/index.js";
+import { parseRequest } from "../schema/index.js";
+import type { RgbImage } from "../tensor/index.js";
+import { infotext } from "./infotext.js";
+
+/** A run, as its images record it. */
+export interface RecordedRun {
+  /** Versions, device, compute type, commits, platform. */
+  readonly machine: Readonly<Record<string, unknown>> & { readonly versions: { readonly variegate: string } };
+  readonly models: PairReference & OpenOptions;
+  readonly request: GenerateRequest;
+  /** Hashes may still be computed while the first images are made. */
+  readonly sources: Promise<readonly SourceFile[]>;
+}
+
+type ImageEvent = GenerateEvent & { readonly type: "image" };
+
+/** SHA-256 of an image's pixels, row by row as RGB: equal for equal images, whatever their files say. */
+export const pixelHash = ({ data }: RgbImage): string => createHash("sha256").update(data).digest("hex");
+
+/** Encodes an image with the record of its making and the infotext. */
+export async function recordedPng(pair: OpenedPair, run: RecordedRun, event: ImageEvent): Promise<Uint8Array> {
+  const { machine, models } = run;
+  const plan = planFor(pair, run.request);
+  const sources = await run.sources;
+  const prompt = run.request.prompts[event.prompt] ?? "";
+  const { request, image } = batchRequest(run.request, event);
+  const record = {
+    prompt,
+    negative: run.request.negative,
+    seed: event.seed,
+    mode: run.request.mode,
+    ...machine,
+    models,
+    request,
+    image,
+    plan: planJson(plan),
+    sources,
+    pixels: pixelHash(event.image),
+  };
+  const size = event.image;
+  return encodePng(size, {
+    variegate: JSON.stringify(record),
+    parameters: infotextOf(pair, run, { prompt, seed: event.seed, size, plan, sources }),
+  });
+}
+
+/**
+ * The request for the batch of an image, and the image's place in it. The whole batch is needed: in another batch a network rounds
+ * differently in the last bits.
+ */
+export function batchRequest(
+  request: GenerateRequest,
+  { batch, prompt, seed }: SampleKey & { readonly batch: readonly SampleKey[] },
+): { readonly request: GenerateRequest; readonly image: SampleKey } {
+  const used = [...new Set(batch.map((s) => s.prompt))].sort((a, b) => a - b);
+  const at = (key: SampleKey): SampleKey => ({ prompt: used.indexOf(key.prompt), seed: key.seed });
+  const seeds = (request.seeds ?? [0]).filter((s) => batch.some((key) => key.seed === s));
+  const prompts = used.map((p) => request.prompts[p] ?? "");
+  // Parsed for the order of its keys, so that an image that is made again has the same bytes.
+  const own = parseRequest(requestSchema, { ...request, prompts, seeds, samples: batch.map(at), batch: batch.length });
+  return { request: own, image: at({ prompt, seed }) };
+}
+
+/** Samplers by A1111's names; others keep diffusers' class name. */
+export const A1111_SAMPLERS: Readonly<Record<string, string>> = {
+  EulerDiscreteScheduler: "Euler",
+  EulerAncestralDiscreteScheduler: "Euler a",
+  HeunDiscreteScheduler: "Heun",
+  KDPM2DiscreteScheduler: "DPM2",
+  KDPM2AncestralDiscreteScheduler: "DPM2 a",
+  LMSDiscreteScheduler: "LMS",
+  DPMSolverMultistepScheduler: "DPM++ 2M",
+  DPMSolverSDEScheduler: "DPM++ SDE",
+  UniPCMultistepScheduler: "UniPC",
+  DDIMScheduler: "DDIM",
+  PNDMScheduler: "PLMS",
+  LCMScheduler: "LCM",
+};
+
+/** Digits that A1111 shows of the hash of a checkpoint, and of a LoRA or an embedding. */
+const SHORT = 10;
+const SHORT_NETWORK = 12;
+
+interface ImageFacts {
+  readonly prompt: string;
+  readonly seed: number;
+  readonly size: { readonly width: number; readonly height: number };
+  readonly plan: Plan;
+  readonly sources: readonly SourceFile[];
+}
+
+/** Infotext of an image, with A1111's keys where it has them, and further ones for what it has not: the hybrid. */
+function infotextOf(pair: OpenedPair, run: RecordedRun, { prompt, seed, size, plan, sources }: ImageFacts): string {
+  const { request, models } = run;
+  const settings = settingsFor(pair, request);
+  const mode = settings.mode.value;
+  const model = settings.distilled ?? settings.base;
+  const steps = plan.rows.filter((row) => row.kind === "step");
+  const className = model?.scheduler?.value ?? "";
+  const base = sources.find((s) => s.role === "base");
+  const distilled = mode === "base" ? undefined : sources.find((s) => s.role === "distilled");
+  const distilledModel = distilled?.weights === undefined ? distilled : undefined;
+  // Without a hybrid, A1111 knows one model: the one that runs.
+  const main = (mode === "distilled" ? distilledModel : undefined) ?? base;
+  const decoder = models.decoder === undefined ? undefined : sources.find((s) => s.role === "decoder");
+  const guidance = model?.guidance.value ?? 0;
+  const skip = request.clipSkip ?? 0;
+  const timesteps = model?.timesteps?.value;
+  const list = (role: SourceFile["role"]) =>
+    sources
+      .filter((s) => s.role === role)
+      .map((s) => `${stemOf(s)}: ${(s.weights ?? s.sha256).slice(0, SHORT_NETWORK)}`)
+      .join(", ") || undefined;
+  return infotext(withLoras(prompt, run), request.negative, {
+    Steps: steps.length,
+    Sampler: A1111_SAMPLERS[className] ?? className,
+    "CFG scale": guidance < 1 ? 1 : guidance,
+    Seed: seed,
+    Size: `${size.width}x${size.height}`,
+    "Model hash": main?.sha256.slice(0, SHORT),
+    Model: main && stemOf(main),
+    "VAE hash": decoder?.sha256.slice(0, SHORT),
+    VAE: decoder?.file,
+    "Clip skip": skip > 0 ? skip + 1 : undefined,
+    "Lora hashes": list("adapter"),
+    "TI hashes": list("embedding"),
+    RNG: "CPU",
+    Mode: mode,
+    Pair: pair.row?.name,
+    Switch: mode === "hybrid" ? String(settings.switch?.value) : undefined,
+    "Distilled model hash": mode === "hybrid" ? distilledModel?.sha256.slice(0, SHORT) : undefined,
+    "Distilled model": mode === "hybrid" && distilledModel ? stemOf(distilledModel) : undefined,
+    "Distilled LoRA hash": distilled?.weights?.slice(0, SHORT_NETWORK),
+    "Distilled LoRA": distilled?.weights === undefined ? undefined : stemOf(distilled),
+    Timesteps: timesteps?.join(", "),
+    Version: `variegate ${run.machine.versions.variegate}`,
+  });
+}
+
+/** Name of a model as A1111 shows it: the file without its ending; for a folder of models, the reference's last part. */
+function stemOf({ ref, file }: SourceFile): string {
+  const name = file.includes("/") ? (ref.split(/[\\/:]/).findLast((part) => part !== "") ?? ref) : file;
+  return path.basename(name).replace(/\.(safetensors|sft|ckpt|pt|pth|bin|gguf)$/i, "");
+}
+
+/** The prompt with A1111's tags of the LoRAs whose scale is one number for both models. */
+function withLoras(prompt: string, { models, request }: RecordedRun): string {
+  const tags = [...(models.adapters ?? []), ...(request.adapters ?? [])].flatMap(({ ref, scale = 1, on = "both" }) => {
+    const number = Number(typeof scale === "object" ? Number.NaN : scale);
+    if (Number.isNaN(number) || on !== "both") return [];
+    return [`<lora:${path.basename(ref).replace(/\.\w+$/, "")}:${number}>`];
+  });
+  return [prompt, ...tags].join(" ");
+}
