@@ -33,6 +33,16 @@ CASES = {
     "distilled-tcd": {"mode": "distilled", "scheduler": "TCDScheduler", "steps": 4, "eta": 0.3, "clipSkip": 1},
     "base": {"mode": "base", "steps": 6, "size": WIDE},
     "base-dpm": {"mode": "base", "steps": 6, "scheduler": "DPMSolverMultistepScheduler", "seeds": [2]},
+    "base-heun": {"mode": "base", "steps": 4, "scheduler": "Heun", "seeds": [2]},
+    "base-dpm2-ancestral": {"mode": "base", "steps": 4, "scheduler": "DPM2 a Karras", "seeds": [2]},
+    "base-dpmpp-sde": {"mode": "base", "steps": 4, "scheduler": "DPM++ SDE Karras", "seeds": [2]},
+    "base-dpmpp-2m-sde": {"mode": "base", "steps": 6, "scheduler": "dpmpp_2m_sde", "sigmas": "exponential", "seeds": [2]},
+    "base-singlestep": {"mode": "base", "steps": 6, "scheduler": "DPMSolverSinglestepScheduler", "seeds": [2]},
+    "base-unipc": {"mode": "base", "steps": 6, "scheduler": "uni_pc", "sigmas": "sgm_uniform", "seeds": [2]},
+    "base-deis": {"mode": "base", "steps": 6, "scheduler": "DEIS", "sigmas": "sgm_uniform", "seeds": [2]},
+    "base-lms": {"mode": "base", "steps": 6, "scheduler": "lms_beta", "seeds": [2]},
+    "hybrid-heun": {"scheduler": "Heun", "sigmas": "sgm_uniform", "steps": 3, "size": WIDE},
+    "hybrid-own-grid-dpm2": {"scheduler": "dpm_2", "sigmas": "sgm_uniform", "steps": 4, "baseScheduler": "euler_ancestral", "baseSteps": 6, "switch": 2, "seeds": [3]},
     "base-ddpm": {"mode": "base", "steps": 5, "scheduler": "DDPMScheduler", "seeds": [2]},
 }  # fmt: skip
 

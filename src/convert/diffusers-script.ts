@@ -16,19 +16,20 @@ import { parseHubReference } from "../hub/index.js";
 import { resolveReference } from "../lookup/index.js";
 import {
   addedVariance,
-  karrasSigma,
   type ModelName,
   makePlan,
   type Plan,
   type SamplerConfig,
   type StepRow,
+  scalesLatents,
 } from "../sampling/index.js";
 
 /** Consecutive rows run by one scheduler object. */
 interface Segment {
   readonly scheduler: string;
   readonly classes: readonly string[];
-  readonly sigmas: boolean;
+  /** Its latents are x / α. */
+  readonly scaled: boolean;
   readonly setTimesteps: string;
   /** Index of the first row in the scheduler's timesteps. */
   readonly first: number;
@@ -92,6 +93,7 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     ...predictLines(facts, models.pick),
     "",
     "",
+    ...(segments.some(drawsPath) ? BROWNIAN_LINES : []),
     "@torch.no_grad()",
     "def generate(prompt, seed):",
     "    text = encode(prompt)",
@@ -161,24 +163,57 @@ function segmentsOf(source: PlanSource, request: GenerateRequest, plan: Plan): S
     rows: readonly StepRow[],
   ): Segment => ({
     ...schedulerLine(source, which, own ? ownChoice(source, request) : choiceFor(source, request, which)),
-    sigmas: /^Euler/.test(config.scheduler.className),
-    setTimesteps: config.timesteps ? `timesteps=[${config.timesteps.join(", ")}]` : String(config.steps),
+    scaled: scalesLatents(config.scheduler),
+    setTimesteps: setTimesteps(config),
     first,
     rows,
     eta: config.eta,
   });
-  if (asked.mode === "base") return [segment("base", false, asked.base, skip, steps)];
+  if (asked.mode === "base") return [segment("base", false, asked.base, rowsBefore(asked.base, skip), steps)];
   if (asked.mode === "distilled" || !("scheduler" in asked.base)) {
     checkShared(steps);
-    return [segment("distilled", false, asked.distilled, skip, steps)];
+    return [segment("distilled", false, asked.distilled, rowsBefore(asked.distilled, skip), steps)];
   }
   const base = steps.filter((r) => r.model === "base");
   const rest = steps.slice(base.length);
   const k = typeof asked.switch === "number" ? asked.switch : 0;
   return [
-    ...(base.length > 0 ? [segment("base", true, asked.base, skip, base)] : []),
-    ...(rest.length > 0 ? [segment("distilled", false, asked.distilled, base.length > 0 ? k : skip, rest)] : []),
+    ...(base.length > 0 ? [segment("base", true, asked.base, rowsBefore(asked.base, skip), base)] : []),
+    ...(rest.length > 0
+      ? [segment("distilled", false, asked.distilled, rowsBefore(asked.distilled, base.length > 0 ? k : skip), rest)]
+      : []),
   ];
+}
+
+/** Rows of the first steps of a schedule: a step that calls the network twice has two. */
+function rowsBefore(config: SamplerConfig, steps: number): number {
+  if (steps > 0 && config.scheduler.className === "LMSDiscreteScheduler") {
+    throw new RequestError(
+      "--as diffusers: LMSDiscreteScheduler cannot start midway in diffusers, where its order follows the step",
+    );
+  }
+  const rowsFrom = (skip: number) => makePlan({ mode: "base", base: config, skip }).rows.length;
+  return steps === 0 ? 0 : rowsFrom(0) - rowsFrom(steps);
+}
+
+/** Classes whose set_timesteps takes a list. */
+const TAKES_TIMESTEPS: ReadonlySet<string> = new Set([
+  "DDPMScheduler",
+  "DPMSolverMultistepScheduler",
+  "DPMSolverSinglestepScheduler",
+  "EulerDiscreteScheduler",
+  "HeunDiscreteScheduler",
+  "LCMScheduler",
+  "TCDScheduler",
+]);
+
+/** Arguments of set_timesteps. @throws RequestError for timesteps that the class does not take */
+function setTimesteps({ scheduler: { className }, timesteps, steps }: SamplerConfig): string {
+  if (!timesteps) return String(steps);
+  if (TAKES_TIMESTEPS.has(className)) return `timesteps=[${timesteps.join(", ")}]`;
+  throw new RequestError(
+    `--as diffusers: ${className} takes no list of timesteps in diffusers; give --steps ${timesteps.length}`,
+  );
 }
 
 /** Checks that rows on one scheduler object have one prediction type. @throws RequestError */
@@ -196,7 +231,7 @@ function schedulerLine(
   which: ModelName,
   { name, fields }: SchedulerChoice,
 ): Pick<Segment, "scheduler" | "classes"> {
-  const changed = Object.entries(fields).map(([key, value]) => `, ${key}="${value}"`);
+  const changed = Object.entries(fields).map(([key, value]) => `, ${key}=${python(value)}`);
   const { base, distilled } = source;
   const config = (which === "distilled" && distilled ? distilled : base).scheduler.config;
   // For a single file, diffusers may choose another scheduler than the file's tensors imply.
@@ -237,26 +272,51 @@ function segmentLines(s: Segment, i: number, plan: Plan): string[] {
   }
   const [from, to] = [s.rows[0]?.at, s.rows.at(-1)?.to];
   lines.push(`${scheduler}.set_timesteps(${s.setTimesteps})`);
-  if (s.sigmas && from)
-    lines.push(`x = x * ${Math.sqrt(karrasSigma(from) ** 2 + 1)}  # Euler's latents are scaled by 1 / alpha`);
+  if (s.scaled && from) lines.push(`x = x * ${1 / from.alpha}  # this scheduler's latents are scaled by 1 / alpha`);
+  if (drawsPath(s)) lines.push(`${scheduler}.noise_sampler = brownian(generator)`);
   const last = s.first + s.rows.length;
   lines.push(
     `for t, (model, guidance) in zip(${scheduler}.timesteps[${s.first}:${last}], [${s.rows.map((r) => `("${r.model}", ${r.guidance})`).join(", ")}]):`,
     `    output = predict(model, ${scheduler}.scale_model_input(x, t), t, guidance, text)`,
     `    x = ${scheduler}.step(output, t, x${stepOptions(s)}).prev_sample`,
   );
-  if (s.sigmas && to && to.sigma > 0) lines.push(`x = x * ${to.alpha}`);
+  if (s.scaled && to && to.sigma > 0) lines.push(`x = x * ${to.alpha}`);
   return lines;
 }
 
 /** Keyword arguments of a scheduler's step. PNDM, Euler and most multistep solvers draw no noise. */
 function stepOptions({ rows, eta }: Segment): string {
-  const solver = rows[0]?.solver;
-  const kind = solver?.kind;
-  const draws = solver?.kind === "linear" ? rows.some((r) => "draws" in r.solver && r.solver.draws) : kind !== "pndm";
+  const kind = rows[0]?.solver.kind;
+  const draws = kind === "linear" ? rows.some(({ solver }) => drawsOwn(solver)) : kind !== "pndm";
   const takesEta = kind === "ddim" || kind === "tcd";
   return `${draws ? ", generator=generator" : ""}${takesEta ? `, eta=${eta ?? 0}` : ""}`;
 }
+
+const drawsOwn = (solver: StepRow["solver"]): boolean =>
+  solver.kind === "linear" && solver.draws && solver.method !== BROWNIAN;
+
+/** Method whose scheduler draws from torchsde in diffusers, which takes no generator. */
+const BROWNIAN = "dpm++ sde";
+const drawsPath = ({ rows }: Segment): boolean =>
+  rows.some(({ solver }) => solver.kind === "linear" && solver.method === BROWNIAN);
+
+const BROWNIAN_LINES = [
+  "def brownian(generator):  # noise of DPM++ SDE: both calls of a step follow one path",
+  "    half = []",
+  "",
+  "    def noise(sigma, sigma_next):",
+  "        z = torch.randn(shape, generator=generator).to(device)",
+  "        if not half:",
+  "            half.append((sigma_next, z))",
+  "            return z",
+  "        middle, first = half.pop()",
+  "        share = (sigma - middle) / (sigma - sigma_next)",
+  "        return share**0.5 * first + (1 - share) ** 0.5 * z",
+  "",
+  "    return noise",
+  "",
+  "",
+];
 
 function encodeLines({ sdxl, guided, clipSkip, zeros }: Facts): string[] {
   const options = [

@@ -23,6 +23,7 @@ export {
   parseScheduler,
   readsSpacing,
   type SchedulerConfig,
+  scalesLatents,
   switchScheduler,
 } from "./scheduler.js";
 export { isScheduler, modelKindOf, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";

@@ -30,6 +30,12 @@ export function readsSpacing(config: SchedulerConfig): boolean {
   return "timestep_spacing" in traits.reads && !("spacing" in traits && traits.spacing === "distilled");
 }
 
+/** True where diffusers' latents of the class are x / α: k-diffusion's samplers and EDM. */
+export function scalesLatents(config: SchedulerConfig): boolean {
+  const traits = traitsOf(config);
+  return traits.levels === "edm" || (traits.levels === "sigmas" && traits.spacing === "float");
+}
+
 const FILE = z.looseObject({
   _class_name: z.string().optional(),
   _use_default_values: z.array(z.string()).optional(),

@@ -32,5 +32,9 @@ describe("what the scripts of `plan --as diffusers` paint, run with diffusers", 
     expect(() => diffusersScript(pair, { prompts: ["x"], prediction: "sample", scheduler: "DDIMScheduler" })).toThrow(
       RequestError,
     );
+    const unipc = { prompts: ["x"], scheduler: "UniPC", sigmas: "sgm_uniform", timesteps: [999, 499] } as const;
+    expect(() => diffusersScript(pair, unipc)).toThrow(/UniPCMultistepScheduler takes no list of timesteps/);
+    const lms = { prompts: ["x"], mode: "base", scheduler: "LMS", sigmas: "sgm_uniform", skip: 1 } as const;
+    expect(() => diffusersScript(pair, lms)).toThrow(/cannot start midway/);
   });
 });

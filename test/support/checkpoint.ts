@@ -219,6 +219,7 @@ export const requestSchema = z.object({
   negative: z.string().exactOptional(),
   clipSkip: z.number().exactOptional(),
   scheduler: z.string().exactOptional(),
+  sigmas: z.enum(["karras", "exponential", "beta", "sgm_uniform", "simple", "normal", "ddim_uniform"]).exactOptional(),
   spacing: z.enum(["leading", "trailing", "linspace"]).exactOptional(),
   eta: z.number().exactOptional(),
   switch: z.union([z.number(), z.array(z.number())]).exactOptional(),
