@@ -5,7 +5,7 @@ import { RequestError } from "../errors.js";
 import { samplingFields } from "../sampling/fields.js";
 import type { Mode } from "../sampling/index.js";
 import { grouped, type InputOf, option } from "../schema/index.js";
-import { PROMPT_SYNTAXES, plainText } from "../text/index.js";
+import { PROMPT_SYNTAXES, plainText } from "../text/fields.js";
 
 /**
  * Loading strategies. none: both models stay loaded and images appear batch by batch. shared: one set of weights, where the distilled

@@ -58,6 +58,9 @@ function outermost(text: string): readonly string[] {
   return items;
 }
 
+/** Name of a textual inversion in a prompt without folder and extension. */
+export const bareName = (name: string): string => name.replace(/^.*[\\/]/, "").replace(/\.(safetensors|pt|bin)$/i, "");
+
 /** Separates textual inversions from text. One begins at `embedding:` after a space, a new line, or nothing. */
 function embedded(text: string, weight: number): readonly Piece[] {
   const [first = "", ...more] = text.split(/[ \n]embedding:/);

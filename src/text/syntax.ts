@@ -1,8 +1,7 @@
 /** Prompt syntaxes: the ways to write weights, chunk breaks, LoRAs and textual inversions in a prompt. */
 import { a1111Pieces } from "./a1111.js";
-import { comfyPieces } from "./comfy.js";
+import { bareName, comfyPieces } from "./comfy.js";
 import type { Piece } from "./piece.js";
-import { bareName } from "./textual-inversion.js";
 
 /** plain: text is text, as in diffusers. a1111, comfy: as in AUTOMATIC1111's stable-diffusion-webui and in ComfyUI. */
 export const PROMPT_SYNTAXES = ["plain", "a1111", "comfy"] as const;

@@ -1,6 +1,7 @@
 /** Textual inversion (Gal et al. 2022): a token with one or several learned embeddings, read from the tensors of a file. */
 import { FileError, RequestError, WeightShapeError } from "../errors.js";
 import { type FloatTensor, float, stack } from "../tensor/index.js";
+import { bareName } from "./comfy.js";
 import type { MultiVectorToken, Tokenizer } from "./tokenizer.js";
 
 /** A token, and its n embeddings for each text encoder, [n, D] each. */
@@ -111,9 +112,6 @@ export function inversionInputs(
     textual_inversion: float([1, ids.length, features], embedded),
   };
 }
-
-/** Name of a textual inversion in a prompt without folder and extension. */
-export const bareName = (name: string): string => name.replace(/^.*[\\/]/, "").replace(/\.(safetensors|pt|bin)$/i, "");
 
 /** A textual inversion by its name or token. @throws RequestError when there is none */
 export function inversionNamed(name: string, inversions: readonly TextualInversion[]): TextualInversion {
