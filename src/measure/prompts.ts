@@ -95,8 +95,15 @@ function fromCsv(file: string, text: string): PromptList {
     );
   return numbered(
     file,
-    rows.map((r) => [Number(r[number]), r[prompt] ?? ""]),
+    rows.map((r, i) => [numberIn(file, i, head[number] ?? "", r[number] ?? ""), r[prompt] ?? ""]),
   );
+}
+
+/** An integer in a column of a .csv. @throws FileError naming the row, from 1, without the head */
+function numberIn(file: string, row: number, column: string, text: string): number {
+  if (/^\s*\d+\s*$/.test(text)) return Number(text);
+  const found = text.trim() === "" ? "empty" : JSON.stringify(text);
+  throw new FileError(file, `row ${row + 1}: ${column} is ${found}; expected an integer, at least 0`);
 }
 
 /** Prompt of an image; null if the list does not have it. */

@@ -30,6 +30,15 @@ describe("lists of prompts", () => {
     expect(promptFor(await list("p.txt", "a fox\n\nan owl\n"), "1-7.png")).toBe("an owl");
   });
 
+  it.each([
+    ["", /row 2: case_number is empty; expected an integer/],
+    ["  ", /row 2: case_number is empty/],
+    ["x1", /row 2: case_number is "x1"/],
+    ["-1", /row 2: case_number is "-1"/],
+  ])("refuses the number '%s' of an image, which is not 0", async (number, message) => {
+    await expect(list("p.csv", `case_number,prompt\n0,a fox\n${number},an owl\n`)).rejects.toThrow(message);
+  });
+
   it("says what is missing", async () => {
     await expect(list("p.csv", "name,words\nx,y\n")).rejects.toThrow(/it has: name, words/);
     await expect(list("p.json", "[1]")).rejects.toThrow(FileError);
