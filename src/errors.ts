@@ -72,6 +72,14 @@ export class WeightMissingError extends VariegateError {
   }
 }
 
+type Shape = readonly (number | string)[];
+
+/** "is [1, 2]; the config asks for [3, 4]". */
+function mismatch({ actual, expected }: { readonly actual: Shape; readonly expected: Shape }, by: string): string {
+  const show = (shape: Shape) => `[${shape.join(", ")}]`;
+  return `is ${show(actual)}; ${by} asks for ${show(expected)}`;
+}
+
 /** A weight has a different shape than the config requires. */
 export class WeightShapeError extends VariegateError {
   readonly exitCode = 3;
@@ -81,8 +89,7 @@ export class WeightShapeError extends VariegateError {
   readonly actual: readonly number[];
 
   constructor(facts: { tensor: string; file: string; expected: readonly number[]; actual: readonly number[] }) {
-    const show = (shape: readonly number[]) => `[${shape.join(", ")}]`;
-    const found = `is ${show(facts.actual)}; the config asks for ${show(facts.expected)}`;
+    const found = mismatch(facts, "the config");
     super(`${facts.tensor} in ${facts.file} ${found}`, undefined, `${facts.tensor} ${found}`);
     this.tensor = facts.tensor;
     this.file = facts.file;
@@ -105,8 +112,7 @@ export class AdapterShapeError extends FileError {
     expected: readonly (number | string)[];
     actual: readonly number[];
   }) {
-    const show = (shape: readonly (number | string)[]) => `[${shape.join(", ")}]`;
-    super(facts.file, `${facts.tensor} is ${show(facts.actual)}; ${facts.layer} asks for ${show(facts.expected)}`);
+    super(facts.file, `${facts.tensor} ${mismatch(facts, facts.layer)}`);
     this.tensor = facts.tensor;
     this.layer = facts.layer;
     this.expected = facts.expected;
@@ -132,13 +138,22 @@ export class NonFiniteError extends VariegateError {
   readonly network: string;
   /** The call that failed, in words: a step, a prompt. */
   readonly at: string;
+  /** File of the network's weights; of the damaged weight where there is one. */
+  readonly file: string;
+  /** The first weight that contains NaN or infinity; null where all are finite. */
+  readonly tensor: string | null;
 
-  constructor(facts: { network: string; at: string }) {
-    super(
-      `${facts.network} returned NaN or infinity at ${facts.at}; its weights may be damaged (run variegate models check), or values overflow: try --compute float32`,
-    );
-    this.network = facts.network;
-    this.at = facts.at;
+  constructor(facts: { network: string; at: string; file: string; tensor: string | null }) {
+    const { network, at, file, tensor } = facts;
+    const why =
+      tensor === null
+        ? `the weights in ${file} are finite, so values overflow: try --compute float32, or smaller scales of adapters`
+        : `${tensor} in ${file} contains NaN or infinity: the file is damaged`;
+    super(`${network} returned NaN or infinity at ${at}; ${why}`);
+    this.network = network;
+    this.at = at;
+    this.file = file;
+    this.tensor = tensor;
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  AdapterShapeError,
   FileError,
   MachineError,
   RequestError,
@@ -29,6 +30,11 @@ describe("an error's problem", () => {
       new WeightShapeError({ file, tensor: "w", expected: [2, 3], actual: [3, 2] }),
       "w is [3, 2]; the config asks for [2, 3]",
       "w in a/b.safetensors is [3, 2]; the config asks for [2, 3]",
+    ],
+    [
+      new AdapterShapeError({ file, tensor: "up", layer: "conv_in", expected: [2, "rank"], actual: [3, 4] }),
+      "up is [3, 4]; conv_in asks for [2, rank]",
+      "a/b.safetensors: up is [3, 4]; conv_in asks for [2, rank]",
     ],
   ])("is the message without the file: $name", (error, problem, message) => {
     expect(error).toMatchObject({ problem, message, name: error.constructor.name });

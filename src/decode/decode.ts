@@ -1,5 +1,6 @@
 /** Decodes latents to images, in one piece where the memory budget allows, else in tiles. */
-import { finite } from "../networks/index.js";
+import { RequestError } from "../errors.js";
+import { areFinite, type Call, finite } from "../networks/index.js";
 import { type FloatTensor, float, type RgbImage, sample, stack, toRgb } from "../tensor/index.js";
 import type { Decoder, LatentSize } from "./decoder.js";
 import type { TileProgress } from "./tiled-decoder.js";
@@ -40,7 +41,7 @@ export async function tileSide(
 
 /**
  * Decodes latents [B, C, h, w] in the denoiser's scale to B images of h·f × w·f pixels, f the VAE scale factor.
- * @throws NonFiniteError when the latents or the decoder's output contain NaN or infinity
+ * @throws RequestError when the latents contain NaN or infinity; NonFiniteError when the decoder's output does
  */
 export async function decodeLatents(
   decoder: Decoder,
@@ -65,15 +66,17 @@ export async function* decodeCall(
   side: number | null,
 ): AsyncGenerator<TileProgress | RgbImage, void, undefined> {
   const [batch = 1, , height = 1, width = 1] = latents.shape;
-  const z = finite(unscaled(decoder, latents), "the denoiser", "the end of the run");
+  const z = unscaled(decoder, latents);
+  if (!areFinite(z.data)) throw new RequestError("the latents contain NaN or infinity; expected finite values");
+  const call: Call = { network: "the decoder", at: "its output", weights: decoder.weights };
   if (side === null) {
     const { outputs } = await decoder.network.run({ height, width }, { latents: z });
-    const pixels = finite(outputs["image"], "the decoder", "its output");
+    const pixels = await finite(outputs["image"], call);
     for (let i = 0; i < batch; i++) yield toRgb(pixels, i);
     return;
   }
   for (let i = 0; i < batch; i++) {
-    yield toRgb(finite(yield* decoder.inTiles(sample(z, i), side), "the decoder", "its output"), 0);
+    yield toRgb(await finite(yield* decoder.inTiles(sample(z, i), side), call), 0);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Runs the rows of a plan over a group of samples: model calls in batches, then one solver step for each sample. */
-import { adapterScales, finite } from "../networks/index.js";
+import { adapterScales, type Call, finite } from "../networks/index.js";
 import { advance, guide, isGuided, type ModelName, type Plan, type Row, type StepRow } from "../sampling/index.js";
 import { type FloatTensor, sample as sampleAt, stack } from "../tensor/index.js";
 import type { Bindings } from "./bindings.js";
@@ -75,7 +75,7 @@ export async function* denoise(
       for (const [i, s] of batch.entries()) {
         const { xt } = s;
         const stepped = advance(row, { xt, output: sampleAt(outputs, i), rng: s.rng, state: s.state });
-        s.xt = stepped.xt;
+        s.xt = await finite(stepped.xt, callOf(run, row, index));
         s.state = stepped.state;
         const { prompt, seed } = s;
         const { model, timestep, from, to } = row;
@@ -88,6 +88,13 @@ export async function* denoise(
 }
 
 /** Shape of a call for samples of one text length. */
+/** Facts of a model call for messages. */
+const callOf = ({ bindings }: Run, { model, timestep }: StepRow, index: number): Call => ({
+  network: `the ${model} denoiser`,
+  at: `row ${index} (timestep ${timestep})`,
+  weights: bindings(model).model.weights,
+});
+
 function shapeOf({ pair, job }: Run, [first]: readonly Sample[]) {
   const [, , height, width] = pair.base.denoiser.latents(job.size);
   return { height, width, tokens: first ? textLength(first) : pair.text.tokens };
@@ -112,8 +119,7 @@ async function predict(run: Run, row: StepRow, index: number, batch: readonly Sa
   }
   const { outputs } = await network.run(shapeOf(run, batch), feeds, denoiser?.stack ?? null);
   run.timings.calls += conditioning.length;
-  const at = `row ${index} (timestep ${row.timestep})`;
-  const prediction = finite(outputs["prediction"], `the ${row.model} denoiser`, at);
+  const prediction = await finite(outputs["prediction"], callOf(run, row, index));
   if (!guided) return prediction;
   return stack(
     batch.map((_, i) =>

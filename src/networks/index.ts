@@ -1,8 +1,9 @@
 export { adapterScales } from "./adapted.js";
 export { drawingOf, drawn } from "./build.js";
 export { COMPUTES } from "./fields.js";
+export { areFinite, type Call, finite } from "./finite.js";
 export { productsOn } from "./matmul.js";
-export { finite, floats, type Network, type NetworkOptions, NO_WEIGHTS, network, sessionOf } from "./network.js";
+export { floats, type Network, type NetworkOptions, NO_WEIGHTS, network, sessionOf } from "./network.js";
 export {
   type Compute,
   derivations,

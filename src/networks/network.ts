@@ -1,6 +1,5 @@
 /** Networks that are built and loaded on the first call, and cache a few sessions by shape and adapters. */
 import type { Stack } from "../adapters/index.js";
-import { NonFiniteError } from "../errors.js";
 import { arenaBytes, encodeGraph, type Graph } from "../graph/index.js";
 import type { DrawingWeights } from "../models/index.js";
 import type { RunResult, Runtime, Session } from "../runtime/index.js";
@@ -128,15 +127,4 @@ export function network<S>(
 export function floats(value: FloatTensor | { dtype: "int64" | "float64" } | undefined): FloatTensor {
   if (value?.dtype !== "float32") throw new RangeError("a float output was expected of the network");
   return value;
-}
-
-/**
- * Output of a network as floats, checked to be finite.
- * @param at description of the call for the message, such as "row 2, timestep 499"
- * @throws NonFiniteError
- */
-export function finite(value: Parameters<typeof floats>[0], network: string, at: string): FloatTensor {
-  const output = floats(value);
-  if (output.data.every(Number.isFinite)) return output;
-  throw new NonFiniteError({ network, at });
 }

@@ -2,7 +2,7 @@
 import type { Stack } from "../adapters/index.js";
 import { RequestError } from "../errors.js";
 import { drawTextEncoder, pooledIndex, type TextEncoderConfig } from "../models/index.js";
-import { adapterScales, finite, type Network, type NetworkOptions, network } from "../networks/index.js";
+import { adapterScales, type Call, finite, type Network, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { type FloatTensor, float, int, stack, type WeightIndex } from "../tensor/index.js";
 import { CHUNKS, type Chunk, type TokenizedPiece } from "./chunks.js";
@@ -67,6 +67,7 @@ export function textEncoder(
   const context: Encoding = {
     name: `text encoder ${index + 1}`,
     config,
+    weights,
     pooled,
     inputsOf: (ids) => (textualInversion ? inversionInputs(ids, own.size, inversions, index, config.features) : {}),
     firstInverted: own.size,
@@ -129,6 +130,7 @@ export interface EncoderContext {
 interface Encoding {
   readonly name: string;
   readonly config: TextEncoderConfig;
+  readonly weights: () => Promise<WeightIndex>;
   readonly pooled: boolean;
   readonly inputsOf: (ids: readonly number[]) => Readonly<Record<string, FloatTensor>>;
   /** First id of the tokens of textual inversions. */
@@ -156,7 +158,7 @@ function tokenized(
 
 /** Encodes one chunk: hidden state [1, L, D] and pooled text [1, P]. */
 async function encodeChunk(
-  { name, config, pooled, inputsOf, firstInverted: first, network }: Encoding,
+  { name, config, pooled, inputsOf, firstInverted: first, network, weights }: Encoding,
   tokenizer: Tokenizer,
   prompt: string,
   chunk: Chunk,
@@ -178,10 +180,10 @@ async function encodeChunk(
     },
     adapted?.stack ?? null,
   );
-  const at = JSON.stringify(prompt);
+  const call: Call = { network: name, at: JSON.stringify(prompt), weights };
   return {
-    state: finite(outputs["hidden_state"], name, at),
-    pooled: pooled ? finite(outputs["text_embeds"], name, at) : null,
+    state: await finite(outputs["hidden_state"], call),
+    pooled: pooled ? await finite(outputs["text_embeds"], call) : null,
   };
 }
 
