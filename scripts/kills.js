@@ -1,9 +1,9 @@
 /**
- * Kills an experiment, a generate run and a download from a local Hub server (kill -9), resumes them, and checks after each kill and at the
+ * Kills an experiment, a generate run, a compare run and a download from a local Hub server (kill -9), resumes them, and checks after each kill and at the
  * end that no result is lost, partial or counted twice. Half of the kills happen at a random time, half right after a change in the folder,
  * while files are being written. Exits with 1 and the name of the folder if a check fails.
  *
- *     node scripts/kills.js [--kills 200] [--seed 1] [--only experiment|generate|download]
+ *     node scripts/kills.js [--kills 200] [--seed 1] [--only experiment|generate|compare|download]
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -119,12 +119,9 @@ const experiment = {
   },
 };
 
-const SEEDS = 6;
-const generate = {
-  command: (dir) =>
-    ["generate", PROMPTS[1], "--seeds", `0-${SEEDS - 1}`, "--batch", "1", "--compute", "int8", "--save-latents"].concat(
-      ["--threads", "1", "--out", dir, "--resume"],
-    ),
+/** A command that resumes with its intact images. `files`: those of a whole run; `results`: files that are equal in every run. */
+const resumed = (words, files, results) => ({
+  command: (dir) => [...words, "--threads", "1", "--out", dir, "--resume"],
   afterKill: (dir, before = { images: [] }, reference) => {
     const images = linesOf(path.join(dir, "events.jsonl")).filter((event) => event?.type === "image");
     for (const { file } of before.images)
@@ -140,18 +137,28 @@ const generate = {
     mustBeTidy(dir);
     const run = JSON.parse(readFileSync(path.join(dir, "run.json")));
     const listed = run.files.map(({ file }) => file).sort();
-    const all = Array.from({ length: SEEDS }, (_, i) => [`${i}.png`, `${i}.safetensors`]).flat();
-    must(listed.join() === all.join(), `run.json lists ${listed.join()}`);
+    must(listed.join() === files.toSorted().join(), `run.json lists ${listed.join()}`);
     for (const { file, sha256 } of run.files) {
       const hash = createHash("sha256")
         .update(readFileSync(path.join(dir, file)))
         .digest("hex");
       must(hash === sha256, `${file} is not what run.json says`);
     }
-    const files = mustEqual(dir, reference, /^\d+\.(png|safetensors)$/);
-    must(files.length === 2 * SEEDS, `${files.length} of ${2 * SEEDS} files`);
+    const equal = mustEqual(dir, reference, results);
+    must(equal.length === files.length, `${equal.length} of ${files.length} files`);
   },
-};
+});
+
+const generate = resumed(
+  ["generate", PROMPTS[1], "--seeds", "0-5", "--batch", "1", "--compute", "int8", "--save-latents"],
+  [0, 1, 2, 3, 4, 5].flatMap((i) => [`${i}.png`, `${i}.safetensors`]),
+  /^\d+\.(png|safetensors)$/,
+);
+const compare = resumed(
+  ["compare", PROMPTS[1], "--seeds", "0-2", "--batch", "1"],
+  ["sheet.png", ...[0, 1, 2].flatMap((i) => ["base", "distilled", "hybrid"].map((mode) => `${mode}/${i}.png`))],
+  /\.png$/,
+);
 
 const REPOSITORY = "tiny/base";
 const FILES = filesOf(new URL("../embedded/base", import.meta.url));
@@ -265,7 +272,7 @@ async function killed(name, { command, afterKill, atEnd }, count) {
   print(`${name}: ${done} kills in ${runs} runs; no result lost, partial or counted twice`);
 }
 
-const SCENARIOS = { experiment, generate, download };
+const SCENARIOS = { experiment, generate, compare, download };
 const chosen = Object.entries(SCENARIOS).filter(([name]) => only === undefined || name === only);
 try {
   for (const [i, [name, scenario]] of chosen.entries()) {

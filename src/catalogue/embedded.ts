@@ -33,6 +33,9 @@ const EMBEDDED: PairRow = {
   licence: "CC0-1.0",
   source: "embedded/README.md",
   prompts: ["a red cartoon character", "a cartoon character with one eye"],
+  note:
+    "The four-step model's distillation was stopped early, because it then loses variety, and it was trained to continue from the base's " +
+    "first step; the default prompts are among those where eight seeds show the effect (pair/README.md).",
   trial: {
     prompts: "embedded:world/prompts.csv",
     reference: "embedded:world/real.safetensors",
@@ -58,12 +61,14 @@ export const EMBEDDED_PAIRS: readonly PairRow[] = [
     name: "embedded-lora",
     about: "the embedded pair in one set of weights: the distilled model as a LoRA on the base",
     distilled: "embedded:adapters/distilled.safetensors",
+    note: "The LoRA first learned to repeat the embedded four-step model, and was then distilled itself (pair/README.md).",
   },
   {
     ...EMBEDDED,
     name: "embedded-lcm",
     about: "the embedded pair with a distilled model of another kind: LCM, guidance is an input of the network",
     distilled: "embedded:consistent",
+    note: "The four-step model was made by latent consistency distillation, which loses little variety (pair/README.md).",
     guidanceFeatures: 64,
     sampling: { ...EMBEDDED.sampling, distilled: { scheduler: "LCMScheduler", steps: 4, guidance: 5 } },
   },

@@ -4,6 +4,12 @@ import { EMBEDDED_PAIRS } from "./embedded.js";
 import { SHA256 } from "./hashes.js";
 import type { PairRow, SamplingDefaults } from "./schema.js";
 
+/**
+ * CLIP that measures images of pairs without their own: ViT-B/32 of OpenCLIP, 605 MB, licence MIT. OpenAI's ViT-B/32 is as large, but its
+ * model card states no licence of the weights.
+ */
+export const DEFAULT_CLIP = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K";
+
 const square = (side: number) => ({ width: side, height: side });
 const PHOTOGRAPHS = ["a photo of a dog in a park", "a portrait of a scientist in her laboratory"] as const;
 
@@ -50,7 +56,7 @@ const row = (name: string, about: string, base: Base, d: Distilled): PairRow => 
   ...base,
   name,
   about,
-  clip: null,
+  clip: DEFAULT_CLIP,
   judge: null,
   distilled: d.distilled,
   sampling: { base: base.sampling, distilled: d.sampling },
@@ -61,6 +67,7 @@ const row = (name: string, about: string, base: Base, d: Distilled): PairRow => 
   licence: d.licence,
   source: `https://huggingface.co/${d.distilled.split(/[/:]/).slice(0, 2).join("/")}`,
   prompts: PHOTOGRAPHS,
+  note: "",
   trial: null,
 });
 

@@ -49,6 +49,8 @@ export const pairRowSchema = z.strictObject({
   source: z.string().default(""),
   /** Example prompts. */
   prompts: z.array(z.string()).default([]),
+  /** How the distilled model was made, as far as a reader of its measures should know: printed below them. */
+  note: z.string().default(""),
 });
 
 export type SamplingDefaults = ReadonlyData<z.output<ReturnType<typeof samplingSchema>>>;

@@ -1,22 +1,21 @@
-/** `variegate compare`: base, distilled and hybrid side by side, as a table of measures and a contact sheet. */
-
-import { pixelHash, type RecordedRun, recordedPng } from "../convert/index.js";
+/** `variegate compare`: base, distilled and hybrid side by side, as a finding, a table of measures and a contact sheet. */
+import { type RecordedRun, recordedPng } from "../convert/index.js";
 import { RequestError } from "../errors.js";
-import { evaluate, type KeptDiversity, keptDiversity, type Summary, summarise } from "../evaluation/index.js";
+import { evaluate } from "../evaluation/index.js";
 import { formatJson } from "../files/index.js";
 import {
   eventJson,
   type GenerateRequest,
   generate,
-  type Milliseconds,
   plainPrompts,
   planFor,
   requestForMode,
+  type SampleKey,
   settingsFor,
 } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
-import { type Estimate, formatEstimate } from "../metrics/index.js";
 import {
+  anyClip,
   type OpenedPair,
   type OpenOptions,
   openEvaluator,
@@ -25,31 +24,22 @@ import {
   sourceFiles,
   withPromptEmbeddings,
 } from "../open/index.js";
-import { MODES, type Mode, planJson } from "../sampling/index.js";
-import type { RgbImage } from "../tensor/index.js";
-import { stepsOf } from "../trajectory/index.js";
+import { MODES, planJson } from "../sampling/index.js";
+import { type ComparedMode, columnsFor, comparedModes, resultJson, sheetRows, type Timing } from "./comparison.js";
 import { fetching } from "./fetching.js";
+import { findingOf } from "./finding.js";
 import { warnOf } from "./notices.js";
-import { type FolderOptions, openRunFolder, type RunFile, type RunFolder } from "./run-folder.js";
+import { openResumableFolder, type ResumeOptions, type RunFolder } from "./run-folder.js";
+import { keptImages, nameOf, type SampleImage, writeImage } from "./samples.js";
 import { drawSheet } from "./sheet.js";
-import { type Progress, type Terminal, table } from "./terminal.js";
+import type { Progress, Terminal } from "./terminal.js";
 import { tileOf } from "./units.js";
-
-/** Images of one mode, and their cost. */
-interface Outcome {
-  readonly mode: Mode;
-  /** images[p][i]: prompt p, i-th seed. */
-  readonly images: readonly (readonly RgbImage[])[];
-  readonly callsPerImage: number;
-  readonly msPerImage: number;
-  readonly milliseconds: Milliseconds;
-}
 
 export async function runCompare(
   terminal: Terminal,
   models: PairReference & OpenOptions & { clip?: string },
   given: GenerateRequest,
-  options: FolderOptions,
+  options: ResumeOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const opened = await withPromptEmbeddings(models, given);
@@ -60,45 +50,31 @@ export async function runCompare(
       throw new RequestError("compare needs a distilled model: name one with --distilled, or a --pair");
     const prompts = given.prompts.length > 0 ? given.prompts : (pair.row?.prompts ?? []);
     if (prompts.length === 0) throw new RequestError("compare needs a prompt");
-    const seeds = given.seeds ?? [0];
+    const seeds = [...new Set(given.seeds ?? [0])];
     const requests = MODES.map((mode) => requestForMode(mode, { ...given, prompts, seeds }));
     const plans = requests.map((r) => planFor(pair, r));
-    const evaluator = await openEvaluator(pair, models.clip);
-    const folder = await openRunFolder("compare", { models, requests, plans }, options);
-    const steps = plans.reduce((n, plan) => n + stepsOf(plan).length + 1, 0);
-    const progress = terminal.progress(steps * prompts.length * seeds.length, "loading");
-    const ticker = { ticks: 0 };
-    const files: RunFile[] = [];
-    const outcomes: Outcome[] = [];
+    const clip = anyClip((why) => terminal.warn(`${why}; variety is measured in pixels (--clip REF names another)`));
+    const evaluator = await openEvaluator(pair, models.clip, clip);
+    const folder = await openResumableFolder("compare", { models, requests, plans }, options);
     const machine = describeRun(pair);
     const sources = sourceFiles(pair, opened, given, ended.signal);
     sources.catch(() => {});
-    for (const request of requests) {
-      const run = { machine, models, request, sources };
-      outcomes.push(await generateMode(pair, run, { terminal, folder, progress, ticker, files, signal }));
-    }
-    progress.update(ticker.ticks, "measuring");
-    const rows = [];
-    for (const outcome of outcomes) {
-      const reading = evaluator && (await evaluate(evaluator, outcome.images, plainPrompts({ ...given, prompts })));
-      rows.push({ outcome, summary: reading && summarise(reading), reading });
-    }
-    progress.stop();
+    const runs = requests.map((request): RecordedRun => ({ machine, models, request, sources }));
+    const made = await generateAll(pair, runs, { terminal, folder, signal });
 
+    const plain = plainPrompts({ ...given, prompts });
+    const readings = [];
+    for (const { images } of made) readings.push(evaluator && (await evaluate(evaluator, images, plain)));
+    const modes = comparedModes(pair, { requests, plans, made, readings });
     const sheet = await drawSheet(
       prompts.map((prompt, p) => ({
         title: prompt,
         columns: seeds.map((s) => `seed ${s}`),
-        rows: outcomes.map((o) => ({ label: o.mode, images: o.images[p] ?? [] })),
+        rows: sheetRows(modes, p),
       })),
     );
-    files.push(await folder.write("sheet.png", sheet));
-    const [first] = rows;
-    const results = rows.map(({ outcome: { images: _, ...numbers }, summary, reading }) => ({
-      ...numbers,
-      ...summary,
-      ...(reading && first?.reading && reading !== first.reading && { kept: keptDiversity(reading, first.reading) }),
-    }));
+    const files = [...made.flatMap((m) => m.files), await folder.write("sheet.png", sheet)];
+    const results = modes.map(resultJson);
     const settings = requests.map((r) => settingsFor(pair, r));
     const run = {
       ...machine,
@@ -114,14 +90,7 @@ export async function runCompare(
     files.push(await folder.write("run.json", Buffer.from(formatJson(run))));
     for (const result of results) terminal.emit({ type: "result", ...result });
     terminal.emit({ type: "run", out: folder.dir, files });
-    terminal.print(table([headOf(results), ...results.map(cells)]));
-    terminal.print("");
-    if (prompts.length > 1 && results.some((r) => r.kept)) {
-      terminal.print(
-        table([keptHead(results), ...results.flatMap((r) => (r.kept ? [keptCells(r.mode, r.kept)] : []))]),
-      );
-      terminal.print("");
-    }
+    printResults(terminal, modes, { prompts: prompts.length, seeds: seeds.length, note: pair.row?.note ?? "" });
     terminal.print(`sheet   ${folder.dir}/sheet.png`);
     terminal.print(`images  ${folder.dir}/{base,distilled,hybrid}/`);
     terminal.print(`run     ${folder.dir}/run.json`);
@@ -134,77 +103,93 @@ export async function runCompare(
 interface Output {
   readonly terminal: Terminal;
   readonly folder: RunFolder;
-  readonly progress: Progress;
-  readonly ticker: { ticks: number };
-  readonly files: RunFile[];
   readonly signal: AbortSignal;
 }
 
-async function generateMode(pair: OpenedPair, run: RecordedRun, s: Output): Promise<Outcome> {
+/** Images of one mode, and the time of those that were generated. */
+export interface MadeImages {
+  readonly images: readonly (readonly SampleImage["image"][])[];
+  readonly files: readonly SampleImage["file"][];
+  readonly timings: readonly Timing[];
+}
+
+/** Reads the images that the folder keeps, and generates the others. */
+async function generateAll(pair: OpenedPair, runs: readonly RecordedRun[], o: Output): Promise<MadeImages[]> {
+  const works = [];
+  for (const run of runs) {
+    const { request } = run;
+    const mode = request.mode ?? "base";
+    const { prompts, seeds = [0] } = request;
+    const samples = prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
+    const kept = await keptImages(o.folder, mode, samples, prompts.length);
+    const left = samples.filter((s) => !kept.some((k) => k.prompt === s.prompt && k.seed === s.seed));
+    const steps = planFor(pair, request).rows.filter((row) => row.kind === "step").length;
+    works.push({ run, mode, kept, left, ticks: left.length * (steps + 1) });
+  }
+  const total = works.reduce((n, { ticks }) => n + ticks, 0);
+  const progress = o.terminal.progress(total, "loading");
+  const ticker = { ticks: 0 };
+  const all: MadeImages[] = [];
+  for (const { run, mode, kept, left } of works) {
+    const { request } = run;
+    const made = left.length === 0 ? [] : await generateMode(pair, run, left, o, progress, ticker);
+    const of = [...kept, ...made];
+    const images = request.prompts.map((_, prompt) =>
+      (request.seeds ?? [0]).flatMap((seed) => of.find((s) => s.prompt === prompt && s.seed === seed)?.image ?? []),
+    );
+    all.push({ images, files: of.map((s) => s.file), timings: o.folder.timings(mode) });
+  }
+  progress.update(ticker.ticks, "measuring");
+  progress.stop();
+  return all;
+}
+
+async function generateMode(
+  pair: OpenedPair,
+  run: RecordedRun,
+  samples: readonly SampleKey[],
+  { terminal, folder, signal }: Output,
+  progress: Progress,
+  ticker: { ticks: number },
+): Promise<SampleImage[]> {
   const { request } = run;
   const mode = request.mode ?? "base";
-  const images: RgbImage[][] = request.prompts.map(() => []);
-  let calls = 0;
-  let milliseconds: Milliseconds = { encode: 0, denoise: 0, decode: 0 };
-  for await (const event of generate(pair, request, s.signal)) {
-    s.terminal.emit({ mode, ...eventJson(event) });
-    warnOf(s.terminal, event);
-    if (event.type === "step") s.progress.update(++s.ticker.ticks, `${mode}: ${event.model} at ${event.timestep}`);
-    if (event.type === "tile")
-      s.progress.update(s.ticker.ticks + event.done / event.total, `${mode}: ${tileOf(event)}`);
+  const made: SampleImage[] = [];
+  for await (const event of generate(pair, { ...request, samples: [...samples] }, signal)) {
+    terminal.emit({ mode, ...eventJson(event) });
+    warnOf(terminal, event);
+    if (event.type === "step") progress.update(++ticker.ticks, `${mode}: ${event.model} at ${event.timestep}`);
+    if (event.type === "tile") progress.update(ticker.ticks + event.done / event.total, `${mode}: ${tileOf(event)}`);
     if (event.type === "image") {
-      const { prompt, seed, image } = event;
-      images[prompt]?.push(image);
-      const name = request.prompts.length > 1 ? `${mode}/${prompt}-${seed}.png` : `${mode}/${seed}.png`;
-      const written = await s.folder.write(name, await recordedPng(pair, run, event));
-      const file = { ...written, pixels: pixelHash(image) };
-      s.files.push(file);
-      s.folder.log({ type: "image", mode, prompt, seed, ...file });
-      s.progress.update(++s.ticker.ticks, `${mode}: ${name}`);
+      const name = nameOf(mode, event, request.prompts.length);
+      made.push(await writeImage(folder, name, { ...event, mode }, await recordedPng(pair, run, event)));
+      progress.update(++ticker.ticks, `${mode}: ${name}`);
     }
-    if (event.type === "done") ({ calls, milliseconds } = event);
+    if (event.type === "done") folder.log({ ...eventJson(event), mode });
   }
-  const n = images.flat().length;
-  const { denoise, decode } = milliseconds;
-  return { mode, images, callsPerImage: calls / n, msPerImage: (denoise + decode) / n, milliseconds };
+  return made;
 }
 
-type Result = Omit<Outcome, "images"> & Partial<Summary> & { readonly kept?: KeptDiversity };
-
-function headOf(results: readonly Result[]): string[] {
-  const attributes = results.some((r) => r.attributes);
-  return [
-    "mode",
-    "calls/image",
-    "ms/image",
-    "CLIP distance [95 %]",
-    "CLIP score",
-    ...(attributes ? ["classifier distance", "attribute accuracy", "entropy of free attributes"] : []),
-  ];
+interface Sizes {
+  readonly prompts: number;
+  readonly seeds: number;
+  readonly note: string;
 }
 
-const keptHead = (results: readonly Result[]): string[] => [
-  "share of the base's diversity [95 %, over prompts]",
-  "CLIP distance",
-  ...(results.some((r) => r.attributes) ? ["classifier distance", "entropy of free attributes"] : []),
-];
-
-const keptCells = (mode: string, { distance, attributes }: KeptDiversity): string[] => [
-  mode,
-  formatEstimate(distance),
-  ...(attributes ? [formatEstimate(attributes.distance), formatEstimate(attributes.entropy)] : []),
-];
-
-function cells(r: Result): string[] {
-  const share = (e: Estimate | null) => (e === null ? "–" : `${(100 * e.mean).toFixed(0)} %`);
-  return [
-    r.mode,
-    r.callsPerImage.toFixed(0),
-    r.msPerImage.toFixed(1),
-    formatEstimate(r.distance),
-    r.clipScore ? r.clipScore.mean.toFixed(1) : "–",
-    ...(r.attributes
-      ? [formatEstimate(r.attributes.distance), share(r.attributes.accuracy), r.attributes.entropy.mean.toFixed(2)]
-      : []),
-  ];
+function printResults(terminal: Terminal, modes: readonly ComparedMode[], { prompts, seeds, note }: Sizes): void {
+  const [, distilled, hybrid] = modes;
+  if (distilled && hybrid) {
+    const compared = {
+      steps: distilled.steps.length,
+      distilled: distilled.variety,
+      hybrid: hybrid.variety,
+      prompts,
+      seeds,
+    };
+    for (const line of findingOf(compared)) terminal.print(line);
+    terminal.print("");
+  }
+  terminal.table(columnsFor(modes), modes);
+  terminal.print("");
+  if (note !== "") terminal.print(`${note}\n`);
 }

@@ -16,10 +16,15 @@ export interface RunFile {
   readonly pixels?: string | undefined;
 }
 
+/** A part of a run that ended: its images, and the time of each phase in milliseconds. */
+export type PartTiming = z.output<typeof partSchema>;
+
 export interface RunFolder {
   readonly dir: string;
   /** Files of an interrupted run with the size and hash of the log, by name; empty for a new run. */
   readonly kept: ReadonlyMap<string, RunFile>;
+  /** Numbers of images and times of the parts of the run that have generated images of this mode to their end. */
+  timings(mode: string): readonly PartTiming[];
   /** Duration of the run in seconds, with earlier parts of a resumed run up to their last logged event. */
   seconds(): number;
   /** Writes a file atomically, and creates its folders. */
@@ -42,6 +47,8 @@ const LOG = "events.jsonl";
 const lineSchema = z.record(z.string(), z.unknown());
 const fileSchema = z.object({ file: z.string(), bytes: z.number(), sha256: z.string(), pixels: z.string().optional() });
 const firstSchema = z.object({ id: z.string() });
+const phases = z.object({ encode: z.number(), denoise: z.number(), decode: z.number() });
+const partSchema = z.object({ type: z.literal("done"), mode: z.string(), images: z.number(), milliseconds: phases });
 const timedSchema = z.object({ seconds: z.number() });
 
 /** Opens a folder for a new run, described by `identity`. Refuses a folder that holds a run, unless `force` replaces it. */
@@ -103,13 +110,18 @@ async function begin(dir: string, command: string, identity: unknown, past: read
       throw new FileError(file, `cannot be written (${codeOf(error)})`, { cause: error });
     }
   };
-  const log = (event: Line) => append(`${JSON.stringify({ ...event, seconds: seconds() })}\n`);
+  const parts = past.flatMap((line) => partSchema.safeParse(line).data ?? []);
+  const log = (event: Line) => {
+    append(`${JSON.stringify({ ...event, seconds: seconds() })}\n`);
+    parts.push(...(partSchema.safeParse(event).data ? [partSchema.parse(event)] : []));
+  };
   // A killed run may leave a partial last line.
   if (existsSync(file) && !readFileSync(file, "utf8").endsWith("\n")) append("\n");
   if (past.length === 0) log({ type: "run", id: idOf(identity), command, request: identity });
   return {
     dir,
     kept: await intactFiles(dir, past),
+    timings: (mode) => parts.filter((part) => part.mode === mode),
     seconds,
     log,
     async write(name, bytes) {

@@ -10,12 +10,21 @@ export interface SheetSection {
   readonly columns?: readonly string[];
   /** Columns in titled groups with a space between them, instead of `columns`. */
   readonly groups?: readonly { readonly title: string; readonly columns: readonly string[] }[];
-  readonly rows: readonly { readonly label: string; readonly images: readonly RgbImage[] }[];
+  readonly rows: readonly SheetRow[];
+}
+
+export interface SheetRow {
+  readonly label: string;
+  /** Lines below the label, such as the cost of the images. */
+  readonly notes?: readonly string[];
+  readonly images: readonly RgbImage[];
 }
 
 const [MARGIN, GAP, TITLE, HEAD, LABEL, BETWEEN] = [16, 4, 34, 22, 108, 28];
 /** Factor of the labels on a sheet with groups of columns, which is wide and so is looked at reduced. */
 const LARGER = 1.6;
+/** Font size of notes, their line height, and the mean width of a character, in pixels. */
+const NOTE = { size: 11, line: 16, width: 6.6 };
 /** Approximate side of a cell in pixels. Smaller images are enlarged; larger ones are reduced to at most twice this side. */
 const CELL = 128;
 
@@ -28,24 +37,29 @@ export async function drawSheet(sections: readonly SheetSection[]): Promise<Uint
   const labels: Html[] = [];
   let top = MARGIN;
   let width = 0;
+  const notes = sections.flatMap((section) => section.rows.flatMap((row) => row.notes ?? []));
+  const label = Math.max(LABEL, ...notes.map((note) => Math.ceil(note.length * NOTE.width) + 2 * GAP));
   for (const section of sections) {
     const cell = cellOf(section);
     const groups = section.groups ?? [{ title: "", columns: section.columns ?? [] }];
     const larger = section.groups ? LARGER : 1;
-    const starts = leftsOf(groups, section.rows, cell.width);
+    const starts = leftsOf(groups, section.rows, cell.width, label);
     labels.push(text(MARGIN, top + 20 * larger, section.title, 16 * larger));
     top += Math.round(TITLE * larger);
     let column = 0;
     for (const { title, columns } of groups) {
       if (title !== "") labels.push(text(starts[column] ?? 0, top + 14 * larger, title, 14 * larger));
       const under = title === "" ? 14 : 14 * larger + 24;
-      for (const label of columns) {
-        labels.push(text((starts[column++] ?? 0) + cell.width / 2, top + under, label, 12 * larger, "middle"));
+      for (const name of columns) {
+        labels.push(text((starts[column++] ?? 0) + cell.width / 2, top + under, name, 12 * larger, "middle"));
       }
     }
     top += section.groups ? Math.round(HEAD * larger) + 24 : HEAD;
     for (const row of section.rows) {
-      labels.push(text(MARGIN, top + cell.height / 2 + 5, row.label, 14 * larger));
+      const lines = row.notes ?? [];
+      const middle = top + cell.height / 2 + 5 - (lines.length * NOTE.line) / 2;
+      labels.push(text(MARGIN, middle, row.label, 14 * larger));
+      labels.push(...lines.map((line, i) => text(MARGIN, middle + (i + 1) * NOTE.line, line, NOTE.size)));
       for (const [i, image] of row.images.entries()) {
         const left = starts[i] ?? 0;
         images.push({ input: await scaled(sharp(image.data, raw(image)), image, cell), left, top });
@@ -64,12 +78,17 @@ export async function drawSheet(sections: readonly SheetSection[]): Promise<Uint
 }
 
 /** Left edge of each column: one after the other, with a wider space between groups. */
-function leftsOf(groups: NonNullable<SheetSection["groups"]>, rows: SheetSection["rows"], width: number): number[] {
+function leftsOf(
+  groups: NonNullable<SheetSection["groups"]>,
+  rows: readonly SheetRow[],
+  width: number,
+  label: number,
+): number[] {
   const count = Math.max(0, ...rows.map((row) => row.images.length));
   const first = new Set(
     groups.slice(1).map((_, g) => groups.slice(0, g + 1).reduce((n, own) => n + own.columns.length, 0)),
   );
-  let left = MARGIN + LABEL;
+  let left = MARGIN + label;
   return Array.from({ length: count }, (_, i) => {
     if (first.has(i)) left += BETWEEN;
     const here = left;

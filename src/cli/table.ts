@@ -7,6 +7,8 @@ export interface Column<R> {
   readonly of: (row: R) => string;
   /** Order in which columns are left out of a narrow table, 1 first. Default: the column is always shown. */
   readonly drop?: number;
+  /** Shown only where all columns are asked for. */
+  readonly extra?: true;
   /** Free text: broken into lines where it is longer than the space that is left. */
   readonly text?: true;
 }
@@ -14,7 +16,7 @@ export interface Column<R> {
 /** Columns of rows that are lists of cells, by their titles; `facts` sets `drop` and `text` of some. */
 export const columnsOf = (
   titles: readonly string[],
-  facts: Readonly<Record<string, Pick<Column<unknown>, "drop" | "text">>> = {},
+  facts: Readonly<Record<string, Pick<Column<unknown>, "drop" | "extra" | "text">>> = {},
 ): Column<readonly string[]>[] => titles.map((title, i) => ({ title, of: (row) => row[i] ?? "", ...facts[title] }));
 
 export interface FittedTable {
@@ -35,7 +37,7 @@ const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b
 
 /**
  * Lays out a table in `width` terminal columns. Where they are too few, titles and free text are broken into lines, then columns are left
- * out in the order of `drop`, unless `all` is set. Rows that still do not fit become cards: a line for each column, with its title.
+ * out in the order of `drop`. Columns marked `extra` are always left out. `all` shows every column. Rows that still do not fit become cards: a line for each column, with its title.
  */
 export function fitTable<R>(
   columns: readonly Column<R>[],
@@ -49,8 +51,8 @@ export function fitTable<R>(
   };
   const needed = (shown: readonly Column<R>[]) => sum(shown.map(least)) + GAP.length * (shown.length - 1);
   const order = all ? [] : columns.filter((c) => c.drop).sort((a, b) => (a.drop ?? 0) - (b.drop ?? 0));
-  let shown = columns;
-  const left: string[] = [];
+  let shown = columns.filter((c) => all || !c.extra);
+  const left = columns.filter((c) => !shown.includes(c)).map((c) => c.title);
   for (const column of order) {
     if (needed(shown) <= width) break;
     shown = shown.filter((c) => c !== column);

@@ -29,7 +29,7 @@ export function summarise({ features, clipScores, attributes }: Reading): Summar
       distance: pairwiseDistance(attributes.features),
       accuracy: accuracy.n === 0 ? null : accuracy,
       // Entropy is a property of all images of a prompt, so only prompts are resampled.
-      entropy: meanEstimate(entropyPerPrompt(attributes).map((h) => [h])),
+      entropy: meanEstimate(entropyPerPrompt(attributes).map((h) => (Number.isNaN(h) ? [] : [h]))),
     },
   };
 }
@@ -53,6 +53,8 @@ export function keptDiversity(a: Reading, b: Reading): KeptDiversity {
   };
 }
 
-/** Entropy of each prompt's free attributes, in nats [prompts]. */
+/** Entropy of each prompt's free attributes, in nats [prompts]; NaN for a prompt with one image. */
 const entropyPerPrompt = ({ all, named, predicted }: AttributeReading): number[] =>
-  predicted.map((images, p) => freeEntropy(images, freeAttributes(all, named[p] ?? {})));
+  predicted.map((images, p) =>
+    images.length < 2 ? Number.NaN : freeEntropy(images, freeAttributes(all, named[p] ?? {})),
+  );

@@ -8,5 +8,5 @@ export { imageUrl, previewUrl, thumbnailUrl } from "./image-url.js";
 export { formatJson, parseJson } from "./json.js";
 export { type Attempt, type Holder, locked, tryLock } from "./lock.js";
 export { partialOf, removePartials } from "./partial.js";
-export { encodePng, readPngText, withPngText } from "./png.js";
+export { decodePng, encodePng, readPngText, withPngText } from "./png.js";
 export { type Sink, writeWhole } from "./write.js";

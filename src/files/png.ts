@@ -21,6 +21,13 @@ function withoutResolution(png: Buffer): Buffer {
   return at < 33 || png.readUInt32BE(at) !== 9 ? png : Buffer.concat([png.subarray(0, at), png.subarray(at + 21)]);
 }
 
+/** Decodes the pixels of an RGB PNG that `encodePng` wrote. */
+export async function decodePng(png: Uint8Array): Promise<RgbImage> {
+  const { default: sharp } = await import("sharp");
+  const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data: new Uint8Array(data) };
+}
+
 /** Adds text chunks after the header: an 8-byte signature and the 25 bytes of IHDR come first. */
 export function withPngText(png: Uint8Array, text: Readonly<Record<string, string>>): Uint8Array {
   const chunks = Object.entries(text).map(([key, value]) => textChunk(key, value));

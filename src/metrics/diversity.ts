@@ -2,7 +2,7 @@
 import { bootstrap, type Estimate, indices, mean, resample } from "./estimate.js";
 
 /** Cosine distance 1 − cos(a, b), 0…2, of vectors of equal length. */
-export function cosineDistance(a: Float32Array, b: Float32Array): number {
+export function cosineDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let [dot, aa, bb] = [0, 0, 0];
   for (let i = 0; i < a.length; i++) {
     const [x, y] = [a[i] ?? 0, b[i] ?? 0];
@@ -18,7 +18,10 @@ export const squaredDistance = (a: Float32Array, b: Float32Array): number =>
   a.reduce((sum, v, i) => sum + (v - (b[i] ?? 0)) ** 2, 0);
 
 /** Pairwise distances of features: [n][n], symmetric, zero on the diagonal. */
-export function pairwise(features: readonly Float32Array[], distance = cosineDistance): number[][] {
+export function pairwise<F extends ArrayLike<number>>(
+  features: readonly F[],
+  distance: (a: F, b: F) => number = cosineDistance,
+): number[][] {
   const d = features.map(() => new Array<number>(features.length).fill(0));
   for (let i = 0; i < features.length; i++) {
     for (let j = 0; j < i; j++) {
@@ -32,7 +35,8 @@ export function pairwise(features: readonly Float32Array[], distance = cosineDis
   return d;
 }
 
-type Distances = readonly (readonly number[])[];
+/** Pairwise distances of the images of a prompt [n][n]. */
+export type Distances = readonly (readonly number[])[];
 
 /** Mean of pairwise distances [n][n] over all pairs of the images `drawn` (default: all images); NaN without a pair. */
 export function meanPairwise(distances: Distances, drawn: readonly number[] = indices(distances.length)): number {
@@ -72,6 +76,34 @@ export function meanDistance(matrices: readonly Distances[]): Estimate {
       }),
     ),
   );
+}
+
+/** Fewest prompts for an interval over prompts, and fewest images of each prompt for an interval at all. */
+export const FEWEST = { prompts: 5, images: 4 } as const;
+
+/**
+ * Mean pairwise distance of `a` as a share of that of `b`, both averaged over prompts. a[p] and b[p] hold the distances of prompt p's images
+ * in the same order, such as one image for each seed. Interval: paired bootstrap over images, and over prompts from 5 on; with fewer
+ * prompts it holds for these prompts only. No interval where a prompt has fewer than 4 images. NaN where `b` has no distance; `n` counts
+ * prompts.
+ */
+export function distanceShare(a: readonly Distances[], b: readonly Distances[]): Estimate {
+  const pairs = a.flatMap((of, p) => {
+    const to = b[p] ?? [];
+    return of.length > 1 && of.length === to.length ? [{ of, to }] : [];
+  });
+  const n = pairs.length;
+  const share = (drawn: readonly { readonly p: number; readonly at?: readonly number[] }[]): number => {
+    const total = (side: "of" | "to") => mean(drawn.map(({ p, at }) => meanPairwise(pairs[p]?.[side] ?? [], at)));
+    return total("of") / total("to");
+  };
+  const point = share(indices(n).map((p) => ({ p })));
+  if (!Number.isFinite(point) || pairs.some(({ of }) => of.length < FEWEST.images))
+    return { mean: point, low: null, high: null, n };
+  return bootstrap(n, point, (random) => {
+    const prompts = n < FEWEST.prompts ? indices(n) : resample(random, n);
+    return share(prompts.map((p) => ({ p, at: resample(random, pairs[p]?.of.length ?? 0) })));
+  });
 }
 
 /** Shannon entropy of the empirical distribution of values, in nats: 0 for one value, ln k for k equally frequent values. */

@@ -1,8 +1,11 @@
 export { correlation, rankCorrelation } from "./correlation.js";
 export {
   cosineDistance,
+  type Distances,
   distancePerPrompt,
+  distanceShare,
   entropy,
+  FEWEST,
   meanDistance,
   meanPairwise,
   pairwise,

@@ -1,7 +1,7 @@
 export { type Adaptable, layersIn, openAdapter, openAdapters } from "./adapters.js";
 export { machineBudget, memoryNeedsOfFiles, type OpenedPair } from "./bind.js";
 export { openDecoder } from "./decoder.js";
-export { openEvaluator } from "./evaluator.js";
+export { anyClip, type ClipOptions, openEvaluator } from "./evaluator.js";
 export { hashed, openClassifier, openClip, openDino, openDreamSim, openInception, openLpips } from "./instruments.js";
 export { knownPair, memoryNeedsOfRow } from "./known.js";
 export { openPair, openPlanSource, readFiles } from "./pair.js";

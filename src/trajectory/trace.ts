@@ -101,7 +101,9 @@ export async function* trace(
 ): AsyncGenerator<TraceEvent, void, undefined> {
   const requests = requestsOf(pair, request);
   for (const each of [...requests.modes, ...requests.causal]) checkRequest(pair, each);
-  const evaluator = await openEvaluator(pair, request.clip);
+  const missing: string[] = [];
+  const evaluator = await openEvaluator(pair, request.clip, { onUnavailable: (why) => missing.push(why) });
+  for (const why of missing) yield { type: "notice", text: `${why}; distances are measured in pixels`, mode: "base" };
   const seeds = request.seeds ?? [0];
 
   const recordings: Recording[] = [];

@@ -21,6 +21,7 @@ describe("a pair file", () => {
     const file = written([{ name: "mine", base: "a/b", distilled: "c/d" }]);
     expect(pairNamed("mine", await readPairs(file))).toEqual({
       name: "mine",
+      note: "",
       about: "",
       family: "sdxl",
       base: "a/b",

@@ -202,28 +202,6 @@ describe("generate", { timeout: 60_000 }, () => {
   }, 120_000);
 });
 
-describe("compare", { timeout: 60_000 }, () => {
-  it("writes a table, a sheet and every picture", async () => {
-    const out = path.join(temporaryFolder(), "run");
-    const { stdout, status } = variegate(
-      "compare",
-      "a red cartoon character wearing a crown",
-      "--seeds",
-      "0-2",
-      "--out",
-      out,
-    );
-    expect(status).toBe(0);
-    expect(stdout.split("\n")[0]).toMatch(/^mode +calls\/image +ms\/image +CLIP distance \[95 %\] +CLIP score/);
-    for (const [i, start] of ["base", "distilled", "hybrid"].entries()) {
-      expect(stdout.split("\n")[2 + i]?.split(/\s+/).slice(0, 2)).toEqual([start, ["50", "4", "4"][i]]);
-      expect(readdirSync(path.join(out, start)).length).toBe(3);
-    }
-    const { width, height } = await sharp(path.join(out, "sheet.png")).metadata();
-    expect([width, height]).toEqual([16 + 108 + 3 * 132 - 4 + 16, 16 + 34 + 22 + 3 * 132 + 16]);
-  }, 120_000);
-});
-
 describe("models check and doctor", { timeout: 60_000 }, () => {
   it("checks the embedded base", () => {
     const { stdout, status } = variegate("models", "check", "embedded:base", "--json");

@@ -91,6 +91,13 @@ describe("an evaluator", async () => {
     expect(summarise(unnamed).attributes?.accuracy).toBeNull();
   });
 
+  it("has neither distance nor entropy for one image of each prompt", async () => {
+    const one = await evaluate({ clip, classifier }, [[image(200, 0)], [image(0, 200)]], prompts);
+    const { distance, attributes, clipScore } = summarise(one);
+    expect([distance.mean, attributes?.distance.mean, attributes?.entropy.mean]).toEqual([NaN, NaN, NaN]);
+    expect(clipScore.mean).toBeCloseTo(100, 9);
+  });
+
   it("sets the diversity of two models side by side, prompt by prompt", async () => {
     const more = [
       [image(200, 0), image(0, 200)],

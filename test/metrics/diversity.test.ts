@@ -2,11 +2,13 @@ import { describe, expect, it } from "vitest";
 import {
   cosineDistance,
   distancePerPrompt,
+  distanceShare,
   entropy,
   meanEstimate,
   pairwise,
   pairwiseDistance,
   ratioEstimate,
+  uniform,
 } from "../../src/metrics/index.js";
 
 const v = (...values: number[]) => Float32Array.from(values);
@@ -77,5 +79,39 @@ describe("ratios over the same prompts", () => {
         [x, x],
       ]),
     ).toEqual([expect.closeTo(4 / 3), 0]);
+  });
+});
+
+describe("distanceShare", () => {
+  /** Distances of `n` images at these places on a line. */
+  const line = (...places: number[]) => places.map((a) => places.map((b) => Math.abs(a - b)));
+
+  it("is the ratio of the mean distances over prompts", () => {
+    // Means: (2 + 6) / 2 = 4 of (4 + 4) / 2 = 4, and 2 of 4.
+    expect(distanceShare([line(0, 2), line(0, 6)], [line(0, 4), line(0, 4)]).mean).toBeCloseTo(1, 9);
+    expect(distanceShare([line(0, 2)], [line(0, 4)])).toEqual({ mean: 0.5, low: null, high: null, n: 1 });
+  });
+
+  it("pairs the images: a constant ratio has no spread", () => {
+    const of = [line(0, 1, 3, 9), line(0, 5, 6, 8)];
+    const twice = of.map((d) => d.map((row) => row.map((v) => 2 * v)));
+    const { mean, low, high, n } = distanceShare(of, twice);
+    expect([mean, low, high].map((v) => Number(v?.toFixed(9)))).toEqual([0.5, 0.5, 0.5]);
+    expect(n).toBe(2);
+  });
+
+  it("has an interval around 1 for two samples of one distribution, and away from 1 for a narrower one", () => {
+    const random = uniform(3);
+    const sample = (width: number) => line(...Array.from({ length: 8 }, () => width * random()));
+    const prompts = (width: number) => Array.from({ length: 6 }, () => sample(width));
+    const same = distanceShare(prompts(1), prompts(1));
+    expect(same.low).toBeLessThan(1);
+    expect(same.high).toBeGreaterThan(1);
+    expect(distanceShare(prompts(0.3), prompts(1)).high).toBeLessThan(0.7);
+  });
+
+  it("skips prompts with one image", () => {
+    expect(distanceShare([line(0), line(0, 3)], [line(0), line(0, 6)])).toMatchObject({ mean: 0.5, n: 1 });
+    expect(distanceShare([line(0)], [line(0)]).mean).toBeNaN();
   });
 });

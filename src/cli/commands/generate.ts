@@ -26,7 +26,7 @@ import {
 const compareFields = grouped("task", {
   clip: option(z.string(), {
     flag: "--clip <ref>",
-    about: "CLIPModel folder for the measures (default: the pair's)",
+    about: "CLIPModel for the measures, or none for pixels (default: the pair's, else a small one from the Hub)",
   }),
 } as const);
 
@@ -45,7 +45,10 @@ const planFields = grouped("output", {
 } as const);
 
 export function addCompare(command: Command): void {
-  addFields(addFields(withModels(command), { ...allModesFields, ...seedFields }), compareFields);
+  addFields(addFields(withModels(command), { ...allModesFields, ...seedFields }), {
+    ...compareFields,
+    ...resumeFields,
+  });
   withExamples(
     withOutputAndTables(command).argument("[prompts...]", "prompts (default: the pair's)"),
     "variegate compare",

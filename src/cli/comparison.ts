@@ -1,0 +1,171 @@
+/** Numbers of a comparison: cost, variety and measures of each mode, as columns of the table, rows of the sheet and JSON. */
+import {
+  distancesOf,
+  type KeptDiversity,
+  keptDiversity,
+  type Reading,
+  type Summary,
+  summarise,
+  type Variety,
+  varietyOf,
+} from "../evaluation/index.js";
+import type { GenerateRequest, Milliseconds, PlanSource } from "../generate/index.js";
+import { type Estimate, FEWEST, formatEstimate } from "../metrics/index.js";
+import { isGuided, type Mode, type Plan } from "../sampling/index.js";
+import type { RgbImage } from "../tensor/index.js";
+import { type RecordedStep, stepsOf } from "../trajectory/index.js";
+import { measureName, percent } from "./finding.js";
+import type { SheetSection } from "./sheet.js";
+import type { Column } from "./table.js";
+
+/** Time of a part of a run: the images that it generated. */
+export interface Timing {
+  readonly images: number;
+  readonly milliseconds: Milliseconds;
+}
+
+/** One mode with its images, cost and measures. */
+export interface ComparedMode {
+  readonly mode: Mode;
+  /** images[p][i]: prompt p, i-th seed. */
+  readonly images: readonly (readonly RgbImage[])[];
+  readonly steps: readonly RecordedStep[];
+  readonly callsPerImage: number;
+  /** Denoising and decoding of an image; null where a resumed run has only the image. */
+  readonly msPerImage: number | null;
+  readonly milliseconds: Milliseconds;
+  readonly variety: Variety;
+  /** Measures by CLIP and the attribute classifier; null without a CLIP. */
+  readonly summary: Summary | null;
+  /** Diversity as a share of the base's; null for the base, and without a CLIP. */
+  readonly kept: KeptDiversity | null;
+}
+
+export interface Comparison {
+  readonly requests: readonly GenerateRequest[];
+  readonly plans: readonly Plan[];
+  readonly made: readonly { readonly images: ComparedMode["images"]; readonly timings: readonly Timing[] }[];
+  readonly readings: readonly (Reading | null)[];
+}
+
+/** Measures every mode. The first one is the reference of the others. */
+export function comparedModes(pair: PlanSource, { requests, plans, made, readings }: Comparison): ComparedMode[] {
+  const measure = readings[0] ? "clip" : "pixels";
+  const distances = made.map(({ images }, m) => distancesOf(images, readings[m] ?? null));
+  const first = readings[0];
+  return made.flatMap(({ images, timings }, m) => {
+    const [plan, reading] = [plans[m], readings[m]];
+    if (!plan) return [];
+    const milliseconds = totalOf(timings);
+    const generated = timings.reduce((n, t) => n + t.images, 0);
+    return {
+      mode: requests[m]?.mode ?? "base",
+      images,
+      steps: stepsOf(plan),
+      callsPerImage: callsOf(pair, plan),
+      msPerImage: generated === 0 ? null : (milliseconds.denoise + milliseconds.decode) / generated,
+      milliseconds,
+      variety: varietyOf(measure, distances[m] ?? [], m === 0 ? null : (distances[0] ?? null)),
+      summary: reading ? summarise(reading) : null,
+      kept: reading && first && m > 0 ? keptDiversity(reading, first) : null,
+    };
+  });
+}
+
+const totalOf = (timings: readonly Timing[]): Milliseconds =>
+  timings.reduce(
+    (sum, { milliseconds: ms }) => ({
+      encode: sum.encode + ms.encode,
+      denoise: sum.denoise + ms.denoise,
+      decode: sum.decode + ms.decode,
+    }),
+    { encode: 0, denoise: 0, decode: 0 },
+  );
+
+/** Evaluations of a network for one image: two for a step with classifier-free guidance. */
+const callsOf = (pair: PlanSource, { rows }: Plan): number =>
+  rows.reduce((n, row) => {
+    if (row.kind !== "step") return n;
+    return n + (isGuided(row) && !pair[row.model]?.embedsGuidance ? 2 : 1);
+  }, 0);
+
+/** A result as JSON, without images. */
+export function resultJson({ images: _images, steps, summary, kept, ...numbers }: ComparedMode) {
+  return { ...numbers, steps: steps.length, ...summary, ...(kept && { kept }) };
+}
+
+/** Columns of the table. Four are shown by default, the others with --all. */
+export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>[] {
+  const measure = modes[0]?.variety.measure ?? "pixels";
+  const has = {
+    variety: modes.some((m) => m.variety.distance),
+    clip: modes.some((m) => m.summary),
+    attributes: modes.some((m) => m.summary?.attributes) && modes.some((m) => m.variety.distance),
+    interval: (modes[0]?.images.length ?? 0) >= FEWEST.prompts,
+    time: modes.some((m) => m.msPerImage !== null),
+  };
+  const estimate = (e: Estimate | null | undefined, show?: (v: number) => string) =>
+    formatEstimate(e && !has.interval ? { ...e, low: null, high: null } : e, show);
+  const shown = (when: boolean, column: Column<ComparedMode>) => (when ? [column] : []);
+  const share = (e: Estimate | null | undefined) => estimate(e, percent);
+  return [
+    { title: "mode", of: (r) => r.mode },
+    { title: "calls per image (lower is faster)", of: (r) => r.callsPerImage.toFixed(0) },
+    ...shown(has.variety, {
+      title: `variety, ${measureName(measure)} (higher is better)`,
+      of: (r) => estimate(r.variety.distance),
+    }),
+    ...shown(has.clip, {
+      title: "CLIP score (higher is better)",
+      of: (r) => r.summary?.clipScore.mean.toFixed(1) ?? "",
+    }),
+    ...shown(has.variety, {
+      title: "share of the base's variety",
+      of: (r) => (r.variety.share ? share(r.variety.share) : ""),
+      extra: true,
+    }),
+    ...shown(has.time, {
+      title: "ms per image (lower is faster)",
+      of: (r) => r.msPerImage?.toFixed(1) ?? "",
+      extra: true,
+    }),
+    ...shown(has.attributes, {
+      title: "classifier distance (higher is better)",
+      of: (r) => estimate(r.summary?.attributes?.distance),
+      extra: true,
+    }),
+    ...shown(has.attributes, {
+      title: "entropy of free attributes (higher is better)",
+      of: (r) => estimate(r.summary?.attributes?.entropy, (v) => v.toFixed(2)),
+      extra: true,
+    }),
+    ...shown(
+      modes.some((m) => m.summary?.attributes?.accuracy),
+      {
+        title: "attribute accuracy (higher is better)",
+        of: (r) => share(r.summary?.attributes?.accuracy),
+        extra: true,
+      },
+    ),
+  ];
+}
+
+/** Rows of the contact sheet for prompt `p`: images, steps, hand-off, calls and the variety of this prompt's images. */
+export const sheetRows = (modes: readonly ComparedMode[], p: number): SheetSection["rows"] =>
+  modes.map(({ mode, images, steps, callsPerImage, variety }) => {
+    const distance = variety.perPrompt[p];
+    const cost = `${callsPerImage} ${callsPerImage === 1 ? "call" : "calls"}`;
+    const notes = [...stepNotes(steps), distance == null ? cost : `${cost} · variety ${distance.toFixed(2)}`];
+    return { label: mode, notes, images: images[p] ?? [] };
+  });
+
+/** "4 steps", or "1 + 3 steps" and "hand-off at 749" where the models change. */
+function stepNotes(steps: readonly RecordedStep[]): string[] {
+  const changes = steps.flatMap((step, i) => (i > 0 && step.model !== steps[i - 1]?.model ? [i] : []));
+  const bounds = [0, ...changes, steps.length];
+  const counts = bounds.slice(1).map((end, i) => end - (bounds[i] ?? 0));
+  const label = `${counts.join(" + ")} step${steps.length === 1 ? "" : "s"}`;
+  const [change] = changes;
+  const at = change === undefined || changes.length > 1 ? undefined : steps[change]?.timestep;
+  return at === undefined ? [label] : [label, `hand-off at ${Math.round(at)}`];
+}

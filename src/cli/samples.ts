@@ -1,0 +1,49 @@
+/** Images of a run that may be resumed: those on disk are read, the others are generated, written and logged. */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { pixelHash } from "../convert/index.js";
+import { decodePng } from "../files/index.js";
+import type { SampleKey } from "../generate/index.js";
+import type { Mode } from "../sampling/index.js";
+import type { RgbImage } from "../tensor/index.js";
+import type { RunFile, RunFolder } from "./run-folder.js";
+
+/** Image of a sample in one mode, and its file. */
+export interface SampleImage extends SampleKey {
+  readonly mode: Mode;
+  readonly image: RgbImage;
+  readonly file: RunFile & { readonly pixels: string };
+}
+
+/** Name of a sample's file: `mode/seed.png`, or `mode/prompt-seed.png` with several prompts. */
+export const nameOf = (mode: Mode, { prompt, seed }: SampleKey, prompts: number): string =>
+  prompts > 1 ? `${mode}/${prompt}-${seed}.png` : `${mode}/${seed}.png`;
+
+/** The images of these samples that an interrupted run has written. */
+export async function keptImages(
+  folder: RunFolder,
+  mode: Mode,
+  samples: readonly SampleKey[],
+  prompts: number,
+): Promise<SampleImage[]> {
+  const found: SampleImage[] = [];
+  for (const { prompt, seed } of samples) {
+    const file = folder.kept.get(nameOf(mode, { prompt, seed }, prompts));
+    if (!file) continue;
+    const image = await decodePng(await readFile(path.join(folder.dir, file.file)));
+    found.push({ mode, prompt, seed, image, file: { ...file, pixels: pixelHash(image) } });
+  }
+  return found;
+}
+
+/** Writes and logs the image of a sample, encoded as `png`. */
+export async function writeImage(
+  folder: RunFolder,
+  name: string,
+  { mode, prompt, seed, image }: Omit<SampleImage, "file">,
+  png: Uint8Array,
+): Promise<SampleImage> {
+  const file = { ...(await folder.write(name, png)), pixels: pixelHash(image) };
+  folder.log({ type: "image", mode, prompt, seed, ...file });
+  return { mode, prompt, seed, image, file };
+}

@@ -1,0 +1,157 @@
+import { spawn } from "node:child_process";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import sharp from "sharp";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { DEFAULT_CLIP, PAIRS } from "../../src/catalogue/index.js";
+import { temporaryFolder } from "../support/folder.js";
+import { closedAddress, filesOf, startHub } from "../support/hub.js";
+
+const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
+const hub = await startHub({
+  [DEFAULT_CLIP]: { revisions: { main: filesOf(new URL("../../embedded/clip", import.meta.url)) } },
+});
+afterAll(() => hub.close());
+beforeEach(() => hub.reset());
+
+/** A comparison in a process of its own, with a cache that only it has. */
+function compare(words: readonly string[], env: Record<string, string> = {}) {
+  const home = temporaryFolder();
+  return new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) => {
+    const child = spawn(process.execPath, [BIN, "compare", ...words], {
+      env: { ...process.env, HF_HOME: home, HF_HUB_CACHE: "", HF_ENDPOINT: hub.endpoint, HF_TOKEN: "", ...env },
+    });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (text) => {
+      stdout += text;
+    });
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    child.on("close", (status) => resolve({ status, stdout, stderr }));
+  });
+}
+const fresh = () => path.join(temporaryFolder(), "run");
+/** A UNet of one's own, which no row of the catalogue knows: the embedded one with another last weight. */
+const own = path.join(temporaryFolder(), "unet");
+cpSync(new URL("../../embedded/distilled/unet", import.meta.url), own, { recursive: true });
+const weights = path.join(own, "diffusion_pytorch_model.safetensors");
+const bytes = readFileSync(weights);
+bytes.writeUInt8((bytes.at(-2) ?? 0) ^ 1, bytes.length - 2);
+writeFileSync(weights, bytes);
+const OWN = ["a cartoon character", "--base", "embedded:base", "--distilled", own, "--steps", "4"];
+const FINDING = /^The four-step model (keeps|has) \d+ % of the base's variety.*; the hybrid (keeps|has) \d+ %/;
+
+describe("compare", { timeout: 120_000 }, () => {
+  const out = fresh();
+  const words = ["a red cartoon character wearing a crown", "--seeds", "0-3", "--out", out];
+
+  it("prints its finding, a table that fits, and how the model was made", async () => {
+    const { stdout, status } = await compare(words, { COLUMNS: "80" });
+    expect(status).toBe(0);
+    const lines = stdout.split("\n");
+    expect(lines[0]).toMatch(FINDING);
+    expect(lines[1]).toMatch(/CLIP distance between the 4 images of the prompt.*fewer than 5 prompts/i);
+    const table = stdout.split("\n\n")[1] ?? "";
+    const rows = table.split("\n").filter((line) => /^(base|distilled|hybrid) /.test(line));
+    expect(rows.map((row) => row.split(/\s+/).slice(0, 2))).toEqual([
+      ["base", "50"],
+      ["distilled", "4"],
+      ["hybrid", "4"],
+    ]);
+    for (const row of rows) expect(row).toMatch(/ 0\.\d{3} +\d+\.\d$/);
+    expect(table).toMatch(/higher/);
+    expect(table).toMatch(/^left out: .*ms per image.*--all/m);
+    for (const line of table.split("\n").slice(0, -1)) expect(line.length).toBeLessThanOrEqual(80);
+    expect(stdout).toContain(PAIRS[0]?.note);
+    expect(hub.asked).toEqual([]);
+  });
+
+  it("writes every picture, and a sheet with the cost and variety of each row", async () => {
+    for (const mode of ["base", "distilled", "hybrid"]) expect(readdirSync(path.join(out, mode)).length).toBe(4);
+    const { width = 0, height } = await sharp(path.join(out, "sheet.png")).metadata();
+    expect(height).toBe(16 + 34 + 22 + 3 * 132 + 16);
+    // Wider than the labels alone: the notes stand beside the images.
+    expect(width).toBeGreaterThan(16 + 108 + 4 * 132 - 4 + 16);
+  });
+
+  it("goes on with the images that are there, and makes those that are missing or changed again", async () => {
+    const names = ["base/0.png", "distilled/2.png", "hybrid/3.png", "sheet.png"];
+    const before = names.map((name) => readFileSync(path.join(out, name)));
+    writeFileSync(path.join(out, "distilled/2.png"), "spoilt");
+    const { stdout, status } = await compare([...words, "--resume", "--json"]);
+    expect(status).toBe(0);
+    const events = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(events.filter((e) => e.type === "image").map((e) => [e.mode, e.seed])).toEqual([["distilled", 2]]);
+    expect(names.map((name) => readFileSync(path.join(out, name)))).toEqual(before);
+    const results = events.filter((e) => e.type === "result");
+    expect(results.map((r) => [r.mode, r.callsPerImage, r.variety.measure])).toEqual([
+      ["base", 50, "clip"],
+      ["distilled", 4, "clip"],
+      ["hybrid", 4, "clip"],
+    ]);
+    for (const { msPerImage } of results) expect(msPerImage).toBeGreaterThan(0);
+    expect(JSON.parse(readFileSync(path.join(out, "run.json"), "utf8")).files.length).toBe(13);
+  });
+
+  it("refuses a folder that holds a run, naming --resume and --force", async () => {
+    const { stderr, status } = await compare(words);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/already holds a run; --resume .*--force/);
+  });
+
+  it("says that one seed has no distance, and prints neither NaN nor an empty cell", async () => {
+    const { stdout, status } = await compare(["a cartoon character", "--seeds", "0", "--all", "--out", fresh()]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Variety is not measured: one seed has no distance/);
+    expect(stdout).not.toMatch(/NaN|–|0\.00|entropy/);
+    expect(stdout).toMatch(/CLIP score/);
+  });
+});
+
+describe("compare of one's own models", { timeout: 120_000 }, () => {
+  it("fetches a small CLIP once where there is none", async () => {
+    const { stdout, stderr, status } = await compare([...OWN, "--seeds", "0-1", "--out", fresh()]);
+    expect(status).toBe(0);
+    expect(stderr).toMatch(new RegExp(`downloading ${DEFAULT_CLIP}`));
+    expect(stdout).toMatch(FINDING);
+    expect(stdout).toMatch(/CLIP distance/);
+  });
+
+  it.each([
+    [
+      "without a network",
+      [],
+      async () => ({ HF_ENDPOINT: await closedAddress() }),
+      /cannot be reached.*measured in pixels/,
+    ],
+    ["offline", [], async () => ({ HF_HUB_OFFLINE: "1" }), /not in the cache.*measured in pixels/],
+    ["with --clip none", ["--clip", "none"], async () => ({}), null],
+  ] as const)("measures pixels %s", async (_, more, env, said) => {
+    const { stdout, stderr, status } = await compare(
+      [...OWN, ...more, "--seeds", "0-1", "--out", fresh()],
+      await env(),
+    );
+    expect(status).toBe(0);
+    if (said) expect(stderr).toMatch(said);
+    else expect(stderr).not.toMatch(/CLIP/);
+    expect(stdout).toMatch(FINDING);
+    expect(stdout).toMatch(/pixel distance/);
+    expect(stdout).not.toMatch(/NaN|–/);
+    expect(hub.asked).toEqual([]);
+  });
+
+  it("refuses a CLIP that the user named and that is not there", async () => {
+    const { stderr, status } = await compare([...OWN, "--clip", "tiny/none", "--seeds", "0-1", "--out", fresh()]);
+    expect(status).toBe(3);
+    expect(stderr).toMatch(/tiny\/none/);
+  });
+});
+
+it("every named pair names its CLIP", () => {
+  expect(PAIRS.filter((pair) => pair.clip === null)).toEqual([]);
+});
