@@ -45,7 +45,7 @@ const FINDING = /^The four-step model (keeps|has) \d+ % of the base's variety.*;
 
 describe("compare", { timeout: 120_000 }, () => {
   const out = fresh();
-  const words = ["a red cartoon character wearing a crown", "--seeds", "0-3", "--out", out];
+  const words = ["a red cartoon character wearing a crown", "--seeds", "0-3", "--batch", "1", "--out", out];
 
   it("prints its finding, a table that fits, and how the model was made", async () => {
     const { stdout, status } = await compare(words, { COLUMNS: "80" });
