@@ -63,14 +63,19 @@ export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
   const { memoryBudget, compute } = pair.engine;
   const uses = memoryUses(await memoryNeeds(pair, compute), memoryBudget);
   const taken = (offload: Offload) => uses.find((u) => u.offload === offload)?.bytes ?? 0;
-  const fits = uses.find((u) => u.offload === job.offload)?.fits ?? false;
+  const holds = (offload: Offload) => uses.find((u) => u.offload === offload)?.fits ?? false;
   const why: string[] = [];
   let { offload } = job;
-  if (!job.offloadGiven && offload !== "sequential" && !fits) {
+  if (!job.offloadGiven && offload !== "sequential" && !holds(offload)) {
     why.push(
       `the weights of all models take ${formatBytes(taken(offload))}, the memory budget is ${formatBytes(memoryBudget)}: one model is loaded at a time (--offload sequential)`,
     );
     offload = "sequential";
+    if (!holds(offload)) {
+      why.push(
+        `--offload sequential takes ${formatBytes(taken(offload))} for weights: it does not fit the memory budget either; the run may be slow or run out of memory`,
+      );
+    }
   }
   let batch = Math.min(job.batch, Math.max(1, job.samples.length));
   if (batch > 1) {

@@ -5,6 +5,7 @@ import type { PlanSource } from "./plan-source.js";
 import { settingsFor } from "./planning.js";
 import { unknownWords, unreadMarkup } from "./prompt-notices.js";
 import type { GenerateRequest } from "./request.js";
+import { unusedFields } from "./unused.js";
 
 /** What the sentences are about: a pair, a request, and the plan made of them. */
 interface Asked {
@@ -43,6 +44,7 @@ const NOTICES: readonly Notice[] = [unguidedNegative, ({ pair, request }) => gue
 /** Sentences to show at the start of a run. */
 export const noticesOf = (asked: Asked): string[] => [
   ...NOTICES.flatMap((notice) => notice(asked) ?? []),
+  ...unusedFields(asked),
   ...unreadMarkup(asked.request),
   ...unknownWords(asked.pair, asked.request),
 ];

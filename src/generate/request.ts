@@ -155,9 +155,21 @@ export const plainPrompts = ({ prompts, promptSyntax = "plain" }: GenerateReques
 /** Fields of the few-step schedule. The base alone runs its own schedule. */
 const FEW_STEP_FIELDS = Object.keys(samplingFields).filter((name) => name !== "guidanceRescale");
 
-/** Copies a request to another mode. Schedule fields apply to the distilled model and the hybrid; the base alone runs its own schedule. */
+/** Fields that say how the two models of a hybrid share a run. */
+export const HYBRID_FIELDS = ["switch", "baseGuidance", "baseScheduler", "baseSteps", "baseSpacing", "ratio"] as const;
+
+/** Fields that a run in one mode does not read. */
+const UNREAD: { readonly [M in Mode]: readonly string[] } = {
+  base: FEW_STEP_FIELDS,
+  distilled: HYBRID_FIELDS,
+  hybrid: [],
+};
+
+/**
+ * Copies a request to another mode, with the fields that the mode reads. Schedule fields apply to the distilled model and the hybrid; the
+ * base alone runs its own schedule.
+ */
 export function requestForMode(mode: Mode, given: GenerateRequest): GenerateRequest {
-  if (mode !== "base") return { ...given, mode };
-  const own = Object.entries(given).filter(([name]) => !FEW_STEP_FIELDS.includes(name));
-  return { prompts: given.prompts, ...Object.fromEntries(own), mode };
+  const read = Object.entries(given).filter(([name]) => !UNREAD[mode].includes(name));
+  return { prompts: given.prompts, ...Object.fromEntries(read), mode };
 }

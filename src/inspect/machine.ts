@@ -1,14 +1,19 @@
 /** Versions and devices of this machine, for `doctor` and run.json. */
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
-import { VariegateError } from "../errors.js";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { reasonOf, VariegateError } from "../errors.js";
 import { createBuilder, encodeGraph } from "../graph/index.js";
 import { COMPUTES, type Compute } from "../networks/index.js";
 import type { OpenedPair } from "../open/index.js";
 import { DEVICES, type Device, type Runtime } from "../runtime/index.js";
 import { openRuntime } from "../runtime/node/index.js";
 import { bytesOf, float } from "../tensor/index.js";
+
+const run = promisify(execFile);
 
 export interface Versions {
   readonly variegate: string;
@@ -67,7 +72,7 @@ export interface DeviceReport {
 /** Examines this machine: runs a test product on every device. */
 export async function examine(): Promise<MachineReport> {
   const devices: DeviceReport[] = [];
-  for (const device of DEVICES) devices.push({ device, ...(await tryDevice(device)) });
+  for (const device of DEVICES) devices.push({ device, ...(await tryApart(device)) });
   return {
     versions: versions(),
     platform: `${process.platform}-${process.arch}`,
@@ -79,7 +84,24 @@ export async function examine(): Promise<MachineReport> {
   };
 }
 
-async function tryDevice(device: Device): Promise<Omit<DeviceReport, "device">> {
+const answerSchema = z.object({ runs: z.boolean(), why: z.string(), computes: z.array(z.enum(COMPUTES)) });
+
+/** Tries a device in a process of its own where its drivers print warnings on stderr, past ONNX Runtime's log. */
+async function tryApart(device: Device): Promise<Omit<DeviceReport, "device">> {
+  if (device !== "webgpu" && device !== "cuda") return tryDevice(device);
+  // The compiled module, also for tests that run this file from src/, a sibling of dist/.
+  const module = new URL("../../dist/inspect/machine.js", import.meta.url);
+  const script = `const { tryDevice } = await import(${JSON.stringify(module.href)}); console.log(JSON.stringify(await tryDevice(${JSON.stringify(device)})))`;
+  try {
+    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script]);
+    return answerSchema.parse(JSON.parse(stdout));
+  } catch (error) {
+    return { runs: false, why: `the process that tried it ended early (${reasonOf(error)})`, computes: [] };
+  }
+}
+
+/** Runs a test product on a device. */
+export async function tryDevice(device: Device): Promise<Omit<DeviceReport, "device">> {
   const runtime = openRuntime({ device, threads: 1 });
   try {
     const computes: Compute[] = [];
@@ -90,7 +112,7 @@ async function tryDevice(device: Device): Promise<Omit<DeviceReport, "device">> 
     const right = computes.includes("float32");
     return { runs: right, why: right ? "a test product is correct" : "a test product is wrong", computes };
   } catch (error) {
-    if (error instanceof VariegateError) return { runs: false, why: error.message, computes: [] };
+    if (error instanceof VariegateError) return { runs: false, why: error.problem, computes: [] };
     throw error;
   } finally {
     await runtime.close();

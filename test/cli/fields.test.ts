@@ -33,6 +33,9 @@ describe("fields as flags", () => {
     const request = { prompts: ["x"], sparkle: 0.5, steps: 3 };
     expect(requestForMode("base", request)).toEqual({ prompts: ["x"], sparkle: 0.5, mode: "base" });
     expect(requestForMode("hybrid", request)).toEqual({ ...request, mode: "hybrid" });
+    const handed = { ...request, switch: 2, baseSteps: 8 };
+    expect(requestForMode("hybrid", handed)).toEqual({ ...handed, mode: "hybrid" });
+    expect(requestForMode("distilled", handed)).toEqual({ ...request, mode: "distilled" });
   });
 
   it("reads every form of a value", () => {

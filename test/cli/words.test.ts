@@ -189,3 +189,15 @@ describe("folders", { timeout: 60_000 }, () => {
     },
   );
 });
+
+describe("a memory budget that is too small", { timeout: 60_000 }, () => {
+  it("is said to be so for one model at a time too", () => {
+    const out = path.join(temporaryFolder(), "run");
+    const few = ["--memory-budget", "0.001", "--mode", "distilled", "--steps", "1", "--out", out];
+    const { status, stderr } = variegate("generate", "x", ...few);
+    expect(stderr).toMatch(
+      /one model is loaded at a time.*\n--offload sequential takes .* does not fit the memory budget either/,
+    );
+    expect(status).toBe(0);
+  });
+});

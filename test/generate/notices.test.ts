@@ -25,6 +25,54 @@ describe("notices of a request", () => {
     expect(await notices({ negative: "a hat" })).toEqual([expect.stringContaining("negative prompt has no effect")]);
   });
 
+  it.each<[string, Partial<GenerateRequest>]>([
+    ["--steps has no effect: --timesteps names the steps", { timesteps: [999, 499], steps: 4 }],
+    [
+      "--switch, --base-guidance have no effect: a run with --mode base has one model",
+      { mode: "base", steps: 1, switch: 2, baseGuidance: 2 },
+    ],
+    ["--base-rows has no effect: a run with --mode distilled has one model", { mode: "distilled", switch: [0, 2] }],
+    ["--base-guidance has no effect: the base runs no step of this plan", { switch: 0, baseGuidance: 2 }],
+    ["--guidance has no effect: the base runs every step, with --base-guidance", { switch: 4, guidance: 3 }],
+    ["--spacing has no effect: --timesteps names the steps", { spacing: "leading", timesteps: [999, 499] }],
+    ["--eta has no effect: no scheduler of this plan reads it (DDIMScheduler and TCDScheduler do)", { eta: 0.5 }],
+    ["--guidance-rescale has no effect: no step has a guidance scale above 1", { guidanceRescale: 0.7 }],
+    [
+      "the adapter embedded:sliders/smile.base.safetensors has no effect: the base model runs no step of this plan",
+      { mode: "distilled", adapters: [{ ref: "embedded:sliders/smile.base.safetensors", on: "base" }] },
+    ],
+    [
+      "1 of 2 samples have no effect: their prompt or seed is not among those of the request",
+      {
+        seeds: [3],
+        samples: [
+          { prompt: 0, seed: 3 },
+          { prompt: 0, seed: 4 },
+        ],
+      },
+    ],
+  ])("says that %s", async (sentence, request) => {
+    expect(await notices(request)).toEqual([sentence]);
+  });
+
+  it.each<[string, Partial<GenerateRequest>]>([
+    [
+      "a hybrid with every field of one",
+      { switch: 2, baseGuidance: 3, baseScheduler: "DDIMScheduler", baseSteps: 8, baseSpacing: "leading" },
+    ],
+    ["a guided hybrid", { baseGuidance: 5, guidanceRescale: 0.7, negative: "a hat" }],
+    [
+      "DDIM with eta and a spacing",
+      { mode: "base", steps: 2, scheduler: "DDIMScheduler", eta: 0.5, spacing: "trailing" },
+    ],
+    [
+      "values that are the defaults",
+      { mode: "distilled", timesteps: [999, 749, 499, 249], eta: 0, guidance: 0, guidanceRescale: 0 },
+    ],
+  ])("says nothing about %s", async (_, request) => {
+    expect(await notices(request)).toEqual([]);
+  });
+
   it("says that markup of other programs is text here", async () => {
     const prompts = ["a (cartoon:1.4) character <lora:smile:0.8> BREAK a [[hat]]", "a \\(red\\) hat, embedding:pip"];
     const said = (await notices({ prompts, mode: "base", steps: 1 })).filter((text) => text.includes("read as text"));

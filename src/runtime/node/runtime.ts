@@ -84,7 +84,7 @@ function startWorker(device: Device) {
     running.add(asked);
     const answer = await asked.finally(() => running.delete(asked));
     if (answer.kind === "refused") throw new RangeError(answer.message);
-    if (answer.kind === "failed") throw new MachineError(explain(answer.message, device));
+    if (answer.kind === "failed") throw explained(answer.message, device);
     if (!isKind(answer, expected)) throw new MachineError(`the model worker answered ${answer.kind}, not ${expected}`);
     return answer;
   };
@@ -106,21 +106,24 @@ function startWorker(device: Device) {
 const isKind = <K extends Answer["kind"]>(answer: Answer, kind: K): answer is Extract<Answer, { kind: K }> =>
   answer.kind === kind;
 
-/** Message of ONNX Runtime, with advice for common causes. */
-function explain(message: string, device: Device): string {
+/** Error with the message of ONNX Runtime, and advice for common causes. */
+function explained(message: string, device: Device): MachineError {
   // Native messages begin with a source location and the failed condition.
   const short = (message.split("\n")[0] ?? message).replace(/^\/\S+\.cc:.* was false\. /, "");
   if (/bad_alloc|failed to allocate|out of memory/i.test(message)) {
-    return `not enough memory for the model on ${device} (${short}); try a smaller --batch or --size`;
+    return new MachineError(`not enough memory for the model on ${device} (${short}); try a smaller --batch or --size`);
   }
   if (/requires f16|f16 but the device|shader-f16/i.test(message)) {
-    return `this ${device} device does not compute in float16; leave out --compute, or see variegate doctor`;
+    return new MachineError(
+      `this ${device} device does not compute in float16; leave out --compute, or see variegate doctor`,
+    );
   }
   if (
     /shared library|no available adapter|not supported|backend not found|adapter/i.test(message) &&
     device !== "cpu"
   ) {
-    return `${device} is not available here (${short}); try --device cpu, or see variegate doctor`;
+    const problem = `${device} is not available here (${short})`;
+    return new MachineError(`${problem}; try --device cpu, or see variegate doctor`, undefined, problem);
   }
-  return `ONNX Runtime on ${device}: ${short}`;
+  return new MachineError(`ONNX Runtime on ${device}: ${short}`);
 }
