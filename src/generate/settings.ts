@@ -37,7 +37,7 @@ export interface ModelSettings {
 export interface Settings {
   readonly mode: Setting<Mode>;
   readonly skip?: Setting<number>;
-  /** Hybrid: number of initial rows run by the base, or its rows. */
+  /** Hybrid: number of initial steps run by the base, or its rows. */
   readonly switch?: Setting<number | readonly number[]>;
   readonly base?: ModelSettings;
   readonly distilled?: ModelSettings;

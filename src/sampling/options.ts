@@ -77,7 +77,7 @@ export const samplingFields = grouped("hybrid", {
     }),
     {
       flag: "--switch <k>",
-      about: "hybrid: number of initial rows run by the base (default: 1)",
+      about: "hybrid: number of initial steps run by the base (default: 1)",
       read: (text) => (Number.isNaN(digits(text)) ? undefined : digits(text)),
       expected: "an integer, at least 0",
     },
@@ -91,7 +91,7 @@ export const samplingFields = grouped("hybrid", {
   skip: option(integer(0), {
     flag: "--skip <n>",
     group: "sampler",
-    about: "number of initial rows to skip (default: 0)",
+    about: "number of initial steps to skip (default: 0)",
   }),
   ...modelFields,
   guidanceRescale: option(number(0, 1), {
@@ -134,9 +134,9 @@ export type ModelSampling = InputOf<typeof modelFields>;
 /**
  * Sampling of a run. Missing fields come from the pair or the checkpoint.
  *
- * `switch` is the number of initial rows run by the base in a hybrid, or a list of its rows; default 1, or b with a ratio a:b. `ratio` a:b
+ * `switch` is the number of initial steps run by the base in a hybrid, or a list of its rows; default 1, or b with a ratio a:b. `ratio` a:b
  * replaces b rows of the distilled schedule by a steps of a separate base schedule (Gandikota and Bau 2025, Fig. 7c), instead of
- * `baseSteps`. `skip` drops initial rows. `guidanceRescale` is φ of Lin et al. 2023, §3.4.
+ * `baseSteps`. `skip` drops initial steps. `guidanceRescale` is φ of Lin et al. 2023, §3.4.
  */
 export type SamplingRequest = InputOf<typeof samplingFields>;
 export type Ratio = NonNullable<SamplingRequest["ratio"]>;
