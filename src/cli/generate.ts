@@ -1,6 +1,15 @@
 /** `variegate generate`: one image for each prompt and seed, and run.json, which reproduces them. */
 import { safetensors } from "../checkpoint/index.js";
-import { pixelHash, type RecordedRun, recordedPng } from "../convert/index.js";
+import {
+  differences,
+  overridden,
+  pixelHash,
+  type Recorded,
+  type RecordedRun,
+  readRecorded,
+  recordedPng,
+} from "../convert/index.js";
+import { FileError, RequestError } from "../errors.js";
 import { formatJson } from "../files/index.js";
 import {
   checkRequest,
@@ -12,9 +21,16 @@ import {
   type StepEvent,
   settingsFor,
 } from "../generate/index.js";
-import { describeRun } from "../inspect/index.js";
-import { type OpenOptions, openPair, type PairReference, sourceFiles, withPromptEmbeddings } from "../open/index.js";
-import { planJson } from "../sampling/index.js";
+import { describeRun, versions } from "../inspect/index.js";
+import {
+  type OpenOptions,
+  openPair,
+  type PairReference,
+  type SourceFile,
+  sourceFiles,
+  withPromptEmbeddings,
+} from "../open/index.js";
+import { type Plan, planJson } from "../sampling/index.js";
 import { type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
@@ -25,6 +41,17 @@ import { tileOf } from "./units.js";
 
 export interface GenerateOptions extends ResumeOptions {
   readonly saveLatents?: boolean | undefined;
+  /** File of a recorded run to make again. Options beside it override the recorded ones. */
+  readonly from?: string | undefined;
+  /** Goes on where a model file is not the recorded one. */
+  readonly allowChanged?: boolean | undefined;
+}
+
+/** A recorded run that is made again. */
+interface Again {
+  readonly recorded: Recorded;
+  /** Options beside it changed the run. */
+  readonly changed: boolean;
 }
 
 /** File of a sample, as listed in run.json. */
@@ -38,27 +65,31 @@ export async function runGenerate(
   options: GenerateOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  if (options.from === undefined) {
+    if (request.prompts.length === 0) throw new RequestError("generate needs a prompt, or --from with a recorded run");
+    return makeImages(terminal, models, request, options, signal, null);
+  }
+  const recorded = await readRecorded(options.from);
+  const repeat = overridden(recorded, models, request);
+  for (const text of [...recorded.unread, ...repeat.changes]) terminal.warn(`--from: ${text}`);
+  const again = { recorded, changed: repeat.changes.length > 0 };
+  return makeImages(terminal, { ...models, ...repeat.models }, repeat.request, options, signal, again);
+}
+
+async function makeImages(
+  terminal: Terminal,
+  models: PairReference & OpenOptions,
+  request: GenerateRequest,
+  options: GenerateOptions,
+  signal: AbortSignal,
+  again: Again | null,
+): Promise<void> {
   const opened = await withPromptEmbeddings(models, request);
   const pair = await openPair(opened, { ...opened, ...fetching(terminal, signal) });
   const ended = new AbortController();
   try {
     checkRequest(pair, request);
     const plan = planFor(pair, request);
-    const folder = await openResumableFolder(
-      "generate",
-      { models, request, plan, latents: options.saveLatents === true },
-      options,
-    );
-    const seeds = [...new Set(request.seeds ?? [0])];
-    const samples = request.prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
-    const stemOf = ({ prompt, seed }: SampleKey) => (request.prompts.length > 1 ? `${prompt}-${seed}` : `${seed}`);
-    const files = new Map<string, readonly SampleFile[]>();
-    for (const sample of samples) {
-      const kept = keptFiles(folder, stemOf(sample), options);
-      if (kept) files.set(stemOf(sample), ofSample(kept, sample));
-    }
-    const left = samples.filter((sample) => !files.has(stemOf(sample)));
-    const progress = terminal.progress(left.length * (stepsOf(plan).length + 1), "loading");
     const run: RecordedRun = {
       machine: describeRun(pair),
       models,
@@ -67,9 +98,30 @@ export async function runGenerate(
       sources: sourceFiles(pair, opened, request, ended.signal),
     };
     run.sources.catch(() => {});
+    if (again) mustBeRecorded(terminal, again, await run.sources, plan, options);
+    const folder = await openResumableFolder(
+      "generate",
+      { models, request, plan, latents: options.saveLatents === true },
+      options,
+    );
+    const seeds = [...new Set(request.seeds ?? [0])];
+    const image = request.samples ? again?.recorded.image : undefined;
+    const samples = image ? [image] : request.prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
+    const stemOf = ({ prompt, seed }: SampleKey) => (request.prompts.length > 1 ? `${prompt}-${seed}` : `${seed}`);
+    const files = new Map<string, readonly SampleFile[]>();
+    for (const sample of samples) {
+      const kept = keptFiles(folder, stemOf(sample), options);
+      if (kept) files.set(stemOf(sample), ofSample(kept, sample));
+    }
+    const left = samples.filter((sample) => !files.has(stemOf(sample)));
+    const progress = terminal.progress(left.length * (stepsOf(plan).length + 1), "loading");
     const tracks = new Map<string, Steps>();
     let ticks = 0;
-    for await (const event of generate(pair, { ...request, samples: left }, signal)) {
+    for await (const event of generate(
+      pair,
+      { ...request, samples: image && left.length > 0 ? (request.samples ?? left) : left },
+      signal,
+    )) {
       terminal.emit(eventJson(event));
       warnOf(terminal, event);
       if (event.type === "step") {
@@ -77,7 +129,8 @@ export async function runGenerate(
         if (options.saveLatents) track(tracks, stemOf(event), event);
       }
       if (event.type === "tile") progress.update(ticks + event.done / event.total, tileOf(event));
-      if (event.type === "image") {
+      // Another image of the batch of the one that is made again.
+      if (event.type === "image" && (!image || stemOf(event) === stemOf(image))) {
         const stem = stemOf(event);
         const png = await recordedPng(pair, run, event);
         files.set(stem, ofSample(await writeSample(folder, stem, event, png, tracks.get(stem)), event));
@@ -100,12 +153,40 @@ export async function runGenerate(
       seconds: folder.seconds(),
     };
     await folder.write("run.json", Buffer.from(formatJson(record)));
+    if (again) compareImages(terminal, again, all);
     terminal.emit({ type: "run", out: folder.dir, files: all });
     for (const { file } of all) terminal.print(`${folder.dir}/${file}`);
   } finally {
     ended.abort();
     await pair.close();
   }
+}
+
+/** Warns of what differs from a record. @throws FileError where models differ, unless that is allowed */
+function mustBeRecorded(
+  terminal: Terminal,
+  { recorded, changed }: Again,
+  sources: readonly SourceFile[],
+  plan: Plan,
+  { allowChanged = false }: GenerateOptions,
+): void {
+  const { version, file } = recorded;
+  const own = versions().variegate;
+  if (version !== null && version !== own) terminal.warn(`--from: recorded by variegate ${version}; this is ${own}`);
+  const differ = differences(recorded, sources, plan, changed);
+  if (differ.length === 0) return;
+  if (!allowChanged) throw new FileError(file, `${differ.join("; ")}. --allow-changed goes on`);
+  for (const text of differ) terminal.warn(`--from: ${text}`);
+}
+
+/** Says whether the images are the recorded ones. */
+function compareImages(terminal: Terminal, { recorded, changed }: Again, files: readonly SampleFile[]): void {
+  if (changed || recorded.pixels.length === 0) return;
+  const images = files.filter((file) => file.pixels !== undefined);
+  const equal = images.filter(({ prompt, seed, pixels }) =>
+    recorded.pixels.some((r) => r.prompt === prompt && r.seed === seed && r.pixels === pixels),
+  );
+  terminal.warn(`--from: ${equal.length} of ${images.length} images equal the recorded ones in every pixel`);
 }
 
 const latentsName = (stem: string): string => `${stem}.safetensors`;

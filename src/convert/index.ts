@@ -3,3 +3,4 @@ export { type Extracted, type ExtractedLayer, type ExtractRequest, extractAdapte
 export { type Infotext, infotext, parseInfotext } from "./infotext.js";
 export { type Merged, mergeAdapters } from "./merge.js";
 export { A1111_SAMPLERS, batchRequest, pixelHash, type RecordedRun, recordedPng } from "./record.js";
+export { differences, overridden, type Recorded, type Repeat, readRecorded } from "./recorded.js";

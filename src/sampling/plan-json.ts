@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { FileError } from "../errors.js";
 import type { NoiseLevel } from "./level.js";
-import type { Plan, Row } from "./plan.js";
+import type { Plan, RenoiseRow, Row, StepRow } from "./plan.js";
 import { linearStep, type SolverSpec } from "./solver-spec.js";
 
 const level = z.object({ t: z.number(), alpha: z.number(), sigma: z.number() });
@@ -77,11 +77,19 @@ const renamed = (json: unknown): unknown =>
 const plan = z.preprocess(renamed, z.object({ initNoiseScale: n, rows: z.array(row) }));
 type WrittenRow = z.output<typeof row>;
 
+type WithOptional<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
+
+/** A plan as `planJson` writes it. */
+export interface PlanJson {
+  readonly initNoiseScale: number;
+  readonly rows: readonly (WithOptional<StepRow, "from" | "at"> | WithOptional<RenoiseRow, "from">)[];
+}
+
 /**
  * A plan without the noise levels that follow from others: `from` is left out where it is the previous row's `to`, `at` where it is
  * `from`. `parsePlan` gives the plan again.
  */
-export function planJson({ initNoiseScale, rows }: Plan): z.input<typeof plan> {
+export function planJson({ initNoiseScale, rows }: Plan): PlanJson {
   const written = rows.map((each, i) => {
     const before = rows[i - 1]?.to;
     const { from, ...rest } = each;

@@ -35,6 +35,14 @@ const generateFields = grouped("output", {
     flag: "--save-latents",
     about: "write x_t and x0 of every step as a .safetensors file for each image",
   }),
+  from: option(z.string().min(1), {
+    flag: "--from <file>",
+    about: "make the images of a run.json or a PNG again; options beside it override the recorded ones",
+  }),
+  allowChanged: option(z.boolean(), {
+    flag: "--allow-changed",
+    about: "with --from: go on where a model file is not the recorded one",
+  }),
 } as const);
 
 const planFields = grouped("output", {
@@ -65,7 +73,7 @@ export function addCompare(command: Command): void {
 export function addGenerate(command: Command): void {
   addFields(addFields(withModels(command), { ...requestFields, ...seedFields }), generateFields);
   withExamples(
-    withOutput(addFields(command, resumeFields)).argument("<prompts...>", "prompts"),
+    withOutput(addFields(command, resumeFields)).argument("[prompts...]", "prompts (with --from: the recorded ones)"),
     'variegate generate "a cartoon character wearing a crown"',
     'variegate generate "a cartoon character" -n 4 --mode distilled -o characters',
   ).action(async (prompts: string[], given: Given) => {

@@ -1,0 +1,126 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import sharp from "sharp";
+import { beforeAll, describe, expect, it } from "vitest";
+import { overridden, readRecorded } from "../../src/convert/index.js";
+import { encodePng } from "../../src/files/index.js";
+import { temporaryFolder } from "../support/folder.js";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const folder = temporaryFolder();
+const at = (...names: string[]) => path.join(folder, ...names);
+const generate = (...words: string[]) =>
+  spawnSync(process.execPath, [path.join(ROOT, "bin/variegate.js"), "generate", ...words], {
+    encoding: "utf8",
+    cwd: folder,
+  });
+const bytes = (...names: string[]) => readFileSync(at(...names));
+
+describe("generate --from", { timeout: 120_000 }, () => {
+  beforeAll(() => {
+    mkdirSync(at("loras"));
+    cpSync(path.join(ROOT, "embedded/sliders/smile.base.safetensors"), at("loras/mine.safetensors"));
+    const { status, stderr } = generate(
+      ...["a <pip> cartoon character, café", "--negative", "sad", "--guidance", "1.5", "--base-guidance", "2"],
+      ...["--seeds", "0-2", "--size", "80x64", "--clip-skip", "1", "--lora", "loras/mine.safetensors:1.5"],
+      ...["--embedding", "embedded:adapters/pip.safetensors", "--out", "first"],
+    );
+    expect([status, stderr]).toEqual([0, expect.any(String)]);
+  }, 60_000);
+
+  it("makes the files of a run.json again, byte for byte", () => {
+    const { status, stderr } = generate("--from", "first/run.json", "--out", "again");
+    expect(stderr).toContain("3 of 3 images equal");
+    expect(status).toBe(0);
+    for (const name of ["0.png", "1.png", "2.png"])
+      expect(bytes("again", name).equals(bytes("first", name))).toBe(true);
+  });
+
+  it("makes one image again from its PNG, which shared a batch", () => {
+    const { status, stderr } = generate("--from", "first/1.png", "--out", "one");
+    expect(stderr).toContain("1 of 1 images equal");
+    expect(status).toBe(0);
+    expect(bytes("one", "1.png").equals(bytes("first", "1.png"))).toBe(true);
+  });
+
+  it("overrides the record with the options beside it, and says so", () => {
+    const { status, stderr } = generate("--from", "first/1.png", "--seeds", "7", "--out", "other");
+    expect(status).toBe(0);
+    expect(stderr).toContain("seeds is [7], recorded is [0,1,2]");
+    expect(JSON.parse(bytes("other", "run.json").toString()).files.map((f: { file: string }) => f.file)).toEqual([
+      "7.png",
+    ]);
+  });
+
+  it("names a file that changed, and goes on if that is allowed", () => {
+    cpSync(path.join(ROOT, "embedded/sliders/eye-size.base.safetensors"), at("loras/mine.safetensors"));
+    const refused = generate("--from", "first/run.json", "--out", "changed");
+    expect(refused.status).toBe(3);
+    expect(refused.stderr).toMatch(/adapter loras\/mine\.safetensors: SHA-256 is [0-9a-f]{10}, recorded is 05200e3bbd/);
+    const allowed = generate("--from", "first/run.json", "--out", "changed", "--allow-changed");
+    expect(allowed.status).toBe(0);
+    expect(allowed.stderr).toContain("0 of 3 images equal");
+  });
+});
+
+describe("readRecorded", () => {
+  const image = { width: 2, height: 1, data: new Uint8Array(6) };
+
+  it("refuses what holds no record", async () => {
+    writeFileSync(at("plain.png"), await encodePng(image));
+    writeFileSync(at("cut.json"), '{"versions": {');
+    writeFileSync(at("old.png"), await encodePng(image, { variegate: '{"prompt":"x","seed":1,"plan":{}}' }));
+    writeFileSync(at("modes.json"), '{"requests": []}');
+    await expect(readRecorded(at("plain.png"))).rejects.toThrow(/no text chunk variegate or parameters/);
+    await expect(readRecorded(at("cut.json"))).rejects.toThrow(/neither a run\.json nor a PNG/);
+    await expect(readRecorded(at("old.png"))).rejects.toThrow(/earlier version/);
+    await expect(readRecorded(at("modes.json"))).rejects.toThrow(/several modes/);
+    await expect(readRecorded(at("none.json"))).rejects.toThrow(/none\.json: cannot be read/);
+  });
+
+  it("names the field of a damaged record", async () => {
+    const record = {
+      versions: { variegate: "1" },
+      models: {},
+      request: { prompts: ["x"], seeds: [-1] },
+      sources: [],
+      plan: {},
+    };
+    writeFileSync(at("damaged.json"), JSON.stringify(record));
+    await expect(readRecorded(at("damaged.json"))).rejects.toThrow(/damaged: request\.seeds\.0/);
+    const share = { ...record, models: { base: "\\\\host\\share" }, request: { prompts: ["x"] } };
+    writeFileSync(at("share.json"), JSON.stringify(share));
+    await expect(readRecorded(at("share.json"))).rejects.toThrow(/network share/);
+  });
+
+  it("reads what a request has of A1111's parameters, and lists the rest", async () => {
+    const text =
+      "a (fox:1.2)\nNegative prompt: bad\nSteps: 9, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x48, Model hash: 6ce0161689, Clip skip: 2";
+    writeFileSync(at("theirs.png"), await encodePng(image, { parameters: text }));
+    const recorded = await readRecorded(at("theirs.png"));
+    expect(recorded.request).toEqual({
+      ...{
+        prompts: ["a (fox:1.2)"],
+        negative: "bad",
+        promptSyntax: "a1111",
+        steps: 9,
+        scheduler: "Euler a",
+        guidance: 7,
+      },
+      ...{ seeds: [5], clipSkip: 1, size: { width: 64, height: 48 } },
+    });
+    expect(recorded.unread[0]).toContain("Model hash: 6ce0161689");
+    expect(() => overridden(recorded, {}, { prompts: [] })).toThrow(/--base or --pair/);
+    expect(overridden(recorded, { pair: "embedded" }, { prompts: [] }).request).toEqual(recorded.request);
+  });
+
+  it("has an image beside it that other programs read", async () => {
+    const { comments = [] } = await sharp(at("first/0.png")).metadata();
+    expect(comments.map((c) => c.keyword)).toEqual(["variegate", "parameters"]);
+    expect(comments[1]?.text).toMatch(
+      /\nNegative prompt: sad\nSteps: 4, Sampler: LCM, CFG scale: 1.5, Seed: 0, Size: 80x64/,
+    );
+  });
+});
