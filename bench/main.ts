@@ -69,7 +69,7 @@ async function traceTimes(pair: OpenedPair) {
     recording = next.value;
   });
   const latents = recording?.tracks.flatMap((t) => [...t.x0, ...t.xt]) ?? [];
-  const preview = await openPreview(pair, "vae", undefined, { latents: [], images: [] });
+  const preview = await openPreview(pair);
   const decoding = await timed(() => preview(latents));
   const { prompts, seeds } = request;
   const traced = await timed(async () => {

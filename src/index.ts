@@ -17,13 +17,24 @@ export {
   WeightMissingError,
   WeightShapeError,
 } from "./errors.js";
-export { evaluate, keptDiversity, summarise } from "./evaluation/index.js";
+export {
+  type DiverseImage,
+  type Diversity,
+  diversity,
+  evaluate,
+  keptDiversity,
+  summarise,
+} from "./evaluation/index.js";
 export { type Definition, parseDefinition, runExperiments } from "./experiments/index.js";
+export { savePng } from "./files/index.js";
 export {
   eventJson,
+  type GeneratedImage,
+  type GeneratedImages,
   type GenerateEvent,
   type GenerateRequest,
   generate,
+  type ImageRequest,
   planFor,
   requestForMode,
   requestSchema,
@@ -42,4 +53,11 @@ export {
 } from "./open/index.js";
 export { describePlan, type Mode, type NoiseLevel, type Plan, type Row } from "./sampling/index.js";
 export type { FloatTensor, RgbImage } from "./tensor/index.js";
-export { type Trace, type TraceRequest, trace } from "./trajectory/index.js";
+export {
+  openPreview,
+  type Preview,
+  type PreviewOptions,
+  type Trace,
+  type TraceRequest,
+  trace,
+} from "./trajectory/index.js";

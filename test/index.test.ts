@@ -18,12 +18,12 @@ describe("the public API", () => {
     const values = names.filter((name) => !name.startsWith("type "));
     expect(sorted(values)).toEqual(sorted(Object.keys(api)));
     expect(sorted(values).join(" ")).toMatchInlineSnapshot(
-      `"FileError MachineError NonFiniteError PAIRS RequestError UnsupportedConfigError VariegateError WeightMissingError WeightShapeError checkReference decodeLatents describePlan diffusersScript evaluate eventJson examine extractAdapter generate keptDiversity measure mergeAdapters openEvaluator openPair openPlanSource parseDefinition planFor readPairs requestForMode requestSchema runExperiments slide summarise trace"`,
+      `"FileError MachineError NonFiniteError PAIRS RequestError UnsupportedConfigError VariegateError WeightMissingError WeightShapeError checkReference decodeLatents describePlan diffusersScript diversity evaluate eventJson examine extractAdapter generate keptDiversity measure mergeAdapters openEvaluator openPair openPlanSource openPreview parseDefinition planFor readPairs requestForMode requestSchema runExperiments savePng slide summarise trace"`,
     );
     expect(
       sorted(names.filter((n) => n.startsWith("type ")).map((n) => n.slice("type ".length))).join(" "),
     ).toMatchInlineSnapshot(
-      `"CheckReport Definition FloatTensor GenerateEvent GenerateRequest MeasureRequest Measurement Mode NoiseLevel OpenOptions OpenedPair PairReference PairRow Plan RgbImage Row SampleKey Slide SlideRequest StepEvent Trace TraceRequest"`,
+      `"CheckReport Definition DiverseImage Diversity FloatTensor GenerateEvent GenerateRequest GeneratedImage GeneratedImages ImageRequest MeasureRequest Measurement Mode NoiseLevel OpenOptions OpenedPair PairReference PairRow Plan Preview PreviewOptions RgbImage Row SampleKey Slide SlideRequest StepEvent Trace TraceRequest"`,
     );
   });
 

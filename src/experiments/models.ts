@@ -6,6 +6,7 @@ import type { DownloadOptions } from "../hub/index.js";
 import type { InceptionInstrument, Instrument } from "../instruments/index.js";
 import { locate } from "../lookup/index.js";
 import {
+  argumentsOf,
   type OpenedPair,
   openDreamSim,
   openEvaluator,
@@ -67,7 +68,7 @@ export function openModelCache(request: ModelRequest, fetching: DownloadOptions)
 
 /** Opens models and instruments. Networks load on their first run. @throws RequestError without a CLIP */
 export async function openModels(request: ModelRequest, fetching: DownloadOptions = {}): Promise<Models> {
-  const pair = await openPair(request, { ...request, ...fetching });
+  const pair = await openPair(argumentsOf({ ...request, ...fetching }));
   try {
     const evaluator = await openEvaluator(pair, request.clip);
     if (!evaluator) throw new RequestError("an experiment needs CLIP features: name a CLIPModel folder with --clip");

@@ -9,4 +9,5 @@ export { formatJson, parseJson } from "./json.js";
 export { type Attempt, type Holder, locked, tryLock } from "./lock.js";
 export { partialOf, removePartials } from "./partial.js";
 export { decodePng, encodePng, readPngText, withPngText } from "./png.js";
+export { savePng } from "./save-png.js";
 export { type Sink, writeWhole } from "./write.js";

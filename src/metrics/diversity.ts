@@ -17,6 +17,13 @@ export function cosineDistance(a: ArrayLike<number>, b: ArrayLike<number>): numb
 export const squaredDistance = (a: Float32Array, b: Float32Array): number =>
   a.reduce((sum, v, i) => sum + (v - (b[i] ?? 0)) ** 2, 0);
 
+/** Root mean square of a − b, for vectors of equal length. */
+export function rootMeanSquare(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += ((a[i] ?? 0) - (b[i] ?? 0)) ** 2;
+  return Math.sqrt(sum / a.length);
+}
+
 /** Pairwise distances of features: [n][n], symmetric, zero on the diagonal. */
 export function pairwise<F extends ArrayLike<number>>(
   features: readonly F[],

@@ -10,6 +10,7 @@ export {
   meanPairwise,
   pairwise,
   pairwiseDistance,
+  rootMeanSquare,
   squaredDistance,
 } from "./diversity.js";
 export {

@@ -7,7 +7,17 @@ import type { PairRow } from "../catalogue/index.js";
 import { adapterFile, deriveInFile } from "../checkpoint/node/index.js";
 import { createDecoder } from "../decode/index.js";
 import type { Family } from "../families/index.js";
-import { type AdapterUse, type Engine, type Model, memoryNeeds, type Pair, upcastIn } from "../generate/index.js";
+import {
+  type AdapterUse,
+  type Engine,
+  type GeneratedImages,
+  generateImages,
+  type ImageRequest,
+  type Model,
+  memoryNeeds,
+  type Pair,
+  upcastIn,
+} from "../generate/index.js";
 import { commitOf } from "../hub/index.js";
 import { type LookupOptions, locate, locateByName } from "../lookup/index.js";
 import type { DenoiserShape } from "../models/index.js";
@@ -29,6 +39,15 @@ export interface OpenedPair extends Pair, Adaptable {
   readonly commits: { readonly base: string | null; readonly distilled: string | null };
   /** Lookup options for further references. */
   readonly lookup: LookupOptions;
+  /**
+   * Generates one image for each prompt and seed: `await` gives the list, `for await` each image as it appears.
+   * @throws RequestError before anything is loaded; MachineError when a model cannot run; `signal.reason` when aborted
+   * @example
+   * const images = await pair.generate({ prompt: "a harbour at dawn", seeds: [0, 1, 2, 3] });
+   */
+  generate(request: ImageRequest, signal?: AbortSignal): GeneratedImages;
+  /** Closes the pair at the end of the block of `await using pair = await openPair()`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Opened adapters and textual inversions of a pair. */
@@ -87,7 +106,7 @@ export async function bindPair(
       drawn(component, () => read.denoiser.draw(shape, index));
     return { ...model, lora: own, network: network(name, runtime, draw, read.weights, options) };
   };
-  return {
+  const pair: OpenedPair = {
     row,
     located,
     family,
@@ -104,8 +123,11 @@ export async function bindPair(
     parts,
     commits: { base: commitOf(located.base.path), distilled: commitOf(located.distilled?.path ?? "") },
     lookup,
+    generate: (request, signal) => generateImages(pair, request, signal),
     close: () => runtime.close(),
+    [Symbol.asyncDispose]: () => runtime.close(),
   };
+  return pair;
 }
 
 /** Caches the adapters of a pair until their files change. Failures are not cached. */

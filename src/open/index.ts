@@ -8,6 +8,7 @@ export { openPair, openPlanSource, readFiles } from "./pair.js";
 export { type SyntaxPrompts, withPromptEmbeddings } from "./prompt-embeddings.js";
 export {
   type AdapterReference,
+  argumentsOf,
   lookupFields,
   machineFields,
   modelFields,

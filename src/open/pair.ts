@@ -7,16 +7,23 @@ import { type Additions, bindPair, type OpenedPair } from "./bind.js";
 import { knownPair } from "./known.js";
 import { locatePair, rowOf } from "./locate.js";
 import { type PairFiles, readPair } from "./read.js";
-import type { OpenOptions, PairReference } from "./reference.js";
+import { checkReferenceFields, type OpenOptions, type PairReference } from "./reference.js";
 import { openTextualInversions } from "./textual-inversion.js";
 
 /**
  * Opens a pair. Configs and weight headers are read and checked now; networks load when a run first needs them.
- * @throws FileError, UnsupportedConfigError when a part cannot be used; RequestError when the parts do not fit together
+ * @param reference models, by default the embedded pair, and options
+ * @param moreOptions options, which go before those of `reference`
+ * @throws FileError, UnsupportedConfigError when a part cannot be used; RequestError for a field that does not exist and when the parts do
+ * not fit together
  * @example
- * const pair = await openPair({ base: "models/sdxl-base", distilled: "models/dmd2/unet" });
+ * await using pair = await openPair({ base: "models/sdxl-base", distilled: "models/dmd2/unet", device: "webgpu" });
  */
-export async function openPair(reference: PairReference = {}, options: OpenOptions = {}): Promise<OpenedPair> {
+export async function openPair(
+  reference: PairReference & OpenOptions = {},
+  moreOptions: OpenOptions = {},
+): Promise<OpenedPair> {
+  const options = { ...checkReferenceFields(reference), ...checkReferenceFields(moreOptions) };
   mustCompute(reference.compute ?? "float32", options.device ?? "cpu");
   const files = await readFiles(reference, options);
   const additions = await openAdditions(files, reference);

@@ -11,7 +11,7 @@ import type { ModelFolder } from "../lookup/index.js";
 import { COMPUTES } from "../networks/fields.js";
 import type { Preparing } from "../networks/index.js";
 import { DEVICES } from "../runtime/fields.js";
-import { grouped, type InputOf, option, type ReadonlyData } from "../schema/index.js";
+import { grouped, type InputOf, option, parseRequest, type ReadonlyData } from "../schema/index.js";
 
 const text = z.string().min(1);
 
@@ -26,7 +26,8 @@ export function readAdapterReference(value: string, on: AdapterReference["on"] =
   const which = on === "both" ? {} : { on };
   if (ref === "" || existsSync(value) || WEIGHT_FILE.test(scale)) return { ref: value, ...which };
   parseScale(scale);
-  return { ref, scale, ...which };
+  const number = Number(scale);
+  return { ref, scale: Number.isFinite(number) ? number : scale, ...which };
 }
 
 /** Reference to a textual inversion in a request. */
@@ -179,4 +180,25 @@ export type PairReference = InputOf<typeof modelFields>;
 export interface OpenOptions extends InputOf<typeof machineFields>, DownloadOptions {
   /** Called while weights are unpacked or quantised, which happens once for each file. */
   readonly onPrepare?: (preparing: Preparing) => void;
+}
+
+/** All fields of the arguments of `openPair`. The command line passes the fields of its request that name models. */
+const argumentSchema = z.strictObject({
+  ...modelFields,
+  ...machineFields,
+  clip: text.exactOptional(),
+  onDownload: z.unknown().exactOptional(),
+  onPrepare: z.unknown().exactOptional(),
+  signal: z.unknown().exactOptional(),
+});
+
+/** Validates arguments of `openPair` and returns them unchanged. @throws RequestError with the invalid field */
+export function checkReferenceFields<T extends PairReference & OpenOptions>(given: T): T {
+  parseRequest(argumentSchema, given);
+  return given;
+}
+
+/** The fields of a larger request that are arguments of `openPair`. */
+export function argumentsOf(request: PairReference & OpenOptions): PairReference & OpenOptions {
+  return Object.fromEntries(Object.entries(request).filter(([name]) => name in argumentSchema.shape));
 }

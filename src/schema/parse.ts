@@ -1,4 +1,5 @@
 /** Validation of requests. Errors state the field, its value and the expected values. */
+import { closest, distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { RequestError } from "../errors.js";
 
@@ -49,18 +50,33 @@ const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
 export function parseRequest<S extends z.ZodType>(schema: S, value: unknown, about = ""): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = deepest(result.error.issues[0]);
+  const { issues } = result.error;
+  // A misspelt field is the cause of the missing one.
+  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? deepest(issues[0]);
   const field = issue?.path.join(".") || "the request";
   const start = about === "" ? "" : `${about}: `;
   if (issue?.code === "unrecognized_keys") {
     const inside = issue.path.length > 0 ? ` of ${field}` : "";
-    throw new RequestError(`${start}${issue.keys.map((k) => JSON.stringify(k)).join(", ")} is not a field${inside}`, {
-      field: issue.keys[0] ?? field,
-    });
+    throw new RequestError(
+      `${start}${issue.keys.map((k) => JSON.stringify(k)).join(", ")} is not a field${inside}${suggestion(schema, issue)}`,
+      {
+        field: issue.keys[0] ?? field,
+      },
+    );
   }
   const actual = issue && valueAt(value, issue.path);
   const shown = actual === undefined ? "is missing" : `is ${JSON.stringify(actual)}`;
   throw new RequestError(`${start}${field} ${shown}; ${issue?.message ?? "another value was expected"}`, { field });
+}
+
+/** Most wrong letters of a field that is taken for another. */
+const MISSPELT = 3;
+
+/** The field that was probably meant, as the end of a sentence; "" if none is near. */
+function suggestion(schema: z.ZodType, { path, keys }: z.core.$ZodIssueUnrecognizedKeys): string {
+  if (!(schema instanceof z.ZodObject) || path.length > 0 || !keys[0]) return "";
+  const near = closest(keys[0], Object.keys(schema.shape));
+  return distance(keys[0], near) <= MISSPELT ? `; did you mean ${JSON.stringify(near)}?` : "";
 }
 
 /** For a union, the issue of the alternative that matched best: the one whose first issue has the longest path. */

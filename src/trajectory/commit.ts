@@ -1,6 +1,13 @@
 /** Commit curves: distances of x0 at each step to the final image, and between seeds. Pure functions of features. */
 import { commitment } from "../evaluation/index.js";
-import { cosineDistance, type Estimate, meanEstimate, meanPairwise, pairwise } from "../metrics/index.js";
+import {
+  cosineDistance,
+  type Estimate,
+  meanEstimate,
+  meanPairwise,
+  pairwise,
+  rootMeanSquare,
+} from "../metrics/index.js";
 
 /** Spaces of features: latents and pixels (0…1) with the root mean square difference, CLIP features (perceptual) with 1 − cosine. */
 export const SPACES = ["latent", "pixel", "perceptual"] as const;
@@ -8,13 +15,6 @@ export type Space = (typeof SPACES)[number];
 
 /** x0 of a step, or a final image, in one space. */
 export type Features = Float32Array;
-
-/** Root mean square of a − b. */
-export function rootMeanSquare(a: Features, b: Features): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += ((a[i] ?? 0) - (b[i] ?? 0)) ** 2;
-  return Math.sqrt(sum / a.length);
-}
 
 /** Distance function of each space. */
 export const distanceIn: { readonly [S in Space]: (a: Features, b: Features) => number } = {

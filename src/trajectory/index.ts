@@ -4,12 +4,11 @@ export {
   commitCurve,
   committed,
   meanDistanceIn,
-  rootMeanSquare,
   SPACES,
   type Space,
   spread,
 } from "./commit.js";
-export { openPreview, type Preview } from "./preview.js";
+export { openPreview, type Preview, type PreviewOptions } from "./preview.js";
 export { type RecordedStep, type Recording, record, stepsOf, type Track } from "./record.js";
 export { PREVIEWS, type PreviewKind, type TraceRequest, traceFields } from "./request.js";
 export type { CausalRow, Trace, TracedMode } from "./result.js";

@@ -115,12 +115,15 @@ export async function* trace(
     if (last && !found) yield { type: "recorded", recording: last };
   }
 
-  const decodeAll = await openPreview(pair, "vae", undefined, { latents: [], images: [] });
+  const decodeAll = await openPreview(pair);
   const tracks = recordings.flatMap((r) => r.tracks);
   const latents = tracks.map((t) => t.final);
   const decoded = await decodeAll(tracks.flatMap((t) => (t.image ? [] : [t.final])));
   const finals = tracks.flatMap((t) => (t.image ? reduced(t.image) : (decoded.shift() ?? [])));
-  const preview = await openPreview(pair, request.preview ?? "vae", request.taesd, { latents, images: finals });
+  const preview = await openPreview(pair, request.preview, {
+    taesd: request.taesd,
+    finished: { latents, images: finals },
+  });
   const images: TracedImages[] = [];
   for (const { mode, tracks } of recordings) {
     for (const { seed, x0, xt } of tracks) {

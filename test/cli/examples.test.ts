@@ -1,25 +1,60 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import ts from "typescript";
+import { afterAll, describe, expect, it } from "vitest";
 
-const folder = new URL("../../examples/", import.meta.url);
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const examples = readdirSync(path.join(root, "examples")).filter((f) => f.endsWith(".ts"));
+
+/** README's library example as a file in this package, so that "variegate" is this package as built. */
+const folder = path.join(root, "out", `readme-${process.pid}`);
+const fromReadme = path.join(folder, "library.ts");
+const [, code = ""] = /```ts\n([\s\S]*?)```/.exec(readFileSync(path.join(root, "README.md"), "utf8")) ?? [];
+mkdirSync(folder, { recursive: true });
+writeFileSync(fromReadme, code);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const files = [...examples.map((file) => path.join(root, "examples", file)), fromReadme];
 
 /** Text that an example must print. */
-const PRINTED: Readonly<Record<string, string>> = { "02-cancel.js": "five steps are enough" };
+const PRINTED: Readonly<Record<string, RegExp>> = {
+  "01-compare.ts": /hybrid: 4 steps, CLIP distance 0\.\d+, pixel distance 0\.\d+/,
+  "02-cancel.ts": /five steps are enough/,
+  "05-experiment.ts": /more diverse: agrees$/m,
+  "library.ts": /^CLIP distance 0\.\d+, pixel distance 0\.\d+$/m,
+};
 
-describe("examples run as they stand", { timeout: 60_000 }, () => {
-  it.each(readdirSync(folder).filter((f) => f.endsWith(".js")))(
-    "%s",
-    (file) => {
-      const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL(file, folder))], {
-        encoding: "utf8",
-      });
-      expect(stderr).toBe("");
-      expect(status).toBe(0);
-      expect(stdout.trim().split("\n").length).toBeGreaterThan(2);
-      expect(stdout).toContain(PRINTED[file] ?? "");
-    },
-    120_000,
-  );
+describe("examples", { timeout: 120_000 }, () => {
+  it("type-check against the built package with the strictest options of a user", () => {
+    const program = ts.createProgram(files, {
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.NodeNext,
+      moduleResolution: ts.ModuleResolutionKind.NodeNext,
+      lib: ["lib.es2023.d.ts"],
+      types: ["node"],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      noPropertyAccessFromIndexSignature: true,
+      noEmit: true,
+      skipLibCheck: true,
+      typeRoots: [path.join(root, "node_modules/@types")],
+    });
+    const problems = ts.getPreEmitDiagnostics(program);
+    const host = { getCanonicalFileName: (f: string) => f, getCurrentDirectory: () => root, getNewLine: () => "\n" };
+    expect(ts.formatDiagnostics(problems, host)).toBe("");
+    expect(program.getSourceFile(path.join(root, "dist/index.d.ts"))).toBeDefined();
+  });
+
+  it.each(files)("%s runs as it stands", (file) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", file], {
+      encoding: "utf8",
+      cwd: root,
+    });
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(PRINTED[path.basename(file)] ?? /.+\n.+\n.+/);
+  });
 });

@@ -60,7 +60,7 @@ describe("fields as flags", () => {
 
   it("collects what may be repeated, from several flags of one field", () => {
     expect(read(modelFields, "--lora", "a.safetensors", "--lora-base", "b:0.5", "--lora", "c:0@0-1,1@2")).toEqual({
-      adapters: [{ ref: "a.safetensors" }, { ref: "c", scale: "0@0-1,1@2" }, { ref: "b", scale: "0.5", on: "base" }],
+      adapters: [{ ref: "a.safetensors" }, { ref: "c", scale: "0@0-1,1@2" }, { ref: "b", scale: 0.5, on: "base" }],
     });
     expect(read(modelFields, "--embedding", "x.pt=<pip>", "--text-encoder", "l", "--text-encoder", "g")).toEqual({
       embeddings: [{ ref: "x.pt", token: "<pip>" }],

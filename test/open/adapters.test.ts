@@ -2,7 +2,7 @@ import { utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { safetensors } from "../../src/checkpoint/index.js";
-import { openPair } from "../../src/open/index.js";
+import { openPair, readAdapterReference } from "../../src/open/index.js";
 import { float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -28,4 +28,10 @@ it("an adapter is opened once, and again when its file has changed", async () =>
   };
   expect([biasOf(first), biasOf(second)]).toEqual([1, 2]);
   await expect(pair.openAdapter(`${file}.gone`)).rejects.toMatchObject({ exitCode: 3 });
+});
+
+it("a plain scale is a number, other scales are text", () => {
+  expect(readAdapterReference("a.safetensors:0.8")).toEqual({ ref: "a.safetensors", scale: 0.8 });
+  expect(readAdapterReference("a:-1e-1", "base")).toEqual({ ref: "a", scale: -0.1, on: "base" });
+  expect(readAdapterReference("a:0@0-1,0.8@2-3")).toEqual({ ref: "a", scale: "0@0-1,0.8@2-3" });
 });
