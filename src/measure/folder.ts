@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { FileError, RequestError, reasonOf } from "../errors.js";
-import { readPngText } from "../files/index.js";
+import { isFolder, readPngText } from "../files/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { type Label, labelOf } from "./labels.js";
 import { type PromptList, promptFor } from "./prompts.js";
@@ -36,14 +36,22 @@ export interface ImageFolder {
   readonly skipped: readonly Skipped[];
 }
 
-const IMAGE_FILE = /\.(png|jpe?g|webp|avif|tiff?|gif)$/i;
+const IMAGE_FILE = /\.(png|jpe?g|jpe|jfif|jif|webp|avif|tiff?|gif)$/i;
+/** Image files that cannot be read. They are named, since a measure depends on the number of images. */
+const OTHER_IMAGE = /\.(bmp|dib|p[bgpn]m|pam|hei[cf]|jxl|jp2|j2k|jpx|tga|psd|exr|hdr|qoi|pcx|dng|cr[23]|nef|arw)$/i;
 /** Files that Variegate writes next to its samples. */
 const NOT_SAMPLES = new Set(["sheet.png", "filmstrip.png", "grid.png"]);
 const LARGEST_FILE = 200_000_000;
 const LARGEST_IMAGE = 64_000_000;
 const DEEPEST = 6;
 
-function filesIn(folder: string, below = "", depth = 0): string[] {
+/** An image file, or an entry that may hold images and is not read, with the reason. */
+interface Entry {
+  readonly file: string;
+  readonly why: string | null;
+}
+
+function filesIn(folder: string, below = "", depth = 0): Entry[] {
   const current = path.join(folder, below);
   let entries: ReturnType<typeof list>;
   try {
@@ -62,7 +70,11 @@ function filesIn(folder: string, below = "", depth = 0): string[] {
     const name = below === "" ? e.name : `${below}/${e.name}`;
     if (e.name.startsWith(".")) return [];
     if (e.isDirectory()) return depth < DEEPEST ? filesIn(folder, name, depth + 1) : [];
-    return IMAGE_FILE.test(e.name) && !NOT_SAMPLES.has(e.name) ? [name] : [];
+    if (e.isSymbolicLink() && isFolder(path.join(current, e.name)))
+      return [{ file: name, why: "is a link to a folder, which is not followed" }];
+    if (OTHER_IMAGE.test(e.name))
+      return [{ file: name, why: `${path.extname(e.name)} is not read; convert it to .png` }];
+    return IMAGE_FILE.test(e.name) && !NOT_SAMPLES.has(e.name) ? [{ file: name, why: null }] : [];
   });
 }
 
@@ -83,9 +95,13 @@ export async function readFolder(folder: string, o: ReadOptions = {}): Promise<I
   if (files.length === 0) throw new FileError(folder, "holds no images (.png, .jpg, .webp, .avif, .tiff, .gif)");
   const read: Found[] = [];
   const bad: Skipped[] = [];
-  for (const [i, file] of files.entries()) {
+  for (const [i, { file, why }] of files.entries()) {
     o.signal?.throwIfAborted();
     o.onImage?.(i, files.length);
+    if (why !== null) {
+      bad.push({ file, why });
+      continue;
+    }
     try {
       const { image, label } = await readImage(path.join(folder, file));
       read.push({ file, width: image.width, height: image.height, label });

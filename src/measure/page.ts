@@ -120,7 +120,7 @@ function measureTable(measures: readonly Measure[]): Html {
   const rows = measures.map((m) => {
     const { mean, low, high } = m.value;
     const interval = low === null || high === null ? "–" : `${number(low)} … ${number(high)}`;
-    const sample = `${m.pictures} of ${m.prompts} prompts${m.reference === undefined ? "" : `, reference ${m.reference}`}`;
+    const sample = `${m.pictures} of ${m.prompts} ${m.prompts === 1 ? "prompt" : "prompts"}${m.reference === undefined ? "" : `, reference ${m.reference}`}`;
     const warnings = m.warnings.map((w) => html`<div class="warn">${w}</div>`);
     return [m.id, [m.about, warnings], number(mean), interval, sample, m.better];
   });

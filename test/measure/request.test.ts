@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -67,6 +67,24 @@ describe("a request to measure", () => {
     const { folders } = await run({ folder: "bad", skipBad: true });
     expect(folders[0]?.measured.skipped.map((s) => s.file).sort()).toEqual(["broken.png", "wide.png"]);
     expect(folders[0]?.measured.measures[0]?.pictures).toBe(3);
+  });
+
+  it("names images that it cannot read and linked folders, and reads JPEG under all of its names", async () => {
+    const mixed = folder("mixed");
+    mkdirSync(mixed);
+    for (const i of [0, 1]) copyFileSync(path.join(folder("plain"), `${i}.png`), path.join(mixed, `${i}.png`));
+    const jpeg = await sharp(path.join(folder("plain"), "2.png"))
+      .jpeg()
+      .toBuffer();
+    for (const ending of ["jfif", "jpe", "jif"]) writeFileSync(path.join(mixed, `2.${ending}`), jpeg);
+    for (const name of ["notes.txt", "Thumbs.db"]) writeFileSync(path.join(mixed, name), "no picture");
+    expect((await run({ folder: "mixed" })).folders[0]?.measured.measures[0]?.pictures).toBe(5);
+    writeFileSync(path.join(mixed, "3.bmp"), "BM");
+    symlinkSync(folder("plain"), path.join(mixed, "linked"));
+    await expect(run({ folder: "mixed" })).rejects.toThrow(/3\.bmp: .*not read.*linked: .*link.*--skip-bad/);
+    const { measured } = (await run({ folder: "mixed", skipBad: true })).folders[0] ?? {};
+    expect(measured?.skipped.map((s) => s.file).sort()).toEqual(["3.bmp", "linked"]);
+    expect(measured?.measures[0]?.pictures).toBe(5);
   });
 
   it.each<[string, Partial<MeasureRequest> & { folder: string }, new (...given: never[]) => Error]>([
