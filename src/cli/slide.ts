@@ -11,7 +11,7 @@ import { warnOf } from "./notices.js";
 import { slidePage } from "./page.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
 import { drawSheet } from "./sheet.js";
-import { columnsOf } from "./table.js";
+import type { Column } from "./table.js";
 import type { Terminal } from "./terminal.js";
 import { tileOf } from "./units.js";
 
@@ -72,26 +72,29 @@ async function write(folder: RunFolder, measures: Slide, strips: readonly SlideS
   ];
 }
 
+/** Prints the classifier's attributes first, which see what a slider changes; columns without a value are left out. */
 function printSummary(terminal: Terminal, dir: string, { rows, concept }: Slide): void {
-  const head = ["mode", "scale", "distance to scale 0"];
-  const more = concept === null ? [] : ["CLIP score to the concept", "change, %"];
   const readings = Object.keys(rows[0]?.stops[0]?.readings ?? {});
+  const stops = rows.flatMap(({ mode, stops: own }) => own.map((stop) => ({ mode, ...stop })));
+  type Stop = (typeof stops)[number];
+  const one = (e: Stop["change"]) => formatEstimate(e, (v) => v.toFixed(1));
+  const columns: Column<Stop>[] = [
+    { title: "mode", of: (s) => s.mode },
+    { title: "scale", of: (s) => String(s.scale) },
+    ...readings.map((name) => ({ title: `${name} (classifier)`, of: (s: Stop) => formatEstimate(s.readings[name]) })),
+    { title: "CLIP score to the concept", of: (s) => one(s.clipScore) },
+    { title: "change, %", of: (s) => one(s.change), drop: 1 },
+    { title: "distance to scale 0", of: (s) => formatEstimate(s.distance), drop: 2 },
+  ];
   terminal.table(
-    columnsOf([...head, ...more, ...readings.map((name) => `${name} (classifier)`)], {
-      "change, %": { drop: 1 },
-      "distance to scale 0": { drop: 2 },
-    }),
-    rows.flatMap(({ mode, stops }) =>
-      stops.map((s) => [
-        mode,
-        String(s.scale),
-        formatEstimate(s.distance),
-        ...(concept === null ? [] : [s.clipScore, s.change].map((e) => formatEstimate(e, (v) => v.toFixed(1)))),
-        ...readings.map((name) => formatEstimate(s.readings[name])),
-      ]),
-    ),
+    columns.filter((c) => stops.some((s) => c.of(s) !== "–")),
+    stops,
   );
   terminal.print("");
+  if (concept !== null && readings.length > 0)
+    terminal.print(
+      "CLIP compares the whole image with the text; where it and the classifier disagree, the classifier sees the attribute.",
+    );
   if (concept === null) terminal.print('--concept "…" measures the CLIP score to a text');
   terminal.print(`page    ${dir}/slide.html`);
   terminal.print(`strips  ${dir}/strips.png`);

@@ -37,7 +37,7 @@ export const slideFields = grouped("task", {
   }),
   clip: option(z.string(), {
     flag: "--clip <ref>",
-    about: "CLIPModel folder for the measures (default: the pair's)",
+    about: "CLIPModel for the measures, or none (default: the pair's, else a small one from the Hub)",
   }),
 } as const);
 

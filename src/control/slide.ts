@@ -6,7 +6,7 @@ import { RequestError } from "../errors.js";
 import { clipScore, clipScoreChange, evaluate, type Reading } from "../evaluation/index.js";
 import { type GenerateEvent, type GenerateRequest, generate, requestForMode } from "../generate/index.js";
 import { cosineDistance, type Estimate, meanEstimate } from "../metrics/index.js";
-import { type OpenedPair, openEvaluator } from "../open/index.js";
+import { anyClip, type OpenedPair, openEvaluator } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { SlideRequest } from "./request.js";
@@ -80,10 +80,15 @@ export async function* slide(
 ): AsyncGenerator<SlideEvent, void, undefined> {
   const requests = slideRequests(pair, request);
   const { prompt, scales, seeds = [0], concept, clip, slider } = request;
-  if (concept !== undefined && (clip ?? pair.row?.clip ?? null) === null) {
-    throw new RequestError("--concept needs a CLIP: name a CLIPModel folder with --clip");
-  }
-  const evaluator = await openEvaluator(pair, clip);
+  const missing: string[] = [];
+  const evaluator = await openEvaluator(
+    pair,
+    clip,
+    anyClip((why) => missing.push(why)),
+  );
+  if (concept !== undefined && !evaluator)
+    throw new RequestError(["--concept needs a CLIP: name a CLIPModel with --clip", ...missing].join("; "));
+  for (const why of missing) yield { type: "notice", text: `${why}; --clip REF names another`, mode: "base" };
   const text = evaluator && concept !== undefined ? await evaluator.clip.text(concept) : null;
   const strips: SlideStrip[] = [];
   const rows: SlideRow[] = [];

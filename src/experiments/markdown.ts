@@ -33,8 +33,9 @@ export function numbersOf({ rows, measures, paperMeasures }: Table): string[][] 
   return [["", ...head], ...rows.map((row) => [row.name, ...cells(row)])];
 }
 
-/** Table of claims, with a header row. */
+/** Table of claims, with a header row; without the column of the paper's values where it has none, as in an experiment of one's own. */
 export function claimsOf({ judgements }: Table): string[][] {
+  const withPaper = judgements.some(({ paper }) => paper !== null);
   const cells = ({ claim, ours, paper, verdict }: ClaimResult): string[] => {
     const compared = claim.than === undefined ? claim.row : `${claim.row} ÷ ${claim.than}`;
     const digits = claim.than === undefined ? kindOf(claim.measure).digits : 3;
@@ -42,11 +43,11 @@ export function claimsOf({ judgements }: Table): string[][] {
       claim.says,
       `${kindOf(claim.measure).title}: ${compared}`,
       shown(ours, digits),
-      paper === null ? "–" : paper.toFixed(2),
+      ...(withPaper ? [paper === null ? "–" : paper.toFixed(2)] : []),
       verdict,
     ];
   };
-  return [["claim", "measure", "here [95 %]", "paper", "verdict"], ...judgements.map(cells)];
+  return [["claim", "measure", "here [95 %]", ...(withPaper ? ["paper"] : []), "verdict"], ...judgements.map(cells)];
 }
 
 /** Table of a measure by prompt, with a header row; empty without such a measure. */

@@ -49,7 +49,7 @@ function section(t: Table, samples: Samples): Html {
     return html`<div class="row"><span>${r.name}</span>${images.map((src) => html`<img src="${src}" alt="">`)}</div>\n`;
   });
   return html`<h2 id="${t.name}">${t.title}</h2>
-<p>Paper: ${t.found}</p>
+${t.found === "" ? "" : html`<p>Paper: ${t.found}</p>`}
 ${t.judgements.length > 0 ? table(claims, (row, column) => (column === last ? verdict(row) : undefined)) : ""}
 ${table(numbersOf(t))}
 <div class="plots">${plots(t).map(markup)}</div>

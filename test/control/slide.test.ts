@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { safetensors } from "../../src/checkpoint/index.js";
 import { type SlideEvent, type SlideRequest, slide } from "../../src/control/index.js";
 import { RequestError } from "../../src/errors.js";
@@ -76,7 +76,10 @@ describe("slide", { timeout: 60_000 }, async () => {
 
   it("refuses what cannot be", async () => {
     await expect(run({ ...request, scales: [] })).rejects.toThrow(RequestError);
+    vi.stubEnv("HF_HUB_OFFLINE", "1");
+    vi.stubEnv("HF_HUB_CACHE", temporaryFolder());
     const bare = { ...pair, row: null };
+    await expect(slide(bare, { ...request, clip: "none" }).next()).rejects.toThrow(/--clip/);
     await expect(slide(bare, request).next()).rejects.toThrow(/--clip/);
   });
 });
