@@ -1,5 +1,5 @@
 /**
- * Dequantises ggml's block formats (ggml-quants.c): integers of a few bits and their scales. A block of a "K" format has 256 values
+ * Dequantises float8 and ggml's block formats (ggml-quants.c): integers of a few bits and their scales. A block of a "K" format has 256 values
  * and a scale for every 16 or 32 of them, which is itself quantised, with a float16 scale per block.
  */
 import { BLOCKS, type BlockFormat, float16Values } from "../tensor/index.js";
@@ -149,7 +149,23 @@ const UNPACK: { readonly [F in BlockFormat]: Unpack } = {
       });
     }
   },
+  f8_e4m3(b, at, out, to) {
+    out[to] = E4M3[b[at] ?? 0] ?? 0;
+  },
+  // A float16 without its lower byte.
+  f8_e5m2(b, at, out, to) {
+    out[to] = float16Values()[(b[at] ?? 0) << 8] ?? 0;
+  },
 };
+
+/** float8 with 4 bits of exponent (bias 7), 3 of mantissa, NaN and no infinities (Micikevicius et al. 2022, table 1). */
+function e4m3(byte: number): number {
+  const sign = byte & 0x80 ? -1 : 1;
+  const [exponent, mantissa] = [(byte >> 3) & 15, byte & 7];
+  if (exponent === 15 && mantissa === 7) return Number.NaN;
+  return exponent === 0 ? sign * mantissa * 2 ** -9 : sign * (8 + mantissa) * 2 ** (exponent - 10);
+}
+const E4M3 = Float32Array.from({ length: 256 }, (_, byte) => e4m3(byte));
 
 /** Dequantises complete blocks to float32. */
 export function unpack(format: BlockFormat, stored: Uint8Array): Float32Array {

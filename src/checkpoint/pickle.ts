@@ -1,9 +1,9 @@
 /**
  * Reads the pickles of torch.save, and builds only tensors and plain containers. A pickle is a program, so only the instructions that
- * create data and the callables listed below are allowed (pickletools in CPython documents the opcodes).
+ * create data and calls of the functions listed below are allowed; other classes may be named, as a trainer's are (pickletools in CPython documents the opcodes).
  */
 import { FileError } from "../errors.js";
-import type { WeightType } from "../tensor/index.js";
+import type { BlockFormat, WeightType } from "../tensor/index.js";
 
 /** A torch storage: element type, key of its zip entry, number of elements. */
 export interface Storage {
@@ -20,11 +20,19 @@ export interface TensorView {
   readonly offset: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
+  /** Float8 format of the bytes in the storage; undefined for other types. */
+  readonly format?: BlockFormat;
 }
 
+/** A class or function by name. Naming one runs nothing; only those in `ALLOWED` may be called. */
 interface Callable {
   readonly is: "callable";
   readonly name: string;
+}
+
+/** A value of numpy, whose content is not needed. */
+interface Opaque {
+  readonly is: "opaque";
 }
 
 export type Pickled =
@@ -37,7 +45,10 @@ export type Pickled =
   | Map<Pickled, Pickled>
   | Storage
   | TensorView
-  | Callable;
+  | Callable
+  | Opaque;
+
+const OPAQUE: Opaque = { is: "opaque" };
 
 const STORAGES: Readonly<Record<string, WeightType>> = {
   DoubleStorage: "float64",
@@ -50,6 +61,8 @@ const STORAGES: Readonly<Record<string, WeightType>> = {
   CharStorage: "int8",
   ByteStorage: "uint8",
   BoolStorage: "bool",
+  // Bytes of the types that came after typed storages.
+  UntypedStorage: "uint8",
 };
 
 /** Callables that a pickle may use, with their replacements. */
@@ -57,11 +70,23 @@ const ALLOWED: Readonly<Record<string, (args: readonly Pickled[]) => Pickled>> =
   // Python 2 passes all items as one list of pairs.
   "collections.OrderedDict": ([items]) => new Map(Array.isArray(items) ? items.map(pairOf) : []),
   "torch._utils._rebuild_tensor_v2": (args) => tensorOf(args),
+  // Types that came after typed storages; only float8 is among those read.
+  "torch._utils._rebuild_tensor_v3": (args) => float8Of(args),
   // Before PyTorch 0.4.
   "torch._utils._rebuild_tensor": (args) => tensorOf(args),
   "torch._utils._rebuild_parameter": ([data = null]) => data,
   "torch._utils._rebuild_parameter_with_state": ([data = null]) => data,
   "torch.Size": ([shape = null]) => shape,
+  // What trainers store beside the weights: metrics, counts, sets.
+  "collections.defaultdict": () => new Map(),
+  "builtins.set": ([items]) => (Array.isArray(items) ? items : []),
+  "__builtin__.set": ([items]) => (Array.isArray(items) ? items : []),
+  "_codecs.encode": ([text = null]) => text,
+  "numpy.dtype": () => OPAQUE,
+  "numpy.core.multiarray.scalar": () => OPAQUE,
+  "numpy._core.multiarray.scalar": () => OPAQUE,
+  "numpy.core.multiarray._reconstruct": () => OPAQUE,
+  "numpy._core.multiarray._reconstruct": () => OPAQUE,
 };
 
 function pairOf(item: Pickled): [Pickled, Pickled] {
@@ -82,6 +107,20 @@ function tensorOf([storage, offset, shape, strides]: readonly Pickled[]): Tensor
   if (!isStorage(storage) || typeof offset !== "number" || !dims || steps?.length !== dims.length)
     throw new Refusal("a tensor in it is malformed");
   return { is: "tensor", storage, offset, shape: dims, strides: steps };
+}
+
+/** Float8 types by their names in torch. */
+const FLOAT8: Readonly<Record<string, BlockFormat>> = {
+  "torch.float8_e4m3fn": "f8_e4m3",
+  "torch.float8_e5m2": "f8_e5m2",
+};
+
+/** (storage, offset, shape, strides, requires_grad, hooks, dtype) */
+function float8Of(args: readonly Pickled[]): TensorView {
+  const dtype = args[6] ?? null;
+  const format = isCallable(dtype) ? FLOAT8[dtype.name] : undefined;
+  if (format) return { ...tensorOf(args), format };
+  throw new Refusal(`a tensor in it is ${isCallable(dtype) ? dtype.name : "of an unknown type"}; save it as float16`);
 }
 
 /** Reason to reject a pickle; converted to a FileError with the file's name. */
@@ -194,23 +233,33 @@ function machine() {
 type Operands = ReturnType<typeof operands>;
 type Machine = ReturnType<typeof machine>;
 
-function callableOf(module: string, name: string): Pickled {
-  const full = `${module}.${name}`;
-  const known =
-    Object.hasOwn(ALLOWED, full) ||
-    ((module === "torch" || module === "torch.storage") &&
-      (Object.hasOwn(STORAGES, name) || name === "UntypedStorage"));
-  if (!known) throw new Refusal(`its pickle asks for ${full}; only tensors are read, nothing was run`);
-  return { is: "callable", name: full };
+const isCallable = (v: Pickled): v is Callable =>
+  typeof v === "object" && v !== null && "is" in v && v.is === "callable";
+
+/** Calls a function from `ALLOWED`. @throws Refusal for any other */
+function called(callable: Pickled, args: Pickled): Pickled {
+  if (!isCallable(callable)) throw new Refusal("its pickle calls something that is no known function");
+  const make = Object.hasOwn(ALLOWED, callable.name) ? ALLOWED[callable.name] : undefined;
+  if (!make || !Array.isArray(args)) throw refusal(callable);
+  return make(args);
 }
 
-function called(callable: Pickled, args: Pickled): Pickled {
-  if (typeof callable !== "object" || callable === null || !("is" in callable) || callable.is !== "callable")
-    throw new Refusal("its pickle calls something that is no known function");
-  const make = Object.hasOwn(ALLOWED, callable.name) ? ALLOWED[callable.name] : undefined;
-  if (!make || !Array.isArray(args))
-    throw new Refusal(`its pickle calls ${callable.name}; only tensors are read, nothing was run`);
-  return make(args);
+const refusal = (asked: Pickled): Refusal =>
+  new Refusal(
+    `its pickle asks for ${isCallable(asked) ? asked.name : "an object"}; only tensors are read, nothing was run. Take its .safetensors file, or save the weights alone`,
+  );
+
+/** An object of a class. Objects are made by code of the class, so none is. @throws Refusal */
+function refuse(type: Pickled): never {
+  throw refusal(type);
+}
+
+/** The state of a dictionary (its _metadata) and of numpy's values is not used. @throws Refusal for the state of anything else */
+function setState(target: Pickled): void {
+  const known =
+    target instanceof Map ||
+    (typeof target === "object" && target !== null && "is" in target && target.is === "opaque");
+  if (!known) throw refusal(target);
 }
 
 /** Instructions that a state dict needs, by opcode. */
@@ -252,17 +301,28 @@ const INSTRUCTIONS: Readonly<Record<number, (m: Machine, o: Operands) => void>> 
   101: (m) => m.append(m.sinceMark()), // APPENDS
   48: (m) => void m.pop(), // POP
   50: (m) => m.push(m.top()), // DUP
-  99: (m, o) => m.push(callableOf(o.line(), o.line())), // GLOBAL
+  99: (m, o) => m.push({ is: "callable", name: `${o.line()}.${o.line()}` }), // GLOBAL
   147: (m) => {
     const [name, module] = [m.pop(), m.pop()];
-    m.push(callableOf(String(module), String(name))); // STACK_GLOBAL
+    m.push({ is: "callable", name: `${String(module)}.${String(name)}` }); // STACK_GLOBAL
   },
   81: (m) => m.push(storageOf(m.pop())), // BINPERSID
   82: (m) => {
     const [args, callable] = [m.pop(), m.pop()];
     m.push(called(callable, args)); // REDUCE
   },
-  98: (m) => void m.pop(), // BUILD: the state of a dictionary (its _metadata) is not used
+  98: (m) => {
+    m.pop();
+    setState(m.top()); // BUILD
+  },
+  129: (m) => refuse(m.last(2)[0] ?? null), // NEWOBJ
+  146: (m) => refuse(m.last(3)[0] ?? null), // NEWOBJ_EX
+  111: (m) => refuse(m.sinceMark()[0] ?? null), // OBJ
+  105: (_, o) => refuse({ is: "callable", name: `${o.line()}.${o.line()}` }), // INST
+  142: (m, o) => m.push(o.take(o.u64())), // BINBYTES8
+  143: (m) => m.push([]), // EMPTY_SET
+  144: (m) => m.append(m.sinceMark()), // ADDITEMS
+  145: (m) => m.push(m.sinceMark()), // FROZENSET
 };
 const STOP = 0x2e;
 
@@ -282,9 +342,9 @@ function run(bytes: Uint8Array): { value: Pickled; length: number } {
 
 /** torch's persistent id: ("storage", type, key, device, elements). */
 function storageOf(id: Pickled): Storage {
-  const [word, type, key, , elements] = Array.isArray(id) ? (id as Pickled[]) : [];
-  const name = typeof type === "object" && type !== null && "is" in type && type.is === "callable" ? type.name : "";
-  const dtype = STORAGES[name.split(".").at(-1) ?? ""];
+  const [word, type = null, key, , elements] = Array.isArray(id) ? (id as Pickled[]) : [];
+  const [, name = ""] = (isCallable(type) && /^torch\.(?:storage\.)?(\w+)$/.exec(type.name)) || [];
+  const dtype = Object.hasOwn(STORAGES, name) ? STORAGES[name] : undefined;
   if (word !== "storage" || !dtype || typeof key !== "string" || typeof elements !== "number")
     throw new Refusal("a storage in its pickle is malformed");
   return { is: "storage", dtype, key, elements };

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { FileError } from "../errors.js";
 import {
+  type BlockFormat,
   BYTES,
   type ByteSource,
   bytesOf,
@@ -10,6 +11,7 @@ import {
   type Weight,
   type WeightType,
 } from "../tensor/index.js";
+import { withScales } from "./float8-scales.js";
 
 const TYPES: Readonly<Record<string, WeightType>> = {
   F64: "float64",
@@ -23,6 +25,7 @@ const TYPES: Readonly<Record<string, WeightType>> = {
   U8: "uint8",
   BOOL: "bool",
 };
+const FLOAT8: Readonly<Record<string, BlockFormat>> = { F8_E4M3: "f8_e4m3", F8_E5M2: "f8_e5m2" };
 
 /** Limit of the reference implementation. */
 const MAX_HEADER = 100_000_000;
@@ -62,8 +65,9 @@ export async function readSafetensors(source: ByteSource): Promise<Safetensors> 
       data_offsets: [from, to],
     } = parsed.data;
     const dtype = Object.hasOwn(TYPES, word) ? TYPES[word] : undefined;
-    if (!dtype) throw new FileError(file, `${name} is stored as ${word}; known are ${Object.keys(TYPES).join(", ")}`);
-    const bytes = count(shape) * BYTES[dtype];
+    const float8 = Object.hasOwn(FLOAT8, word) ? FLOAT8[word] : undefined;
+    // The size of an unknown type is not known.
+    const bytes = dtype || float8 ? count(shape) * (dtype ? BYTES[dtype] : 1) : Math.max(0, to - from);
     if (to - from !== bytes) {
       throw new FileError(
         file,
@@ -77,11 +81,21 @@ export async function readSafetensors(source: ByteSource): Promise<Safetensors> 
       );
     }
     spans.push({ name, from, to });
-    weights.set(name, { name, dtype, shape, bytes: { in: "source", source, offset: start + from, length: bytes } });
+    const place = { source, offset: start + from, length: bytes };
+    weights.set(name, {
+      name,
+      dtype: dtype ?? "float32",
+      shape,
+      bytes: dtype
+        ? { in: "source", ...place }
+        : float8
+          ? { in: "blocks", ...place, format: float8, skip: 0 }
+          : { in: "unsupported", ...place, format: word },
+    });
   }
   mustNotOverlap(file, spans);
   const metadata = z.record(z.string(), z.string()).safeParse(header["__metadata__"] ?? {});
-  return { weights, metadata: metadata.success ? metadata.data : {} };
+  return { weights: await withScales(weights), metadata: metadata.success ? metadata.data : {} };
 }
 
 function parseHeader(file: string, bytes: Uint8Array): Record<string, unknown> {

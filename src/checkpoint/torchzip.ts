@@ -1,11 +1,11 @@
 /** PyTorch files (.bin, .pt, .ckpt): a zip of storages and a pickle of tensors as views of them; before 1.6, the same data in sequence. */
 import { FileError } from "../errors.js";
-import { BYTES, type ByteSource, count, type Weight } from "../tensor/index.js";
+import { BYTES, type ByteSource, bytesOf, count, type Weight } from "../tensor/index.js";
+import { unpack } from "./blocks.js";
 import { type Pickled, readPickle, readPickles, type TensorView } from "./pickle.js";
+import { isTensor, stateDict } from "./state-dict.js";
 import { readZip } from "./zip.js";
 
-/** Keys under which trainers store the state dict. */
-const WRAPPERS = ["state_dict", "model", "module", "teacher", "string_to_param"];
 const MAX_PICKLE = 100_000_000;
 
 /** Reads the location of every tensor; tensors that are not contiguous are copied. @throws FileError */
@@ -98,17 +98,6 @@ async function weightsOf(
   return weights;
 }
 
-const isTensor = (v: Pickled): v is TensorView => typeof v === "object" && v !== null && "is" in v && v.is === "tensor";
-
-function stateDict(content: Pickled, file: string): Map<Pickled, Pickled> {
-  if (!(content instanceof Map)) throw new FileError(file, "holds something else than a dictionary of tensors");
-  for (const key of WRAPPERS) {
-    const inner = content.get(key);
-    if (inner instanceof Map) return inner;
-  }
-  return content;
-}
-
 async function weightOf(source: ByteSource, name: string, t: TensorView, entry: Place): Promise<Weight> {
   const { dtype } = t.storage;
   const size = BYTES[dtype];
@@ -116,12 +105,16 @@ async function weightOf(source: ByteSource, name: string, t: TensorView, entry: 
   if ((last + 1) * size > entry.length || count(t.shape) > entry.length / size) {
     throw new FileError(source.name, `${name} reaches beyond its storage of ${entry.length} bytes`);
   }
-  const base = { name, dtype, shape: t.shape };
+  const base = { name, dtype: t.format ? ("float32" as const) : dtype, shape: t.shape };
   const inOrder = t.shape.every((d, i) => d === 1 || t.strides[i] === count(t.shape.slice(i + 1)));
   const length = count(t.shape) * size;
-  if (inOrder) return { ...base, bytes: { in: "source", source, offset: entry.offset + t.offset * size, length } };
+  const place = { source, offset: entry.offset + t.offset * size, length };
+  if (inOrder && t.format) return { ...base, bytes: { in: "blocks", ...place, format: t.format, skip: 0 } };
+  if (inOrder) return { ...base, bytes: { in: "source", ...place } };
   const storage = await source.read(entry.offset, entry.length);
-  return { ...base, bytes: { in: "memory", source, bytes: inRowOrder(storage, t, size) } };
+  const ordered = inRowOrder(storage, t, size);
+  const bytes = t.format ? bytesOf(unpack(t.format, ordered)) : ordered;
+  return { ...base, bytes: { in: "memory", source, bytes } };
 }
 
 /** Elements of a view in row-major order. */

@@ -52,11 +52,19 @@ export async function readWeights(source: ByteSource): Promise<FileWeights> {
 }
 
 /** Bytes of a weight in its dtype: read from its source, or dequantised from blocks. Bytes in memory are not copied. */
-export async function readBytes({ shape, bytes }: Weight): Promise<Uint8Array> {
+export async function readBytes({ name, shape, bytes }: Weight): Promise<Uint8Array> {
   if (bytes.in === "memory") return bytes.bytes;
+  if (bytes.in === "unsupported") {
+    throw new FileError(
+      bytes.source.name,
+      `${name} is stored as ${bytes.format}, which is not supported; save it as float16`,
+    );
+  }
   const stored = await bytes.source.read(bytes.offset, bytes.length);
   if (bytes.in === "source") return stored;
   const values = unpack(bytes.format, stored).subarray(bytes.skip, bytes.skip + count(shape));
+  const { scale } = bytes;
+  if (scale !== undefined) for (let i = 0; i < values.length; i++) values[i] = (values[i] ?? 0) * scale;
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 

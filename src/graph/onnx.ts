@@ -1,4 +1,5 @@
 /** Encodes graphs as ONNX models. Weights stay separate until a runtime places them. */
+import { FileError } from "../errors.js";
 import { bytesOf, count, type StoredBytes, type Weight } from "../tensor/index.js";
 import { COMPUTE_TYPES, type Emitter, type FloatType, lower, SCORE_BYTES } from "./lower.js";
 import type { Graph, Op, Value } from "./op.js";
@@ -140,6 +141,12 @@ function storedWeights(graph: Graph) {
   const store = (name: string, { bytes, dtype, name: own }: Weight, shape: readonly number[]): void => {
     if (bytes.in === "blocks")
       throw new RangeError(`${own} is stored in blocks of ${bytes.format}; it must be dequantised first`);
+    if (bytes.in === "unsupported") {
+      throw new FileError(
+        bytes.source.name,
+        `${own} is stored as ${bytes.format}, which is not supported; save it as float16`,
+      );
+    }
     weights.set(name, bytes);
     outside.push({ name, type: dtype, shape });
   };

@@ -28,7 +28,7 @@ export const BYTES: { readonly [T in WeightType]: number } = {
   bool: 1,
 };
 
-/** Block formats of ggml, with the number of values and bytes of a block. Each block has its own scales. */
+/** Block formats of ggml, with the number of values and bytes of a block, each with its own scales; and float8, of one value a block. */
 export const BLOCKS = {
   q4_0: { values: 32, bytes: 18 },
   q4_1: { values: 32, bytes: 20 },
@@ -42,8 +42,10 @@ export const BLOCKS = {
   q6_k: { values: 256, bytes: 210 },
   iq4_nl: { values: 32, bytes: 18 },
   iq4_xs: { values: 256, bytes: 136 },
+  f8_e4m3: { values: 1, bytes: 1 },
+  f8_e5m2: { values: 1, bytes: 1 },
 } as const satisfies Readonly<Record<string, { readonly values: number; readonly bytes: number }>>;
-/** Name of a block format of ggml. */
+/** Name of a block format. */
 export type BlockFormat = keyof typeof BLOCKS;
 
 /** Little-endian, row-major, contiguous bytes: a range of a source, or an array in memory with the origin of its values. */
@@ -51,7 +53,7 @@ export type StoredBytes =
   | { readonly in: "source"; readonly source: ByteSource; readonly offset: number; readonly length: number }
   | { readonly in: "memory"; readonly source: SourceName; readonly bytes: Uint8Array };
 
-/** Quantised blocks of ggml in a source, which decode to float32. The first `skip` values of the first block are not part of the weight. */
+/** Quantised blocks in a source, which decode to float32. The first `skip` values of the first block are not part of the weight. */
 export interface BlockBytes {
   readonly in: "blocks";
   readonly source: ByteSource;
@@ -59,10 +61,21 @@ export interface BlockBytes {
   readonly length: number;
   readonly format: BlockFormat;
   readonly skip: number;
+  /** Factor of all values, as float8 files store it beside a tensor; default 1. */
+  readonly scale?: number;
+}
+
+/** Bytes in a format that is not supported, such as "F4". Reading them is an error; a tensor that no layer needs is none. */
+export interface UnsupportedBytes {
+  readonly in: "unsupported";
+  readonly source: ByteSource;
+  readonly offset: number;
+  readonly length: number;
+  readonly format: string;
 }
 
 /** Stored bytes of a weight. */
-export type WeightBytes = StoredBytes | BlockBytes;
+export type WeightBytes = StoredBytes | BlockBytes | UnsupportedBytes;
 
 /** A weight. `name` is its name in the checkpoint. */
 export interface Weight {
@@ -75,8 +88,8 @@ export interface Weight {
 }
 
 /** Storage format of a weight. */
-export const storedAs = ({ dtype, bytes }: Weight): WeightType | BlockFormat =>
-  bytes.in === "blocks" ? bytes.format : dtype;
+export const storedAs = ({ dtype, bytes }: Weight): string =>
+  bytes.in === "blocks" || bytes.in === "unsupported" ? bytes.format : dtype;
 
 /** Stored size of a weight in bytes. */
 export const storedBytes = ({ bytes }: Weight): number => (bytes.in === "memory" ? bytes.bytes.length : bytes.length);
@@ -86,6 +99,7 @@ export function valuesFrom({ dtype, bytes }: Weight, from: number, n: number): W
   const size = BYTES[dtype];
   if (bytes.in === "source") return { ...bytes, offset: bytes.offset + from * size, length: n * size };
   if (bytes.in === "memory") return { ...bytes, bytes: bytes.bytes.subarray(from * size, (from + n) * size) };
+  if (bytes.in === "unsupported") return bytes;
   const block = BLOCKS[bytes.format];
   const start = bytes.skip + from;
   const [first, end] = [Math.floor(start / block.values), Math.ceil((start + n) / block.values)];

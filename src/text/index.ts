@@ -5,10 +5,9 @@ export type { TextEncoderParts } from "./text-encoder.js";
 export { type EncodedPrompt, type TextEncoders, textEncoders } from "./text-encoders.js";
 export {
   type EmbeddingFile,
-  embeddingNames,
   fileName,
   type TextualInversion,
   textualInversion,
-  tokenOf,
+  wordsOf,
 } from "./textual-inversion.js";
 export type { MultiVectorToken, Tokenizer, Tokens } from "./tokenizer.js";

@@ -18,53 +18,66 @@ export interface EmbeddingFile {
   readonly tensors: ReadonlyMap<string, FloatTensor>;
 }
 
-/** Tensor names in files for the two text encoders of SDXL. */
-const ENCODERS = ["clip_l", "clip_g"];
+/** Tensor names for the first and second text encoder of SDXL, by format. */
+const FORMATS = [
+  ["clip_l", "clip_g"],
+  ["text_encoders_0", "text_encoders_1"],
+] as const;
 /** Tensor names of automatic1111, which do not name the token. */
 const NAMELESS = ["*", "emb_params"];
+const ORDINALS = ["first", "second"] as const;
 
-/** Names of the tensors of a file that contain embeddings. @throws FileError when there is none, or the choice is ambiguous */
-export function embeddingNames(file: string, names: readonly string[]): readonly string[] {
-  const found = [ENCODERS, NAMELESS].map((known) => names.filter((name) => known.includes(name)));
-  const [chosen = names] = found.filter((some) => some.length > 0);
-  if (chosen.length === 0) throw new FileError(file, "contains no embedding");
-  if (chosen === names && names.length > 1) {
-    const shown = `${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""}`;
-    throw new FileError(
-      file,
-      `contains ${names.length} tensors (${shown}); expected one, or ${ENCODERS.join(" and ")}`,
-    );
-  }
-  return chosen;
-}
-
-/** Token given by the tensor names of a file; null without one. */
-export function tokenOf(names: readonly string[]): string | null {
-  const [name] = names;
-  return name === undefined || [...ENCODERS, ...NAMELESS].includes(name) ? null : name;
+/** A word of a file: its token, null where the file does not name it, and the names of its tensors for each text encoder. */
+export interface EmbeddedWord {
+  readonly token: string | null;
+  /** One name for one text encoder; with two, null where the file has no embeddings for it. */
+  readonly tensors: readonly (string | null)[];
 }
 
 /**
- * Reads the embeddings of a file for text encoders with these widths (features of a token embedding).
+ * The words of a file, from the names of its tensors.
+ * @throws FileError when it has none, or tensors beside those of a word
+ */
+export function wordsOf(file: string, names: readonly string[]): readonly EmbeddedWord[] {
+  if (names.length === 0) throw new FileError(file, "contains no embedding");
+  const format = FORMATS.find((keys) => keys.some((key) => names.includes(key)));
+  const known: readonly string[] = format ?? names.filter((name) => NAMELESS.includes(name)).slice(0, 1);
+  if (known.length === 0 && names.every((name) => !name.endsWith(".weight"))) {
+    return names.map((name) => ({ token: name, tensors: [name] }));
+  }
+  const rest = names.filter((name) => !known.includes(name));
+  if (rest.length === 0) {
+    return [{ token: null, tensors: known.map((name) => (names.includes(name) ? name : null)) }];
+  }
+  const shown = `${rest.slice(0, 3).join(", ")}${rest.length > 3 ? ", …" : ""}`;
+  throw new FileError(
+    file,
+    known.length === 0
+      ? `contains ${names.length} tensors (${shown}); expected embeddings by token, or ${FORMATS[0].join(" and ")}`
+      : `contains ${shown} beside ${known.join(" and ")}; expected the embeddings of one word`,
+  );
+}
+
+/**
+ * Reads the embeddings of a word for text encoders with these widths (features of a token embedding).
  * @throws RequestError when the file is for one text encoder and the model has two; WeightShapeError when the width differs; FileError when
  * a tensor is missing, empty or not finite
  */
 export function textualInversion(
   { file, tensors }: EmbeddingFile,
+  word: EmbeddedWord,
   token: string,
   widths: readonly number[],
 ): TextualInversion {
-  const names = embeddingNames(file, [...tensors.keys()]);
-  const perEncoder = names.some((name) => ENCODERS.includes(name)) ? ENCODERS : names;
-  if (perEncoder.length < widths.length) {
+  if (word.tensors.length < widths.length) {
     throw new RequestError(`${file}: was trained for one text encoder; this model has ${widths.length}`, {
       field: "embeddings",
     });
   }
   const embeddings = widths.map((width, i) => {
-    const name = perEncoder[i] ?? "";
-    const tensor = tensors.get(name);
-    if (!tensor) throw new FileError(file, `has no tensor ${name}`);
+    const name = word.tensors[i] ?? null;
+    const tensor = name === null ? undefined : tensors.get(name);
+    if (name === null || !tensor) throw new FileError(file, missing(word, i));
     const [vectors = 1, features] = tensor.shape.length === 1 ? [1, ...tensor.shape] : tensor.shape;
     if (tensor.shape.length > 2 || features !== width) {
       throw new WeightShapeError({ tensor: name, file, expected: [vectors, width], actual: tensor.shape });
@@ -81,6 +94,12 @@ export function textualInversion(
 
 /** Name of a file without folder and extension. */
 export const fileName = (file: string): string => file.replace(/^.*[\\/:]/, "").replace(/\.[^.]*$/, "");
+
+/** What a file has and lacks, where it has no embeddings for text encoder `i`. */
+function missing({ tensors }: EmbeddedWord, i: number): string {
+  const has = tensors.flatMap((name, j) => (name === null ? [] : [`the ${ORDINALS[j] ?? ""} text encoder (${name})`]));
+  return `has embeddings for ${has.join(" and ")}, and none for the ${ORDINALS[i] ?? ""}; this model needs both`;
+}
 
 /** Tokens to add to a tokenizer. */
 export const tokensOf = (inversions: readonly TextualInversion[]): MultiVectorToken[] =>

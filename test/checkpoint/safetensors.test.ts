@@ -67,8 +67,12 @@ describe("safetensors", () => {
     ["a header of absurd length", withHeader("{}", 0, 2 ** 50), /header says 1125899906842624 bytes/],
     ["a header that is not JSON", withHeader("{a", 4), /not a JSON object/],
     ["a header that is a list", withHeader("[1]", 4), /not a JSON object/],
-    ["an unknown type", withHeader({ w: entry("F8_E4M3", [4], 0, 4) }, 4), /w is stored as F8_E4M3; known are F64/],
-    ["a type named like a method", withHeader({ w: entry("toString", [4], 0, 4) }, 4), /w is stored as toString/],
+    [
+      "float8 of another size",
+      withHeader({ w: entry("F8_E4M3", [4], 0, 5) }, 5),
+      /\[4\] F8_E4M3, 4 bytes; its offsets/,
+    ],
+    ["an unknown type outside the file", withHeader({ w: entry("F4", [4], 0, 2) }, 1), /cut short/],
     [
       "a shape that is not the bytes",
       withHeader({ w: entry("F32", [5], 0, 16) }, 16),
@@ -128,5 +132,83 @@ describe("safetensors", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("types of numbers", () => {
+  it.each(["F4", "toString"])("that are not known, such as %s, are refused where the tensor is read", async (type) => {
+    const header = {
+      w: { dtype: type, shape: [4], data_offsets: [0, 2] },
+      v: { dtype: "F32", shape: [1], data_offsets: [4, 8] },
+    };
+    const { weights } = await openWeights(withHeader(header, 8));
+    const [w, v] = [weights.get("w"), weights.get("v")];
+    if (!w || !v) throw new Error("tensors are missing");
+    expect([...(await readFloats(v))]).toEqual([0]);
+    await expect(readFloats(w)).rejects.toThrow(`w is stored as ${type}, which is not supported; save it as float16`);
+  });
+
+  /** A float8 tensor [256] of all bit patterns, with other tensors beside it. */
+  async function float8(
+    type: string,
+    beside: Readonly<Record<string, { dtype: string; shape: number[]; bytes: number[] }>>,
+  ) {
+    const bytes = Array.from({ length: 256 }, (_, i) => i);
+    const header: Record<string, unknown> = { "a.weight": { dtype: type, shape: [256], data_offsets: [0, 256] } };
+    for (const [name, { dtype, shape, bytes: own }] of Object.entries(beside)) {
+      header[name] = { dtype, shape, data_offsets: [bytes.length, bytes.length + own.length] };
+      bytes.push(...own);
+    }
+    const json = Buffer.from(JSON.stringify(header));
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(json.length));
+    const { weights } = await openWeights(write(Buffer.concat([size, json, Buffer.from(bytes)])));
+    const weight = weights.get("a.weight");
+    if (!weight) throw new Error("a.weight is missing");
+    return { names: [...weights.keys()], weight, values: readFloats(weight) };
+  }
+
+  it("float8 has the values of its definition", async () => {
+    const e4m3 = await (await float8("F8_E4M3", {})).values;
+    expect([0x00, 0x01, 0x07, 0x08, 0x38, 0x3c, 0x7e, 0xb8, 0xfe].map((i) => e4m3[i])).toEqual([
+      0,
+      2 ** -9,
+      7 * 2 ** -9,
+      2 ** -6,
+      1,
+      1.5,
+      448,
+      -1,
+      -448,
+    ]);
+    expect([e4m3[0x7f], e4m3[0xff]]).toEqual([Number.NaN, Number.NaN]);
+    const e5m2 = await (await float8("F8_E5M2", {})).values;
+    expect([0x00, 0x01, 0x3c, 0x3d, 0x7b, 0x7c, 0xbc].map((i) => e5m2[i])).toEqual([
+      0,
+      2 ** -16,
+      1,
+      1.25,
+      57344,
+      Number.POSITIVE_INFINITY,
+      -1,
+    ]);
+  });
+
+  it.each(["scale_weight", "weight_scale"])("float8 is multiplied by its %s, and marks are left out", async (key) => {
+    const half = { dtype: "F32", shape: [1], bytes: [0, 0, 0, 63] };
+    const { names, values } = await float8("F8_E4M3", {
+      [`a.${key}`]: half,
+      "a.scale_input": half,
+      scaled_fp8: { dtype: "F8_E4M3", shape: [0], bytes: [] },
+    });
+    expect(names).toEqual(["a.weight"]);
+    expect((await values)[0x38]).toBe(0.5);
+  });
+
+  it("float8 with a scale for each row is refused where it is read", async () => {
+    const { values } = await float8("F8_E4M3", {
+      "a.scale_weight": { dtype: "F32", shape: [2], bytes: new Array(8).fill(0) },
+    });
+    await expect(values).rejects.toThrow(/f8_e4m3 with scales \[2\], which is not supported/);
   });
 });

@@ -40,6 +40,9 @@ describe("PyTorch files", () => {
   it.each<[string, RegExp]>([
     ["evil.pt", /asks for posix\.system; only tensors are read, nothing was run/],
     ["eval.bin", /asks for \w*builtin\w*\.eval/],
+    ["new-object.pt", /asks for argparse\.Namespace/],
+    ["in-place-of-a-weight.pt", /a\.weight is no tensor/],
+    ["two-drawers.pt", /its tensors lie under ema and generator; save one of them alone: torch\.save/],
     ["module.pt", /asks for torch\.nn\.modules\.linear\.Linear/],
     ["list.pt", /something else than a dictionary/],
   ])("refuses %s", async (name, message) => {
@@ -47,6 +50,21 @@ describe("PyTorch files", () => {
     expect(failure).toBeInstanceOf(VariegateError);
     expect(String(failure)).toMatch(message);
     expect(existsSync("/tmp/variegate-was-here")).toBe(false);
+  });
+
+  it("what trainers store beside the weights is not read: classes by name, numpy's numbers, sets", async () => {
+    const { weights } = await openWeights(fixture("trainer.ckpt"));
+    expect([...weights.keys()]).toEqual(["a.weight"]);
+    const weight = weights.get("a.weight");
+    expect(weight && [...(await readFloats(weight))]).toEqual([1, 2]);
+  });
+
+  it("float8 is read", async () => {
+    const { weights } = await openWeights(fixture("float8.pt"));
+    for (const name of ["e4m3", "e5m2", "turned"]) {
+      const weight = weights.get(name);
+      expect(weight && [...(await readFloats(weight))], name).toEqual(name === "turned" ? [1, 3, 2, 4] : [1, 2, 3, 4]);
+    }
   });
 
   it("a damaged file gives its tensors or an error of ours, never another", async () => {

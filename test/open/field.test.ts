@@ -43,6 +43,9 @@ describe("a LoRA as trainers and tools write it gives the latents of the same on
       fixture("peft-folder-strength/adapter/adapter_model.safetensors"),
       fixture("peft-folder-strength/same-as-one-file.safetensors"),
     ],
+    ["float8", fixture("eight-bit-floats/small.safetensors"), fixture("eight-bit-floats/the-same.safetensors")],
+    ["a checkpoint of PyTorch Lightning with a class and scores in it", fixture("trainer-ckpt/trained.ckpt"), kohya],
+    ["weights one dictionary deeper", fixture("weights-in-a-drawer/trained.pt"), kohya],
   ])("%s", async (_, actual, expected) => {
     expect(farthest(await latentsWith(actual), await latentsWith(expected))).toBeLessThan(1e-6);
   });

@@ -59,7 +59,12 @@ describe("syntax of A1111 that is not supported", () => {
 
 describe("textual inversions in a prompt", () => {
   const inversion = (file: string, token: string, vectors: number) =>
-    textualInversion({ file, tensors: new Map([["emb_params", float([vectors, 1])]]) }, token, [1]);
+    textualInversion(
+      { file, tensors: new Map([["emb_params", float([vectors, 1])]]) },
+      { token: null, tensors: ["emb_params"] },
+      token,
+      [1],
+    );
   const inversions = [inversion("some/pip-2.pt", "<p>", 2), inversion("pip.safetensors", "<pop>", 1)];
   const grown = tokenizer.withTokens([
     { token: "<p>", vectors: 2 },

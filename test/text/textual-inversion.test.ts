@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FileError, RequestError, WeightShapeError } from "../../src/errors.js";
 import { type FloatTensor, float } from "../../src/tensor/index.js";
-import { embeddingNames, textualInversion, tokenOf } from "../../src/text/index.js";
-import { inversionInputs } from "../../src/text/textual-inversion.js";
+import { inversionInputs, textualInversion as readWord, wordsOf } from "../../src/text/textual-inversion.js";
 
 const counting = (...shape: number[]): FloatTensor =>
   float(
@@ -13,6 +12,12 @@ const fileOf = (tensors: Readonly<Record<string, FloatTensor>>) => ({
   file: "pip.safetensors",
   tensors: new Map(Object.entries(tensors)),
 });
+/** The first word of a file. */
+const textualInversion = (file: ReturnType<typeof fileOf>, token: string, widths: readonly number[]) => {
+  const [word] = wordsOf(file.file, [...file.tensors.keys()]);
+  if (!word) throw new Error("no word");
+  return readWord(file, word, token, widths);
+};
 const failureOf = (read: () => unknown): unknown => {
   try {
     return read();
@@ -36,15 +41,36 @@ describe("a file of a textual inversion", () => {
   });
 
   it("names its token, unless the tensor's name is the format's", () => {
-    expect(["<pip>", "*", "emb_params", "clip_l"].map((name) => tokenOf([name]))).toEqual(["<pip>", null, null, null]);
+    expect(["<pip>", "*", "emb_params"].map((name) => wordsOf("f", [name])[0]?.token)).toEqual(["<pip>", null, null]);
   });
 
-  it("is one tensor, or one for each text encoder", () => {
-    expect(embeddingNames("f", ["clip_g", "other", "clip_l"])).toEqual(["clip_g", "clip_l"]);
-    expect(embeddingNames("f", ["other", "emb_params"])).toEqual(["emb_params"]);
-    expect(embeddingNames("f", ["<pip>"])).toEqual(["<pip>"]);
-    expect(failureOf(() => embeddingNames("f", []))).toBeInstanceOf(FileError);
-    expect(failureOf(() => embeddingNames("f", ["a.weight", "b.weight"]))).toBeInstanceOf(FileError);
+  it("has one word or several", () => {
+    expect(wordsOf("f", ["clip_g", "clip_l"])).toEqual([{ token: null, tensors: ["clip_l", "clip_g"] }]);
+    expect(wordsOf("f", ["text_encoders_1", "text_encoders_0"])).toEqual([
+      { token: null, tensors: ["text_encoders_0", "text_encoders_1"] },
+    ]);
+    expect(wordsOf("f", ["<pip>", "<pop>"])).toEqual([
+      { token: "<pip>", tensors: ["<pip>"] },
+      { token: "<pop>", tensors: ["<pop>"] },
+    ]);
+  });
+
+  it.each([
+    [[]],
+    [["a.weight", "b.weight"]],
+    [["clip_l", "clip_g", "<pip>"]],
+    [["emb_params", "*"]],
+    [["other", "emb_params"]],
+  ])("is refused with tensors that are no embeddings of its words: %j", (names: string[]) => {
+    expect(failureOf(() => wordsOf("f", names))).toBeInstanceOf(FileError);
+  });
+
+  it.each([
+    ["clip_g", "has embeddings for the second text encoder (clip_g), and none for the first"],
+    ["clip_l", "has embeddings for the first text encoder (clip_l), and none for the second"],
+  ])("is refused by what it has and lacks with embeddings for one of two text encoders: %s", (name, message) => {
+    const file = fileOf({ [name]: counting(2, name === "clip_g" ? 5 : 3) });
+    expect(String(failureOf(() => textualInversion(file, "x", [3, 5])))).toContain(message);
   });
 
   it.each([
