@@ -12,6 +12,7 @@ import type { OpenedPair } from "../open/index.js";
 import { DEVICES, type Device, type Runtime } from "../runtime/index.js";
 import { openRuntime } from "../runtime/node/index.js";
 import { bytesOf, float } from "../tensor/index.js";
+import { missingForCuda } from "./cuda.js";
 
 const run = promisify(execFile);
 
@@ -112,7 +113,8 @@ export async function tryDevice(device: Device): Promise<Omit<DeviceReport, "dev
     const right = computes.includes("float32");
     return { runs: right, why: right ? "a test product is correct" : "a test product is wrong", computes };
   } catch (error) {
-    if (error instanceof VariegateError) return { runs: false, why: error.problem, computes: [] };
+    const missing = device === "cuda" ? missingForCuda() : null;
+    if (error instanceof VariegateError) return { runs: false, why: missing ?? error.problem, computes: [] };
     throw error;
   } finally {
     await runtime.close();
