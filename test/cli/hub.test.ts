@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "n
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { DEFAULT_CLIP } from "../../src/catalogue/index.js";
 import { generate } from "../../src/generate/index.js";
 import { fetchReference, hubSettings } from "../../src/hub/index.js";
 import { openPair } from "../../src/open/index.js";
@@ -28,6 +29,7 @@ const hub = await startHub({
     revisions: { main: { "pytorch_lora_weights.safetensors": adapters["distilled.safetensors"] ?? Buffer.alloc(0) } },
   },
   "tiny/sliders": { revisions: { main: embedded("sliders") } },
+  [DEFAULT_CLIP]: { revisions: { main: embedded("clip") } },
   "tiny/clip": { revisions: { main: embedded("clip") } },
   "tiny/weights": { revisions: { main: { "model.safetensors": base[UNET] ?? Buffer.alloc(0) } } },
 });
@@ -84,13 +86,14 @@ describe("models pull", { timeout: 60_000 }, () => {
     expect(inStore()).toEqual([]);
   });
 
-  it("takes both models of a named pair", async () => {
+  it("takes both models and the CLIP of a named pair", async () => {
     const { status, stdout } = await variegate(["models", "pull", "--pair", "sdxl-turbo", "--dry-run", "--json"]);
     expect(status).toBe(0);
     const files = lines(stdout).map((e) => [e["repository"], (e["files"] as { path: string }[]).map((f) => f.path)]);
     expect(files).toEqual([
       ["stabilityai/stable-diffusion-xl-base-1.0", expect.arrayContaining(["model_index.json", "unet/config.json"])],
       ["stabilityai/sdxl-turbo", ["unet/config.json", "unet/diffusion_pytorch_model.safetensors"]],
+      [DEFAULT_CLIP, expect.arrayContaining(["config.json", "model.safetensors"])],
     ]);
   });
 
