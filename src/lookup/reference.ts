@@ -141,9 +141,12 @@ async function inModelFolders(ref: string, kind: ModelKind, { modelFolders = [] 
 /** Folders of the package with adapters. */
 export const EMBEDDED_ADAPTERS = ["embedded:sliders", "embedded:adapters"] as const;
 
+/** Kinds of reference that an adapter of the package can be. */
+const EMBEDDED_KINDS: readonly ModelKind[] = ["adapter", "textual inversion", "model"];
+
 /** Embedded adapters, by a unique part of the file name. */
 function embeddedAdapter(ref: string, kind: ModelKind): Finding {
-  if ((kind !== "adapter" && kind !== "textual inversion") || /[\\/]/.test(ref)) return { problem: "" };
+  if (!EMBEDDED_KINDS.includes(kind) || /[\\/]/.test(ref)) return { problem: "" };
   const all = EMBEDDED_ADAPTERS.flatMap((folder) => {
     const dir = resolveReference(folder);
     return existsSync(dir) ? readdirSync(dir).map((file) => `${folder}/${file}`) : [];

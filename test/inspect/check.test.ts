@@ -86,6 +86,12 @@ describe("models check", { timeout: 60_000 }, () => {
     ]);
   });
 
+  it("finds an adapter of the package by its name", async () => {
+    const report = await checkReference("smile.base", { base: "embedded:base" });
+    expect(report).toMatchObject({ kind: "adapter", path: embedded("sliders/smile.base.safetensors") });
+    expect(report.models).toMatchObject([{ ref: "embedded:base", fits: true }]);
+  });
+
   it("says what a UNet alone lacks", async () => {
     const report = await checkReference("lone", { modelFolders });
     expect(report).toMatchObject({ kind: "unet", family: "sd1", memory: null, path: lone });
