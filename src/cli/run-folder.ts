@@ -1,7 +1,7 @@
 /** Output folder of one run: complete files, and a log of events. */
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { readFile, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { codeOf, FileError, RequestError } from "../errors.js";
@@ -92,6 +92,9 @@ async function readPast(dir: string, { force }: FolderOptions): Promise<readonly
   const log = path.join(dir, LOG);
   await makeFolder(dir);
   await removePartials(dir);
+  // compare writes the images of each mode to a folder below.
+  for (const entry of await readdir(dir, { withFileTypes: true }))
+    if (entry.isDirectory()) await removePartials(path.join(dir, entry.name));
   if (!existsSync(log)) return [];
   if (!force) return readLog(log);
   await rm(log);

@@ -43,11 +43,15 @@ function readEmbedding(value: string): { ref: string; token?: string } {
   return ref === "" || existsSync(value) ? { ref: value } : { ref, token };
 }
 
-/** One folder, or several separated as in PATH. @throws RequestError for one that does not exist */
-const readFolders = (kind: ModelFolder["kind"]) => (value: string) => {
+/**
+ * One folder, or several separated as in PATH. The environment names folders for every command, so a missing one there is refused only
+ * when models are looked up. @throws RequestError for one that does not exist
+ */
+const readFolders = (kind: ModelFolder["kind"], env: string) => (value: string) => {
   const paths = existsSync(value) ? [value] : value.split(delimiter).filter((folder) => folder !== "");
   const missing = paths.find((path) => !existsSync(path));
-  if (missing !== undefined) throw new RequestError(`${missing}: there is no such file or folder`);
+  if (missing !== undefined && value !== process.env[env])
+    throw new RequestError(`${missing}: there is no such file or folder`);
   return paths.map((path) => ({ kind, path }));
 };
 
@@ -63,14 +67,14 @@ export const lookupFields = grouped("models", {
       about: "ComfyUI's folder, or an extra_model_paths.yaml: its models are found by name (repeatable)",
       repeatable: true,
       env: "VARIEGATE_COMFY",
-      read: readFolders("comfy"),
+      read: readFolders("comfy", "VARIEGATE_COMFY"),
     },
     {
       flag: "--a1111 <dir>",
       about: "A1111's folder: its models are found by name (repeatable)",
       repeatable: true,
       env: "VARIEGATE_A1111",
-      read: readFolders("a1111"),
+      read: readFolders("a1111", "VARIEGATE_A1111"),
     },
   ),
   variant: option(z.enum(VARIANTS), {

@@ -228,7 +228,7 @@ describe("bad input ends in a line or two and the right exit code", { timeout: 6
   it.each<[string, number, RegExp, string[]]>([
     ["an unknown command", 2, /unknown command 'compar'.*\n.*Did you mean compare/, ["compar"]],
     ["an unknown option", 2, /unknown option '--step'/, ["generate", "x", "--step", "3"]],
-    ["no prompt", 2, /missing required argument/, ["generate"]],
+    ["no prompt", 2, /generate needs a prompt/, ["generate"]],
     ["steps 0", 2, /--steps .*'0'.*at least 1/, ["generate", "x", "--steps", "0"]],
     [
       "a switch beyond the steps",
