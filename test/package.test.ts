@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -57,6 +57,9 @@ function project(): string {
   for (const part of ["package.json", "script"]) {
     cpSync(path.join(root, "node_modules/onnxruntime-node", part), path.join(runtime, part), { recursive: true });
   }
+  // As published: npm has run preinstall.js on the package here.
+  const install = path.join(runtime, "script/install.js");
+  writeFileSync(install, readFileSync(install, "utf8").replace(/^\/\/ Added by variegate[^]*?(?=\/\/ Copyright)/, ""));
   // Dependencies of the install script.
   for (const entry of readdirSync(path.join(root, "node_modules"))) {
     if (entry.startsWith(".") || entry.startsWith("onnxruntime")) continue;
