@@ -59,7 +59,10 @@ function project(): string {
   }
   // As published: npm has run preinstall.js on the package here.
   const install = path.join(runtime, "script/install.js");
-  writeFileSync(install, readFileSync(install, "utf8").replace(/^\/\/ Added by variegate[\s\S]*?(?=\/\/ Copyright)/, ""));
+  writeFileSync(
+    install,
+    readFileSync(install, "utf8").replace(/^\/\/ Added by variegate[\s\S]*?(?=\/\/ Copyright)/, ""),
+  );
   // Dependencies of the install script.
   for (const entry of readdirSync(path.join(root, "node_modules"))) {
     if (entry.startsWith(".") || entry.startsWith("onnxruntime")) continue;
