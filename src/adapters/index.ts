@@ -1,4 +1,5 @@
 export { applyBias, applyDelta, changesBias, changesWeight, type Delta, rankOf, strengthOf } from "./delta.js";
+export { type AdapterDescription, describeAdapter } from "./describe.js";
 export { factorise, type Keep } from "./factor.js";
 export { type AdapterFacts, adapterFacts } from "./facts.js";
 export { DIALECTS, LARGEST_RANK } from "./fields.js";

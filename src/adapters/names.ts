@@ -113,13 +113,13 @@ const PREFIXES: { readonly [P in Part]: readonly string[] } = {
   ],
 };
 
-/** Part and rest of a name in a file, by its prefix; a name without a prefix is the UNet's. The rest has underscores. */
-export function placeOf(name: string): { readonly part: Part; readonly rest: string } {
+/** Part of a name in a file, by its longest prefix; a name without one is the UNet's. */
+export function partOf(name: string): Part {
   const whole = canonical(name);
   const found = PARTS.flatMap((part) => PREFIXES[part].map((prefix) => ({ part, prefix: underscored(prefix) })))
     .filter(({ prefix }) => whole.startsWith(prefix))
     .toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
-  return { part: found?.part ?? "unet", rest: whole.slice(found?.prefix.length ?? 0) };
+  return found?.part ?? "unet";
 }
 
 function* aliases(part: Part, name: string, sgm: string | undefined): Generator<string> {

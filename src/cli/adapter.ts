@@ -9,7 +9,14 @@ import { RequestError } from "../errors.js";
 import { writeWhole } from "../files/index.js";
 import type { SearchPath } from "../lookup/index.js";
 import { mean } from "../metrics/index.js";
-import { type AdapterReference, layersIn, openAdapter, openPair, type PairReference } from "../open/index.js";
+import {
+  type AdapterReference,
+  inspectAdapter,
+  layersIn,
+  openAdapter,
+  openPair,
+  type PairReference,
+} from "../open/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
 import { openRuntime } from "../runtime/node/index.js";
 import { formatBytes } from "../tensor/index.js";
@@ -17,30 +24,37 @@ import { fetching } from "./fetching.js";
 import { columnsOf } from "./table.js";
 import type { Progress, Terminal } from "./terminal.js";
 
-/** Prints the contents of an adapter, and the layers of the pair's base that it changes. */
+/** Prints what an adapter file holds, and the layers of the pair's base that it changes if it fits. */
 export async function runInspect(terminal: Terminal, models: PairReference, file: string): Promise<void> {
   const pair = await openPair(models, fetching(terminal));
   try {
-    const facts = adapterFacts(await openAdapter(pair, file, { allowUnmatched: true }));
-    const fits = facts.unmatched.length === 0;
-    terminal.emit({ type: "adapter", ...facts, model: pair.base.ref, fits });
-    const kinds = Object.entries(facts.kinds).map(([kind, n]) => `${n} × ${kind}`);
-    const alphas = facts.alphas.slice(0, 6).map((a) => (a === null ? "none" : String(a)));
-    terminal.print(`${facts.file}: ${kinds.join(", ") || "no layer of this model"} · ${facts.dialects.join(", ")}`);
+    const { description, adapter, problem } = await inspectAdapter(pair, file);
+    const facts = adapter && adapterFacts(adapter);
+    const fits = facts !== null && facts.unmatched.length === 0;
+    terminal.emit({ type: "adapter", ...description, ...facts, model: pair.base.ref, fits, problem });
+    const { kinds, dialects, ranks, alphas, parameters, layers, about } = { ...description, ...facts };
+    const counted = Object.entries(kinds).map(([kind, n]) => `${n} × ${kind}`);
+    const shown = alphas.slice(0, 6).map((a) => (a === null ? "none" : String(a)));
+    terminal.print(`${file}: ${about}`);
+    terminal.print([counted.join(", "), dialects.join(", ")].filter((text) => text !== "").join(" · "));
     terminal.print(
-      `rank ${facts.ranks ? [...new Set(facts.ranks)].join(" to ") : "–"} · alpha ${alphas.join(", ") || "–"} · ${facts.parameters} parameters`,
+      `rank ${ranks ? [...new Set(ranks)].join(" to ") : "–"} · alpha ${shown.join(", ") || "–"} · ${parameters} parameters`,
     );
     terminal.print("");
-    if (facts.targets.length > 0) {
-      terminal.table(
-        columnsOf(["part", "layers", "down", "mid", "up", "other"]),
-        facts.targets.map(({ part, layers, blocks }) => [
-          part,
-          ...[layers, blocks.down, blocks.mid, blocks.up, blocks.other].map(String),
-        ]),
-      );
-      terminal.print("");
+    if (facts === null) {
+      const parts = Object.entries(layers).map(([part, n]) => `${n} in ${part}`);
+      if (description.family !== null) terminal.print(`layers: ${parts.join(", ")}`);
+      terminal.print(`on ${pair.base.ref}: ${problem}`);
+      return;
     }
+    terminal.table(
+      columnsOf(["part", "layers", "down", "mid", "up", "other"]),
+      facts.targets.map(({ part, layers: all, blocks }) => [
+        part,
+        ...[all, blocks.down, blocks.mid, blocks.up, blocks.other].map(String),
+      ]),
+    );
+    terminal.print("");
     const left = fits
       ? "all keys match"
       : `${facts.unmatched.length} keys match no layer: ${facts.unmatched.slice(0, 3).join(", ")}`;

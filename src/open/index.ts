@@ -1,4 +1,11 @@
-export { type Adaptable, layersIn, openAdapter, openAdapters } from "./adapters.js";
+export {
+  type Adaptable,
+  type InspectedAdapter,
+  inspectAdapter,
+  layersIn,
+  openAdapter,
+  openAdapters,
+} from "./adapters.js";
 export { machineBudget, memoryNeedsOfFiles, type OpenedPair } from "./bind.js";
 export { openDecoder } from "./decoder.js";
 export { anyClip, type ClipOptions, openEvaluator } from "./evaluator.js";

@@ -7,7 +7,7 @@ import { safetensors } from "../../src/checkpoint/index.js";
 import { readTensors } from "../../src/checkpoint/node/index.js";
 import { generate } from "../../src/generate/index.js";
 import { openPair, type PairReference } from "../../src/open/index.js";
-import { createRng } from "../../src/tensor/index.js";
+import { createRng, float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
@@ -75,6 +75,41 @@ describe("adapter", { timeout: 60_000 }, async () => {
       targets: [{ part: "unet", layers: 2, blocks: { down: 1, mid: 1, up: 0, other: 0 } }],
     });
     expect(variegate("adapter", "inspect", file).stdout).toMatch(/2 × LoRA · kohya\nrank 3 · alpha 0\.2/);
+  });
+
+  it.each([
+    [
+      "SDXL",
+      "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k",
+      2048,
+      /adapter for Stable Diffusion XL/,
+      "sdxl",
+    ],
+    ["SD 1.x", "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k", 768, /adapter for .*1/, "sd1"],
+    ["FLUX", "lora_unet_single_blocks_0_linear1", 3072, /adapter for FLUX\.1/, null],
+  ])("inspect describes a LoRA for %s, which the model cannot take", (name, layer, features, about, family) => {
+    const other = path.join(folder, `other-${name}.safetensors`);
+    const tensors = {
+      [`${layer}.lora_down.weight`]: createRng(1).randn([4, features]),
+      [`${layer}.lora_up.weight`]: createRng(2).randn([8, 4]),
+      [`${layer}.alpha`]: float([1], Float32Array.of(2)),
+    };
+    writeFileSync(other, safetensors(tensors));
+    const { status, stdout } = variegate("adapter", "inspect", other, "--json");
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      about: expect.stringMatching(about),
+      family,
+      kinds: { LoRA: 1 },
+      dialects: ["kohya"],
+      ranks: [4, 4],
+      alphas: [2],
+      layers: { unet: 1 },
+      parameters: 4 * features + 32,
+      fits: false,
+      problem: expect.stringMatching(/LoRA|adapter/i),
+    });
+    expect(variegate("adapter", "inspect", other).stdout).toMatch(/1 × LoRA · kohya\nrank 4 · alpha 2/);
   });
 
   it.each(["peft", "kohya"])("convert to %s says the same in other words", async (dialect) => {
