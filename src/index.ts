@@ -30,7 +30,6 @@ export { savePng } from "./files/index.js";
 export {
   eventJson,
   type GeneratedImage,
-  type GeneratedImages,
   type GenerateEvent,
   type GenerateRequest,
   generate,

@@ -14,7 +14,7 @@ import { type Sample, textLength } from "./sample.js";
 
 /**
  * Generates one image for each prompt and seed. Samples run in batches, each with its own random generator: a seed gives the same image
- * alone or in a batch. Leaving the loop early, or aborting `signal`, stops after the current model call.
+ * alone or in a batch, up to the rounding of the networks. Leaving the loop early, or aborting `signal`, stops after the current model call.
  *
  * @throws RequestError before anything is loaded; MachineError when a model cannot run; NonFiniteError when a network gives NaN;
  * `signal.reason` when aborted

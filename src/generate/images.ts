@@ -1,4 +1,4 @@
-/** Images of a run, without its other events: awaited as a list, or iterated as they appear. */
+/** Images of a run as a list, without its other events. */
 import { RequestError } from "../errors.js";
 import type { Plan } from "../sampling/index.js";
 import type { FloatTensor, RgbImage } from "../tensor/index.js";
@@ -26,22 +26,24 @@ export type ImageRequest = Omit<GenerateRequest, "prompts"> &
   );
 
 /**
- * Images of a run, ordered by batch. `await` gives all of them; `for await` gives each as soon as it is decoded. The run starts with
- * either, once for each use; nothing runs before.
+ * Generates one image for each prompt and seed, prompt by prompt. `generate` yields each image as it appears.
+ * @throws RequestError before anything is loaded; as `generate` otherwise
  */
-export interface GeneratedImages extends PromiseLike<GeneratedImage[]>, AsyncIterable<GeneratedImage> {}
-
-/**
- * Generates one image for each prompt and seed.
- * @throws RequestError before anything is loaded; as `generate` otherwise, when awaited or iterated
- */
-export function generateImages(pair: Pair, request: ImageRequest, signal?: AbortSignal): GeneratedImages {
-  const images = () => imagesOf(pair, requestOf(request), signal);
-  return {
-    [Symbol.asyncIterator]: images,
-    // biome-ignore lint/suspicious/noThenProperty: awaiting is what starts the run, so that iterating does not start a second one.
-    then: (resolve, reject) => all(images()).then(resolve, reject),
-  };
+export async function generateImages(
+  pair: Pair,
+  request: ImageRequest,
+  signal?: AbortSignal,
+): Promise<GeneratedImage[]> {
+  const whole = requestOf(request);
+  const { negative, prompts } = whole;
+  const images: GeneratedImage[] = [];
+  for await (const event of generate(pair, whole, signal)) {
+    if (event.type !== "image") continue;
+    const { prompt, seed, image, latents } = event;
+    const facts = { prompt: prompts[prompt] ?? "", ...(negative !== undefined && { negative }), seed };
+    images.push({ ...image, ...facts, plan: planFor(pair, whole), latents });
+  }
+  return images;
 }
 
 /** Replaces `prompt` by `prompts`. Other fields are validated with the run. @throws RequestError when there is neither or both */
@@ -53,20 +55,4 @@ function requestOf({ prompt, prompts, ...rest }: ImageRequest): GenerateRequest 
     });
   }
   return { ...rest, prompts: prompts ?? [prompt] };
-}
-
-async function* imagesOf(pair: Pair, request: GenerateRequest, signal: AbortSignal | undefined) {
-  for await (const event of generate(pair, request, signal)) {
-    if (event.type !== "image") continue;
-    const { prompt, seed, image, latents } = event;
-    const { negative } = request;
-    const facts = { prompt: request.prompts[prompt] ?? "", ...(negative !== undefined && { negative }), seed };
-    yield { ...image, ...facts, plan: planFor(pair, request), latents };
-  }
-}
-
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const list: T[] = [];
-  for await (const item of items) list.push(item);
-  return list;
 }

@@ -3,7 +3,7 @@ export { type MemoryNeed, type MemoryUse, memoryUses, strategyNeeds, upcastIn, t
 export { eventJson, type GenerateEvent, type Milliseconds, type StepEvent } from "./events.js";
 export { memoryNeeds } from "./fit.js";
 export { generate } from "./generate.js";
-export { type GeneratedImage, type GeneratedImages, generateImages, type ImageRequest } from "./images.js";
+export { type GeneratedImage, generateImages, type ImageRequest } from "./images.js";
 export { checkRequest } from "./job.js";
 export { guessedSchedule } from "./notices.js";
 export type { Engine, Model, Pair } from "./pair.js";

@@ -10,7 +10,7 @@ import type { Family } from "../families/index.js";
 import {
   type AdapterUse,
   type Engine,
-  type GeneratedImages,
+  type GeneratedImage,
   generateImages,
   type ImageRequest,
   type Model,
@@ -40,12 +40,12 @@ export interface OpenedPair extends Pair, Adaptable {
   /** Lookup options for further references. */
   readonly lookup: LookupOptions;
   /**
-   * Generates one image for each prompt and seed: `await` gives the list, `for await` each image as it appears.
+   * Generates one image for each prompt and seed. `generate(pair, …)` yields each as it appears.
    * @throws RequestError before anything is loaded; MachineError when a model cannot run; `signal.reason` when aborted
    * @example
    * const images = await pair.generate({ prompt: "a harbour at dawn", seeds: [0, 1, 2, 3] });
    */
-  generate(request: ImageRequest, signal?: AbortSignal): GeneratedImages;
+  generate(request: ImageRequest, signal?: AbortSignal): Promise<GeneratedImage[]>;
   /** Closes the pair at the end of the block of `await using pair = await openPair()`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
