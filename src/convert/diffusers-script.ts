@@ -1,19 +1,14 @@
 /** Writes a plan as a Python script for diffusers. */
-import { existsSync } from "node:fs";
-import path from "node:path";
 import { RequestError } from "../errors.js";
 import { FAMILIES } from "../families/index.js";
 import {
   choiceFor,
   type GenerateRequest,
-  type ModelSource,
   ownChoice,
   type PlanSource,
   planRequestFor,
   type SchedulerChoice,
 } from "../generate/index.js";
-import { parseHubReference } from "../hub/index.js";
-import { resolveReference } from "../lookup/index.js";
 import {
   addedVariance,
   type ModelName,
@@ -23,6 +18,8 @@ import {
   type StepRow,
   scalesLatents,
 } from "../sampling/index.js";
+import { isOneFile, modelsOf, ONLY_BASE, pipelineOf } from "./diffusers-models.js";
+import { python, text } from "./python.js";
 
 /** Consecutive rows run by one scheduler object. */
 interface Segment {
@@ -112,19 +109,6 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
   return `${lines.join("\n")}\n`;
 }
 
-const ONE_FILE = /\.(safetensors|ckpt)$/i;
-const pathOf = ({ path: found, ref }: ModelSource): string => found ?? ref;
-
-/** Pipeline class and the start of the call that opens the base: a folder, a Hub id, or a single-file checkpoint. */
-function pipelineOf({ base, family }: PlanSource): { readonly className: string; readonly open: string } {
-  const location = pathOf(base);
-  if (!ONE_FILE.test(location)) return { className: "DiffusionPipeline", open: `from_pretrained(${folder(location)}` };
-  const className = FAMILIES[family].pipeline;
-  if (isLocal(location)) return { className, open: `from_single_file(${text(path.resolve(location))}` };
-  const { id = location, revision = "main", path: file = "" } = parseHubReference(location) ?? {};
-  return { className, open: `from_single_file(${text(`https://huggingface.co/${id}/blob/${revision}/${file}`)}` };
-}
-
 /** Facts of a plan that select the lines of the script. */
 interface Facts {
   readonly sdxl: boolean;
@@ -143,7 +127,6 @@ const pipelineModule = ({ sdxl }: Facts) => {
 };
 
 const nameOf = (i: number) => (i === 0 ? "scheduler" : "then");
-const text = (s: string) => JSON.stringify(s);
 
 function heading({ rows }: Plan): string {
   const steps = rows.map((r) => (r.kind === "renoise" ? "noise" : `${r.model} ${Math.round(r.timestep)}`));
@@ -234,27 +217,13 @@ function schedulerLine(
   const changed = Object.entries(fields).map(([key, value]) => `, ${key}=${python(value)}`);
   const { base, distilled } = source;
   const config = (which === "distilled" && distilled ? distilled : base).scheduler.config;
-  // For a single file, diffusers may choose another scheduler than the file's tensors imply.
-  const own = config === base.scheduler.config && !ONE_FILE.test(pathOf(base));
+  const own = config === base.scheduler.config && !isOneFile(base);
   const from = own ? "pipe.scheduler.config" : python(config);
   if (from === "pipe.scheduler.config" && name === undefined && changed.length === 0) {
     return { scheduler: "pipe.scheduler", classes: [] };
   }
   const chosen = name ?? String(config["_class_name"]);
   return { scheduler: `${chosen}.from_config(${from}${changed.join("")})`, classes: [chosen] };
-}
-
-/** Python literal of a JSON value. */
-function python(value: unknown): string {
-  if (value === null || value === undefined) return "None";
-  if (typeof value === "boolean") return value ? "True" : "False";
-  if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
-  if (typeof value === "object") {
-    return `{${Object.entries(value)
-      .map(([k, v]) => `${text(k)}: ${python(v)}`)
-      .join(", ")}}`;
-  }
-  return typeof value === "string" ? text(value) : String(value);
 }
 
 function segmentLines(s: Segment, i: number, plan: Plan): string[] {
@@ -374,65 +343,4 @@ function predictLines({ sdxl, guided, rescale, embedded }: Facts, pick: readonly
         ]
       : ["    return call(text[0])"]),
   ];
-}
-
-/** Lines that open the networks of a pair, and lines that select the network of a row. */
-interface Models {
-  readonly classes: readonly string[];
-  readonly imports: readonly string[];
-  readonly load: readonly string[];
-  readonly pick: readonly string[];
-}
-
-const ONLY_BASE: Models = { classes: [], imports: [], load: [], pick: ["unet = pipe.unet"] };
-const PICK = ['unet = distilled if model == "distilled" else pipe.unet'];
-
-function modelsOf(distilled: ModelSource | null): Models {
-  const ref = distilled ? pathOf(distilled) : "";
-  const local = isLocal(ref);
-  const { id = ref, revision = "main", path: file = "" } = (local ? null : parseHubReference(ref)) ?? {};
-  const at = revision === "main" ? "" : `, revision=${text(revision)}`;
-  if (!/\.(safetensors|bin|pt|pth|ckpt)$/i.test(local ? ref : file)) {
-    const load = `distilled = UNet2DConditionModel.from_pretrained(${unetFolder(ref)}, torch_dtype=torch.float32).to(device)`;
-    return { classes: ["UNet2DConditionModel"], imports: [], load: [load], pick: PICK };
-  }
-  if (distilled?.isLora ?? /lora/i.test(ref)) {
-    return {
-      ...ONLY_BASE,
-      load: [
-        `pipe.load_lora_weights(${local ? text(resolveReference(ref)) : `${text(id)}, weight_name=${text(file)}${at}`})`,
-      ],
-      pick: ['(pipe.enable_lora if model == "distilled" else pipe.disable_lora)()', "unet = pipe.unet"],
-    };
-  }
-  const safe = /\.safetensors$/i.test(local ? ref : file);
-  const location = local ? text(resolveReference(ref)) : `hf_hub_download(${text(id)}, ${text(file)}${at})`;
-  return {
-    classes: ["UNet2DConditionModel"],
-    imports: [
-      ...(local ? [] : ["from huggingface_hub import hf_hub_download"]),
-      ...(safe ? ["from safetensors.torch import load_file"] : []),
-    ],
-    load: [
-      "distilled = UNet2DConditionModel.from_config(pipe.unet.config).to(device)",
-      `distilled.load_state_dict(${safe ? `load_file(${location})` : `torch.load(${location}, weights_only=True)`})`,
-    ],
-    pick: PICK,
-  };
-}
-
-const isLocal = (ref: string): boolean => existsSync(resolveReference(ref));
-
-function unetFolder(ref: string): string {
-  const inside = isLocal(ref) && existsSync(path.join(resolveReference(ref), "unet"));
-  return inside ? `${folder(ref)}, subfolder="unet"` : folder(ref);
-}
-
-/** Arguments of `from_pretrained`: a folder, or a Hub id with revision and subfolder. */
-function folder(ref: string): string {
-  if (isLocal(ref)) return text(path.resolve(resolveReference(ref)));
-  const { id = ref, revision = "main", path: subfolder = "" } = parseHubReference(ref) ?? {};
-  const options = { ...(revision !== "main" && { revision }), ...(subfolder !== "" && { subfolder }) };
-  const given = Object.entries(options).map(([key, value]) => `${key}=${text(value)}`);
-  return [text(id), ...given].join(", ");
 }

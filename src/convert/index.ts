@@ -2,5 +2,5 @@ export { diffusersScript } from "./diffusers-script.js";
 export { type Extracted, type ExtractedLayer, type ExtractRequest, extractAdapter } from "./extract.js";
 export { type Infotext, infotext, parseInfotext } from "./infotext.js";
 export { type Merged, mergeAdapters } from "./merge.js";
-export { A1111_SAMPLERS, batchRequest, pixelHash, type RecordedRun, recordedPng } from "./record.js";
+export { batchRequest, pixelHash, type RecordedRun, recordedPng } from "./record.js";
 export { differences, overridden, type Recorded, type Repeat, readRecorded } from "./recorded.js";

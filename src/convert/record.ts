@@ -9,12 +9,13 @@ import {
   type GenerateEvent,
   type GenerateRequest,
   planFor,
+  planRequestFor,
   requestSchema,
   type SampleKey,
   settingsFor,
 } from "../generate/index.js";
 import type { OpenedPair, OpenOptions, PairReference, SourceFile } from "../open/index.js";
-import { type Plan, planJson } from "../sampling/index.js";
+import { a1111Names, type Plan, planJson, stepCount } from "../sampling/index.js";
 import { parseRequest } from "../schema/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import { infotext } from "./infotext.js";
@@ -78,22 +79,6 @@ export function batchRequest(
   return { request: own, image: at({ prompt, seed }) };
 }
 
-/** Samplers by A1111's names; others keep diffusers' class name. */
-export const A1111_SAMPLERS: Readonly<Record<string, string>> = {
-  EulerDiscreteScheduler: "Euler",
-  EulerAncestralDiscreteScheduler: "Euler a",
-  HeunDiscreteScheduler: "Heun",
-  KDPM2DiscreteScheduler: "DPM2",
-  KDPM2AncestralDiscreteScheduler: "DPM2 a",
-  LMSDiscreteScheduler: "LMS",
-  DPMSolverMultistepScheduler: "DPM++ 2M",
-  DPMSolverSDEScheduler: "DPM++ SDE",
-  UniPCMultistepScheduler: "UniPC",
-  DDIMScheduler: "DDIM",
-  PNDMScheduler: "PLMS",
-  LCMScheduler: "LCM",
-};
-
 /** Digits that A1111 shows of the hash of a checkpoint, and of a LoRA or an embedding. */
 const SHORT = 10;
 const SHORT_NETWORK = 12;
@@ -112,8 +97,9 @@ function infotextOf(pair: OpenedPair, run: RecordedRun, { prompt, seed, size, pl
   const settings = settingsFor(pair, request);
   const mode = settings.mode.value;
   const model = settings.distilled ?? settings.base;
-  const steps = plan.rows.filter((row) => row.kind === "step");
-  const className = model?.scheduler?.value ?? "";
+  const asked = planRequestFor(pair, request);
+  const { scheduler } = asked.mode === "base" ? asked.base : asked.distilled;
+  const { sampler, type } = a1111Names(scheduler);
   const base = sources.find((s) => s.role === "base");
   const distilled = mode === "base" ? undefined : sources.find((s) => s.role === "distilled");
   const distilledModel = distilled?.weights === undefined ? distilled : undefined;
@@ -129,8 +115,10 @@ function infotextOf(pair: OpenedPair, run: RecordedRun, { prompt, seed, size, pl
       .map((s) => `${stemOf(s)}: ${(s.weights ?? s.sha256).slice(0, SHORT_NETWORK)}`)
       .join(", ") || undefined;
   return infotext(withLoras(prompt, run), request.negative, {
-    Steps: steps.length,
-    Sampler: A1111_SAMPLERS[className] ?? className,
+    Steps: stepCount(plan),
+    // Where A1111 has no name, the class keeps diffusers'.
+    Sampler: sampler ?? scheduler.className,
+    "Schedule type": type,
     "CFG scale": guidance < 1 ? 1 : guidance,
     Seed: seed,
     Size: `${size.width}x${size.height}`,

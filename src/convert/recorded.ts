@@ -8,7 +8,7 @@ import { FileError, RequestError, reasonOf } from "../errors.js";
 import { parseJson, readPngText } from "../files/index.js";
 import { type GenerateRequest, requestSchema, type SampleKey } from "../generate/index.js";
 import { machineFields, modelFields, type OpenOptions, type PairReference, type SourceFile } from "../open/index.js";
-import { type Plan, parsePlan, planJson } from "../sampling/index.js";
+import { type Plan, parsePlan, planJson, scheduleTypeNamed } from "../sampling/index.js";
 import { type Infotext, parseInfotext } from "./infotext.js";
 
 /** A recorded run. */
@@ -129,12 +129,15 @@ function fromInfotext(file: string, { prompt, negative, settings }: Infotext): R
   };
   const [, width, height] = /^(\d+)x(\d+)$/.exec(take("Size") ?? "") ?? [];
   const seed = number("Seed");
+  const type = scheduleTypeNamed(rest.get("Schedule type") ?? "");
+  if (type !== undefined) rest.delete("Schedule type");
   const asked = {
     prompts: [prompt],
     negative: negative === "" ? undefined : negative,
     promptSyntax: "a1111",
     steps: number("Steps"),
     scheduler: take("Sampler"),
+    sigmas: type,
     guidance: number("CFG scale"),
     seeds: seed === undefined ? undefined : [seed],
     clipSkip: number("Clip skip", -1),

@@ -28,6 +28,13 @@ export {
 } from "./scheduler.js";
 export { isScheduler, modelKindOf, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";
 export type { Prediction, SchedulerSettings } from "./scheduler-fields.js";
-export { findScheduler, SAMPLERS, scheduleFields, WITHOUT_EQUIVALENT } from "./scheduler-names.js";
+export {
+  a1111Names,
+  findScheduler,
+  SAMPLERS,
+  scheduleFields,
+  scheduleTypeNamed,
+  WITHOUT_EQUIVALENT,
+} from "./scheduler-names.js";
 export type { SolverSpec } from "./solver-spec.js";
 export { refusesTimesteps, type TimestepSpec } from "./timesteps.js";

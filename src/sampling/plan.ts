@@ -126,6 +126,10 @@ function firstRows({ rows }: Segment, k: number): readonly number[] {
 /** True for a row that the next row continues: the first of two calls of one step. */
 const isOpen = ({ solver }: StepRow): boolean => solver.kind === "linear" && solver.open;
 
+/** Number of steps of a plan: two calls of one step count once, re-noise rows not. */
+export const stepCount = ({ rows }: Pick<Plan, "rows">): number =>
+  rows.filter((row) => row.kind === "step" && !isOpen(row)).length;
+
 /** True when a row needs an unconditional forward pass as well. */
 export const isGuided = (row: StepRow): boolean => row.guidance > 1;
 

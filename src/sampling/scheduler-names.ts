@@ -4,8 +4,9 @@
  */
 import { RequestError } from "../errors.js";
 import { SCHEDULE_TYPES, type ScheduleType } from "./schedule-types.js";
+import type { SchedulerConfig } from "./scheduler.js";
 import { type modelKindOf, SCHEDULER_CLASSES, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";
-import type { Given } from "./scheduler-fields.js";
+import { type Given, RESPACINGS } from "./scheduler-fields.js";
 
 /** A sampler under its names elsewhere. */
 export interface SamplerName {
@@ -126,6 +127,27 @@ const SAMPLER_OF: ReadonlyMap<string, SamplerName> = new Map([
   [keyOf("uni_pc_bh2"), { scheduler: "UniPCMultistepScheduler", fields: { solver_type: "bh2" } }],
 ]);
 const TYPE_OF = Object.keys(SCHEDULE_TYPES).map((type) => [keyOf(type), type as ScheduleType] as const);
+
+/**
+ * Sampler and schedule type of a scheduler under A1111's names. The sampler is null where A1111 has none; the type is undefined where
+ * timesteps are not spaced anew.
+ */
+export function a1111Names({ className, settings }: SchedulerConfig): {
+  sampler: string | null;
+  type: string | undefined;
+} {
+  const values: Readonly<Record<string, unknown>> = settings;
+  const found = SAMPLERS.find(
+    ({ scheduler, fields = {} }) =>
+      scheduler === className && Object.entries(fields).every(([name, value]) => values[name] === value),
+  );
+  const type = RESPACINGS.find((name) => settings[name])?.replace(/^use_|_sigmas$/g, "");
+  return { sampler: found?.a1111?.[0] ?? null, type: type && type[0]?.toUpperCase() + type.slice(1) };
+}
+
+/** Schedule type under a name of A1111 or ComfyUI; undefined for others ("Automatic"). */
+export const scheduleTypeNamed = (name: string): ScheduleType | undefined =>
+  TYPE_OF.find(([key]) => key === keyOf(name))?.[1];
 
 /**
  * The scheduler of a name: a class of diffusers with or without "Scheduler", or a sampler of ComfyUI or A1111, with a schedule

@@ -97,7 +97,7 @@ describe("readRecorded", () => {
 
   it("reads what a request has of A1111's parameters, and lists the rest", async () => {
     const text =
-      "a (fox:1.2)\nNegative prompt: bad\nSteps: 9, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x48, Model hash: 6ce0161689, Clip skip: 2";
+      "a (fox:1.2)\nNegative prompt: bad\nSteps: 9, Sampler: DPM++ 2M SDE, Schedule type: Karras, CFG scale: 7, Seed: 5, Size: 64x48, Model hash: 6ce0161689, Clip skip: 2";
     writeFileSync(at("theirs.png"), await encodePng(image, { parameters: text }));
     const recorded = await readRecorded(at("theirs.png"));
     expect(recorded.request).toEqual({
@@ -106,7 +106,8 @@ describe("readRecorded", () => {
         negative: "bad",
         promptSyntax: "a1111",
         steps: 9,
-        scheduler: "Euler a",
+        scheduler: "DPM++ 2M SDE",
+        sigmas: "karras",
         guidance: 7,
       },
       ...{ seeds: [5], clipSkip: 1, size: { width: 64, height: 48 } },

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../../src/errors.js";
 import {
+  a1111Names,
   findScheduler,
   isScheduler,
   SAMPLERS,
@@ -15,6 +16,30 @@ import { SCHEDULE_TYPE_NAMES, SCHEDULE_TYPES } from "../../src/sampling/schedule
 import { scheduler } from "./configs.js";
 
 const found = (name: string) => findScheduler(name, "diffusion");
+
+describe("a1111Names", () => {
+  it.each([
+    ["EulerAncestralDiscreteScheduler", {}, "Euler a", undefined],
+    ["DPMSolverMultistepScheduler", { use_karras_sigmas: true }, "DPM++ 2M", "Karras"],
+    ["DPMSolverMultistepScheduler", { algorithm_type: "sde-dpmsolver++" }, "DPM++ 2M SDE", undefined],
+    [
+      "DPMSolverMultistepScheduler",
+      { algorithm_type: "sde-dpmsolver++", solver_type: "heun", use_exponential_sigmas: true },
+      "DPM++ 2M SDE Heun",
+      "Exponential",
+    ],
+    // A third order is no sampler of A1111's.
+    ["DPMSolverMultistepScheduler", { solver_order: 3 }, null, undefined],
+    ["TCDScheduler", {}, null, undefined],
+  ] as const)("of %s with %j", (className, given, sampler, type) => {
+    expect(a1111Names(scheduler(className, given))).toEqual({ sampler, type });
+  });
+
+  it.each(["DPM++ 2M", "DPM++ 2M SDE Heun", "Euler a", "UniPC", "LMS", "PLMS"])("takes %s back as it was", (name) => {
+    const { className, fields } = found(name);
+    expect(a1111Names(scheduler(className, fields)).sampler).toBe(name);
+  });
+});
 
 describe("findScheduler", () => {
   it.each([
