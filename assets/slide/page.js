@@ -1,6 +1,6 @@
 // Slider over precomputed images, one for each mode, seed and scale. All data is in the page.
+const { at, element, legendEntry, tabButton } = globalThis.viewer;
 const slide = JSON.parse(document.getElementById("slide").textContent);
-const at = (id) => document.getElementById(id);
 let stop = Math.max(0, slide.scales.indexOf(0));
 
 /** What is measured at every scale, by name: (a stop) → estimate { mean, low, high } or null. */
@@ -70,15 +70,6 @@ function finding() {
   return `From scale ${from} to ${to}, ${measure}: ${each.join(", ")}.`;
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function element(name, attributes, parent) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  parent.append(made);
-  return made;
-}
-
 /** The chosen measure over scales: a line and a 95 % band for each mode, and the scale shown. */
 function drawChart() {
   const svg = at("chart");
@@ -124,29 +115,16 @@ function drawChart() {
 /** Tabs of the measures, the colours of the modes, and a word on what CLIP does not see. */
 function drawMeasures() {
   at("measures").replaceChildren(
-    ...[...MEASURES.keys()].map((name) => {
-      const tab = document.createElement("button");
-      tab.type = "button";
-      tab.role = "tab";
-      tab.ariaSelected = String(name === measure);
-      tab.textContent = name;
-      tab.addEventListener("click", () => {
+    ...[...MEASURES.keys()].map((name) =>
+      tabButton(name, name === measure, () => {
         measure = name;
         drawMeasures();
         drawChart();
-      });
-      return tab;
-    }),
+      }),
+    ),
   );
   at("legend").replaceChildren(
-    ...slide.rows.map(({ mode }) => {
-      const made = document.createElement("span");
-      const swatch = document.createElement("i");
-      swatch.className = "swatch";
-      swatch.style.borderTopColor = `var(--${mode})`;
-      made.append(swatch, mode);
-      return made;
-    }),
+    ...slide.rows.map(({ mode }) => legendEntry(mode, `var(--${mode})`)),
     slide.seeds.length > 1 ? "mean over seeds, 95 % interval" : "one seed",
   );
   const classifier = [...MEASURES.keys()].some((name) => name.endsWith("(classifier)"));

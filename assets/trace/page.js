@@ -1,6 +1,6 @@
 // Viewer of a trace: film strip, two runs under a slider, curves. All data is in the page.
+const { at, element, legendEntry, tabButton } = globalThis.viewer;
 const trace = JSON.parse(document.getElementById("trace").textContent);
-const at = (id) => document.getElementById(id);
 const SPACE_NAMES = { latent: "latents", pixel: "pixels", perceptual: "CLIP features" };
 const NO_NUMBER = "–";
 
@@ -235,15 +235,6 @@ function zoom(factor) {
 
 // ── curves ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function element(name, attributes, parent) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  parent.append(made);
-  return made;
-}
-
 /** Plots lines over timesteps. series: { mode, points [[timestep, value]], band [[timestep, low, high]], thin }. */
 function plot(svg, series) {
   svg.replaceChildren();
@@ -322,18 +313,9 @@ function drawCurves() {
 
 /** What lines and marks mean, with what the marks of this trace are. */
 function drawLegend() {
-  const entry = (text, colour, style = "solid") => {
-    const made = document.createElement("span");
-    const swatch = document.createElement("i");
-    swatch.className = "swatch";
-    swatch.style.borderTopColor = colour;
-    swatch.style.borderTopStyle = style;
-    made.append(swatch, text);
-    return made;
-  };
   at("legend").replaceChildren(
-    ...trace.modes.map(({ mode, steps }) => entry(`${mode}, ${steps.length} steps`, `var(--${mode})`)),
-    entry("level shown", "var(--ink)", "dashed"),
+    ...trace.modes.map(({ mode, steps }) => legendEntry(`${mode}, ${steps.length} steps`, `var(--${mode})`)),
+    legendEntry("level shown", "var(--ink)", "dashed"),
     trace.seeds.length > 1 ? "thick: mean over seeds · band: 95 % interval · thin: one seed" : "",
   );
   const committed = trace.modes.some((m) => m.committed?.[state.space]);
@@ -409,16 +391,11 @@ function drawSpaces() {
     ...Object.entries(SPACE_NAMES)
       .filter(([space]) => trace.modes[0].commit[space])
       .map(([space, name]) => {
-        const tab = document.createElement("button");
-        tab.type = "button";
-        tab.role = "tab";
-        tab.dataset.space = space;
-        tab.ariaSelected = String(space === state.space);
-        tab.textContent = name;
-        tab.addEventListener("click", () => {
+        const tab = tabButton(name, space === state.space, () => {
           state.space = space;
           draw();
         });
+        tab.dataset.space = space;
         return tab;
       }),
   );

@@ -35,13 +35,14 @@ export async function slidePage(slide: Slide, strips: readonly SlideStrip[], run
   return viewer("slide", "Slider", { ...slide, small, versions: run.versions, strips: shown });
 }
 
-/** Page of assets/<name>: body, style and script, with the data in a JSON script element of that name. */
+/** Page of assets/<name>: body, style and script after those of all viewers, with the data in a JSON script element of that name. */
 function viewer(name: string, title: string, data: unknown): string {
-  const part = (file: string) => readFileSync(new URL(`../../assets/${name}/${file}`, import.meta.url), "utf8");
+  const asset = (file: string) => readFileSync(new URL(`../../assets/${file}`, import.meta.url), "utf8");
+  const both = (file: string) => `${asset(`viewer/${file}`)}\n${asset(`${name}/${file}`)}`;
   return renderPage({
     title,
-    style: part("page.css"),
+    style: both("page.css"),
     kind: "viewer",
-    body: html`${markup(part("body.html"))}${jsonScript(name, data)}\n<script>${markup(part("page.js"))}</script>`,
+    body: html`${markup(asset(`${name}/body.html`))}${jsonScript(name, data)}\n<script>${markup(both("page.js"))}</script>`,
   });
 }
