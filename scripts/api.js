@@ -17,7 +17,7 @@ const INDEX = path("dist/index.d.ts");
 /** Headings of the page, and the names under each, in this order. A name of the index that is missing here is an error. */
 const SECTIONS = {
   "Open a pair": ["openPair", "OpenedPair", "PairReference", "OpenOptions", "readPairs", "PAIRS", "PairRow"],
-  "Generate images": ["ImageRequest", "GeneratedImages", "GeneratedImage", "savePng", "RgbImage"],
+  "Generate images": ["ImageRequest", "GeneratedImage", "savePng", "RgbImage"],
   "Follow a run":
     "generate GenerateRequest requestSchema GenerateEvent StepEvent SampleKey eventJson requestForMode".split(" "),
   Plans: ["planFor", "openPlanSource", "describePlan", "Plan", "Row", "Mode", "NoiseLevel", "diffusersScript"],
@@ -68,7 +68,18 @@ const oneLine = (text) => text.replace(/import\("[^"]*"\)\./g, "").replace(/\s+/
 const shortened = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST).trimEnd()} …` : text);
 const cell = (text) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 const docsOf = (symbol) => ts.displayPartsToString(symbol.getDocumentationComment(checker)).trim();
-const typeText = (type, flags = FLAGS) => oneLine(checker.typeToString(type, undefined, flags));
+/** Alternatives in alphabetical order: the compiler orders them by what it happened to see first. `undefined` and `null` stay last. */
+const ordered = (text) =>
+  text.replace(/(?:"[^"]*"|[\w.]+)(?: \| (?:"[^"]*"|[\w.]+))+(?![\w.<[(])/g, (union) =>
+    union.split(" | ").sort(byPlace).join(" | "),
+  );
+const isNothing = (text) => /^(null|undefined)$/.test(text);
+const byPlace = (a, b) => Number(isNothing(a)) - Number(isNothing(b)) || (a < b ? -1 : 1);
+const typeText = (type, flags = FLAGS) => {
+  const text = ordered(oneLine(checker.typeToString(type, undefined, flags)));
+  // The fields of a schema stand in the tables of its types.
+  return text.startsWith("ZodObject<") ? "ZodObject" : text;
+};
 
 /** Parameters, errors and example of a docstring. */
 function tagsOf(symbol) {
@@ -86,7 +97,6 @@ function tagsOf(symbol) {
 function tableOf(type) {
   const rows = type.getProperties().flatMap((property) => {
     const name = property.getName().startsWith("__@asyncDispose") ? "[Symbol.asyncDispose]" : property.getName();
-    if (name.startsWith("__@asyncIterator")) return ["| `[Symbol.asyncIterator]` | | each item as it appears |"];
     const [declaration] = property.declarations ?? [];
     if (name.startsWith("#") || !declaration || declaration.getSourceFile().fileName.includes("/typescript/lib/"))
       return [];
