@@ -40,7 +40,7 @@ const vae = writeSingle(file("vae"), under("first_stage_model."));
 const clipL = writeSingle(file("clip_l"), under("conditioner.embedders.0.transformer."));
 const clipG = writeSingle(file("clip_g"), under("conditioner.embedders.1.model."));
 
-async function paint(reference: Parameters<typeof openPair>[0]): Promise<number[]> {
+async function imagesOf(reference: Parameters<typeof openPair>[0]): Promise<number[]> {
   const pair = await openPair(reference, { threads: 1 });
   try {
     const size = { width: 16, height: 24 };
@@ -53,17 +53,17 @@ async function paint(reference: Parameters<typeof openPair>[0]): Promise<number[
 }
 
 describe("parts of a checkpoint in files of their own, as ComfyUI keeps them", { timeout: 60_000 }, () => {
-  it("paint what the whole paints, whichever text encoder is named first", async () => {
-    const picture = await paint({ base: whole });
+  it("generate what the whole generates, whichever text encoder is named first", async () => {
+    const picture = await imagesOf({ base: whole });
     expect(picture.some((v) => v !== picture[0])).toBe(true);
-    expect(await paint({ base: unet, textEncoders: [clipG, clipL], decoder: vae })).toEqual(picture);
+    expect(await imagesOf({ base: unet, textEncoders: [clipG, clipL], decoder: vae })).toEqual(picture);
   });
 
-  it("by diffusers' names paint it too", async () => {
+  it("by diffusers' names generate it too", async () => {
     const named = (name: string) => writeSingle(file(`diffusers-${name}`), componentOf(sdxl, name, all));
     const [first, second] = [named("text_encoder"), clipG];
-    const picture = await paint({ base: named("unet"), textEncoders: [first, second], decoder: named("vae") });
-    expect(picture).toEqual(await paint({ base: whole }));
+    const picture = await imagesOf({ base: named("unet"), textEncoders: [first, second], decoder: named("vae") });
+    expect(picture).toEqual(await imagesOf({ base: whole }));
   });
 
   it("a decoder has the latents' scale of the base it serves", async () => {

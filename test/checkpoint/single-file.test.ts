@@ -60,12 +60,12 @@ describe.each(FAMILIES)("a checkpoint of %s in one file", { timeout: 60_000 }, (
     }
   });
 
-  it("paints what the folder paints, to the bit", async () => {
+  it("generates what the folder generates, to the bit", async () => {
     const { scheduler } = await openCheckpoint(whole);
     const folder = path.join(root, `${family}-folder`);
     mkdirSync(folder);
     await writeFolder(folder, family, single, scheduler?.config ?? {});
-    const paint = async (base: string) => {
+    const imagesOf = async (base: string) => {
       const pair = await openPair({ base }, { threads: 1 });
       try {
         const size = { width: 16, height: 24 };
@@ -76,7 +76,7 @@ describe.each(FAMILIES)("a checkpoint of %s in one file", { timeout: 60_000 }, (
         await pair.close();
       }
     };
-    expect(await paint(whole)).toEqual(await paint(folder));
+    expect(await imagesOf(whole)).toEqual(await imagesOf(folder));
   });
 });
 

@@ -40,7 +40,7 @@ const tensors = Object.fromEntries(
 );
 writeFileSync(file, safetensors(tensors));
 
-async function paint(reference: PairReference): Promise<Float32Array> {
+async function imagesOf(reference: PairReference): Promise<Float32Array> {
   const opened = await openPair(reference);
   try {
     const request = {
@@ -61,7 +61,7 @@ const farthest = (a: Float32Array, b: Float32Array) =>
   a.reduce((w, v, i) => Math.max(w, Math.abs(v - (b[i] ?? Number.NaN))), 0);
 
 describe("adapter", { timeout: 60_000 }, async () => {
-  const live = await paint({ base: "embedded:base", adapters: [{ ref: file, scale: "0.5" }] });
+  const live = await imagesOf({ base: "embedded:base", adapters: [{ ref: file, scale: "0.5" }] });
 
   it("inspect says what it is and what it reaches", () => {
     const { status, stdout } = variegate("adapter", "inspect", file, "--json");
@@ -124,17 +124,17 @@ describe("adapter", { timeout: 60_000 }, async () => {
         ? `unet.${attention}.lora_A.weight`
         : "lora_unet_input_blocks_3_1_transformer_blocks_0_attn1_to_q.lora_down.weight";
     expect(keys).toContain(expected);
-    expect(farthest(await paint({ base: "embedded:base", adapters: [{ ref: out, scale: "0.5" }] }), live)).toBeLessThan(
-      1e-4,
-    );
+    expect(
+      farthest(await imagesOf({ base: "embedded:base", adapters: [{ ref: out, scale: "0.5" }] }), live),
+    ).toBeLessThan(1e-4);
   });
 
-  it("merge writes a folder that paints the same, and leaves the base as it was", async () => {
+  it("merge writes a folder that generates the same, and leaves the base as it was", async () => {
     const out = path.join(folder, "merged");
     const words = ["adapter", "merge", "--base", "embedded:base", "--lora", `${file}:0.5`, "--out", out];
     expect(variegate(...words)).toMatchObject({ status: 0 });
-    expect(farthest(await paint({ base: out }), live)).toBeLessThan(1e-3);
-    expect(farthest(await paint({ base: "embedded:base" }), live)).toBeGreaterThan(0.01);
+    expect(farthest(await imagesOf({ base: out }), live)).toBeLessThan(1e-3);
+    expect(farthest(await imagesOf({ base: "embedded:base" }), live)).toBeGreaterThan(0.01);
     expect(readdirSync(path.join(out, "unet")).sort((a, b) => a.localeCompare(b))).toEqual([
       "config.json",
       "diffusion_pytorch_model.safetensors",

@@ -1,14 +1,12 @@
-import { spawn } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_CLIP, PAIRS } from "../../src/catalogue/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { closedAddress, filesOf, startHub } from "../support/hub.js";
+import { runProgram } from "../support/program.js";
 
-const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 const hub = await startHub({
   [DEFAULT_CLIP]: { revisions: { main: filesOf(new URL("../../embedded/clip", import.meta.url)) } },
 });
@@ -16,22 +14,11 @@ afterAll(() => hub.close());
 beforeEach(() => hub.reset());
 
 /** A comparison in a process of its own, with a cache that only it has. */
-function compare(words: readonly string[], env: Record<string, string> = {}) {
-  const home = temporaryFolder();
-  return new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) => {
-    const child = spawn(process.execPath, [BIN, "compare", ...words], {
-      env: { ...process.env, HF_HOME: home, HF_HUB_CACHE: "", HF_ENDPOINT: hub.endpoint, HF_TOKEN: "", ...env },
-    });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.on("data", (text) => {
-      stdout += text;
-    });
-    child.stderr.on("data", (text) => {
-      stderr += text;
-    });
-    child.on("close", (status) => resolve({ status, stdout, stderr }));
+const compare = (words: readonly string[], env: Record<string, string> = {}) =>
+  runProgram(["compare", ...words], {
+    ...{ HF_HOME: temporaryFolder(), HF_HUB_CACHE: "", HF_ENDPOINT: hub.endpoint, HF_TOKEN: "" },
+    ...env,
   });
-}
 const fresh = () => path.join(temporaryFolder(), "run");
 /** A UNet of one's own, which no row of the catalogue knows: the embedded one with another last weight. */
 const own = path.join(temporaryFolder(), "unet");

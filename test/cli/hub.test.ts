@@ -1,7 +1,5 @@
-import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_CLIP } from "../../src/catalogue/index.js";
@@ -10,6 +8,7 @@ import { fetchReference, hubSettings } from "../../src/hub/index.js";
 import { openPair } from "../../src/open/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { filesOf, sha256, startHub } from "../support/hub.js";
+import { runProgram } from "../support/program.js";
 
 const embedded = (name: string) => filesOf(new URL(`../../embedded/${name}`, import.meta.url));
 const base = embedded("base");
@@ -37,32 +36,11 @@ const hub = await startHub({
 afterAll(() => hub.close());
 beforeEach(() => hub.reset());
 
-const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 const home = temporaryFolder();
 
-interface Ended {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** The command line in a process of its own: the server answers in this one. */
-function variegate(words: readonly string[], env: Record<string, string> = {}, during?: (kill: () => void) => void) {
-  return new Promise<Ended>((resolve) => {
-    const child = spawn(process.execPath, [BIN, ...words], {
-      env: { ...process.env, HF_HOME: home, HF_HUB_CACHE: "", HF_ENDPOINT: hub.endpoint, HF_TOKEN: "", ...env },
-    });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.on("data", (text) => {
-      stdout += text;
-    });
-    child.stderr.on("data", (text) => {
-      stderr += text;
-    });
-    during?.(() => child.kill("SIGINT"));
-    child.on("close", (status) => resolve({ status, stdout, stderr }));
-  });
-}
+const variegate = (words: readonly string[], env: Record<string, string> = {}, during?: (kill: () => void) => void) =>
+  runProgram(words, { HF_HOME: home, HF_HUB_CACHE: "", HF_ENDPOINT: hub.endpoint, HF_TOKEN: "", ...env }, during);
 const lines = (stdout: string): Record<string, unknown>[] =>
   stdout
     .trim()
@@ -201,7 +179,7 @@ describe("a model from the Hub", { timeout: 60_000 }, () => {
     }
   };
 
-  it("is fetched on first use, mapped where it lies, and paints the same", async () => {
+  it("is fetched on first use, mapped where it lies, and generates the same", async () => {
     const words = ["generate", "a blue cartoon character", "--base", "tiny/base", "--distilled", "tiny/distilled:unet"];
     // The repository is not recognised as the embedded pair, whose schedule is therefore given.
     const schedule = ["--scheduler", "LCMScheduler", "--timesteps", "999,749,499,249"];

@@ -42,7 +42,7 @@ async function run(asked: SlideRequest) {
 describe("slide", { timeout: 60_000 }, async () => {
   const done = await run(request);
 
-  it("paints every seed of every mode at every scale", () => {
+  it("generates every seed of every mode at every scale", () => {
     expect(done.strips.map((s) => [s.mode, s.seed, s.images.length])).toEqual([
       ["distilled", 3, 3],
       ["distilled", 5, 3],
@@ -51,7 +51,7 @@ describe("slide", { timeout: 60_000 }, async () => {
     ]);
   });
 
-  it("at scale 0 paints what generate paints", async () => {
+  it("at scale 0 generates what generate generates", async () => {
     for await (const event of generate(pair, {
       prompts: [request.prompt],
       seeds: [3],

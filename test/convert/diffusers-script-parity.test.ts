@@ -10,7 +10,7 @@ import { description, farthest, LATENTS, namesIn, tensors } from "../support/par
 
 const schema = z.object({ request: requestSchema });
 
-describe("what the scripts of `plan --as diffusers` paint, run with diffusers", async () => {
+describe("what the scripts of `plan --as diffusers` generate, run with diffusers", async () => {
   const pair = await openPair({}, { threads: 1 });
   afterAll(() => pair.close());
 

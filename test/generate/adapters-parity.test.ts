@@ -17,7 +17,7 @@ const schema = z.object({
   metadata: z.record(z.string(), z.string()),
 });
 
-describe("adapters paint as diffusers, PEFT and the LyCORIS formulas do", { timeout: 60_000 }, () => {
+describe("adapters generate as diffusers, PEFT and the LyCORIS formulas do", { timeout: 60_000 }, () => {
   it.each(namesIn("adapters"))("%s", async (name) => {
     const golden = description(`adapters/${name}`, schema);
     const recorded = await tensors(`adapters/${name}`);
@@ -30,7 +30,7 @@ describe("adapters paint as diffusers, PEFT and the LyCORIS formulas do", { time
     try {
       const adapter = await pair.openAdapter(file);
       expect(adapter.unmatched).toEqual([]);
-      const paint = async (scale: number) => {
+      const imagesOf = async (scale: number) => {
         const latents: FloatTensor[] = [];
         const adapters = [{ ref: file, scale }];
         for await (const event of generate(pair, { ...golden.request, adapters })) {
@@ -39,9 +39,9 @@ describe("adapters paint as diffusers, PEFT and the LyCORIS formulas do", { time
         return stack(latents).data;
       };
       const theirs = recorded.float("latents").data;
-      expect(farthest(await paint(golden.scale), theirs)).toBeLessThan(LATENTS);
-      // An adapter that is off is not what they painted.
-      expect(farthest(await paint(0), theirs)).toBeGreaterThan(10 * LATENTS);
+      expect(farthest(await imagesOf(golden.scale), theirs)).toBeLessThan(LATENTS);
+      // An adapter that is off is not what they generated.
+      expect(farthest(await imagesOf(0), theirs)).toBeGreaterThan(10 * LATENTS);
     } finally {
       await pair.close();
     }

@@ -40,7 +40,7 @@ afterAll(() => pair.close());
 const [one, two] = files;
 
 type Asked = Omit<GenerateRequest, "prompts"> & { prompts?: readonly string[] };
-async function paint(asked: Asked, on = pair): Promise<Map<string, Float32Array>> {
+async function imagesOf(asked: Asked, on = pair): Promise<Map<string, Float32Array>> {
   const found = new Map<string, Float32Array>();
   const request = { prompts: ["a cartoon character"], seeds: [4], size: { width: 64, height: 48 }, ...asked };
   for await (const event of generate(on, request)) {
@@ -49,7 +49,7 @@ async function paint(asked: Asked, on = pair): Promise<Map<string, Float32Array>
   return found;
 }
 const only = async (adapters: NonNullable<GenerateRequest["adapters"]>, asked: Asked = {}) =>
-  (await paint({ ...asked, adapters })).get("0-4") ?? new Float32Array();
+  (await imagesOf({ ...asked, adapters })).get("0-4") ?? new Float32Array();
 const farthest = (a: Float32Array, b: Float32Array | undefined) =>
   a.reduce((w, v, i) => Math.max(w, Math.abs(v - (b?.[i] ?? Number.NaN))), 0);
 
@@ -74,7 +74,7 @@ describe("adapters that follow each other on one pair", { timeout: 60_000 }, asy
   ]);
   const latents = async (name: string, on = pair): Promise<Float32Array> => {
     const asked = { mode: "distilled", steps: 1, adapters: [{ ref: adapters.get(name) ?? "" }] } as const;
-    return (await paint(asked, on)).get("0-4") ?? new Float32Array();
+    return (await imagesOf(asked, on)).get("0-4") ?? new Float32Array();
   };
   /** On a pair that has run nothing else. */
   const alone = new Map<string, Float32Array>();
@@ -85,7 +85,7 @@ describe("adapters that follow each other on one pair", { timeout: 60_000 }, asy
   }
 
   it("do what each does on a fresh pair, in any order", async () => {
-    const none = (await paint({ mode: "distilled", steps: 1 })).get("0-4");
+    const none = (await imagesOf({ mode: "distilled", steps: 1 })).get("0-4");
     for (const own of alone.values()) expect(farthest(own, none)).toBeGreaterThan(0.01);
     const order = fc.array(fc.constantFrom(...adapters.keys()), { minLength: 2, maxLength: 4 });
     await fc.assert(
@@ -138,7 +138,7 @@ describe("adapters on a pair", { timeout: 60_000 }, () => {
   it("have a scale for each picture: a batch of several is as each alone", async () => {
     const scales = [-1, 0, 0.5];
     const prompts = scales.map(() => "a cartoon character");
-    const strip = await paint({
+    const strip = await imagesOf({
       prompts,
       adapters: [{ ref: one, scale: { samples: scales.map((scale, prompt) => ({ prompt, scale })) } }],
     });
@@ -147,9 +147,9 @@ describe("adapters on a pair", { timeout: 60_000 }, () => {
     }
     // By seed, on top of a scale for rows.
     const scale = { rows: [{ from: 0, to: 1, scale: 0.5 }], samples: [{ seed: 6, scale: -1 }] };
-    const both = await paint({ seeds: [4, 6], adapters: [{ ref: one, scale }] });
+    const both = await imagesOf({ seeds: [4, 6], adapters: [{ ref: one, scale }] });
     expect(farthest(await only([{ ref: one, scale: "0.5@0-1" }]), both.get("0-4"))).toBeLessThan(1e-4);
-    const other = await paint({ seeds: [6], adapters: [{ ref: one, scale: "-0.5@0-1" }] });
+    const other = await imagesOf({ seeds: [6], adapters: [{ ref: one, scale: "-0.5@0-1" }] });
     expect(farthest(other.get("0-6") ?? new Float32Array(), both.get("0-6"))).toBeLessThan(1e-4);
   });
 
@@ -158,18 +158,18 @@ describe("adapters on a pair", { timeout: 60_000 }, () => {
     try {
       const grid: Asked = { scheduler: "LCMScheduler", timesteps: [999, 749, 499, 249], guidance: 0, seeds: [4, 6] };
       const ways = await Promise.all(
-        (["shared", "none", "sequential"] as const).map((offload) => paint({ ...grid, offload }, lora)),
+        (["shared", "none", "sequential"] as const).map((offload) => imagesOf({ ...grid, offload }, lora)),
       );
       for (const way of ways) {
         for (const [key, latents] of ways[0] ?? []) expect(farthest(latents, way.get(key))).toBeLessThan(1e-4);
       }
       // The base's rows are the base's, the rest are those of the base with the adapter on.
-      const [, grown] = [...(await paint({ ...grid, mode: "distilled" }, lora)).values()];
-      const [, like] = [...(await paint({ ...grid, mode: "hybrid", switch: 4, adapters: [{ ref: one }] })).values()];
+      const [, grown] = [...(await imagesOf({ ...grid, mode: "distilled" }, lora)).values()];
+      const [, like] = [...(await imagesOf({ ...grid, mode: "hybrid", switch: 4, adapters: [{ ref: one }] })).values()];
       expect(grown && farthest(grown, like)).toBeLessThan(1e-4);
     } finally {
       await lora.close();
     }
-    await expect(paint({ offload: "shared" })).rejects.toThrow(RequestError);
+    await expect(imagesOf({ offload: "shared" })).rejects.toThrow(RequestError);
   });
 });

@@ -89,7 +89,7 @@ describe("generate", { timeout: 60_000 }, () => {
     expect(last && farthest(last.x0.data, last.next.data)).toBeLessThan(1e-6);
   });
 
-  it("paints only what is asked for, prompts apart from each other", async () => {
+  it("generates only what is asked for, prompts apart from each other", async () => {
     const events = await run({ mode: "distilled", seeds: [1, 2], samples: [{ prompt: 1, seed: 2 }] }, [
       "a red cartoon character",
       "a blue cartoon character",

@@ -73,17 +73,17 @@ describe("memory", { timeout: 60_000 }, () => {
   });
 
   it("upcasts half precision at load where the memory budget is large, else in every call, with the same pictures", async () => {
-    const painted = [];
+    const generated = [];
     for (const memoryBudget of [undefined, 1]) {
       const pair = await openPair(
         { base: checkpointFolder("sd1") },
         { threads: 1, ...(memoryBudget && { memoryBudget }) },
       );
       expect(pair.engine.upcast).toBe(memoryBudget ? "per-call" : "at-load");
-      painted.push(pictures(await run(pair, { steps: 2, seeds: [4] })).get(4) ?? new Uint8Array());
+      generated.push(pictures(await run(pair, { steps: 2, seeds: [4] })).get(4) ?? new Uint8Array());
       await pair.close();
     }
-    const [once = [], call = []] = painted;
+    const [once = [], call = []] = generated;
     expect(once.length).toBeGreaterThan(0);
     expect(farthest(once, call)).toBeLessThanOrEqual(1);
   });

@@ -30,7 +30,7 @@ interface Painted {
   readonly latents: readonly FloatTensor[];
 }
 
-async function paint(reference: PairReference, request: GenerateRequest): Promise<Painted> {
+async function imagesOf(reference: PairReference, request: GenerateRequest): Promise<Painted> {
   const pair = await openPair(reference, { threads: 1 });
   const { seeds = [0] } = request;
   const place = ({ prompt, seed }: { prompt: number; seed: number }) => prompt * seeds.length + seeds.indexOf(seed);
@@ -95,14 +95,14 @@ describe("whole pipelines", { timeout: 60_000 }, () => {
     const golden = description(`pipelines/${name}`, schema);
     const recorded = await tensors(`pipelines/${name}`);
     const { request } = golden;
-    const painted = await paint(pairReference(golden.pair), request);
-    expect(painted.timesteps).toEqual(golden.timesteps);
-    expect(painted.images.length).toBe(request.prompts.length * (request.seeds?.length ?? 1));
-    for (const i of painted.images.keys()) {
-      expectTrack(painted.xt[i], recorded.float("xt"), i, "x_t");
-      expectTrack(painted.x0[i], recorded.float("x0"), i, "x0");
+    const generated = await imagesOf(pairReference(golden.pair), request);
+    expect(generated.timesteps).toEqual(golden.timesteps);
+    expect(generated.images.length).toBe(request.prompts.length * (request.seeds?.length ?? 1));
+    for (const i of generated.images.keys()) {
+      expectTrack(generated.xt[i], recorded.float("xt"), i, "x_t");
+      expectTrack(generated.x0[i], recorded.float("x0"), i, "x0");
     }
-    expectImages(painted.images, recorded.bytes("images"), request);
+    expectImages(generated.images, recorded.bytes("images"), request);
   });
 });
 
@@ -111,10 +111,10 @@ describe("the embedded pair", { timeout: 60_000 }, () => {
     const golden = description(`embedded/${name}`, embeddedSchema);
     const recorded = await tensors(`embedded/${name}`);
     const { request } = golden;
-    const painted = await paint({ pair: "embedded" }, request);
-    expect(painted.timesteps).toEqual(golden.timesteps);
-    expectClose(stack(painted.latents), recorded.float("latents"), { within: LATENTS, what: "final latents" });
-    expectImages(painted.images, recorded.bytes("images"), request);
+    const generated = await imagesOf({ pair: "embedded" }, request);
+    expect(generated.timesteps).toEqual(golden.timesteps);
+    expectClose(stack(generated.latents), recorded.float("latents"), { within: LATENTS, what: "final latents" });
+    expectImages(generated.images, recorded.bytes("images"), request);
   });
 
   it("its CLIP sees the same in the same pictures", async () => {

@@ -29,7 +29,7 @@ function opened(reference: PairReference) {
   pairs.set(key, pair);
   return pair;
 }
-async function paint(reference: PairReference, own: Partial<GenerateRequest> = {}) {
+async function imagesOf(reference: PairReference, own: Partial<GenerateRequest> = {}) {
   const pictures = new Map<number, { latents: Float32Array; pixels: Uint8Array }>();
   for await (const e of generate(await opened(reference), { ...request, ...own })) {
     if (e.type === "image") pictures.set(e.seed, { latents: e.latents.data, pixels: e.image.data });
@@ -47,8 +47,8 @@ const off = (a: Uint8Array, b: Uint8Array) => a.reduce((n, v, i) => n + Math.abs
 describe("int8 on the processor", { timeout: 60_000 }, () => {
   const slider = { ref: "embedded:sliders/smile.base.safetensors", scale: "2" };
 
-  it("paints nearly what float32 paints, and not the same", async () => {
-    const [whole, exact] = [await paint({ compute: "int8" }), await paint({})];
+  it("generates nearly what float32 generates, and not the same", async () => {
+    const [whole, exact] = [await imagesOf({ compute: "int8" }), await imagesOf({})];
     for (const seed of [3, 5]) {
       const error = off(of(whole, seed).pixels, of(exact, seed).pixels);
       expect(error).toBeLessThan(3);
@@ -59,13 +59,19 @@ describe("int8 on the processor", { timeout: 60_000 }, () => {
   });
 
   it("gives a seed the same picture alone and in a batch", async () => {
-    const [alone, together] = [await paint({ compute: "int8" }, { seeds: [5] }), await paint({ compute: "int8" })];
+    const [alone, together] = [
+      await imagesOf({ compute: "int8" }, { seeds: [5] }),
+      await imagesOf({ compute: "int8" }),
+    ];
     expect(farthest(of(alone, 5).latents, of(together, 5).latents)).toBeLessThan(1e-3);
   });
 
   it("keeps adapters beside its matrices", async () => {
-    const [whole, exact] = [await paint({ compute: "int8", adapters: [slider] }), await paint({ adapters: [slider] })];
-    const plain = await paint({ compute: "int8" });
+    const [whole, exact] = [
+      await imagesOf({ compute: "int8", adapters: [slider] }),
+      await imagesOf({ adapters: [slider] }),
+    ];
+    const plain = await imagesOf({ compute: "int8" });
     expect(off(of(whole, 3).pixels, of(exact, 3).pixels)).toBeLessThan(3);
     expect(off(of(whole, 3).pixels, of(plain, 3).pixels)).toBeGreaterThan(1);
   });

@@ -31,7 +31,7 @@ async function prepare(base: string): Promise<Preparing[]> {
   }
 }
 
-async function paint(base: string, distilled?: string): Promise<Float32Array> {
+async function imagesOf(base: string, distilled?: string): Promise<Float32Array> {
   const pair = await openPair({ base, ...(distilled !== undefined && { distilled }) }, { threads: 1 });
   try {
     const mode = distilled === undefined ? ("base" as const) : ("distilled" as const);
@@ -61,11 +61,11 @@ function error(actual: Float32Array, expected: Float32Array): number {
   return Math.sqrt(squares(actual.map((v, i) => v - (expected[i] ?? Number.NaN))) / squares(expected));
 }
 
-const painted = new Map<string, Promise<Float32Array>>();
-/** The picture of a whole checkpoint, painted once. */
+const generated = new Map<string, Promise<Float32Array>>();
+/** The picture of a whole checkpoint, generated once. */
 function picture(base: string): Promise<Float32Array> {
-  const found = painted.get(base) ?? paint(base);
-  painted.set(base, found);
+  const found = generated.get(base) ?? imagesOf(base);
+  generated.set(base, found);
   return found;
 }
 const whole = (stored: Stored) => path.join(root, `whole-${stored}.gguf`);
@@ -95,8 +95,8 @@ describe.each<[Stored, number]>([
   });
 });
 
-it.each(["q8_0", "q4_k"] as const)("%s paints what a file with its values paints, to the bit", async (stored) => {
-  expect([...(await picture(whole(stored)))]).toEqual([...(await paint(await unpacked(whole(stored))))]);
+it.each(["q8_0", "q4_k"] as const)("%s generates what a file with its values generates, to the bit", async (stored) => {
+  expect([...(await picture(whole(stored)))]).toEqual([...(await imagesOf(await unpacked(whole(stored))))]);
 });
 
 describe("a UNet in GGUF", { timeout: 60_000 }, () => {
@@ -110,7 +110,7 @@ describe("a UNet in GGUF", { timeout: 60_000 }, () => {
     const kernel = (await openWeights(file)).weights.get("input_blocks.5.0.in_layers.2.weight");
     expect(kernel?.shape).toHaveLength(4);
     expect(kernel?.bytes.in).toBe("blocks");
-    expect([...(await paint(plain, file))]).toEqual([...(await picture(whole("q8_0")))]);
+    expect([...(await imagesOf(plain, file))]).toEqual([...(await picture(whole("q8_0")))]);
   });
 
   it("is the same with the prefix, and with diffusers' names", async () => {
@@ -167,7 +167,7 @@ describe("unpacked weights", { timeout: 60_000 }, () => {
 
   it("are made again where what was kept is not whole", async () => {
     for (const name of files()) writeFileSync(path.join(derivedFolder(), name), "cut short");
-    expect([...(await paint(file))]).toEqual([...(await picture(whole("q8_0")))]);
+    expect([...(await imagesOf(file))]).toEqual([...(await picture(whole("q8_0")))]);
   });
 
   it("go when nobody has asked for them in a month", async () => {
