@@ -24,7 +24,7 @@ export const FIELDS = z.object({
   clip_sample: flag,
   clip_sample_range: number,
   thresholding: onlyFalse,
-  skip_prk_steps: z.literal(true, { error: "true (the Runge-Kutta steps of PNDM are not implemented)" }),
+  skip_prk_steps: z.literal(true, { error: "true (PNDM without its Runge-Kutta steps, as Stable Diffusion has it)" }),
   variance_type: z
     .literal(["fixed_small", "fixed_small_log", "fixed_large", null], {
       error: "fixed_small, fixed_small_log, fixed_large",
@@ -51,7 +51,7 @@ export const FIELDS = z.object({
     .transform((value) => (typeof value === "number" ? value : -Infinity)),
   predict_x0: flag,
   disable_corrector: z.array(z.int(), { error: "a list of step numbers" }),
-  solver_p: z.null({ error: "null (a scheduler as predictor is not implemented)" }),
+  solver_p: z.null({ error: "null (UniPC predicts by itself)" }),
   noise_sampler_seed: z.null({ error: "null (noise comes from the generator of each seed)" }),
   sigma_data: positive,
   sigma_schedule: choice(["karras", "exponential"]),
