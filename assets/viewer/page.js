@@ -1,33 +1,34 @@
-// Parts that all viewers share: SVG elements, tabs, entries of a legend. Inserted before a viewer's own script.
-const SVG = "http://www.w3.org/2000/svg";
+// Parts that all viewers share, inserted before a viewer's own script.
+globalThis.viewer = {
+  at: (id) => document.getElementById(id),
 
-function element(name, attributes, parent) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  parent.append(made);
-  return made;
-}
+  /** Adds an SVG element. */
+  element(name, attributes, parent) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    parent.append(made);
+    return made;
+  },
 
-/** Entry of a legend: a line in a colour and style, and a text. */
-function legendEntry(text, colour, style = "solid") {
-  const made = document.createElement("span");
-  const swatch = document.createElement("i");
-  swatch.className = "swatch";
-  swatch.style.borderTopColor = colour;
-  swatch.style.borderTopStyle = style;
-  made.append(swatch, text);
-  return made;
-}
+  /** Entry of a legend: a line in a colour and style, and a text. */
+  legendEntry(text, colour, style = "solid") {
+    const made = document.createElement("span");
+    const swatch = document.createElement("i");
+    swatch.className = "swatch";
+    swatch.style.borderTopColor = colour;
+    swatch.style.borderTopStyle = style;
+    made.append(swatch, text);
+    return made;
+  },
 
-/** A tab of a list of tabs; `choose` runs when it is clicked. */
-function tabButton(text, selected, choose) {
-  const tab = document.createElement("button");
-  tab.type = "button";
-  tab.role = "tab";
-  tab.ariaSelected = String(selected);
-  tab.textContent = text;
-  tab.addEventListener("click", choose);
-  return tab;
-}
-
-globalThis.viewer = { at: (id) => document.getElementById(id), element, legendEntry, tabButton };
+  /** A tab of a list of tabs; `choose` runs when it is clicked. */
+  tabButton(text, selected, choose) {
+    const tab = document.createElement("button");
+    tab.type = "button";
+    tab.role = "tab";
+    tab.ariaSelected = String(selected);
+    tab.textContent = text;
+    tab.addEventListener("click", choose);
+    return tab;
+  },
+};
