@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     // onnxruntime-node checks for Float32Array of its own realm: only process forks keep one realm.
     pool: "forks",
+    // One process fewer than there are cores, Vitest's default, leaves half of a machine of two idle.
+    maxWorkers: "100%",
     include: ["test/**/*.test.ts"],
     // Tests start the compiled program and its model worker.
     globalSetup: ["scripts/build.js"],
