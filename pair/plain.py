@@ -28,35 +28,45 @@ CURVE = [100, 200, 400, *range(800, UPDATES + 1, 400), UPDATES]
 def run(run) -> None:
     """Stage `plain`: writes OUT/plain/unet, and OUT/plain/curve/UPDATES/unet on the way. `--option seed=0`, `--option guidance=5`.
     With --resume: from the checkpoint. The run ends after UPDATES updates; --minutes bounds it too."""
+    student = network.load(run.out / "base", trainable=True)
+
+    def write(updates: int) -> None:
+        if updates in CURVE:
+            network.save(student, run.out / f"plain/curve/{updates}")
+        network.save(student, run.out / "plain")
+
+    done = distil(run, student, student, RATE, UPDATES, CURVE, write)
+    (run.out / "plain" / "recipe.json").write_text(json.dumps(done, indent=1) + "\n")
+
+
+def distil(run, student, trained, rate: float, updates: int, kept: list[int], write) -> dict:
+    """Distribution matching of `student` towards the guided base; → what was done. trained: the module whose parameters are
+    learned, the student itself or an adapter on it. write(updates): called with the averaged weights in place after each number of
+    updates in `kept`, and at the end."""
     seed, guidance = int(run.options.get("seed", 0)), float(run.options.get("guidance", GUIDANCE))
     torch.manual_seed(seed)
-    training, base = TrainingSet(run.out), network.load(run.out / "base")
-    student, fake = (network.load(run.out / "base", trainable=True) for _ in range(2))
+    training, base, fake = TrainingSet(run.out), network.load(run.out / "base"), network.load(run.out / "base", trainable=True)
     adam = {"weight_decay": .01, "betas": (.5, .99), "fused": True}
-    optimizer = torch.optim.AdamW(student.parameters(), lr=RATE, **adam)
+    optimizer = torch.optim.AdamW(trained.parameters(), lr=rate, **adam)
     fake_optimizer = torch.optim.AdamW(fake.parameters(), lr=FAKE_RATE, **adam)
-    average = Average(student, .98, every=1)
-    parts = {"student": student, "fake": fake, "optimizer": optimizer, "fake_optimizer": fake_optimizer, "average": average}
+    average = Average(trained, .98, every=1)
+    parts = {"student": trained, "fake": fake, "optimizer": optimizer, "fake_optimizer": fake_optimizer, "average": average}
     run.restore(**parts)
-    for step in run.updates(UPDATES, optimizer, warmup=WARMUP):
+    for step in run.updates(updates, optimizer, warmup=WARMUP):
         text = training.draw(BATCH)[1]
         x0 = student_sample(student, text, int(torch.randint(0, len(noise.GRID), ())))
         direction = gradient(base, fake, x0.detach(), text, guidance)
-        update(optimizer, student, .5 * F.mse_loss(x0, x0.detach() - direction))
-        average.update(student, step)
+        update(optimizer, trained, .5 * F.mse_loss(x0, x0.detach() - direction))
+        average.update(trained, step)
         for _ in range(FAKE_UPDATES):
             fake_loss = loss_of(fake, x0.detach(), text)
             update(fake_optimizer, fake, fake_loss)
         run.say(f"gradient {direction.abs().mean():.4f} fake {fake_loss.item():.4f}")
-        if step + 1 in CURVE:
-            _write(run, student, average, f"plain/curve/{step + 1}")
+        if step + 1 in kept:
+            with average.applied(trained):
+                write(step + 1)
         run.keep(**parts)
     run.keep(force=True, **parts)
-    _write(run, student, average, "plain")
-    done = {"seed": seed, "guidance": guidance, "updates": run.step, "fake_updates": FAKE_UPDATES, "batch": BATCH}
-    (run.out / "plain" / "recipe.json").write_text(json.dumps(done, indent=1) + "\n")
-
-
-def _write(run, student, average, name: str) -> None:
-    with average.applied(student):
-        network.save(student, run.out / name)
+    with average.applied(trained):
+        write(run.step)
+    return {"seed": seed, "guidance": guidance, "updates": run.step, "fake_updates": FAKE_UPDATES, "batch": BATCH}
