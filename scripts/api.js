@@ -20,7 +20,10 @@ const SECTIONS = {
   "Generate images": ["ImageRequest", "GeneratedImage", "savePng", "RgbImage"],
   "Follow a run":
     "generate GenerateRequest requestSchema GenerateEvent StepEvent SampleKey eventJson requestForMode".split(" "),
-  Plans: ["planFor", "openPlanSource", "describePlan", "Plan", "Row", "Mode", "NoiseLevel", "diffusersScript"],
+  Plans:
+    "planFor openPlanSource describePlan Plan Row Mode NoiseLevel diffusersScript comfyWorkflow ComfyWorkflow".split(
+      " ",
+    ),
   Measure:
     "diversity Diversity DiverseImage openEvaluator evaluate summarise keptDiversity measure MeasureRequest Measurement".split(
       " ",

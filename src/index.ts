@@ -5,7 +5,7 @@
  */
 export { PAIRS, type PairRow, readPairs } from "./catalogue/index.js";
 export { type Slide, type SlideRequest, slide } from "./control/index.js";
-export { diffusersScript, extractAdapter, mergeAdapters } from "./convert/index.js";
+export { type ComfyWorkflow, comfyWorkflow, diffusersScript, extractAdapter, mergeAdapters } from "./convert/index.js";
 export { decodeLatents } from "./decode/index.js";
 export {
   FileError,

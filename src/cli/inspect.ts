@@ -1,7 +1,7 @@
 /** `variegate plan`, `models list` and `doctor`: commands that load no model. */
 
 import { type PairRow, pairNamed, readPairs } from "../catalogue/index.js";
-import { diffusersScript } from "../convert/index.js";
+import { comfyWorkflow, diffusersScript } from "../convert/index.js";
 import { RequestError } from "../errors.js";
 import {
   describeSettings,
@@ -31,23 +31,21 @@ import { fetching } from "./fetching.js";
 import { columnsOf } from "./table.js";
 import type { Terminal } from "./terminal.js";
 
-/** Prints the plan of a request and where its settings come from, as tables or as a Python script for diffusers. */
+/** Forms in which `plan` prints a plan. */
+export type PlanForm = "table" | "diffusers" | "comfyui";
+
+/** Prints the plan of a request: where its settings come from, as tables; a Python script for diffusers; or a workflow for ComfyUI. */
 export async function runPlan(
   terminal: Terminal,
   models: PairReference & RuntimeOptions,
   request: GenerateRequest,
-  as: "table" | "diffusers",
+  as: PlanForm,
 ): Promise<void> {
   const source = await openPlanSource(models, { ...models, ...fetching(terminal) });
-  if (as === "diffusers") {
-    const { prompts } = request.prompts.length > 0 ? request : (source.row ?? request);
-    if (!prompts[0]) throw new RequestError("--as diffusers needs a prompt");
-    const script = diffusersScript(source, {
-      ...request,
-      prompts: request.prompts.length > 0 ? prompts : [prompts[0]],
-    });
-    terminal.emit({ type: "script", script });
-    terminal.print(script.trimEnd());
+  if (as !== "table") {
+    const prompts = request.prompts.length > 0 ? request.prompts : (source.row?.prompts.slice(0, 1) ?? []);
+    if (prompts.length === 0) throw new RequestError(`--as ${as} needs a prompt`);
+    await WRITERS[as](terminal, source, { ...request, prompts }, models);
     return;
   }
   const plan = planFor(source, request);
@@ -64,6 +62,28 @@ export async function runPlan(
   const origins = describeSettings(settings);
   terminal.table(columnsOf(origins.columns, { from: { text: true } }), origins.rows);
 }
+
+type Writer = (
+  terminal: Terminal,
+  source: Awaited<ReturnType<typeof openPlanSource>>,
+  request: GenerateRequest,
+  models: PairReference,
+) => void | Promise<void>;
+
+const WRITERS: { readonly [F in Exclude<PlanForm, "table">]: Writer } = {
+  diffusers(terminal, source, request) {
+    const script = diffusersScript(source, request);
+    terminal.emit({ type: "script", script });
+    terminal.print(script.trimEnd());
+  },
+  async comfyui(terminal, source, request, models) {
+    const made = await comfyWorkflow(source, request, models);
+    for (const { path, ref } of made.files) terminal.warn(`ComfyUI loads models/${path}: ${ref}`);
+    for (const notice of made.notices) terminal.warn(notice);
+    terminal.emit({ type: "workflow", ...made });
+    terminal.print(JSON.stringify(made.workflow, null, 2));
+  },
+};
 
 /** Prints the named pairs. */
 export async function runList(terminal: Terminal, pairs: string | undefined): Promise<void> {

@@ -1,3 +1,6 @@
+export type { Link, Workflow, WorkflowNode } from "./comfy-graph.js";
+export type { ComfyFile } from "./comfy-models.js";
+export { type ComfyWorkflow, comfyWorkflow } from "./comfy-workflow.js";
 export { diffusersScript } from "./diffusers-script.js";
 export { type Extracted, type ExtractedLayer, type ExtractRequest, extractAdapter } from "./extract.js";
 export { type Infotext, infotext, parseInfotext } from "./infotext.js";

@@ -13,6 +13,7 @@ export { hashed, openClassifier, openClip, openDino, openDreamSim, openInception
 export { knownPair, memoryNeedsOfRow } from "./known.js";
 export { openPair, openPlanSource, readFiles } from "./pair.js";
 export { type SyntaxPrompts, withPromptEmbeddings } from "./prompt-embeddings.js";
+export type { PairFiles } from "./read.js";
 export {
   type AdapterReference,
   argumentsOf,

@@ -30,6 +30,7 @@ export { isScheduler, modelKindOf, SCHEDULERS, type SchedulerClass } from "./sch
 export type { Prediction, SchedulerSettings } from "./scheduler-fields.js";
 export {
   a1111Names,
+  comfyName,
   findScheduler,
   SAMPLERS,
   scheduleFields,

@@ -128,21 +128,28 @@ const SAMPLER_OF: ReadonlyMap<string, SamplerName> = new Map([
 ]);
 const TYPE_OF = Object.keys(SCHEDULE_TYPES).map((type) => [keyOf(type), type as ScheduleType] as const);
 
+/** The sampler that a scheduler is: its class, with the fields that the sampler needs. */
+function samplerOf({ className, settings }: SchedulerConfig): SamplerName | undefined {
+  const values: Readonly<Record<string, unknown>> = settings;
+  return SAMPLERS.find(
+    ({ scheduler, fields = {} }) =>
+      scheduler === className && Object.entries(fields).every(([name, value]) => values[name] === value),
+  );
+}
+
+/** ComfyUI's name of a scheduler's sampler; null where it has none. */
+export const comfyName = (scheduler: SchedulerConfig): string | null => samplerOf(scheduler)?.comfy?.[0] ?? null;
+
 /**
  * Sampler and schedule type of a scheduler under A1111's names. The sampler is null where A1111 has none; the type is undefined where
  * timesteps are not spaced anew.
  */
-export function a1111Names({ className, settings }: SchedulerConfig): {
-  sampler: string | null;
-  type: string | undefined;
-} {
-  const values: Readonly<Record<string, unknown>> = settings;
-  const found = SAMPLERS.find(
-    ({ scheduler, fields = {} }) =>
-      scheduler === className && Object.entries(fields).every(([name, value]) => values[name] === value),
-  );
-  const type = RESPACINGS.find((name) => settings[name])?.replace(/^use_|_sigmas$/g, "");
-  return { sampler: found?.a1111?.[0] ?? null, type: type && type[0]?.toUpperCase() + type.slice(1) };
+export function a1111Names(scheduler: SchedulerConfig): { sampler: string | null; type: string | undefined } {
+  const type = RESPACINGS.find((name) => scheduler.settings[name])?.replace(/^use_|_sigmas$/g, "");
+  return {
+    sampler: samplerOf(scheduler)?.a1111?.[0] ?? null,
+    type: type && type[0]?.toUpperCase() + type.slice(1),
+  };
 }
 
 /** Schedule type under a name of A1111 or ComfyUI; undefined for others ("Automatic"). */

@@ -41,6 +41,30 @@ describe("plan --as diffusers", { timeout: 60_000 }, () => {
   });
 });
 
+describe("plan --as comfyui", { timeout: 60_000 }, () => {
+  const asked = ["plan", "a fox", "--pair", "sdxl-dmd2", "--as", "comfyui"];
+
+  it("prints a workflow, and on stderr the models that ComfyUI has to have", () => {
+    const { status, stdout, stderr } = variegate(...asked);
+    expect(status).toBe(0);
+    const nodes: { class_type: string }[] = Object.values(JSON.parse(stdout));
+    expect(nodes.filter(({ class_type }) => class_type === "KSamplerAdvanced")).toHaveLength(2);
+    expect(stderr).toContain(
+      "ComfyUI loads models/diffusion_models/dmd2_sdxl_4step_unet_fp16.bin: tianweiy/DMD2/dmd2_sdxl_4step_unet_fp16.bin",
+    );
+    const event = JSON.parse(variegate(...asked, "--json").stdout);
+    expect(event).toMatchObject({ type: "workflow", workflow: JSON.parse(stdout) });
+    expect(event.files).toHaveLength(2);
+  });
+
+  it("refuses A1111 and unknown forms", () => {
+    const { status, stderr } = variegate("plan", "a fox", "--as", "a1111");
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/--as a1111 is not supported; use --as comfyui or --as diffusers/);
+    expect(variegate("plan", "a fox", "--as", "yaml").stderr).toMatch(/table.*diffusers.*comfyui/);
+  });
+});
+
 describe("help", () => {
   const commandsIn = (command: Command): Command[] => [command, ...command.commands.flatMap(commandsIn)];
 

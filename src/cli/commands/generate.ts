@@ -1,6 +1,7 @@
 /** `compare`, `generate` and `plan`: commands that take a generate request. */
 import type { Command } from "commander";
 import { z } from "zod";
+import { RequestError } from "../../errors.js";
 import { requestFields } from "../../generate/fields.js";
 import { grouped, option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
@@ -45,10 +46,19 @@ const generateFields = grouped("output", {
   }),
 } as const);
 
+/** Forms of a plan by name, "comfy" too. @throws RequestError for A1111 */
+function readForm(text: string): string {
+  if (/^(a1111|automatic1111|webui|forge)$/i.test(text)) {
+    throw new RequestError(`--as ${text} is not supported; use --as comfyui or --as diffusers`);
+  }
+  return text === "comfy" ? "comfyui" : text;
+}
+
 const planFields = grouped("output", {
-  as: option(z.enum(["table", "diffusers"]), {
+  as: option(z.enum(["table", "diffusers", "comfyui"]), {
     flag: "--as <form>",
-    about: "table, or an equivalent Python script for diffusers (default: table)",
+    about: "table, a Python script for diffusers, or a workflow for ComfyUI (default: table)",
+    read: readForm,
   }),
 } as const);
 
@@ -88,9 +98,9 @@ export function addGenerate(command: Command): void {
 export function addPlan(command: Command): void {
   addFields(addFields(withModels(command), requestFields), planFields);
   withExamples(
-    withTables(command).argument("[prompts...]", "prompts of the script with --as diffusers (default: the pair's)"),
+    withTables(command).argument("[prompts...]", "prompts of the script or workflow with --as (default: the pair's)"),
     "variegate plan --mode hybrid --switch 2",
-    "variegate plan --pair sdxl-dmd2 --as diffusers > hybrid.py",
+    "variegate plan --pair sdxl-dmd2 --as comfyui > hybrid.json",
   ).action(async (prompts: string[], given: Given) => {
     const { runPlan } = await import("../inspect.js");
     const { as = "table" } = fieldsOf(planFields, given);
