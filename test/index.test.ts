@@ -18,7 +18,7 @@ describe("the public API", () => {
     const values = names.filter((name) => !name.startsWith("type "));
     expect(sorted(values)).toEqual(sorted(Object.keys(api)));
     expect(sorted(values).join(" ")).toMatchInlineSnapshot(
-      `"FileError MachineError NonFiniteError PAIRS RequestError UnsupportedConfigError VariegateError WeightMissingError WeightShapeError checkReference decodeLatents describePlan diffusersScript diversity evaluate eventJson examine extractAdapter generate keptDiversity measure mergeAdapters openEvaluator openPair openPlanSource openPreview parseDefinition planFor readPairs requestForMode requestSchema runExperiments savePng slide summarise trace"`,
+      `"FileError MachineError NonFiniteError PAIRS RequestError UnsupportedConfigError VariegateError WeightMissingError WeightShapeError checkReference comfyWorkflow decodeLatents describePlan diffusersScript diversity evaluate eventJson examine extractAdapter generate keptDiversity measure mergeAdapters openEvaluator openPair openPlanSource openPreview parseDefinition planFor readPairs requestForMode requestSchema runExperiments savePng slide summarise trace"`,
     );
     expect(
       sorted(names.filter((n) => n.startsWith("type ")).map((n) => n.slice("type ".length))).join(" "),
