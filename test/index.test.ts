@@ -23,7 +23,7 @@ describe("the public API", () => {
     expect(
       sorted(names.filter((n) => n.startsWith("type ")).map((n) => n.slice("type ".length))).join(" "),
     ).toMatchInlineSnapshot(
-      `"CheckReport Definition DiverseImage Diversity FloatTensor GenerateEvent GenerateRequest GeneratedImage ImageRequest MeasureRequest Measurement Mode NoiseLevel OpenOptions OpenedPair PairReference PairRow Plan Preview PreviewOptions RgbImage Row SampleKey Slide SlideRequest StepEvent Trace TraceRequest"`,
+      `"CheckReport ComfyWorkflow Definition DiverseImage Diversity FloatTensor GenerateEvent GenerateRequest GeneratedImage ImageRequest MeasureRequest Measurement Mode NoiseLevel OpenOptions OpenedPair PairReference PairRow Plan Preview PreviewOptions RgbImage Row SampleKey Slide SlideRequest StepEvent Trace TraceRequest"`,
     );
   });
 
