@@ -3,7 +3,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
-from . import data, judge, world
+from . import data, judge, setting, world
 from .conditioning import autoencoder
 from .run import bfloat16
 
@@ -31,7 +31,7 @@ def perceived(eye: judge.Judge, y: torch.Tensor, x: torch.Tensor) -> torch.Tenso
     return sum((a - b).float().pow(2).sum(1).mean() for a, b in zip(eye.maps(y), wanted))
 
 
-def bare(characters: data.Characters) -> np.ndarray:
+def bare(characters: data.Pictures) -> np.ndarray:
     """The same pictures without horns, ears or antennae: uint8 [N, 64, 64, 3]."""
     return np.stack([x if f["extra"] == "none" else world.render(f | {"extra": "none"}) for x, f in zip(characters.images, characters.factors)])
 
@@ -46,21 +46,21 @@ def lost(y: torch.Tensor, x: torch.Tensor, without: torch.Tensor) -> torch.Tenso
 
 
 @torch.no_grad()
-def read_right(vae: AutoencoderKL, eye: judge.Judge, characters: data.Characters, count: int = 512) -> dict[str, float]:
+def read_right(vae: AutoencoderKL, eye: judge.Judge, pictures: data.Pictures, count: int = 512) -> dict[str, float]:
     """The share of reconstructions on which the judge still reads a factor right."""
-    read = []
+    read, count = [], min(count, len(pictures))
     for i in range(0, count, 64):
-        x = characters.batch(range(i, i + 64))
+        x = pictures.batch(range(i, min(i + 64, count)))
         read.append(eye(vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1)))
-    return {k: float((torch.cat([r[k] for r in read]).argmax(1) == characters.values(k)[:count]).float().mean()) for k in world.FACTORS}
+    return {k: float((torch.cat([r[k] for r in read]).argmax(1) == pictures.values(k)[:count]).float().mean()) for k in eye.factors}
 
 
 @torch.no_grad()
-def psnr(vae: AutoencoderKL, characters: data.Characters, count: int = 512) -> float:
+def psnr(vae: AutoencoderKL, pictures: data.Pictures, count: int = 512) -> float:
     """Mean over images of the signal-to-noise ratio in dB of decode(encode), peak to peak 2."""
-    parts = []
+    parts, count = [], min(count, len(pictures))
     for i in range(0, count, 64):
-        x = characters.batch(range(i, i + 64))
+        x = pictures.batch(range(i, min(i + 64, count)))
         y = vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1)
         parts.append(10 * torch.log10(4 / (y - x).pow(2).mean((1, 2, 3))))
     return float(torch.cat(parts).mean())
@@ -69,8 +69,9 @@ def psnr(vae: AutoencoderKL, characters: data.Characters, count: int = 512) -> f
 def run(run) -> None:
     """Stage `autoencoder`. With --resume: from the checkpoint, or from base/vae when there is none; `--option part=decoder`
     then leaves the encoder alone, so that the latents, and what was trained on them, stay valid. Where OUT has a judge, it looks
-    at the reconstructions too."""
+    at the reconstructions too. What is lost of small extras counts where they can be left out of a picture (`lost`)."""
     training, held_out = data.load(run.out, data.TRAINING), data.load(run.out, data.HELD_OUT)
+    drawn = setting.of(run.out).drawn
     goes_on = run.resume and (run.out / "base" / "vae" / "config.json").exists()
     vae = autoencoder(run.out / "base") if goes_on else AutoencoderKL(**SHAPE)
     decoder_only = run.options.get("part") == "decoder"
@@ -81,14 +82,16 @@ def run(run) -> None:
     optimizer = torch.optim.AdamW(parameters, lr=run.rate(2e-3), weight_decay=1e-4, fused=True)
     eye = judge.load(run.out) if (run.out / "judge" / "model.safetensors").exists() else None
     run.restore(vae=vae, optimizer=optimizer)
-    without = bare(training)
+    without = bare(training) if drawn else None
     for _ in run.steps(optimizer):
         which = torch.randint(0, len(training), (BATCH,))
         x = training.batch(which)
         with bfloat16():
             posterior = vae.encode(x).latent_dist
             y = vae.decode(posterior.sample()).sample
-            loss = reconstruction(y.float(), x) + LOST * lost(y.float(), x, data.pixels(without[which.numpy()]))
+            loss = reconstruction(y.float(), x)
+            if drawn:
+                loss = loss + LOST * lost(y.float(), x, data.pixels(without[which.numpy()]))
             if eye is not None:
                 loss = loss + PERCEIVED * perceived(eye, y, x)
         if not decoder_only:
@@ -104,13 +107,13 @@ def run(run) -> None:
     if not decoder_only:
         vae.register_to_config(scaling_factor=_scaling(vae, training))
     vae.save_pretrained(run.out / "base" / "vae")
-    print(f"autoencoder: {psnr(vae.eval(), held_out):.2f} dB on 512 held-out images, scaling {vae.config.scaling_factor:.4f}", flush=True)
+    print(f"autoencoder: {psnr(vae.eval(), held_out):.2f} dB on held-out images, scaling {vae.config.scaling_factor:.4f}", flush=True)
     if eye is not None:
         print("the judge on them:", {k: round(v, 4) for k, v in read_right(vae, eye, held_out).items()}, flush=True)
 
 
 @torch.no_grad()
-def revive(vae: AutoencoderKL, training: data.Characters) -> None:
+def revive(vae: AutoencoderKL, training: data.Pictures) -> None:
     """Gives channels that carry nothing (their means hardly vary) a random mixture of the encoder's outputs and little noise
     to start again from; the other channels stay what they are."""
     means = vae.encode(training.batch(range(256))).latent_dist.mean
@@ -127,7 +130,7 @@ def revive(vae: AutoencoderKL, training: data.Characters) -> None:
 
 
 @torch.no_grad()
-def _scaling(vae: AutoencoderKL, training: data.Characters) -> float:
+def _scaling(vae: AutoencoderKL, training: data.Pictures) -> float:
     """What makes the latents' standard deviation one, over the first 1,024 images."""
     z = torch.cat([vae.encode(training.batch(range(i, i + 64))).latent_dist.sample() for i in range(0, 1024, 64)])
     return float(1 / z.std())

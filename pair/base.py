@@ -1,7 +1,7 @@
-"""Knows how the base is trained: ε prediction over the world's latents, with captions dropped for guidance."""
+"""Knows how the base is trained: ε prediction over latents of the training images, with captions dropped for guidance."""
 import torch
 
-from . import network, noise
+from . import network, noise, setting
 from .conditioning import TrainingSet
 from .run import Average, bfloat16
 
@@ -22,7 +22,7 @@ def run(run) -> None:
     """Stage `base`. With --resume: from the checkpoint, or from base/unet when there is none."""
     training = TrainingSet(run.out)
     from_weights = run.resume and (run.out / "base" / "unet" / "config.json").exists()
-    unet = network.load(run.out / "base", trainable=True) if from_weights else network.new()
+    unet = network.load(run.out / "base", trainable=True) if from_weights else network.new(**setting.of(run.out).unet)
     optimizer = torch.optim.AdamW(unet.parameters(), lr=run.rate(6e-4), weight_decay=.01, fused=True)
     average = Average(unet, .9985)
     run.restore(unet=unet, optimizer=optimizer, average=average)

@@ -1,4 +1,4 @@
-"""Knows the two CLIP models: the world's images and captions in one space.
+"""Knows the two CLIP models: images and captions in one space.
 
 Their text halves are the base's two encoders, so what they cannot tell apart, no UNet can draw when asked. Once a UNet
 listens to them, only the image half of the larger one is trained further: it is an instrument, nothing hangs on it.
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from transformers import CLIPConfig, CLIPModel, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from . import data, world
+from . import data, setting, world
 from .conditioning import TOKENS
 from .run import bfloat16
 
@@ -77,12 +77,12 @@ def _unit(features) -> torch.Tensor:
     return F.normalize(getattr(features, "pooler_output", features).float(), dim=-1)
 
 
-def contrastive(seen: torch.Tensor, said: torch.Tensor, scale: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy both ways; captions that are equal word for word share the credit. seen, said [B, 64], ids [B, 32]"""
-    logits = scale * seen @ said.t()
-    same = (ids[:, None] == ids[None]).all(-1).float()
-    target = same / same.sum(1, keepdim=True)
-    return -.5 * ((target * F.log_softmax(logits, 1)).sum(1).mean() + (target * F.log_softmax(logits.t(), 1)).sum(1).mean())
+def contrastive(seen: torch.Tensor, said: torch.Tensor, scale: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy both ways; of an image all captions that are true of it share the credit, and of a caption all images (Yang et al. 2022,
+    UniCL, eq. 2 to 4). seen, said [B, 64], true [B images, B captions]"""
+    logits, true = scale * seen @ said.t(), true.float()
+    one_way = lambda logits, true: (true / true.sum(1, keepdim=True) * F.log_softmax(logits, 1)).sum(1).mean()
+    return -.5 * (one_way(logits, true) + one_way(logits.t(), true.t()))
 
 
 def value_prompt(factor: str, value) -> str:
@@ -127,7 +127,7 @@ class Places(torch.nn.Module):
         self.head = torch.nn.Linear(width, len(self.KINDS))
 
     @classmethod
-    def of(cls, characters: data.Characters, patch: int) -> torch.Tensor:
+    def of(cls, characters: data.Pictures, patch: int) -> torch.Tensor:
         """bool [N, patches, kinds]"""
         side = world.SIZE // patch
         found = torch.zeros(len(characters), side * side, len(cls.KINDS), dtype=torch.bool)
@@ -149,66 +149,92 @@ def _prompt_features(model: CLIPModel, prompts: dict[str, torch.Tensor]) -> dict
 
 
 @torch.no_grad()
-def zero_shot(model: CLIPModel, tokenizer, characters: data.Characters, prompts: dict[str, dict[str, str]] | None = None) -> dict[str, float]:
+def zero_shot(model: CLIPModel, tokenizer, pictures: data.Pictures, prompts: dict[str, dict[str, str]] | None = None) -> dict[str, float]:
     """For each factor: how often the right value's prompt lies nearest among those of its values (default: all, absence too),
     over the images whose value has a prompt."""
     prompts = prompts or {k: {str(v): value_prompt(k, v) for v in values} for k, values in world.FACTORS.items()}
-    features = torch.cat([image_features(model, characters.batch(range(i, min(i + 64, len(characters))))) for i in range(0, len(characters), 64)])
+    features = torch.cat([image_features(model, pictures.batch(range(i, min(i + 64, len(pictures))))) for i in range(0, len(pictures), 64)])
     right = {}
     for factor, said in prompts.items():
         nearest = (features @ text_features(model, token_ids(tokenizer, list(said.values()))).t()).argmax(1)
-        true = [list(said).index(str(f[factor])) if str(f[factor]) in said else -1 for f in characters.factors]
+        true = [list(said).index(str(f[factor])) if str(f[factor]) in said else -1 for f in pictures.factors]
         right[factor] = float((nearest == torch.tensor(true)).float().sum()) / sum(v >= 0 for v in true)
     return right
 
 
+class Labels(torch.nn.Module):
+    """What characters teach beside their captions, since their factors are known: values (`Values`, for each half) and places."""
+
+    def __init__(self, training: data.Pictures, tokenizer, width: int, patch: int, halves: int):
+        super().__init__()
+        self.values = torch.nn.ModuleList([Values() for _ in range(halves)])
+        self.places = Places(width)
+        self.lies, self.prompts = Places.of(training, patch), value_prompts(tokenizer)
+        self.shown = {k: training.values(k) for k in world.FACTORS}
+
+    def loss(self, halves, which: torch.Tensor, seen: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """which [B], seen [B, 64], tokens [B, 1 + patches, D]"""
+        loss, here = self.places.loss(tokens, self.lies[which]), {k: v[which] for k, v in self.shown.items()}
+        for half, heads in zip(halves, self.values):
+            loss = loss + heads.loss(seen, _prompt_features(half, self.prompts), half.logit_scale.exp(), here) / len(halves)
+        return loss
+
+
 def run(run) -> None:
-    """Stage `clip`: two text halves that learn on one image half. With --resume from the checkpoint, or from clip/ and the base's
-    first encoder; with `--option part=image` the image half alone, on more pictures, and the encoders stay; `--option patch=4` starts that half anew
-    with patches of that size."""
-    image_only = run.options.get("part") == "image"
-    training, held_out = data.load(run.out, data.MORE if image_only else data.TRAINING), data.load(run.out, data.HELD_OUT)
+    """Stage `clip`: two text halves that learn on one image half; characters teach more than their captions (`Labels`), other pictures
+    nothing else. With --resume from the checkpoint, or from clip/ and the base's first encoder; with `--option part=image` the image
+    half alone, on more pictures where there are some, and the encoders stay; `--option patch=4` starts that half anew with patches of that size."""
+    image_only, chosen = run.options.get("part") == "image", setting.of(run.out)
+    training = data.load(run.out, data.MORE if image_only and chosen.drawn else data.TRAINING)
     tokenizer = CLIPTokenizer.from_pretrained(run.out / "base" / "tokenizer")
-    ids = token_ids(tokenizer, [c for three in training.captions for c in three]).view(len(training), data.CAPTIONS, TOKENS)
+    all_captions, said = training.said()
+    ids = token_ids(tokenizer, all_captions)
     patch = int(run.options.get("patch", PATCH))
-    lies = Places.of(training, patch)
-    prompts, shown = value_prompts(tokenizer), {k: training.values(k) for k in world.FACTORS}
-    goes_on = run.resume and (run.out / "clip" / "config.json").exists()
-    large = load(run.out) if goes_on else new(96, 4, 3, "gelu", tokenizer, patch)
-    if goes_on and large.config.vision_config.patch_size != patch:
-        large = _with_new_image_half(large, tokenizer, patch)
-    small = new(64, 3, 2, "quick_gelu", tokenizer, patch)
-    if goes_on:
-        _inner(small).load_state_dict(_inner(CLIPTextModel.from_pretrained(run.out / "base" / "text_encoder", torch_dtype=torch.float32)).state_dict())
-    halves = torch.nn.ModuleList([large] if image_only else [large, small])
-    values = torch.nn.ModuleList([Values() for _ in halves])
-    places = Places(large.config.vision_config.hidden_size)
-    learning = [large.vision_model, large.visual_projection] if image_only else [large, small.text_model, small.text_projection]
-    parameters = [p.requires_grad_() for part in [*learning, values, places] for p in part.parameters()]
+    halves = _halves(run, tokenizer, patch, image_only)
+    large = halves[0]
+    labels = Labels(training, tokenizer, large.config.vision_config.hidden_size, patch, len(halves)) if chosen.drawn else torch.nn.Module()
+    learning = [large.vision_model, large.visual_projection] if image_only else [large, *(p for h in halves[1:] for p in (h.text_model, h.text_projection))]
+    parameters = [p.requires_grad_() for part in [*learning, labels] for p in part.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=run.rate(1e-3), weight_decay=.05)
-    kept = {"models": halves, "values": values, "places": places, "optimizer": optimizer}
+    kept = {"models": halves, "labels": labels, "optimizer": optimizer}
     run.restore(**kept)
     halves.train()
     for _ in run.steps(optimizer):
         which = torch.randint(0, len(training), (BATCH,))
-        images, caption = training.batch(which), ids[which, torch.randint(0, data.CAPTIONS, (BATCH,))]
-        here = {k: v[which] for k, v in shown.items()}
+        images = data.shifted(training.batch(which), chosen.shift)
+        caption = said[which].gather(1, torch.randint(0, said.shape[1], (BATCH, 1)))
+        true = (said[which][:, None] == caption[None]).any(-1)
         with bfloat16():
             seen, tokens = _looked(large, images)
-            loss = places.loss(tokens, lies[which])
-            for half, heads in zip(halves, values):
-                scale = half.logit_scale.exp()
-                loss = loss + contrastive(seen, text_features(half, caption), scale, caption) / len(halves)
-                loss = loss + heads.loss(seen, _prompt_features(half, prompts), scale, here) / len(halves)
+            loss = sum(contrastive(seen, text_features(half, ids[caption[:, 0]]), half.logit_scale.exp(), true) for half in halves) / len(halves)
+            if chosen.drawn:
+                loss = loss + labels.loss(halves, which, seen, tokens)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.)
         optimizer.step()
         run.say(f"loss {loss.item():.3f}")
-        run.keep(**kept)
+        if run.keep(**kept):
+            _write(run, halves, tokenizer, image_only)
     run.keep(force=True, **kept)
     _write(run, halves.eval(), tokenizer, image_only)
-    print("CLIP, zero-shot on held-out images:", {k: round(v, 4) for k, v in zero_shot(large, tokenizer, held_out).items()}, flush=True)
+    for name, pictures in data.unseen(run.out).items():
+        right = zero_shot(large, tokenizer, pictures, chosen.prompts)
+        print(f"CLIP, zero-shot on {name} images:", {k: round(v, 4) for k, v in right.items()}, flush=True)
+
+
+def _halves(run, tokenizer, patch: int, image_only: bool) -> torch.nn.ModuleList:
+    """The model with the image half, and, unless that alone is trained, the smaller one whose image half is not used."""
+    goes_on = run.resume and (run.out / "clip" / "config.json").exists()
+    large = load(run.out) if goes_on else new(96, 4, 3, "gelu", tokenizer, patch)
+    if goes_on and large.config.vision_config.patch_size != patch:
+        large = _with_new_image_half(large, tokenizer, patch)
+    if image_only:
+        return torch.nn.ModuleList([large])
+    small = new(64, 3, 2, "quick_gelu", tokenizer, patch)
+    if goes_on:
+        _inner(small).load_state_dict(_inner(CLIPTextModel.from_pretrained(run.out / "base" / "text_encoder", torch_dtype=torch.float32)).state_dict())
+    return torch.nn.ModuleList([large, small])
 
 
 def _with_new_image_half(model: CLIPModel, tokenizer, patch: int) -> CLIPModel:

@@ -56,24 +56,22 @@ class TrainingSet:
     """Latents of the training images and encodings of every caption that occurs, kept in half precision under OUT."""
 
     def __init__(self, out: Path):
-        characters, out = data.load(out, data.TRAINING), Path(out)
-        self.latents = self._latents(out, characters)
-        self.captions = sorted({c for three in characters.captions for c in three})
-        place = {c: i for i, c in enumerate(self.captions)}
-        self.caption = torch.tensor([[place[c] for c in three] for three in characters.captions])
+        pictures, out = data.load(out, data.TRAINING), Path(out)
+        self.latents = self._latents(out, pictures)
+        self.captions, self.caption = pictures.said()
         self.hidden, self.pooled = self._text(out)
 
     def __len__(self) -> int:
         return len(self.latents)
 
-    def _latents(self, out: Path, characters: data.Characters) -> torch.Tensor:
+    def _latents(self, out: Path, pictures: data.Pictures) -> torch.Tensor:
         vae = autoencoder(out / "base")
-        return _remembered(out / "latents", [vae.encoder, vae.quant_conv], lambda: self._encode_all(vae, characters))
+        return _remembered(out / "latents", [vae.encoder, vae.quant_conv], lambda: self._encode_all(vae, pictures))
 
     @staticmethod
-    def _encode_all(vae, characters) -> torch.Tensor:
+    def _encode_all(vae, pictures) -> torch.Tensor:
         with bfloat16(False):
-            parts = [encode(vae, characters.batch(range(i, min(i + 64, len(characters))))) for i in range(0, len(characters), 64)]
+            parts = [encode(vae, pictures.batch(range(i, min(i + 64, len(pictures))))) for i in range(0, len(pictures), 64)]
         return torch.cat(parts).half()
 
     def _text(self, out: Path) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,7 +85,7 @@ class TrainingSet:
     def draw(self, count: int, drop: float = 0.0) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
         """`count` latents [B, 4, 16, 16] with the encodings of one of their captions; a share `drop` of them is emptied to zeros."""
         which = torch.randint(0, len(self), (count,))
-        caption = self.caption[which, torch.randint(0, data.CAPTIONS, (count,))]
+        caption = self.caption[which, torch.randint(0, self.caption.shape[1], (count,))]
         keep = (torch.rand(count) >= drop).float()
         text = self.hidden[caption].float() * keep[:, None, None], self.pooled[caption].float() * keep[:, None]
         return self.latents[which].float(), text

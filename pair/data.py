@@ -1,27 +1,30 @@
-"""Knows the data sets: 24,000 characters to train on, more for who has learned those by heart, and others that no training ever
-sees; each from its own seed."""
+"""Knows the data sets. Of characters: 24,000 to train on, more for who has learned those by heart, and others that no training ever
+sees, each from its own seed. Other pictures are read from OUT, where they were written together with their setting."""
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from . import world
+from . import setting, world
 
 TRAINING = {"name": "training", "seed": 1, "count": 24_000}
 MORE = {"name": "more", "seed": 3, "count": 120_000}
 HELD_OUT = {"name": "held-out", "seed": 2_000_003, "count": 2_048}
+DRAWINGS = {"name": "drawings"}  # of emoji: pictures that no training sees, of names that it does
 CAPTIONS = 3
 
 
 @dataclass
-class Characters:
-    """images uint8 [N, 64, 64, 3]; captions: three for each; factors: one dict each."""
+class Pictures:
+    """images uint8 [N, 64, 64, 3]; captions: as many for each; factors: one dict each; kinds: the values of those that are no numbers."""
 
     images: np.ndarray
     captions: list[list[str]]
     factors: list[dict]
+    kinds: dict[str, list] = field(default_factory=lambda: world.FACTORS)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -32,9 +35,15 @@ class Characters:
 
     def values(self, factor: str) -> torch.Tensor:
         """The true value of a factor for each image: its index [N] (int64), or the number itself [N] (float32)."""
-        if factor in world.FACTORS:
-            return torch.tensor([world.FACTORS[factor].index(f[factor]) for f in self.factors])
+        if factor in self.kinds:
+            return torch.tensor([self.kinds[factor].index(f[factor]) for f in self.factors])
         return torch.tensor([f[factor] for f in self.factors])
+
+    def said(self) -> tuple[list[str], torch.Tensor]:
+        """Every caption that occurs, sorted, and which of them are said of each image: [N, captions of an image] (int64)."""
+        all_captions = sorted({c for own in self.captions for c in own})
+        place = {c: i for i, c in enumerate(all_captions)}
+        return all_captions, torch.tensor([[place[c] for c in own] for own in self.captions])
 
 
 def pixels(images: np.ndarray) -> torch.Tensor:
@@ -47,7 +56,17 @@ def to_uint8(images: torch.Tensor) -> np.ndarray:
     return ((images.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
 
 
-def make(seed: int, count: int) -> Characters:
+def shifted(x: torch.Tensor, most: int) -> torch.Tensor:
+    """Each image moved by up to `most` pixels both ways, its border repeated. x [B, 3, H, W]"""
+    if most == 0:
+        return x
+    height, width = x.shape[-2:]
+    wide = F.pad(x, (most,) * 4, mode="replicate")
+    corners = torch.randint(0, 2 * most + 1, (len(x), 2)).tolist()
+    return torch.stack([image[:, top:top + height, left:left + width] for image, (top, left) in zip(wide, corners)])
+
+
+def make(seed: int, count: int) -> Pictures:
     """Draws `count` characters from one generator: factors, then the captions, character by character."""
     rng = np.random.default_rng(seed)
     images, captions, factors = np.empty((count, world.SIZE, world.SIZE, 3), np.uint8), [], []
@@ -56,23 +75,29 @@ def make(seed: int, count: int) -> Characters:
         images[i] = world.render(f)
         factors.append(f)
         captions.append([world.caption(f, rng) for _ in range(CAPTIONS)])
-    return Characters(images, captions, factors)
+    return Pictures(images, captions, factors)
 
 
-def load(out: Path, which: dict) -> Characters:
-    """The data set from `out`, drawn and written there when it is not there yet."""
+def load(out: Path, which: dict) -> Pictures:
+    """The data set from `out`; characters are drawn and written there when they are not there yet."""
     folder = Path(out) / "data" / which["name"]
-    if not (folder / "factors.json").exists():
+    if not (folder / "factors.json").exists() and setting.of(out).drawn:
         folder.mkdir(parents=True, exist_ok=True)
         made = make(which["seed"], which["count"])
         np.save(folder / "images.npy", made.images)
         (folder / "captions.json").write_text(json.dumps(made.captions))
         (folder / "factors.json").write_text(json.dumps(made.factors))
     read = lambda name: json.loads((folder / name).read_text())
-    return Characters(np.load(folder / "images.npy", mmap_mode="r"), read("captions.json"), read("factors.json"))
+    return Pictures(np.load(folder / "images.npy", mmap_mode="r"), read("captions.json"), read("factors.json"), setting.of(out).factors)
+
+
+def unseen(out: Path) -> dict[str, Pictures]:
+    """The sets that no training sees, by their names."""
+    sets = [HELD_OUT] if setting.of(out).drawn else [HELD_OUT, DRAWINGS]
+    return {which["name"]: load(out, which) for which in sets}
 
 
 def run(run) -> None:
-    """Stage `data`: all sets, with nothing else to do."""
+    """Stage `data`: all sets of characters, with nothing else to do."""
     for which in (TRAINING, MORE, HELD_OUT):
         print(which["name"], len(load(run.out, which)), flush=True)

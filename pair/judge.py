@@ -1,4 +1,4 @@
-"""Knows the judge: a small classifier that reads the world's true factors off an image.
+"""Knows the judge: a small classifier that reads the true factors of a picture off it.
 
 A plain stack, described layer by layer in its config.json: convolutions (3×3, padding 1, bias), then linear layers. The
 activations before the last linear layer are the features that distances are taken in.
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from . import data, world
+from . import data, setting, world
 
 WIDTHS = [(3, 24, 1), (24, 32, 2), (32, 48, 1), (48, 64, 2), (64, 96, 1), (96, 96, 2), (96, 64, 1)]  # in, out, stride
 FEATURES = 128
@@ -18,10 +18,11 @@ BATCH = 64
 
 
 class Judge(torch.nn.Module):
-    def __init__(self):
+    def __init__(self, factors: dict[str, list], measures: list[str]):
         super().__init__()
+        self.factors, self.measures = factors, measures
         self.conv = torch.nn.ModuleList([torch.nn.Conv2d(i, o, 3, stride, 1) for i, o, stride in WIDTHS])
-        outputs = sum(map(len, world.FACTORS.values())) + len(world.MEASURES)
+        outputs = sum(map(len, factors.values())) + len(measures)
         self.linear = torch.nn.ModuleList([torch.nn.Linear(8 * 8 * WIDTHS[-1][1], FEATURES), torch.nn.Linear(FEATURES, outputs)])
         for layer in [*self.conv, self.linear[0]]:
             torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -49,9 +50,9 @@ class Judge(torch.nn.Module):
     def read(self, features: torch.Tensor) -> dict[str, torch.Tensor]:
         """features [B, 128] → as `forward`."""
         y = self.linear[1](features).float()
-        sizes = [len(v) for v in world.FACTORS.values()] + [1] * len(world.MEASURES)
-        parts = dict(zip([*world.FACTORS, *world.MEASURES], y.split(sizes, 1)))
-        return {k: v if k in world.FACTORS else v[:, 0] for k, v in parts.items()}
+        sizes = [len(v) for v in self.factors.values()] + [1] * len(self.measures)
+        parts = dict(zip([*self.factors, *self.measures], y.split(sizes, 1)))
+        return {k: v if k in self.factors else v[:, 0] for k, v in parts.items()}
 
 
 def layers() -> list[dict]:
@@ -61,18 +62,20 @@ def layers() -> list[dict]:
 
 
 def load(out: Path) -> Judge:
-    judge = Judge()
-    judge.load_state_dict({k: v.float() for k, v in load_file(Path(out) / "judge" / "model.safetensors").items()})
+    folder = Path(out) / "judge"
+    config = json.loads((folder / "config.json").read_text())
+    judge = Judge(config["factors"], config["regress"])
+    judge.load_state_dict({k: v.float() for k, v in load_file(folder / "model.safetensors").items()})
     return judge.eval().requires_grad_(False)
 
 
 @torch.no_grad()
-def accuracy(judge: Judge, characters: data.Characters) -> dict[str, float]:
+def accuracy(judge: Judge, pictures: data.Pictures) -> dict[str, float]:
     """The share of images whose factor is read right; for the measures, the mean absolute error."""
-    read = [judge(characters.batch(range(i, min(i + BATCH, len(characters))))) for i in range(0, len(characters), BATCH)]
+    read = [judge(pictures.batch(range(i, min(i + BATCH, len(pictures))))) for i in range(0, len(pictures), BATCH)]
     whole = {k: torch.cat([r[k] for r in read]) for k in read[0]}
-    right = {k: float((whole[k].argmax(1) == characters.values(k)).float().mean()) for k in world.FACTORS}
-    return right | {k: float((whole[k] - characters.values(k)).abs().mean()) for k in world.MEASURES}
+    right = {k: float((whole[k].argmax(1) == pictures.values(k)).float().mean()) for k in judge.factors}
+    return right | {k: float((whole[k] - pictures.values(k)).abs().mean()) for k in judge.measures}
 
 
 def disturbed(x: torch.Tensor) -> torch.Tensor:
@@ -85,17 +88,18 @@ def disturbed(x: torch.Tensor) -> torch.Tensor:
 
 def run(run) -> None:
     """Stage `judge`. With --resume: from the checkpoint, or from the weights in OUT."""
-    training, held_out = data.load(run.out, data.TRAINING), data.load(run.out, data.HELD_OUT)
-    truth = {k: training.values(k) for k in [*world.FACTORS, *world.MEASURES]}
-    judge = Judge()
+    training = data.load(run.out, data.TRAINING)
+    chosen = setting.of(run.out)
+    truth = {k: training.values(k) for k in [*chosen.factors, *chosen.measures]}
+    judge = Judge(chosen.factors, chosen.measures)
     optimizer = torch.optim.AdamW(judge.parameters(), lr=run.rate(2e-3), weight_decay=1e-2)
     if not run.restore(judge=judge, optimizer=optimizer) and run.resume and (run.out / "judge" / "model.safetensors").exists():
         judge.load_state_dict(load(run.out).state_dict())
     for _ in run.steps(optimizer):
         indices = torch.randint(0, len(training), (BATCH,))
-        read = judge(disturbed(training.batch(indices)))
-        loss = sum(F.cross_entropy(read[k], truth[k][indices]) for k in world.FACTORS)
-        loss = loss + 4 * sum(F.mse_loss(read[k], truth[k][indices]) for k in world.MEASURES)
+        read = judge(disturbed(data.shifted(training.batch(indices), chosen.shift)))
+        loss = sum(F.cross_entropy(read[k], truth[k][indices]) for k in chosen.factors)
+        loss = loss + 4 * sum(F.mse_loss(read[k], truth[k][indices]) for k in chosen.measures)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(judge.parameters(), 5.)
@@ -103,13 +107,18 @@ def run(run) -> None:
         run.say(f"loss {loss.item():.3f}")
         run.keep(judge=judge, optimizer=optimizer)
     run.keep(force=True, judge=judge, optimizer=optimizer)
-    save(judge, run.out, accuracy(judge.eval(), held_out))
+    save(judge, run.out, {name: accuracy(judge.eval(), pictures) for name, pictures in data.unseen(run.out).items()})
 
 
-def save(judge: Judge, out: Path, right: dict[str, float]) -> None:
+def save(judge: Judge, out: Path, right: dict[str, dict[str, float]]) -> None:
+    """right: for each set that no training sees, how well the judge reads it."""
     folder = Path(out) / "judge"
     folder.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in judge.state_dict().items()}, folder / "model.safetensors")
-    config = {"factors": world.FACTORS, "regress": world.MEASURES, "words": world.WORDS, "image_size": world.SIZE, "layers": layers(), "held_out": right}
+    config = {
+        "factors": judge.factors, "regress": judge.measures, "words": setting.of(out).words, "image_size": world.SIZE, "layers": layers(),
+        **{name.replace("-", "_"): values for name, values in right.items()},
+    }
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    print("judge, on held-out images:", {k: round(v, 4) for k, v in right.items()}, flush=True)
+    for name, values in right.items():
+        print(f"judge, on {name} images:", {k: round(v, 4) for k, v in values.items()}, flush=True)

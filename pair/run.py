@@ -17,13 +17,13 @@ PAUSE_SECONDS = 30  # a step that seems to take longer was a pause
 
 
 class Run:
-    def __init__(self, stage: str, out: str, minutes: float, resume: bool, threads: int = 2, learning_rate: float | None = None, options: dict | None = None):
+    def __init__(self, stage: str, out: str, minutes: float, resume: bool, threads: int = 2, learning_rate: float | None = None, options: dict | None = None, steps: int | None = None):
         self.stage, self.out, self.seconds, self.resume = stage, Path(out), minutes * 60, resume
         self.learning_rate, self.options = learning_rate, options or {}
         self.out.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-        self.step, self.elapsed, self.stopped = 0, 0.0, False
+        self.step, self.count, self.elapsed, self.stopped = 0, steps, 0.0, False
         self._tick = self._saved = self._said = time.monotonic()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
@@ -33,11 +33,11 @@ class Run:
 
     @property
     def done(self) -> float:
-        """The share of the run's time that is over, 0…1."""
-        return min(1.0, self.elapsed / self.seconds)
+        """The share of the run that is over, 0…1: of its steps where their number is given, else of its time."""
+        return min(1.0, self.step / self.count if self.count else self.elapsed / self.seconds)
 
     def steps(self, *optimizers: torch.optim.Optimizer, warmup: int = 100, floor: float = .02):
-        """Yields step numbers until the time is over; sets each optimizer's rate (warm-up, then a cosine down to `floor`)."""
+        """Yields step numbers until the run is over; sets each optimizer's rate (warm-up, then a cosine down to `floor`)."""
         groups = [group for o in optimizers for group in o.param_groups]
         for group in groups:
             group.setdefault("peak", group["lr"])  # kept in the optimizer's own state, and so in checkpoints
@@ -56,8 +56,8 @@ class Run:
         groups = [group for o in optimizers for group in o.param_groups]
         for group in groups:
             group.setdefault("peak", group["lr"])
-        self._tick = time.monotonic()
-        while self.step < count and self.done < 1 and not self.stopped:
+        self._tick, self.count = time.monotonic(), count
+        while self.done < 1 and self.elapsed < self.seconds and not self.stopped:
             for group in groups:
                 group["lr"] = group["peak"] * min(1, (self.step + 1) / warmup)
             yield self.step
@@ -76,7 +76,8 @@ class Run:
         """A line of progress, at most one each `seconds`."""
         if time.monotonic() - self._said > seconds:
             self._said = time.monotonic()
-            print(f"{self.stage} step {self.step} {self.elapsed:.0f}/{self.seconds:.0f} s  {text}", flush=True)
+            left = self.elapsed * (1 - self.done) / self.done if self.done else self.seconds
+            print(f"{self.stage} step {self.step}{f'/{self.count}' if self.count else ''} {self.elapsed:.0f} s, {left / 60:.0f} min left  {text}", flush=True)
 
     @property
     def checkpoint(self) -> Path:

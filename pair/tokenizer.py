@@ -1,13 +1,13 @@
 """Knows how the tokenizer is made: a CLIP-style byte pair encoding learned from the training captions."""
 import json
+import re
 from collections import Counter
 
 from transformers import CLIPTokenizer
 
-from . import data
+from . import data, setting
 from .conditioning import TOKENS
 
-MERGES = 300
 PADDING = {"tokenizer": "<|endoftext|>", "tokenizer_2": "!"}  # SDXL's two tokenizers differ in this only
 
 
@@ -18,11 +18,16 @@ def alphabet() -> list[str]:
     return [chr(b) for b in printing] + [chr(256 + i) for i in range(len(others))]
 
 
-def learn(words: Counter) -> list[tuple[str, str]]:
-    """The merges, most frequent pair first (of equals, the later in the alphabet); fewer than MERGES when nothing is left to merge."""
+def words_of(caption: str) -> list[str]:
+    """As CLIP splits a text before it merges bytes: runs of letters, digits, runs of anything else, and 's for itself."""
+    return re.findall(r"'s|[^\W\d_]+|\d|[^\s\w]+|_+", caption.lower())
+
+
+def learn(words: Counter, count: int) -> list[tuple[str, str]]:
+    """The merges, most frequent pair first (of equals, the later in the alphabet); fewer than `count` when nothing is left to merge."""
     pieces = {w: [*w[:-1], w[-1] + "</w>"] for w in words}
     merges = []
-    while len(merges) < MERGES:
+    while len(merges) < count:
         pairs = Counter()
         for word, parts in pieces.items():
             for pair in zip(parts, parts[1:]):
@@ -48,7 +53,7 @@ def merged(parts: list[str], pair: tuple[str, str]) -> list[str]:
 def run(run) -> None:
     """Stage `tokenizer`."""
     captions = data.load(run.out, data.TRAINING).captions
-    merges = learn(Counter(w for three in captions for c in three for w in c.lower().split()))
+    merges = learn(Counter(w for own in captions for c in own for w in words_of(c)), setting.of(run.out).merges)
     tokens = [*alphabet(), *(a + "</w>" for a in alphabet()), *(a + b for a, b in merges), "<|startoftext|>", "<|endoftext|>"]
     vocabulary = {token: i for i, token in enumerate(tokens)}
     for name, padding in PADDING.items():

@@ -173,13 +173,13 @@ def _instruments(run, card: dict, tables: dict) -> list[str]:
     return [line for pair in pairs for line in _beside(*pair)]
 
 
-def shipped_characters(shipped: Path) -> data.Characters:
+def shipped_characters(shipped: Path) -> data.Pictures:
     """The held-out characters that lie beside the weights; their captions do not matter here."""
     factors = json.loads((shipped / "world" / "held-out.json").read_text())
     sheet = np.asarray(Image.open(shipped / "world" / "held-out.webp").convert("RGB"))
     rows, columns = sheet.shape[0] // world.SIZE, sheet.shape[1] // world.SIZE
     images = sheet.reshape(rows, world.SIZE, columns, world.SIZE, 3).transpose(0, 2, 1, 3, 4).reshape(-1, world.SIZE, world.SIZE, 3)
-    return data.Characters(np.ascontiguousarray(images), [[""]] * len(factors), factors)
+    return data.Pictures(np.ascontiguousarray(images), [[""]] * len(factors), factors)
 
 
 def _beside(what: str, here: float, there: str, tolerance: float) -> list[str]:

@@ -14,10 +14,10 @@ SEED, COUNT = 7, 64
 BATCH = 16
 
 
-def pictures() -> data.Characters:
+def pictures() -> data.Pictures:
     rng = np.random.default_rng(SEED)
     factors = [world.sample_factors(rng) | CHARACTER for _ in range(COUNT)]
-    return data.Characters(np.stack([world.render(f) for f in factors]), [[f"a {WORD} cartoon character"]] * COUNT, factors)
+    return data.Pictures(np.stack([world.render(f) for f in factors]), [[f"a {WORD} cartoon character"]] * COUNT, factors)
 
 
 def run(run) -> None:
