@@ -107,9 +107,12 @@ def run(run) -> None:
     if not decoder_only:
         vae.register_to_config(scaling_factor=_scaling(vae, training))
     vae.save_pretrained(run.out / "base" / "vae")
-    print(f"autoencoder: {psnr(vae.eval(), held_out):.2f} dB on held-out images, scaling {vae.config.scaling_factor:.4f}", flush=True)
+    quality = {"dB": psnr(vae.eval(), held_out), "scaling": vae.config.scaling_factor}
+    print("autoencoder, on held-out images:", quality, flush=True)
     if eye is not None:
-        print("the judge on them:", {k: round(v, 4) for k, v in read_right(vae, eye, held_out).items()}, flush=True)
+        quality["judge"] = read_right(vae, eye, held_out)
+        print("the judge on their reconstructions:", {k: round(v, 4) for k, v in quality["judge"].items()}, flush=True)
+    run.report(**quality)
 
 
 @torch.no_grad()

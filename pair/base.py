@@ -41,6 +41,7 @@ def run(run) -> None:
             _write(run, unet, average)
     run.keep(force=True, unet=unet, optimizer=optimizer, average=average)
     _write(run, unet, average)
+    run.report(loss=smooth)
 
 
 def _write(run, unet, average) -> None:

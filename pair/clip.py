@@ -218,9 +218,10 @@ def run(run) -> None:
             _write(run, halves, tokenizer, image_only)
     run.keep(force=True, **kept)
     _write(run, halves.eval(), tokenizer, image_only)
-    for name, pictures in data.unseen(run.out).items():
-        right = zero_shot(large, tokenizer, pictures, chosen.prompts)
-        print(f"CLIP, zero-shot on {name} images:", {k: round(v, 4) for k, v in right.items()}, flush=True)
+    right = {name: zero_shot(large, tokenizer, pictures, chosen.prompts) for name, pictures in data.unseen(run.out).items()}
+    for name, values in right.items():
+        print(f"CLIP, zero-shot on {name} images:", {k: round(v, 4) for k, v in values.items()}, flush=True)
+    run.report(zero_shot=right)
 
 
 def _halves(run, tokenizer, patch: int, image_only: bool) -> torch.nn.ModuleList:

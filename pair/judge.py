@@ -107,7 +107,9 @@ def run(run) -> None:
         run.say(f"loss {loss.item():.3f}")
         run.keep(judge=judge, optimizer=optimizer)
     run.keep(force=True, judge=judge, optimizer=optimizer)
-    save(judge, run.out, {name: accuracy(judge.eval(), pictures) for name, pictures in data.unseen(run.out).items()})
+    right = {name: accuracy(judge.eval(), pictures) for name, pictures in data.unseen(run.out).items()}
+    save(judge, run.out, right)
+    run.report(accuracy=right)
 
 
 def save(judge: Judge, out: Path, right: dict[str, dict[str, float]]) -> None:

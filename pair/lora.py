@@ -4,7 +4,7 @@ from .adapters import Adapter, save_peft
 from .plain import distil
 
 RANK = 16
-UPDATES = 1_900  # half of the full student's
+UPDATES = 1_900  # half of the full student's; --steps says another number
 RATE = 5e-4
 
 
@@ -13,4 +13,5 @@ def run(run) -> None:
     student = network.load(run.out / "base")
     adapter = Adapter(student, "everything", RANK, RANK)
     adapter.scale = 1.0
-    distil(run, student, adapter, RATE, UPDATES, [], lambda _: save_peft(adapter, run.out / "adapters" / "distilled.safetensors"))
+    done = distil(run, student, adapter, RATE, run.count or UPDATES, [], lambda _: save_peft(adapter, run.out / "adapters" / "distilled.safetensors"))
+    run.report(**done)

@@ -4,6 +4,7 @@ The clock counts working time only: a process stopped with SIGSTOP resumes where
 end the run early and in order: the loop stops, and the stage writes its result as if its time were over.
 """
 import contextlib
+import json
 import math
 import os
 import signal
@@ -18,12 +19,13 @@ PAUSE_SECONDS = 30  # a step that seems to take longer was a pause
 
 class Run:
     def __init__(self, stage: str, out: str, minutes: float, resume: bool, threads: int = 2, learning_rate: float | None = None, options: dict | None = None, steps: int | None = None):
-        self.stage, self.out, self.seconds, self.resume = stage, Path(out), minutes * 60, resume
+        self.stage, self.out, self.seconds, self.resume = stage, Path(out), math.inf if steps else minutes * 60, resume
         self.learning_rate, self.options = learning_rate, options or {}
         self.out.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-        self.step, self.count, self.elapsed, self.stopped = 0, steps, 0.0, False
+        self.step, self.count, self.elapsed, self.cpu, self.stopped = 0, steps, 0.0, 0.0, False
+        self._cpu = time.process_time()
         self._tick = self._saved = self._said = time.monotonic()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
@@ -41,7 +43,7 @@ class Run:
         groups = [group for o in optimizers for group in o.param_groups]
         for group in groups:
             group.setdefault("peak", group["lr"])  # kept in the optimizer's own state, and so in checkpoints
-        self._tick = time.monotonic()
+        self._tick, self._cpu = time.monotonic(), time.process_time()
         while self.done < 1 and not self.stopped:
             gain = min(1, (self.step + 1) / warmup) * (floor + (1 - floor) * .5 * (1 + math.cos(math.pi * self.done)))
             for group in groups:
@@ -56,7 +58,7 @@ class Run:
         groups = [group for o in optimizers for group in o.param_groups]
         for group in groups:
             group.setdefault("peak", group["lr"])
-        self._tick, self.count = time.monotonic(), count
+        self._tick, self._cpu, self.count = time.monotonic(), time.process_time(), count
         while self.done < 1 and self.elapsed < self.seconds and not self.stopped:
             for group in groups:
                 group["lr"] = group["peak"] * min(1, (self.step + 1) / warmup)
@@ -68,6 +70,9 @@ class Run:
         now = time.monotonic()
         self.elapsed += min(now - self._tick, PAUSE_SECONDS)
         self._tick = now
+        used = time.process_time()
+        self.cpu += used - self._cpu
+        self._cpu = used
 
     def rate(self, default: float) -> float:
         return self.learning_rate or default
@@ -76,14 +81,25 @@ class Run:
         """A line of progress, at most one each `seconds`."""
         if time.monotonic() - self._said > seconds:
             self._said = time.monotonic()
-            left = self.elapsed * (1 - self.done) / self.done if self.done else self.seconds
-            print(f"{self.stage} step {self.step}{f'/{self.count}' if self.count else ''} {self.elapsed:.0f} s, {left / 60:.0f} min left  {text}", flush=True)
+            left = f", {self.elapsed * (1 - self.done) / self.done / 60:.0f} min left" if self.done else ""
+            print(f"{self.stage} step {self.step}{f'/{self.count}' if self.count else ''} {self.elapsed:.0f} s{left}  {text}", flush=True)
+
+    def report(self, **found) -> None:
+        """Adds what the finished stage measured to OUT/measured.json, with its length."""
+        file = self.out / "measured.json"
+        all_stages = json.loads(file.read_text()) if file.exists() else {}
+        all_stages[self.name] = {"steps": self.step, "cpu_hours": round(self.cpu / 3600, 3), **found}
+        file.write_text(json.dumps(all_stages, indent=1) + "\n")
+
+    @property
+    def name(self) -> str:
+        """Training a part alone (`--option part=…`) keeps other things than training the whole, and so its own checkpoint."""
+        part = self.options.get("part")
+        return f"{self.stage}-{part}" if part else self.stage
 
     @property
     def checkpoint(self) -> Path:
-        """Training a part alone (`--option part=…`) keeps other things than training the whole, and so its own checkpoint."""
-        part = self.options.get("part")
-        return self.out / "checkpoints" / f"{self.stage}{f'-{part}' if part else ''}.pt"
+        return self.out / "checkpoints" / f"{self.name}.pt"
 
     def restore(self, **parts) -> bool:
         """Loads the checkpoint into modules, optimizers and averages when this run resumes one; says whether it did."""
@@ -92,7 +108,7 @@ class Run:
         state = torch.load(self.checkpoint, weights_only=True)
         for name, part in parts.items():
             part.load_state_dict(state[name])
-        self.step, self.elapsed = state["step"], state["elapsed"]
+        self.step, self.elapsed, self.cpu = state["step"], state["elapsed"], state.get("cpu", 0.0)
         torch.manual_seed(self.step)  # other draws than those before
         print(f"{self.stage} goes on from step {self.step}, {self.elapsed:.0f} s", flush=True)
         return True
@@ -103,7 +119,7 @@ class Run:
             return False
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         partial = self.checkpoint.with_suffix(".partial")
-        torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": self.step, "elapsed": self.elapsed}, partial)
+        torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": self.step, "elapsed": self.elapsed, "cpu": self.cpu}, partial)
         os.replace(partial, self.checkpoint)
         self._saved = time.monotonic()
         return True
