@@ -36,6 +36,7 @@ const EMBEDDED: PairRow = {
   note:
     "The four-step model's distillation was stopped early, because it then loses variety, and it was trained to continue from the base's " +
     "first step; the default prompts are among those where eight seeds show the effect (pair/README.md).",
+  package: "variegate",
   trial: {
     prompts: "embedded:world/prompts.csv",
     reference: "embedded:world/real.safetensors",

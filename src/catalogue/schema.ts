@@ -56,7 +56,9 @@ export const pairRowSchema = z.strictObject({
 export type SamplingDefaults = ReadonlyData<z.output<ReturnType<typeof samplingSchema>>>;
 
 export type PairRow = ReadonlyData<z.output<typeof pairRowSchema>> & {
-  /** Defaults of experiments; null where the package ships none. Not a part of pair files. */
+  /** npm package that the pair's models are in; null where they are elsewhere. Not a part of pair files. */
+  readonly package: string | null;
+  /** Defaults of experiments; null where there are none. Not a part of a user's pair files. */
   readonly trial: Trial | null;
 };
 

@@ -25,7 +25,7 @@ export async function knownDistilled(
 
 /** Names of pairs of a family that a model may be one of, one of each author, to suggest. */
 export function suggestionsFor({ candidates }: Located, family: Family): string[] {
-  const rows = candidates.filter((row) => row.family === family && !row.base.startsWith("embedded:"));
+  const rows = candidates.filter((row) => row.family === family && row.package === null);
   return rows.filter((row, i) => rows.findIndex(({ source }) => source === row.source) === i).map(({ name }) => name);
 }
 

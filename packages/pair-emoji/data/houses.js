@@ -87,7 +87,9 @@ export function matched(emoji) {
       const found = new Map();
       const count = { icons: 0, code: 0, name: 0, unmatched: 0, twice: 0 };
       for (const icon of Object.keys(houseFile(house, "icons").icons)) {
-        const byName = () => ordered.map((map) => map.get(icon)).find(Boolean) ?? (house === "fxemoji" ? close.get(squeezed(icon)) : undefined);
+        const byName = () =>
+          ordered.map((map) => map.get(icon)).find(Boolean) ??
+          (house === "fxemoji" ? close.get(squeezed(icon)) : undefined);
         const e = own.get(icon) ?? byName();
         count.icons++;
         if (!e) count.unmatched++;

@@ -39,7 +39,13 @@ async function render(house, icon) {
   const { body, left = 0, top = 0, width = set.width ?? 16, height = set.height ?? 16 } = set.icons[icon];
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${DRAWN_AT}" height="${DRAWN_AT}" viewBox="${left} ${top} ${width} ${height}">${body}</svg>`;
   const options = { fit: "contain", background: BACKGROUND };
-  return sharp(Buffer.from(svg)).flatten({ background: BACKGROUND }).resize(SIZE, SIZE, options).removeAlpha().toColourspace("srgb").raw().toBuffer();
+  return sharp(Buffer.from(svg))
+    .flatten({ background: BACKGROUND })
+    .resize(SIZE, SIZE, options)
+    .removeAlpha()
+    .toColourspace("srgb")
+    .raw()
+    .toBuffer();
 }
 
 /** NumPy's .npy of uint8 [N, 64, 64, 3]. */
@@ -53,11 +59,21 @@ function npy(images) {
 /** A contact sheet: rows of 24 pictures. */
 function sheet(images, columns = 24) {
   const rows = Math.ceil(images.length / columns);
-  const places = images.map((input, i) => ({ input, raw: { width: SIZE, height: SIZE, channels: 3 }, left: (i % columns) * SIZE, top: Math.floor(i / columns) * SIZE }));
-  return sharp({ create: { width: columns * SIZE, height: rows * SIZE, channels: 3, background: BACKGROUND } }).composite(places).png().toBuffer();
+  const places = images.map((input, i) => ({
+    input,
+    raw: { width: SIZE, height: SIZE, channels: 3 },
+    left: (i % columns) * SIZE,
+    top: Math.floor(i / columns) * SIZE,
+  }));
+  return sharp({ create: { width: columns * SIZE, height: rows * SIZE, channels: 3, background: BACKGROUND } })
+    .composite(places)
+    .png()
+    .toBuffer();
 }
 
-const { values: given } = parseArgs({ options: { out: { type: "string", default: "made" }, count: { type: "boolean", default: false } } });
+const { values: given } = parseArgs({
+  options: { out: { type: "string", default: "made" }, count: { type: "boolean", default: false } },
+});
 const emoji = allEmoji();
 const labels = byFamily([...new Set(emoji.map((e) => e.parent))]);
 const sets = { training: [], "held-out": [], drawings: [] };
@@ -81,7 +97,9 @@ if (!given.count) {
     writeFileSync(path.join(folder, "images.npy"), npy(pictures.map((p) => p.image)));
     writeFileSync(path.join(folder, "captions.json"), JSON.stringify(pictures.map((p) => p.said)));
     writeFileSync(path.join(folder, "factors.json"), JSON.stringify(pictures.map((p) => p.shown)));
-    process.stderr.write(`${name}: ${pictures.length} pictures, ${new Set(pictures.map((p) => p.shown.name)).size} names, ${new Set(pictures.flatMap((p) => p.said)).size} captions\n`);
+    process.stderr.write(
+      `${name}: ${pictures.length} pictures, ${new Set(pictures.map((p) => p.shown.name)).size} names, ${new Set(pictures.flatMap((p) => p.said)).size} captions\n`,
+    );
   }
   writeFileSync(path.join(given.out, "data", "setting.json"), `${JSON.stringify(setting(), null, 1)}\n`);
   const spread = Object.keys(HOUSES).flatMap((house) => {
