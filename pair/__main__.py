@@ -23,7 +23,11 @@ def main() -> None:
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="what a stage says about itself in its docstring")
     given = parser.parse_args()
     options = dict(o.split("=", 1) for o in given.option)
-    importlib.import_module(STAGES[given.stage]).run(Run(given.stage, given.out, given.minutes, given.resume, given.threads, given.lr, options, given.steps))
+    run = Run(given.stage, given.out, given.minutes, given.resume, given.threads, given.lr, options, given.steps)
+    if given.resume and run.finished:
+        print(f"{run.name} has made its {given.steps} steps", flush=True)
+        return
+    importlib.import_module(STAGES[given.stage]).run(run)
 
 
 main()

@@ -2,14 +2,16 @@
 import json
 import math
 import shutil
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionXLPipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from . import clip, conditioning, data, network, noise, world
+from . import clip, conditioning, data, network, noise, setting, world
 
 SCHEDULER = {
     "trained_betas": [float(f"{b:.9g}") for b in noise.BETAS.tolist()], "steps_offset": 1, "timestep_spacing": "trailing",
@@ -37,6 +39,8 @@ def run(run) -> None:
         if (run.out / name).exists():
             _halved(run.out / name, target / name)
     _world(run.out, target / "world")
+    if (run.out / "measured.json").exists():
+        shutil.copy(run.out / "measured.json", target)
     for file in target.rglob("*.json"):
         _clean(file)
     total = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
@@ -71,16 +75,37 @@ def _clip(out: Path, target: Path) -> None:
 
 
 def _world(out: Path, target: Path) -> None:
-    """What is true of the world, for whoever measures without drawing it: priors, a prompt for each value, held-out pictures."""
+    """What is true of the data, for whoever measures without it: priors, a prompt for each value, pictures that no training saw."""
     target.mkdir(parents=True, exist_ok=True)
-    priors = {k: world.PRIORS.get(k, [1 / len(v)] * len(v)) for k, v in world.FACTORS.items()}
-    prompts = {k: {str(v): clip.value_prompt(k, v) for v in values} for k, values in world.FACTORS.items()}
+    chosen = setting.of(out)
+    priors = {k: world.PRIORS.get(k, [1 / len(v)] * len(v)) for k, v in world.FACTORS.items()} if chosen.drawn else _shares(out, chosen)
+    prompts = chosen.prompts or {k: {str(v): clip.value_prompt(k, v) for v in values} for k, values in chosen.factors.items()}
     (target / "world.json").write_text(json.dumps({"priors": priors, "prompts": prompts}, indent=1) + "\n")
-    characters, rows = data.load(out, data.HELD_OUT), HELD_OUT // COLUMNS
-    sheet = characters.images[:HELD_OUT].reshape(rows, COLUMNS, world.SIZE, world.SIZE, 3).transpose(0, 2, 1, 3, 4)
+    images, true = _some_unseen(out)
+    rows = len(images) // COLUMNS
+    sheet = images.reshape(rows, COLUMNS, world.SIZE, world.SIZE, 3).transpose(0, 2, 1, 3, 4)
     Image.fromarray(sheet.reshape(rows * world.SIZE, COLUMNS * world.SIZE, 3)).save(target / "held-out.webp", lossless=True, quality=100, method=6)
-    true = [{k: f[k] for k in world.FACTORS} | {k: round(f[k], 4) for k in world.MEASURES} for f in characters.factors[:HELD_OUT]]
-    (target / "held-out.json").write_text(json.dumps(true, separators=(",", ":")) + "\n")
+    shown = [{k: f[k] for k in chosen.factors} | {k: round(f[k], 4) for k in chosen.measures} for f in true]
+    (target / "held-out.json").write_text(json.dumps(shown, separators=(",", ":")) + "\n")
+
+
+def _some_unseen(out: Path) -> tuple[np.ndarray, list[dict]]:
+    """HELD_OUT pictures that no training saw, as many of each set, and their factors. Characters are in random order; other pictures
+    are not, and are taken from all over their set."""
+    images, factors, sets = [], [], data.unseen(out)
+    for pictures in sets.values():
+        count = HELD_OUT // len(sets)
+        which = range(count) if setting.of(out).drawn else [i * len(pictures) // count for i in range(count)]
+        images.append(pictures.images[list(which)])
+        factors += [pictures.factors[i] for i in which]
+    return np.concatenate(images), factors
+
+
+def _shares(out: Path, chosen: setting.Setting) -> dict[str, list[float]]:
+    """How often each value occurs in the training set."""
+    factors = data.load(out, data.TRAINING).factors
+    counts = {k: Counter(f[k] for f in factors) for k in chosen.factors}
+    return {k: [round(counts[k][v] / len(factors), 5) for v in values] for k, values in chosen.factors.items()}
 
 
 def _halved(source: Path, target: Path) -> None:

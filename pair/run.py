@@ -86,10 +86,20 @@ class Run:
 
     def report(self, **found) -> None:
         """Adds what the finished stage measured to OUT/measured.json, with its length."""
-        file = self.out / "measured.json"
-        all_stages = json.loads(file.read_text()) if file.exists() else {}
-        all_stages[self.name] = {"steps": self.step, "cpu_hours": round(self.cpu / 3600, 3), **found}
-        file.write_text(json.dumps(all_stages, indent=1) + "\n")
+        length = {"steps": self.step, "cpu_hours": round(self.cpu / 3600, 3)}
+        self._reports.write_text(json.dumps(self._reported() | {self.name: length | found}, indent=1) + "\n")
+
+    @property
+    def finished(self) -> bool:
+        """Whether an earlier run took the stage through all of its steps, where their number is given."""
+        return self.count is not None and self._reported().get(self.name, {}).get("steps", 0) >= self.count
+
+    @property
+    def _reports(self) -> Path:
+        return self.out / "measured.json"
+
+    def _reported(self) -> dict:
+        return json.loads(self._reports.read_text()) if self._reports.exists() else {}
 
     @property
     def name(self) -> str:
