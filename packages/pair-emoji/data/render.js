@@ -19,7 +19,10 @@ const HELD_OUT = { names: 0.05, drawings: 0.03 };
 const share = (text) => createHash("sha256").update(text).digest().readUInt32BE(0) / 2 ** 32;
 
 /** The list from one of its elements on, so that the first caption of a picture is any of them. */
-const rotated = (list, at) => [...list.slice(Math.floor(at * list.length)), ...list.slice(0, Math.floor(at * list.length))];
+const rotated = (list, at) => [
+  ...list.slice(Math.floor(at * list.length)),
+  ...list.slice(0, Math.floor(at * list.length)),
+];
 
 /** What one icon shows, or null where it is left out. */
 function attributes(house, e, labels) {
@@ -88,7 +91,10 @@ for (const [house, { icons, count }] of Object.entries(matched(emoji))) {
   });
   counts[house] = { ...count, kept: kept.length };
   for (const { icon, shown } of given.count ? [] : kept) {
-    const said = rotated(captions({ ...shown, parent: shown.name, labels }), share(`caption ${house} ${shown.hexcode}`));
+    const said = rotated(
+      captions({ ...shown, parent: shown.name, labels }),
+      share(`caption ${house} ${shown.hexcode}`),
+    );
     sets[setOf(shown)].push({ image: await render(house, icon), shown, said });
   }
   process.stderr.write(`${house}: ${JSON.stringify(counts[house])}\n`);
