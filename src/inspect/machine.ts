@@ -1,20 +1,15 @@
 /** Versions and devices of this machine, for `doctor` and run.json. */
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
-import { promisify } from "node:util";
-import { z } from "zod";
-import { reasonOf, VariegateError } from "../errors.js";
+import { VariegateError } from "../errors.js";
 import { createBuilder, encodeGraph } from "../graph/index.js";
 import { COMPUTES, type Compute } from "../networks/index.js";
 import type { OpenedPair } from "../open/index.js";
 import { DEVICES, type Device, type Runtime } from "../runtime/index.js";
 import { openRuntime } from "../runtime/node/index.js";
-import { bytesOf, float } from "../tensor/index.js";
-import { missingForCuda } from "./cuda.js";
-
-const run = promisify(execFile);
+import { bytesOf, count, float } from "../tensor/index.js";
+import { missingFor } from "./missing.js";
 
 export interface Versions {
   readonly variegate: string;
@@ -66,14 +61,14 @@ export interface DeviceReport {
   readonly device: Device;
   readonly runs: boolean;
   readonly why: string;
-  /** Compute types in which a test product is correct. */
+  /** Compute types in which a test product and convolution are correct. */
   readonly computes: readonly Compute[];
 }
 
-/** Examines this machine: runs a test product on every device. */
+/** Examines this machine: runs a test product and a convolution on every device. */
 export async function examine(): Promise<MachineReport> {
   const devices: DeviceReport[] = [];
-  for (const device of DEVICES) devices.push({ device, ...(await tryApart(device)) });
+  for (const device of DEVICES) devices.push({ device, ...(await tryDevice(device)) });
   return {
     versions: versions(),
     platform: `${process.platform}-${process.arch}`,
@@ -85,44 +80,31 @@ export async function examine(): Promise<MachineReport> {
   };
 }
 
-const answerSchema = z.object({ runs: z.boolean(), why: z.string(), computes: z.array(z.enum(COMPUTES)) });
-
-/** Tries a device in a process of its own where its drivers print warnings on stderr, past ONNX Runtime's log. */
-async function tryApart(device: Device): Promise<Omit<DeviceReport, "device">> {
-  if (device !== "webgpu" && device !== "cuda") return tryDevice(device);
-  // The compiled module, also for tests that run this file from src/, a sibling of dist/.
-  const module = new URL("../../dist/inspect/machine.js", import.meta.url);
-  const script = `const { tryDevice } = await import(${JSON.stringify(module.href)}); console.log(JSON.stringify(await tryDevice(${JSON.stringify(device)})))`;
-  try {
-    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script]);
-    return answerSchema.parse(JSON.parse(stdout));
-  } catch (error) {
-    return { runs: false, why: `the process that tried it ended early (${reasonOf(error)})`, computes: [] };
-  }
-}
-
-/** Runs a test product on a device. */
+/** Runs a test product and a convolution on a device. */
 export async function tryDevice(device: Device): Promise<Omit<DeviceReport, "device">> {
   const runtime = openRuntime({ device, threads: 1 });
   try {
-    const computes: Compute[] = [];
+    const right: Compute[] = [];
     for (const compute of COMPUTES) {
       const asked = compute === "int8" ? device === "cpu" : compute === "float32" || device !== "cpu";
-      if (asked && (await multiplies(runtime, compute))) computes.push(compute);
+      if (asked && (await computes(runtime, compute))) right.push(compute);
     }
-    const right = computes.includes("float32");
-    return { runs: right, why: right ? "a test product is correct" : "a test product is wrong", computes };
+    const runs = right.includes("float32");
+    const why = `a test product and convolution are ${runs ? "correct" : "wrong"}`;
+    return { runs, why, computes: right };
   } catch (error) {
-    const missing = device === "cuda" ? missingForCuda() : null;
-    if (error instanceof VariegateError) return { runs: false, why: missing ?? error.problem, computes: [] };
-    throw error;
+    if (!(error instanceof VariegateError)) throw error;
+    return { runs: false, why: missingFor(device, error.problem), computes: [] };
   } finally {
     await runtime.close();
   }
 }
 
-/** Checks that 32 ones times 32 halves are 16. @throws MachineError if float32, which every device has, cannot run */
-async function multiplies(runtime: Runtime, compute: Compute): Promise<boolean> {
+/**
+ * Checks that 32 ones times 32 halves are 16, and that a convolution of 2 × 3 ones with halves is 3: CUDA has the latter from cuDNN, a library
+ * of its own. @throws MachineError if float32, which every device has, cannot run
+ */
+async function computes(runtime: Runtime, compute: Compute): Promise<boolean> {
   const g = createBuilder();
   const memory = (bytes: Uint8Array) => ({ in: "memory", source: { name: "no file" }, bytes }) as const;
   const scale = {
@@ -139,12 +121,18 @@ async function multiplies(runtime: Runtime, compute: Compute): Promise<boolean> 
     scales: scale,
   } as const;
   const w = compute === "int8" ? g.weight(matrix) : g.constant([1, 32], new Float32Array(32).fill(0.5));
-  const graph = g.finish({ y: g.linear(g.input("x", [1, 32]), w) });
+  const kernel = g.constant([1, 1, 2, 3], new Float32Array(6).fill(0.5));
+  const graph = g.finish({
+    product: g.linear(g.input("x", [1, 32]), w),
+    convolution: g.conv(g.input("image", [1, 1, 2, 3]), kernel, undefined, { pads: [0, 0, 0, 0] }),
+  });
+  const ones = (shape: readonly number[]) => float(shape, new Float32Array(count(shape)).fill(1));
   try {
     const session = await runtime.load(encodeGraph(graph, { type: compute === "float16" ? "float16" : "float32" }));
-    const { outputs } = await session.run({ x: float([1, 32], new Float32Array(32).fill(1)) });
+    const { outputs } = await session.run({ x: ones([1, 32]), image: ones([1, 1, 2, 3]) });
     await session.release();
-    return outputs["y"]?.dtype === "float32" && Math.abs((outputs["y"].data[0] ?? 0) - 16) < 0.1;
+    const is = (name: string, value: number) => Math.abs(Number(outputs[name]?.data[0]) - value) < 0.1;
+    return is("product", 16) && is("convolution", 3);
   } catch (error) {
     if (compute === "float32" || !(error instanceof VariegateError)) throw error;
     return false;

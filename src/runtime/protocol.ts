@@ -63,3 +63,7 @@ export const movable = (buffers: Iterable<ArrayBufferLike>): ArrayBuffer[] =>
 
 /** A message with the id of its request. */
 export type Numbered<T> = T & { readonly id: number };
+
+/** Whether a message of another process is a request or an answer with its id; what sends one is typed. */
+export const isNumbered = <T>(message: unknown): message is Numbered<T> =>
+  typeof message === "object" && message !== null && "id" in message && "kind" in message;

@@ -1,9 +1,9 @@
-/** Runtime for Node: onnxruntime-node in a worker thread. */
+/** Runtime for Node: onnxruntime-node in a worker. */
 import os from "node:os";
-import { Worker } from "node:worker_threads";
 import { MachineError } from "../../errors.js";
-import { type Answer, movable, type Numbered, type Request } from "../protocol.js";
+import type { Answer, Request } from "../protocol.js";
 import type { Device, Runtime, RuntimeOptions } from "../runtime.js";
+import { openChannel } from "./channel.js";
 import { place } from "./placement.js";
 import { disableTelemetry } from "./telemetry.js";
 
@@ -38,35 +38,28 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
   };
 }
 
-/** Starts a worker thread. `ask` sends a request and returns the answer. */
+/** Starts a worker. `ask` sends a request and returns the answer. */
 function startWorker(device: Device) {
-  // The compiled worker, also for tests that run this file from src/, a sibling of dist/.
-  // The worker would not start with some options of the main thread, such as --input-type.
-  const worker = new Worker(new URL("../../../dist/runtime/node/worker.js", import.meta.url), { execArgv: [] });
-  worker.unref();
   const waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>();
   const running = new Set<Promise<Answer>>();
   let serial = 0;
   let started = false;
   let ended: Error | undefined;
 
-  const end = (error: Error) => {
-    ended ??= error;
-    for (const { reject } of waiting.values()) reject(error);
-    waiting.clear();
-    worker.unref();
-  };
-  worker.on("message", ({ id, ...answer }: Numbered<Answer>) => {
-    started = true;
-    waiting.get(id)?.resolve(answer);
-    waiting.delete(id);
-    if (waiting.size === 0) worker.unref();
+  const worker = openChannel(device, {
+    answer({ id, ...answer }) {
+      started = true;
+      waiting.get(id)?.resolve(answer);
+      waiting.delete(id);
+      if (waiting.size === 0) worker.unref();
+    },
+    ended(error) {
+      ended ??= error;
+      for (const { reject } of waiting.values()) reject(ended);
+      waiting.clear();
+      worker.unref();
+    },
   });
-  worker.on("error", (error) => end(new MachineError(`the model worker failed: ${String(error)}`)));
-  worker.on("messageerror", (error) =>
-    end(new MachineError(`an answer of the model worker could not be read: ${String(error)}`)),
-  );
-  worker.on("exit", () => end(new MachineError("the runtime was closed")));
 
   const ask = async <K extends Answer["kind"]>(
     request: Request,
@@ -77,14 +70,14 @@ function startWorker(device: Device) {
     const id = ++serial;
     const asked = new Promise<Answer>((resolve, reject) => {
       // Throws for values that cannot be copied; only sent requests are waited for.
-      worker.postMessage({ id, ...request } satisfies Numbered<Request>, movable(moved));
+      worker.send({ id, ...request }, moved);
       waiting.set(id, { resolve, reject });
       worker.ref();
     });
     running.add(asked);
     const answer = await asked.finally(() => running.delete(asked));
     if (answer.kind === "refused") throw new RangeError(answer.message);
-    if (answer.kind === "failed") throw explained(answer.message, device);
+    if (answer.kind === "failed") throw explained(answer.message, device, await worker.reports());
     if (!isKind(answer, expected)) throw new MachineError(`the model worker answered ${answer.kind}, not ${expected}`);
     return answer;
   };
@@ -94,11 +87,11 @@ function startWorker(device: Device) {
     ended: () => ended !== undefined,
     async close() {
       // Terminating the thread while it loads ONNX Runtime would crash the process. Any answer shows that loading has finished.
-      if (!started) await ask({ kind: "release", session: 0 }, "released").catch(() => {});
+      if (!started && device === "cpu") await ask({ kind: "release", session: 0 }, "released").catch(() => {});
       ended ??= new MachineError("the runtime was closed");
       // Terminating the thread during a model call would crash the process.
       await Promise.allSettled(running);
-      await worker.terminate();
+      await worker.stop();
     },
   };
 }
@@ -106,8 +99,8 @@ function startWorker(device: Device) {
 const isKind = <K extends Answer["kind"]>(answer: Answer, kind: K): answer is Extract<Answer, { kind: K }> =>
   answer.kind === kind;
 
-/** Error with the message of ONNX Runtime, and advice for common causes. */
-function explained(message: string, device: Device): MachineError {
+/** Error with the message of ONNX Runtime, what native libraries reported, and advice for common causes. */
+function explained(message: string, device: Device, reports: readonly string[]): MachineError {
   // Native messages begin with a source location and the failed condition.
   const short = (message.split("\n")[0] ?? message).replace(/^\/\S+\.cc:.* was false\. /, "");
   if (/bad_alloc|failed to allocate|out of memory/i.test(message)) {
@@ -122,7 +115,7 @@ function explained(message: string, device: Device): MachineError {
     /shared library|no available adapter|not supported|backend not found|adapter/i.test(message) &&
     device !== "cpu"
   ) {
-    const problem = `${device} is not available here (${short})`;
+    const problem = `${device} is not available here (${[short, ...reports].join("; ")})`;
     return new MachineError(`${problem}; try --device cpu, or see variegate doctor`, undefined, problem);
   }
   return new MachineError(`ONNX Runtime on ${device}: ${short}`);

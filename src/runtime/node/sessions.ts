@@ -7,6 +7,11 @@ import type { Answer, Request } from "../protocol.js";
 // Errors are returned; ONNX Runtime would print them as well. Sessions set the same level.
 ort.env.logLevel = "fatal";
 
+/** Prints errors outside of sessions all the same, such as that of a provider whose libraries are missing. */
+export function logErrors(): void {
+  ort.env.logLevel = "error";
+}
+
 /** A loaded model. */
 interface Loaded {
   readonly session: ort.InferenceSession;

@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { MessageChannel } from "node:worker_threads";
 import { expect, it } from "vitest";
-import { serve } from "../../../src/runtime/node/serve.js";
+import { servePort } from "../../../src/runtime/node/serve.js";
 import type { Answer } from "../../../src/runtime/protocol.js";
 import type { Tensor } from "../../../src/tensor/index.js";
 
 /** The reply to one request, where `answer` is what the models would say. */
 async function replyTo(answer: () => Promise<Answer>): Promise<unknown> {
   const { port1, port2 } = new MessageChannel();
-  serve(port2, answer);
+  servePort(port2, answer);
   port1.postMessage({ id: 7, kind: "release", session: 1 });
   const [reply] = await once(port1, "message");
   port1.close();
