@@ -6,7 +6,7 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, blocks, clip_skip, component_cases, families, hub, metrics, outputs, peft_strength, prompt_syntax, prompts,
+    adapters, added_tokens, blocks, clip_skip, component_cases, families, hub, methods, metrics, outputs, peft_strength, prompt_syntax, prompts,
     recognition, runs, scripts, single_files, steps, streams, textual_inversion, vision,
 )
 from .store import Store
@@ -19,6 +19,7 @@ RECORDERS = {
     "families": families.record,
     "components": component_cases.record,
     "networks": outputs.record,
+    "methods": methods.record,
     "metrics": metrics.record,
     "vision": vision.record,
     "pipelines": runs.record,

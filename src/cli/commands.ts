@@ -21,6 +21,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: "prints the rows of the plan that generate would run, without loading a model",
     load: async () => (await import("./commands/generate.js")).addPlan,
   },
+  methods: {
+    about: "lists the methods for --diversity: what each does, its cost and its settings",
+    load: async () => (await import("./commands/methods.js")).addMethods,
+  },
   trace: {
     about: "records x0 at every step of each model: when a run commits, and the effect of single rows",
     load: async () => (await import("./commands/trace.js")).addTrace,

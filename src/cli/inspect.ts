@@ -25,7 +25,7 @@ import {
   readFiles,
 } from "../open/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
-import { describePlan } from "../sampling/index.js";
+import { checkGroup, describePlan, settledMethods } from "../sampling/index.js";
 import { formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { columnsOf } from "./table.js";
@@ -49,13 +49,19 @@ export async function runPlan(
     return;
   }
   const plan = planFor(source, request);
+  checkGroup(settledMethods(request.diversity), request.seeds?.length ?? 2);
   const settings = settingsFor(source, request);
   const guess = guessedSchedule(source, request);
   if (guess !== null) terminal.warn(guess);
   terminal.emit({ type: "plan", settings, ...plan });
   const { columns, rows } = describePlan(plan);
   terminal.table(
-    columnsOf(columns, { predicts: { drop: 1 }, "level out (t / σ)": { drop: 2 }, guidance: { drop: 3 } }),
+    columnsOf(columns, {
+      predicts: { drop: 1 },
+      "level out (t / σ)": { drop: 2 },
+      guidance: { drop: 3 },
+      diversity: { text: true },
+    }),
     rows,
   );
   terminal.print("");

@@ -2,11 +2,11 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { RequestError, VariegateError } from "../errors.js";
-import { GROUPS } from "../schema/index.js";
+import { GROUPS, nearest } from "../schema/index.js";
 import { COMMANDS } from "./commands.js";
 import { aliasLine, flagsOf } from "./fields.js";
 import { hasReaderLeft, listenForInterrupt } from "./interrupt.js";
-import { HINTS, nearest } from "./suggest.js";
+import { HINTS } from "./suggest.js";
 import { terminalWidth, wrap } from "./table.js";
 
 const HEADINGS = Object.values(GROUPS).map((title) => `${title}:`);

@@ -8,6 +8,7 @@ import { type Link, type Workflow, type WorkflowGraph, workflowGraph } from "./c
 import { type ComfyFile, type ComfyModels, checkShape, comfyModels } from "./comfy-models.js";
 import { type ComfyPlaces, comfyPlaces } from "./comfy-places.js";
 import { type ComfyPlan, comfyPlan, type SamplerRun } from "./comfy-sampling.js";
+import { refuseOwnMethods } from "./own-methods.js";
 
 /** A workflow, and what has to be known to run it. */
 export interface ComfyWorkflow {
@@ -45,6 +46,7 @@ export function workflowFor(
       field: "promptSyntax",
     });
   }
+  refuseOwnMethods("comfyui", request);
   const asked = planRequestFor(source, request);
   const plan = comfyPlan(asked, makePlan(asked));
   for (const run of plan.runs) if (run.kind === "sample") checkGuidance(source, run.model);

@@ -19,6 +19,7 @@ import {
   scalesLatents,
 } from "../sampling/index.js";
 import { isOneFile, modelsOf, ONLY_BASE, pipelineOf } from "./diffusers-models.js";
+import { refuseOwnMethods } from "./own-methods.js";
 import { python, text } from "./python.js";
 
 /** Consecutive rows run by one scheduler object. */
@@ -47,6 +48,7 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
       { field: "promptSyntax" },
     );
   }
+  refuseOwnMethods("diffusers", request);
   const plan = makePlan(planRequestFor(source, request));
   const segments = segmentsOf(source, request, plan);
   const rows = segments.flatMap((s) => s.rows);

@@ -1,6 +1,17 @@
 /** Runs the rows of a plan over a group of samples: model calls in batches, then one solver step for each sample. */
+import type { Conditioning } from "../models/index.js";
 import { adapterScales, type Call, finite } from "../networks/index.js";
-import { advance, guide, isGuided, type ModelName, type Plan, type Row, type StepRow } from "../sampling/index.js";
+import {
+  advance,
+  conditioned,
+  guide,
+  hooksOf,
+  isGuided,
+  type ModelName,
+  type Plan,
+  type Row,
+  type StepRow,
+} from "../sampling/index.js";
 import { type FloatTensor, sample as sampleAt, stack } from "../tensor/index.js";
 import type { Bindings } from "./bindings.js";
 import type { GenerateEvent } from "./events.js";
@@ -100,13 +111,25 @@ function shapeOf({ pair, job }: Run, [first]: readonly Sample[]) {
   return { height, width, tokens: first ? textLength(first) : pair.text.tokens };
 }
 
+/** Conditioning of a sample at a row. Diversity methods change that of the prompt, not that of the negative prompt. */
+function conditioningOf(
+  { conditioning, seed }: Sample,
+  row: StepRow,
+  step: number,
+  side: "conditional" | "unconditional",
+): Conditioning[] {
+  const own = conditioning.get(row.model)?.[side];
+  if (!own) return [];
+  return [side === "conditional" ? conditioned(hooksOf(row), own, { seed, step }) : own];
+}
+
 /** Guided predictions [B, C, h, w] of a batch. With classifier-free guidance one call holds each sample twice, the unconditional half first. */
 async function predict(run: Run, row: StepRow, index: number, batch: readonly Sample[]): Promise<FloatTensor> {
   const { model, network, denoiser } = run.bindings(row.model);
   const guided = isGuided(row) && !model.denoiser.embedsGuidance;
   const twice = <T>(items: readonly T[]): readonly T[] => (guided ? [...items, ...items] : items);
   const sides = guided ? (["unconditional", "conditional"] as const) : (["conditional"] as const);
-  const conditioning = sides.flatMap((side) => batch.flatMap((s) => s.conditioning.get(row.model)?.[side] ?? []));
+  const conditioning = sides.flatMap((side) => batch.flatMap((s) => conditioningOf(s, row, index, side)));
   const feeds = model.denoiser.inputs({
     latents: twice(batch.map((s) => s.xt)),
     timestep: row.timestep,

@@ -1,7 +1,7 @@
 /** A job: a request with every default filled in, opened adapters, and its plan. */
 import { RequestError } from "../errors.js";
 import type { ImageSize } from "../models/index.js";
-import type { Plan } from "../sampling/index.js";
+import { checkGroup, type Plan, settledMethods } from "../sampling/index.js";
 import { parseRequest } from "../schema/index.js";
 import { lorasOf, type PromptSyntax } from "../text/index.js";
 import { type AdapterUse, isOff, openUses } from "./adapters.js";
@@ -71,7 +71,8 @@ export async function jobFor(pair: Pair, request: GenerateRequest): Promise<Job>
 export function checkRequest(pair: Pair, request: GenerateRequest): void {
   parseRequest(requestSchema, request);
   planFor(pair, request);
-  const { clipSkip = 0, size = pair.size } = request;
+  const { clipSkip = 0, size = pair.size, seeds = [0] } = request;
+  checkGroup(settledMethods(request.diversity), seeds.length);
   const { multiple } = pair.base.denoiser;
   for (const name of ["width", "height"] as const) {
     const value = size[name];

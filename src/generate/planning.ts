@@ -4,6 +4,7 @@ import { FAMILIES } from "../families/index.js";
 import {
   amendForStableDiffusion,
   makePlan,
+  methodText,
   type Plan,
   type PlanRequest,
   parseScheduler,
@@ -15,7 +16,9 @@ import {
   type SchedulerConfig,
   type SharedSchedule,
   type Spacing,
+  settledMethods,
   switchScheduler,
+  withDiversity,
 } from "../sampling/index.js";
 import { extentIn, layersOf, modelOf, settingIn } from "./layers.js";
 import type { ModelSource, PlanSource } from "./plan-source.js";
@@ -87,7 +90,11 @@ const rescaleIn = ({ guidanceRescale }: SamplingRequest): Pick<ModelSettings, "g
   guidanceRescale === undefined ? {} : { guidanceRescale: option(guidanceRescale) };
 
 /** Creates the plan of a request. Loads no model. @throws RequestError, UnsupportedConfigError */
-export const planFor = (pair: PlanSource, request: SamplingRequest): Plan => makePlan(planRequestFor(pair, request));
+export function planFor(pair: PlanSource, request: SamplingRequest): Plan {
+  const plan = makePlan(planRequestFor(pair, request));
+  const methods = settledMethods(request.diversity);
+  return withDiversity(plan, methods, { embedsGuidance: (model) => modelOf(pair, model).embedsGuidance });
+}
 
 /** Settings of the plan of a request, each with its origin. @throws RequestError, UnsupportedConfigError */
 export const settingsFor = (pair: PlanSource, request: SamplingRequest): Settings => resolve(pair, request).settings;
@@ -106,10 +113,11 @@ function resolve(pair: PlanSource, request: SamplingRequest): Resolved {
   if (mode !== "base" && !pair.distilled) {
     throw new RequestError(`--mode ${mode} needs a distilled model: name one with --distilled, or a --pair`);
   }
-  const { skip } = request;
+  const { skip, diversity = [] } = request;
   const run = {
     mode: request.mode ? option(mode) : otherwise(mode),
     ...(skip !== undefined && { skip: option(skip) }),
+    ...(diversity.length > 0 && { diversity: option(settledMethods(diversity).map(methodText)) }),
   };
   const which = mode === "base" ? "base" : "distilled";
   const { scheduler, settings } = samplerOf(pair, request, which);

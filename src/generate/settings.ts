@@ -37,6 +37,8 @@ export interface ModelSettings {
 export interface Settings {
   readonly mode: Setting<Mode>;
   readonly skip?: Setting<number>;
+  /** Diversity methods, as the command line takes them. */
+  readonly diversity?: Setting<readonly string[]>;
   /** Hybrid: number of initial steps run by the base, or its rows. */
   readonly switch?: Setting<number | readonly number[]>;
   readonly base?: ModelSettings;

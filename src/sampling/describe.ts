@@ -9,12 +9,28 @@ export interface PlanTable {
   readonly rows: readonly (readonly string[])[];
 }
 
+const COLUMNS = [
+  "step",
+  "model",
+  "timestep",
+  "level in (t / σ)",
+  "level out (t / σ)",
+  "guidance",
+  "predicts",
+  "solver",
+];
+
 /** Table of a plan's rows. Noise levels are printed as "timestep / σ": the Karras sigma, σ / α, or for flow models σ itself. */
 export function describePlan(plan: Plan): PlanTable {
   const flow = plan.rows.some((row) => row.kind === "step" && row.prediction === "flow_prediction");
+  const hooked = plan.rows.some((row) => describeHooks(row) !== "");
   return {
-    columns: ["step", "model", "timestep", "level in (t / σ)", "level out (t / σ)", "guidance", "predicts", "solver"],
-    rows: plan.rows.map((row, i) => [String(i), ...cells(row, flow ? (level) => level.sigma : karrasSigma)]),
+    columns: [...COLUMNS, ...(hooked ? ["diversity"] : [])],
+    rows: plan.rows.map((row, i) => [
+      String(i),
+      ...cells(row, flow ? (level) => level.sigma : karrasSigma),
+      ...(hooked ? [describeHooks(row)] : []),
+    ]),
   };
 }
 
@@ -24,6 +40,22 @@ function cells(row: Row, sigma: (level: NoiseLevel) => number): readonly string[
   const guidance = row.guidanceRescale > 0 ? `${row.guidance} (rescale ${row.guidanceRescale})` : `${row.guidance}`;
   return [row.model, short(row.timestep), ...levels, guidance, PREDICTS[row.prediction], describeSolver(row.solver)];
 }
+
+/** Hooks of a row: "cads (γ 0.15), …". */
+function describeHooks(row: Row): string {
+  if (row.kind === "renoise") return "";
+  return (row.hooks ?? [])
+    .map(
+      ({ kind, ...numbers }) =>
+        `${kind} (${Object.entries(numbers)
+          .map(([name, v]) => `${name} ${shortest(v)}`)
+          .join(", ")})`,
+    )
+    .join(", ");
+}
+
+const shortest = (value: string | number): string =>
+  typeof value === "number" ? String(Number(value.toPrecision(3))) : value;
 
 const PREDICTS = {
   epsilon: "ε",

@@ -1,6 +1,7 @@
 /** Classifier-free guidance: combines the conditional and the unconditional output. */
 import { type FloatTensor, float, sample, stack } from "../tensor/index.js";
 import { combine } from "./linear.js";
+import { moments } from "./moments.js";
 
 /**
  * uncond + guidance · (cond − uncond) (Ho and Salimans 2022). With `rescale` φ above 0 the standard deviation of each sample
@@ -12,17 +13,7 @@ export function guide(cond: FloatTensor, uncond: FloatTensor, guidance: number, 
   const batch = cond.shape[0] ?? 0;
   const samples = Array.from({ length: batch }, (_, i) => {
     const one = sample(guided, i);
-    return combine([rescale * (deviation(sample(cond, i)) / deviation(one)) + (1 - rescale), one]);
+    return combine([rescale * (moments(sample(cond, i)).deviation / moments(one).deviation) + (1 - rescale), one]);
   });
   return float(cond.shape, stack(samples).data);
-}
-
-/** Standard deviation over all values with Bessel's correction, as torch.std. */
-function deviation({ data }: FloatTensor): number {
-  let sum = 0;
-  for (const value of data) sum += value;
-  const mean = sum / data.length;
-  let squares = 0;
-  for (const value of data) squares += (value - mean) ** 2;
-  return Math.sqrt(squares / (data.length - 1));
 }

@@ -1,6 +1,20 @@
 export * from "./advance.js";
 export * from "./describe.js";
+export * from "./diversity.js";
 export * from "./guidance.js";
+export { conditioned, type Hook } from "./hooks/hook.js";
+export { ACTS, type Acts } from "./hooks/method.js";
+export {
+  type DiversityMethod,
+  METHOD_NAMES,
+  METHODS,
+  type MethodName,
+  methodNamed,
+  methodText,
+  type SettingFacts,
+  settingsOf,
+  settledMethods,
+} from "./hooks/methods.js";
 export * from "./level.js";
 export * from "./noise.js";
 export {

@@ -1,6 +1,7 @@
 /** Sampling fields of a request: one schema for the library, the command line, pair files and experiments. */
 import { z } from "zod";
 import { grouped, type InputOf, option } from "../schema/index.js";
+import { diversitySchema, readMethod } from "./hooks/methods.js";
 import { SCHEDULE_TYPE_NAMES } from "./schedule-types.js";
 
 export const MODES = ["base", "distilled", "hybrid"] as const;
@@ -94,6 +95,14 @@ export const samplingFields = grouped("hybrid", {
     about: "number of initial steps to skip (default: 0)",
   }),
   ...modelFields,
+  diversity: option(z.array(diversitySchema), {
+    flag: "--diversity <method>",
+    group: "sampler",
+    about: "diversity method with its settings, such as cads:scale=0.1 (repeatable; variegate methods lists them)",
+    repeatable: true,
+    read: readMethod,
+    expected: "a method with its settings, such as cads:scale=0.1",
+  }),
   guidanceRescale: option(number(0, 1), {
     flag: "--guidance-rescale <x>",
     group: "sampler",
@@ -137,6 +146,7 @@ export type ModelSampling = InputOf<typeof modelFields>;
  * `switch` is the number of initial steps run by the base in a hybrid, or a list of its rows; default 1, or b with a ratio a:b. `ratio` a:b
  * replaces b rows of the distilled schedule by a steps of a separate base schedule (Gandikota and Bau 2025, Fig. 7c), instead of
  * `baseSteps`. `skip` drops initial steps. `guidanceRescale` is φ of Lin et al. 2023, §3.4.
+ * `diversity` are methods that bring back variety between seeds, in the order of their list.
  */
 export type SamplingRequest = InputOf<typeof samplingFields>;
 export type Ratio = NonNullable<SamplingRequest["ratio"]>;

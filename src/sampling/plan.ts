@@ -4,6 +4,7 @@
  */
 import { RequestError } from "../errors.js";
 import type { DynamicShift } from "./flow-sigmas.js";
+import type { Hook } from "./hooks/hook.js";
 import { karrasSigma, type NoiseLevel, noisier, sameLevel } from "./level.js";
 import { checkPrediction } from "./parameterisation.js";
 import { schedule } from "./schedule.js";
@@ -33,6 +34,8 @@ export interface StepRow {
   /** 0 … 1: φ of Lin et al. 2023, section 3.4. */
   readonly guidanceRescale: number;
   readonly solver: SolverSpec;
+  /** Hooks of diversity methods, in the order in which they are applied. */
+  readonly hooks?: readonly Hook[];
 }
 
 /** Adds fresh noise up to exactly the noise level of the next row. */

@@ -58,7 +58,7 @@ export function parseRequest<S extends z.ZodType>(schema: S, value: unknown, abo
   if (issue?.code === "unrecognized_keys") {
     const inside = issue.path.length > 0 ? ` of ${field}` : "";
     throw new RequestError(
-      `${start}${issue.keys.map((k) => JSON.stringify(k)).join(", ")} is not a field${inside}${suggestion(schema, issue)}`,
+      `${start}${issue.keys.map((k) => JSON.stringify(k)).join(", ")} is not a field${inside}${listed(issue) || suggestion(schema, issue)}`,
       {
         field: issue.keys[0] ?? field,
       },
@@ -68,6 +68,10 @@ export function parseRequest<S extends z.ZodType>(schema: S, value: unknown, abo
   const shown = actual === undefined ? "is missing" : `is ${JSON.stringify(actual)}`;
   throw new RequestError(`${start}${field} ${shown}; ${issue?.message ?? "another value was expected"}`, { field });
 }
+
+/** The fields that a schema names in a message of its own; "" for zod's message. */
+const listed = ({ message }: z.core.$ZodIssueUnrecognizedKeys): string =>
+  message.startsWith("Unrecognized") ? "" : `; ${message}`;
 
 /** Most wrong letters of a field that is taken for another. */
 const MISSPELT = 3;

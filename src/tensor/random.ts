@@ -1,5 +1,5 @@
 /**
- * Normal random numbers equal to PyTorch's CPU generator: mt19937 (Matsumoto and Nishimura 1998) and the two methods by
+ * Random numbers equal to PyTorch's CPU generator: mt19937 (Matsumoto and Nishimura 1998) and the two methods by
  * which ATen turns its output into normals (DistributionTemplates.h, DistributionsHelper.h). Independent of latents.
  */
 import { RequestError } from "../errors.js";
@@ -9,6 +9,8 @@ import { count, type FloatTensor, float } from "./tensor.js";
 export interface Rng {
   /** Standard normals, float32 [shape], equal to `torch.randn(shape, generator=g)` except for the last bits of log and cos. */
   randn(shape: readonly number[]): FloatTensor;
+  /** Uniform numbers in [0, 1), float32 [shape], equal to `torch.rand(shape, generator=g)`. */
+  rand(shape: readonly number[]): FloatTensor;
   /** An independent generator in the same state. */
   clone(): Rng;
 }
@@ -57,6 +59,11 @@ function rngOf(state: State): Rng {
       else for (let i = 0; i < data.length; i++) data[i] = oneNormal(state);
       return float(shape, data);
     },
+    rand: (shape) =>
+      float(
+        shape,
+        Float32Array.from({ length: count(shape) }, () => uniform24(state)),
+      ),
     clone: () => rngOf({ ...state, words: state.words.slice() }),
   };
 }

@@ -201,3 +201,21 @@ describe("a memory budget that is too small", { timeout: 60_000 }, () => {
     expect(status).toBe(0);
   });
 });
+
+describe("diversity methods", { timeout: 60_000 }, () => {
+  it("are listed with their settings, and refused in one line where they make no sense", () => {
+    expect(variegate("methods").stdout).toMatch(/^cads +conditioning +adds noise/m);
+    expect(variegate("methods", "cads").stdout).toMatch(/^tau2 +0\.9 +0 to 1 +time above which/m);
+    const lines = variegate("methods", "--json").stdout.trim().split("\n");
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ type: "method", name: "cads", acts: "conditioning" });
+    const refused = (...words: string[]) => {
+      const { status, stderr } = variegate("plan", ...words);
+      expect([status, stderr.trim().split("\n").length]).toEqual([2, 1]);
+      return stderr;
+    };
+    expect(refused("--diversity", "cdas")).toContain("did you mean cads?");
+    expect(refused("--diversity", "cads:taus=1")).toContain("it has scale, tau1, tau2, mix");
+    expect(refused("--diversity", "cads", "--diversity", "cads:scale=1")).toContain("given twice");
+    expect(refused("x", "--diversity", "cads", "--as", "diffusers")).toContain("leave --diversity cads out");
+  });
+});

@@ -1,0 +1,85 @@
+/** Diversity methods on a plan: their hooks on its rows, and what they need of it. */
+import { RequestError } from "../errors.js";
+import type { Hook } from "./hooks/hook.js";
+import { changeAt, type DiversityMethod, METHODS, methodText, needsOf } from "./hooks/methods.js";
+import { isGuided, type ModelName, type Plan, type StepRow } from "./plan.js";
+
+/** Facts of the models of a plan that its methods depend on. */
+export interface ModelFacts {
+  /** The guidance scale is an input of the network, so that there is no unconditional prediction. */
+  embedsGuidance(model: ModelName): boolean;
+}
+
+/**
+ * A plan with diversity methods, applied in their order. Methods that do nothing leave the plan as it is.
+ * @throws RequestError for methods that exclude each other, need what the plan lacks, or have contradicting settings
+ */
+export function withDiversity(plan: Plan, methods: readonly DiversityMethod[], facts: ModelFacts): Plan {
+  checkTogether(methods);
+  let changed = plan;
+  for (const method of methods) changed = withMethod(changed, method);
+  if (changed !== plan) checkGuidance(plan, changed, methods, facts);
+  return changed;
+}
+
+function withMethod(plan: Plan, method: DiversityMethod): Plan {
+  const steps = plan.rows.filter((row) => row.kind === "step");
+  const rows = plan.rows.map((row) => {
+    if (row.kind === "renoise") return row;
+    const { at: level, guidance, model } = row;
+    const place = { step: steps.indexOf(row), steps: steps.length, level, guidance, model };
+    const change = changeAt(method.method, method, place);
+    if (!change) return row;
+    const { hook, ...numbers } = change;
+    return { ...row, ...numbers, ...(hook && { hooks: [...(row.hooks ?? []), hook] }) };
+  });
+  return rows.every((row, i) => row === plan.rows[i]) ? plan : { ...plan, rows };
+}
+
+/** @throws RequestError for a method that is named twice, and for two that exclude each other */
+function checkTogether(methods: readonly DiversityMethod[]): void {
+  const names = methods.map(({ method }) => method);
+  for (const [i, name] of names.entries()) {
+    if (names.indexOf(name) < i) throw refusal(`${name} is given twice; expected it once`);
+    const other = names.find((n) => METHODS[name].excludes.includes(n));
+    if (other) throw refusal(`${name} and ${other} exclude each other: both decide the same; give one of them`);
+  }
+}
+
+/** @throws RequestError for a method that needs classifier-free guidance in a plan without it, or where methods leave none */
+function checkGuidance(
+  before: Plan,
+  after: Plan,
+  methods: readonly DiversityMethod[],
+  { embedsGuidance }: ModelFacts,
+): void {
+  const [method] = methods.filter(({ method: name }) => METHODS[name].needs.includes("guidance"));
+  const guided = ({ rows }: Plan) =>
+    rows.some((row) => row.kind === "step" && isGuided(row) && !embedsGuidance(row.model));
+  if (!method || guided(after)) return;
+  throw refusal(
+    guided(before)
+      ? `${methods.map(methodText).join(" and ")} leave no step with classifier-free guidance; expected at least one`
+      : `${method.method} needs classifier-free guidance, and no step has it; set --guidance or --base-guidance above 1`,
+  );
+}
+
+const refusal = (text: string) => new RequestError(`--diversity: ${text}`, { field: "diversity" });
+
+/**
+ * Checks that a prompt has several samples where a method needs them. @param samples number of seeds
+ * @throws RequestError
+ */
+export function checkGroup(methods: readonly DiversityMethod[], samples: number): void {
+  const method = methods.find(({ method: name }) => METHODS[name].needs.includes("group"));
+  if (!method || samples > 1) return;
+  throw refusal(
+    `${method.method} acts between the images of a prompt, and there is one seed; expected at least 2 (-n 4)`,
+  );
+}
+
+/** True where samples of a prompt depend on each other, so that they run, and are resumed, together. */
+export const needsGroup = (methods: readonly DiversityMethod[] = []): boolean => needsOf(methods).has("group");
+
+/** Hooks of a row; none for most. */
+export const hooksOf = ({ hooks = [] }: StepRow): readonly Hook[] => hooks;
