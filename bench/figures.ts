@@ -25,3 +25,20 @@ export function lineOf({ name, value, unit, aim, note }: Figure): string {
   const extra = [aim && `aim ${aim}`, note].filter(Boolean).join("; ");
   return `${name.padEnd(44)} ${value.toFixed(digits).padStart(9)} ${unit.padEnd(8)}${extra && ` ${extra}`}`;
 }
+
+/** Mean and largest difference of images from others, of 255, and their mean peak signal-to-noise ratio. NaN where one is missing or smaller. */
+export function differenceOf(images: readonly Uint8Array[], reference: readonly Uint8Array[]) {
+  let [sum, count, largest, ratios] = [0, 0, 0, 0];
+  for (const [i, image] of images.entries()) {
+    let squares = 0;
+    for (const [j, v] of image.entries()) {
+      const off = Math.abs(v - (reference[i]?.[j] ?? Number.NaN));
+      sum += off;
+      squares += off * off;
+      largest = Math.max(largest, off);
+    }
+    count += image.length;
+    ratios += 10 * Math.log10((255 * 255 * image.length) / Math.max(squares, 1));
+  }
+  return { mean: sum / count, largest, ratio: ratios / images.length };
+}

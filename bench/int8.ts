@@ -6,7 +6,7 @@ import { generate, memoryNeeds, type Pair } from "../src/generate/index.js";
 import { type DenoiserShape, type DrawingWeights, drawUNet } from "../src/models/index.js";
 import { type Compute, prepareWeights } from "../src/networks/index.js";
 import { openPair } from "../src/open/index.js";
-import { middle, type Report } from "./figures.js";
+import { differenceOf, middle, type Report } from "./figures.js";
 import { timeStep } from "./networks.js";
 import { makeSyntheticSdxl } from "./synthetic.js";
 
@@ -45,24 +45,6 @@ async function run(pair: Pair, mode: (typeof MODES)[number], seeds: readonly num
   return { images, call };
 }
 
-/** Mean and largest difference of two lists of images, of 255, and their mean peak signal-to-noise ratio. */
-function difference(a: readonly Uint8Array[], b: readonly Uint8Array[]) {
-  let [sum, count, largest, ratios] = [0, 0, 0, 0];
-  for (const [i, image] of a.entries()) {
-    const other = b[i] ?? image;
-    let squares = 0;
-    for (const [j, v] of image.entries()) {
-      const off = Math.abs(v - (other[j] ?? 0));
-      sum += off;
-      squares += off * off;
-      largest = Math.max(largest, off);
-    }
-    count += image.length;
-    ratios += 10 * Math.log10((255 * 255 * image.length) / Math.max(squares, 1));
-  }
-  return { mean: sum / count, largest, ratio: ratios / a.length };
-}
-
 /** Compares the embedded pair in int8 and float32: images, time per call, memory of the weights. */
 export const compareInt8 = (threads: number, report: Report): Promise<void> =>
   withCache(async () => {
@@ -70,7 +52,7 @@ export const compareInt8 = (threads: number, report: Report): Promise<void> =>
     const [float32, int8] = [await open("float32"), await open("int8")];
     const note = `${PROMPTS.length * SEEDS.length} images`;
     for (const mode of MODES) {
-      const off = difference((await run(int8, mode, SEEDS)).images, (await run(float32, mode, SEEDS)).images);
+      const off = differenceOf((await run(int8, mode, SEEDS)).images, (await run(float32, mode, SEEDS)).images);
       const name = `embedded ${mode}, int8 beside float32`;
       report({ name: `${name}: mean`, value: off.mean, unit: "of 255", note });
       report({ name: `${name}: largest`, value: off.largest, unit: "of 255", note });

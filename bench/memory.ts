@@ -4,7 +4,7 @@ import { decodeLatents } from "../src/decode/index.js";
 import { generate } from "../src/generate/index.js";
 import { openPair } from "../src/open/index.js";
 import type { FloatTensor, RgbImage } from "../src/tensor/index.js";
-import type { Report } from "./figures.js";
+import { differenceOf, type Report } from "./figures.js";
 import { makeSyntheticPair, type SyntheticPair } from "./synthetic.js";
 
 /** Default memory budget of a 16 GB machine. */
@@ -84,17 +84,6 @@ function openMonitor(): MemoryMonitor {
   };
 }
 
-/** Largest and mean difference of two images, of 255. */
-function difference(a: RgbImage, b: RgbImage): { largest: number; mean: number } {
-  let [largest, sum] = [0, 0];
-  for (const [i, v] of a.data.entries()) {
-    const d = Math.abs(v - (b.data[i] ?? Number.NaN));
-    largest = Math.max(largest, d);
-    sum += d;
-  }
-  return { largest, mean: sum / a.data.length };
-}
-
 /** Standard deviation of an image's values, which shows that the image is not uniform. */
 function spread({ data }: RgbImage): number {
   const mean = data.reduce((n, v) => n + v, 0) / data.length;
@@ -143,7 +132,7 @@ export async function measurePhases(
       const [whole] = await decodeLatents(pair.decoder, generated.latents, { ...pair.engine, tile: "off" });
       reportPhase("decoding in one piece, to compare");
       if (!whole) return;
-      const { largest, mean } = difference(generated.image, whole);
+      const { largest, mean } = differenceOf([generated.image.data], [whole.data]);
       const note = `mean ${mean.toFixed(5)}, standard deviation of the image ${spread(whole).toFixed(1)}`;
       report({ name: "tiles against one piece: largest difference", value: largest, unit: "of 255", aim: "≤ 3", note });
     } finally {

@@ -96,17 +96,22 @@ export interface Synthetic {
   remove(): Promise<void>;
 }
 
-/** Writes SDXL's UNet in float32 with random weights, 10.3 GB. @throws MachineError if the disk is too small */
-export async function makeSyntheticSdxl(): Promise<Synthetic> {
-  const config = parseUNetConfig({ file: "sdxl", config: UNET });
+/** Writes SDXL's UNet with random weights: 10.3 GB in float32. @throws MachineError if the disk is too small */
+export async function makeSyntheticSdxl(stored: Stored = "float32"): Promise<Synthetic> {
   return inFolder(async (folder, remove) => {
-    const unet = planned(path.join(folder, "diffusion_pytorch_model.safetensors"), "float32", drawnUNet);
+    const unet = planned(path.join(folder, "diffusion_pytorch_model.safetensors"), stored, drawnUNet);
     await mustHold(folder, [unet]);
     await writeFile(path.join(folder, "config.json"), JSON.stringify(UNET));
     await writeRandom(unet);
-    return { folder, config, index: await openWeights(unet.file), remove };
+    return { folder, ...(await openSyntheticSdxl(folder)), remove };
   });
 }
+
+/** Opens SDXL's UNet in its folder, in another process than the one that wrote it. */
+export const openSyntheticSdxl = async (folder: string): Promise<Pick<Synthetic, "config" | "index">> => ({
+  config: parseUNetConfig({ file: "sdxl", config: UNET }),
+  index: await openWeights(path.join(folder, "diffusion_pytorch_model.safetensors")),
+});
 
 export interface SyntheticPair {
   /** Path of a diffusers folder. */

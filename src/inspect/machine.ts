@@ -67,8 +67,7 @@ export interface DeviceReport {
 
 /** Examines this machine: runs a test product and a convolution on every device. */
 export async function examine(): Promise<MachineReport> {
-  const devices: DeviceReport[] = [];
-  for (const device of DEVICES) devices.push({ device, ...(await tryDevice(device)) });
+  const devices = await Promise.all(DEVICES.map(async (device) => ({ device, ...(await tryDevice(device)) })));
   return {
     versions: versions(),
     platform: `${process.platform}-${process.arch}`,
