@@ -142,7 +142,8 @@ function drawTable() {
   const measures = ["CLIP score to the concept", "change, %", "distance to scale 0"];
   const head = ["mode", "scale", ...measures, ...readings.map((name) => `${name} (classifier)`)];
   const line = (cells, tag, hidden) => {
-    const row = table.insertRow();
+    const row = document.createElement("tr");
+    table.append(row);
     for (const cell of cells) {
       const made = document.createElement(tag);
       made.textContent = cell;

@@ -340,7 +340,8 @@ function drawTable(into, title, head, body) {
   heading.textContent = title;
   const table = document.createElement("table");
   for (const [i, cells] of [head, ...body].entries()) {
-    const line = table.insertRow();
+    const line = document.createElement("tr");
+    table.append(line);
     for (const cell of cells) {
       const made = document.createElement(i === 0 ? "th" : "td");
       made.textContent = cell;

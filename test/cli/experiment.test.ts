@@ -7,6 +7,7 @@ import { parquetReadObjects } from "hyparquet";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { temporaryFolder } from "../support/folder.js";
+import { expectPictures, expectSelfContained, openPage } from "../support/page.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 const root = temporaryFolder();
@@ -81,7 +82,12 @@ describe("variegate experiment", { timeout: 60_000 }, () => {
       ]),
     );
     expect(readFileSync(path.join(out, "report.md"), "utf8")).toContain("| hybrid |");
-    expect(readFileSync(path.join(out, "report.html"), "utf8")).toContain('<img src="data:image/png');
+    const page = openPage(path.join(out, "report.html"));
+    expectSelfContained(page);
+    expect(expectPictures(page.images())).toBeGreaterThan(0);
+    expect(page.bytes).toBeLessThan(3e6);
+    expect(page.text("h2#table4")).toMatch(/\w/);
+    expect(page.text("table")).toContain("hybrid");
     expect(readdirSync(out)).not.toEqual(expect.arrayContaining([expect.stringMatching(/lock|claims/)]));
   });
 

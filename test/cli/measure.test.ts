@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { temporaryFolder } from "../support/folder.js";
+import { expectPictures, expectSelfContained, openPage } from "../support/page.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 
@@ -102,10 +103,11 @@ describe("measure", { timeout: 60_000 }, () => {
     expect(JSON.parse(readFileSync(path.join(out, "measures.json"), "utf8"))).toMatchObject({
       folders: result.folders,
     });
-    const page = readFileSync(path.join(out, "report.html"), "utf8");
-    expect(page.match(/<img src="data:image\/png/g)).toHaveLength(16);
-    expect(page).toContain("a red cartoon character wearing a crown");
-    expect(page).not.toMatch(/(src|href)="http/);
+    const page = openPage(path.join(out, "report.html"));
+    expectSelfContained(page);
+    expect(expectPictures(page.images())).toBe(16);
+    expect(page.bytes).toBeLessThan(3e6);
+    expect(page.text("body")).toContain("a red cartoon character wearing a crown");
     expect(variegate("measure", folder("distilled"), "--out", out)).toMatchObject({
       status: 2,
       stderr: expect.stringMatching(/already holds a run/),

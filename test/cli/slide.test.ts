@@ -1,12 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { safetensors } from "../../src/checkpoint/index.js";
 import { createRng } from "../../src/tensor/index.js";
+import { inBrowser } from "../support/browser.js";
 import { temporaryFolder } from "../support/folder.js";
+import { expectPictures, expectSelfContained, openPage } from "../support/page.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 
@@ -25,7 +26,6 @@ writeFileSync(
   }),
 );
 const out = path.join(folder, "slid");
-const browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((f) => existsSync(f));
 
 describe("slide", { timeout: 60_000 }, () => {
   it("writes strips, numbers and a page", () => {
@@ -61,36 +61,46 @@ describe("slide", { timeout: 60_000 }, () => {
     }
   });
 
-  it.skipIf(!browser)(
-    `has a slider that moves${browser ? "" : " (skipped: no chromium here)"}`,
-    async () => {
-      const opened = await chromium.launch({ executablePath: browser ?? "", args: ["--no-sandbox"] });
-      try {
-        const page = await opened.newPage();
-        const wrong: string[] = [];
-        page.on("pageerror", (error) => wrong.push(error.message));
-        await page.goto(pathToFileURL(path.join(out, "slide.html")).href);
-        expect(await page.locator("#grid img").count()).toBe(2);
-        const shown = () => page.getAttribute("#grid img", "src");
-        const middle = await shown();
-        expect(await page.textContent("#value")).toBe("0");
-        await page.keyboard.press("ArrowRight");
-        expect(await page.textContent("#value")).toBe("1");
-        expect(await shown()).not.toBe(middle);
-        await page.locator("#scale").fill("1");
-        expect(await shown()).toBe(middle);
-        // The finding and the chart are of one measure, which has a direction; another is chosen by its tab.
-        const chosen = (await page.textContent('#measures [aria-selected="true"]')) ?? "";
-        expect(chosen).toMatch(/classifier|CLIP/);
-        expect(await page.textContent("#finding")).toContain(`From scale -1 to 1, ${chosen}: distilled `);
-        const line = () => page.getAttribute("#chart polyline", "points");
-        const drawn = await line();
-        await page.locator("#measures button").last().click();
-        expect(await line()).not.toBe(drawn);
-        expect(wrong).toEqual([]);
-      } finally {
-        await opened.close();
-      }
+  it("has all that it shows in itself, and says its finding first, with legend and axis titles", () => {
+    const page = openPage(path.join(out, "slide.html"));
+    expectSelfContained(page);
+    expect(page.bytes).toBeLessThan(3e6);
+    expect(page.data("slide")).toMatchObject({ prompt: "a cartoon character", seeds: [1, 2], scales: [-1, 0, 1] });
+    expect(page.text("#finding")).toMatch(/^From scale -1 to 1, .*: distilled -?[\d.]+ → -?[\d.]+\.$/);
+    expect(page.text("#legend")).toMatch(/^distilled/);
+    const measure = page.text('#measures button[aria-selected="true"]') || page.text("#measures button");
+    expect(page.text("#chart")).toContain(`scale of the slider${measure}`);
+    expect(page.text("#value")).toBe("0");
+    // A header and three scales.
+    expect(page.document.querySelectorAll("#table tr").length).toBe(4);
+    expect(expectPictures(page.images())).toBe(2);
+  });
+
+  inBrowser(
+    "has a slider that moves",
+    async (browser) => {
+      const page = await browser.newPage();
+      const wrong: string[] = [];
+      page.on("pageerror", (error) => wrong.push(error.message));
+      await page.goto(pathToFileURL(path.join(out, "slide.html")).href);
+      expect(await page.locator("#grid img").count()).toBe(2);
+      const shown = () => page.getAttribute("#grid img", "src");
+      const middle = await shown();
+      expect(await page.textContent("#value")).toBe("0");
+      await page.keyboard.press("ArrowRight");
+      expect(await page.textContent("#value")).toBe("1");
+      expect(await shown()).not.toBe(middle);
+      await page.locator("#scale").fill("1");
+      expect(await shown()).toBe(middle);
+      // The finding and the chart are of one measure, which has a direction; another is chosen by its tab.
+      const chosen = (await page.textContent('#measures [aria-selected="true"]')) ?? "";
+      expect(chosen).toMatch(/classifier|CLIP/);
+      expect(await page.textContent("#finding")).toContain(`From scale -1 to 1, ${chosen}: distilled `);
+      const line = () => page.getAttribute("#chart polyline", "points");
+      const drawn = await line();
+      await page.locator("#measures button").last().click();
+      expect(await line()).not.toBe(drawn);
+      expect(wrong).toEqual([]);
     },
     60_000,
   );

@@ -1,12 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { openWeights } from "../../src/checkpoint/node/index.js";
+import { inBrowser } from "../support/browser.js";
 import { temporaryFolder } from "../support/folder.js";
+import { expectPictures, expectSelfContained, openPage } from "../support/page.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 const PROMPT = 'a <b>"cartoon" character</script> wearing a crown';
@@ -31,8 +32,6 @@ const words = [
   "--out",
   out,
 ];
-const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const browser = BROWSERS.find((file) => existsSync(file));
 
 interface Numbers {
   modes: { mode: string; steps: { timestep: number }[]; commit: { pixel: { mean: unknown[] } } }[];
@@ -107,70 +106,92 @@ describe("trace", { timeout: 60_000 }, () => {
     expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);
   });
 
-  it.skipIf(!browser)(
-    `opens from disk and shows what it holds${browser ? "" : " (skipped: no chromium here)"}`,
-    async () => {
-      const program = await chromium.launch({ executablePath: browser ?? "", args: ["--no-sandbox"] });
-      try {
-        const page = await program.newPage({ viewport: { width: 1280, height: 900 } });
-        const wrong: string[] = [];
-        page.on("pageerror", (error) => wrong.push(error.message));
-        page.on("request", (request) => {
-          if (!/^(file|data):/.test(request.url())) wrong.push(`asked the network for ${request.url()}`);
-        });
-        await page.goto(pathToFileURL(path.join(out, "trace.html")).href);
-        expect(await page.textContent("h1")).toBe(PROMPT);
-        // As many cells and points as the numbers have steps.
-        const steps = numbers().modes.map((m) => m.steps.length);
-        const total = steps.reduce((a, b) => a + b, 0);
-        expect(await page.locator(".cell").count()).toBe(2 * total);
-        expect(await page.locator("#commit .point").count()).toBe(total);
-        for (const [i, { mode }] of numbers().modes.entries()) {
-          expect(await page.locator(`#spread .point[data-mode="${mode}"]`).count()).toBe(steps[i]);
-        }
-        // Scrubbing, by keys and by the slider, changes the picture and the words.
-        const shown = () => page.getAttribute("#left", "src");
-        const words = () => page.textContent("#where");
-        // It opens where both runs are committed, and says its finding first.
-        expect(await page.textContent("#summary p:first-child")).toMatch(
-          /Of the base's diversity .* the distilled model keeps \d+ %/,
-        );
-        const opened = await words();
-        await page.keyboard.press("Home");
-        const [picture, place] = [await shown(), await words()];
-        expect(opened).not.toBe(place);
-        expect(await page.textContent("#marks")).toContain("◆ committed");
-        expect(await page.textContent("#legend")).toContain("distilled, 4 steps");
-        await page.keyboard.press("End");
-        expect(await shown()).not.toBe(picture);
-        expect(await words()).not.toBe(place);
-        await page.keyboard.press("Home");
-        expect(await shown()).toBe(picture);
-        await page.locator("#scrub").fill("3");
-        expect(await shown()).not.toBe(picture);
-        // The other side, the noisy pictures, another space, zoom, dark.
-        await page
-          .locator('.cell[data-row="3"]')
-          .first()
-          .click({ modifiers: ["Shift"] });
-        expect(await page.textContent("#right-name")).toMatch(/distilled, seed 4/);
-        const clean = await shown();
-        await page.keyboard.press("x");
-        expect(await shown()).not.toBe(clean);
-        await page.locator('[data-space="latent"]').click();
-        expect(await page.getAttribute('[data-space="latent"]', "aria-selected")).toBe("true");
-        await page.keyboard.press("+");
-        expect(await page.getAttribute("#left", "style")).toContain("scale(1.2)");
-        await page.setViewportSize({ width: 390, height: 844 });
-        expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
-        const ground = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
-        const light = await ground();
-        await page.keyboard.press("d");
-        expect(await ground()).not.toBe(light);
-        expect(wrong).toEqual([]);
-      } finally {
-        await program.close();
+  it("has all that it shows in itself, and says its finding first, with legend and axis titles", () => {
+    const page = openPage(path.join(out, "trace.html"));
+    expectSelfContained(page);
+    expect(page.text("h1")).toBe(PROMPT);
+    expect(page.data("trace")).toMatchObject({ prompt: PROMPT, seeds: [1, 4], modes: numbers().modes });
+    expect(page.text("#summary p:first-child")).toMatch(/Of the base's diversity .* the distilled model keeps \d+ %/);
+    expect(page.text("#legend")).toMatch(/base, 5 steps.*distilled, 4 steps.*hybrid, 4 steps/);
+    for (const chart of ["#commit", "#spread"]) {
+      expect(page.text(chart)).toMatch(
+        /timestep \(noise on the left, image on the right\)distance, (pixels|CLIP features)(?=base at)/,
+      );
+    }
+    // 13 steps of two seeds, and the two runs on the stage.
+    const urls = page.images();
+    expect(expectPictures(urls)).toBe(2 * 13 + 2);
+    expect(new Set(urls.slice(2)).size).toBe(26);
+  });
+
+  it("stays under 3 MB for eight seeds of 64 pixels", () => {
+    const large = path.join(temporaryFolder(), "eight");
+    const asked = ["--seeds", "0-7", "--size", "64", "--full-steps", "10", "--out", large, "--quiet"];
+    expect(variegate("trace", PROMPT, ...asked)).toMatchObject({ status: 0, stderr: "" });
+    const page = openPage(path.join(large, "trace.html"));
+    expect(page.data("trace")).toMatchObject({ seeds: [0, 1, 2, 3, 4, 5, 6, 7] });
+    expect(page.bytes).toBeLessThan(3e6);
+  }, 240_000);
+
+  inBrowser(
+    "opens from disk and shows what it holds",
+    async (browser) => {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+      const wrong: string[] = [];
+      page.on("pageerror", (error) => wrong.push(error.message));
+      page.on("request", (request) => {
+        if (!/^(file|data):/.test(request.url())) wrong.push(`asked the network for ${request.url()}`);
+      });
+      await page.goto(pathToFileURL(path.join(out, "trace.html")).href);
+      expect(await page.textContent("h1")).toBe(PROMPT);
+      // As many cells and points as the numbers have steps.
+      const steps = numbers().modes.map((m) => m.steps.length);
+      const total = steps.reduce((a, b) => a + b, 0);
+      expect(await page.locator(".cell").count()).toBe(2 * total);
+      expect(await page.locator("#commit .point").count()).toBe(total);
+      for (const [i, { mode }] of numbers().modes.entries()) {
+        expect(await page.locator(`#spread .point[data-mode="${mode}"]`).count()).toBe(steps[i]);
       }
+      // Scrubbing, by keys and by the slider, changes the picture and the words.
+      const shown = () => page.getAttribute("#left", "src");
+      const words = () => page.textContent("#where");
+      // It opens where both runs are committed, and says its finding first.
+      expect(await page.textContent("#summary p:first-child")).toMatch(
+        /Of the base's diversity .* the distilled model keeps \d+ %/,
+      );
+      const opened = await words();
+      await page.keyboard.press("Home");
+      const [picture, place] = [await shown(), await words()];
+      expect(opened).not.toBe(place);
+      expect(await page.textContent("#marks")).toContain("◆ committed");
+      expect(await page.textContent("#legend")).toContain("distilled, 4 steps");
+      await page.keyboard.press("End");
+      expect(await shown()).not.toBe(picture);
+      expect(await words()).not.toBe(place);
+      await page.keyboard.press("Home");
+      expect(await shown()).toBe(picture);
+      await page.locator("#scrub").fill("3");
+      expect(await shown()).not.toBe(picture);
+      // The other side, the noisy pictures, another space, zoom, dark.
+      await page
+        .locator('.cell[data-row="3"]')
+        .first()
+        .click({ modifiers: ["Shift"] });
+      expect(await page.textContent("#right-name")).toMatch(/distilled, seed 4/);
+      const clean = await shown();
+      await page.keyboard.press("x");
+      expect(await shown()).not.toBe(clean);
+      await page.locator('[data-space="latent"]').click();
+      expect(await page.getAttribute('[data-space="latent"]', "aria-selected")).toBe("true");
+      await page.keyboard.press("+");
+      expect(await page.getAttribute("#left", "style")).toContain("scale(1.2)");
+      await page.setViewportSize({ width: 390, height: 844 });
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
+      const ground = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
+      const light = await ground();
+      await page.keyboard.press("d");
+      expect(await ground()).not.toBe(light);
+      expect(wrong).toEqual([]);
     },
     60_000,
   );
