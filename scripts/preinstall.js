@@ -1,7 +1,8 @@
 /**
- * npm runs this before the install scripts of all packages. ONNX Runtime's install script fetches the CUDA provider from NuGet on every
- * linux-x64 machine, and a feed that cannot be reached fails the whole installation. The lines added to it here fetch the provider only
- * where an NVIDIA driver is present or a flag asks for it, and turn a failed download into a warning. Everything else of the package stays.
+ * Changes ONNX Runtime's install script, because a package can set neither environment nor npm config for the scripts of its dependencies: npm
+ * reads `.npmrc` and `allowScripts` of the project that installs only. That script fetches the CUDA provider from NuGet on every linux-x64 machine,
+ * and a feed that cannot be reached fails the whole installation. The lines added to it here fetch the provider only where an NVIDIA driver is
+ * present or a flag asks for it, and turn a failed download into a warning. npm runs this file before the install scripts of all packages.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -22,7 +22,26 @@ const QUICK = [
   "test/cli/generate.test.ts",
 ];
 
+/** The registry from which npm gets Node itself. Without it, npm would fail late, with a list of its own files. */
+async function mustReachRegistry() {
+  const { stdout } = spawnSync("npm", ["config", "get", "registry"], {
+    encoding: "utf8",
+    shell: process.platform === "win32",
+  });
+  const registry = stdout.trim() || "https://registry.npmjs.org/";
+  try {
+    await fetch(new URL("node", registry), { method: "HEAD", signal: AbortSignal.timeout(20_000) });
+  } catch (error) {
+    const why = error.cause?.code ?? error.message;
+    process.stderr.write(
+      `${registry} cannot be reached (${why}); the versions of Node come from there, unless npm has cached them: set npm_config_prefer_offline=true\n`,
+    );
+    process.exit(1);
+  }
+}
+
 const asked = process.argv.slice(2);
+if (process.env.npm_config_prefer_offline !== "true") await mustReachRegistry();
 for (const node of asked.length > 0 ? asked : NODES) {
   process.stdout.write(`\nNode ${node}\n`);
   const args = [
@@ -32,7 +51,9 @@ for (const node of asked.length > 0 ? asked : NODES) {
     "-c",
     `node --version && node node_modules/vitest/vitest.mjs run ${QUICK.join(" ")}`,
   ];
+  const start = performance.now();
   const { status } = spawnSync("npx", args, { stdio: "inherit", shell: process.platform === "win32" });
+  process.stdout.write(`Node ${node}: ${Math.round((performance.now() - start) / 1000)} s\n`);
   if (status !== 0) {
     process.stderr.write(`the quick tests fail on Node ${node}\n`);
     process.exitCode = 1;
