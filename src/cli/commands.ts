@@ -33,6 +33,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: "generates one prompt at every scale of a slider, with base, distilled and hybrid",
     load: async () => (await import("./commands/trace.js")).addSlide,
   },
+  studio: {
+    about: "serves the models of this machine as an HTTP API, with a queue and a history",
+    load: async () => (await import("./commands/studio.js")).addStudio,
+  },
   measure: {
     about: "measures diversity, prompt adherence and fidelity of folders of images from any tool",
     load: async () => (await import("./commands/measure.js")).addMeasure,

@@ -3,7 +3,7 @@ import path from "node:path";
 import { adapterFile, openWeights } from "../checkpoint/node/index.js";
 import { hashFile } from "../files/index.js";
 import type { GenerateRequest } from "../generate/index.js";
-import { locate } from "../lookup/index.js";
+import { locate, locateByName } from "../lookup/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 import type { OpenedPair } from "./bind.js";
 import type { PairReference } from "./reference.js";
@@ -32,6 +32,7 @@ type Place = Pick<SourceFile, "role" | "ref" | "file"> & { readonly path: string
  * The weight files of a pair and of a request, with hashes; each file once for each role. Cached hashes and those of the Hub's cache
  * take no reading.
  * @param reference the pair's adapters and embeddings by reference
+ * @param byName the request's adapters are names in the model folders or the package, never paths or Hub ids
  * @throws FileError when a file cannot be read; `signal.reason` when aborted
  */
 export async function sourceFiles(
@@ -39,6 +40,7 @@ export async function sourceFiles(
   { adapters = [], embeddings = [], decoder, textEncoders = [] }: PairReference,
   request: Pick<GenerateRequest, "adapters">,
   signal?: AbortSignal,
+  byName = false,
 ): Promise<SourceFile[]> {
   const { located, lookup, base, distilled } = pair;
   const parts: Place[] = [...placesIn("base", located.base, await base.weights())];
@@ -54,8 +56,12 @@ export async function sourceFiles(
   }
   const decoderOrigin = located.decoder === null ? located.base : { ref: decoder ?? "", path: located.decoder };
   parts.push(...placesIn("decoder", decoderOrigin, await pair.decoder.weights()));
-  for (const { ref } of [...adapters, ...(request.adapters ?? [])]) {
+  for (const { ref } of adapters) {
     parts.push(await adapterPlace("adapter", ref, await locate(ref, "adapter", lookup)));
+  }
+  for (const { ref } of request.adapters ?? []) {
+    const found = await (byName ? locateByName : locate)(ref, "adapter", lookup);
+    parts.push(await adapterPlace("adapter", ref, found));
   }
   for (const { ref } of embeddings) {
     const found = await locate(ref, "textual inversion", lookup);

@@ -12,4 +12,4 @@ export {
   type ReadonlyData,
   required,
 } from "./option.js";
-export { expectation, parseRequest, readPlain } from "./parse.js";
+export { expectation, issuesError, parseRequest, readPlain } from "./parse.js";

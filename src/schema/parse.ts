@@ -50,14 +50,26 @@ const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
 export function parseRequest<S extends z.ZodType>(schema: S, value: unknown, about = ""): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const { issues } = result.error;
+  throw issuesError(result.error.issues, value, about, schema);
+}
+
+/**
+ * Error for the issues of a value that does not fit its schema, with the path of the field.
+ * @param schema names the field that was probably meant
+ */
+export function issuesError(
+  issues: readonly z.core.$ZodIssue[],
+  value: unknown,
+  about = "",
+  schema: z.ZodType = z.unknown(),
+): RequestError {
   // A misspelt field is the cause of the missing one.
   const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? deepest(issues[0]);
   const field = issue?.path.join(".") || "the request";
   const start = about === "" ? "" : `${about}: `;
   if (issue?.code === "unrecognized_keys") {
     const inside = issue.path.length > 0 ? ` of ${field}` : "";
-    throw new RequestError(
+    return new RequestError(
       `${start}${issue.keys.map((k) => JSON.stringify(k)).join(", ")} is not a field${inside}${listed(issue) || suggestion(schema, issue)}`,
       {
         field: issue.keys[0] ?? field,
@@ -66,7 +78,7 @@ export function parseRequest<S extends z.ZodType>(schema: S, value: unknown, abo
   }
   const actual = issue && valueAt(value, issue.path);
   const shown = actual === undefined ? "is missing" : `is ${JSON.stringify(actual)}`;
-  throw new RequestError(`${start}${field} ${shown}; ${issue?.message ?? "another value was expected"}`, { field });
+  return new RequestError(`${start}${field} ${shown}; ${issue?.message ?? "another value was expected"}`, { field });
 }
 
 /** The fields that a schema names in a message of its own; "" for zod's message. */

@@ -26,6 +26,7 @@ function loaded(...args: string[]) {
 const SLOW = [
   ...["onnxruntime-node", "sharp", "@observablehq/plot", "linkedom", "yaml", "hyparquet-writer"],
   ...["@bufbuild/protobuf", "@huggingface/tokenizers", "ml-matrix"],
+  ...["hono", "@hono/node-server", "@hono/zod-openapi", "node-sqlite3-wasm"],
 ];
 
 describe("start", { timeout: 60_000 }, () => {
@@ -34,6 +35,7 @@ describe("start", { timeout: 60_000 }, () => {
     [0, ["generate", "--help"]],
     [0, ["adapter", "extract", "--help"]],
     [0, ["experiment", "--help"]],
+    [0, ["studio", "--help"]],
     [2, ["generate", "a fox", "--no-such-option"]],
     [2, ["generate", "a fox", "--steps", "many"]],
   ])("exit %i from %s comes without the packages that take long to load", (code, args) => {

@@ -1,0 +1,51 @@
+/** Type of the application, and how it answers what it does not serve. */
+import type { HttpBindings } from "@hono/node-server";
+import { OpenAPIHono, type z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { VariegateError } from "../errors.js";
+import { issuesError } from "../schema/index.js";
+import { Refusal, type RefusalStatus, statusOf } from "./refusal.js";
+
+export interface Environment {
+  readonly Bindings: HttpBindings;
+}
+
+export type Api = OpenAPIHono<Environment>;
+
+/** The answer to an error, as in `Error` of the OpenAPI document. */
+export function answerTo(c: Context, error: unknown, onError: (error: unknown) => void): Response {
+  const answer = (status: RefusalStatus, type: string, message: string, field?: string) =>
+    c.json({ error: { type, message, ...(field !== undefined && { field }) } }, status);
+  if (error instanceof Refusal) {
+    if (error.retryAfter !== undefined) c.header("Retry-After", String(error.retryAfter));
+    // A body that was not read to its end leaves a connection that no other request can use.
+    if (error.status === 413 || error.status === 415) c.header("Connection", "close");
+    return answer(error.status, "Refusal", error.message);
+  }
+  if (error instanceof VariegateError) {
+    const field = "field" in error && typeof error.field === "string" ? error.field : undefined;
+    return answer(statusOf(error), error.name, error.message, field);
+  }
+  if (error instanceof HTTPException && error.status === 400) return answer(400, "RequestError", error.message);
+  onError(error);
+  return answer(500, "Error", "internal error; the terminal of the studio shows it");
+}
+
+/** Outcome of a validation, as the routes report it. */
+interface Outcome {
+  readonly success: boolean;
+  readonly target: string;
+  readonly error?: z.ZodError;
+  readonly data?: unknown;
+}
+
+/** Refuses what does not fit a schema in the words of all requests: the field, its value, what was expected. */
+export const inWords =
+  (schema?: z.ZodType) =>
+  ({ success, target, error, data }: Outcome): undefined => {
+    if (success) return;
+    throw issuesError(error?.issues ?? [], data, "", target === "json" ? schema : undefined);
+  };
+
+export const createApi = (): Api => new OpenAPIHono<Environment>({ defaultHook: inWords() });

@@ -1,0 +1,54 @@
+/** The HTTP application of a studio: guard, routes, OpenAPI document. */
+import { bodyLimit } from "hono/body-limit";
+import { versions } from "../inspect/index.js";
+import { type Api, answerTo, createApi } from "./api.js";
+import { headers, jsonOnly, ownOrigin, withToken } from "./guard.js";
+import { addImageRoutes } from "./image-routes.js";
+import { addPairRoutes } from "./pair-routes.js";
+import { Refusal } from "./refusal.js";
+import { addRunRoutes } from "./run-routes.js";
+import type { Studio } from "./studio.js";
+
+export interface AppOptions {
+  /** Token that every request must have; null for none. */
+  readonly token: string | null;
+  /** Port of the server, known once it listens. */
+  readonly port: () => number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Most bytes of a body. */
+const MOST_BYTES = 256_000;
+
+export function createApp(studio: Studio, { token, port, onError }: AppOptions): Api {
+  const app = createApi();
+  app.onError((error, c) => answerTo(c, error, onError));
+  app.notFound((c) => {
+    const refusal = new Refusal(404, `there is no ${c.req.method} ${c.req.path}; /openapi.json lists the routes`);
+    return answerTo(c, refusal, onError);
+  });
+  app.use(headers);
+  app.use(ownOrigin(token !== null));
+  if (token !== null) app.use(withToken(token, () => `variegate-${port()}`));
+  app.use(async (c, next) => {
+    c.header("Cache-Control", "no-store");
+    await next();
+  });
+  app.use(jsonOnly);
+  app.use(
+    bodyLimit({
+      maxSize: MOST_BYTES,
+      onError: () => {
+        throw new Refusal(413, `the body is too large; expected at most ${MOST_BYTES} bytes`);
+      },
+    }),
+  );
+  addRunRoutes(app, studio);
+  addImageRoutes(app, studio);
+  addPairRoutes(app, studio);
+  const { variegate: version } = versions();
+  const about = { title: "Variegate studio", version, description: "Images by base, distilled and hybrid models" };
+  app.doc31("/openapi.json", { openapi: "3.1.0", info: about });
+  app.get("/", (c) => c.json({ name: "variegate studio", version, openapi: "/openapi.json" }));
+  return app;
+}

@@ -1,0 +1,1 @@
+export { type ServeOptions, type StudioServer, serveStudio } from "./listen.js";
