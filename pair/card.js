@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { evaluate, generate, keptDiversity, openEvaluator, openPair, PAIRS, slide, summarise } from "variegate";
-import { entropy } from "variegate/metrics";
+import { mutualInformation, shannonEntropy } from "variegate/metrics";
 import { openClassifier } from "variegate/open";
 import { judged, openWorld, psnr, reconstructed, zeroShot } from "./instruments.js";
 import { differences, markdown, shown, updated } from "./tables.js";
@@ -58,19 +58,11 @@ const MODES = [
   ["hybrid, LCM, k = 1", "embedded-lcm", { mode: "hybrid", switch: 1 }],
 ].filter(([, pair]) => PAIRS.some((row) => row.name === pair));
 
-/** Entropy in nats that N draws from these probabilities show on average, which is less than their own: the mean of a plug-in estimate, exactly. */
-function expectedEntropy(probabilities, n) {
-  const logs = Array.from({ length: n + 1 }, (_, i) => Math.log(Math.max(i, 1)));
-  const choose = (k) => logs.slice(n - k + 1).reduce((a, b) => a + b, 0) - logs.slice(0, k + 1).reduce((a, b) => a + b, 0);
-  const part = (p, k) => Math.exp(choose(k) + k * Math.log(p) + (n - k) * Math.log(1 - p)) * (k / n) * Math.log(k / n);
-  return -probabilities.reduce((sum, p) => sum + logs.slice(1).reduce((s, _, i) => s + part(p, i + 1), 0), 0);
-}
-
-/** Entropy of factors over the prompts that leave them free, as a share of what as many draws from the world itself show on average. */
-function shareOfWorld({ predicted, named }, priors, factors) {
-  const free = predicted.flatMap((pictures, p) => factors.filter((f) => !(f in named[p])).map((f) => ({ f, values: pictures.map((x) => x[f]) })));
+/** Entropy of factors over the prompts that leave them free, as a share of the world's own: both free of bias by the number of images. */
+function shareOfWorld({ probabilities, named }, priors, factors) {
+  const free = probabilities.flatMap((pictures, p) => factors.filter((f) => !(f in named[p])).map((f) => ({ f, p: pictures.map((x) => x[f]) })));
   const sum = (of) => free.reduce((total, each) => total + of(each), 0);
-  return (sum(({ values }) => entropy(values)) / sum(({ f }) => expectedEntropy(priors[f], SEEDS.length))).toFixed(3);
+  return (sum(({ p }) => mutualInformation(p)) / sum(({ f }) => shannonEntropy(priors[f]))).toFixed(3);
 }
 
 /** Mean difference of neighbouring pixels, along both axes, in units of −1…1: smeared pictures have less of it. */

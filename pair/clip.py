@@ -182,9 +182,11 @@ class Labels(torch.nn.Module):
 
 def run(run) -> None:
     """Stage `clip`: two text halves that learn on one image half; characters teach more than their captions (`Labels`), other pictures
-    nothing else. With --resume from the checkpoint, or from clip/ and the base's first encoder; with `--option part=image` the image
-    half alone, on more pictures where there are some, and the encoders stay; `--option patch=4` starts that half anew with patches of that size."""
+    nothing else, and so with `--option heads=no`: an instrument that never saw the labels. With --resume from the checkpoint, or from
+    clip/ and the base's first encoder; with `--option part=image` the image half alone, on more pictures where there are some, and the
+    encoders stay; `--option patch=4` starts that half anew with patches of that size."""
     image_only, chosen = run.options.get("part") == "image", setting.of(run.out)
+    labelled = chosen.drawn and run.options.get("heads") != "no"
     training = data.load(run.out, data.MORE if image_only and chosen.drawn else data.TRAINING)
     tokenizer = CLIPTokenizer.from_pretrained(run.out / "base" / "tokenizer")
     all_captions, said = training.said()
@@ -192,7 +194,7 @@ def run(run) -> None:
     patch = int(run.options.get("patch", PATCH))
     halves = _halves(run, tokenizer, patch, image_only)
     large = halves[0]
-    labels = Labels(training, tokenizer, large.config.vision_config.hidden_size, patch, len(halves)) if chosen.drawn else torch.nn.Module()
+    labels = Labels(training, tokenizer, large.config.vision_config.hidden_size, patch, len(halves)) if labelled else torch.nn.Module()
     learning = [large.vision_model, large.visual_projection] if image_only else [large, *(p for h in halves[1:] for p in (h.text_model, h.text_projection))]
     parameters = [p.requires_grad_() for part in [*learning, labels] for p in part.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=run.rate(1e-3), weight_decay=.05)
@@ -207,7 +209,7 @@ def run(run) -> None:
         with bfloat16():
             seen, tokens = _looked(large, images)
             loss = sum(contrastive(seen, text_features(half, ids[caption[:, 0]]), half.logit_scale.exp(), true) for half in halves) / len(halves)
-            if chosen.drawn:
+            if labelled:
                 loss = loss + labels.loss(halves, which, seen, tokens)
         optimizer.zero_grad()
         loss.backward()

@@ -22,17 +22,21 @@ def pairwise(features: torch.Tensor) -> float:
     return float((n * n - (unit @ unit.t()).sum()) / (n * (n - 1)))
 
 
-def entropy(values: torch.Tensor, count: int) -> float:
-    """In nats, of values [N] out of `count`."""
-    share = torch.bincount(values, minlength=count).float() / len(values)
-    return float(-(share * share.clamp(min=1e-9).log()).sum())
+def information(p: torch.Tensor) -> float:
+    """Mutual information of pictures and a factor in nats, p [N, values]: H(mean p) − mean H(p), its bias removed by the jackknife
+    (src/metrics/information.ts)."""
+    p = p.double()
+    entropy = lambda q: -(q * q.clamp(min=1e-300).log()).sum(-1)
+    n, mean = len(p), p.mean(0)
+    without = ((n * mean - p) / (n - 1)).clamp(min=0)
+    corrected = n * entropy(mean) - (n - 1) * entropy(without).mean() - entropy(p).mean()
+    return float(corrected.clamp(0, math.log(p.shape[1])))
 
 
-def world_entropy(factor: str, samples: int) -> float:
-    """In nats, as that many draws from the world show it on average, which is a little less than its own: exactly."""
+def world_entropy(factor: str) -> float:
+    """The world's own, in nats."""
     priors = world.PRIORS.get(factor, [1 / len(world.FACTORS[factor])] * len(world.FACTORS[factor]))
-    seen = [(k, k / samples * math.log(k / samples)) for k in range(1, samples)]
-    return -sum(math.comb(samples, k) * p ** k * (1 - p) ** (samples - k) * h for p in priors for k, h in seen)
+    return -sum(p * math.log(p) for p in priors)
 
 
 def of_prompt(prompt: str, images: torch.Tensor, judge, clip_model, text_ids: torch.Tensor) -> dict[str, float]:
@@ -43,8 +47,8 @@ def of_prompt(prompt: str, images: torch.Tensor, judge, clip_model, text_ids: to
         seen[factor] = read[factor].argmax(1)
     free = [k for k in world.FACTORS if k not in asked]
     embedded = clip.image_features(clip_model, images)
-    own = {k: entropy(seen[k], len(world.FACTORS[k])) for k in free}
-    most = {k: world_entropy(k, len(images)) for k in free}
+    own = {k: information(read[k].softmax(1)) for k in free}
+    most = {k: world_entropy(k) for k in free}
     nats = sum(own.values())
     right = {k: float((seen[k] == world.FACTORS[k].index(v)).float().mean()) for k, v in asked.items()}
     return {

@@ -135,7 +135,7 @@ export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>
       extra: true,
     }),
     ...shown(has.attributes, {
-      title: "entropy of free attributes (higher is better)",
+      title: `entropy of free attributes, nats at ${modes[0]?.images[0]?.length ?? 0} seeds (higher is better)`,
       of: (r) => estimate(r.summary?.attributes?.entropy, (v) => v.toFixed(2)),
       extra: true,
     }),

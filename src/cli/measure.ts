@@ -28,20 +28,23 @@ export async function runMeasure(
       total = of;
       progress?.update(done, what);
     },
+    onMessage: (text) => terminal.warn(text),
   });
   progress?.stop();
   const folder = out ?? (await openRunFolder("measure", request, options));
-  const { instruments, notes, folders } = result;
+  const { instruments, notes, folders, selfCheck } = result;
   const object = {
     command: "measure",
     versions: versions(),
     request,
     instruments,
     notes,
+    selfCheck,
     folders: folders.map((f) => f.measured),
   };
   const json = `${JSON.stringify(object, null, 2)}\n`;
   await folder.write("measures.json", Buffer.from(json));
+  if (selfCheck) await folder.write("self-check.json", Buffer.from(`${JSON.stringify(selfCheck, null, 2)}\n`));
   const command = ["variegate measure", ...request.folders, ...argumentsOf(request)].join(" ");
   const page = await measurePage({ command, instruments, notes, versions: { ...versions() }, folders });
   await folder.write("report.html", Buffer.from(page));
@@ -79,8 +82,12 @@ function tableOf({ folders }: Measurement): { readonly head: string[]; readonly 
   return { head, rows };
 }
 
-const cell = (m: Measure | undefined): string =>
-  formatEstimate(m?.value, (v) => (Math.abs(v) >= 100 ? v.toFixed(1) : v.toFixed(3)));
+/** Value with its interval, the number of seeds for entropies, which depend on it, and the share of the base's. */
+function cell(m: Measure | undefined): string {
+  const value = formatEstimate(m?.value, (v) => (Math.abs(v) >= 100 ? v.toFixed(1) : v.toFixed(3)));
+  const share = m?.share ? `; ${formatEstimate(m.share, (v) => v.toFixed(2))} of the base's` : "";
+  return `${value}${m?.kind === "semantic" ? `, ${m.seeds} seeds` : ""}${share}`;
+}
 
 /** Warnings without repetition, each with its measures. */
 function warningsOf({ folders }: Measurement): string[] {

@@ -1,8 +1,9 @@
 /** Evaluates images with CLIP and, if present, an attribute classifier. The instruments are opened elsewhere. */
-import type { AttributeClassifier, AttributeValues, ClipScorer } from "../instruments/index.js";
+import type { AttributeClassifier, AttributeProbabilities, AttributeValues, ClipScorer } from "../instruments/index.js";
 import type { RgbImage } from "../tensor/index.js";
-import { attributeFinder, attributesOf } from "./attributes.js";
+import { attributesOf } from "./attributes.js";
 import { clipScore } from "./clip-score.js";
+import { attributeFinder } from "./phrases.js";
 
 export interface Evaluator {
   readonly clip: ClipScorer;
@@ -27,6 +28,8 @@ export interface AttributeReading {
   readonly named: readonly AttributeValues[];
   /** Predicted value of every attribute. */
   readonly predicted: readonly (readonly AttributeValues[])[];
+  /** Probabilities of the values of every attribute. */
+  readonly probabilities: readonly (readonly AttributeProbabilities[])[];
   /** Numeric predictions of the classifier, such as the strength of a smile. */
   readonly numbers: readonly (readonly Readonly<Record<string, number>>[])[];
   /** Features of the classifier, [D]. */
@@ -55,6 +58,7 @@ export async function evaluate(
     all: known.map((a) => a.name),
     named: prompts.map(attributeFinder(known)),
     predicted: classified.map((own) => own.map((c) => c.attributes)),
+    probabilities: classified.map((own) => own.map((c) => c.probabilities)),
     numbers: classified.map((own) => own.map((c) => c.numbers)),
     features: classified.map((own) => own.map((c) => c.features)),
   };

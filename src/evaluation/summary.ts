@@ -1,6 +1,6 @@
 /** Mean measures of one model's images, and their diversity as a share of another model's. */
 import { distancePerPrompt, type Estimate, meanEstimate, pairwiseDistance, ratioEstimate } from "../metrics/index.js";
-import { attributeAccuracy, freeAttributes, freeEntropy } from "./attributes.js";
+import { attributeAccuracy, freeAttributes, freeInformation } from "./attributes.js";
 import type { AttributeReading, Reading } from "./evaluator.js";
 
 export interface Summary {
@@ -13,7 +13,7 @@ export interface Summary {
     readonly distance: Estimate;
     /** Attribute accuracy: share of the named attributes with the named value; null when no prompt names one. */
     readonly accuracy: Estimate | null;
-    /** Entropy of the attributes that a prompt does not name, summed, in nats. */
+    /** Entropy of the attributes that a prompt does not name, summed, in nats (see `freeInformation`). */
     readonly entropy: Estimate;
   };
 }
@@ -54,7 +54,5 @@ export function keptDiversity(a: Reading, b: Reading): KeptDiversity {
 }
 
 /** Entropy of each prompt's free attributes, in nats [prompts]; NaN for a prompt with one image. */
-const entropyPerPrompt = ({ all, named, predicted }: AttributeReading): number[] =>
-  predicted.map((images, p) =>
-    images.length < 2 ? Number.NaN : freeEntropy(images, freeAttributes(all, named[p] ?? {})),
-  );
+const entropyPerPrompt = ({ all, named, probabilities }: AttributeReading): number[] =>
+  probabilities.map((images, p) => freeInformation(images, freeAttributes(all, named[p] ?? {})));

@@ -1,36 +1,55 @@
-/** Zero-shot classification of attributes with CLIP: each value has a text, and the most similar text is predicted. */
-import type { AttributeValues, ClipScorer } from "../instruments/index.js";
-import { predictValues, prior } from "../metrics/index.js";
-import type { RgbImage } from "../tensor/index.js";
-import type { Attribute } from "./attributes.js";
+/** Zero-shot classification of attributes with CLIP: each value has a text, and the similarity to the texts gives probabilities. */
+import type { AttributeProbabilities, ClipScorer } from "../instruments/index.js";
+import { fittedScale, valueProbabilities } from "../metrics/index.js";
+import type { NounAttribute } from "./nouns.js";
 
-/** Attribute with a text for each value. */
-export interface PromptedAttribute extends Attribute {
-  readonly texts: readonly string[];
+/** Attribute with a text that names each value. */
+export type PromptedAttribute = NounAttribute & { readonly texts: readonly string[] };
+
+/** Predicts the values of one attribute. */
+export interface ZeroShot {
+  /** Probabilities of the values [n][values] for CLIP features of images [n][d]. */
+  probabilities(images: readonly Float32Array[]): number[][];
+  /** Inverse temperature that fits labelled images best, at most CLIP's own (see `fittedScale`). labels: index of the true value. */
+  fittedScale(images: readonly Float32Array[], labels: readonly number[]): number;
+  /** The same predictor at another inverse temperature. */
+  at(scale: number): ZeroShot;
+  /** Inverse temperature. */
+  readonly scale: number;
 }
 
-/** Images without content, grey from black to white, whose similarity to the texts is the prior. */
-const contentFree = (side = 64): RgbImage[] =>
-  [0, 64, 128, 192, 255].map((v) => ({ width: side, height: side, data: new Uint8Array(3 * side * side).fill(v) }));
-
-/** Predicted value of every attribute [prompts][images]. features: CLIP features of the same images. */
-export async function predictAttributes(
+/** Creates a predictor of each attribute, by name. Without fitting, it has the inverse temperature that CLIP was trained with. */
+export async function zeroShot(
   clip: ClipScorer,
-  features: readonly (readonly Float32Array[])[],
   attributes: readonly PromptedAttribute[],
-): Promise<AttributeValues[][]> {
-  const blank = await clip.images(contentFree());
-  const columns: { name: string; predicted: (string | number)[][] }[] = [];
-  for (const { name, values, texts } of attributes) {
+): Promise<ReadonlyMap<string, ZeroShot>> {
+  const scale = await clip.logitScale();
+  const found = new Map<string, ZeroShot>();
+  for (const { name, texts } of attributes) {
     const textFeatures: Float32Array[] = [];
     for (const text of texts) textFeatures.push(await clip.text(text));
-    const given = prior(blank, textFeatures);
-    const predicted = features.map((own) =>
-      predictValues(own, textFeatures, given).map(({ value }) => values[value] ?? ""),
-    );
-    columns.push({ name, predicted });
+    found.set(name, predictor(textFeatures, scale));
   }
-  return features.map((own, p) =>
-    own.map((_, i) => Object.fromEntries(columns.map(({ name, predicted }) => [name, predicted[p]?.[i] ?? ""]))),
-  );
+  return found;
+}
+
+function predictor(texts: readonly Float32Array[], scale: number): ZeroShot {
+  const at = (images: readonly Float32Array[], s: number) => valueProbabilities(images, texts, s);
+  return {
+    scale,
+    probabilities: (images) => at(images, scale),
+    fittedScale: (images, labels) => fittedScale((s) => at(images, s), labels, scale),
+    at: (other) => predictor(texts, other),
+  };
+}
+
+/** Probabilities of every attribute [prompts][images]. features: CLIP features of the images. */
+export function predictAttributes(
+  features: readonly (readonly Float32Array[])[],
+  predictors: ReadonlyMap<string, ZeroShot>,
+): AttributeProbabilities[][] {
+  return features.map((own) => {
+    const columns = [...predictors].map(([name, of]) => [name, of.probabilities(own)] as const);
+    return own.map((_, i) => Object.fromEntries(columns.map(([name, p]) => [name, p[i] ?? []])));
+  });
 }

@@ -27,7 +27,7 @@ export interface Origin {
 /** Maximum number of images of a cell: enough for a full batch, and small enough to lose. */
 const LARGEST = 64;
 /** Version of the cell format. Changing it changes the id of every cell. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /**
  * Cells of an experiment in the order of work: rows with the same models alternate over the same prompts, so that results can be compared

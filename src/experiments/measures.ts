@@ -1,6 +1,12 @@
 /** Measures of an experiment's rows: an estimate with its interval, and a value for each prompt where it is defined. */
-import { attributeAccuracy, clipScoreChange, commitment, freeAttributes, freeEntropy } from "../evaluation/index.js";
-import type { AttributeValues } from "../instruments/index.js";
+import {
+  attributeAccuracy,
+  clipScoreChange,
+  commitment,
+  freeAttributes,
+  freeInformation,
+} from "../evaluation/index.js";
+import type { AttributeProbabilities, AttributeValues } from "../instruments/index.js";
 import {
   cosineDistance,
   distancePerPrompt,
@@ -25,6 +31,7 @@ export interface ImageReading {
   readonly clipScore: number;
   /** Predictions of the classifier; null without one. */
   readonly attributes: AttributeValues | null;
+  readonly probabilities: AttributeProbabilities | null;
   readonly numbers: Readonly<Record<string, number>> | null;
   /** CLIP distance of x0 to the final image at each step; null if it was not followed. */
   readonly curve: readonly number[] | null;
@@ -150,9 +157,10 @@ const attributesIn = ({ images }: SampleSet): AttributeValues[][] | null => {
 
 /** Entropy of the attributes that each prompt does not name, in nats [prompts]. */
 function entropies(row: SampleSet): number[] | null {
-  const shown = attributesIn(row);
-  if (row.named === null || !shown || shown.some((p) => p.length < 2)) return null;
-  return shown.map((p, i) => freeEntropy(p, freeAttributes(Object.keys(p[0] ?? {}), row.named?.[i] ?? {})));
+  const shown = row.images.map((p) => p.flatMap((s) => (s.probabilities ? [s.probabilities] : [])));
+  const complete = shown.every((p, i) => p.length === row.images[i]?.length && p.length > 1);
+  if (row.named === null || !complete) return null;
+  return shown.map((p, i) => freeInformation(p, freeAttributes(Object.keys(p[0] ?? {}), row.named?.[i] ?? {})));
 }
 
 /** Commitment of each image, as a share of the steps or as its timestep / 1000 [prompts][images]. */

@@ -45,14 +45,14 @@ export async function generateCell(models: Models, cell: Cell, o: CellOptions): 
   // "judge" is the name of the classifier in earlier results.
   if (attributes) features["judge"] = attributes.features.flat();
   const [predicted, numbers] = [attributes?.predicted.flat(), attributes?.numbers.flat()];
+  const probabilities = attributes?.probabilities.flat();
   const curves = row.follow ? await curvesOf(models, made.x0, features["clip"] ?? []) : null;
   const pictures = made.samples.map(({ prompt, seed }, i) => ({
     prompt,
     seed,
-    features: Object.fromEntries(
-      Object.entries(features).map(([name, f]) => [name, packed(f[i] ?? new Float32Array())]),
-    ),
+    features: packedByName(Object.entries(features).map(([name, f]) => [name, f[i] ?? []])),
     factors: predicted?.[i] ? { ...predicted[i] } : null,
+    probabilities: probabilities?.[i] ? packedByName(Object.entries(probabilities[i])) : null,
     numbers: numbers?.[i] ? { ...numbers[i] } : null,
     curve: curves?.[i] ?? null,
   }));
@@ -62,6 +62,9 @@ export async function generateCell(models: Models, cell: Cell, o: CellOptions): 
     images: made.images.flat().slice(0, KEPT),
   };
 }
+
+const packedByName = (values: readonly (readonly [string, ArrayLike<number>])[]): Record<string, string> =>
+  Object.fromEntries(values.map(([name, v]) => [name, packed(Float32Array.from(v))]));
 
 /** Milliseconds per model call in a full batch, decoding included. */
 export async function measurePace(

@@ -23,6 +23,8 @@ const imageSchema = z.object({
   /** Features by instrument: float32, little-endian, base64. */
   features,
   factors: z.record(z.string(), z.union([z.string(), z.number()])).nullable(),
+  /** Probabilities of the values of each attribute: float32, little-endian, base64. */
+  probabilities: features.nullable(),
   numbers: z.record(z.string(), z.number()).nullable(),
   curve: z.array(z.number()).nullable(),
 });

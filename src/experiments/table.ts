@@ -123,6 +123,9 @@ async function sampleSetsOf(
   return new Map([...sets].map(([name, set]) => [name, { ...set, apart }]));
 }
 
+const unpackedByName = (values: Readonly<Record<string, string>>): Record<string, Float32Array> =>
+  Object.fromEntries(Object.entries(values).map(([name, v]) => [name, unpacked(v)]));
+
 /** Images of a row by prompt, scored with the prompt or the concept. */
 async function imagesOf(
   { clip }: TextReader,
@@ -142,9 +145,13 @@ async function imagesOf(
         const stored = found.get(`${seed} ${prompt}`);
         if (!stored) return [];
         const { factors: attributes, numbers, curve } = stored;
-        const features = Object.fromEntries(Object.entries(stored.features).map(([k, v]) => [k, unpacked(v)]));
+        const features = unpackedByName(stored.features);
+        const probabilities =
+          stored.probabilities &&
+          Object.fromEntries(Object.entries(unpackedByName(stored.probabilities)).map(([k, p]) => [k, [...p]]));
         const image = features["clip"];
-        return [{ seed, features, clipScore: image ? clipScore(image, text) : Number.NaN, attributes, numbers, curve }];
+        const score = image ? clipScore(image, text) : Number.NaN;
+        return [{ seed, features, clipScore: score, attributes, probabilities, numbers, curve }];
       }),
     );
   }

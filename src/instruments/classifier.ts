@@ -1,4 +1,5 @@
 /** Attribute classifier as an instrument: predicts attributes of images from a domain in which they are known exactly. */
+import { softmax } from "../metrics/index.js";
 import { type ClassifierConfig, drawClassifier } from "../models/index.js";
 import { floats, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
@@ -8,9 +9,14 @@ import { inBatches, rows } from "./instrument.js";
 /** Values of attributes by name. */
 export type AttributeValues = Readonly<Record<string, string | number>>;
 
+/** Probabilities of the values of attributes by name, in the order of the values. */
+export type AttributeProbabilities = Readonly<Record<string, readonly number[]>>;
+
 /** Predictions for one image. */
 export interface Classified {
+  /** Most likely value of each attribute. */
   readonly attributes: AttributeValues;
+  readonly probabilities: AttributeProbabilities;
   /** Regressed numbers by name, such as the strength of a smile. */
   readonly numbers: Readonly<Record<string, number>>;
   /** Input of the last layer, [D]. */
@@ -45,7 +51,7 @@ export function createClassifier(
         const { outputs } = await classifier.run("classifier", { image: stack(pixels) });
         const features = rows(floats(outputs["features"]));
         return rows(floats(outputs["logits"])).map((logits, i) => ({
-          attributes: likeliest(config, logits),
+          ...attributesIn(config, logits),
           numbers: regressed(config, logits),
           features: features[i] ?? new Float32Array(),
         }));
@@ -57,14 +63,19 @@ export function createClassifier(
 const regressed = ({ regress }: ClassifierConfig, logits: Float32Array): Readonly<Record<string, number>> =>
   Object.fromEntries(regress.map((name, i) => [name, logits[logits.length - regress.length + i] ?? Number.NaN]));
 
-/** Most likely value of each attribute. */
-function likeliest(config: ClassifierConfig, logits: Float32Array): AttributeValues {
+/** Probabilities and most likely value of each attribute. */
+function attributesIn(
+  config: ClassifierConfig,
+  logits: Float32Array,
+): Pick<Classified, "attributes" | "probabilities"> {
   let at = 0;
-  return Object.fromEntries(
-    Object.entries(config.factors).map(([name, values]) => {
-      const here = logits.subarray(at, at + values.length);
-      at += values.length;
-      return [name, values[here.indexOf(Math.max(...here))] ?? ""];
-    }),
-  );
+  const own = Object.entries(config.factors).map(([name, values]) => {
+    const here = logits.subarray(at, at + values.length);
+    at += values.length;
+    return { name, value: values[here.indexOf(Math.max(...here))] ?? "", p: softmax(here) };
+  });
+  return {
+    attributes: Object.fromEntries(own.map(({ name, value }) => [name, value])),
+    probabilities: Object.fromEntries(own.map(({ name, p }) => [name, p])),
+  };
 }

@@ -21,6 +21,8 @@ export interface ClipParts {
     encode(text: string): { readonly ids: readonly number[] };
   };
   readonly weights: () => Promise<WeightIndex>;
+  /** Factor of cosines in the softmax that the model was trained with, exp of the tensor `logit_scale`. */
+  readonly logitScale: () => Promise<number>;
   readonly preparation: ClipPreparation;
 }
 
@@ -36,6 +38,8 @@ export interface ClipScorer {
   readonly index: () => Promise<WeightIndex>;
   /** Preprocessing of images, in words. */
   readonly preparation: string;
+  /** Factor of cosines in the softmax that the model was trained with: its inverse temperature. */
+  readonly logitScale: () => Promise<number>;
   /** Embeddings of images, [P] each, in order. */
   images(images: readonly RgbImage[]): Promise<Float32Array[]>;
   /** Embedding of a text, [P]. */
@@ -44,7 +48,7 @@ export interface ClipScorer {
 
 /** Creates a scorer from the contents of a CLIPModel folder. */
 export function createClip(
-  { text, image, tokenizer, weights, preparation: prepare }: ClipParts,
+  { text, image, tokenizer, weights, logitScale, preparation: prepare }: ClipParts,
   runtime: Runtime,
 ): ClipScorer {
   const imageTower = network("clip image", runtime, (_: "image", index) => drawImageEncoder(image, index), weights);
@@ -52,6 +56,7 @@ export function createClip(
   const textTower = network("clip text", runtime, (_: "text", index) => drawTextEncoder(text, index, shape), weights);
   return {
     index: weights,
+    logitScale,
     preparation: `shorter side to ${image.imageSize} (Pillow bicubic), centre crop ${image.imageSize} × ${image.imageSize}, mean ${prepare.image_mean.join(" ")}, std ${prepare.image_std.join(" ")}`,
     async text(prompt) {
       const { ids } = tokenizer.encode(prompt);

@@ -1,5 +1,6 @@
 export {
   type AttributeClassifier,
+  type AttributeProbabilities,
   type AttributeValues,
   type Classified,
   createClassifier,

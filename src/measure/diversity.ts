@@ -118,8 +118,17 @@ export async function entropyParts(
       features.length < 4 && "an interval needs at least 4 prompts",
     ];
     const estimate = { ...value, n: sample.images };
+    const perPrompt = key === "seeds" && features.map((f) => orNull(f.length > 1 ? Math.log(vendi(f, 2)) : Number.NaN));
     found.push(
-      measured(sample, { id: `${name}.${id}`, about, kind: "semantic", better: "neither", value: estimate, warnings }),
+      measured(sample, {
+        id: `${name}.${id}`,
+        about,
+        kind: "semantic",
+        better: "neither",
+        value: estimate,
+        ...(perPrompt && { perPrompt }),
+        warnings,
+      }),
     );
   }
   return found;

@@ -1,5 +1,4 @@
 /** Measures a folder of images with opened instruments. */
-import type { PromptedAttribute } from "../evaluation/index.js";
 import type {
   AttributeClassifier,
   ClipScorer,
@@ -13,17 +12,16 @@ import { extractFeatures, type MeasureOptions } from "./features.js";
 import { classScore, fidelity, frechet, kernel } from "./fidelity.js";
 import type { Group, ImageFolder } from "./folder.js";
 import { type FolderMeasures, type Measure, sampleOf } from "./result.js";
-import { adherence, classifierMeasures, zeroShotEntropy } from "./semantic.js";
+import type { AttributePredictors } from "./self-check.js";
+import { adherence, classifierMeasures, coverageMeasures, zeroShotEntropy } from "./semantic.js";
 
 /** Opened instruments. Measures without their instrument are skipped. */
-export interface Instruments {
+export interface Instruments extends AttributePredictors {
   readonly clip?: { readonly facts: InstrumentFacts; readonly network: ClipScorer };
   readonly classifier?: { readonly facts: InstrumentFacts; readonly network: AttributeClassifier };
   readonly others: readonly Instrument[];
   readonly inception?: InceptionInstrument;
   readonly inceptionClean?: InceptionInstrument;
-  /** Attributes for zero-shot classification. */
-  readonly attributes: readonly PromptedAttribute[];
   /** Matrix product for large sets. */
   readonly multiply: Product;
 }
@@ -53,20 +51,22 @@ export async function measureFolder(
     measures.push(...(await diversityMeasures(name, features, sample)));
     const spectrum = meanSpectrum(features);
     if (spectrum.length > 0) spectra[name] = spectrum;
+    const real = reference ? await extractFeatures(reference, `${name}, reference`, extract, o) : [];
     if (reference) {
-      const real = (await extractFeatures(reference, `${name}, reference`, extract, o)).flat();
-      measures.push(...(await fidelity(name, features.flat(), real, sample, instruments.multiply, o.neighbours ?? 5)));
+      const [a, b] = [features.flat(), real.flat()];
+      measures.push(...(await fidelity(name, a, b, sample, instruments.multiply, o.neighbours ?? 5)));
     }
-    return features;
+    return { own: features, real };
   };
 
   const { clip, classifier, inception, inceptionClean } = instruments;
   let attributes: FolderMeasures["attributes"] = [];
   if (clip) {
     const features = await compare("clip", (images) => clip.network.images(images));
-    measures.push(...(await adherence(clip.network, features, groups, sample)));
-    const semantic = await zeroShotEntropy(clip.network, features, groups, instruments.attributes, sample);
+    measures.push(...(await adherence(clip.network, features.own, groups, sample)));
+    const semantic = zeroShotEntropy(features.own, groups, instruments, sample);
     measures.push(...semantic.measures);
+    if (reference) measures.push(...coverageMeasures(features, { own: groups, real: reference }, instruments, sample));
     attributes = semantic.counts;
   }
   for (const instrument of instruments.others) {

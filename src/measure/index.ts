@@ -1,3 +1,4 @@
+export { type AttributeRequest, attributesFor } from "./attribute-request.js";
 export { readAttributes } from "./attributes.js";
 export { type Group, type ImageFolder, readFolder, type Skipped } from "./folder.js";
 export { type Instruments, measureFolder } from "./folder-measures.js";

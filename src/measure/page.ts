@@ -1,6 +1,7 @@
 /** Report page of a measurement: one HTML file with every measure, its interval, and thumbnails of the images. */
 import { barX, barY, dot, link, ruleX, ruleY } from "@observablehq/plot";
 import { thumbnailUrl } from "../files/index.js";
+import { formatEstimate } from "../metrics/index.js";
 import { type Html, html, loadChart, markup, renderPage, table } from "../report/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { ImageFolder } from "./folder.js";
@@ -120,12 +121,12 @@ function measureTable(measures: readonly Measure[]): Html {
   const rows = measures.map((m) => {
     const { mean, low, high } = m.value;
     const interval = low === null || high === null ? "–" : `${number(low)} … ${number(high)}`;
-    const sample = `${m.pictures} of ${m.prompts} ${m.prompts === 1 ? "prompt" : "prompts"}${m.reference === undefined ? "" : `, reference ${m.reference}`}`;
+    const sample = `${m.pictures} of ${m.prompts} ${m.prompts === 1 ? "prompt" : "prompts"}, ${m.seeds} seeds${m.reference === undefined ? "" : `, reference ${m.reference}`}`;
     const warnings = m.warnings.map((w) => html`<div class="warn">${w}</div>`);
-    return [m.id, [m.about, warnings], number(mean), interval, sample, m.better];
+    return [m.id, [m.about, warnings], number(mean), interval, formatEstimate(m.share, number), sample, m.better];
   });
-  const head = ["measure", "description", "value", "95 %", "images", "better"];
-  return table([head, ...rows], (_, column) => (column === 2 || column === 3 ? "number" : undefined));
+  const head = ["measure", "description", "value", "95 %", "share of the base's", "images", "better"];
+  return table([head, ...rows], (_, column) => (column >= 2 && column <= 4 ? "number" : undefined));
 }
 
 /** Plots of the distance by prompt, which show prompts without diversity. */
@@ -180,11 +181,11 @@ function shares({ attributes }: FolderMeasures): string {
     .filter(({ rows }) => rows.some((r) => r.count > 0))
     .map(({ name, rows }) =>
       chart({
-        title: `${name}, over prompts that do not name it`,
+        title: `${name}, over prompts that leave it open`,
         width: 720,
         height: 160,
         x: { label: null, domain: rows.map((r) => r.value) },
-        y: { label: "images", grid: true },
+        y: { label: "expected number of images", grid: true },
         marks: [barY(rows, { x: "value", y: "count", fill: "#c49a7a" }), ruleY([0])],
       }),
     )

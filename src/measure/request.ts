@@ -4,18 +4,35 @@ import type { DownloadOptions } from "../hub/index.js";
 import { filesOf, type Instrument, type InstrumentFacts } from "../instruments/index.js";
 import type { LookupOptions, SearchPath } from "../lookup/index.js";
 import { productsOn } from "../networks/index.js";
-import { hashed, openClassifier, openClip, openDino, openDreamSim, openInception, openLpips } from "../open/index.js";
+import {
+  hashed,
+  openClassifier,
+  openClip,
+  openDino,
+  openDreamSim,
+  openInception,
+  openLpips,
+  type PairReference,
+} from "../open/index.js";
 import type { Runtime, RuntimeOptions } from "../runtime/index.js";
 import { openRuntime } from "../runtime/node/index.js";
 import { plainProduct, type WeightIndex } from "../tensor/index.js";
+import { type AttributeRequest, attributesFor } from "./attribute-request.js";
 import { embeddedAttributes, readAttributes } from "./attributes.js";
 import { type ImageFolder, readFolder } from "./folder.js";
 import { type Instruments, measureFolder, workOf } from "./folder-measures.js";
 import { readPrompts } from "./prompts.js";
 import type { FolderMeasures } from "./result.js";
+import type { SelfCheck } from "./self-check.js";
+import { withShares } from "./share.js";
 
-export interface MeasureRequest extends SearchPath {
+/** Models of the images, for the self-check of attributes. */
+type ModelReference = Pick<PairReference, "pair" | "pairs" | "base" | "distilled">;
+
+export interface MeasureRequest extends SearchPath, AttributeRequest, ModelReference {
   readonly folders: readonly string[];
+  /** Images of the base model for the same prompts: measures are also given as a share of theirs. */
+  readonly baseImages?: string;
   readonly reference?: string;
   /** List of prompts, for images without metadata. */
   readonly prompts?: string;
@@ -25,8 +42,6 @@ export interface MeasureRequest extends SearchPath {
   readonly dreamsim?: string;
   readonly lpips?: string;
   readonly inception?: string;
-  /** Attribute file, for zero-shot semantic diversity. */
-  readonly attributes?: string;
   /** Number of neighbours for precision, recall, density and coverage. Default 5. */
   readonly neighbours?: number;
   readonly skipBad?: boolean;
@@ -35,6 +50,8 @@ export interface MeasureRequest extends SearchPath {
 export interface Measurement {
   readonly instruments: readonly InstrumentFacts[];
   readonly folders: readonly { readonly measured: FolderMeasures; readonly images: ImageFolder }[];
+  /** Result of the self-check of attributes; null without one. */
+  readonly selfCheck: SelfCheck | null;
   /** Notes on the measurement, and options for further measures. */
   readonly notes: readonly string[];
 }
@@ -42,6 +59,8 @@ export interface Measurement {
 export interface MeasureProgress extends DownloadOptions {
   /** Called with the number of images done, the total, and a label. */
   readonly onProgress?: (done: number, total: number, what: string) => void;
+  /** Called with messages for the user, such as the cost of a self-check. */
+  readonly onMessage?: (text: string) => void;
   /** Called after the request has been checked, before the first measure. */
   readonly onReady?: () => Promise<void>;
 }
@@ -52,7 +71,7 @@ const EMBEDDED = { clip: "embedded:clip", classifier: "embedded:judge" };
 export async function measure(
   request: MeasureRequest,
   options: RuntimeOptions = {},
-  { onProgress, onReady, signal, onDownload }: MeasureProgress = {},
+  { onProgress, onMessage, onReady, signal, onDownload }: MeasureProgress = {},
 ): Promise<Measurement> {
   const prompts = request.prompts === undefined ? undefined : await readPrompts(request.prompts);
   const given = request.attributes === undefined ? null : await readAttributes(request.attributes);
@@ -65,39 +84,60 @@ export async function measure(
   for (const folder of request.folders)
     folders.push(await readFolder(folder, { ...shared, ...(prompts && { prompts }) }));
   const reference = request.reference === undefined ? undefined : await readFolder(request.reference, shared);
+  const base =
+    request.baseImages === undefined
+      ? undefined
+      : await readFolder(request.baseImages, { ...shared, ...(prompts && { prompts }) });
   for (const folder of folders) checkCounts(folder, reference, request.neighbours ?? 5);
 
   const embedded = folders.every(isEmbedded);
   const runtime = openRuntime(options);
   try {
-    const instruments = await openAll(request, runtime, embedded, {
+    const lookup = {
       ...(request.modelFolders && { modelFolders: request.modelFolders }),
       ...(request.variant && { variant: request.variant }),
       ...(onDownload && { onDownload }),
       ...(signal && { signal }),
-    });
+    };
+    const instruments = await openAll(request, runtime, embedded, lookup);
+    const { attributes, predictors, check, notes } = await attributesFor(
+      given ?? (embedded && request.clip === undefined ? await embeddedAttributes() : []),
+      [...new Set(folders.flatMap(({ groups }) => groups.map((g) => g.prompt)))],
+      instruments.clip.network,
+      modelOf(request, embedded) && { ...options, ...lookup, ...modelOf(request, embedded) },
+      {
+        ...(request.selfCheck !== undefined && { selfCheck: request.selfCheck }),
+        ...(onMessage && { onMessage }),
+        ...(signal && { signal }),
+        onProgress: (done, total, attribute) => onProgress?.(done, total, `self-check: ${attribute}`),
+      },
+    );
     const opened: Instruments = {
       ...instruments,
-      attributes: given ?? (embedded && request.clip === undefined ? await embeddedAttributes() : []),
+      attributes,
+      predictors,
       // Double-precision products run on the CPU only.
       multiply: runtime.device === "cpu" ? productsOn(runtime) : plainProduct,
     };
     await onReady?.();
-    const total = folders.reduce((n, { groups }) => n + workOf(opened, groups, reference), 0);
+    const every = [...folders, ...(base ? [base] : [])];
+    const total = every.reduce((n, { groups }) => n + workOf(opened, groups, reference), 0);
     let done = 0;
     const onImages = (read: number, what: string) => {
       done += read;
       onProgress?.(done, total, what);
     };
+    const o = {
+      onImages,
+      ...(reference && { reference }),
+      ...(signal && { signal }),
+      ...(request.neighbours && { neighbours: request.neighbours }),
+    };
+    const ofBase = base && (await measureFolder(base, opened, o));
     const measured = [];
     for (const images of folders) {
-      const o = {
-        onImages,
-        ...(reference && { reference }),
-        ...(signal && { signal }),
-        ...(request.neighbours && { neighbours: request.neighbours }),
-      };
-      measured.push({ measured: await measureFolder(images, opened, o), images });
+      const own = await measureFolder(images, opened, o);
+      measured.push({ measured: ofBase ? withShares(own, ofBase) : own, images });
     }
     const facts = [
       opened.clip?.facts,
@@ -109,7 +149,8 @@ export async function measure(
     return {
       instruments: facts.filter((f) => f !== undefined),
       folders: measured,
-      notes: notesOn(request, embedded, opened),
+      selfCheck: check,
+      notes: [...notesOn(request, embedded, attributes.length > 0 || check !== null), ...notes],
     };
   } finally {
     await runtime.close();
@@ -138,7 +179,7 @@ async function openAll(
   runtime: Runtime,
   embedded: boolean,
   lookup: LookupOptions,
-): Promise<Omit<Instruments, "attributes" | "multiply">> {
+): Promise<Omit<Instruments, "attributes" | "predictors" | "multiply"> & Required<Pick<Instruments, "clip">>> {
   const facts = async (
     name: string,
     network: string,
@@ -172,7 +213,13 @@ async function openAll(
   };
 }
 
-function notesOn(request: MeasureRequest, embedded: boolean, { attributes }: Instruments): string[] {
+/** The user's model: as named, or the embedded pair for its images; null where none is known. */
+function modelOf({ pair, pairs, base, distilled }: MeasureRequest, embedded: boolean): PairReference | null {
+  if (pair === undefined && base === undefined && distilled === undefined) return embedded ? {} : null;
+  return { ...(pair && { pair }), ...(pairs && { pairs }), ...(base && { base }), ...(distilled && { distilled }) };
+}
+
+function notesOn(request: MeasureRequest, embedded: boolean, attributes: boolean): string[] {
   const notes: string[] = [];
   if (request.clip === undefined && !embedded) {
     notes.push(
@@ -185,7 +232,7 @@ function notesOn(request: MeasureRequest, embedded: boolean, { attributes }: Ins
     [request.lpips, "--lpips for LPIPS"],
     [request.inception, "--inception for the Inception score, and with --reference FID and KID"],
     [request.reference, "--reference for precision, recall, density and coverage"],
-    [attributes.length > 0 ? "" : undefined, "--attributes for semantic diversity"],
+    [attributes ? "" : undefined, "--attributes for semantic diversity"],
   ].flatMap(([given, option]) => (given === undefined && option !== undefined ? [option] : []));
   if (more.length > 0) notes.push(`Not measured: ${more.join("; ")}.`);
   return notes;

@@ -14,7 +14,7 @@ export interface FolderMeasures {
   readonly measures: readonly Measure[];
   /** Variance spectrum of the features by instrument, mean over prompts: the first 16 shares. */
   readonly spectra: Readonly<Record<string, readonly number[]>>;
-  /** Counts of each value of an attribute, over the prompts that do not name it. */
+  /** Expected count of each value of an attribute, over the prompts that leave it open. */
   readonly attributes: readonly { readonly name: string; readonly shown: Readonly<Record<string, number>> }[];
 }
 
@@ -28,10 +28,14 @@ export interface Measure {
   readonly value: Estimate;
   readonly pictures: number;
   readonly prompts: number;
+  /** Number of images of the prompt with the fewest, each from another seed. */
+  readonly seeds: number;
   /** Number of images of the reference. */
   readonly reference?: number;
   /** Value of each prompt, in the order of `prompts`; null if undefined. */
   readonly perPrompt?: readonly (number | null)[];
+  /** Value as a share of the base's on the same prompts, with an interval over these prompts; set where a base folder is given. */
+  readonly share?: Estimate;
   readonly warnings: readonly string[];
 }
 
@@ -49,7 +53,7 @@ export const sampleOf = (groups: readonly Group[]): Sample => ({
   smallest: Math.min(...groups.map((g) => g.images.length)),
 });
 
-export type Draft = Omit<Measure, "pictures" | "prompts" | "warnings"> & {
+export type Draft = Omit<Measure, "pictures" | "prompts" | "seeds" | "warnings"> & {
   readonly warnings?: readonly (string | false)[];
 };
 
@@ -57,6 +61,7 @@ export const measured = (sample: Sample, { warnings = [], ...m }: Draft): Measur
   ...m,
   pictures: sample.images,
   prompts: sample.prompts,
+  seeds: sample.smallest,
   warnings: warnings.filter((w) => w !== false),
 });
 

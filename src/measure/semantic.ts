@@ -5,17 +5,21 @@ import {
   attributeFinder,
   attributesOf,
   clipScore,
-  freeEntropy,
-  largestEntropy,
-  type PromptedAttribute,
+  freeInformation,
+  largestInformation,
+  likeliestValues,
+  type NounAttribute,
+  openAttributes,
   predictAttributes,
 } from "../evaluation/index.js";
-import type { AttributeClassifier, AttributeValues, ClipScorer } from "../instruments/index.js";
-import { indices, mean, meanEstimate, pairwise, setEstimate } from "../metrics/index.js";
+import type { AttributeClassifier, AttributeProbabilities, ClipScorer } from "../instruments/index.js";
+import { indices, mean, meanEstimate, pairwise, setEstimate, valueCoverage } from "../metrics/index.js";
 import { distanceOf } from "./diversity.js";
 import { extractFeatures, type MeasureOptions } from "./features.js";
 import type { Group } from "./folder.js";
-import { type FolderMeasures, few, type Measure, measured, orNull, pick, type Sample } from "./result.js";
+
+import { type FolderMeasures, few, type Measure, measured, orNull, type Sample } from "./result.js";
+import type { AttributePredictors } from "./self-check.js";
 
 /** CLIP score of the images with a known prompt. */
 export async function adherence(
@@ -44,96 +48,121 @@ export async function adherence(
   ];
 }
 
-/** Predicted attributes of the images of each prompt, and the free attributes, which the prompt does not name. */
+/** Probabilities of the attributes of each prompt's images, and the attributes that the prompt leaves open. */
 interface Predictions {
-  readonly predicted: readonly (readonly AttributeValues[])[];
-  readonly free: readonly (readonly Attribute[])[];
+  readonly probabilities: readonly (readonly AttributeProbabilities[])[];
+  readonly open: readonly (readonly Attribute[])[];
 }
 
-/** Attributes that each prompt does not name. */
-function freeIn(groups: readonly Group[], attributes: readonly Attribute[]): Attribute[][] {
-  const find = attributeFinder(attributes);
-  return groups.map(({ prompt }) => {
-    const named = find(prompt);
-    return attributes.filter((a) => !(a.name in named));
-  });
+const openIn = (groups: readonly Group[], attributes: readonly NounAttribute[]): Attribute[][] =>
+  groups.map(({ prompt }) => openAttributes(attributes)(prompt));
+
+interface EntropyDraft {
+  readonly id: string;
+  readonly about: string;
+  /** Attributes that are summed; default all. */
+  readonly of?: (a: Attribute) => boolean;
 }
 
-/** Entropy of the free attributes among `of`, over resampled images of a prompt; NaN without free attributes, or for one image. */
-const entropyOf =
-  ({ predicted, free }: Predictions, of: (a: Attribute) => boolean, share: boolean) =>
-  (p: number, at: readonly number[]): number => {
-    const own = (free[p] ?? []).filter(of);
-    if (own.length === 0 || at.length < 2) return Number.NaN;
-    const names = own.map((a) => a.name);
-    return freeEntropy(pick(predicted[p] ?? [], at), names) / (share ? largestEntropy(own) : 1);
-  };
-
+/** Entropy of the open attributes, over resampled images of a prompt; undefined without an open attribute, or for one image. */
 function entropyMeasure(
-  predictions: Predictions,
+  { probabilities, open }: Predictions,
   sample: Sample,
-  draft: { id: string; about: string; of?: (a: Attribute) => boolean; share: boolean; warnings?: (string | false)[] },
+  { of = () => true, ...facts }: EntropyDraft,
 ): Measure {
-  const { of = () => true, share, ...facts } = draft;
-  const sizes = predictions.predicted.map((own) => own.length);
-  const statistic = entropyOf(predictions, of, share);
+  const sizes = probabilities.map((own) => own.length);
+  const names = open.map((own) => own.filter(of).map((a) => a.name));
+  const statistic = (p: number, at: readonly number[]): number => {
+    const own = names[p] ?? [];
+    return own.length === 0 ? Number.NaN : freeInformation(probabilities[p] ?? [], own, at);
+  };
+  const most = Math.max(2, ...open.flatMap((own) => own.filter(of).map((a) => a.values.length)));
   return measured(sample, {
     ...facts,
     kind: "semantic",
     better: "higher",
     value: setEstimate(sizes, statistic),
     perPrompt: sizes.map((n, p) => orNull(statistic(p, indices(n)))),
+    warnings: [
+      few(sample, 2 * most, `entropy over ${most} values is still biased; compare only sets of the same size`),
+    ],
   });
 }
 
-/** Entropy of the free attributes, by zero-shot classification with CLIP. */
-export async function zeroShotEntropy(
-  clip: ClipScorer,
+/** Entropy of the open attributes, by zero-shot classification with CLIP. */
+export function zeroShotEntropy(
   features: readonly (readonly Float32Array[])[],
   groups: readonly Group[],
-  attributes: readonly PromptedAttribute[],
+  { attributes, predictors }: AttributePredictors,
   sample: Sample,
-): Promise<{ measures: Measure[]; counts: FolderMeasures["attributes"] }> {
+): { measures: Measure[]; counts: FolderMeasures["attributes"] } {
   if (attributes.length === 0) return { measures: [], counts: [] };
-  const predictions = {
-    predicted: await predictAttributes(clip, features, attributes),
-    free: freeIn(groups, attributes),
-  };
-  const largest = Math.max(...attributes.map((a) => a.values.length));
+  const predictions = { probabilities: predictAttributes(features, predictors), open: openIn(groups, attributes) };
   const all = entropyMeasure(predictions, sample, {
     id: "attributes.entropy",
-    about: "entropy of the attributes that a prompt does not name, as a share of the maximum, predicted by CLIP",
-    share: true,
-    warnings: [
-      few(
-        sample,
-        5 * largest,
-        `entropy over ${largest} values is biased downwards; compare only sets of the same size`,
-      ),
-    ],
+    about: `${INFORMATION} the attributes that a prompt leaves open, summed, by CLIP, nats`,
   });
   const each = attributes.map((a) =>
     entropyMeasure(predictions, sample, {
       id: `attributes.${a.name}`,
-      about: `entropy of ${a.name}, nats (at most ${largestEntropy([a]).toFixed(2)}), over the prompts that do not name it`,
+      about: `${INFORMATION} ${a.name}, nats (at most ${largestInformation([a]).toFixed(2)}), over the prompts that leave it open`,
       of: ({ name }) => name === a.name,
-      share: false,
     }),
   );
   return {
-    measures: [all, ...each.filter((m) => m.perPrompt?.some((v) => v !== null))],
+    measures: [all, ...each].filter((m) => m.perPrompt?.some((v) => v !== null)),
     counts: attributes.map((a) => ({ name: a.name, shown: countsOf(a, predictions) })),
   };
 }
 
-/** Counts of each value, over the prompts that do not name the attribute. */
-function countsOf({ name, values }: Attribute, { predicted, free }: Predictions): Record<string, number> {
-  const counts = Object.fromEntries(values.map((v) => [String(v), 0]));
-  for (const [p, own] of predicted.entries()) {
-    if (!free[p]?.some((a) => a.name === name)) continue;
-    for (const image of own) counts[String(image[name])] = (counts[String(image[name])] ?? 0) + 1;
-  }
-  return counts;
+/**
+ * Coverage of the attributes' values in a reference with the same prompts: the share of the values that the reference shows for a prompt
+ * which the images reach, and the share that as many images of the reference reach. Values are the likeliest ones.
+ */
+export function coverageMeasures(
+  features: { readonly own: readonly (readonly Float32Array[])[]; readonly real: readonly (readonly Float32Array[])[] },
+  groups: { readonly own: readonly Group[]; readonly real: readonly Group[] },
+  { attributes, predictors }: AttributePredictors,
+  sample: Sample,
+): Measure[] {
+  const [own, real] = [predictAttributes(features.own, predictors), predictAttributes(features.real, predictors)];
+  const found = groups.own.map(({ prompt }, p) => {
+    const at = groups.real.findIndex((g) => g.prompt === prompt);
+    return openAttributes(attributes)(prompt).flatMap((a) => {
+      const values = (read: readonly AttributeProbabilities[]) =>
+        read.map((image) => likeliestValues(image, [a])[a.name]);
+      return valueCoverage(values(own[p] ?? []), values(real[at] ?? [])) ?? [];
+    });
+  });
+  if (found.every((prompt) => prompt.length === 0)) return [];
+  const shared = found.filter((prompt) => prompt.length > 0).length;
+  const reference = groups.real.reduce((n, g) => n + g.images.length, 0);
+  const kinds = [
+    ["coverage", "share of the values which the reference shows for a prompt that the images reach", "reached"],
+    ["coverage-ceiling", "share of these values that as many images of the reference reach", "ceiling"],
+  ] as const;
+  return kinds.map(([id, about, key]) =>
+    measured(sample, {
+      id: `attributes.${id}`,
+      about: `${about}, mean over open attributes`,
+      kind: "semantic",
+      better: id === "coverage" ? "higher" : "neither",
+      value: meanEstimate(found.map((prompt) => (prompt.length > 0 ? [mean(prompt.map((c) => c[key]))] : []))),
+      perPrompt: found.map((prompt) => orNull(mean(prompt.map((c) => c[key])))),
+      reference,
+      warnings: [shared < groups.own.length && `the reference has ${shared} of ${groups.own.length} prompts`],
+    }),
+  );
+}
+
+const INFORMATION = "entropy (mutual information with the images, corrected for their number) of";
+
+/** Expected count of each value, over the prompts that leave the attribute open. */
+function countsOf({ name, values }: Attribute, { probabilities, open }: Predictions): Record<string, number> {
+  const images = probabilities.flatMap((own, p) => (open[p]?.some((a) => a.name === name) ? own : []));
+  return Object.fromEntries(
+    values.map((v, k) => [String(v), images.reduce((sum, image) => sum + (image[name]?.[k] ?? 0), 0)]),
+  );
 }
 
 /** Distance of the classifier's features, entropy of the free attributes, and attribute accuracy, by an attribute classifier. */
@@ -149,12 +178,10 @@ export async function classifierMeasures(
   const features = read.map((own) => own.map((c) => c.features));
   const matrices = features.map((f) => pairwise(f));
   const distance = distanceOf("classifier", matrices, "1 − cosine", sample);
-  const entropy = entropyMeasure({ predicted, free: freeIn(groups, attributes) }, sample, {
+  const probabilities = read.map((own) => own.map((c) => c.probabilities));
+  const entropy = entropyMeasure({ probabilities, open: openIn(groups, attributes) }, sample, {
     id: "classifier.entropy",
-    about:
-      "entropy of the attributes that a prompt does not name, as a share of the maximum, predicted by the classifier",
-    share: true,
-    warnings: [few(sample, 40, "entropy over 8 values is biased downwards; compare only sets of the same size")],
+    about: `${INFORMATION} the attributes that a prompt leaves open, summed, by the classifier, nats`,
   });
   const find = attributeFinder(attributes);
   const hits = groups.map(({ prompt }, p) => attributeAccuracy(predicted[p] ?? [], find(prompt)));

@@ -1,4 +1,4 @@
-/** Diversity of images: pairwise distances of features, and the entropy of attribute values. */
+/** Diversity of images: pairwise distances of features. */
 import { bootstrap, type Estimate, indices, mean, resample } from "./estimate.js";
 
 /** Cosine distance 1 − cos(a, b), 0…2, of vectors of equal length. */
@@ -111,11 +111,4 @@ export function distanceShare(a: readonly Distances[], b: readonly Distances[]):
     const prompts = n < FEWEST.prompts ? indices(n) : resample(random, n);
     return share(prompts.map((p) => ({ p, at: resample(random, pairs[p]?.of.length ?? 0) })));
   });
-}
-
-/** Shannon entropy of the empirical distribution of values, in nats: 0 for one value, ln k for k equally frequent values. */
-export function entropy(values: readonly (string | number)[]): number {
-  const counts = new Map<string | number, number>();
-  for (const v of values) counts.set(v, (counts.get(v) ?? 0) + 1);
-  return [...counts.values()].reduce((h, c) => h - (c / values.length) * Math.log(c / values.length), 0);
 }

@@ -1,10 +1,10 @@
 export { correlation, rankCorrelation } from "./correlation.js";
+export { type ValueCoverage, valueCoverage } from "./coverage.js";
 export {
   cosineDistance,
   type Distances,
   distancePerPrompt,
   distanceShare,
-  entropy,
   FEWEST,
   meanDistance,
   meanPairwise,
@@ -26,7 +26,9 @@ export {
   uniform,
 } from "./estimate.js";
 export { cholesky, frechetDistance, inceptionScore, kernelDistance, nuclearNorm } from "./frechet.js";
+export { mutualInformation, shannonEntropy } from "./information.js";
 export { type Neighbours, neighbours } from "./neighbours.js";
+export { softmax } from "./softmax.js";
 export {
   type ConditionalRke,
   conditionalRke,
@@ -36,4 +38,4 @@ export {
   varianceSpectrum,
   vendi,
 } from "./vendi.js";
-export { type PredictedValue, predictValues, prior } from "./zero-shot.js";
+export { fittedScale, valueProbabilities } from "./zero-shot.js";

@@ -1,4 +1,8 @@
-/** Zero-shot classification (Radford et al. 2021, §3.1): predicts an attribute of images from their features and one text per value. */
+/**
+ * Zero-shot classification (Radford et al. 2021, §3.1): probabilities of an attribute's values from the features of an image and of one text
+ * for each value.
+ */
+import { mean } from "./estimate.js";
 import { softmax } from "./softmax.js";
 
 /** Logits [values]: `scale` times the cosine of an image [d] and each text [values][d]. */
@@ -9,38 +13,35 @@ function logits(image: Float32Array, texts: readonly Float32Array[], scale: numb
 }
 
 /**
- * Prior of the values [values]: their mean probability over images without content (contextual calibration: Zhao et al. 2021). Dividing by
- * it removes the bias of the texts. Estimating it from the measured images instead would hide their diversity.
- * @param scale inverse temperature; default 100, as in CLIP
+ * Probabilities of one attribute's values [n][values] for images [n][d], from texts [values][d].
+ * @param scale inverse temperature
  */
-export function prior(contentFree: readonly Float32Array[], texts: readonly Float32Array[], scale = 100): number[] {
-  const each = contentFree.map((f) => softmax(logits(f, texts, scale)));
-  return texts.map((_, v) => each.reduce((s, p) => s + (p[v] ?? 0), 0) / each.length);
-}
-
-/** Most likely value of an attribute. */
-export interface PredictedValue {
-  /** Index of the value. */
-  readonly value: number;
-  /** Calibrated probability, 0…1. */
-  readonly probability: number;
-}
-
-/**
- * Predicts one attribute of each image [n][d] from texts [values][d].
- * @param given prior of the values (see `prior`); default uniform
- * @param scale inverse temperature; default 100, as in CLIP
- */
-export function predictValues(
+export const valueProbabilities = (
   images: readonly Float32Array[],
   texts: readonly Float32Array[],
-  given?: readonly number[],
-  scale = 100,
-): PredictedValue[] {
-  return images.map((image) => {
-    const raw = logits(image, texts, scale);
-    const p = softmax(raw.map((l, v) => l - (given ? Math.log(Math.max(1e-12, given[v] ?? 1)) : 0)));
-    const value = p.indexOf(Math.max(...p));
-    return { value, probability: p[value] ?? 0 };
-  });
+  scale: number,
+): number[][] => images.map((image) => softmax(logits(image, texts, scale)));
+
+/** Search range of the inverse temperature, as shares of the largest. */
+const LOWEST = 1e-3;
+const TRIES = 121;
+
+/**
+ * Inverse temperature by maximum likelihood of labelled images (temperature scaling: Guo et al. 2017, §4.2), at most `largest`: a few images
+ * that are all right would drive it to infinity, so it only ever makes predictions less certain. The likelihood is compared on a
+ * logarithmic grid of 121 values from largest / 1000.
+ * @param probabilities of the labels' images at a scale, [n][values]
+ * @param labels index of the true value of each image
+ */
+export function fittedScale(
+  probabilities: (scale: number) => readonly (readonly number[])[],
+  labels: readonly number[],
+  largest: number,
+): number {
+  const scales = Array.from({ length: TRIES }, (_, i) => largest * LOWEST ** (i / (TRIES - 1)));
+  const loss = (scale: number) => {
+    const p = probabilities(scale);
+    return -mean(labels.map((label, i) => Math.log(Math.max(1e-12, p[i]?.[label] ?? 0))));
+  };
+  return scales.map((scale) => ({ scale, loss: loss(scale) })).reduce((a, b) => (b.loss < a.loss ? b : a)).scale;
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
+import { readFloats } from "../checkpoint/index.js";
 import { openComponentFolder, openWeights, readJson } from "../checkpoint/node/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { isFolder } from "../files/index.js";
@@ -67,7 +68,16 @@ export async function openClip(ref: string, runtime: Runtime, lookup: LookupOpti
   const preparation = preparationSchema.parse(
     (await readJson(`${place}/preprocessor_config.json`, { optional: true })) ?? {},
   );
-  return createClip({ text, image, tokenizer, weights: folder.weights, preparation }, runtime);
+  return createClip(
+    { text, image, tokenizer, weights: folder.weights, logitScale: () => logitScaleOf(folder.weights), preparation },
+    runtime,
+  );
+}
+
+/** exp of `logit_scale`; 100 without one, the value that OpenAI's models end training with. */
+async function logitScaleOf(weights: () => Promise<WeightIndex>): Promise<number> {
+  const weight = (await weights()).weights.get("logit_scale");
+  return weight ? Math.exp((await readFloats(weight))[0] ?? Number.NaN) : 100;
 }
 
 /** Opens an attribute classifier. @throws FileError, UnsupportedConfigError */

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { type Evaluator, evaluate, keptDiversity, predictAttributes, summarise } from "../../src/evaluation/index.js";
+import {
+  type Evaluator,
+  evaluate,
+  keptDiversity,
+  likeliestValues,
+  predictAttributes,
+  summarise,
+  zeroShot,
+} from "../../src/evaluation/index.js";
 import type { AttributeClassifier, ClipScorer } from "../../src/instruments/index.js";
 import { NO_WEIGHTS } from "../../src/networks/index.js";
 import type { RgbImage } from "../../src/tensor/index.js";
@@ -15,6 +23,7 @@ const image = (red: number, green: number): RgbImage => ({
 const clip: ClipScorer = {
   index: none,
   preparation: "",
+  logitScale: async () => 100,
   images: async (images) => images.map((i) => Float32Array.of(i.data[0] ?? 0, i.data[1] ?? 0)),
   text: async (text) => Float32Array.from([...text.matchAll(/\d+/g)].map(Number)),
 };
@@ -32,6 +41,7 @@ const classifier: AttributeClassifier = {
   classify: async (images) =>
     images.map(({ data }) => ({
       attributes: { color: (data[0] ?? 0) > 100 ? "red" : "green", eyes: 2 },
+      probabilities: { color: (data[0] ?? 0) > 100 ? [1, 0] : [0, 1], eyes: [0, 1] },
       numbers: { redness: (data[0] ?? 0) / 255 },
       features: Float32Array.of(1, (data[0] ?? 0) > 100 ? 1 : -1),
     })),
@@ -111,13 +121,15 @@ describe("an evaluator", async () => {
 });
 
 describe("zero-shot attributes", () => {
-  it("are the values of the nearest texts, attribute by attribute", async () => {
-    const attributes = [
-      { name: "color", values: ["red", "green"], phrases: ["red", "green"], texts: ["10 0", "0 10"] },
-      { name: "eyes", values: [1, 2], phrases: ["one", "two"], texts: ["1 3", "3 1"] },
-    ];
+  const attributes = [
+    { name: "color", values: ["red", "green"], phrases: [["red"], ["green"]], texts: ["10 0", "0 10"] },
+    { name: "eyes", values: [1, 2], phrases: [["one"], ["two"]], texts: ["1 3", "3 1"] },
+  ];
+
+  it("are the likelier the nearer their text is, attribute by attribute", async () => {
     const features = await Promise.all(images.map((own) => clip.images(own)));
-    expect(await predictAttributes(clip, features, attributes)).toEqual([
+    const read = predictAttributes(features, await zeroShot(clip, attributes));
+    expect(read.map((own) => own.map((p) => likeliestValues(p, attributes)))).toEqual([
       [
         { color: "red", eyes: 2 },
         { color: "green", eyes: 1 },
@@ -127,5 +139,15 @@ describe("zero-shot attributes", () => {
         { color: "red", eyes: 2 },
       ],
     ]);
+  });
+
+  it("are less certain after fitting to images whose labels they miss", async () => {
+    const color = (await zeroShot(clip, attributes)).get("color");
+    const seen = await clip.images([image(200, 0), image(0, 200), image(200, 0), image(0, 200)]);
+    expect(color?.scale).toBe(100);
+    expect(color?.fittedScale(seen, [0, 1, 0, 1])).toBe(100);
+    const unsure = color?.fittedScale(seen, [0, 1, 1, 0]) ?? 100;
+    expect(unsure).toBeLessThan(1);
+    expect(color?.at(unsure).probabilities(seen)[0]?.[0]).toBeCloseTo(0.5, 1);
   });
 });

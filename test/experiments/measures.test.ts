@@ -14,6 +14,7 @@ const image = (seed: number, clip: readonly number[], more: Partial<ImageReading
   features: { clip: Float32Array.from(clip) },
   clipScore: 50,
   attributes: null,
+  probabilities: null,
   numbers: null,
   curve: null,
   ...more,
@@ -48,6 +49,7 @@ describe("measures of a row", () => {
   it("entropy and accuracy are of the attributes that the prompt leaves free, and names", async () => {
     const attributes = ["red", "blue"].map((color) => ({
       attributes: { color, hat: color === "red" ? "cap" : "crown" },
+      probabilities: color === "red" ? { color: [1, 0], hat: [1, 0] } : { color: [0, 1], hat: [0, 1] },
     }));
     const images = [attributes.map((a, i) => image(i, [1, 0], a))];
     expect(await meanOf("entropy", row(images, { named: [{}] }))).toBeCloseTo(2 * Math.LN2);

@@ -19,6 +19,7 @@ const result = (cell: string) => ({
       seed: 0,
       features: { clip: packed(Float32Array.of(1, -2.5)) },
       factors: null,
+      probabilities: null,
       numbers: null,
       curve: null,
     },

@@ -35,7 +35,7 @@ function worked(
         pictures: samples.map(({ prompt, seed }) => {
           const { clip, ...more } = see(row.name, prompt, seed);
           const features = { clip: packed(Float32Array.from(clip)) };
-          return { prompt, seed, features, factors: null, numbers: null, curve: null, ...more };
+          return { prompt, seed, features, factors: null, probabilities: null, numbers: null, curve: null, ...more };
         }),
       },
     ]),
@@ -188,7 +188,11 @@ describe("rows beside other rows", () => {
         rows: [{ name: "base", sampling: { mode: "base" } }],
         measures: ["entropy", "accuracy"],
       },
-      (_, __, seed) => ({ clip: [1], factors: { color: seed === 0 ? "red" : "blue", eyes: 1 + seed } }),
+      (_, __, seed) => {
+        const certain = packed(Float32Array.of(1 - seed, seed));
+        const probabilities = { color: certain, eyes: certain };
+        return { clip: [1], factors: { color: seed === 0 ? "red" : "blue", eyes: 1 + seed }, probabilities };
+      },
     );
     const { rows } = await tableOf(work, results, readersOf(work, { ...reader, classifier }), null);
     // The first prompt leaves the eyes free (ln 2), the second both; one of two images shows the red that is named.

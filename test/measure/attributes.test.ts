@@ -24,10 +24,10 @@ describe("a file of attributes", () => {
       {
         name: "hat",
         values: ["cap", "crown"],
-        phrases: ["cap", "crown"],
+        phrases: [["cap"], ["crown"]],
         texts: ["a picture of cap", "a picture of crown"],
       },
-      { name: "eyes", values: ["none", "1"], phrases: ["blind", "1"], texts: ["a fox", "a fox with 1, 1"] },
+      { name: "eyes", values: ["none", "1"], phrases: [["blind"], ["1"]], texts: ["a fox", "a fox with 1, 1"] },
     ]);
   });
 

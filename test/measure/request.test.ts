@@ -54,12 +54,38 @@ describe("a request to measure", () => {
     const ids = measures.map((m) => m.id).filter((id) => id.startsWith("attributes."));
     expect(ids).toEqual(["attributes.entropy", "attributes.sky"]);
     const [all, sky] = ids.map((id) => measures.find((m) => m.id === id)?.value.mean ?? Number.NaN);
-    expect(all).toBeCloseTo((sky ?? 0) / Math.LN2, 9);
+    expect(all).toBeCloseTo(sky ?? 9, 9);
     const counts = attributes.map((a) => [a.name, Object.values(a.shown).reduce((n, v) => n + v, 0)]);
-    expect(counts).toEqual([
-      ["hat", 0],
-      ["sky", 8],
-    ]);
+    expect(counts).toEqual([["sky", expect.closeTo(8, 9)]]);
+  });
+
+  it("finds the attributes of each prompt's noun, without a check where no model is named", async () => {
+    const files = readdirSync(folder("plain"));
+    writeFileSync(folder("nouns.json"), JSON.stringify({ "a car": files.slice(0, 4), liberty: files.slice(4) }));
+    const asked = { folder: "plain", prompts: folder("nouns.json"), attributes: "auto" };
+    const { folders, notes, selfCheck } = await run(asked);
+    expect(selfCheck).toBeNull();
+    expect(notes.join()).toMatch(/No attributes for "liberty".*name it with --pair/);
+    const { measures } = folders[0]?.measured ?? { measures: [] };
+    const color = measures.find((m) => m.id === "attributes.vehicle.color");
+    expect(color?.perPrompt).toEqual([expect.any(Number), null]);
+    expect(color?.seeds).toBe(4);
+    expect(measures.some((m) => m.id.startsWith("attributes.animal"))).toBe(false);
+  });
+
+  it("sets the images beside the base's, and beside what a reference shows for the same prompts", async () => {
+    writeFileSync(folder("list.json"), JSON.stringify({ "a hat": readdirSync(folder("plain")) }));
+    const asked = { folder: "plain", prompts: folder("list.json"), attributes: folder("hats.json") };
+    mkdirSync(path.join(folder("real"), "a hat"), { recursive: true });
+    for (const i of [0, 1, 2, 3, 4, 5, 6, 7])
+      copyFileSync(path.join(folder("plain"), `${i}.png`), path.join(folder("real"), "a hat", `${i}.png`));
+    const { folders } = await run({ ...asked, baseImages: folder("plain"), reference: folder("real") });
+    const of = (id: string) => folders[0]?.measured.measures.find((m) => m.id === id);
+    for (const id of ["clip.distance", "attributes.entropy"]) expect(of(id)?.share?.mean, id).toBeCloseTo(1, 9);
+    expect(of("clip.precision")?.share).toBeUndefined();
+    // The same images: every value is reached, and as many of them reach every value.
+    expect(of("attributes.coverage")?.value.mean).toBe(1);
+    expect(of("attributes.coverage-ceiling")?.value.mean).toBe(1);
   });
 
   it("skips unreadable images only when asked, and then names them", async () => {

@@ -3,7 +3,6 @@ import {
   cosineDistance,
   distancePerPrompt,
   distanceShare,
-  entropy,
   meanEstimate,
   pairwise,
   pairwiseDistance,
@@ -53,11 +52,6 @@ describe("diversity", () => {
     expect(a.mean).toBe(3);
     expect(a.low ?? 9).toBeLessThan(3);
     expect(a.high ?? 0).toBeGreaterThan(3);
-  });
-
-  it("entropy is 0 for one value and ln k for k equally frequent ones", () => {
-    expect(entropy(["red", "red"])).toBe(0);
-    expect(entropy(["red", "blue", "red", "blue"])).toBeCloseTo(Math.LN2, 12);
   });
 });
 

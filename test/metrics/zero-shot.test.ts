@@ -1,27 +1,41 @@
 import { describe, expect, it } from "vitest";
-import { predictValues, prior } from "../../src/metrics/index.js";
+import { fittedScale, softmax, uniform, valueProbabilities } from "../../src/metrics/index.js";
 
 const v = (...values: number[]) => Float32Array.from(values);
 
 describe("zero-shot values", () => {
   const texts = [v(1, 0), v(0, 1)];
 
-  it("are those of the nearest text, whatever the lengths", () => {
-    const predicted = predictValues([v(2, 1), v(1, 2), v(3, 0), v(0, 0.1)], texts);
-    expect(predicted.map((s) => s.value)).toEqual([0, 1, 0, 1]);
+  it("are likelier the nearer their text is, whatever the lengths", () => {
+    const p = valueProbabilities([v(2, 1), v(1, 2), v(3, 0), v(0, 0.1)], texts, 3);
+    expect(p.map((own) => Number((own[1] ?? 0) > 0.5))).toEqual([0, 1, 0, 1]);
     // Cosines 2/√5 and 1/√5, times 3: the probability of the first is 1 / (1 + e^(−3/√5)).
-    expect(predictValues([v(2, 1)], texts, undefined, 3)[0]?.probability).toBeCloseTo(
-      1 / (1 + Math.exp(-3 / Math.sqrt(5))),
-      6,
-    );
+    expect(p[0]?.[0]).toBeCloseTo(1 / (1 + Math.exp(-3 / Math.sqrt(5))), 6);
+    expect((p[0]?.[0] ?? 0) + (p[0]?.[1] ?? 0)).toBeCloseTo(1, 9);
   });
 
-  it("are calibrated by what the texts make of images without content", () => {
-    // Blank images prefer the first text; an image that prefers it less than they do shows the second.
-    const given = prior([v(1, 0.9)], texts, 10);
-    expect(given[0]).toBeGreaterThan(0.5);
-    expect((given[0] ?? 0) + (given[1] ?? 0)).toBeCloseTo(1, 9);
-    expect(predictValues([v(1, 0.95)], texts, undefined, 10)[0]?.value).toBe(0);
-    expect(predictValues([v(1, 0.95)], texts, given, 10)[0]?.value).toBe(1);
+  it("have the inverse temperature that makes labelled images likeliest", () => {
+    const random = uniform(5);
+    // Labels drawn at an inverse temperature of 4.
+    const images = Array.from({ length: 1500 }, () => [2 * random() - 1, 2 * random() - 1]);
+    const at = (scale: number) => images.map((x) => softmax(x.map((l) => scale * l)));
+    const labels = at(4).map((p) => Number(random() > (p[0] ?? 0)));
+    expect(fittedScale(at, labels, 100)).toBeGreaterThan(3.4);
+    expect(fittedScale(at, labels, 100)).toBeLessThan(4.6);
+    // Labels that say nothing about the images leave no certainty; right ones all of it.
+    expect(
+      fittedScale(
+        at,
+        labels.map(() => Number(random() > 0.5)),
+        100,
+      ),
+    ).toBeLessThan(0.5);
+    expect(
+      fittedScale(
+        at,
+        at(1).map((p) => Number((p[1] ?? 0) > 0.5)),
+        30,
+      ),
+    ).toBe(30);
   });
 });

@@ -10,6 +10,7 @@ import { grouped, option } from "../../schema/index.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
 import { openTerminal } from "../terminal.js";
+import { attributeFields } from "./attributes.js";
 import { type Given, outputFormatOf, outputOf, resumeFields, withExamples, withOutputAndTables } from "./common.js";
 
 const text = z.string().min(1);
@@ -17,6 +18,8 @@ const integer = (least: number, most?: number) => {
   const from = z.int().min(least);
   return most === undefined ? from : from.max(most);
 };
+
+const { pair, pairs, base, distilled, compute } = modelFields;
 
 const measureFields = grouped("task", {
   reference: option(text, {
@@ -44,10 +47,11 @@ const measureFields = grouped("task", {
     flag: "--inception <file>",
     about: "Inception-v3 of FID (pt_inception-2015-12-05)",
   }),
-  attributes: option(text, {
-    flag: "--attributes <file>",
-    about: "JSON file of attributes and their values, for zero-shot semantic diversity",
+  baseImages: option(text, {
+    flag: "--base-images <dir>",
+    about: "the base model's images of the same prompts: measures are also given as a share of theirs",
   }),
+  ...attributeFields,
   neighbours: option(integer(1), {
     flag: "--neighbours <k>",
     about: "number of neighbours for precision, recall, density and coverage (default: 5)",
@@ -58,8 +62,9 @@ const measureFields = grouped("task", {
   }),
   ...lookupFields,
 } as const);
+/** Models of the images, for the self-check of attributes. */
+const measureModels = { pair, pairs, base, distilled } as const;
 
-const { pair, pairs, base, distilled, compute } = modelFields;
 const experimentFields = grouped("task", {
   prompts: option(text, {
     flag: "--prompts <file>",
@@ -108,14 +113,16 @@ function readControl(value: string): Control {
 }
 
 export function addMeasure(program: Command): void {
-  const command = withOutputAndTables(addFields(addFields(program, measureFields), machineFields));
+  const command = withOutputAndTables(
+    addFields(addFields(addFields(program, measureFields), measureModels), machineFields),
+  );
   withExamples(
     command.argument("<folders...>", "folders of images; several are compared side by side"),
     'variegate generate "a cartoon character" --seeds 0-15 --out characters',
     "variegate measure characters",
   ).action(async (folders: string[], given: Given) => {
     const { runMeasure } = await import("../measure.js");
-    const request = { folders, ...fieldsOf(measureFields, given) };
+    const request = { folders, ...fieldsOf(measureFields, given), ...fieldsOf(measureModels, given) };
     const machine = fieldsOf(machineFields, given);
     await runMeasure(openTerminal(outputFormatOf(given)), request, machine, outputOf(given), interrupted);
   });
