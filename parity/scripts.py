@@ -8,12 +8,17 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import numpy
 import torch
+from PIL import Image
+
+from .script_models import MODELS
 
 ROOT = Path(__file__).parent.parent
 WRITE = """
 import { diffusersScript, openPlanSource } from "./dist/index.js";
-process.stdout.write(diffusersScript(await openPlanSource({}), JSON.parse(process.argv[1])));
+const [request, models] = process.argv.slice(1).map((text) => JSON.parse(text));
+process.stdout.write(await diffusersScript(await openPlanSource(models), request, models));
 """
 PROMPT = "a smiling red cartoon character wearing a top hat"
 WIDE = {"width": 80, "height": 48}
@@ -47,16 +52,24 @@ CASES = {
 }  # fmt: skip
 
 
-def run(request):
-    script = subprocess.run(["node", "--input-type=module", "-e", WRITE, json.dumps(request)], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+def run(request, models={}):
+    """Latents and pictures, by prompt and seed."""
+    command = ["node", "--input-type=module", "-e", WRITE, json.dumps(request), json.dumps(models)]
+    script = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         Path("script.py").write_text(script)
         latents = runpy.run_path("script.py")["latents"]
         assert len(os.listdir()) == 1 + len(latents), "a picture for each"
-    return torch.cat([latents[key] for key in sorted(latents)])
+        images = [torch.from_numpy(numpy.array(Image.open(f"{number}-{seed}.png"))) for number, seed in sorted(latents)]
+    return torch.cat([latents[key] for key in sorted(latents)]), torch.stack(images)
 
 
 def record(store):
     for name, asked in CASES.items():
         request = {**COMMON, **asked}
-        store.put(f"scripts/{name}", {"request": request}, {"latents": run(request)})
+        store.put(f"scripts/{name}", {"request": request}, {"latents": run(request)[0]})
+    for name, models in MODELS.items():
+        request = {**COMMON, "size": WIDE}
+        with tempfile.TemporaryDirectory() as folder:
+            latents, images = run(request, models(Path(folder)))
+        store.put(f"script-models/{name}", {"request": request}, {"latents": latents, "images": images})

@@ -64,12 +64,12 @@ FAMILIES = {
 }
 
 
-def unet_names(names):
-    """diffusers' names → Stability's, two layers a block."""
-    return {name: UNET + unet_name(name, names) for name in names}
+def unet_names(names, layers=2):
+    """diffusers' names → Stability's, so many layers a block."""
+    return {name: UNET + unet_name(name, names, layers) for name in names}
 
 
-def unet_name(name, names):
+def unet_name(name, names, layers):
     layer, end = name.rsplit(".", 1)
     if layer in ENDS:
         return f"{ENDS[layer]}.{end}"
@@ -77,15 +77,15 @@ def unet_name(name, names):
         kind, j, rest = middle.groups()
         return f"middle_block.{2 * int(j)}.{RESNET[rest]}.{end}" if kind == "resnets" else f"middle_block.1.{rest}.{end}"
     side, i, kind, j, rest = re.match(r"(down|up)_blocks\.(\d)\.(\w+)\.(\d)\.(.+)", layer).groups()
-    where, n = ("input_blocks", 1 + 3 * int(i) + int(j)) if side == "down" else ("output_blocks", 3 * int(i) + int(j))
+    where, n = ("input_blocks", 1 + (layers + 1) * int(i) + int(j)) if side == "down" else ("output_blocks", (layers + 1) * int(i) + int(j))
     if kind == "resnets":
         return f"{where}.{n}.0.{RESNET[rest]}.{end}"
     if kind == "attentions":
         return f"{where}.{n}.1.{rest}.{end}"
     if kind == "downsamplers":
-        return f"input_blocks.{3 * (int(i) + 1)}.0.op.{end}"
+        return f"input_blocks.{(layers + 1) * (int(i) + 1)}.0.op.{end}"
     attends = any(other.startswith(f"up_blocks.{i}.attentions") for other in names)
-    return f"output_blocks.{3 * int(i) + 2}.{2 if attends else 1}.conv.{end}"
+    return f"output_blocks.{(layers + 1) * int(i) + layers}.{2 if attends else 1}.conv.{end}"
 
 
 def vae_name(name, levels):

@@ -74,11 +74,11 @@ type Writer = (
   source: Awaited<ReturnType<typeof openPlanSource>>,
   request: GenerateRequest,
   models: PairReference,
-) => void | Promise<void>;
+) => Promise<void>;
 
 const WRITERS: { readonly [F in Exclude<PlanForm, "table">]: Writer } = {
-  diffusers(terminal, source, request) {
-    const script = diffusersScript(source, request);
+  async diffusers(terminal, source, request, models) {
+    const script = await diffusersScript(source, request, models);
     terminal.emit({ type: "script", script });
     terminal.print(script.trimEnd());
   },

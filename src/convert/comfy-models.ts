@@ -1,11 +1,10 @@
 /** Loader nodes of a ComfyUI workflow for the models of a pair, with their adapters and textual inversions. */
 import { RequestError } from "../errors.js";
 import type { Family } from "../families/index.js";
-import type { PlanSource } from "../generate/index.js";
-import type { PairFiles } from "../open/index.js";
 import type { ModelName } from "../sampling/index.js";
 import type { Link, WorkflowGraph } from "./comfy-graph.js";
 import type { ComfyPlace, ComfyPlaces } from "./comfy-places.js";
+import type { ReadSource } from "./read-source.js";
 
 /** A file that a workflow loads. */
 export interface ComfyFile {
@@ -27,7 +26,7 @@ export interface ComfyModels {
 const TINY: { readonly [F in Family]: string } = { sd1: "taesd", sd2: "taesd", sdxl: "taesdxl" };
 
 /** Adds the loaders of a pair to a workflow. @throws RequestError for a model that ComfyUI's own nodes cannot load */
-export function comfyModels(graph: WorkflowGraph, source: PlanSource | PairFiles, places: ComfyPlaces): ComfyModels {
+export function comfyModels(graph: WorkflowGraph, source: ReadSource, places: ComfyPlaces): ComfyModels {
   const { base, distilled, textEncoders, decoder, adapters, embeddings } = places;
   const tiny = decoder && isTiny(source, decoder) ? TINY[source.family] : null;
   if (base.category === "unet" && (textEncoders.length === 0 || !decoder)) {
@@ -87,11 +86,11 @@ const tinyFiles = (name: string, ref: string): ComfyFile[] =>
   ["decoder", "encoder"].map((part) => ({ path: `vae_approx/${name}_${part}.safetensors`, ref }));
 
 /** True for a TAESD: by its class where the pair has been read, else by its name. */
-const isTiny = (source: PlanSource | PairFiles, { ref }: ComfyPlace): boolean =>
+const isTiny = (source: ReadSource, { ref }: ComfyPlace): boolean =>
   "located" in source ? source.decoder.component.className === "AutoencoderTiny" : /taesd/i.test(ref);
 
 /** @throws RequestError for a UNet that ComfyUI does not recognise: it knows UNets by their shapes, all with 320 channels first */
-export function checkShape(source: PlanSource | PairFiles): void {
+export function checkShape(source: ReadSource): void {
   if (!("located" in source)) return;
   const { ref, component } = source.base;
   const channels: unknown = component.config["block_out_channels"];

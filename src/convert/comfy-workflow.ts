@@ -2,13 +2,14 @@
 import { RequestError } from "../errors.js";
 import { FAMILIES } from "../families/index.js";
 import { type GenerateRequest, type PlanSource, planRequestFor } from "../generate/index.js";
-import type { PairFiles, PairReference } from "../open/index.js";
+import type { PairReference } from "../open/index.js";
 import { type ModelName, makePlan } from "../sampling/index.js";
 import { type Link, type Workflow, type WorkflowGraph, workflowGraph } from "./comfy-graph.js";
 import { type ComfyFile, type ComfyModels, checkShape, comfyModels } from "./comfy-models.js";
 import { type ComfyPlaces, comfyPlaces } from "./comfy-places.js";
 import { type ComfyPlan, comfyPlan, type SamplerRun } from "./comfy-sampling.js";
 import { refuseOwnMethods } from "./own-methods.js";
+import { type ReadSource, readSource } from "./read-source.js";
 
 /** A workflow, and what has to be known to run it. */
 export interface ComfyWorkflow {
@@ -26,20 +27,17 @@ export interface ComfyWorkflow {
  * @throws RequestError for what ComfyUI's own nodes cannot load or run
  */
 export async function comfyWorkflow(
-  source: PlanSource | PairFiles,
+  source: PlanSource,
   request: GenerateRequest,
   reference: PairReference = {},
 ): Promise<ComfyWorkflow> {
-  checkShape(source);
-  return workflowFor(source, request, await comfyPlaces(source, reference, request));
+  const read = await readSource(source);
+  checkShape(read);
+  return workflowFor(read, request, await comfyPlaces(source, reference, request));
 }
 
 /** The workflow for models at these places. @throws RequestError */
-export function workflowFor(
-  source: PlanSource | PairFiles,
-  request: GenerateRequest,
-  places: ComfyPlaces,
-): ComfyWorkflow {
+export function workflowFor(source: ReadSource, request: GenerateRequest, places: ComfyPlaces): ComfyWorkflow {
   const { prompts, seeds = [0], promptSyntax = "plain" } = request;
   if (promptSyntax === "a1111") {
     throw new RequestError("--as comfyui: ComfyUI reads its own prompt syntax; use --prompt-syntax comfy or plain", {
@@ -73,7 +71,7 @@ interface Images {
   readonly graph: WorkflowGraph;
   readonly models: ComfyModels;
   readonly plan: ComfyPlan;
-  readonly source: PlanSource | PairFiles;
+  readonly source: ReadSource;
   readonly request: GenerateRequest;
   readonly places: ComfyPlaces;
 }

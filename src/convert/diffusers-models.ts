@@ -1,86 +1,157 @@
-/** How a script for diffusers opens the models of a pair: folders, Hub ids, single files and LoRAs. */
-import { existsSync } from "node:fs";
+/** How a script for diffusers opens the models of a pair: the pipeline with its parts, and the distilled model. */
 import path from "node:path";
+import { readRecognised } from "../checkpoint/index.js";
+import { openFile } from "../checkpoint/node/index.js";
 import { FAMILIES } from "../families/index.js";
-import type { ModelSource, PlanSource } from "../generate/index.js";
+import { isFolder } from "../files/index.js";
+import type { ModelSource } from "../generate/index.js";
 import { parseHubReference } from "../hub/index.js";
-import { resolveReference } from "../lookup/index.js";
-import { text } from "./python.js";
+import { type LookupOptions, resolveReference } from "../lookup/index.js";
+import type { PairFiles, PairReference } from "../open/index.js";
+import { autoencoderPart, type ScriptPart, textEncoderParts, unetState, WEIGHTS_LINES } from "./diffusers-parts.js";
+import { file, folder, isLocal } from "./diffusers-reference.js";
+import { python, text } from "./python.js";
+import type { ReadSource } from "./read-source.js";
 
 /** Checkpoints that `from_single_file` opens. */
 const ONE_FILE = /\.(safetensors|ckpt)$/i;
 const pathOf = ({ path: found, ref }: ModelSource): string => found ?? ref;
 
-/** Pipeline class and the start of the call that opens the base: a folder, a Hub id, or a single-file checkpoint. */
-export function pipelineOf({ base, family }: PlanSource): { readonly className: string; readonly open: string } {
-  const location = pathOf(base);
-  if (!ONE_FILE.test(location)) return { className: "DiffusionPipeline", open: `from_pretrained(${folder(location)}` };
-  const className = FAMILIES[family].pipeline;
-  if (isLocal(location)) return { className, open: `from_single_file(${text(path.resolve(location))}` };
-  const { id = location, revision = "main", path: file = "" } = parseHubReference(location) ?? {};
-  return { className, open: `from_single_file(${text(`https://huggingface.co/${id}/blob/${revision}/${file}`)}` };
-}
-
 /** True if the base is one file, for which diffusers may choose another scheduler than the file's tensors imply. */
 export const isOneFile = (base: ModelSource): boolean => ONE_FILE.test(pathOf(base));
 
-/** Lines that open the networks of a pair, and lines that select the network of a row. */
+/** Lines that open the models of a pair, and lines that select the network of a row. */
 export interface Models {
   readonly classes: readonly string[];
   readonly imports: readonly string[];
+  /** Functions that the lines call. */
+  readonly functions: readonly string[];
   readonly load: readonly string[];
   readonly pick: readonly string[];
+  /** The decoder's latents have a mean and a standard deviation. */
+  readonly normalised: boolean;
 }
 
-export const ONLY_BASE: Models = { classes: [], imports: [], load: [], pick: ["unet = pipe.unet"] };
+type Lines = Pick<Models, "classes" | "imports" | "load">;
+
+/** Models of a script. @param isHybrid false for a plan that the base runs alone */
+export async function modelsOf(source: ReadSource, reference: PairReference, usesDistilled: boolean): Promise<Models> {
+  const parts = await partsOf(source, reference);
+  const pipeline = await pipelineOf(source, parts);
+  const distilled = usesDistilled ? await distilledOf(source) : ONLY_BASE;
+  const load = [...parts.flatMap((part) => part.lines), ...pipeline.load, ...distilled.load];
+  const decoder = parts.find(({ name }) => name === "vae") ?? ("located" in source ? source.decoder.component : null);
+  return {
+    classes: [...parts.flatMap((part) => part.classes), ...pipeline.classes, ...distilled.classes],
+    imports: [...new Set([...parts.flatMap((part) => part.imports), ...pipeline.imports, ...distilled.imports])],
+    functions: load.some((line) => line.includes("weights(")) ? WEIGHTS_LINES : [],
+    load,
+    pick: distilled.pick,
+    normalised: Array.isArray(decoder?.config["latents_mean"]),
+  };
+}
+
+/** Parts of the pipeline that the reference names. */
+async function partsOf(source: ReadSource, reference: PairReference): Promise<ScriptPart[]> {
+  const { textEncoders = [], decoder, modelFolders, variant } = reference;
+  const lookup: LookupOptions = { ...(modelFolders && { modelFolders }), ...(variant && { variant }) };
+  const known = "located" in source ? source.decoder.component : undefined;
+  return [
+    ...(await textEncoderParts(textEncoders, lookup, source.family)),
+    ...(decoder === undefined ? [] : [await autoencoderPart(decoder, lookup, source.family, known)]),
+  ];
+}
+
+/** Opens the base: a folder, a Hub id, a checkpoint in one file, or a UNet in one file beside its parts. */
+async function pipelineOf(source: ReadSource, parts: readonly ScriptPart[]): Promise<Lines> {
+  const { base, family } = source;
+  const location = pathOf(base);
+  const given = parts.map(({ name }) => `${name}=${name}, `).join("");
+  const end = `${given}torch_dtype=torch.float32).to(device)`;
+  if (!ONE_FILE.test(location)) {
+    const load = [`pipe = DiffusionPipeline.from_pretrained(${folder(location)}, ${end}`];
+    return { classes: ["DiffusionPipeline"], imports: [], load };
+  }
+  const className = FAMILIES[family].pipeline;
+  const local = isLocal(location);
+  const alone = "located" in source && (await readRecognised(await openFile(source.located.base.path))).recognised;
+  if (alone && alone.kind === "unet") return pipelineOfUNet(source, className, given);
+  const { id = location, revision = "main", path: place = "" } = (local ? null : parseHubReference(location)) ?? {};
+  const from = local
+    ? path.resolve(resolveReference(location))
+    : `https://huggingface.co/${id}/blob/${revision}/${place}`;
+  return { classes: [className], imports: [], load: [`pipe = ${className}.from_single_file(${text(from)}, ${end}`] };
+}
+
+/** A pipeline around a UNet in one file. The tokenizers of all families have CLIP's vocabulary. */
+async function pipelineOfUNet({ base, family, located }: PairFiles, className: string, given: string): Promise<Lines> {
+  const state = await unetState(pathOf(base), located.base.path, "unet.config");
+  const { textEncoders } = FAMILIES[family];
+  const tokenizers = textEncoders.map(({ tokenizer, padding }) => {
+    const pads = padding === "!" ? ', pad_token="!"' : "";
+    return `${tokenizer} = CLIPTokenizer.from_pretrained("openai/clip-vit-large-patch14"${pads})`;
+  });
+  const config = base.scheduler.config;
+  const scheduler = String(config["_class_name"]);
+  const names = [...textEncoders.map(({ tokenizer }) => `${tokenizer}=${tokenizer}`), "unet=unet"].join(", ");
+  const checker =
+    textEncoders.length > 1 ? "" : ", safety_checker=None, feature_extractor=None, requires_safety_checker=False";
+  return {
+    classes: [className, scheduler, "UNet2DConditionModel"],
+    imports: [...state.imports, "from transformers import CLIPTokenizer"],
+    load: [
+      ...tokenizers,
+      `unet = UNet2DConditionModel.from_config(${python(converted(base.component.config))})`,
+      `unet.load_state_dict(${state.code})`,
+      `pipe = ${className}(${given}${names}, scheduler=${scheduler}.from_config(${python(config)})${checker}).to(device)`,
+    ],
+  };
+}
+
+/** A UNet's config with one number of layers where all blocks have it, as diffusers' converter reads it. */
+function converted(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const layers = config["layers_per_block"];
+  if (!Array.isArray(layers) || new Set(layers).size > 1) return config;
+  return { ...config, layers_per_block: layers[0] };
+}
+
+const ONLY_BASE = { classes: [], imports: [], load: [], pick: ["unet = pipe.unet"] };
 const PICK = ['unet = distilled if model == "distilled" else pipe.unet'];
 
-export function modelsOf(distilled: ModelSource | null): Models {
+async function distilledOf(source: ReadSource): Promise<Lines & Pick<Models, "pick">> {
+  const { distilled } = source;
   const ref = distilled ? pathOf(distilled) : "";
-  const local = isLocal(ref);
-  const { id = ref, revision = "main", path: file = "" } = (local ? null : parseHubReference(ref)) ?? {};
-  const at = revision === "main" ? "" : `, revision=${text(revision)}`;
-  if (!/\.(safetensors|bin|pt|pth|ckpt)$/i.test(local ? ref : file)) {
+  const place = "located" in source ? source.located.distilled?.path : undefined;
+  const hub = isLocal(ref) ? null : parseHubReference(ref);
+  if (!/\.(safetensors|bin|pt|pth|ckpt)$/i.test(hub ? hub.path : ref)) {
     const load = `distilled = UNet2DConditionModel.from_pretrained(${unetFolder(ref)}, torch_dtype=torch.float32).to(device)`;
     return { classes: ["UNet2DConditionModel"], imports: [], load: [load], pick: PICK };
   }
   if (distilled?.isLora ?? /lora/i.test(ref)) {
+    const at = hub && hub.revision !== "main" ? `, revision=${text(hub.revision)}` : "";
+    const from = hub ? `${text(hub.id)}, weight_name=${text(hub.path)}${at}` : file(ref).code;
     return {
       ...ONLY_BASE,
-      load: [
-        `pipe.load_lora_weights(${local ? text(resolveReference(ref)) : `${text(id)}, weight_name=${text(file)}${at}`})`,
-      ],
+      load: [`pipe.load_lora_weights(${from})`],
       pick: ['(pipe.enable_lora if model == "distilled" else pipe.disable_lora)()', "unet = pipe.unet"],
     };
   }
-  const safe = /\.safetensors$/i.test(local ? ref : file);
-  const location = local ? text(resolveReference(ref)) : `hf_hub_download(${text(id)}, ${text(file)}${at})`;
+  const state = await unetState(ref, place, "distilled.config");
+  const width = "located" in source ? source.distilled?.component.config["time_cond_proj_dim"] : undefined;
+  const config =
+    typeof width === "number" ? `{**pipe.unet.config, "time_cond_proj_dim": ${width}}` : "pipe.unet.config";
   return {
     classes: ["UNet2DConditionModel"],
-    imports: [
-      ...(local ? [] : ["from huggingface_hub import hf_hub_download"]),
-      ...(safe ? ["from safetensors.torch import load_file"] : []),
-    ],
+    imports: state.imports,
     load: [
-      "distilled = UNet2DConditionModel.from_config(pipe.unet.config).to(device)",
-      `distilled.load_state_dict(${safe ? `load_file(${location})` : `torch.load(${location}, weights_only=True)`})`,
+      `distilled = UNet2DConditionModel.from_config(${config}).to(device)`,
+      `distilled.load_state_dict(${state.code})`,
     ],
     pick: PICK,
   };
 }
 
-const isLocal = (ref: string): boolean => existsSync(resolveReference(ref));
-
 function unetFolder(ref: string): string {
-  const inside = isLocal(ref) && existsSync(path.join(resolveReference(ref), "unet"));
-  return inside ? `${folder(ref)}, subfolder="unet"` : folder(ref);
-}
-
-/** Arguments of `from_pretrained`: a folder, or a Hub id with revision and subfolder. */
-function folder(ref: string): string {
-  if (isLocal(ref)) return text(path.resolve(resolveReference(ref)));
-  const { id = ref, revision = "main", path: subfolder = "" } = parseHubReference(ref) ?? {};
-  const options = { ...(revision !== "main" && { revision }), ...(subfolder !== "" && { subfolder }) };
-  const given = Object.entries(options).map(([key, value]) => `${key}=${text(value)}`);
-  return [text(id), ...given].join(", ");
+  const local = isLocal(ref) && isFolder(path.join(resolveReference(ref), "unet"));
+  return folder(ref, local ? "unet" : "");
 }

@@ -9,6 +9,7 @@ import {
   planRequestFor,
   type SchedulerChoice,
 } from "../generate/index.js";
+import type { PairReference } from "../open/index.js";
 import {
   addedVariance,
   type ModelName,
@@ -18,9 +19,10 @@ import {
   type StepRow,
   scalesLatents,
 } from "../sampling/index.js";
-import { isOneFile, modelsOf, ONLY_BASE, pipelineOf } from "./diffusers-models.js";
+import { isOneFile, modelsOf } from "./diffusers-models.js";
 import { refuseOwnMethods } from "./own-methods.js";
 import { python, text } from "./python.js";
+import { readSource } from "./read-source.js";
 
 /** Consecutive rows run by one scheduler object. */
 interface Segment {
@@ -37,22 +39,22 @@ interface Segment {
 
 /**
  * Writes a script that generates the images of a request with diffusers: the same noise, timesteps and models in every row, so the
- * same latents up to rounding in float32.
- * @throws RequestError for a plan that no diffusers scheduler supports, or a prompt syntax other than plain
+ * same latents up to rounding in float32. Reads headers of files, to know which names their tensors have.
+ * @param reference text encoders and decoder of the source, where they are not the base's
+ * @throws RequestError for a plan that no diffusers scheduler supports, a prompt syntax other than plain, adapters, textual inversions
  */
-export function diffusersScript(source: PlanSource, request: GenerateRequest): string {
-  const { promptSyntax = "plain" } = request;
-  if (promptSyntax !== "plain") {
-    throw new RequestError(
-      `--as diffusers needs --prompt-syntax plain: diffusers' pipelines read the markup of ${promptSyntax} as text`,
-      { field: "promptSyntax" },
-    );
-  }
+export async function diffusersScript(
+  source: PlanSource,
+  request: GenerateRequest,
+  reference: PairReference = {},
+): Promise<string> {
+  checkRequest(request, reference);
   refuseOwnMethods("diffusers", request);
   const plan = makePlan(planRequestFor(source, request));
   const segments = segmentsOf(source, request, plan);
   const rows = segments.flatMap((s) => s.rows);
-  const models = rows.some((r) => r.model === "distilled") ? modelsOf(source.distilled) : ONLY_BASE;
+  const usesDistilled = rows.some((r) => r.model === "distilled");
+  const models = await modelsOf(await readSource(source), reference, usesDistilled);
   const facts: Facts = {
     sdxl: FAMILIES[source.family].textEncoders.length > 1,
     guided: rows.some((r) => r.guidance > 1),
@@ -61,8 +63,7 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     clipSkip: request.clipSkip ?? 0,
     zeros: request.negative === undefined,
   };
-  const pipeline = pipelineOf(source);
-  const classes = [pipeline.className, ...models.classes, ...segments.flatMap((s) => s.classes)];
+  const classes = [...models.classes, ...segments.flatMap((s) => s.classes)];
   const { prompts, seeds = [0], negative, size = source.row?.size } = request;
   const lines = [
     `"""${heading(plan)} Written by \`variegate plan --as diffusers\`."""`,
@@ -77,7 +78,7 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     ...(facts.guided ? [`negative = ${negative === undefined ? "None" : text(negative)}`] : []),
     'device = "cuda" if torch.cuda.is_available() else "cpu"',
     "",
-    `pipe = ${pipeline.className}.${pipeline.open}, torch_dtype=torch.float32).to(device)`,
+    ...(models.functions.length > 0 ? ["", ...models.functions] : []),
     ...models.load,
     ...segments.map((s, i) => `${nameOf(i)} = ${s.scheduler}`),
     size
@@ -99,7 +100,7 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     "    generator = torch.Generator().manual_seed(seed)",
     `    x = ${plan.initNoiseScale === 1 ? "" : `${plan.initNoiseScale} * `}torch.randn(shape, generator=generator).to(device)`,
     ...segments.flatMap((s, i) => segmentLines(s, i, plan)).map((line) => `    ${line}`),
-    "    return x, pipe.image_processor.postprocess(pipe.vae.decode(x / pipe.vae.config.scaling_factor).sample)[0]",
+    ...decodeLines(models.normalised).map((line) => `    ${line}`),
     "",
     "",
     "latents = {}",
@@ -109,6 +110,34 @@ export function diffusersScript(source: PlanSource, request: GenerateRequest): s
     '        image.save(f"{number}-{seed}.png")',
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** @throws RequestError for fields that no script has */
+function checkRequest(request: GenerateRequest, { adapters = [], embeddings = [] }: PairReference): void {
+  const { promptSyntax = "plain" } = request;
+  if (promptSyntax !== "plain") {
+    throw new RequestError(
+      `--as diffusers needs --prompt-syntax plain: diffusers' pipelines read the markup of ${promptSyntax} as text`,
+      { field: "promptSyntax" },
+    );
+  }
+  const [first] = [...adapters, ...(request.adapters ?? []), ...embeddings];
+  if (!first) return;
+  throw new RequestError(
+    `--as diffusers writes no LoRAs and textual inversions (${first.ref}); leave them out, or use --as comfyui`,
+  );
+}
+
+/** Lines that decode the latents x. */
+function decodeLines(normalised: boolean): string[] {
+  const decoded = (latents: string) =>
+    `return x, pipe.image_processor.postprocess(pipe.vae.decode(${latents}).sample)[0]`;
+  if (!normalised) return [decoded("x / pipe.vae.config.scaling_factor")];
+  return [
+    "config = pipe.vae.config",
+    "mean, std = (torch.tensor(v, device=device).view(1, -1, 1, 1) for v in (config.latents_mean, config.latents_std))",
+    decoded("x * std / config.scaling_factor + mean"),
+  ];
 }
 
 /** Facts of a plan that select the lines of the script. */

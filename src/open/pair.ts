@@ -43,10 +43,7 @@ export async function readFiles(reference: PairReference = {}, options: OpenOpti
 }
 
 /** Opens the part of a pair that `planFor` needs, from its row if that is enough, else from its files. Starts no runtime. */
-export async function openPlanSource(
-  reference: PairReference,
-  options: OpenOptions = {},
-): Promise<PlanSource | PairFiles> {
+export async function openPlanSource(reference: PairReference, options: OpenOptions = {}): Promise<PlanSource> {
   mustCompute(reference.compute ?? "float32", options.device ?? "cpu");
   const row = await rowOf(reference);
   const known = row && reference.base === undefined && reference.distilled === undefined ? knownPair(row) : null;

@@ -105,7 +105,7 @@ it("the script for diffusers opens one file as diffusers does, with the schedule
     [{ base: "mine", modelFolders }, inTree],
   ] as const) {
     const pair = await openPair(reference);
-    const script = diffusersScript(pair, { prompts: ["a fox"], mode: "base", steps: 2 });
+    const script = await diffusersScript(pair, { prompts: ["a fox"], mode: "base", steps: 2 });
     expect(script).toContain(
       `pipe = StableDiffusionXLPipeline.from_single_file("${place}", torch_dtype=torch.float32)`,
     );

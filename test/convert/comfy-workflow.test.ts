@@ -5,7 +5,7 @@ import { PAIRS, pairNamed } from "../../src/catalogue/index.js";
 import { type ComfyWorkflow, comfyWorkflow } from "../../src/convert/index.js";
 import { RequestError } from "../../src/errors.js";
 import type { GenerateRequest, PlanSource } from "../../src/generate/index.js";
-import { knownPair, openPlanSource, type PairReference } from "../../src/open/index.js";
+import { knownPair, openPair, openPlanSource, type PairReference } from "../../src/open/index.js";
 import { expectValid, linked, nodeOf, nodesOf } from "../support/comfy.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -359,9 +359,11 @@ describe("refusals", () => {
   });
 
   it("the embedded pair, whose UNet ComfyUI does not recognise", async () => {
-    const source = await openPlanSource({});
-    await expect(comfyWorkflow(source, { prompts: [PROMPT] })).rejects.toThrow(
-      /ComfyUI recognises UNets by their shapes/,
-    );
+    await using pair = await openPair({}, { threads: 1 });
+    for (const source of [await openPlanSource({}), pair]) {
+      await expect(comfyWorkflow(source, { prompts: [PROMPT] })).rejects.toThrow(
+        /ComfyUI recognises UNets by their shapes/,
+      );
+    }
   });
 });
