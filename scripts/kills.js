@@ -1,9 +1,9 @@
 /**
- * Kills an experiment, a generate run, a compare run and a download from a local Hub server (kill -9), resumes them, and checks after each kill and at the
+ * Kills an experiment, runs of generate, compare and slide, and a download from a local Hub server (kill -9), resumes them, and checks after each kill and at the
  * end that no result is lost, partial or counted twice. Half of the kills happen at a random time, half right after a change in the folder,
  * while files are being written. Exits with 1 and the name of the folder if a check fails.
  *
- *     node scripts/kills.js [--kills 200] [--seed 1] [--only experiment|generate|compare|download]
+ *     node scripts/kills.js [--kills 200] [--seed 1] [--only experiment|generate|compare|slide|download]
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -120,7 +120,7 @@ const experiment = {
 };
 
 /** A command that resumes with its intact images. `files`: those of a whole run; `results`: files that are equal in every run. */
-const resumed = (words, files, results) => ({
+const resumed = (words, files, results, record = "run.json") => ({
   command: (dir) => [...words, "--threads", "1", "--out", dir, "--resume"],
   afterKill: (dir, before = { images: [] }, reference) => {
     const images = linesOf(path.join(dir, "events.jsonl")).filter((event) => event?.type === "image");
@@ -135,14 +135,14 @@ const resumed = (words, files, results) => ({
   },
   atEnd: (dir, reference) => {
     mustBeTidy(dir);
-    const run = JSON.parse(readFileSync(path.join(dir, "run.json")));
+    const run = JSON.parse(readFileSync(path.join(dir, record)));
     const listed = run.files.map(({ file }) => file).sort();
-    must(listed.join() === files.toSorted().join(), `run.json lists ${listed.join()}`);
+    must(listed.join() === files.toSorted().join(), `${record} lists ${listed.join()}`);
     for (const { file, sha256 } of run.files) {
       const hash = createHash("sha256")
         .update(readFileSync(path.join(dir, file)))
         .digest("hex");
-      must(hash === sha256, `${file} is not what run.json says`);
+      must(hash === sha256, `${file} is not what ${record} says`);
     }
     const equal = mustEqual(dir, reference, results);
     must(equal.length === files.length, `${equal.length} of ${files.length} files`);
@@ -158,6 +158,32 @@ const compare = resumed(
   ["compare", PROMPTS[1], "--seeds", "0-2", "--batch", "1"],
   ["sheet.png", ...[0, 1, 2].flatMap((i) => ["base", "distilled", "hybrid"].map((mode) => `${mode}/${i}.png`))],
   /\.png$/,
+);
+const slide = resumed(
+  [
+    "slide",
+    PROMPTS[1],
+    "--slider",
+    "smile.base",
+    "--scales",
+    "0,1",
+    "--seeds",
+    "0-1",
+    "--mode",
+    "base,hybrid",
+    "--batch",
+    "1",
+  ],
+  [
+    "strips.png",
+    "slide.html",
+    ...["base/0_0", "base/0_1", "base/1_0", "base/1_1"].flatMap((i) => [
+      `${i}.png`,
+      `${i.replace("base", "hybrid")}.png`,
+    ]),
+  ],
+  /\.(png|html)$/,
+  "slide.json",
 );
 
 const REPOSITORY = "tiny/base";
@@ -272,7 +298,7 @@ async function killed(name, { command, afterKill, atEnd }, count) {
   print(`${name}: ${done} kills in ${runs} runs; no result lost, partial or counted twice`);
 }
 
-const SCENARIOS = { experiment, generate, compare, download };
+const SCENARIOS = { experiment, generate, compare, slide, download };
 const chosen = Object.entries(SCENARIOS).filter(([name]) => only === undefined || name === only);
 try {
   for (const [i, [name, scenario]] of chosen.entries()) {

@@ -121,7 +121,7 @@ async function generateAll(pair: OpenedPair, runs: readonly RecordedRun[], o: Ou
     const mode = request.mode ?? "base";
     const { prompts, seeds = [0] } = request;
     const samples = prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
-    const kept = await keptImages(o.folder, mode, samples, prompts.length);
+    const kept = await keptImages(o.folder, mode, samples, (s) => nameOf(mode, s, prompts.length));
     const left = samples.filter((s) => !kept.some((k) => k.prompt === s.prompt && k.seed === s.seed));
     const steps = planFor(pair, request).rows.filter((row) => row.kind === "step").length;
     works.push({ run, mode, kept, left, ticks: left.length * (steps + 1) });

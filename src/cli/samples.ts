@@ -15,20 +15,20 @@ export interface SampleImage extends SampleKey {
   readonly file: RunFile & { readonly pixels: string };
 }
 
-/** Name of a sample's file: `mode/seed.png`, or `mode/prompt-seed.png` with several prompts. */
+/** Name of a sample's file in a comparison: `mode/seed.png`, or `mode/prompt-seed.png` with several prompts. */
 export const nameOf = (mode: Mode, { prompt, seed }: SampleKey, prompts: number): string =>
   prompts > 1 ? `${mode}/${prompt}-${seed}.png` : `${mode}/${seed}.png`;
 
-/** The images of these samples that an interrupted run has written. */
+/** The images of these samples that an interrupted run has written. @param name path of a sample's file */
 export async function keptImages(
   folder: RunFolder,
   mode: Mode,
   samples: readonly SampleKey[],
-  prompts: number,
+  name: (sample: SampleKey) => string,
 ): Promise<SampleImage[]> {
   const found: SampleImage[] = [];
   for (const { prompt, seed } of samples) {
-    const file = folder.kept.get(nameOf(mode, { prompt, seed }, prompts));
+    const file = folder.kept.get(name({ prompt, seed }));
     if (!file) continue;
     const image = await decodePng(await readFile(path.join(folder.dir, file.file)));
     found.push({ mode, prompt, seed, image, file: { ...file, pixels: pixelHash(image) } });

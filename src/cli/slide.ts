@@ -1,63 +1,117 @@
-/** `variegate slide`: one prompt at every scale of a slider in each mode, as strips, a page and measures. */
+/** `variegate slide`: one prompt at every scale of a slider in each mode, as images, strips, a page and measures. */
 
-import { type Slide, type SlideRequest, type SlideStrip, slide, slideRequests } from "../control/index.js";
-import { eventJson, planFor, type Settings, settingsFor } from "../generate/index.js";
+import { type Slide, type SlideEvent, type SlideRequest, slide, slideRequests } from "../control/index.js";
+import { type RecordedRun, recordedPng } from "../convert/index.js";
+import { eventJson, type GenerateRequest, planFor, type SampleKey, settingsFor } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { formatEstimate } from "../metrics/index.js";
-import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
+import { type OpenedPair, type OpenOptions, openPair, type PairReference, sourceFiles } from "../open/index.js";
+import type { Mode } from "../sampling/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
 import { warnOf } from "./notices.js";
 import { slidePage } from "./page.js";
-import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
+import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
+import { keptImages, type SampleImage, writeImage } from "./samples.js";
 import { drawSheet } from "./sheet.js";
 import type { Column } from "./table.js";
 import type { Terminal } from "./terminal.js";
 import { tileOf } from "./units.js";
 
+type Done = Extract<SlideEvent, { readonly type: "slide" }>;
+
 export async function runSlide(
   terminal: Terminal,
   models: PairReference & OpenOptions,
   request: SlideRequest,
-  options: FolderOptions,
+  options: ResumeOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
+  const ended = new AbortController();
   try {
-    const { slider, scales, seeds = [0], allowUnmatched = false } = request;
-    await pair.openAdapter(slider, { allowUnmatched });
+    await pair.openAdapter(request.slider, { allowUnmatched: request.allowUnmatched ?? false });
     const requests = slideRequests(pair, request);
-    const folder = await openRunFolder("slide", { models, request }, options);
-    const steps = requests.map((r) => stepsOf(planFor(pair, r)).length + 1);
-    const images = scales.length * seeds.length;
-    const progress = terminal.progress(images * steps.reduce((a, b) => a + b, 0), "loading");
-    let ticks = 0;
-    for await (const event of slide(pair, request, signal)) {
-      if (event.type === "slide") {
-        progress.update(ticks, "writing");
-        const settings = requests.map((r) => settingsFor(pair, r));
-        const files = await write(folder, event.slide, event.strips, { ...describeRun(pair), settings });
-        progress.stop();
-        terminal.emit({ type: "slide", ...event.slide });
-        terminal.emit({ type: "run", out: folder.dir, files });
-        printSummary(terminal, folder.dir, event.slide);
-        continue;
-      }
-      terminal.emit(eventJson(event));
-      warnOf(terminal, event);
-      if (event.type === "step") progress.update(++ticks, `${event.mode}: ${event.model} at ${event.timestep}`);
-      if (event.type === "tile") progress.update(ticks + event.done / event.total, `${event.mode}: ${tileOf(event)}`);
-      if (event.type === "image") progress.update(++ticks, `${event.mode}: scale ${scales[event.prompt]}`);
-    }
+    const plans = requests.map((r) => planFor(pair, r));
+    const folder = await openResumableFolder("slide", { models, request, plans }, options);
+    const machine = describeRun(pair);
+    const sources = sourceFiles(pair, models, requests[0] ?? {}, ended.signal);
+    sources.catch(() => {});
+    const runs = requests.map((own): RecordedRun => ({ machine, models, request: own, sources }));
+    const { done, images } = await generateAll(pair, request, runs, { terminal, folder, signal });
+    const settings = requests.map((r) => settingsFor(pair, r));
+    const record = { ...machine, models, requests, settings, sources: await sources };
+    const files = await write(folder, done, images, record);
+    terminal.emit({ type: "slide", ...done.slide });
+    terminal.emit({ type: "run", out: folder.dir, files });
+    printSummary(terminal, folder.dir, done.slide);
   } finally {
+    ended.abort();
     await pair.close();
   }
 }
 
-/** Facts of the run, and the settings of each mode. */
-type RunFacts = ReturnType<typeof describeRun> & { readonly settings: readonly Settings[] };
+interface Output {
+  readonly terminal: Terminal;
+  readonly folder: RunFolder;
+  readonly signal: AbortSignal;
+}
 
-async function write(folder: RunFolder, measures: Slide, strips: readonly SlideStrip[], run: RunFacts) {
+/** Name of the file of a seed at a scale: `mode/seed_scale.png`. */
+const nameFor = (mode: Mode, { prompt, seed }: SampleKey, scales: readonly number[]): string =>
+  `${mode}/${seed}_${scales[prompt]}.png`;
+
+/** Reads the images that the folder keeps, generates the others, and measures all. */
+async function generateAll(
+  pair: OpenedPair,
+  request: SlideRequest,
+  runs: readonly RecordedRun[],
+  { terminal, folder, signal }: Output,
+): Promise<{ readonly done: Done; readonly images: readonly SampleImage[] }> {
+  const { scales } = request;
+  const images: SampleImage[] = [];
+  const works = new Map<Mode, RecordedRun>();
+  let total = 0;
+  for (const run of runs) {
+    const { mode = "base", seeds = [0] } = run.request;
+    const samples = seeds.flatMap((seed) => scales.map((_, prompt) => ({ prompt, seed })));
+    const kept = await keptImages(folder, mode, samples, (s) => nameFor(mode, s, scales));
+    images.push(...kept);
+    works.set(mode, run);
+    total += (samples.length - kept.length) * (stepsOf(planFor(pair, run.request)).length + 1);
+  }
+  const progress = terminal.progress(total, "loading");
+  let ticks = 0;
+  for await (const event of slide(pair, request, signal, [...images])) {
+    if (event.type === "slide") {
+      progress.stop();
+      return { done: event, images };
+    }
+    const { mode } = event;
+    terminal.emit(eventJson(event));
+    warnOf(terminal, event);
+    if (event.type === "step") progress.update(++ticks, `${mode}: ${event.model} at ${event.timestep}`);
+    if (event.type === "tile") progress.update(ticks + event.done / event.total, `${mode}: ${tileOf(event)}`);
+    const run = works.get(mode);
+    if (event.type === "image" && run) {
+      images.push(await writeImage(folder, nameFor(mode, event, scales), event, await recordedPng(pair, run, event)));
+      progress.update(++ticks, `${mode}: scale ${scales[event.prompt]}`);
+    }
+  }
+  throw new Error("slide ended without its last event");
+}
+
+/** Facts of the run, the request and settings of each mode, and the model files. */
+interface Facts extends ReturnType<typeof describeRun> {
+  readonly requests: readonly GenerateRequest[];
+}
+
+async function write(
+  folder: RunFolder,
+  { slide: measures, strips }: Done,
+  images: readonly SampleImage[],
+  run: Facts,
+): Promise<RunFile[]> {
   const sheet = await drawSheet(
     measures.rows.map(({ mode }) => ({
       title: `${measures.prompt}: ${mode}`,
@@ -65,11 +119,14 @@ async function write(folder: RunFolder, measures: Slide, strips: readonly SlideS
       rows: strips.filter((s) => s.mode === mode).map((s) => ({ label: `seed ${s.seed}`, images: s.images })),
     })),
   );
-  return [
+  const order = (a: RunFile, b: RunFile) => (a.file < b.file ? -1 : 1);
+  const files = [
+    ...images.map(({ file }) => file).sort(order),
     await folder.write("strips.png", sheet),
     await folder.write("slide.html", Buffer.from(await slidePage(measures, strips, run))),
-    await folder.write("slide.json", Buffer.from(`${JSON.stringify({ ...run, ...measures }, null, 1)}\n`)),
   ];
+  const json = JSON.stringify({ ...run, ...measures, files }, null, 1);
+  return [...files, await folder.write("slide.json", Buffer.from(`${json}\n`))];
 }
 
 /** Prints the classifier's attributes first, which see what a slider changes; columns without a value are left out. */
@@ -98,5 +155,6 @@ function printSummary(terminal: Terminal, dir: string, { rows, concept }: Slide)
   if (concept === null) terminal.print('--concept "…" measures the CLIP score to a text');
   terminal.print(`page    ${dir}/slide.html`);
   terminal.print(`strips  ${dir}/strips.png`);
+  for (const { mode } of rows) terminal.print(`images  ${dir}/${mode}/`);
   terminal.print(`numbers ${dir}/slide.json`);
 }

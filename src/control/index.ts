@@ -2,6 +2,7 @@ export { type SlideRequest, slideFields } from "./request.js";
 export {
   type Slide,
   type SlideEvent,
+  type SlideImage,
   type SlideRow,
   type SlideStop,
   type SlideStrip,

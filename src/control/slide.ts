@@ -4,7 +4,13 @@
  */
 import { RequestError } from "../errors.js";
 import { clipScore, clipScoreChange, evaluate, type Reading } from "../evaluation/index.js";
-import { type GenerateEvent, type GenerateRequest, generate, requestForMode } from "../generate/index.js";
+import {
+  type GenerateEvent,
+  type GenerateRequest,
+  generate,
+  requestForMode,
+  type SampleKey,
+} from "../generate/index.js";
 import { cosineDistance, type Estimate, meanEstimate } from "../metrics/index.js";
 import { anyClip, type OpenedPair, openEvaluator } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
@@ -34,6 +40,12 @@ export interface SlideStrip {
   readonly seed: number;
   /** One image for each scale. */
   readonly images: readonly RgbImage[];
+}
+
+/** Image of one scale in one mode; `prompt` is the index of the scale. */
+export interface SlideImage extends SampleKey {
+  readonly mode: Mode;
+  readonly image: RgbImage;
 }
 
 /** All measures, as plain JSON. */
@@ -72,11 +84,16 @@ export function slideRequests(pair: OpenedPair, request: SlideRequest): Generate
   );
 }
 
-/** Runs every mode for every seed and scale. The last event holds measures and images. @throws RequestError before a network is loaded */
+/**
+ * Runs every mode for every seed and scale. The last event holds measures and images.
+ * @param kept images of an interrupted run of the same request, which are not generated again
+ * @throws RequestError before a network is loaded
+ */
 export async function* slide(
   pair: OpenedPair,
   request: SlideRequest,
   signal?: AbortSignal,
+  kept: readonly SlideImage[] = [],
 ): AsyncGenerator<SlideEvent, void, undefined> {
   const requests = slideRequests(pair, request);
   const { prompt, scales, seeds = [0], concept, clip, slider } = request;
@@ -94,13 +111,16 @@ export async function* slide(
   const rows: SlideRow[] = [];
   for (const each of requests) {
     const mode = each.mode ?? "base";
-    const images = new Map<string, RgbImage>();
-    for await (const event of generate(pair, each, signal)) {
+    const images = new Map(kept.filter((k) => k.mode === mode).map((k) => [keyOf(k), k.image]));
+    const left = scales.flatMap((_, prompt) =>
+      seeds.map((seed) => ({ prompt, seed })).filter((key) => !images.has(keyOf(key))),
+    );
+    for await (const event of left.length > 0 ? generate(pair, { ...each, samples: left }, signal) : []) {
       yield { ...event, mode };
-      if (event.type === "image") images.set(`${event.prompt}-${event.seed}`, event.image);
+      if (event.type === "image") images.set(keyOf(event), event.image);
     }
     const own = seeds.map((seed): SlideStrip => {
-      const found = scales.flatMap((_, i) => images.get(`${i}-${seed}`) ?? []);
+      const found = scales.flatMap((_, prompt) => images.get(keyOf({ prompt, seed })) ?? []);
       return { mode, seed, images: found };
     });
     strips.push(...own);
@@ -119,6 +139,8 @@ export async function* slide(
     strips,
   };
 }
+
+const keyOf = ({ prompt, seed }: SampleKey): string => `${prompt}-${seed}`;
 
 /** Measures of each scale. reading: outer index seed, inner index scale; text: CLIP features of the concept. */
 function stopsOf(scales: readonly number[], reading: Reading | null, text: Float32Array | null): SlideStop[] {

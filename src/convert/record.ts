@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import path from "node:path";
+import { resolveScale, type ScaleInput, scaleAt } from "../adapters/index.js";
 import { encodePng } from "../files/index.js";
 import {
   type GenerateEvent,
@@ -58,7 +59,7 @@ export async function recordedPng(pair: OpenedPair, run: RecordedRun, event: Ima
   const size = event.image;
   return encodePng(size, {
     variegate: JSON.stringify(record),
-    parameters: infotextOf(pair, run, { prompt, seed: event.seed, size, plan, sources }),
+    parameters: infotextOf(pair, run, { prompt, sample: event, size, plan, sources }),
   });
 }
 
@@ -74,9 +75,26 @@ export function batchRequest(
   const at = (key: SampleKey): SampleKey => ({ prompt: used.indexOf(key.prompt), seed: key.seed });
   const seeds = (request.seeds ?? [0]).filter((s) => batch.some((key) => key.seed === s));
   const prompts = used.map((p) => request.prompts[p] ?? "");
+  const adapters = request.adapters?.map(({ scale, ...use }) => ({
+    ...use,
+    ...(scale !== undefined && { scale: scaleFor(scale, used) }),
+  }));
   // Parsed for the order of its keys, so that an image that is made again has the same bytes.
-  const own = parseRequest(requestSchema, { ...request, prompts, seeds, samples: batch.map(at), batch: batch.length });
+  const own = parseRequest(requestSchema, {
+    ...{ ...request, prompts, seeds, samples: batch.map(at), batch: batch.length },
+    ...(adapters && { adapters }),
+  });
   return { request: own, image: at({ prompt, seed }) };
+}
+
+/** A scale by samples for a request that has only these prompts of its own, by index. */
+function scaleFor(scale: ScaleInput, used: readonly number[]): ScaleInput {
+  if (typeof scale !== "object" || !scale.samples) return scale;
+  const samples = scale.samples.flatMap(({ prompt, ...rule }) => {
+    if (prompt === undefined) return rule;
+    return used.includes(prompt) ? { ...rule, prompt: used.indexOf(prompt) } : [];
+  });
+  return { ...scale, samples };
 }
 
 /** Digits that A1111 shows of the hash of a checkpoint, and of a LoRA or an embedding. */
@@ -85,14 +103,14 @@ const SHORT_NETWORK = 12;
 
 interface ImageFacts {
   readonly prompt: string;
-  readonly seed: number;
+  readonly sample: SampleKey;
   readonly size: { readonly width: number; readonly height: number };
   readonly plan: Plan;
   readonly sources: readonly SourceFile[];
 }
 
 /** Infotext of an image, with A1111's keys where it has them, and further ones for what it has not: the hybrid. */
-function infotextOf(pair: OpenedPair, run: RecordedRun, { prompt, seed, size, plan, sources }: ImageFacts): string {
+function infotextOf(pair: OpenedPair, run: RecordedRun, { prompt, sample, size, plan, sources }: ImageFacts): string {
   const { request, models } = run;
   const settings = settingsFor(pair, request);
   const mode = settings.mode.value;
@@ -114,13 +132,13 @@ function infotextOf(pair: OpenedPair, run: RecordedRun, { prompt, seed, size, pl
       .filter((s) => s.role === role)
       .map((s) => `${stemOf(s)}: ${(s.weights ?? s.sha256).slice(0, SHORT_NETWORK)}`)
       .join(", ") || undefined;
-  return infotext(withLoras(prompt, run), request.negative, {
+  return infotext(withLoras(prompt, run, sample), request.negative, {
     Steps: stepCount(plan),
     // Where A1111 has no name, the class keeps diffusers'.
     Sampler: sampler ?? scheduler.className,
     "Schedule type": type,
     "CFG scale": guidance < 1 ? 1 : guidance,
-    Seed: seed,
+    Seed: sample.seed,
     Size: `${size.width}x${size.height}`,
     "Model hash": main?.sha256.slice(0, SHORT),
     Model: main && stemOf(main),
@@ -148,12 +166,12 @@ function stemOf({ ref, file }: SourceFile): string {
   return path.basename(name).replace(/\.(safetensors|sft|ckpt|pt|pth|bin|gguf)$/i, "");
 }
 
-/** The prompt with A1111's tags of the LoRAs whose scale is one number for both models. */
-function withLoras(prompt: string, { models, request }: RecordedRun): string {
+/** The prompt with A1111's tags of the LoRAs whose scale for the sample is one number for both models. */
+function withLoras(prompt: string, { models, request }: RecordedRun, sample: SampleKey): string {
   const tags = [...(models.adapters ?? []), ...(request.adapters ?? [])].flatMap(({ ref, scale = 1, on = "both" }) => {
-    const number = Number(typeof scale === "object" ? Number.NaN : scale);
-    if (Number.isNaN(number) || on !== "both") return [];
-    return [`<lora:${path.basename(ref).replace(/\.\w+$/, "")}:${number}>`];
+    const resolved = resolveScale(scale);
+    if (resolved.rows.length > 0 || Object.keys(resolved.blocks).length > 0 || on !== "both") return [];
+    return [`<lora:${path.basename(ref).replace(/\.\w+$/, "")}:${scaleAt(resolved, 0, "other", sample)}>`];
   });
   return [prompt, ...tags].join(" ");
 }

@@ -9,6 +9,7 @@ describe("after kill -9", { timeout: 60_000 }, () => {
     ["experiment", 1],
     ["generate", 2],
     ["compare", 2],
+    ["slide", 2],
     ["download", 3],
   ])("%s goes on, and nothing is lost or counted twice", { timeout: 120_000 }, (name, kills) => {
     const words = [SCRIPT, "--kills", String(kills), "--seed", "3", "--only", name];

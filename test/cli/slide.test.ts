@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -36,6 +36,7 @@ describe("slide", { timeout: 60_000 }, () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toMatch(/CLIP score to the concept/);
     expect(readdirSync(out).sort((a, b) => a.localeCompare(b))).toEqual([
+      "distilled",
       "events.jsonl",
       "slide.html",
       "slide.json",
@@ -43,6 +44,65 @@ describe("slide", { timeout: 60_000 }, () => {
     ]);
     const { rows } = JSON.parse(readFileSync(path.join(out, "slide.json"), "utf8")) as { rows: { stops: unknown[] }[] };
     expect(rows.map((r) => r.stops.length)).toEqual([3]);
+  });
+
+  describe("with --resume", () => {
+    const dir = path.join(folder, "resumed");
+    const options = ["--seeds", "1,2", "--mode", "distilled,hybrid", "--size", "64x48", "--out", dir];
+    const words = (scales: string) => [
+      ...["slide", "a cartoon character", "--slider", slider, `--scales=${scales}`, "--concept", "a crown"],
+      ...options,
+    ];
+    const WORDS = [...words("-1..1:3"), "--batch", "1"];
+    const bytesOf = (name: string) => readFileSync(path.join(dir, name));
+
+    it("makes only what is missing or was changed, and ends with the same files", () => {
+      expect(variegate(...WORDS).status).toBe(0);
+      const names = ["distilled", "hybrid"].flatMap((mode) =>
+        ["-1", "0", "1"].flatMap((scale) => [1, 2].map((seed) => `${mode}/${seed}_${scale}.png`)),
+      );
+      const files = ["strips.png", "slide.json", "slide.html", ...names];
+      const before = new Map(files.map((name) => [name, bytesOf(name)]));
+      expect(new Set(names.map((name) => bytesOf(name).toString("hex"))).size).toBe(12);
+      for (const name of ["slide.json", "slide.html", "strips.png", "hybrid/1_-1.png"]) rmSync(path.join(dir, name));
+      writeFileSync(path.join(dir, "distilled/2_1.png"), "spoilt");
+      const { status, stdout, stderr } = variegate(...WORDS, "--resume", "--json");
+      expect([status, stderr]).toEqual([0, expect.not.stringMatching(/rror/)]);
+      const events = stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      const made = events.filter((e) => e.type === "image").map((e) => [e.mode, e.prompt, e.seed]);
+      expect(made).toEqual([
+        ["distilled", 2, 2],
+        ["hybrid", 0, 1],
+      ]);
+      for (const [name, bytes] of before) expect([name, bytesOf(name).equals(bytes)]).toEqual([name, true]);
+      const { files: listed } = JSON.parse(bytesOf("slide.json").toString()) as { files: { file: string }[] };
+      expect(new Set(listed.map(({ file }) => file))).toEqual(new Set([...names, "slide.html", "strips.png"]));
+    });
+
+    it("refuses a folder that holds a run, and a run with other options", () => {
+      const again = variegate(...WORDS);
+      expect([again.status, again.stderr]).toEqual([2, expect.stringMatching(/already holds a run; --resume /)]);
+      const other = variegate(...words("-1..1:5"), "--batch", "1", "--resume");
+      expect([other.status, other.stderr]).toEqual([2, expect.stringMatching(/holds a run with other options/)]);
+    });
+
+    it("writes images that generate makes again, in the batch they were made in", () => {
+      const batched = path.join(folder, "batched");
+      expect(variegate(...words("-1..1:3"), "--out", batched).status).toBe(0);
+      const images = [
+        { from: path.join(dir, "hybrid/2_1.png"), file: "2.png" },
+        { from: path.join(batched, "distilled/1_-1.png"), file: "0-1.png" },
+      ];
+      for (const { from, file } of images) {
+        const again = path.join(temporaryFolder(), "again");
+        const { status, stderr } = variegate("generate", "--from", from, "--out", again);
+        expect([status, stderr]).toEqual([0, expect.stringContaining("1 of 1 images equal")]);
+        expect(readFileSync(path.join(again, file)).equals(readFileSync(from))).toBe(true);
+      }
+    });
   });
 
   it.each(["smile.base", "smile.distilled"])("%s makes faces smile on either model", (name) => {

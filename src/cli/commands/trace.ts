@@ -41,7 +41,7 @@ export function addTrace(command: Command): void {
 export function addSlide(command: Command): void {
   addFields(addFields(withModels(command), { ...severalModesFields, ...seedFields }), slideFields);
   withExamples(
-    withOutputAndTables(command).argument("<prompt>", "prompt"),
+    withOutputAndTables(addFields(command, resumeFields)).argument("<prompt>", "prompt"),
     'variegate slide "a cartoon character" --slider smile.base',
     'variegate slide "a cartoon character" --slider smile.base --scales 0,1,2 --concept "a smiling cartoon character"',
   ).action(async (prompt: string, given: Given) => {
