@@ -35,7 +35,8 @@ const EMBEDDED: PairRow = {
   prompts: ["a red cartoon character", "a cartoon character with one eye"],
   note:
     "The four-step model's distillation was stopped early, because it then loses variety, and it was trained to continue from the base's " +
-    "first step; the default prompts are among those where eight seeds show the effect (pair/README.md).",
+    "first step (pair/README.md).",
+  promptNote: "The default prompts are among those where eight seeds show the effect.",
   package: "variegate",
   trial: {
     prompts: "embedded:world/prompts.csv",
@@ -63,6 +64,7 @@ export const EMBEDDED_PAIRS: readonly PairRow[] = [
     about: "the embedded pair in one set of weights: the distilled model as a LoRA on the base",
     distilled: "embedded:adapters/distilled.safetensors",
     note: "The LoRA first learned to repeat the embedded four-step model, and was then distilled itself (pair/README.md).",
+    promptNote: "",
   },
   {
     ...EMBEDDED,
@@ -70,6 +72,7 @@ export const EMBEDDED_PAIRS: readonly PairRow[] = [
     about: "the embedded pair with a distilled model of another kind: LCM, guidance is an input of the network",
     distilled: "embedded:consistent",
     note: "The four-step model was made by latent consistency distillation, which loses little variety (pair/README.md).",
+    promptNote: "",
     guidanceFeatures: 64,
     sampling: { ...EMBEDDED.sampling, distilled: { scheduler: "LCMScheduler", steps: 4, guidance: 5 } },
   },

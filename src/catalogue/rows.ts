@@ -68,6 +68,7 @@ const row = (name: string, about: string, base: Base, d: Distilled): PairRow => 
   source: `https://huggingface.co/${d.distilled.split(/[/:]/).slice(0, 2).join("/")}`,
   prompts: PHOTOGRAPHS,
   note: "",
+  promptNote: "",
   package: null,
   trial: null,
 });

@@ -51,6 +51,8 @@ export const pairRowSchema = z.strictObject({
   prompts: z.array(z.string()).default([]),
   /** How the distilled model was made, as far as a reader of its measures should know: printed below them. */
   note: z.string().default(""),
+  /** How the example prompts were chosen: printed beside `note` where one of them ran. */
+  promptNote: z.string().default(""),
 });
 
 export type SamplingDefaults = ReadonlyData<z.output<ReturnType<typeof samplingSchema>>>;

@@ -16,6 +16,7 @@ import {
 import { describeRun } from "../inspect/index.js";
 import {
   anyClip,
+  leadsTo,
   type OpenedPair,
   type OpenOptions,
   openEvaluator,
@@ -90,7 +91,7 @@ export async function runCompare(
     files.push(await folder.write("run.json", Buffer.from(formatJson(run))));
     for (const result of results) terminal.emit({ type: "result", ...result });
     terminal.emit({ type: "run", out: folder.dir, files });
-    printResults(terminal, modes, { prompts: prompts.length, seeds: seeds.length, note: pair.row?.note ?? "" });
+    printResults(terminal, modes, { prompts: prompts.length, seeds: seeds.length, note: noteOf(pair, prompts) });
     terminal.print(`sheet   ${folder.dir}/sheet.png`);
     terminal.print(`images  ${folder.dir}/{base,distilled,hybrid}/`);
     terminal.print(`run     ${folder.dir}/run.json`);
@@ -168,6 +169,13 @@ async function generateMode(
     if (event.type === "done") folder.log({ ...eventJson(event), mode });
   }
   return made;
+}
+
+/** How the pair's distilled model was made and its prompts were chosen, where those ran. */
+function noteOf({ row, located }: OpenedPair, prompts: readonly string[]): string {
+  if (!row || !located.distilled || !leadsTo(located.distilled)(row.distilled)) return "";
+  const chosen = prompts.some((prompt) => row.prompts.includes(prompt));
+  return [row.note, ...(chosen ? [row.promptNote] : [])].join(" ").trim();
 }
 
 interface Sizes {

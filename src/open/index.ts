@@ -11,7 +11,7 @@ export { openDecoder } from "./decoder.js";
 export { anyClip, type ClipOptions, openEvaluator } from "./evaluator.js";
 export { hashed, openClassifier, openClip, openDino, openDreamSim, openInception, openLpips } from "./instruments.js";
 export { knownPair, memoryNeedsOfRow } from "./known.js";
-export type { LocatedPair } from "./locate.js";
+export { type LocatedPair, leadsTo } from "./locate.js";
 export { openPair, openPlanSource, readFiles } from "./pair.js";
 export { type SyntaxPrompts, withPromptEmbeddings } from "./prompt-embeddings.js";
 export { type PairFiles, readPair } from "./read.js";

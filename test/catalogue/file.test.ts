@@ -22,6 +22,7 @@ describe("a pair file", () => {
     expect(pairNamed("mine", await readPairs(file))).toEqual({
       name: "mine",
       note: "",
+      promptNote: "",
       about: "",
       family: "sdxl",
       base: "a/b",

@@ -51,7 +51,10 @@ describe("compare", { timeout: 120_000 }, () => {
     expect(table).toMatch(/higher/);
     expect(table).toMatch(/^left out: .*ms per image.*--all/m);
     for (const line of table.split("\n").slice(0, -1)) expect(line.length).toBeLessThanOrEqual(80);
-    expect(stdout).toContain(PAIRS[0]?.note);
+    const [embedded] = PAIRS;
+    expect(stdout).toContain(`\n\n${embedded?.note}\n\n`);
+    // These prompts were not chosen by us.
+    expect(stdout).not.toContain(embedded?.promptNote);
     expect(hub.asked).toEqual([]);
   });
 
@@ -128,7 +131,7 @@ describe("compare of one's own models", { timeout: 120_000 }, () => {
     else expect(stderr).not.toMatch(/CLIP/);
     expect(stdout).toMatch(FINDING);
     expect(stdout).toMatch(/pixel distance/);
-    expect(stdout).not.toMatch(/NaN|–/);
+    expect(stdout).not.toMatch(/NaN|–|stopped early/);
     expect(hub.asked).toEqual([]);
   });
 
@@ -137,6 +140,18 @@ describe("compare of one's own models", { timeout: 120_000 }, () => {
     expect(status).toBe(3);
     expect(stderr).toMatch(/tiny\/none/);
   });
+});
+
+it("says how the pair's own prompts were chosen, and how its own distilled model was made", {
+  timeout: 120_000,
+}, async () => {
+  const words = ["--seeds", "0", "--size", "64x48", "--steps", "2", "--out"];
+  const note = `${PAIRS[0]?.note} ${PAIRS[0]?.promptNote}`;
+  expect(note).toMatch(/stopped early.*default prompts/);
+  expect((await compare([...words, fresh()])).stdout).toContain(note);
+  const other = await compare(["--distilled", own, ...words, fresh()]);
+  expect(other.status).toBe(0);
+  expect(other.stdout).not.toMatch(/stopped early|default prompts/);
 });
 
 it("every named pair names its CLIP", () => {
