@@ -314,7 +314,9 @@ function drawCurves() {
 /** What lines and marks mean, with what the marks of this trace are. */
 function drawLegend() {
   at("legend").replaceChildren(
-    ...trace.modes.map(({ mode, steps }) => legendEntry(`${mode}, ${steps.length} steps`, `var(--${mode})`)),
+    ...trace.modes.map(({ mode, steps }) =>
+      legendEntry(`${mode}, ${steps.length} ${steps.length === 1 ? "step" : "steps"}`, `var(--${mode})`),
+    ),
     legendEntry("level shown", "var(--ink)", "dashed"),
     trace.seeds.length > 1 ? "thick: mean over seeds · band: 95 % interval · thin: one seed" : "",
   );

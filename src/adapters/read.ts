@@ -1,7 +1,7 @@
 /** Reads adapters from tensors. Every key is matched to a layer of the model or listed as unmatched, and every shape is checked. */
 import { AdapterShapeError, FileError, NonFiniteTensorError, RequestError } from "../errors.js";
 import type { Family } from "../families/index.js";
-import { type FloatTensor, float } from "../tensor/index.js";
+import { counted, type FloatTensor, float } from "../tensor/index.js";
 import type { Delta, KroneckerFactor, Magnitude, Product } from "./delta.js";
 import { familyProblem } from "./family.js";
 import { isAdapter, layerOf, type Role, SUPPORTED_KINDS, unsupportedKind } from "./keys.js";
@@ -94,7 +94,7 @@ export function readAdapter(
   if (groups.size === 0) {
     const [first] = tensors.keys();
     throw new RequestError(
-      `${file}: none of its ${tensors.size} keys (${first}${tensors.size > 1 ? ", …" : ""}) belongs to this model; it is for another one (variegate adapter inspect describes it)`,
+      `${file}: none of its ${counted(tensors.size, "key")} (${first}${tensors.size > 1 ? ", …" : ""}) belongs to this model; it is for another one (variegate adapter inspect describes it)`,
     );
   }
   const alphas = alphasIn(file, metadata, config);
@@ -110,7 +110,7 @@ export function readAdapter(
   if (unmatched.length > 0 && !allowUnmatched) {
     const shown = unmatched.slice(0, 3).join(", ") + (unmatched.length > 3 ? ", …" : "");
     throw new RequestError(
-      `${file}: ${tensors.size - unmatched.length} of its ${tensors.size} keys belong to this model; unmatched: ${shown}. --allow-unmatched ignores them`,
+      `${file}: ${tensors.size - unmatched.length} of its ${counted(tensors.size, "key")} belong to this model; unmatched: ${shown}. --allow-unmatched ignores them`,
     );
   }
   const total = [...layers.values()].reduce((n, all) => n + all.size, 0);

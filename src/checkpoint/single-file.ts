@@ -1,7 +1,7 @@
 /** Single-file checkpoints, as A1111 and ComfyUI use them: all components in the file, with the settings of their original configs. */
 import { FileError } from "../errors.js";
 import { FAMILIES, type Family } from "../families/index.js";
-import type { ByteSource, Weight, WeightIndex } from "../tensor/index.js";
+import { type ByteSource, counted, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { ClipPadding } from "./clip-vocabulary.js";
 import type { Checkpoint, Component, TokenizerFiles } from "./component.js";
 import type { Config } from "./configs.js";
@@ -118,7 +118,7 @@ export function withTextEncoders(checkpoint: Checkpoint, encoders: readonly Comp
   if (encoders.length !== wanted) {
     throw new FileError(
       checkpoint.path,
-      `is ${facts.title}, which reads ${wanted} text encoder${wanted === 1 ? "" : "s"}; ${encoders.length} given`,
+      `is ${facts.title}, which reads ${counted(wanted, "text encoder")}; ${encoders.length} given`,
     );
   }
   const width = ({ config }: Component) => Number(config["hidden_size"] ?? 0);

@@ -19,7 +19,7 @@ import {
 } from "../open/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
 import { openRuntime } from "../runtime/node/index.js";
-import { formatBytes } from "../tensor/index.js";
+import { counted, formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { columnsOf } from "./table.js";
 import type { Progress, Terminal } from "./terminal.js";
@@ -33,10 +33,10 @@ export async function runInspect(terminal: Terminal, models: PairReference, file
     const fits = facts !== null && facts.unmatched.length === 0;
     terminal.emit({ type: "adapter", ...description, ...facts, model: pair.base.ref, fits, problem });
     const { kinds, dialects, ranks, alphas, parameters, layers, about } = { ...description, ...facts };
-    const counted = Object.entries(kinds).map(([kind, n]) => `${n} × ${kind}`);
+    const byKind = Object.entries(kinds).map(([kind, n]) => `${n} × ${kind}`);
     const shown = alphas.slice(0, 6).map((a) => (a === null ? "none" : String(a)));
     terminal.print(`${file}: ${about}`);
-    terminal.print([counted.join(", "), dialects.join(", ")].filter((text) => text !== "").join(" · "));
+    terminal.print([byKind.join(", "), dialects.join(", ")].filter((text) => text !== "").join(" · "));
     terminal.print(
       `rank ${ranks ? [...new Set(ranks)].join(" to ") : "–"} · alpha ${shown.join(", ") || "–"} · ${parameters} parameters`,
     );
@@ -57,8 +57,8 @@ export async function runInspect(terminal: Terminal, models: PairReference, file
     terminal.print("");
     const left = fits
       ? "all keys match"
-      : `${facts.unmatched.length} keys match no layer: ${facts.unmatched.slice(0, 3).join(", ")}`;
-    terminal.print(`on ${pair.base.ref}: ${left}; ${facts.untouched} layers are not changed`);
+      : `${counted(facts.unmatched.length, "key matches", "keys match")} no layer: ${facts.unmatched.slice(0, 3).join(", ")}`;
+    terminal.print(`on ${pair.base.ref}: ${left}; ${counted(facts.untouched, "layer is", "layers are")} not changed`);
   } finally {
     await pair.close();
   }
@@ -199,6 +199,6 @@ export async function runMerge(
   const merged = await mergeAdapters(base, adapters, out, onMerged, { ...searchPath, ...fetching(terminal) });
   progress?.stop();
   terminal.emit({ type: "merged", ...merged });
-  for (const { part, layers } of merged.parts) terminal.print(`${part}: ${layers} layers changed`);
+  for (const { part, layers } of merged.parts) terminal.print(`${part}: ${counted(layers, "layer")} changed`);
   terminal.print(merged.folder);
 }

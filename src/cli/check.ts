@@ -3,7 +3,7 @@
 import { memoryUses } from "../generate/index.js";
 import { type CheckReport, type CheckRequest, checkReference, type FitReport } from "../inspect/index.js";
 import { machineBudget } from "../open/index.js";
-import { formatBytes } from "../tensor/index.js";
+import { counted, formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { columnsOf } from "./table.js";
 import type { Terminal } from "./terminal.js";
@@ -40,7 +40,7 @@ export async function runCheck(terminal: Terminal, ref: string, request: CheckRe
           ? ""
           : c.unused.length === 0
             ? "yes"
-            : `yes, ${c.unused.length} ${c.unused.length === 1 ? "tensor" : "tensors"} unused`,
+            : `yes, ${counted(c.unused.length, "tensor")} unused`,
       ]),
       ...(report.components.length > 1
         ? [["all", report.pipeline, millions(report.parameters), formatBytes(report.bytes), "", ""]]

@@ -12,7 +12,7 @@ import {
 import type { GenerateRequest, Milliseconds, PlanSource } from "../generate/index.js";
 import { type Estimate, FEWEST, formatEstimate } from "../metrics/index.js";
 import { isGuided, type Mode, type Plan } from "../sampling/index.js";
-import type { RgbImage } from "../tensor/index.js";
+import { counted, type RgbImage } from "../tensor/index.js";
 import { type RecordedStep, stepsOf } from "../trajectory/index.js";
 import { measureName, percent } from "./finding.js";
 import type { SheetSection } from "./sheet.js";
@@ -154,7 +154,7 @@ export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>
 export const sheetRows = (modes: readonly ComparedMode[], p: number): SheetSection["rows"] =>
   modes.map(({ mode, images, steps, callsPerImage, variety }) => {
     const distance = variety.perPrompt[p];
-    const cost = `${callsPerImage} ${callsPerImage === 1 ? "call" : "calls"}`;
+    const cost = counted(callsPerImage, "call");
     const notes = [...stepNotes(steps), distance == null ? cost : `${cost} · variety ${distance.toFixed(2)}`];
     return { label: mode, notes, images: images[p] ?? [] };
   });

@@ -17,6 +17,7 @@ import {
   runExperiments,
 } from "../experiments/index.js";
 import type { DownloadOptions } from "../hub/index.js";
+import { counted } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { columnsOf } from "./table.js";
 import type { Progress, Terminal } from "./terminal.js";
@@ -60,8 +61,10 @@ export async function runExperiment(
   if (options.dryRun) {
     const { cells, finished, images, calls, seconds } = await forecast(request, fetching(terminal, signal));
     terminal.emit({ type: "forecast", cells, there: finished, pictures: images, calls, seconds });
-    terminal.print(`${images} images, ${calls} model calls, about ${duration(seconds)} with one worker`);
-    terminal.print(`${cells - finished} of ${cells} cells to generate; no files were written`);
+    terminal.print(
+      `${counted(images, "image")}, ${counted(calls, "model call")}, about ${duration(seconds)} with one worker`,
+    );
+    terminal.print(`${cells - finished} of ${counted(cells, "cell")} to generate; no files were written`);
     return;
   }
   let progress: Progress | undefined;

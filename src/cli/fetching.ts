@@ -1,7 +1,7 @@
 /** Shows downloads and weight preparation on the terminal. */
 import type { DownloadEvent, DownloadOptions } from "../hub/index.js";
 import type { OpenOptions } from "../open/index.js";
-import { formatBytes } from "../tensor/index.js";
+import { counted, formatBytes } from "../tensor/index.js";
 import { interrupted } from "./interrupt.js";
 import { preparing } from "./preparing.js";
 import type { Progress, Terminal } from "./terminal.js";
@@ -17,7 +17,7 @@ export function fetching(
     "fetch-plan": ({ repository, commit, files, bytes, missing, cache }) => {
       const there = missing < bytes ? `, ${formatBytes(bytes - missing)} of it cached` : "";
       terminal.warn(
-        `downloading ${repository} (commit ${commit.slice(0, 7)}): ${filesIn(files.length)}, ${formatBytes(bytes)}${there}, into ${cache}`,
+        `downloading ${repository} (commit ${commit.slice(0, 7)}): ${counted(files.length, "file")}, ${formatBytes(bytes)}${there}, into ${cache}`,
       );
       left = files.filter((file) => file.there < file.bytes).length;
       bar = terminal.progress(bytes, repository, { format: formatBytes, done: bytes - missing });
@@ -40,6 +40,3 @@ export function fetching(
     },
   };
 }
-
-/** "1 file", "18 files". */
-export const filesIn = (n: number): string => (n === 1 ? "1 file" : `${n} files`);

@@ -1,6 +1,7 @@
 /** The result of a comparison in sentences: how much of the base's variety the other models keep, and how it was measured. */
 import type { Variety, VarietyMeasure } from "../evaluation/index.js";
 import { type Estimate, FEWEST } from "../metrics/index.js";
+import { counted } from "../tensor/index.js";
 
 /** What is compared: the varieties of distilled model and hybrid, and the sample. */
 export interface Compared {
@@ -29,8 +30,6 @@ export const measureName = (measure: VarietyMeasure): string => MEASURES[measure
 /** "60 %". */
 export const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
-
 /** Whether the interval says that a share differs from 1; null without an interval. */
 const differs = ({ low, high }: Estimate): boolean | null =>
   low === null || high === null ? null : low > 1 || high < 1;
@@ -52,11 +51,11 @@ export function findingOf({ steps, distilled, hybrid, prompts, seeds }: Compared
   const [a, b] = [distilled.share, hybrid.share];
   if (!a || !b)
     return [`The base's images of a prompt are all equal by ${MEASURES[measure]}: there is no variety to compare.`];
-  const of = `the ${count(seeds, "image")} of ${prompts === 1 ? "the prompt" : "each prompt"}`;
+  const of = `the ${counted(seeds, "image")} of ${prompts === 1 ? "the prompt" : "each prompt"}`;
   const first = part(`The ${NUMBERS[steps] ?? steps}-step model`, a).replace(" %", " % of the base's variety");
   return [
     `${first}; ${part("the hybrid", b)}.`,
-    `Variety: mean ${MEASURES[measure]} between ${of}${prompts > 1 ? `, mean over ${count(prompts, "prompt")}` : ""}. ${limits(prompts, seeds)}${LIMITS[measure]}`,
+    `Variety: mean ${MEASURES[measure]} between ${of}${prompts > 1 ? `, mean over ${counted(prompts, "prompt")}` : ""}. ${limits(prompts, seeds)}${LIMITS[measure]}`,
   ];
 }
 

@@ -31,7 +31,7 @@ import {
   withPromptEmbeddings,
 } from "../open/index.js";
 import { type Plan, planJson } from "../sampling/index.js";
-import { type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
+import { counted, type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
 import { warnOf } from "./notices.js";
@@ -186,7 +186,9 @@ function compareImages(terminal: Terminal, { recorded, changed }: Again, files: 
   const equal = images.filter(({ prompt, seed, pixels }) =>
     recorded.pixels.some((r) => r.prompt === prompt && r.seed === seed && r.pixels === pixels),
   );
-  terminal.warn(`--from: ${equal.length} of ${images.length} images equal the recorded ones in every pixel`);
+  terminal.warn(
+    `--from: ${equal.length} of ${counted(images.length, "image equals the recorded one", "images equal the recorded ones")} in every pixel`,
+  );
 }
 
 const latentsName = (stem: string): string => `${stem}.safetensors`;

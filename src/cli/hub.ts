@@ -15,8 +15,8 @@ import {
   removeCached,
   type Variant,
 } from "../hub/index.js";
-import { formatBytes } from "../tensor/index.js";
-import { fetching, filesIn } from "./fetching.js";
+import { counted, formatBytes } from "../tensor/index.js";
+import { fetching } from "./fetching.js";
 import { columnsOf } from "./table.js";
 import type { Terminal } from "./terminal.js";
 
@@ -81,7 +81,7 @@ function describe(
     files.map((f) => [f.path, formatBytes(f.bytes), shown(f.there, f.bytes)]),
   );
   const left = missing === 0 ? "all of it is cached" : `${formatBytes(missing)} to download into ${cache}`;
-  terminal.print(`${filesIn(files.length)}, ${formatBytes(bytes)}; ${left}`);
+  terminal.print(`${counted(files.length, "file")}, ${formatBytes(bytes)}; ${left}`);
   terminal.print("");
 }
 
@@ -119,7 +119,7 @@ export async function runCached(terminal: Terminal): Promise<void> {
   const unfinished = repositories.reduce((n, r) => n + r.unfinished, 0);
   const of = unfinished > 0 ? `, ${formatBytes(unfinished)} of it partial downloads` : "";
   terminal.print(
-    `${repositories.length === 1 ? "1 repository" : `${repositories.length} repositories`}, ${formatBytes(total)}${of}, in ${cache}`,
+    `${counted(repositories.length, "repository", "repositories")}, ${formatBytes(total)}${of}, in ${cache}`,
   );
 }
 

@@ -26,7 +26,7 @@ import {
 } from "../open/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
 import { checkGroup, describePlan, settledMethods } from "../sampling/index.js";
-import { formatBytes } from "../tensor/index.js";
+import { counted, formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { columnsOf } from "./table.js";
 import type { Terminal } from "./terminal.js";
@@ -116,7 +116,7 @@ function timestepsOf(row: PairRow): string {
   const known = knownPair(row);
   const called = known
     ? planFor(known, { mode: "distilled" }).rows.flatMap((r) => (r.kind === "step" ? [Math.round(r.timestep)] : []))
-    : (timesteps ?? (steps ? [`${steps} steps`] : []));
+    : (timesteps ?? (steps ? [counted(steps, "step")] : []));
   return [scheduler?.replace(/(Discrete)?Scheduler$/, "") ?? "own scheduler", ...called].join(" ");
 }
 
@@ -131,7 +131,7 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Open
     `variegate ${report.versions.variegate} · Node ${report.versions.node} · ONNX Runtime ${report.versions.onnxruntime} · ${report.platform}`,
   );
   terminal.print(
-    `${report.processors} processors (${report.processor}), ${formatBytes(report.memory)} memory, ${formatBytes(report.free)} free`,
+    `${counted(report.processors, "processor")} (${report.processor}), ${formatBytes(report.memory)} memory, ${formatBytes(report.free)} free`,
   );
   terminal.print("");
   if (memory) {

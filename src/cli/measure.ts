@@ -4,6 +4,7 @@ import { versions } from "../inspect/index.js";
 import { type Measure, type Measurement, type MeasureRequest, measure, measurePage } from "../measure/index.js";
 import { formatEstimate } from "../metrics/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
+import { counted } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
 import { columnsOf } from "./table.js";
@@ -55,7 +56,8 @@ export async function runMeasure(
   for (const warning of warningsOf(result)) terminal.print(warning);
   for (const note of notes) terminal.print(note);
   for (const { measured } of folders) {
-    if (measured.skipped.length > 0) terminal.print(`${measured.folder}: ${measured.skipped.length} images skipped`);
+    if (measured.skipped.length > 0)
+      terminal.print(`${measured.folder}: ${counted(measured.skipped.length, "image")} skipped`);
   }
   terminal.print(`numbers ${folder.dir}/measures.json`);
   terminal.print(`page    ${folder.dir}/report.html`);

@@ -6,7 +6,7 @@ import { eventJson, planFor, type Settings, settingsFor } from "../generate/inde
 import { describeRun } from "../inspect/index.js";
 import { mean } from "../metrics/index.js";
 import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
-import { type FloatTensor, float, stack } from "../tensor/index.js";
+import { counted, type FloatTensor, float, stack } from "../tensor/index.js";
 import {
   modesOf,
   type Recording,
@@ -156,7 +156,7 @@ function filmStrip({ prompt, modes, seeds }: Trace, images: readonly TracedImage
         title:
           shown.length < steps.length
             ? `${mode}, ${shown.length} of ${steps.length} steps`
-            : `${mode}, ${steps.length} steps`,
+            : `${mode}, ${counted(steps.length, "step")}`,
         columns: shown.map((i) => `t ${Math.round(steps[i]?.timestep ?? 0)}`),
       })),
       rows: seeds.map((seed) => ({

@@ -1,5 +1,6 @@
 /** Tables of an experiment as rows of text, with the paper's values, and the report as Markdown. */
 import { type Estimate, formatEstimate } from "../metrics/index.js";
+import { counted } from "../tensor/index.js";
 import { kindOf, type MeasureName } from "./measures.js";
 import type { ClaimResult, Table, TableRow } from "./table.js";
 import { VERDICT_NOTE } from "./verdict.js";
@@ -67,7 +68,10 @@ export function promptsOf({ rows, prompts, byPrompt }: Table): string[][] {
 }
 
 export const sizeOf = ({ prompts, seeds, rows }: Table): string =>
-  `${prompts.length} prompts × ${seeds} ${seeds === 1 ? "seed" : "seeds"}, ${rows.length} rows, ${rows.reduce((n, r) => n + r.pictures, 0)} images`;
+  `${counted(prompts.length, "prompt")} × ${counted(seeds, "seed")}, ${counted(rows.length, "row")}, ${counted(
+    rows.reduce((n, r) => n + r.pictures, 0),
+    "image",
+  )}`;
 
 /** Explanation of intervals and verdicts, for the report. */
 export const NOTE =

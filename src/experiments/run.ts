@@ -1,4 +1,5 @@
 /** Runs experiments: generates missing cells, in this process or several, then computes tables and writes the report. */
+import { counted } from "../tensor/index.js";
 import type { Cell } from "./cell.js";
 import type { Reference } from "./measures.js";
 import { type ModelCache, openModelCache } from "./models.js";
@@ -87,7 +88,7 @@ async function generateMissing(
   if (invalidLines > 0) {
     o.onMessage?.(`${invalidLines} invalid lines in results.jsonl; their cells are generated again`);
   }
-  if (done.size > 0) o.onMessage?.(`${done.size} of ${cells.length} cells are finished`);
+  if (done.size > 0) o.onMessage?.(`${done.size} of ${counted(cells.length, "cell")} finished`);
   const left = cells.filter((c) => !done.has(c.id));
   const workers = Math.min(request.workers ?? 1, Math.max(1, left.length));
   const onCalls = progressOf(left, o);

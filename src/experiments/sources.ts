@@ -8,7 +8,7 @@ import { csvRows } from "../files/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
 import { readFolder } from "../measure/index.js";
 import { productsOn } from "../networks/index.js";
-import { float } from "../tensor/index.js";
+import { counted, float } from "../tensor/index.js";
 import type { PromptSeed } from "./definition.js";
 import type { Reference } from "./measures.js";
 import { featuresOf, type Models } from "./models.js";
@@ -64,7 +64,7 @@ export async function readReference(ref: string, models: Models): Promise<Refere
       features[name].push(...f);
     }
   }
-  return { features, multiply, about: `${files.length} images in ${ref}` };
+  return { features, multiply, about: `${counted(files.length, "image")} in ${ref}` };
 }
 
 /** Number of images in memory at a time. */

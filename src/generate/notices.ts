@@ -1,5 +1,6 @@
 /** What a request asks for without effect, and what had to be guessed for it, as sentences. */
 import { isGuided, type Plan } from "../sampling/index.js";
+import { counted } from "../tensor/index.js";
 import type { Pair } from "./pair.js";
 import type { PlanSource } from "./plan-source.js";
 import { settingsFor } from "./planning.js";
@@ -36,7 +37,7 @@ export function guessedSchedule(pair: PlanSource, request: GenerateRequest): str
   if (scheduler?.from !== "base" || timesteps?.from === "option" || known) return null;
   const { suggestions = [] } = pair;
   const such = suggestions.length > 0 ? ` (${suggestions.slice(0, NAMED).join(", ")}, …)` : "";
-  return `no schedule is known for ${pair.distilled?.ref}: it runs ${steps?.value} steps of the base's ${scheduler.value}, which is a guess. --pair takes the schedule of a named pair${such}; --scheduler and --timesteps set it`;
+  return `no schedule is known for ${pair.distilled?.ref}: it runs ${counted(steps?.value ?? 0, "step")} of the base's ${scheduler.value}, which is a guess. --pair takes the schedule of a named pair${such}; --scheduler and --timesteps set it`;
 }
 
 const NOTICES: readonly Notice[] = [unguidedNegative, ({ pair, request }) => guessedSchedule(pair, request)];

@@ -1,6 +1,7 @@
 /** Fields of a request that have no effect on its plan, as sentences. Values that equal a default are not reported. */
 import { isGuided, type Plan } from "../sampling/index.js";
 import { formsOf } from "../schema/index.js";
+import { counted } from "../tensor/index.js";
 import type { PlanSource } from "./plan-source.js";
 import { planFor, settingsFor } from "./planning.js";
 import { type GenerateRequest, HYBRID_FIELDS, requestFields } from "./request.js";
@@ -84,7 +85,12 @@ function unknownSamples({ prompts, seeds = [0], samples = [] }: GenerateRequest)
   const unknown = samples.filter(({ prompt, seed }) => prompt >= prompts.length || !seeds.includes(seed));
   const n = unknown.length;
   if (n === 0) return [];
-  return [`${n} of ${samples.length} samples have no effect: their prompt or seed is not among those of the request`];
+  const of = `${n} of ${counted(samples.length, "sample")}`;
+  return [
+    n === 1
+      ? `${of} has no effect: its prompt or seed is not among those of the request`
+      : `${of} have no effect: their prompt or seed is not among those of the request`,
+  ];
 }
 
 /** Adapters of the request for a model that runs no step. */

@@ -14,7 +14,7 @@ import {
   resolveReference,
 } from "../lookup/index.js";
 import { layersIn } from "../open/index.js";
-import type { WeightIndex } from "../tensor/index.js";
+import { counted, type WeightIndex } from "../tensor/index.js";
 import { problemIn } from "./problem.js";
 
 export interface CheckRequest extends LookupOptions {
@@ -117,7 +117,7 @@ function explain({ keys, matched, layers, of, wrong, fits }: Fit): Pick<FitRepor
     const [actual, expected] = [wrong.shape, wrong.expected].map((s) => `[${s.join(", ")}]`);
     return { fits, why: `made for another model: ${wrong.key} is ${actual}, the layer needs ${expected}` };
   }
-  if (matched === 0) return { fits, why: `made for another model: none of ${keys} keys matches a layer` };
-  if (!fits) return { fits, why: `${matched} of ${keys} keys match a layer` };
+  if (matched === 0) return { fits, why: `made for another model: none of ${counted(keys, "key")} matches a layer` };
+  if (!fits) return { fits, why: `${matched} of ${counted(keys, "key")} match a layer` };
   return { fits, why: `changes ${layers} of ${of} layers` };
 }

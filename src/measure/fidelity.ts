@@ -7,7 +7,7 @@ import {
   neighbours,
   pooledEstimate,
 } from "../metrics/index.js";
-import type { Product } from "../tensor/index.js";
+import { counted, type Product } from "../tensor/index.js";
 import { halves, type Measure, measured, noInterval, pick, type Sample } from "./result.js";
 
 /** Clips the interval of a share to 0…1, and extends it to the share itself. */
@@ -54,7 +54,7 @@ export async function fidelity(
         value,
         reference: b.length,
         warnings: [
-          least < 1000 && `${least} images in the smaller set: neighbourhoods are wide below a few thousand`,
+          least < 1000 && `${counted(least, "image")} in the smaller set: neighbourhoods are wide below a few thousand`,
           noInterval(resamples),
         ],
       }),
@@ -115,7 +115,10 @@ export async function kernel(
       least < 4 ? 0 : resamples,
     ),
     reference: b.length,
-    warnings: [least < 100 && `${least} images in the smaller set: unbiased, but noisy`, noInterval(resamples)],
+    warnings: [
+      least < 100 && `${counted(least, "image")} in the smaller set: unbiased, but noisy`,
+      noInterval(resamples),
+    ],
   });
 }
 
@@ -127,6 +130,8 @@ export async function classScore(logits: readonly Float32Array[], sample: Sample
     kind: "fidelity",
     better: "higher",
     value: await pooledEstimate([logits.length, 1], async (i) => inceptionScore(pick(logits, i)), resamples),
-    warnings: [logits.length < 5000 && `${logits.length} images; the score grows with their number up to about 5,000`],
+    warnings: [
+      logits.length < 5000 && `${counted(logits.length, "image")}; the score grows with their number up to about 5,000`,
+    ],
   });
 }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { FileError, RequestError, reasonOf } from "../errors.js";
 import { isFolder, readPngText } from "../files/index.js";
-import type { RgbImage } from "../tensor/index.js";
+import { counted, type RgbImage } from "../tensor/index.js";
 import { type Label, labelOf } from "./labels.js";
 import { type PromptList, promptFor } from "./prompts.js";
 
@@ -120,7 +120,7 @@ export async function readFolder(folder: string, o: ReadOptions = {}): Promise<I
     const more = bad.length > 3 ? ` … and ${bad.length - 3} more` : "";
     throw new FileError(
       folder,
-      `${bad.length} of ${files.length} images cannot be measured with the others (${shown.join("; ")}${more}); --skip-bad skips them`,
+      `${bad.length} of ${counted(files.length, "image")} cannot be measured with the others (${shown.join("; ")}${more}); --skip-bad skips them`,
     );
   }
   if (kept.length === 0) throw new FileError(folder, "holds no readable image");
@@ -181,12 +181,12 @@ function grouped(folder: string, found: readonly Found[], prompts: PromptList | 
   }
   if (prompts && unnamed.length === found.length) {
     throw new RequestError(
-      `${prompts.file} has none of the ${found.length} images in ${folder}; the folder has files like ${unnamed.slice(0, 2).join(", ")}, the list ${prompts.names.slice(0, 2).join(", ") || "is empty"}`,
+      `${prompts.file} has none of the ${counted(found.length, "image")} in ${folder}; the folder has files like ${unnamed.slice(0, 2).join(", ")}, the list ${prompts.names.slice(0, 2).join(", ") || "is empty"}`,
     );
   }
   if (prompts && unnamed.length > 0) {
     throw new RequestError(
-      `${prompts.file} has no prompt for ${unnamed.length} of the ${found.length} images (${unnamed.slice(0, 3).join(", ")}${unnamed.length > 3 ? ", …" : ""})`,
+      `${prompts.file} has no prompt for ${unnamed.length} of the ${counted(found.length, "image")} (${unnamed.slice(0, 3).join(", ")}${unnamed.length > 3 ? ", …" : ""})`,
     );
   }
   return [...groups.values()];

@@ -3,7 +3,7 @@ import { barX, barY, dot, link, ruleX, ruleY } from "@observablehq/plot";
 import { thumbnailUrl } from "../files/index.js";
 import { formatEstimate } from "../metrics/index.js";
 import { type Html, html, loadChart, markup, renderPage, table } from "../report/index.js";
-import type { RgbImage } from "../tensor/index.js";
+import { counted, type RgbImage } from "../tensor/index.js";
 import type { ImageFolder } from "./folder.js";
 import type { FolderMeasures, Measure } from "./result.js";
 
@@ -114,14 +114,14 @@ ${rest > 0 ? html`<p>and ${rest} more</p>\n` : ""}`);
   return html`<h2>${measured.folder}</h2>
 ${tables}${markup(perPrompt(measured) + spectra(measured) + shares(measured))}
 ${skipped.length === 0 ? "" : html`<h3>skipped</h3>\n<ul>${skipped}</ul>\n`}<h3>images</h3>
-${sections}${left > 0 ? html`<p>and ${left} more prompts</p>\n` : ""}`;
+${sections}${left > 0 ? html`<p>and ${left} more ${left === 1 ? "prompt" : "prompts"}</p>\n` : ""}`;
 }
 
 function measureTable(measures: readonly Measure[]): Html {
   const rows = measures.map((m) => {
     const { mean, low, high } = m.value;
     const interval = low === null || high === null ? "–" : `${number(low)} … ${number(high)}`;
-    const sample = `${m.pictures} of ${m.prompts} ${m.prompts === 1 ? "prompt" : "prompts"}, ${m.seeds} seeds${m.reference === undefined ? "" : `, reference ${m.reference}`}`;
+    const sample = `${counted(m.pictures, "image")} of ${counted(m.prompts, "prompt")}, ${counted(m.seeds, "seed")}${m.reference === undefined ? "" : `, reference ${m.reference}`}`;
     const warnings = m.warnings.map((w) => html`<div class="warn">${w}</div>`);
     return [m.id, [m.about, warnings], number(mean), interval, formatEstimate(m.share, number), sample, m.better];
   });

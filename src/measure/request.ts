@@ -16,7 +16,7 @@ import {
 } from "../open/index.js";
 import type { Runtime, RuntimeOptions } from "../runtime/index.js";
 import { openRuntime } from "../runtime/node/index.js";
-import { plainProduct, type WeightIndex } from "../tensor/index.js";
+import { counted, plainProduct, type WeightIndex } from "../tensor/index.js";
 import { type AttributeRequest, attributesFor } from "./attribute-request.js";
 import { embeddedAttributes, readAttributes } from "./attributes.js";
 import { type ImageFolder, readFolder } from "./folder.js";
@@ -169,7 +169,7 @@ function checkCounts({ folder, groups }: ImageFolder, reference: ImageFolder | u
   const others = reference && count(reference.groups);
   if (reference && others !== undefined && others <= k) {
     throw new RequestError(
-      `the reference ${reference.folder} holds ${others} images; ${k} neighbours need at least ${k + 1}`,
+      `the reference ${reference.folder} holds ${counted(others, "image")}; ${counted(k, "neighbour needs", "neighbours need")} at least ${k + 1}`,
     );
   }
 }

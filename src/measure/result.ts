@@ -1,5 +1,6 @@
 /** Results of measuring a folder: each measure with its interval, sample size and warnings. */
 import type { Estimate } from "../metrics/index.js";
+import { counted } from "../tensor/index.js";
 import type { Group, ImageFolder } from "./folder.js";
 
 /** All measures of one folder. */
@@ -69,7 +70,7 @@ export const pick = <T>(values: readonly T[], at: readonly number[]): T[] => at.
 export const orNull = (v: number) => (Number.isFinite(v) ? v : null);
 
 export const few = (sample: Sample, least: number, why: string) =>
-  sample.smallest < least && `a prompt has only ${sample.smallest} images: ${why}`;
+  sample.smallest < least && `a prompt has only ${counted(sample.smallest, "image")}: ${why}`;
 
 /** Maximum number of multiply-adds for all resamples of a measure. */
 export const BUDGET = 4e9;

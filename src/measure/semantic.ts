@@ -14,6 +14,7 @@ import {
 } from "../evaluation/index.js";
 import type { AttributeClassifier, AttributeProbabilities, ClipScorer } from "../instruments/index.js";
 import { indices, mean, meanEstimate, pairwise, setEstimate, valueCoverage } from "../metrics/index.js";
+import { counted } from "../tensor/index.js";
 import { distanceOf } from "./diversity.js";
 import { extractFeatures, type MeasureOptions } from "./features.js";
 import type { Group } from "./folder.js";
@@ -43,7 +44,9 @@ export async function adherence(
       better: "higher",
       value: meanEstimate(scores),
       perPrompt: scores.map((own) => orNull(mean(own))),
-      warnings: [guessed > 0 && `${guessed} prompts are taken from names of files and folders`],
+      warnings: [
+        guessed > 0 && `${counted(guessed, "prompt is", "prompts are")} taken from names of files and folders`,
+      ],
     }),
   ];
 }

@@ -33,7 +33,7 @@ import {
   vitConfigOf,
 } from "../models/index.js";
 import type { Runtime } from "../runtime/index.js";
-import type { WeightIndex } from "../tensor/index.js";
+import { counted, type WeightIndex } from "../tensor/index.js";
 import { createTokenizer } from "../text/index.js";
 
 /** SHA-256 of weight files, by base name. */
@@ -153,7 +153,7 @@ async function releasedBranches(folder: string): Promise<DreamSimBranch[]> {
   if (found.length !== count) {
     throw new FileError(
       folder,
-      `the LoRA is for ${count} towers; found ${found.length}: ${found.join(", ") || "none"}`,
+      `the LoRA is for ${counted(count, "tower")}; found ${found.length}: ${found.join(", ") || "none"}`,
     );
   }
   return found.flatMap((kind, i) => {

@@ -1,6 +1,6 @@
 /** Textual inversion (Gal et al. 2022): a token with one or several learned embeddings, read from the tensors of a file. */
 import { FileError, RequestError, WeightShapeError } from "../errors.js";
-import { type FloatTensor, float, stack } from "../tensor/index.js";
+import { counted, type FloatTensor, float, stack } from "../tensor/index.js";
 import { bareName } from "./comfy.js";
 import type { MultiVectorToken, Tokenizer } from "./tokenizer.js";
 
@@ -53,7 +53,7 @@ export function wordsOf(file: string, names: readonly string[]): readonly Embedd
   throw new FileError(
     file,
     known.length === 0
-      ? `contains ${names.length} tensors (${shown}); expected embeddings by token, or ${FORMATS[0].join(" and ")}`
+      ? `contains ${counted(names.length, "tensor")} (${shown}); expected embeddings by token, or ${FORMATS[0].join(" and ")}`
       : `contains ${shown} beside ${known.join(" and ")}; expected the embeddings of one word`,
   );
 }

@@ -1,6 +1,7 @@
 /** What a trace found, in sentences: diversity kept, the row that decides it, and when images are committed. */
 import { mean } from "../metrics/index.js";
 import type { Mode } from "../sampling/index.js";
+import { counted } from "../tensor/index.js";
 import type { Space } from "./commit.js";
 import type { CausalRow, Trace, TracedMode } from "./result.js";
 
@@ -13,7 +14,7 @@ const CHANGE = 0.1;
 const NAMES: { readonly [M in Mode]: string } = { base: "base", distilled: "distilled model", hybrid: "hybrid" };
 
 const percent = (share: number): string => `${Math.round(100 * share)} %`;
-const steps = (count: number): string => (count === 1 ? "1 step" : `${count} steps`);
+const steps = (count: number): string => counted(count, "step");
 
 /** The space in which sentences and tables speak: CLIP features where there is a CLIP, pixels otherwise. */
 export const spaceOf = ({ modes }: Pick<Trace, "modes">): Space =>

@@ -111,7 +111,7 @@ describe("variegate experiment", { timeout: 60_000 }, () => {
     const { status, stderr } = variegate("run", file, "--out", out, "--resume");
     expect(status).toBe(0);
     expect(stderr).toContain("1 invalid lines in results.jsonl");
-    expect(stderr).toContain(`${before} of 16 cells are finished`);
+    expect(stderr).toContain(`${before} of 16 cells finished`);
     expect(resultsIn(out).tables[0]?.rows.map((r) => r.pictures)).toEqual(rows(16).map(() => 4));
   });
 

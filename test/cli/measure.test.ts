@@ -108,6 +108,8 @@ describe("measure", { timeout: 60_000 }, () => {
     expect(expectPictures(page.images())).toBe(16);
     expect(page.bytes).toBeLessThan(3e6);
     expect(page.text("body")).toContain("a red cartoon character wearing a crown");
+    expect(page.text("body")).toMatch(/\d images of 2 prompts/);
+    expect(page.text("body")).not.toMatch(/\d of \d+ prompt/);
     expect(variegate("measure", folder("distilled"), "--out", out)).toMatchObject({
       status: 2,
       stderr: expect.stringMatching(/already holds a run/),

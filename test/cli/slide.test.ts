@@ -99,7 +99,7 @@ describe("slide", { timeout: 60_000 }, () => {
       for (const { from, file } of images) {
         const again = path.join(temporaryFolder(), "again");
         const { status, stderr } = variegate("generate", "--from", from, "--out", again);
-        expect([status, stderr]).toEqual([0, expect.stringContaining("1 of 1 images equal")]);
+        expect([status, stderr]).toEqual([0, expect.stringContaining("1 of 1 image equals")]);
         expect(readFileSync(path.join(again, file)).equals(readFileSync(from))).toBe(true);
       }
     });

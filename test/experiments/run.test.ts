@@ -70,7 +70,7 @@ describe("a run of experiments", { timeout: 60_000 }, () => {
     const changed = requestIn("mine", { ...MINE, rows });
     await expect(runExperiments(changed)).rejects.toThrow(RequestError);
     await runExperiments({ ...changed, resume: true }, { onMessage: (text) => messages.push(text) });
-    expect(messages).toEqual(["2 of 3 cells are finished"]);
+    expect(messages).toEqual(["2 of 3 cells finished"]);
     expect(cellsIn("mine").slice(0, 2)).toEqual(before);
     expect(cellsIn("mine")).toHaveLength(3);
   });

@@ -42,7 +42,7 @@ describe("notices of a request", () => {
       { mode: "distilled", adapters: [{ ref: "embedded:sliders/smile.base.safetensors", on: "base" }] },
     ],
     [
-      "1 of 2 samples have no effect: their prompt or seed is not among those of the request",
+      "1 of 2 samples has no effect: its prompt or seed is not among those of the request",
       {
         seeds: [3],
         samples: [

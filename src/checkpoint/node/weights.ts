@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { codeOf, FileError } from "../../errors.js";
-import type { FloatTensor, Weight, WeightIndex } from "../../tensor/index.js";
+import { counted, type FloatTensor, type Weight, type WeightIndex } from "../../tensor/index.js";
 import { type FileWeights, readWeights, tensorsOf } from "../weights.js";
 import { openFile } from "./file-source.js";
 import { readJson } from "./json.js";
@@ -67,7 +67,7 @@ async function openShards(indexFile: string): Promise<WeightIndex> {
     const which = missing.slice(0, 3).join(", ") + (missing.length > 3 ? ", …" : "");
     throw new FileError(
       indexFile,
-      `names ${names.length} files, of which ${missing.length} are missing: ${which}; fetch them`,
+      `names ${counted(names.length, "file")}, of which ${missing.length} ${missing.length === 1 ? "is" : "are"} missing: ${which}; fetch what is missing`,
     );
   }
   for (const shard of names) {

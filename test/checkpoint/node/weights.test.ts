@@ -61,7 +61,7 @@ describe("weights of a component", () => {
     [
       "a shard that is missing",
       { [`${stem}.safetensors.index.json`]: JSON.stringify({ weight_map: { a: "x.safetensors" } }) },
-      /names 1 files, of which 1 are missing: x\.safetensors; fetch them/,
+      /names 1 file, of which 1 is missing: x\.safetensors; fetch/,
     ],
     ["an index that is not JSON", { [`${stem}.safetensors.index.json`]: "{" }, /is not JSON/],
   ])("refuses %s", async (_, files, message) => {
