@@ -5,7 +5,14 @@ import { type RecordedRun, recordedPng } from "../convert/index.js";
 import { eventJson, type GenerateRequest, planFor, type SampleKey, settingsFor } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { formatEstimate } from "../metrics/index.js";
-import { type OpenedPair, type OpenOptions, openPair, type PairReference, sourceFiles } from "../open/index.js";
+import {
+  type OpenedPair,
+  type OpenOptions,
+  openPair,
+  type PairReference,
+  sourceFiles,
+  withPromptEmbeddings,
+} from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
@@ -27,7 +34,8 @@ export async function runSlide(
   options: ResumeOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
+  const opened = await withPromptEmbeddings(models, { ...request, prompts: [request.prompt] });
+  const pair = await openPair(opened, { ...opened, ...fetching(terminal, signal) });
   const ended = new AbortController();
   try {
     await pair.openAdapter(request.slider, { allowUnmatched: request.allowUnmatched ?? false });
@@ -35,7 +43,7 @@ export async function runSlide(
     const plans = requests.map((r) => planFor(pair, r));
     const folder = await openResumableFolder("slide", { models, request, plans }, options);
     const machine = describeRun(pair);
-    const sources = sourceFiles(pair, models, requests[0] ?? {}, ended.signal);
+    const sources = sourceFiles(pair, opened, requests[0] ?? {}, ended.signal);
     sources.catch(() => {});
     const runs = requests.map((own): RecordedRun => ({ machine, models, request: own, sources }));
     const { done, images } = await generateAll(pair, request, runs, { terminal, folder, signal });

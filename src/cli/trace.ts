@@ -5,7 +5,7 @@ import { readTensors } from "../checkpoint/node/index.js";
 import { eventJson, planFor, type Settings, settingsFor } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { mean } from "../metrics/index.js";
-import { type OpenOptions, openPair, type PairReference } from "../open/index.js";
+import { type OpenOptions, openPair, type PairReference, withPromptEmbeddings } from "../open/index.js";
 import { counted, type FloatTensor, float, stack } from "../tensor/index.js";
 import {
   modesOf,
@@ -33,7 +33,8 @@ export async function runTrace(
   options: ResumeOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
+  const opened = await withPromptEmbeddings(models, { ...request, prompts: [request.prompt] });
+  const pair = await openPair(opened, { ...opened, ...fetching(terminal, signal) });
   try {
     const { modes, causal } = requestsOf(pair, request);
     const plans = modes.map((each) => planFor(pair, each));

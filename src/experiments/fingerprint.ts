@@ -8,7 +8,7 @@ import { filesOf } from "../instruments/index.js";
 import { locate } from "../lookup/index.js";
 import type { OpenedPair } from "../open/index.js";
 
-/** Hash of everything that determines a pair's images and their features. tools: hashes of further instruments. */
+/** Hash of everything that determines a pair's images and their features. tools: hashes of further instruments and of textual inversions. */
 export async function fingerprintOf(pair: OpenedPair, evaluator: Evaluator, tools: readonly string[]): Promise<string> {
   const files = new Set<string>();
   const weights = [

@@ -78,12 +78,16 @@ export async function openModels(request: ModelRequest, fetching: DownloadOption
     const inception =
       request.inception === undefined ? null : await openInception(request.inception, runtime, "tensorflow", lookup);
     const tools = [dreamsim, inception].flatMap((i) => i?.facts.weights.map((w) => w.sha256) ?? []);
+    const words = [];
+    for (const { ref, token } of request.embeddings ?? []) {
+      words.push(`${token} ${await hashOfFiles([await locate(ref, "textual inversion", lookup)])}`);
+    }
     return {
       pair,
       evaluator,
       dreamsim,
       inception,
-      fingerprint: await fingerprintOf(pair, evaluator, tools),
+      fingerprint: await fingerprintOf(pair, evaluator, [...tools, ...words]),
       warm: new Set(),
     };
   } catch (error) {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import sharp from "sharp";
@@ -195,4 +195,31 @@ describe("trace", { timeout: 60_000 }, () => {
     },
     60_000,
   );
+});
+
+describe("textual inversions in the model folders", { timeout: 180_000 }, () => {
+  const PIP = fileURLToPath(new URL("../../embedded/adapters/pip.safetensors", import.meta.url));
+  const programs = temporaryFolder();
+  const at = (name: string) => path.join(programs, name);
+  const few = ["--mode", "distilled", "--seeds", "3", "--size", "64x48", "--quiet"];
+  const named = ["a cat, embedding:pip", "--prompt-syntax", "comfy", "--comfy", at("comfy")];
+
+  it("are those that the prompt of a trace or a slide names", () => {
+    mkdirSync(at("comfy/models/embeddings"), { recursive: true });
+    copyFileSync(PIP, at("comfy/models/embeddings/pip.safetensors"));
+    expect(variegate("trace", ...named, ...few, "--out", at("named")).status).toBe(0);
+    const given = ["a cat, <p>", "--embedding", `${PIP}=<p>`];
+    expect(variegate("trace", ...given, ...few, "--out", at("given")).status).toBe(0);
+    expect(variegate("trace", "a cat, ", ...few, "--out", at("without")).status).toBe(0);
+    const latents = (run: string) => readFileSync(at(`${run}/distilled.safetensors`)).toString("hex");
+    expect(latents("named")).toBe(latents("given"));
+    expect(latents("named")).not.toBe(latents("without"));
+
+    const slider = ["--slider", "smile.base", "--scales", "0,1"];
+    expect(variegate("slide", ...named, ...slider, ...few, "--out", at("slid")).status).toBe(0);
+    const { sources } = JSON.parse(readFileSync(at("slid/slide.json"), "utf8")) as {
+      sources: Record<string, string>[];
+    };
+    expect(sources.filter(({ role }) => role === "embedding").map(({ file }) => file)).toEqual(["pip.safetensors"]);
+  });
 });

@@ -47,3 +47,14 @@ describe("the samples of a cell", { timeout: 60_000 }, () => {
     expect(await callsOf(made)).toBe(3 * 4);
   });
 });
+
+it("textual inversions are part of what results follow from", async () => {
+  const ref = "embedded:adapters/pip.safetensors";
+  const prints = [models.fingerprint];
+  for (const token of ["<p>", "<q>"]) {
+    const own = await openModels({ embeddings: [{ ref, token }] });
+    prints.push(own.fingerprint);
+    await own.pair.close();
+  }
+  expect(new Set(prints).size).toBe(3);
+});
