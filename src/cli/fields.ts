@@ -58,7 +58,8 @@ const choicesOf = (schema: z.ZodType): readonly string[] | null =>
 
 function withValue(option: Option, schema: z.ZodType, form: OptionForm): Option {
   const choices = choicesOf(schema);
-  if (choices && !form.read) option.choices(choices);
+  if (form.value !== undefined) option.preset(form.value);
+  else if (choices && !form.read) option.choices(choices);
   else if (form.flag.includes("<")) {
     option.argParser((text: string, before: unknown) => {
       if (form.renamed) process.stderr.write(`${form.flag.split(" ")[0]} is now ${form.renamed}\n`);

@@ -31,7 +31,7 @@ export {
 export * from "./plan.js";
 export * from "./plan-json.js";
 export { type Schedule, type ScheduleStep, schedule } from "./schedule.js";
-export type { ScheduleType } from "./schedule-types.js";
+export { type ScheduleType, scheduleTypeNamed } from "./schedule-types.js";
 export {
   amendForStableDiffusion,
   parseScheduler,
@@ -48,7 +48,6 @@ export {
   findScheduler,
   SAMPLERS,
   scheduleFields,
-  scheduleTypeNamed,
   WITHOUT_EQUIVALENT,
 } from "./scheduler-names.js";
 export type { SolverSpec } from "./solver-spec.js";

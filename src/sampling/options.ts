@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { grouped, type InputOf, option } from "../schema/index.js";
 import { diversitySchema, readMethod } from "./hooks/methods.js";
-import { SCHEDULE_TYPE_NAMES } from "./schedule-types.js";
+import { SCHEDULE_TYPE_NAMES, scheduleTypeNamed } from "./schedule-types.js";
 
 export const MODES = ["base", "distilled", "hybrid"] as const;
 export const SPACINGS = ["leading", "trailing", "linspace"] as const;
@@ -44,11 +44,21 @@ export const modelFields = grouped("sampler", {
     aliases: ["--sampler", "--sampler-name", "--sampling-method"],
     about: 'scheduler, by its name in diffusers, ComfyUI or A1111: EulerDiscreteScheduler, dpmpp_2m, "DPM++ 2M Karras"',
   }),
-  sigmas: option(z.enum(SCHEDULE_TYPE_NAMES, { error: `expected one of ${SCHEDULE_TYPE_NAMES.join(", ")}` }), {
-    flag: "--sigmas <type>",
-    aliases: ["--schedule-type"],
-    about: "schedule type of the scheduler, as ComfyUI names it",
-  }),
+  sigmas: option(
+    z.enum(SCHEDULE_TYPE_NAMES, { error: `expected one of ${SCHEDULE_TYPE_NAMES.join(", ")}` }),
+    {
+      flag: "--sigmas <type>",
+      aliases: ["--schedule-type", "--schedule"],
+      about: `schedule type of the scheduler, by its name in ComfyUI or A1111: ${SCHEDULE_TYPE_NAMES.join(", ")}`,
+      read: scheduleTypeNamed,
+      expected: `one of ${SCHEDULE_TYPE_NAMES.join(", ")}`,
+    },
+    {
+      flag: "--karras",
+      about: "same as --sigmas karras",
+      value: "karras",
+    },
+  ),
   spacing: option(spacing, { flag: "--spacing <kind>", about: "timestep spacing of the scheduler" }),
   prediction: option(z.enum(PREDICTIONS, { error: `expected one of ${PREDICTIONS.join(", ")}` }), {
     flag: "--prediction <kind>",

@@ -5,6 +5,8 @@ import type { Given } from "./scheduler-fields.js";
 type Spacing = "whole" | "float" | "extra" | "distilled" | "none";
 
 interface ScheduleTypeRow {
+  /** Further names: those of A1111 for the same schedule. */
+  readonly names?: readonly string[];
   readonly fields: Given;
   /** Field that the class must read, and its spacing, for the type to mean what it means elsewhere. */
   readonly needs: { readonly field: string; readonly spacings: readonly Spacing[] };
@@ -30,6 +32,7 @@ const rows = {
     needs: { field: "use_karras_sigmas", spacings: ANY },
   },
   exponential: {
+    names: ["polyexponential"],
     fields: { ...WHOLE_RANGE, use_exponential_sigmas: true },
     needs: { field: "use_exponential_sigmas", spacings: ANY },
   },
@@ -43,11 +46,13 @@ const rows = {
     needs: { field: "timestep_spacing", spacings: SPACED },
   },
   normal: {
+    names: ["uniform"],
     fields: { ...PLAIN, timestep_spacing: "linspace" },
     needs: { field: "timestep_spacing", spacings: EVEN },
     nearest: "sgm_uniform",
   },
   ddim_uniform: {
+    names: ["ddim"],
     fields: { ...PLAIN, timestep_spacing: "leading", steps_offset: 1 },
     needs: { field: "timestep_spacing", spacings: EVEN },
     nearest: "sgm_uniform",
@@ -68,3 +73,16 @@ export const SCHEDULE_TYPE_NAMES = [
   "normal",
   "ddim_uniform",
 ] as const satisfies readonly ScheduleType[];
+
+/** Key of a name of another tool: case, spaces, dashes and underscores do not matter, and + is p. "DPM++ 2M" and dpmpp_2m are one key. */
+export const nameKey = (name: string): string =>
+  name
+    .toLowerCase()
+    .replaceAll("+", "p")
+    .replaceAll(/[^a-z0-9]/g, "");
+
+/** Schedule type under a name of ComfyUI or A1111 ("SGM Uniform"); undefined for others ("Automatic"). */
+export const scheduleTypeNamed = (name: string): ScheduleType | undefined =>
+  SCHEDULE_TYPE_NAMES.find((type) =>
+    [type, ...(SCHEDULE_TYPES[type].names ?? [])].some((known) => nameKey(known) === nameKey(name)),
+  );

@@ -3,7 +3,7 @@
  * config. One table; docs/samplers.md shows it.
  */
 import { RequestError } from "../errors.js";
-import { SCHEDULE_TYPES, type ScheduleType } from "./schedule-types.js";
+import { nameKey, SCHEDULE_TYPES, type ScheduleType } from "./schedule-types.js";
 import type { SchedulerConfig } from "./scheduler.js";
 import { type modelKindOf, SCHEDULER_CLASSES, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";
 import { type Given, RESPACINGS } from "./scheduler-fields.js";
@@ -108,25 +108,18 @@ export interface FoundScheduler {
   readonly type: ScheduleType | undefined;
 }
 
-/** Case, spaces, dashes and underscores do not matter, and + is p: "DPM++ 2M" and dpmpp_2m are one key. */
-const keyOf = (name: string): string =>
-  name
-    .toLowerCase()
-    .replaceAll("+", "p")
-    .replaceAll(/[^a-z0-9]/g, "");
-
 const namesOf = ({ comfy = [], a1111 = [] }: SamplerName): readonly string[] => [...comfy, ...a1111];
 const shortOf = (className: string): string => className.replace(/Scheduler$/, "");
 
 const CLASS_OF: ReadonlyMap<string, SchedulerClass> = new Map(
-  SCHEDULERS.flatMap((name) => [[keyOf(name), name] as const, [keyOf(shortOf(name)), name] as const]),
+  SCHEDULERS.flatMap((name) => [[nameKey(name), name] as const, [nameKey(shortOf(name)), name] as const]),
 );
 const SAMPLER_OF: ReadonlyMap<string, SamplerName> = new Map([
-  ...SAMPLERS.flatMap((sampler) => namesOf(sampler).map((name) => [keyOf(name), sampler] as const)),
+  ...SAMPLERS.flatMap((sampler) => namesOf(sampler).map((name) => [nameKey(name), sampler] as const)),
   // A variant that has the class, but fields of its own.
-  [keyOf("uni_pc_bh2"), { scheduler: "UniPCMultistepScheduler", fields: { solver_type: "bh2" } }],
+  [nameKey("uni_pc_bh2"), { scheduler: "UniPCMultistepScheduler", fields: { solver_type: "bh2" } }],
 ]);
-const TYPE_OF = Object.keys(SCHEDULE_TYPES).map((type) => [keyOf(type), type as ScheduleType] as const);
+const TYPE_OF = Object.keys(SCHEDULE_TYPES).map((type) => [nameKey(type), type as ScheduleType] as const);
 
 /** The sampler that a scheduler is: its class, with the fields that the sampler needs. */
 function samplerOf({ className, settings }: SchedulerConfig): SamplerName | undefined {
@@ -152,10 +145,6 @@ export function a1111Names(scheduler: SchedulerConfig): { sampler: string | null
   };
 }
 
-/** Schedule type under a name of A1111 or ComfyUI; undefined for others ("Automatic"). */
-export const scheduleTypeNamed = (name: string): ScheduleType | undefined =>
-  TYPE_OF.find(([key]) => key === keyOf(name))?.[1];
-
 /**
  * The scheduler of a name: a class of diffusers with or without "Scheduler", or a sampler of ComfyUI or A1111, with a schedule
  * type at its end or without.
@@ -163,20 +152,20 @@ export const scheduleTypeNamed = (name: string): ScheduleType | undefined =>
  * @throws RequestError for a name that has no equivalent, or is unknown, with the nearest names
  */
 export function findScheduler(name: string, model: ReturnType<typeof modelKindOf>): FoundScheduler {
-  const key = keyOf(name).replace(/^k(?=euler|dpm|lms|heun)(?!dpm2(ancestral)?discrete)/, "");
+  const key = nameKey(name).replace(/^k(?=euler|dpm|lms|heun)(?!dpm2(ancestral)?discrete)/, "");
   const whole = lookUp(key, model);
   if (whole) return { ...whole, type: undefined };
   for (const [suffix, type] of TYPE_OF) {
     const found = key.endsWith(suffix) ? lookUp(key.slice(0, -suffix.length), model) : undefined;
     if (found) return { ...found, type };
   }
-  const other = Object.entries(WITHOUT_EQUIVALENT).find(([known]) => key.startsWith(keyOf(known)));
+  const other = Object.entries(WITHOUT_EQUIVALENT).find(([known]) => key.startsWith(nameKey(known)));
   if (other) {
     throw new RequestError(`the sampler ${name} has no equivalent in diffusers; the nearest here is ${other[1]}`);
   }
   const names = [...SAMPLERS.flatMap(namesOf), ...SCHEDULERS.map(shortOf)];
   const nearest = names
-    .map((known) => ({ known, distance: editDistance(key, keyOf(known)) }))
+    .map((known) => ({ known, distance: editDistance(key, nameKey(known)) }))
     .sort((a, b) => a.distance - b.distance)
     .slice(0, 3);
   throw new RequestError(

@@ -35,6 +35,8 @@ export interface OptionForm {
   readonly repeatable?: true;
   /** Environment variable that supplies a default. */
   readonly env?: string;
+  /** Value that a flag without an argument sets. Default: true. */
+  readonly value?: string;
   /** Name of the new flag, for a deprecated one: it still works, prints a warning, and is hidden from help. */
   readonly renamed?: string;
 }

@@ -49,6 +49,29 @@ describe("words of other tools", { timeout: 60_000 }, () => {
     expect(options).toMatch(/-n, --count <n>/);
   });
 
+  it.each([
+    [["--karras"], "karras"],
+    [["--schedule-type", "Karras"], "karras"],
+    [["--sigmas", "SGM Uniform"], "sgm_uniform"],
+    [["--schedule", "uniform"], "normal"],
+  ])("take %j as the schedule type %s", (words, type) => {
+    const plan = (...more: readonly string[]) =>
+      variegate("plan", "--mode", "base", "--steps", "5", "--scheduler", "euler", ...more);
+    const { status, stdout, stderr } = plan(...words);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toBe(plan("--sigmas", type).stdout);
+    expect(stdout).not.toBe(plan().stdout);
+  });
+
+  it("are not taken for a schedule type that there is none of", () => {
+    const { status, stderr } = variegate("plan", "--sigmas", "kl_optimal");
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /--sigmas.*kl_optimal.*karras, exponential, beta, sgm_uniform, simple, normal, ddim_uniform/,
+    );
+    expect(variegate("plan", "--karras", "--sigmas", "beta").status).toBe(2);
+  });
+
   it("draws random seeds, prints and records them", () => {
     const out = path.join(temporaryFolder(), "run");
     const words = ["generate", "x", "--steps", "1", "--mode", "distilled"];

@@ -9,6 +9,7 @@ import {
   SCHEDULERS,
   schedule,
   scheduleFields,
+  scheduleTypeNamed,
   switchScheduler,
   WITHOUT_EQUIVALENT,
 } from "../../src/sampling/index.js";
@@ -38,6 +39,30 @@ describe("a1111Names", () => {
   it.each(["DPM++ 2M", "DPM++ 2M SDE Heun", "Euler a", "UniPC", "LMS", "PLMS"])("takes %s back as it was", (name) => {
     const { className, fields } = found(name);
     expect(a1111Names(scheduler(className, fields)).sampler).toBe(name);
+  });
+});
+
+describe("scheduleTypeNamed", () => {
+  it.each([
+    ...SCHEDULE_TYPE_NAMES.map((name) => [name, name] as const),
+    ...([
+      ["Karras", "karras"],
+      ["SGM Uniform", "sgm_uniform"],
+      ["DDIM", "ddim_uniform"],
+      ["DDIM Uniform", "ddim_uniform"],
+    ] as const),
+    ...([
+      ["Uniform", "normal"],
+      ["Polyexponential", "exponential"],
+      ["Beta", "beta"],
+    ] as const),
+    ...([
+      ["Automatic", undefined],
+      ["KL Optimal", undefined],
+      ["", undefined],
+    ] as const),
+  ])("%j is %s", (name, type) => {
+    expect(scheduleTypeNamed(name)).toBe(type);
   });
 });
 
