@@ -20,6 +20,7 @@ import {
   type SampleKey,
   type StepEvent,
   settingsFor,
+  unusedAdapters,
 } from "../generate/index.js";
 import { describeRun, versions } from "../inspect/index.js";
 import {
@@ -90,6 +91,7 @@ async function makeImages(
   try {
     checkRequest(pair, request);
     const plan = planFor(pair, request);
+    for (const text of unusedAdapters(models.adapters, plan)) terminal.warn(text);
     const run: RecordedRun = {
       machine: describeRun(pair),
       models,

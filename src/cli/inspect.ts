@@ -11,6 +11,7 @@ import {
   memoryUses,
   planFor,
   settingsFor,
+  unusedAdapters,
 } from "../generate/index.js";
 import type { DownloadOptions } from "../hub/index.js";
 import { examine } from "../inspect/index.js";
@@ -53,6 +54,7 @@ export async function runPlan(
   const settings = settingsFor(source, request);
   const guess = guessedSchedule(source, request);
   if (guess !== null) terminal.warn(guess);
+  for (const text of unusedAdapters(models.adapters, plan)) terminal.warn(text);
   terminal.emit({ type: "plan", settings, ...plan });
   const { columns, rows } = describePlan(plan);
   terminal.table(

@@ -2,7 +2,14 @@
 
 import { type Slide, type SlideEvent, type SlideRequest, slide, slideRequests } from "../control/index.js";
 import { type RecordedRun, recordedPng } from "../convert/index.js";
-import { eventJson, type GenerateRequest, planFor, type SampleKey, settingsFor } from "../generate/index.js";
+import {
+  eventJson,
+  type GenerateRequest,
+  planFor,
+  type SampleKey,
+  settingsFor,
+  unusedAdapters,
+} from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { formatEstimate } from "../metrics/index.js";
 import {
@@ -41,6 +48,7 @@ export async function runSlide(
     await pair.openAdapter(request.slider, { allowUnmatched: request.allowUnmatched ?? false });
     const requests = slideRequests(pair, request);
     const plans = requests.map((r) => planFor(pair, r));
+    for (const text of unusedAdapters(models.adapters, ...plans)) terminal.warn(text);
     const folder = await openResumableFolder("slide", { models, request, plans }, options);
     const machine = describeRun(pair);
     const sources = sourceFiles(pair, opened, requests[0] ?? {}, ended.signal);

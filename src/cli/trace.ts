@@ -2,7 +2,7 @@
 
 import { safetensors } from "../checkpoint/index.js";
 import { readTensors } from "../checkpoint/node/index.js";
-import { eventJson, planFor, type Settings, settingsFor } from "../generate/index.js";
+import { eventJson, planFor, type Settings, settingsFor, unusedAdapters } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { mean } from "../metrics/index.js";
 import { type OpenOptions, openPair, type PairReference, withPromptEmbeddings } from "../open/index.js";
@@ -38,6 +38,7 @@ export async function runTrace(
   try {
     const { modes, causal } = requestsOf(pair, request);
     const plans = modes.map((each) => planFor(pair, each));
+    for (const text of unusedAdapters(models.adapters, ...plans)) terminal.warn(text);
     const folder = await openResumableFolder("trace", { models, request, plans }, options);
     const kept = await readFinished(folder, modesOf(pair, request), plans, request.seeds ?? [0]);
     const seeds = request.seeds?.length ?? 1;

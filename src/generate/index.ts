@@ -22,3 +22,4 @@ export {
 export type { SampleKey } from "./sample.js";
 export { choiceFor, ownChoice, type SchedulerChoice } from "./scheduler-choice.js";
 export { describeSettings, type ModelSettings, type Origin, type Setting, type Settings } from "./settings.js";
+export { unusedAdapters } from "./unused.js";

@@ -24,7 +24,7 @@ const flagsOf = (fields: readonly Field[], { request }: Asked): string =>
 /** Why fields have no effect; null where they have one, or are not set. */
 type Rule = (asked: Asked) => { readonly fields: readonly Field[]; readonly why: string } | null;
 
-const runs = ({ plan }: Asked, model: "base" | "distilled"): boolean =>
+const runs = ({ plan }: Pick<Asked, "plan">, model: "base" | "distilled"): boolean =>
   plan.rows.some((row) => row.kind === "step" && row.model === model);
 
 const isHybrid = ({ pair, request }: Asked): boolean =>
@@ -93,13 +93,15 @@ function unknownSamples({ prompts, seeds = [0], samples = [] }: GenerateRequest)
   ];
 }
 
-/** Adapters of the request for a model that runs no step. */
-const unusedAdapters = (asked: Asked): string[] =>
-  (asked.request.adapters ?? []).flatMap(({ ref, on = "both" }) =>
-    on === "both" || runs(asked, on)
+/** Adapters for a model that runs no step, as sentences. @param plans those of all modes that run */
+export function unusedAdapters(adapters: GenerateRequest["adapters"] = [], ...plans: readonly Plan[]): string[] {
+  const of = plans.length === 1 ? "this plan" : "these plans";
+  return adapters.flatMap(({ ref, on = "both" }) =>
+    on === "both" || plans.some((plan) => runs({ plan }, on))
       ? []
-      : [`the adapter ${ref} has no effect: the ${on} model runs no step of this plan`],
+      : [`the adapter ${ref} has no effect: the ${on} model runs no step of ${of}`],
   );
+}
 
 /** A sentence for each group of fields without effect. */
 export const unusedFields = (asked: Asked): string[] => [
@@ -108,6 +110,6 @@ export const unusedFields = (asked: Asked): string[] => [
     if (!found) return [];
     return `${flagsOf(found.fields, asked)} ${found.fields.length === 1 ? "has" : "have"} no effect: ${found.why}`;
   }),
-  ...unusedAdapters(asked),
+  ...unusedAdapters(asked.request.adapters, asked.plan),
   ...unknownSamples(asked.request),
 ];

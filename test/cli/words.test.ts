@@ -72,6 +72,55 @@ describe("words of other tools", { timeout: 60_000 }, () => {
     expect(variegate("plan", "--karras", "--sigmas", "beta").status).toBe(2);
   });
 
+  it.each([
+    [
+      "plan",
+      ["--mode", "distilled", "--lora-base", "smile.base"],
+      /the adapter smile\.base has no effect: the base model runs no step/,
+    ],
+    ["plan", ["--mode", "base", "--lora-distilled", "smile.base:2"], /has no effect: the distilled model runs no step/],
+    ["plan", ["--lora-base", "smile.base", "--lora-distilled", "smile.base"], /^$/],
+    [
+      "trace",
+      [
+        "x",
+        "--mode",
+        "base,distilled",
+        "--lora-base",
+        "smile.base",
+        "--steps",
+        "1",
+        "--full-steps",
+        "1",
+        "--seeds",
+        "0",
+      ],
+      /^(?!.*smile)/s,
+    ],
+    [
+      "slide",
+      [
+        "x",
+        "--mode",
+        "distilled",
+        "--slider",
+        "smile.base",
+        "--lora-base",
+        "smile.base",
+        "--seeds",
+        "0",
+        "--scales",
+        "1",
+      ],
+      /the adapter smile\.base has no effect: the base model runs no step of this plan/,
+    ],
+  ] as const)("%s with %j says which adapters no mode uses", (command, words, said) => {
+    const out = command === "plan" ? [] : ["--size", "64x48", "--out", path.join(temporaryFolder(), "run")];
+    const { status, stderr } = variegate(command, ...words, ...out);
+    expect(status).toBe(0);
+    expect(stderr).toMatch(said);
+  });
+
   it("draws random seeds, prints and records them", () => {
     const out = path.join(temporaryFolder(), "run");
     const words = ["generate", "x", "--steps", "1", "--mode", "distilled"];
