@@ -1,7 +1,7 @@
 /** Schema of a pair row: the form of a pair file, and the type of the built-in rows. */
 import { z } from "zod";
 import { FAMILY_NAMES } from "../families/index.js";
-import { modelFields } from "../sampling/index.js";
+import { HANDOFFS, modelFields } from "../sampling/index.js";
 import type { ReadonlyData } from "../schema/index.js";
 
 /** Sampling options of one model of a pair, unless the request sets them. @param guidance scale where none is given */
@@ -42,6 +42,8 @@ export const pairRowSchema = z.strictObject({
   sampling: z
     .strictObject({ base: samplingSchema(5).prefault({}), distilled: samplingSchema(0).prefault({}) })
     .prefault({}),
+  /** Step of the base in a hybrid on the distilled schedule, where it is known which is better. */
+  handoff: z.enum(HANDOFFS).exactOptional(),
   /** Default image size in pixels; null: the size in the checkpoint's config. */
   size: z.strictObject({ width: pixels, height: pixels }).nullable().default(null),
   licence: z.string().default("not stated"),

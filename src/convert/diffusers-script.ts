@@ -49,7 +49,7 @@ export async function diffusersScript(
   reference: PairReference = {},
 ): Promise<string> {
   checkRequest(request, reference);
-  refuseOwnMethods("diffusers", request);
+  refuseOwnMethods("diffusers", source, request);
   const plan = makePlan(planRequestFor(source, request));
   const segments = segmentsOf(source, request, plan);
   const rows = segments.flatMap((s) => s.rows);

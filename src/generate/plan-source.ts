@@ -1,7 +1,7 @@
 /** Schedulers and default settings of a pair, without its models: together with a request they determine a plan. */
 import type { Family } from "../families/index.js";
 import type { ImageSize } from "../models/index.js";
-import type { ModelSampling } from "../sampling/index.js";
+import type { Handoff, ModelSampling } from "../sampling/index.js";
 
 /** Default settings of a named pair. */
 export interface PairDefaults {
@@ -10,6 +10,8 @@ export interface PairDefaults {
   readonly size: ImageSize | null;
   /** Example prompts. */
   readonly prompts: readonly string[];
+  /** Step of the base in a hybrid on one schedule. */
+  readonly handoff?: Handoff;
   readonly sampling: { readonly base: SamplingDefaults; readonly distilled: SamplingDefaults };
 }
 

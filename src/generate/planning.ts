@@ -3,6 +3,7 @@ import { RequestError } from "../errors.js";
 import { FAMILIES } from "../families/index.js";
 import {
   amendForStableDiffusion,
+  type Handoff,
   makePlan,
   methodText,
   type Plan,
@@ -132,7 +133,7 @@ function resolve(pair: PlanSource, request: SamplingRequest): Resolved {
   const base = hybridBase(pair, request, rows);
   return {
     planned: { mode, skip, distilled: sampler, switch: first.value, base: base.planned },
-    settings: { ...run, switch: first, base: base.settings, distilled: settings },
+    settings: { ...run, switch: first, ...base.shared, base: base.settings, distilled: settings },
   };
 }
 
@@ -157,7 +158,12 @@ function hybridBase(
   pair: PlanSource,
   request: SamplingRequest,
   rows: number,
-): { readonly planned: SamplerConfig | SharedSchedule; readonly settings: ModelSettings } {
+): {
+  readonly planned: SamplerConfig | SharedSchedule;
+  readonly settings: ModelSettings;
+  /** Settings of the plan as a whole, for a base on the distilled schedule. */
+  readonly shared?: Pick<Settings, "handoff">;
+} {
   const { baseScheduler, baseSpacing, baseSteps, baseGuidance, ratio, eta } = request;
   if (ratio && baseSteps !== undefined) throw new RequestError("ratio and base steps exclude each other");
   const asked = ratio ? stepsFor(ratio, rows) : baseSteps;
@@ -170,10 +176,18 @@ function hybridBase(
   };
   const guided = { guidance: shared.guidance.value, guidanceRescale: shared.guidanceRescale?.value };
   if ([baseScheduler, baseSpacing, asked].every((given) => given === undefined)) {
+    const handoff = handoffOf(pair, request);
     return {
-      planned: { ...guided, prediction: scheduler.settings.prediction_type },
+      planned: { ...guided, prediction: scheduler.settings.prediction_type, handoff: handoff.value },
       settings: { scheduler: { value: "shared", from: "distilled" }, ...shared },
+      shared: { handoff },
     };
+  }
+  if (request.handoff !== undefined) {
+    throw new RequestError(
+      `--handoff ${request.handoff} is a step of the base on the distilled schedule; leave it out, or --base-scheduler, --base-steps, --base-spacing and --ratio`,
+      { field: "handoff" },
+    );
   }
   const steps = asked ?? rows;
   return {
@@ -186,6 +200,14 @@ function hybridBase(
       ...(eta !== undefined && { eta: option(eta) }),
     },
   };
+}
+
+/** Hand-off of a pair for which none is named. */
+const DEFAULT_HANDOFF: Handoff = "schedule";
+
+function handoffOf({ row }: PlanSource, { handoff }: SamplingRequest): Setting<Handoff> {
+  if (handoff !== undefined) return option(handoff);
+  return row?.handoff === undefined ? otherwise(DEFAULT_HANDOFF) : { value: row.handoff, from: "pair", pair: row.name };
 }
 
 /** Steps of the full base schedule in which `base` steps replace `distilled` of `rows`. @throws RequestError if it is not an integer, or no row is left */

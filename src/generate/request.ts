@@ -156,7 +156,15 @@ export const plainPrompts = ({ prompts, promptSyntax = "plain" }: GenerateReques
 const FEW_STEP_FIELDS = Object.keys(samplingFields).filter((name) => name !== "guidanceRescale");
 
 /** Fields that say how the two models of a hybrid share a run. */
-export const HYBRID_FIELDS = ["switch", "baseGuidance", "baseScheduler", "baseSteps", "baseSpacing", "ratio"] as const;
+export const HYBRID_FIELDS = [
+  "switch",
+  "baseGuidance",
+  "handoff",
+  "baseScheduler",
+  "baseSteps",
+  "baseSpacing",
+  "ratio",
+] as const;
 
 /** Fields that a run in one mode does not read. */
 const UNREAD: { readonly [M in Mode]: readonly string[] } = {

@@ -1,5 +1,5 @@
 /** Settings of a plan, each with its origin: the request, a named pair, a checkpoint, or a default. Makes no plan. */
-import type { Mode, PlanTable, Prediction, ScheduleType, Spacing } from "../sampling/index.js";
+import type { Handoff, Mode, PlanTable, Prediction, ScheduleType, Spacing } from "../sampling/index.js";
 
 /** Where a setting came from. */
 export type Origin =
@@ -41,6 +41,8 @@ export interface Settings {
   readonly diversity?: Setting<readonly string[]>;
   /** Hybrid: number of initial steps run by the base, or its rows. */
   readonly switch?: Setting<number | readonly number[]>;
+  /** Hybrid on one schedule: what the base does with its noise. */
+  readonly handoff?: Setting<Handoff>;
   readonly base?: ModelSettings;
   readonly distilled?: ModelSettings;
 }

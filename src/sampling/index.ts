@@ -18,6 +18,8 @@ export {
 export * from "./level.js";
 export * from "./noise.js";
 export {
+  HANDOFFS,
+  type Handoff,
   MODES,
   type ModelSampling,
   modelFields,

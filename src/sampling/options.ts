@@ -6,6 +6,8 @@ import { SCHEDULE_TYPE_NAMES, scheduleTypeNamed } from "./schedule-types.js";
 
 export const MODES = ["base", "distilled", "hybrid"] as const;
 export const SPACINGS = ["leading", "trailing", "linspace"] as const;
+/** What a base on the distilled schedule does with its noise: keeps it, renews it, or steps as the schedule's solver does. */
+export const HANDOFFS = ["ddim", "lcm", "schedule"] as const;
 export const PREDICTIONS = ["epsilon", "v_prediction", "sample"] as const;
 
 const integer = (least: number) =>
@@ -122,6 +124,11 @@ export const samplingFields = grouped("hybrid", {
     flag: "--base-guidance <x>",
     about: "hybrid: guidance scale of the base (default: 0)",
   }),
+  handoff: option(z.enum(HANDOFFS, { error: `expected one of ${HANDOFFS.join(", ")}` }), {
+    flag: "--handoff <kind>",
+    about:
+      "hybrid: steps of the base keep their noise (ddim), renew it (lcm), or follow the distilled schedule's solver (schedule) (default: the pair's, else schedule)",
+  }),
   baseScheduler: option(z.string().min(1), {
     flag: "--base-scheduler <name>",
     about: "hybrid: scheduler of a separate schedule for the base",
@@ -160,4 +167,5 @@ export type ModelSampling = InputOf<typeof modelFields>;
  */
 export type SamplingRequest = InputOf<typeof samplingFields>;
 export type Ratio = NonNullable<SamplingRequest["ratio"]>;
+export type Handoff = (typeof HANDOFFS)[number];
 export type Spacing = (typeof SPACINGS)[number];

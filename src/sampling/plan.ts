@@ -6,12 +6,13 @@ import { RequestError } from "../errors.js";
 import type { DynamicShift } from "./flow-sigmas.js";
 import type { Hook } from "./hooks/hook.js";
 import { karrasSigma, type NoiseLevel, noisier, sameLevel } from "./level.js";
+import type { Handoff } from "./options.js";
 import { checkPrediction } from "./parameterisation.js";
 import { schedule } from "./schedule.js";
 import type { SchedulerConfig } from "./scheduler.js";
 import type { Prediction } from "./scheduler-fields.js";
 import { solverSteps } from "./solver.js";
-import type { SolverSpec, SolverStep } from "./solver-spec.js";
+import { handoffSolver, type SolverSpec, type SolverStep } from "./solver-spec.js";
 import type { TimestepSpec } from "./timesteps.js";
 
 /** A model of the pair. */
@@ -70,6 +71,8 @@ export interface SharedSchedule {
   readonly guidance: number;
   /** Default 0. */
   readonly guidanceRescale?: number | undefined;
+  /** Default: the solver of the schedule. */
+  readonly handoff?: Handoff | undefined;
 }
 
 /**
@@ -184,7 +187,7 @@ function guidanceOf(
 
 /** The distilled schedule with the rows `taken` given to the base model. */
 function shareSchedule(distilled: Segment, base: SharedSchedule, taken: readonly number[]): Segment {
-  const { prediction } = base;
+  const { prediction, handoff = "schedule" } = base;
   const asked = { model: "base", prediction, ...guidanceOf("base", base) } as const;
   const { length } = distilled.rows;
   for (const i of taken) {
@@ -193,7 +196,12 @@ function shareSchedule(distilled: Segment, base: SharedSchedule, taken: readonly
       throw new RequestError(`row ${i} is listed for the base; the distilled schedule has rows 0 to ${length - 1}`);
     checkShared(row, prediction);
   }
-  return { ...distilled, rows: distilled.rows.map((row, i) => (taken.includes(i) ? { ...row, ...asked } : row)) };
+  const own = (row: StepRow): StepRow => ({
+    ...row,
+    ...asked,
+    solver: handoff === "schedule" ? row.solver : handoffSolver(handoff, row.solver, row.to),
+  });
+  return { ...distilled, rows: distilled.rows.map((row, i) => (taken.includes(i) ? own(row) : row)) };
 }
 
 /** @throws RequestError when a base with this prediction type cannot run a row of the distilled schedule */

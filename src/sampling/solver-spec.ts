@@ -1,6 +1,8 @@
 /**
  * Coefficients of one step, by solver: what a row of a plan holds and `advance` applies. Data only; `solver.ts` computes them.
  */
+import { RequestError } from "../errors.js";
+import type { NoiseLevel } from "./level.js";
 import type { Schedule, ScheduleStep } from "./schedule.js";
 import type { SchedulerConfig } from "./scheduler.js";
 
@@ -108,6 +110,26 @@ export interface SolverContext {
 
 /** Makes the coefficients of step i. */
 export type SolverRule = (context: SolverContext, step: ScheduleStep, i: number) => SolverSpec;
+
+/**
+ * The step of a base that runs a row of the distilled schedule: "ddim" keeps the predicted noise (Song et al. 2021, eq. 12, η = 0), "lcm"
+ * draws new noise (Luo et al. 2023, algorithm 3).
+ * @throws RequestError for a row that belongs to a step of two calls, or to a history
+ */
+export function handoffSolver(kind: "ddim" | "lcm", solver: SolverSpec, to: NoiseLevel): SolverSpec {
+  if (solver.kind === "pndm" || (solver.kind === "linear" && (solver.open || solver.kept !== 0))) {
+    const name = solver.kind === "linear" ? solver.method : solver.kind;
+    throw new RequestError(
+      `--handoff ${kind} replaces a step of one call; the distilled schedule's solver ${name} needs several; leave it out`,
+      { field: "handoff" },
+    );
+  }
+  if (kind === "lcm" && solver.kind === "lcm") return solver;
+  const clip = "clip" in solver ? solver.clip : null;
+  return kind === "lcm"
+    ? { kind: "lcm", skip: 0, out: 1, draws: to.sigma > 0, clip }
+    : { kind: "ddim", eps: to.sigma, noise: 0, draws: false, clip };
+}
 
 /** A step of a linear solver, with the values that most solvers share. */
 export const linearStep = (

@@ -170,3 +170,27 @@ describe("names of schedulers", () => {
     );
   });
 });
+
+describe("hand-off", () => {
+  const solverOf = (pair: PlanSource, request: Parameters<typeof planFor>[1]) => {
+    const [first] = planFor(pair, request).rows;
+    return first?.kind === "step" ? first.solver.kind : null;
+  };
+  const { row } = source();
+  const withDdim: PlanSource = { ...source(), row: row && { ...row, handoff: "ddim" } };
+
+  it("is the request's, else the pair's, else the distilled schedule's solver, with its origin", () => {
+    expect(solverOf(source(), {})).toBe("lcm");
+    expect(settingsFor(source(), {}).handoff).toEqual({ value: "schedule", from: "default" });
+    expect(solverOf(withDdim, {})).toBe("ddim");
+    expect(settingsFor(withDdim, {}).handoff).toEqual({ value: "ddim", from: "pair", pair: "mine" });
+    expect(solverOf(withDdim, { handoff: "lcm" })).toBe("lcm");
+    expect(settingsFor(withDdim, { handoff: "lcm" }).handoff).toEqual({ value: "lcm", from: "option" });
+  });
+
+  it("is refused beside a schedule of the base's own, where the pair's has no effect", () => {
+    expect(() => planFor(source(), { handoff: "ddim", baseSteps: 3 })).toThrow(RequestError);
+    expect(planFor(withDdim, { baseSteps: 3 })).toEqual(planFor(source(), { baseSteps: 3 }));
+    expect(settingsFor(withDdim, { baseSteps: 3 }).handoff).toBeUndefined();
+  });
+});

@@ -468,3 +468,37 @@ describe("refusals", () => {
     expect(() => parsePlan(null, "run.json")).toThrow(/this is not a plan/);
   });
 });
+
+describe("hand-off of a base on the distilled schedule", () => {
+  const distilled = { scheduler: scheduler("LCMScheduler"), timesteps: [999, 749, 499, 249], guidance: 0 };
+  const hybrid = (handoff?: "ddim" | "lcm" | "schedule", of: SamplerConfig = distilled, k = 2) =>
+    makePlan({ mode: "hybrid", switch: k, base: { prediction: "epsilon", guidance: 0, handoff }, distilled: of });
+
+  it("by ddim equals a base with a DDIM schedule of its own over the same timesteps", () => {
+    const ddim = scheduler("DDIMScheduler", { timestep_spacing: "trailing" });
+    const own = makePlan({ mode: "hybrid", switch: 2, base: { scheduler: ddim, steps: 4, guidance: 0 }, distilled });
+    expect(own.rows.filter((row) => row.kind === "renoise")).toEqual([]);
+    expect(hybrid("ddim").rows).toEqual(own.rows);
+  });
+
+  it("by lcm is the distilled schedule's own step where that is LCM's, and renews the noise elsewhere", () => {
+    expect(hybrid("lcm")).toEqual(hybrid("schedule"));
+    expect(hybrid()).toEqual(hybrid("schedule"));
+    const euler = { scheduler: scheduler("EulerDiscreteScheduler"), steps: 3, guidance: 0 };
+    const solvers = (handoff: "lcm" | "schedule") =>
+      hybrid(handoff, euler, 1).rows.map((row) => (row.kind === "step" ? row.solver : null));
+    expect(solvers("schedule").map((s) => s?.kind)).toEqual(["euler", "euler", "euler"]);
+    expect(solvers("lcm")[0]).toEqual({ kind: "lcm", skip: 0, out: 1, draws: true, clip: null });
+    expect(solvers("lcm").slice(1)).toEqual(solvers("schedule").slice(1));
+  });
+
+  it("draws nothing where the base runs the last row", () => {
+    const last = hybrid("ddim", distilled, 4).rows.at(-1);
+    expect(last?.kind === "step" && last.solver).toEqual({ kind: "ddim", eps: 0, noise: 0, draws: false, clip: null });
+  });
+
+  it("is refused for a solver of several calls a step", () => {
+    const heun = { scheduler: scheduler("HeunDiscreteScheduler"), steps: 3, guidance: 0 };
+    expect(() => hybrid("ddim", heun, 1)).toThrow(/--handoff ddim replaces a step of one call.*heun/);
+  });
+});
