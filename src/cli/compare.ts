@@ -25,7 +25,7 @@ import {
   sourceFiles,
   withPromptEmbeddings,
 } from "../open/index.js";
-import { MODES, planJson } from "../sampling/index.js";
+import { MODES, madeAgain, planJson } from "../sampling/index.js";
 import { type ComparedMode, columnsFor, comparedModes, resultJson, sheetRows, type Timing } from "./comparison.js";
 import { fetching } from "./fetching.js";
 import { findingOf } from "./finding.js";
@@ -122,9 +122,12 @@ async function generateAll(pair: OpenedPair, runs: readonly RecordedRun[], o: Ou
     const mode = request.mode ?? "base";
     const { prompts, seeds = [0] } = request;
     const samples = prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
-    const kept = await keptImages(o.folder, mode, samples, (s) => nameOf(mode, s, prompts.length));
-    const left = samples.filter((s) => !kept.some((k) => k.prompt === s.prompt && k.seed === s.seed));
-    const steps = planFor(pair, request).rows.filter((row) => row.kind === "step").length;
+    const plan = planFor(pair, request);
+    const found = await keptImages(o.folder, mode, samples, (s) => nameOf(mode, s, prompts.length));
+    const missing = samples.filter((s) => !found.some((k) => k.prompt === s.prompt && k.seed === s.seed));
+    const left = madeAgain(plan, samples, missing);
+    const kept = found.filter((k) => !left.some((s) => k.prompt === s.prompt && k.seed === s.seed));
+    const steps = plan.rows.filter((row) => row.kind === "step").length;
     works.push({ run, mode, kept, left, ticks: left.length * (steps + 1) });
   }
   const total = works.reduce((n, { ticks }) => n + ticks, 0);

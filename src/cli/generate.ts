@@ -31,7 +31,7 @@ import {
   sourceFiles,
   withPromptEmbeddings,
 } from "../open/index.js";
-import { type Plan, planJson } from "../sampling/index.js";
+import { madeAgain, type Plan, planJson } from "../sampling/index.js";
 import { counted, type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
@@ -115,7 +115,8 @@ async function makeImages(
       const kept = keptFiles(folder, stemOf(sample), options);
       if (kept) files.set(stemOf(sample), ofSample(kept, sample));
     }
-    const left = samples.filter((sample) => !files.has(stemOf(sample)));
+    const missing = samples.filter((sample) => !files.has(stemOf(sample)));
+    const left = madeAgain(plan, samples, missing);
     const progress = terminal.progress(left.length * (stepsOf(plan).length + 1), "loading");
     const tracks = new Map<string, Steps>();
     let ticks = 0;

@@ -69,7 +69,7 @@ export async function recordedPng(pair: OpenedPair, run: RecordedRun, event: Ima
  */
 export function batchRequest(
   request: GenerateRequest,
-  { batch, prompt, seed }: SampleKey & { readonly batch: readonly SampleKey[] },
+  { batch, perCall, prompt, seed }: SampleKey & { readonly batch: readonly SampleKey[]; readonly perCall: number },
 ): { readonly request: GenerateRequest; readonly image: SampleKey } {
   const used = [...new Set(batch.map((s) => s.prompt))].sort((a, b) => a - b);
   const at = (key: SampleKey): SampleKey => ({ prompt: used.indexOf(key.prompt), seed: key.seed });
@@ -81,7 +81,7 @@ export function batchRequest(
   }));
   // Parsed for the order of its keys, so that an image that is made again has the same bytes.
   const own = parseRequest(requestSchema, {
-    ...{ ...request, prompts, seeds, samples: batch.map(at), batch: batch.length },
+    ...{ ...request, prompts, seeds, samples: batch.map(at), batch: perCall },
     ...(adapters && { adapters }),
   });
   return { request: own, image: at({ prompt, seed }) };

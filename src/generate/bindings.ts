@@ -1,6 +1,6 @@
 /** Networks and adapters of the models that a plan names. */
-import { constant, type Part } from "../adapters/index.js";
-import type { ModelName } from "../sampling/index.js";
+import { constant, type Part, type Scale } from "../adapters/index.js";
+import type { ModelName, Plan } from "../sampling/index.js";
 import { type AdapterBinding, type AdapterUse, bindAdapters } from "./adapters.js";
 import type { Job } from "./job.js";
 import type { Model, Pair } from "./pair.js";
@@ -18,11 +18,18 @@ export type Bindings = (model: ModelName) => ModelBinding;
 
 const TEXT_PARTS = ["text_encoder", "text_encoder_2"] as const satisfies readonly Part[];
 
+/** Scale of the distilled LoRA: 1, or that of each row. */
+function loraScale({ rows }: Plan): Scale {
+  if (rows.every((row) => row.kind === "renoise" || row.loraScale === undefined)) return constant(1);
+  const scales = rows.map((row, i) => ({ from: i, to: i, scale: row.kind === "step" ? (row.loraScale ?? 1) : 1 }));
+  return { ...constant(1), rows: scales };
+}
+
 /** Binds the models of a pair for a job. */
-export function bindModels(pair: Pair, { adapters, offload }: Job): Bindings {
+export function bindModels(pair: Pair, { adapters, offload, plan }: Job): Bindings {
   const shared = offload === "shared";
   const lora = pair.distilled?.lora;
-  const own: AdapterUse[] = lora ? [{ adapter: lora, scale: constant(1), on: "distilled" }] : [];
+  const own: AdapterUse[] = lora ? [{ adapter: lora, scale: loraScale(plan), on: "distilled" }] : [];
   const bind = (name: ModelName): ModelBinding | null => {
     const model = pair[name];
     if (!model) return null;

@@ -4,15 +4,17 @@ import { adapterScales, type Call, finite } from "../networks/index.js";
 import {
   advance,
   conditioned,
-  guide,
+  groupOutputs,
+  guided,
   hooksOf,
+  isGrouped,
   isGuided,
   type ModelName,
   type Plan,
   type Row,
   type StepRow,
 } from "../sampling/index.js";
-import { type FloatTensor, sample as sampleAt, stack } from "../tensor/index.js";
+import { type FloatTensor, sample as sampleAt } from "../tensor/index.js";
 import type { Bindings } from "./bindings.js";
 import type { GenerateEvent } from "./events.js";
 import type { Job } from "./job.js";
@@ -76,16 +78,24 @@ export async function* denoise(
     const { network, denoiser } = bindings(row.model);
     const milliseconds = await network.load(shapeOf(run, group), denoiser?.stack ?? null);
     if (milliseconds > 0) yield { type: "loaded", network: row.model, milliseconds };
-    for (let at = 0; at < group.length; at += job.batch) {
-      const batch = group.slice(at, at + job.batch);
+    for (const unit of unitsOf(run, group)) {
+      const outputs: FloatTensor[] = [];
+      for (let at = 0; at < unit.length; at += job.batch) {
+        signal?.throwIfAborted();
+        const start = performance.now();
+        outputs.push(...(await predict(run, row, index, unit.slice(at, at + job.batch))));
+        timings.denoise += performance.now() - start;
+      }
       signal?.throwIfAborted();
-      const start = performance.now();
-      const outputs = await predict(run, row, index, batch);
-      timings.denoise += performance.now() - start;
-      signal?.throwIfAborted();
-      for (const [i, s] of batch.entries()) {
+      const changed = groupOutputs(
+        row,
+        unit.flatMap(({ xt }, i) => (outputs[i] ? [{ xt, output: outputs[i] }] : [])),
+      );
+      for (const [i, s] of unit.entries()) {
         const { xt } = s;
-        const stepped = advance(row, { xt, output: sampleAt(outputs, i), rng: s.rng, state: s.state });
+        const output = changed[i];
+        if (!output) throw new RangeError(`row ${index} has no output for seed ${s.seed}`);
+        const stepped = advance(row, { xt, output, rng: s.rng, state: s.state });
         s.xt = await finite(stepped.xt, callOf(run, row, index));
         s.state = stepped.state;
         const { prompt, seed } = s;
@@ -96,6 +106,19 @@ export async function* denoise(
       }
     }
   }
+}
+
+/** Samples that a row takes in together: a batch, or all of a prompt where they depend on each other. */
+function unitsOf({ job }: Run, group: readonly Sample[]): Sample[][] {
+  const units: Sample[][] = [];
+  const together = isGrouped(job.plan);
+  for (const sample of group) {
+    const last = units.at(-1);
+    const fits = together ? last?.[0]?.prompt === sample.prompt : last && last.length < job.batch;
+    if (last && fits) last.push(sample);
+    else units.push([sample]);
+  }
+  return units;
 }
 
 /** Shape of a call for samples of one text length. */
@@ -123,12 +146,12 @@ function conditioningOf(
   return [side === "conditional" ? conditioned(hooksOf(row), own, { seed, step }) : own];
 }
 
-/** Guided predictions [B, C, h, w] of a batch. With classifier-free guidance one call holds each sample twice, the unconditional half first. */
-async function predict(run: Run, row: StepRow, index: number, batch: readonly Sample[]): Promise<FloatTensor> {
+/** Guided predictions of a batch, B × [1, C, h, w]. With classifier-free guidance one call holds each sample twice, the unconditional half first. */
+async function predict(run: Run, row: StepRow, index: number, batch: readonly Sample[]): Promise<FloatTensor[]> {
   const { model, network, denoiser } = run.bindings(row.model);
-  const guided = isGuided(row) && !model.denoiser.embedsGuidance;
-  const twice = <T>(items: readonly T[]): readonly T[] => (guided ? [...items, ...items] : items);
-  const sides = guided ? (["unconditional", "conditional"] as const) : (["conditional"] as const);
+  const isTwice = isGuided(row) && !model.denoiser.embedsGuidance;
+  const twice = <T>(items: readonly T[]): readonly T[] => (isTwice ? [...items, ...items] : items);
+  const sides = isTwice ? (["unconditional", "conditional"] as const) : (["conditional"] as const);
   const conditioning = sides.flatMap((side) => batch.flatMap((s) => conditioningOf(s, row, index, side)));
   const feeds = model.denoiser.inputs({
     latents: twice(batch.map((s) => s.xt)),
@@ -143,10 +166,11 @@ async function predict(run: Run, row: StepRow, index: number, batch: readonly Sa
   const { outputs } = await network.run(shapeOf(run, batch), feeds, denoiser?.stack ?? null);
   run.timings.calls += conditioning.length;
   const prediction = await finite(outputs["prediction"], callOf(run, row, index));
-  if (!guided) return prediction;
-  return stack(
-    batch.map((_, i) =>
-      guide(sampleAt(prediction, batch.length + i), sampleAt(prediction, i), row.guidance, row.guidanceRescale),
-    ),
-  );
+  if (!isTwice) return batch.map((_, i) => sampleAt(prediction, i));
+  return batch.map((s, i) => {
+    const [cond, uncond] = [sampleAt(prediction, batch.length + i), sampleAt(prediction, i)];
+    const { output, momentum } = guided(row, { xt: s.xt, cond, uncond, momentum: s.momentum });
+    s.momentum = momentum;
+    return output;
+  });
 }

@@ -21,8 +21,10 @@ export type GenerateEvent =
       readonly type: "image";
       readonly image: RgbImage;
       readonly latents: FloatTensor;
-      /** Samples that shared the model calls of this one. Another batch rounds differently, in the last bits. */
+      /** Samples that this one depends on: those of its model calls, in whose batch it is rounded, or all of its prompt with methods that need them. */
       readonly batch: readonly SampleKey[];
+      /** Number of them in one model call. */
+      readonly perCall: number;
     } & SampleKey)
   | { readonly type: "done"; readonly images: number; readonly calls: number; readonly milliseconds: Milliseconds };
 
@@ -58,7 +60,7 @@ export function eventJson(event: GenerateEvent): Readonly<Record<string, unknown
     return { ...rest, latents: xt.shape };
   }
   if (event.type === "image") {
-    const { image, latents, batch: _, ...rest } = event;
+    const { image, latents, batch: _, perCall: _perCall, ...rest } = event;
     return { ...rest, width: image.width, height: image.height, latents: latents.shape };
   }
   return { ...event };

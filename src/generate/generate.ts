@@ -1,6 +1,6 @@
 /** The sampling loop: a pair and a request → events. */
 import { decodeCall, decoderBatch, tileSide } from "../decode/index.js";
-import { initialLatents } from "../sampling/index.js";
+import { initialLatents, initialNoise, isGrouped, noiseHooksOf } from "../sampling/index.js";
 import { createRng, type RgbImage, stack } from "../tensor/index.js";
 import { bindModels } from "./bindings.js";
 import { promptEncoder } from "./conditioning.js";
@@ -61,9 +61,17 @@ async function* begin(run: Run): AsyncGenerator<GenerateEvent, Sample[], undefin
     const { conditioning, truncated } = await conditioningOf(key);
     const rng = createRng(key.seed);
     const first = samples.every((s) => s.prompt !== key.prompt);
-    samples.push({ ...key, conditioning, rng, xt: initialLatents(job.plan, rng.randn(shape)), state: undefined });
+    samples.push({ ...key, conditioning, rng, xt: rng.randn(shape), momentum: null, state: undefined });
     signal?.throwIfAborted();
     if (first) yield { type: "encoded", prompt: key.prompt, truncated };
+  }
+  for (const prompt of new Set(samples.map((s) => s.prompt))) {
+    const own = samples.filter((s) => s.prompt === prompt);
+    const noises = initialNoise(
+      noiseHooksOf(job.plan),
+      own.map(({ seed, xt }) => ({ seed, noise: xt })),
+    );
+    for (const [i, s] of own.entries()) s.xt = initialLatents(job.plan, noises[i] ?? s.xt);
   }
   timings.encode = performance.now() - start;
   return samples;
@@ -71,14 +79,16 @@ async function* begin(run: Run): AsyncGenerator<GenerateEvent, Sample[], undefin
 
 /**
  * Splits samples into groups that run together: those with text of one length, for which one session serves. With offload `sequential` that
- * is all, otherwise batches, so that images appear batch by batch.
+ * is all, otherwise batches, so that images appear batch by batch; where samples of a prompt depend on each other, all of a prompt.
  */
 function groupsOf({ job }: Run, samples: readonly Sample[]): Sample[][] {
-  const most = job.offload === "sequential" ? samples.length : job.batch;
+  const together = isGrouped(job.plan);
+  const most = job.offload === "sequential" || together ? samples.length : job.batch;
   const groups: Sample[][] = [];
   for (const sample of samples) {
     const last = groups.at(-1);
-    const fits = last?.[0] && last.length < most && textLength(last[0]) === textLength(sample);
+    const one = !together || job.offload === "sequential" || last?.[0]?.prompt === sample.prompt;
+    const fits = last?.[0] && one && last.length < most && textLength(last[0]) === textLength(sample);
     if (fits) last.push(sample);
     else groups.push([sample]);
   }
@@ -125,8 +135,12 @@ async function* decode(run: Run, group: readonly Sample[]): AsyncGenerator<Gener
       const image = images[i];
       // With offload "sequential" a group holds all samples, and the denoisers run them in batches.
       const first = Math.floor((at + i) / job.batch) * job.batch;
-      const batch = group.slice(first, first + job.batch).map((s) => ({ prompt: s.prompt, seed: s.seed }));
-      if (image) yield { type: "image", image, latents: xt, batch, prompt, seed };
+      const shared = isGrouped(job.plan)
+        ? group.filter((s) => s.prompt === prompt)
+        : group.slice(first, first + job.batch);
+      const batch = shared.map((s) => ({ prompt: s.prompt, seed: s.seed }));
+      const perCall = Math.min(job.batch, batch.length);
+      if (image) yield { type: "image", image, latents: xt, batch, perCall, prompt, seed };
     }
   }
 }

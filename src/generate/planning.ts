@@ -94,7 +94,10 @@ const rescaleIn = ({ guidanceRescale }: SamplingRequest): Pick<ModelSettings, "g
 export function planFor(pair: PlanSource, request: SamplingRequest): Plan {
   const plan = makePlan(planRequestFor(pair, request));
   const methods = settledMethods(request.diversity);
-  return withDiversity(plan, methods, { embedsGuidance: (model) => modelOf(pair, model).embedsGuidance });
+  return withDiversity(plan, methods, {
+    embedsGuidance: (model) => modelOf(pair, model).embedsGuidance,
+    isLora: pair.distilled ? pair.distilled.isLora : false,
+  });
 }
 
 /** Settings of the plan of a request, each with its origin. @throws RequestError, UnsupportedConfigError */

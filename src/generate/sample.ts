@@ -26,5 +26,7 @@ export interface Sample extends SampleKey {
   readonly rng: Rng;
   readonly conditioning: ReadonlyMap<ModelName, PromptConditioning>;
   xt: FloatTensor;
+  /** Guidance of earlier rows, for projected guidance; null before the first. */
+  momentum: FloatTensor | null;
   state: SolverState;
 }

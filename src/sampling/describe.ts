@@ -38,7 +38,8 @@ function cells(row: Row, sigma: (level: NoiseLevel) => number): readonly string[
   const levels = [row.from, row.to].map((level) => describeLevel(level, sigma));
   if (row.kind === "renoise") return ["", "", ...levels, "", "", "re-noise"];
   const guidance = row.guidanceRescale > 0 ? `${row.guidance} (rescale ${row.guidanceRescale})` : `${row.guidance}`;
-  return [row.model, short(row.timestep), ...levels, guidance, PREDICTS[row.prediction], describeSolver(row.solver)];
+  const model = row.loraScale === undefined ? row.model : `${row.model} (LoRA × ${row.loraScale})`;
+  return [model, short(row.timestep), ...levels, guidance, PREDICTS[row.prediction], describeSolver(row.solver)];
 }
 
 /** Hooks of a row: "cads (γ 0.15), …". */

@@ -2,7 +2,8 @@ export * from "./advance.js";
 export * from "./describe.js";
 export * from "./diversity.js";
 export * from "./guidance.js";
-export { conditioned, type Hook } from "./hooks/hook.js";
+export * from "./guided.js";
+export { conditioned, type Hook, initialNoise } from "./hooks/hook.js";
 export { ACTS, type Acts } from "./hooks/method.js";
 export {
   type DiversityMethod,

@@ -56,6 +56,12 @@ export function predict(
   return { x0: clean, eps: combine([eps.xt, xt], [eps.output, output]) };
 }
 
+/** The network's output that gives this x0: the inverse of `predict`. x_t, x0 [shape] → [shape]. */
+export function outputAt(prediction: Prediction, at: NoiseLevel, xt: FloatTensor, x0: FloatTensor): FloatTensor {
+  const { x0: weights } = WEIGHTS[prediction](at);
+  return combine([1 / weights.output, x0], [-weights.xt / weights.output, xt]);
+}
+
 /** @throws RequestError where the prediction does not determine x0: ε at α = 0 */
 export function checkPrediction(prediction: Prediction, at: NoiseLevel): void {
   if (prediction === "epsilon" && at.alpha === 0) {

@@ -65,6 +65,7 @@ const row = z.discriminatedUnion("kind", [
     guidance: n,
     guidanceRescale: n,
     solver,
+    loraScale: n.exactOptional(),
     hooks: z.array(hookSchema).exactOptional(),
   }),
   z.object({ kind: z.literal("renoise"), from: level.optional(), to: level }),

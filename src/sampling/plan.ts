@@ -35,6 +35,8 @@ export interface StepRow {
   /** 0 … 1: φ of Lin et al. 2023, section 3.4. */
   readonly guidanceRescale: number;
   readonly solver: SolverSpec;
+  /** Scale of the distilled LoRA; default 1. */
+  readonly loraScale?: number;
   /** Hooks of diversity methods, in the order in which they are applied. */
   readonly hooks?: readonly Hook[];
 }

@@ -2,10 +2,16 @@ import { afterAll, describe, expect, it } from "vitest";
 import { RequestError } from "../../src/errors.js";
 import { type GenerateRequest, generate } from "../../src/generate/index.js";
 import { openPair } from "../../src/open/index.js";
-import { METHOD_NAMES, METHODS, settledMethods } from "../../src/sampling/index.js";
+import { METHOD_NAMES, METHODS, type MethodName, settledMethods } from "../../src/sampling/index.js";
 
 const pair = await openPair({}, { threads: 1 });
-afterAll(() => pair.close());
+const loraPair = await openPair({ pair: "embedded-lora" }, { threads: 1 });
+afterAll(async () => {
+  await pair.close();
+  await loraPair.close();
+});
+/** The pair to run a method on. */
+const pairFor = (name: MethodName) => (METHODS[name].needs.includes("lora") ? loraPair : pair);
 
 type Asked = Omit<GenerateRequest, "prompts">;
 const PROMPTS = ["a cartoon character", "a cartoon character wearing a crown"];
@@ -13,9 +19,9 @@ const PROMPTS = ["a cartoon character", "a cartoon character wearing a crown"];
 const usual: Asked = { seeds: [1, 2, 3], size: { width: 64, height: 48 }, steps: 2, guidance: 2, baseGuidance: 2 };
 
 /** Final latents by prompt and seed. */
-async function latents(asked: Asked, prompts = PROMPTS.slice(0, 1)): Promise<Map<string, Float32Array>> {
+async function latents(asked: Asked, prompts = PROMPTS.slice(0, 1), on = pair): Promise<Map<string, Float32Array>> {
   const found = new Map<string, Float32Array>();
-  for await (const event of generate(pair, { prompts, ...usual, ...asked })) {
+  for await (const event of generate(on, { prompts, ...usual, ...asked })) {
     if (event.type === "image") found.set(`${event.prompt}-${event.seed}`, event.latents.data);
   }
   return found;
@@ -24,21 +30,23 @@ async function latents(asked: Asked, prompts = PROMPTS.slice(0, 1)): Promise<Map
 const farthest = (a: Float32Array = new Float32Array(1), b: Float32Array = new Float32Array(1)) =>
   a.reduce((w, v, i) => Math.max(w, Math.abs(v - (b[i] ?? Number.NaN))), 0);
 
-describe("a run with a diversity method", { timeout: 120_000 }, async () => {
-  const plain = await latents({});
+describe("a run with a diversity method", { timeout: 120_000 }, () => {
+  const plains = new Map([pair, loraPair].map((each) => [each, latents({}, undefined, each)]));
 
   // test/sampling/diversity.test.ts holds that the plan is the plain one.
   it.each(METHOD_NAMES)("%s that is off gives the plain images, bit by bit", async (name) => {
-    const off = await latents({ diversity: [METHODS[name].off] });
+    const plain = (await plains.get(pairFor(name))) ?? new Map<string, Float32Array>();
+    const off = await latents({ diversity: [METHODS[name].off] }, undefined, pairFor(name));
     expect([...off.keys()]).toEqual(["0-1", "0-2", "0-3"]);
     for (const [key, data] of off) expect(data).toEqual(plain.get(key));
   });
 
   it.each(METHOD_NAMES)("%s changes images, the same ways in other batches and beside other prompts", async (name) => {
     const diversity = settledMethods([{ method: name }]);
-    const changed = await latents({ diversity });
+    const plain = (await plains.get(pairFor(name))) ?? new Map<string, Float32Array>();
+    const changed = await latents({ diversity }, undefined, pairFor(name));
     expect([...changed].some(([key, data]) => farthest(data, plain.get(key)) > 1e-2)).toBe(true);
-    const beside = await latents({ diversity, batch: 2, offload: "sequential" }, PROMPTS);
+    const beside = await latents({ diversity, batch: 2, offload: "sequential" }, PROMPTS, pairFor(name));
     expect(beside.size).toBe(6);
     for (const [key, data] of changed) expect(farthest(data, beside.get(key))).toBeLessThan(1e-3);
   });

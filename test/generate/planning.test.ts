@@ -89,6 +89,7 @@ describe("origins of settings", () => {
     expect(settingsFor(opened(), {})).toEqual({
       mode: { value: "hybrid", from: "default" },
       switch: { value: 1, from: "default" },
+      handoff: { value: "schedule", from: "default" },
       base: {
         scheduler: { value: "shared", from: "distilled" },
         prediction: { value: "epsilon", from: "default" },

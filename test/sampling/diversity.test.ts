@@ -5,9 +5,11 @@ import {
   checkGroup,
   type DiversityMethod,
   describePlan,
+  isGrouped,
   METHOD_NAMES,
   METHODS,
   type MethodName,
+  madeAgain,
   makePlan,
   methodText,
   parsePlan,
@@ -25,7 +27,7 @@ const plan = (guidance = 0, timesteps = [999, 749, 499, 249]) =>
     base: { prediction: "epsilon", guidance },
     distilled: { scheduler: scheduler("LCMScheduler"), timesteps, guidance },
   });
-const facts = { embedsGuidance: () => false };
+const facts = { embedsGuidance: () => false, isLora: true };
 const hooksOf = (text: string, of = plan(5)) =>
   withDiversity(of, [readMethod(text)], facts).rows.map((row) => (row.kind === "step" ? (row.hooks ?? []) : []));
 const refusal = (act: () => unknown): string => {
@@ -91,6 +93,62 @@ describe("methods on a plan", () => {
   });
 });
 
+describe("methods on the numbers of rows", () => {
+  const guidances = (text: string) =>
+    withDiversity(plan(5), [readMethod(text)], facts).rows.map((row) => (row.kind === "step" ? row.guidance : null));
+
+  it("guide the steps of an interval of noise levels, and late steps", () => {
+    // σ/α of the rows: 14.6, 4.08, 1.6, 0.6 (SD's betas at 999, 749, 499, 249).
+    expect(guidances("interval")).toEqual([1, 5, 5, 5]);
+    expect(guidances("interval:low=1,high=5")).toEqual([1, 5, 5, 1]);
+    expect(guidances("late-guidance")).toEqual([1, 5, 5, 5]);
+    expect(guidances("late-guidance:skip=3")).toEqual([1, 1, 1, 5]);
+  });
+
+  it("are refused where they leave no guided step, or decide the same", () => {
+    const refused = (...texts: string[]) => refusal(() => withDiversity(plan(5), texts.map(readMethod), facts));
+    expect(refused("late-guidance:skip=4")).toBe(
+      "--diversity: late-guidance:skip=4 leaves no step with classifier-free guidance; expected at least one",
+    );
+    expect(refused("interval", "late-guidance")).toContain("interval and late-guidance exclude each other");
+    expect(refused("spread", "antithetic")).toContain("exclude each other");
+    expect(refused("interval:low=5,high=2")).toContain("low is 5 and high 2");
+  });
+
+  it("scale the distilled LoRA in its own first steps", () => {
+    const scales = (text: string) =>
+      withDiversity(plan(), [readMethod(text)], facts).rows.map((row) => (row.kind === "step" ? row.loraScale : 0));
+    expect(scales("partial-lora")).toEqual([undefined, 0.5, undefined, undefined]);
+    expect(scales("partial-lora:scale=0,steps=2")).toEqual([undefined, 0, 0, undefined]);
+    const made = withDiversity(plan(), [readMethod("partial-lora")], facts);
+    expect(describePlan(made).rows[1]?.[1]).toBe("distilled (LoRA × 0.5)");
+  });
+
+  it("apg is refused beside a guidance rescale", () => {
+    const rescaled = makePlan({
+      mode: "distilled",
+      distilled: { scheduler: scheduler("DDIMScheduler"), steps: 3, guidance: 5, guidanceRescale: 0.5 },
+    });
+    expect(refusal(() => withDiversity(rescaled, [readMethod("apg")], facts))).toContain("--guidance-rescale");
+  });
+});
+
+describe("methods between the samples of a prompt", () => {
+  it("mark the plan as one whose samples run together", () => {
+    const grouped = (text: string) => isGrouped(withDiversity(plan(5), [readMethod(text)], facts));
+    expect(METHOD_NAMES.filter(grouped)).toEqual(METHOD_NAMES.filter((name) => METHODS[name].needs.includes("group")));
+  });
+
+  it("have all samples of a prompt made again where one is missing", () => {
+    const all = [0, 1].flatMap((prompt) => [5, 6].map((seed) => ({ prompt, seed })));
+    const missing = [{ prompt: 1, seed: 6 }];
+    expect(madeAgain(plan(), all, missing)).toEqual(missing);
+    const grouped = withDiversity(plan(), [readMethod("particles")], facts);
+    expect(madeAgain(grouped, all, missing)).toEqual(all.slice(2));
+    expect(madeAgain(grouped, all, [])).toEqual([]);
+  });
+});
+
 describe("a method that makes no sense is refused in one line", () => {
   it.each([
     ["cdas", '"cdas" is no diversity method; did you mean cads? (variegate methods lists them)'],
@@ -121,8 +179,19 @@ describe("a method that makes no sense is refused in one line", () => {
     for (const [name, method] of needing("guidance")) {
       const message = `${name} needs classifier-free guidance, and no step has it`;
       expect(refusal(() => withDiversity(plan(0), [method], facts))).toContain(message);
-      expect(refusal(() => withDiversity(plan(5), [method], { embedsGuidance: () => true }))).toContain(message);
+      expect(refusal(() => withDiversity(plan(5), [method], { ...facts, embedsGuidance: () => true }))).toContain(
+        message,
+      );
     }
+  });
+
+  it("on a distilled model with weights of its own where it needs a LoRA", () => {
+    const [[name, method] = []] = needing("lora");
+    if (!method) throw new Error("no method needs a LoRA");
+    const refused = (isLora: boolean | undefined) =>
+      refusal(() => withDiversity(plan(), [method], { ...facts, isLora }));
+    expect(refused(false)).toContain(`${name} needs a distilled model that is a LoRA`);
+    expect(refused(undefined)).toBe("nothing was refused");
   });
 
   it("with one seed where it acts between the images of a prompt", () => {

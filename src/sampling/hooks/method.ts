@@ -18,6 +18,8 @@ export interface Place {
   /** Index of the step's row among the rows that call a network, and their number. */
   readonly step: number;
   readonly steps: number;
+  /** Index among the rows of the same model. */
+  readonly stepOfModel: number;
   readonly level: NoiseLevel;
   readonly guidance: number;
   readonly model: "base" | "distilled";

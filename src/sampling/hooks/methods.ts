@@ -2,12 +2,39 @@
 import { z } from "zod";
 import { RequestError } from "../../errors.js";
 import { nearest, type ReadonlyData } from "../../schema/index.js";
+import { ANTITHETIC, antitheticSchema } from "./antithetic.js";
+import { APG, apgSchema } from "./apg.js";
 import { CADS, cadsSchema } from "./cads.js";
+import { DPP, dppSchema } from "./dpp.js";
 import { EMBEDDING_NOISE, embeddingNoiseSchema } from "./embedding-noise.js";
+import { FARTHEST, farthestSchema } from "./farthest.js";
 import type { Hook } from "./hook.js";
-import type { Change, Method, Need, Place } from "./method.js";
+import { INTERVAL, intervalSchema } from "./interval.js";
+import { LATE_GUIDANCE, lateGuidanceSchema } from "./late-guidance.js";
+import { LOW_FREQUENCY, lowFrequencySchema } from "./low-frequency.js";
+import type { Change, Method, Place } from "./method.js";
+import { PARTIAL_LORA, partialLoraSchema } from "./partial-lora.js";
+import { PARTICLES, particlesSchema } from "./particles.js";
+import { RKE, rkeSchema } from "./rke.js";
+import { SIBLINGS, siblingsSchema } from "./siblings.js";
+import { SPREAD, spreadSchema } from "./spread.js";
 
-const SCHEMAS = [cadsSchema, embeddingNoiseSchema] as const;
+const SCHEMAS = [
+  cadsSchema,
+  embeddingNoiseSchema,
+  intervalSchema,
+  lateGuidanceSchema,
+  apgSchema,
+  particlesSchema,
+  dppSchema,
+  rkeSchema,
+  siblingsSchema,
+  lowFrequencySchema,
+  spreadSchema,
+  antitheticSchema,
+  farthestSchema,
+  partialLoraSchema,
+] as const;
 
 /** A diversity method with its settings. */
 export const diversitySchema = z.discriminatedUnion("method", SCHEMAS);
@@ -19,6 +46,18 @@ type Settings = { readonly [D in DiversityMethod as D["method"]]: D };
 export const METHODS: { readonly [N in MethodName]: Method<Settings[N], Hook> } = {
   cads: CADS,
   "embedding-noise": EMBEDDING_NOISE,
+  interval: INTERVAL,
+  "late-guidance": LATE_GUIDANCE,
+  apg: APG,
+  particles: PARTICLES,
+  dpp: DPP,
+  rke: RKE,
+  siblings: SIBLINGS,
+  "low-frequency": LOW_FREQUENCY,
+  spread: SPREAD,
+  antithetic: ANTITHETIC,
+  farthest: FARTHEST,
+  "partial-lora": PARTIAL_LORA,
 };
 
 export const METHOD_NAMES: readonly MethodName[] = SCHEMAS.map((schema) => schema.shape.method.value);
@@ -118,7 +157,3 @@ export function methodText({ method, ...given }: DiversityMethod): string {
 /** What a method changes at a step. @throws RequestError for settings that contradict each other */
 export const changeAt = <N extends MethodName>(name: N, settings: Settings[N], place: Place): Change<Hook> | null =>
   METHODS[name].at(settings, place);
-
-/** What the methods of a request need. */
-export const needsOf = (methods: readonly DiversityMethod[]): ReadonlySet<Need> =>
-  new Set(methods.flatMap(({ method }) => METHODS[method].needs));
