@@ -6,7 +6,8 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, blocks, clip_skip, component_cases, families, hub, methods, metrics, outputs, peft_strength, prompt_syntax, prompts,
+    adapters, added_tokens, blocks, clip_skip, component_cases, families, hub, intervals, methods, metrics, outputs, peft_strength,
+    prompt_syntax, prompts,
     recognition, runs, scripts, single_files, steps, streams, textual_inversion, vision,
 )
 from .store import Store
@@ -21,6 +22,7 @@ RECORDERS = {
     "networks": outputs.record,
     "methods": methods.record,
     "metrics": metrics.record,
+    "intervals": intervals.record,
     "vision": vision.record,
     "pipelines": runs.record,
     "clip-skip": clip_skip.record,

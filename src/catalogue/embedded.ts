@@ -32,11 +32,12 @@ const EMBEDDED: PairRow = {
   size: null,
   licence: "CC0-1.0",
   source: "embedded/README.md",
-  prompts: ["a red cartoon character", "a cartoon character with one eye"],
+  // The first two of the card's list, pair/prompts.json.
+  prompts: ["a cartoon character", "a red cartoon character"],
   note:
     "The four-step model's distillation was stopped early, because it then loses variety, and it was trained to continue from the base's " +
     "first step (pair/README.md).",
-  promptNote: "The default prompts are among those where eight seeds show the effect.",
+  promptNote: "The default prompts are the first two of the card's list.",
   package: "variegate",
   trial: {
     prompts: "embedded:world/prompts.csv",

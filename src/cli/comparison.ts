@@ -10,7 +10,7 @@ import {
   varietyOf,
 } from "../evaluation/index.js";
 import type { GenerateRequest, Milliseconds, PlanSource } from "../generate/index.js";
-import { type Estimate, FEWEST, formatEstimate } from "../metrics/index.js";
+import { type Estimate, formatEstimate } from "../metrics/index.js";
 import { isGuided, type Mode, type Plan } from "../sampling/index.js";
 import { counted, type RgbImage } from "../tensor/index.js";
 import { type RecordedStep, stepsOf } from "../trajectory/index.js";
@@ -101,19 +101,16 @@ export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>
     variety: modes.some((m) => m.variety.distance),
     clip: modes.some((m) => m.summary),
     attributes: modes.some((m) => m.summary?.attributes) && modes.some((m) => m.variety.distance),
-    interval: (modes[0]?.images.length ?? 0) >= FEWEST.prompts,
     time: modes.some((m) => m.msPerImage !== null),
   };
-  const estimate = (e: Estimate | null | undefined, show?: (v: number) => string) =>
-    formatEstimate(e && !has.interval ? { ...e, low: null, high: null } : e, show);
   const shown = (when: boolean, column: Column<ComparedMode>) => (when ? [column] : []);
-  const share = (e: Estimate | null | undefined) => estimate(e, percent);
+  const share = (e: Estimate | null | undefined) => formatEstimate(e, percent);
   return [
     { title: "mode", of: (r) => r.mode },
     { title: "calls per image (lower is faster)", of: (r) => r.callsPerImage.toFixed(0) },
     ...shown(has.variety, {
       title: `variety, ${measureName(measure)} (higher is better)`,
-      of: (r) => estimate(r.variety.distance),
+      of: (r) => formatEstimate(r.variety.distance),
     }),
     ...shown(has.clip, {
       title: "CLIP score (higher is better)",
@@ -131,12 +128,12 @@ export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>
     }),
     ...shown(has.attributes, {
       title: "classifier distance (higher is better)",
-      of: (r) => estimate(r.summary?.attributes?.distance),
+      of: (r) => formatEstimate(r.summary?.attributes?.distance),
       extra: true,
     }),
     ...shown(has.attributes, {
       title: `entropy of free attributes, nats at ${modes[0]?.images[0]?.length ?? 0} seeds (higher is better)`,
-      of: (r) => estimate(r.summary?.attributes?.entropy, (v) => v.toFixed(2)),
+      of: (r) => formatEstimate(r.summary?.attributes?.entropy, (v) => v.toFixed(2)),
       extra: true,
     }),
     ...shown(

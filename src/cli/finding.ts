@@ -55,13 +55,12 @@ export function findingOf({ steps, distilled, hybrid, prompts, seeds }: Compared
   const first = part(`The ${NUMBERS[steps] ?? steps}-step model`, a).replace(" %", " % of the base's variety");
   return [
     `${first}; ${part("the hybrid", b)}.`,
-    `Variety: mean ${MEASURES[measure]} between ${of}${prompts > 1 ? `, mean over ${counted(prompts, "prompt")}` : ""}. ${limits(prompts, seeds)}${LIMITS[measure]}`,
+    `Variety: mean ${MEASURES[measure]} between ${of}${prompts > 1 ? `, mean over ${counted(prompts, "prompt")}` : ""}. ${limits(prompts)}${LIMITS[measure]}`,
   ];
 }
 
-function limits(prompts: number, seeds: number): string {
-  if (seeds < FEWEST.images) return `With fewer than ${FEWEST.images} seeds, noise cannot be told from a difference.`;
-  if (prompts < FEWEST.prompts)
-    return `With fewer than ${FEWEST.prompts} prompts these are means for ${prompts === 1 ? "this prompt" : "these prompts"}, without an interval for others.`;
-  return "Intervals are over prompts and seeds.";
+function limits(prompts: number): string {
+  if (prompts >= FEWEST) return "Intervals are over prompts.";
+  const those = prompts === 1 ? "this prompt" : "these prompts";
+  return `With fewer than ${FEWEST} prompts these are means for ${those}, without an interval for others.`;
 }

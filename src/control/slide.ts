@@ -157,7 +157,10 @@ function stopsOf(scales: readonly number[], reading: Reading | null, text: Float
     readings: Object.fromEntries(
       Object.keys(numbers[0]?.[0] ?? {}).map((name) => [
         name,
-        meanEstimate(numbers.map((strip) => [strip[i]?.[name] ?? Number.NaN])),
+        meanEstimate(
+          numbers.map((strip) => [strip[i]?.[name] ?? Number.NaN]),
+          "linear",
+        ),
       ]),
     ),
     clipScore: scores && overSeeds(scores[i] ?? []),

@@ -28,7 +28,6 @@ export function summarise({ features, clipScores, attributes }: Reading): Summar
     attributes: {
       distance: pairwiseDistance(attributes.features),
       accuracy: accuracy.n === 0 ? null : accuracy,
-      // Entropy is a property of all images of a prompt, so only prompts are resampled.
       entropy: meanEstimate(entropyPerPrompt(attributes).map((h) => (Number.isNaN(h) ? [] : [h]))),
     },
   };

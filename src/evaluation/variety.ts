@@ -1,11 +1,11 @@
 /** Variety of a model's images: how far the images of one prompt are from each other, by CLIP or, without one, by pixels. */
 import {
   type Distances,
-  distanceShare,
   type Estimate,
   meanDistance,
   meanPairwise,
   pairwise,
+  ratioEstimate,
 } from "../metrics/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { Reading } from "./evaluator.js";
@@ -54,6 +54,6 @@ export function varietyOf(
     measure,
     distance: finite(meanDistance(distances)),
     perPrompt,
-    share: reference && finite(distanceShare(distances, reference)),
+    share: reference && finite(ratioEstimate(distances.map(meanPairwise), reference.map(meanPairwise))),
   };
 }

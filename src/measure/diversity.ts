@@ -10,19 +10,17 @@ import {
   meanPairwise,
   meanSimilarity,
   pairwise,
-  pooledEstimate,
   setEstimate,
   squaredDistance,
+  unitsEstimate,
   varianceSpectrum,
   vendi,
 } from "../metrics/index.js";
 import { LARGEST_EIGEN } from "../tensor/index.js";
 import { extractFeatures, type MeasureOptions } from "./features.js";
 import type { Group } from "./folder.js";
-import { few, halves, type Measure, measured, orNull, pick, type Sample } from "./result.js";
+import { few, type Measure, measured, orNull, pick, type Sample } from "./result.js";
 
-/** Maximum number of images of a prompt for intervals of set measures, which solve for eigenvalues in each resample. */
-export const MOST_RESAMPLED = 100;
 /** Maximum number of images for measures of all images together. */
 export const MOST_IN_ONE_SET = 2000;
 
@@ -47,7 +45,6 @@ export async function diversityMeasures(
     const value = setEstimate(
       features.map((f) => f.length),
       (p, at) => (at.length > 1 ? statistic(p, at) : Number.NaN),
-      Math.max(...sizes) > MOST_RESAMPLED ? 0 : undefined,
     );
     return measured(sample, {
       id: `${name}.${id}`,
@@ -93,14 +90,12 @@ export async function diversityMeasures(
   return found;
 }
 
-/** Order-2 entropy of all images, and its parts due to seeds and to prompts. The interval is over half-sets of prompts. */
+/** Order-2 entropy of all images, and its parts due to seeds and to prompts. */
 export async function entropyParts(
   name: string,
   features: readonly (readonly Float32Array[])[],
   sample: Sample,
 ): Promise<Measure[]> {
-  const cost = sample.images ** 2 * (features[0]?.[0]?.length ?? 1);
-  const resamples = features.length < 4 ? 0 : halves(cost);
   const kinds = [
     ["entropy", "order-2 entropy of all images together, nats", "total"],
     ["entropy-seeds", "entropy due to seeds, given the prompt (conditional RKE), nats", "seeds"],
@@ -108,15 +103,8 @@ export async function entropyParts(
   ] as const;
   const found: Measure[] = [];
   for (const [id, about, key] of kinds) {
-    const value = await pooledEstimate(
-      [features.length, 1],
-      async (at) => conditionalRke(pick(features, at))[key],
-      resamples,
-    );
-    const warnings = [
-      few(sample, 8, "the entropy due to seeds is at most ln of that number"),
-      features.length < 4 && "an interval needs at least 4 prompts",
-    ];
+    const value = await unitsEstimate(features.length, async (at) => conditionalRke(pick(features, at))[key]);
+    const warnings = [few(sample, 8, "the entropy due to seeds is at most ln of that number")];
     const estimate = { ...value, n: sample.images };
     const perPrompt = key === "seeds" && features.map((f) => orNull(f.length > 1 ? Math.log(vendi(f, 2)) : Number.NaN));
     found.push(

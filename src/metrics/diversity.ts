@@ -1,5 +1,5 @@
 /** Diversity of images: pairwise distances of features. */
-import { bootstrap, type Estimate, indices, mean, resample } from "./estimate.js";
+import { type Estimate, meanEstimate } from "./estimate.js";
 
 /** Cosine distance 1 − cos(a, b), 0…2, of vectors of equal length. */
 export function cosineDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
@@ -45,19 +45,11 @@ export function pairwise<F extends ArrayLike<number>>(
 /** Pairwise distances of the images of a prompt [n][n]. */
 export type Distances = readonly (readonly number[])[];
 
-/** Mean of pairwise distances [n][n] over all pairs of the images `drawn` (default: all images); NaN without a pair. */
-export function meanPairwise(distances: Distances, drawn: readonly number[] = indices(distances.length)): number {
-  let [sum, n] = [0, 0];
-  for (let i = 0; i < drawn.length; i++) {
-    for (let j = 0; j < i; j++) {
-      const [a = 0, b = 0] = [drawn[i], drawn[j]];
-      // Copies of one image are not a pair: their distance of 0 would bias the bootstrap.
-      if (a === b) continue;
-      sum += distances[a]?.[b] ?? 0;
-      n++;
-    }
-  }
-  return sum / n;
+/** Mean of pairwise distances [n][n] over all pairs; NaN without a pair. */
+export function meanPairwise(distances: Distances): number {
+  let sum = 0;
+  for (const [i, row] of distances.entries()) for (let j = 0; j < i; j++) sum += row[j] ?? 0;
+  return sum / ((distances.length * (distances.length - 1)) / 2);
 }
 
 /** Mean pairwise cosine distance among the images of each prompt, [prompts]; NaN for a prompt with one image. */
@@ -65,8 +57,8 @@ export const distancePerPrompt = (features: readonly (readonly Float32Array[])[]
   features.map((f) => meanPairwise(pairwise(f)));
 
 /**
- * Mean pairwise cosine distance among the images of each prompt, averaged over prompts. Interval: bootstrap over prompts, then images.
- * features[p][i]: image i of prompt p. Prompts with one image are skipped; `n` counts images.
+ * Mean pairwise cosine distance among the images of each prompt, averaged over prompts, with an interval over prompts. features[p][i]: image
+ * i of prompt p. Prompts with one image are skipped; `n` counts images.
  */
 export const pairwiseDistance = (features: readonly (readonly Float32Array[])[]): Estimate =>
   meanDistance(features.map((f) => pairwise(f)));
@@ -75,40 +67,5 @@ export const pairwiseDistance = (features: readonly (readonly Float32Array[])[])
 export function meanDistance(matrices: readonly Distances[]): Estimate {
   const several = matrices.filter((m) => m.length > 1);
   const n = several.reduce((s, m) => s + m.length, 0);
-  return bootstrap(n, mean(several.map((m) => meanPairwise(m))), (random) =>
-    mean(
-      resample(random, several.length).map((p) => {
-        const m = several[p] ?? [];
-        return meanPairwise(m, resample(random, m.length));
-      }),
-    ),
-  );
-}
-
-/** Fewest prompts for an interval over prompts, and fewest images of each prompt for an interval at all. */
-export const FEWEST = { prompts: 5, images: 4 } as const;
-
-/**
- * Mean pairwise distance of `a` as a share of that of `b`, both averaged over prompts. a[p] and b[p] hold the distances of prompt p's images
- * in the same order, such as one image for each seed. Interval: paired bootstrap over images, and over prompts from 5 on; with fewer
- * prompts it holds for these prompts only. No interval where a prompt has fewer than 4 images. NaN where `b` has no distance; `n` counts
- * prompts.
- */
-export function distanceShare(a: readonly Distances[], b: readonly Distances[]): Estimate {
-  const pairs = a.flatMap((of, p) => {
-    const to = b[p] ?? [];
-    return of.length > 1 && of.length === to.length ? [{ of, to }] : [];
-  });
-  const n = pairs.length;
-  const share = (drawn: readonly { readonly p: number; readonly at?: readonly number[] }[]): number => {
-    const total = (side: "of" | "to") => mean(drawn.map(({ p, at }) => meanPairwise(pairs[p]?.[side] ?? [], at)));
-    return total("of") / total("to");
-  };
-  const point = share(indices(n).map((p) => ({ p })));
-  if (!Number.isFinite(point) || pairs.some(({ of }) => of.length < FEWEST.images))
-    return { mean: point, low: null, high: null, n };
-  return bootstrap(n, point, (random) => {
-    const prompts = n < FEWEST.prompts ? indices(n) : resample(random, n);
-    return share(prompts.map((p) => ({ p, at: resample(random, pairs[p]?.of.length ?? 0) })));
-  });
+  return { ...meanEstimate(several.map((m) => [meanPairwise(m)])), n };
 }

@@ -4,8 +4,6 @@ export {
   cosineDistance,
   type Distances,
   distancePerPrompt,
-  distanceShare,
-  FEWEST,
   meanDistance,
   meanPairwise,
   pairwise,
@@ -15,15 +13,20 @@ export {
 } from "./diversity.js";
 export {
   type Estimate,
+  FEWEST,
   formatEstimate,
   indices,
+  jackknifeEstimate,
   mean,
   meanEstimate,
   pooledEstimate,
   quantile,
   ratioEstimate,
+  type Scale,
   setEstimate,
+  studentQuantile,
   uniform,
+  unitsEstimate,
 } from "./estimate.js";
 export { cholesky, frechetDistance, inceptionScore, kernelDistance, nuclearNorm } from "./frechet.js";
 export { mutualInformation, shannonEntropy } from "./information.js";

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { PAIRS, pairNamed } from "../../src/catalogue/index.js";
 import { RequestError } from "../../src/errors.js";
@@ -18,6 +19,11 @@ describe("pairs", () => {
       guidanceFeatures: 64,
       sampling: { distilled: { scheduler: "LCMScheduler", steps: 4, guidance: 5 } },
     });
+  });
+
+  it("has the first two prompts of the card's list as default, not chosen ones", () => {
+    const listed = JSON.parse(readFileSync(new URL("../../pair/prompts.json", import.meta.url), "utf8"));
+    expect(pairNamed("embedded").prompts).toEqual(listed.slice(0, 2));
   });
 
   it("offers the nearest names for one that is not there", () => {

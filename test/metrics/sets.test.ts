@@ -7,11 +7,13 @@ import {
   frechetDistance,
   inceptionScore,
   kernelDistance,
+  meanEstimate,
   meanSimilarity,
   neighbours,
   pooledEstimate,
   rankCorrelation,
   setEstimate,
+  unitsEstimate,
   varianceSpectrum,
   vendi,
 } from "../../src/metrics/index.js";
@@ -167,16 +169,32 @@ describe("distributions", () => {
 });
 
 describe("estimates of sets", () => {
-  const sets = [drawn(5, 12, 4), drawn(6, 12, 4), drawn(7, 12, 4)];
+  const sets = [5, 6, 7, 8, 9].map((seed) => drawn(seed, 12, 4));
   const of = (p: number, pictures: readonly number[]) => vendi(pictures.map((i) => sets[p]?.[i] ?? v(1)));
 
-  it("keeps the measure inside its interval though copies pull resamples down", () => {
-    const e = setEstimate([12, 12, 12], of);
-    expect(e.mean).toBeCloseTo(sets.map((s) => vendi(s)).reduce((s, x) => s + x, 0) / 3, 9);
-    expect(e.low ?? 9).toBeLessThan(e.mean);
-    expect(e.high ?? 0).toBeGreaterThan(e.mean);
-    expect(e.n).toBe(36);
-    expect(setEstimate([12, 12, 12], of)).toEqual(e);
+  it("are means over prompts, with an interval over prompts", () => {
+    const e = setEstimate([12, 12, 12, 12, 12], of);
+    const { mean, low, high } = meanEstimate(sets.map((s) => [vendi(s)]));
+    expect(e).toEqual({ mean, low, high, n: 60 });
+    expect(low ?? 9).toBeLessThan(mean);
+  });
+
+  it("of whole sets leave out one prompt each, or one of 32 groups", async () => {
+    const asked: number[] = [];
+    // The mean of squares: as good as any measure of a set.
+    const squares = async (at: readonly number[]) => {
+      asked.push(at.length);
+      return at.reduce((s, i) => s + (i + 1) ** 2, 0) / at.length;
+    };
+    const five = await unitsEstimate(5, squares);
+    expect(five).toEqual({ ...meanEstimate([1, 4, 9, 16, 25].map((x) => [x])), n: 5 });
+    expect(asked).toEqual([5, 4, 4, 4, 4, 4]);
+    asked.length = 0;
+    const many = await unitsEstimate(70, squares);
+    expect(asked.length).toBe(33);
+    expect([Math.min(...asked), Math.max(...asked)]).toEqual([67, 70]);
+    expect(many.low ?? 9e9).toBeLessThan(many.mean);
+    expect(await unitsEstimate(4, squares)).toMatchObject({ mean: 7.5, low: null });
   });
 
   it("leaves out prompts without a value", () => {
