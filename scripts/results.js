@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { countsOf, NOTE, summaryOf } from "variegate/experiments";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const out = `${root}out/results`;
@@ -18,12 +19,14 @@ if (status !== 0) process.exit(status ?? 1);
 
 const report = readFileSync(`${out}/report.md`, "utf8");
 const sections = report.slice(report.indexOf("\n## "));
-const facts = report.split("\n\n")[1] ?? "";
-const { tables } = JSON.parse(readFileSync(`${out}/results.json`, "utf8"));
-const verdicts = tables.flatMap((t) => t.judgements.map((j) => j.verdict));
-const counts = [...new Set(verdicts)].map((v) => `${v} ${verdicts.filter((x) => x === v).length}`).join(", ");
+const { tables, student, models, reference, versions } = JSON.parse(readFileSync(`${out}/results.json`, "utf8"));
+const facts = [models, `reference: ${reference}`, ...Object.entries(versions).map(([k, v]) => `${k} ${v}`)].join(" · ");
+const verdicts = (t) => countsOf(t.judgements.map((j) => j.verdict));
+const summary = [
+  "| experiment | the paper | claims here |",
+  "|---|---|---|",
+  ...tables.map((t) => `| ${t.title} | ${t.found} | ${verdicts(t)} |`),
+].join("\n");
 const introduction = readFileSync(new URL("./results.md", import.meta.url), "utf8");
-writeFileSync(
-  `${root}docs/results.md`,
-  `${introduction}\n${facts}\n\nOf ${verdicts.length} claims: ${counts}.\n${sections}`,
-);
+const page = [introduction.trimEnd(), student ?? "", `${facts}. ${NOTE}`, "## Summary", summaryOf(tables), summary];
+writeFileSync(`${root}docs/results.md`, `${page.filter((part) => part !== "").join("\n\n")}\n${sections}`);

@@ -1,4 +1,5 @@
 /** The pairs that ship with the package: one base, three distillations of it. */
+import { REASONS } from "./reasons.js";
 import type { Control, PairRow } from "./schema.js";
 
 /** Controls of one slider on both models. Only "smile" is in the paper (table 1). */
@@ -54,6 +55,7 @@ const EMBEDDED: PairRow = {
         reads: "background=teal|navy",
       },
     ],
+    reasons: REASONS,
   },
 };
 

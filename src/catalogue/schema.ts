@@ -73,6 +73,20 @@ export interface Trial {
   /** Features of real images for those prompts. */
   readonly reference: string;
   readonly controls: readonly Control[];
+  readonly reasons: readonly Reason[];
+}
+
+/** Why a claim of the paper does not hold on a pair. */
+export interface Reason {
+  /** Experiment and rows of the claim; `than` is null for a claim about one row. */
+  readonly experiment: string;
+  readonly row: string;
+  readonly than: string | null;
+  /** Measures that it explains; default: all. */
+  readonly measures?: readonly string[];
+  /** What causes it: the world of the pair's images, its models, or the wording of the claim. */
+  readonly of: "world" | "model" | "claim";
+  readonly because: string;
 }
 
 /** A slider or LoRA, with its concept. */

@@ -7,6 +7,7 @@ import {
   claimsOf,
   type Definition,
   type ExperimentRequest,
+  effectsOf,
   forecast,
   numbersOf,
   PAPER,
@@ -15,6 +16,7 @@ import {
   parseDefinition,
   readPromptSeeds,
   runExperiments,
+  summaryOf,
 } from "../experiments/index.js";
 import type { DownloadOptions } from "../hub/index.js";
 import { counted } from "../tensor/index.js";
@@ -42,6 +44,8 @@ export async function runExperiment(
   signal: AbortSignal,
 ): Promise<void> {
   const row = models.base === undefined ? pairNamed(models.pair ?? "embedded", await readPairs(models.pairs)) : null;
+  // Of a pair with another distilled model nothing is known.
+  const known = row !== null && models.distilled === undefined;
   const definitions = await definitionsOf(name, file, row?.trial ?? null, row?.prompts ?? [], {
     ...options,
     ...fetching(terminal, signal),
@@ -54,6 +58,8 @@ export async function runExperiment(
     ...(options.force && { force: true }),
     ...(options.resume && { resume: true }),
     ...(reference !== undefined && { reference }),
+    ...(known && row.note !== "" && { student: row.note }),
+    ...(known && row.trial && { reasons: row.trial.reasons }),
     definitions,
     out,
     command: ["variegate", ...process.argv.slice(2)].map((w) => (/[\s"']/.test(w) ? JSON.stringify(w) : w)).join(" "),
@@ -82,10 +88,14 @@ export async function runExperiment(
     terminal.print(t.title);
     printTable(terminal, numbersOf(t));
     terminal.print("");
-    if (t.judgements.length === 0) continue;
-    printTable(terminal, claimsOf(t));
-    terminal.print("");
+    for (const rows of [t.judgements.length > 0 ? claimsOf(t) : [], effectsOf(t)]) {
+      if (rows.length === 0) continue;
+      printTable(terminal, rows);
+      terminal.print("");
+    }
   }
+  const summary = summaryOf(tables);
+  if (summary !== "") terminal.print(`${summary}\n`);
   terminal.emit({ type: "run", out, files });
   terminal.print(`page    ${out}/report.html`);
   terminal.print(`tables  ${out}/report.md`);

@@ -7,7 +7,7 @@ export {
   likeliestValues,
 } from "./attributes.js";
 export { clipScore, clipScoreChange } from "./clip-score.js";
-export { type Commitment, commitment } from "./commit.js";
+export { type Agreement, agreement, agreementAboveChance, type Commitment, commitment } from "./commit.js";
 export { type DiverseImage, type Diversity, diversity } from "./diversity.js";
 export { type AttributeReading, type Evaluator, evaluate, type Reading } from "./evaluator.js";
 export { attributesForPrompt, type NounAttribute, openAttributes } from "./nouns.js";

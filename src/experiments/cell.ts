@@ -53,7 +53,8 @@ export function cellsOf(
           negative: row.sampling.negative ?? null,
           size: row.sampling.size ?? null,
           scale: row.adapter?.scale ?? null,
-          follow: row.follow,
+          // Cells from before attributes were read at every step have the value true.
+          follow: row.follow && "attributes",
           // An earlier name: another key would change the ids of finished cells.
           sittings: chunk,
         };

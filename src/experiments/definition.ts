@@ -55,6 +55,14 @@ const claim = claimFields.refine(({ is, than }) => than !== undefined || is === 
   error: 'needed for "as much" and "at least as much"',
 });
 
+/** A measure that is shown to lie above 0 or not in several rows, in one line: no claim of the paper. */
+const effect = z.strictObject({
+  says: text,
+  measure: z.enum(MEASURES),
+  /** Rows by the head of their column. */
+  rows: z.record(text, text),
+});
+
 const prompt = z.union([text, z.strictObject({ prompt: text, seed: count })]);
 
 export const definitionSchema = z.strictObject({
@@ -75,6 +83,7 @@ export const definitionSchema = z.strictObject({
   /** Label of the x axis. */
   axis: text.exactOptional(),
   claims: z.array(claim).default([]),
+  effects: z.array(effect).default([]),
 });
 
 export type Definition = z.output<typeof definitionSchema>;
@@ -82,6 +91,7 @@ export type Definition = z.output<typeof definitionSchema>;
 export type DefinitionInput = z.input<typeof definitionSchema>;
 export type ExperimentRow = Definition["rows"][number];
 export type Claim = Definition["claims"][number];
+export type Effect = Definition["effects"][number];
 
 /** Earlier names of measures and fields, accepted for one release. */
 const RENAMED: ReadonlyMap<string, string> = new Map([
@@ -111,11 +121,15 @@ export function parseDefinition(file: string, value: unknown): Definition {
     const field = issue?.path.join(".") || "the definition";
     throw new RequestError(`${file}: ${field} is invalid: ${issue?.message ?? "not understood"}`);
   }
-  const { rows, claims } = result.data;
+  const { rows, claims, effects } = result.data;
   const names = rows.map((r) => r.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new RequestError(`${file} has two rows ${JSON.stringify(twice)}`);
-  const mentioned = [...rows.flatMap((r) => r.against ?? []), ...claims.flatMap((c) => [c.row, c.than ?? c.row])];
+  const mentioned = [
+    ...rows.flatMap((r) => r.against ?? []),
+    ...claims.flatMap((c) => [c.row, c.than ?? c.row]),
+    ...effects.flatMap((e) => Object.values(e.rows)),
+  ];
   const unknown = mentioned.find((name) => !names.includes(name));
   if (unknown !== undefined) {
     throw new RequestError(`${file} refers to a row ${JSON.stringify(unknown)}; its rows are ${names.join(", ")}`);

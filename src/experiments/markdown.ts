@@ -1,15 +1,18 @@
 /** Tables of an experiment as rows of text, with the paper's values, and the report as Markdown. */
 import { type Estimate, formatEstimate } from "../metrics/index.js";
 import { counted } from "../tensor/index.js";
+import type { ClaimResult } from "./claims.js";
 import { kindOf, type MeasureName } from "./measures.js";
-import type { ClaimResult, Table, TableRow } from "./table.js";
-import { VERDICT_NOTE } from "./verdict.js";
+import type { Table, TableRow } from "./table.js";
+import { countsOf, VERDICT_NOTE } from "./verdict.js";
 
 /** Facts of a run for the header of its report. */
 export interface About {
   readonly command: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly models: string;
+  /** How the distilled model was made; null where it is not known. */
+  readonly student: string | null;
   readonly reference: string | null;
 }
 
@@ -39,16 +42,56 @@ export function claimsOf({ judgements }: Table): string[][] {
   const withPaper = judgements.some(({ paper }) => paper !== null);
   const cells = ({ claim, ours, paper, verdict }: ClaimResult): string[] => {
     const compared = claim.than === undefined ? claim.row : `${claim.row} ÷ ${claim.than}`;
-    const digits = claim.than === undefined ? kindOf(claim.measure).digits : 3;
+    const { title, digits: own, floor } = kindOf(claim.measure);
+    const digits = claim.than === undefined ? own : 3;
     return [
       claim.says,
-      `${kindOf(claim.measure).title}: ${compared}`,
+      `${title}${floor && claim.than !== undefined ? " above the floor" : ""}: ${compared}`,
       shown(ours, digits),
       ...(withPaper ? [paper === null ? "–" : paper.toFixed(2)] : []),
       verdict,
     ];
   };
   return [["claim", "measure", "here [95 %]", ...(withPaper ? ["paper"] : []), "verdict"], ...judgements.map(cells)];
+}
+
+/** Table of the claims that do not agree and whose reason is known, with a header row; empty without one. */
+export function reasonsOf({ judgements }: Table): string[][] {
+  const known = judgements.flatMap(({ claim, verdict, reason }) =>
+    reason ? [[`${claim.says} (${kindOf(claim.measure).title})`, verdict, `the ${reason.of}`, reason.because]] : [],
+  );
+  return known.length === 0 ? [] : [["claim", "verdict", "because of", "reason"], ...known];
+}
+
+/** Table of effects of single rows, one line each, with a header row; empty without effects. */
+export function effectsOf({ effects }: Table): string[][] {
+  const [first] = effects;
+  if (!first) return [];
+  return [
+    ["effect [95 %]", ...first.rows.map((r) => r.label), "above 0"],
+    ...effects.map(({ says, rows }) => [
+      says,
+      ...rows.map((r) => shown(r.ours, 3)),
+      countsOf(rows.map((r) => r.verdict)),
+    ]),
+  ];
+}
+
+/** Agreement of the attributes of x0 with the image, at the timesteps of the row with the fewest, with a header row; empty without a row. */
+export function agreementsOf({ rows }: Table): string[][] {
+  const curves = rows.flatMap(({ name, curve }) => (curve?.some((c) => c.agreement) ? [{ name, curve }] : []));
+  const [shortest] = curves.map((c) => c.curve).sort((a, b) => a.length - b.length);
+  if (!shortest) return [];
+  return [
+    ["attributes of x0 as in the image, above chance", ...shortest.map((c) => `t = ${Math.round(c.timestep)}`)],
+    ...curves.map(({ name, curve }) => [
+      name,
+      ...shortest.map(({ timestep }) => {
+        const [near] = curve.toSorted((a, b) => Math.abs(a.timestep - timestep) - Math.abs(b.timestep - timestep));
+        return shown(near?.agreement, 2);
+      }),
+    ]),
+  ];
 }
 
 /** Table of a measure by prompt, with a header row; empty without such a measure. */
@@ -75,8 +118,15 @@ export const sizeOf = ({ prompts, seeds, rows }: Table): string =>
 
 /** Explanation of intervals and verdicts, for the report. */
 export const NOTE =
-  "Intervals are 95 % bootstrap intervals over prompts, then seeds; those of ratios are over prompts. The interval of the time is the interquartile range of its cells. Measures of whole sets have no interval. " +
+  "Intervals are 95 % t intervals over prompts, by the jackknife; the value of a prompt holds the noise of its seeds. Those of the time are over cells. There is none for fewer than five prompts. " +
+  "Ratios of Fréchet distances are of what lies above the floor, the distance of images from the reference's own distribution. " +
   VERDICT_NOTE;
+
+/** Verdicts on the paper's own comparisons, those with numbers of the paper, in one sentence; empty without any. */
+export function summaryOf(tables: readonly Table[]): string {
+  const own = tables.flatMap((t) => t.judgements.filter((j) => j.paper !== null).map((j) => j.verdict));
+  return own.length === 0 ? "" : `Of the paper's ${own.length} comparisons with a number: ${countsOf(own)}.`;
+}
 
 /** The report as Markdown. */
 export function markdownOf(tables: readonly Table[], about: About): string {
@@ -86,19 +136,22 @@ export function markdownOf(tables: readonly Table[], about: About): string {
     const line = (row: readonly string[]) => `| ${row.map(cell).join(" | ")} |`;
     return [line(head), `|${head.map(() => "---").join("|")}|`, ...body.map(line)].join("\n");
   };
+  const filled = (rows: readonly unknown[]) => rows.length > 0;
   const sections = tables.map((t) =>
     [
       `## ${t.title}`,
       t.found && `Paper: ${t.found}`,
-      ...(t.judgements.length > 0 ? [table(claimsOf(t))] : []),
+      ...[t.judgements.length > 0 ? claimsOf(t) : [], reasonsOf(t), effectsOf(t)].filter(filled).map(table),
       table(numbersOf(t)),
+      ...[agreementsOf(t)].filter(filled).map(table),
       ...(t.byPrompt ? [table(promptsOf(t))] : []),
       `${sizeOf(t)}.`,
     ]
       .filter((s) => s !== "")
       .join("\n\n"),
   );
-  return `${[`    ${about.command}`, `${facts(about).join(" · ")}. ${NOTE}`, ...sections].join("\n\n")}\n`;
+  const head = [`    ${about.command}`, about.student ?? "", `${facts(about).join(" · ")}. ${NOTE}`, summaryOf(tables)];
+  return `${[...head, ...sections].filter((s) => s !== "").join("\n\n")}\n`;
 }
 
 export const facts = ({ models, reference, versions }: About): string[] => [

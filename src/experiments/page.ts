@@ -2,7 +2,19 @@
 import { areaY, dot, line, link, ruleX } from "@observablehq/plot";
 import type { Estimate } from "../metrics/index.js";
 import { type Html, html, loadChart, markup, renderPage, table } from "../report/index.js";
-import { type About, claimsOf, facts, NOTE, numbersOf, promptsOf, sizeOf } from "./markdown.js";
+import {
+  type About,
+  agreementsOf,
+  claimsOf,
+  effectsOf,
+  facts,
+  NOTE,
+  numbersOf,
+  promptsOf,
+  reasonsOf,
+  sizeOf,
+  summaryOf,
+} from "./markdown.js";
 import { kindOf, type MeasureName } from "./measures.js";
 import type { Table, TableRow } from "./table.js";
 import type { Verdict } from "./verdict.js";
@@ -13,7 +25,7 @@ export const sampleKey = (table: string, row: string): string => `${table} / ${r
 
 /** Styles of plots, samples and verdicts, in addition to those of all pages. */
 const STYLE = `
-.agrees { color: var(--good) } .not { color: var(--bad) } .leans { color: var(--doubt) }
+.agrees { color: var(--good) } .disagrees { color: var(--bad) } .undecided { color: var(--doubt) }
 .plots { display: flex; flex-wrap: wrap; gap: 1rem }
 .row { display: flex; align-items: center; gap: 4px; margin: 4px 0 } .row span { width: 14rem; flex: none }
 `;
@@ -22,10 +34,9 @@ const chart = await loadChart();
 
 const CLASSES: Readonly<Record<Verdict, string | undefined>> = {
   agrees: "agrees",
-  "leans that way": "leans",
-  "leans the other way": "leans",
-  "does not agree": "not",
-  "not measured": undefined,
+  undecided: "undecided",
+  disagrees: "disagrees",
+  "not tested": undefined,
 };
 
 /** Renders the report. */
@@ -33,16 +44,18 @@ export function pageOf(tables: readonly Table[], about: About, samples: Samples)
   const links = tables.map((t, i) => html`${i > 0 ? " · " : ""}<a href="#${t.name}">${t.title}</a>`);
   const body = html`<h1>Experiments</h1>
 <p><code>${about.command}</code></p>
+${about.student === null ? "" : html`<p>${about.student}</p>`}
 <p>${facts(about).join(" · ")}</p>
 <p>${tables.length > 1 ? links : ""}</p>
 <p>${NOTE}</p>
+<p>${summaryOf(tables)}</p>
 ${tables.map((t) => section(t, samples))}`;
   return renderPage({ title: "Experiments", style: STYLE, body });
 }
 
 function section(t: Table, samples: Samples): Html {
   const claims = claimsOf(t);
-  const verdict = (i: number) => CLASSES[t.judgements[i]?.verdict ?? "not measured"];
+  const verdict = (i: number) => CLASSES[t.judgements[i]?.verdict ?? "not tested"];
   const last = (claims[0]?.length ?? 0) - 1;
   const rows = t.rows.map((r) => {
     const images = samples.get(sampleKey(t.name, r.name)) ?? [];
@@ -51,7 +64,7 @@ function section(t: Table, samples: Samples): Html {
   return html`<h2 id="${t.name}">${t.title}</h2>
 ${t.found === "" ? "" : html`<p>Paper: ${t.found}</p>`}
 ${t.judgements.length > 0 ? table(claims, (row, column) => (column === last ? verdict(row) : undefined)) : ""}
-${table(numbersOf(t))}
+${[reasonsOf(t), effectsOf(t), numbersOf(t), agreementsOf(t)].map((rows) => (rows.length > 0 ? table(rows) : ""))}
 <div class="plots">${plots(t).map(markup)}</div>
 ${rows}${t.byPrompt ? table(promptsOf(t)) : ""}
 <p>${sizeOf(t)}</p>
@@ -60,7 +73,12 @@ ${rows}${t.byPrompt ? table(promptsOf(t)) : ""}
 
 /** Commit curves if x0 was followed; then each measure over the x axis, or by row. */
 function plots(t: Table): string[] {
-  const curves = t.rows.some((r) => r.curve) ? [curvePlot(t)] : [];
+  const curves = [
+    ...(t.rows.some((r) => r.curve) ? [curvePlot(t, "CLIP distance of x0 to the final image", (c) => c.distance)] : []),
+    ...(t.rows.some((r) => r.curve?.some((c) => c.agreement))
+      ? [curvePlot(t, "attributes of x0 as in the final image, above chance", (c) => c.agreement)]
+      : []),
+  ];
   return [...curves, ...t.measures.map((m) => (t.axis === null ? rowsPlot(t, m) : axisPlot(t, m, t.axis)))];
 }
 
@@ -113,16 +131,16 @@ function axisPlot(t: Table, m: MeasureName, label: string): string {
   });
 }
 
-function curvePlot(t: Table): string {
+type Step = NonNullable<TableRow["curve"]>[number];
+
+function curvePlot(t: Table, title: string, of: (step: Step) => Estimate | null): string {
   const points = t.rows.flatMap((r) =>
-    (r.curve ?? []).flatMap(({ timestep, distance }) =>
-      point(r, distance).map((p) => ({ ...p, level: timestep / 1000 })),
-    ),
+    (r.curve ?? []).flatMap((step) => point(r, of(step)).map((p) => ({ ...p, level: step.timestep / 1000 }))),
   );
   return chart({
     ...SIZE,
     width: 560,
-    title: "CLIP distance of x0 to the final image",
+    title,
     height: 300,
     marginRight: 90,
     x: { label: "noise level, t / 1000", reverse: true, domain: [1, 0] },

@@ -27,6 +27,10 @@ const claim = (says: string, measure: Claim["measure"], row: string, is: Claim["
   ...(than !== undefined && { than }),
 });
 
+/** A claim about diversity, by all three measures that have no model of their own to fetch. */
+const variety = (says: string, row: string, is: Claim["is"], than: string): Claim[] =>
+  (["distance", "classifier-distance", "entropy"] as const).map((measure) => claim(says, measure, row, is, than));
+
 /** Few prompts with many seeds, for diversity: 16 × 64 for 1,024 images, 8 × 16 for 128. */
 function manySeeds({ prompts }: PaperRequest, images: number) {
   const texts = [...new Set(prompts.map((p) => p.prompt))];
@@ -37,8 +41,11 @@ function manySeeds({ prompts }: PaperRequest, images: number) {
 /** Many prompts with one seed each, for fidelity. */
 const manyPrompts = ({ prompts, images = 2048 }: PaperRequest) => ({ prompts: prompts.slice(0, images), seeds: 1 });
 
+/** Measure of a slider's effect: by the classifier where it reads the concept, else by the CLIP score. */
+const effectOf = ({ reads }: Control): Claim["measure"] => (reads === undefined ? "change" : "attribute-change");
+
 const DIVERSITY = ["distance", "classifier-distance", "dreamsim-distance", "entropy"] as const;
-const FIDELITY = ["frechet", "fid", "inception-score", "precision", "recall"] as const;
+const FIDELITY = ["frechet", "frechet-floor", "fid", "fid-floor", "inception-score", "precision", "recall"] as const;
 const FID = { frechet: "FID", "clip-score": "CLIP score, ViT-B/16" };
 
 const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<DefinitionInput, "name"> } = {
@@ -67,21 +74,24 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
       ),
     ],
     claims: request.controls.flatMap((c) => {
-      const measure = c.reads === undefined ? "change" : "attribute-change";
-      const on = (model: string) => `${c.name} on ${model}`;
-      return [
-        claim(`${c.name} has an effect on the base`, measure, on("base"), "more"),
-        claim(`${c.name} has an effect on the distilled model`, measure, on("distilled"), "more"),
-        claim(`${c.name} has an effect on the hybrid`, measure, on("hybrid"), "more"),
+      const measure = effectOf(c);
+      // The paper's own numbers are of the CLIP score.
+      const measures = c.paper && measure !== "change" ? (["change", measure] as const) : [measure];
+      return measures.map((m) =>
         claim(
           `${c.name} has at least the same effect on the distilled model as on the base`,
-          measure,
-          on("distilled"),
+          m,
+          `${c.name} on distilled`,
           "at least as much",
-          on("base"),
+          `${c.name} on base`,
         ),
-      ];
+      );
     }),
+    effects: request.controls.map((c) => ({
+      says: c.name,
+      measure: effectOf(c),
+      rows: Object.fromEntries(["base", "distilled", "hybrid"].map((model) => [model, `${c.name} on ${model}`])),
+    })),
   }),
   table2: (request) => ({
     title: "Table 2: fidelity, adherence and time",
@@ -124,15 +134,9 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
       { ...HYBRID, paper: { distance: 0.35 } },
     ],
     claims: [
-      claim("the distilled model is less diverse than the base", "distance", "distilled", "less", "base"),
-      claim("the same by the classifier's features", "classifier-distance", "distilled", "less", "base"),
-      claim("the same by the free attributes", "entropy", "distilled", "less", "base"),
-      claim("the hybrid is more diverse than the distilled model", "distance", "hybrid", "more", "distilled"),
-      claim("the same by the classifier's features", "classifier-distance", "hybrid", "more", "distilled"),
-      claim("the same by the free attributes", "entropy", "hybrid", "more", "distilled"),
-      claim("the hybrid is more diverse than the base", "distance", "hybrid", "more", "base"),
-      claim("the same by the classifier's features", "classifier-distance", "hybrid", "more", "base"),
-      claim("the same by the free attributes", "entropy", "hybrid", "more", "base"),
+      ...variety("the distilled model is less diverse than the base", "distilled", "less", "base"),
+      ...variety("the hybrid is more diverse than the distilled model", "hybrid", "more", "distilled"),
+      ...variety("the hybrid is more diverse than the base", "hybrid", "more", "base"),
     ],
   }),
   table4: (request) => ({
@@ -166,7 +170,7 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     found:
       "The first step of the distilled model already shows the final image; the base needs about 30 % of its steps.",
     ...manySeeds(request, request.images ?? 128),
-    measures: ["committed", "committed-level", "distance"],
+    measures: ["committed", "committed-level", "first-agreement", "distance"],
     rows: [
       { ...BASE, follow: true, paper: { committed: 0.3 } },
       { ...DISTILLED, follow: true, paper: { committed: 0.25 } },
@@ -180,6 +184,13 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
         "more",
         "base",
       ),
+      claim(
+        "the first x0 of the distilled model shows more of its image than the base's",
+        "first-agreement",
+        "distilled",
+        "more",
+        "base",
+      ),
     ],
   }),
   fig7a: (request) => ({
@@ -188,15 +199,14 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     ...manySeeds(request, request.images ?? 1024),
     axis: "guidance scale of the base's step",
     measures: [...DIVERSITY, "clip-score", "accuracy"],
-    rows: [0, 2, 3, 5, 7].map((x) => ({
+    rows: [0, 2, 3, 4, 5, 7].map((x) => ({
       name: `guidance ${x}`,
       x,
       sampling: { mode: "hybrid", switch: 1, baseGuidance: x },
     })),
     claims: [
-      claim("diversity is higher without guidance than at guidance 7", "distance", "guidance 0", "more", "guidance 7"),
-      claim("the same by the classifier's features", "classifier-distance", "guidance 0", "more", "guidance 7"),
-      claim("the same by the free attributes", "entropy", "guidance 0", "more", "guidance 7"),
+      // Above 4 images break, and broken images are far apart.
+      ...variety("diversity is higher without guidance than at guidance 4", "guidance 0", "more", "guidance 4"),
     ],
   }),
   fig7b: (request) => ({
@@ -212,9 +222,7 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     })),
     claims: [
       claim("one step of the base increases diversity", "distance", "k = 1", "more", "k = 0"),
-      claim("a second step adds little diversity", "distance", "k = 2", "as much", "k = 1"),
-      claim("the same by the classifier's features", "classifier-distance", "k = 2", "as much", "k = 1"),
-      claim("the same by the free attributes", "entropy", "k = 2", "as much", "k = 1"),
+      ...variety("a second step adds little diversity", "k = 2", "as much", "k = 1"),
     ],
   }),
   fig7c: (request) => ({
@@ -230,8 +238,28 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     })),
     claims: [
       claim("one step is at least as diverse as eight", "distance", "1:1", "at least as much", "8:1"),
-      claim("the same by the classifier's features", "classifier-distance", "1:1", "at least as much", "8:1"),
+      claim("one step is at least as diverse as eight", "classifier-distance", "1:1", "at least as much", "8:1"),
       claim("one step has at least the prompt adherence of eight", "clip-score", "1:1", "at least as much", "8:1"),
+    ],
+  }),
+  swaps: (request) => ({
+    title: "Causal swaps: the base in single rows",
+    found: "The first timestep decides the diversity of the images; the base in its place restores it.",
+    ...manySeeds(request, request.images ?? 1024),
+    measures: [...DIVERSITY, "clip-score", "accuracy"],
+    rows: [
+      DISTILLED,
+      BASE,
+      ...[0, 1, 2, 3].map((i): Row => ({ name: `base in row ${i}`, sampling: { mode: "hybrid", switch: [i] } })),
+      // Without guidance the base's row differs from the distilled model's in two ways. This row leaves one of them.
+      { name: "base in row 0, guidance 5", sampling: { mode: "hybrid", switch: [0], baseGuidance: 5 } },
+    ],
+    claims: [
+      ...variety("the base in row 0 alone increases diversity", "base in row 0", "more", "distilled"),
+      ...[1, 2, 3].map((i) =>
+        claim(`the base in row ${i} alone adds little`, "distance", `base in row ${i}`, "as much", "distilled"),
+      ),
+      ...variety("so does the base with guidance", "base in row 0, guidance 5", "more", "distilled"),
     ],
   }),
 };

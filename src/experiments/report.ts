@@ -3,8 +3,8 @@ import path from "node:path";
 import { writeWhole } from "../files/index.js";
 import { versions } from "../inspect/index.js";
 import { type About, markdownOf } from "./markdown.js";
-import type { Reference } from "./measures.js";
 import type { ExperimentRequest } from "./request.js";
+import type { Reference } from "./sample-set.js";
 import { type CellResult, readSamples } from "./store.js";
 import type { Table } from "./table.js";
 import type { Work } from "./work.js";
@@ -24,6 +24,7 @@ export async function writeReport(
     models: [pair && `pair ${pair}`, base && `base ${base}`, distilled && `distilled ${distilled}`]
       .filter(Boolean)
       .join(", "),
+    student: request.student ?? null,
     reference: reference?.about ?? null,
   };
   // Loaded on demand: commands without a report start faster.
@@ -35,9 +36,11 @@ export async function writeReport(
       if (first) samples.set(sampleKey(definition.name, row.name), await readSamples(request.out, first.id));
     }
   }
+  const { models, student } = about;
+  const definitions = { models, student, definitions: request.definitions };
   const text = (s: string) => Buffer.from(s);
   const files: Record<string, Uint8Array> = {
-    "definitions.json": text(`${JSON.stringify(request.definitions, null, 2)}\n`),
+    "definitions.json": text(`${JSON.stringify(definitions, null, 2)}\n`),
     "results.json": text(`${JSON.stringify({ ...about, tables }, null, 1)}\n`),
     "results.parquet": parquetOf(works, results),
     "report.md": text(markdownOf(tables, about)),

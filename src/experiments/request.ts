@@ -1,4 +1,5 @@
 /** Request of an experiment run, and its callbacks. */
+import type { Reason } from "../catalogue/index.js";
 import type { DownloadOptions } from "../hub/index.js";
 import type { Definition } from "./definition.js";
 import type { ModelRequest } from "./models.js";
@@ -14,6 +15,10 @@ export interface ExperimentRequest extends ModelRequest, FolderRules {
   readonly workers?: number;
   /** The command line, for the report. */
   readonly command: string;
+  /** How the distilled model was made, for the report. */
+  readonly student?: string;
+  /** Why claims do not hold on these models, where it is known. */
+  readonly reasons?: readonly Reason[];
 }
 
 export interface RunOptions extends DownloadOptions {

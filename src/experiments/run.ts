@@ -1,10 +1,10 @@
 /** Runs experiments: generates missing cells, in this process or several, then computes tables and writes the report. */
 import { counted } from "../tensor/index.js";
 import type { Cell } from "./cell.js";
-import type { Reference } from "./measures.js";
 import { type ModelCache, openModelCache } from "./models.js";
 import { writeReport } from "./report.js";
 import type { CallListener, ExperimentRequest, RunOptions } from "./request.js";
+import type { Reference } from "./sample-set.js";
 import { measurePace } from "./samples.js";
 import { readReference } from "./sources.js";
 import { acquireFolder, cellStore, readResults } from "./store.js";
@@ -120,7 +120,7 @@ async function conclude(
   for (const work of works) {
     const readers = new Map<string, TextReader>();
     for (const row of work.definition.rows) readers.set(row.name, (await cache.modelsOf(row)).evaluator);
-    tables.push(await tableOf(work, results, readers, reference));
+    tables.push(await tableOf(work, results, readers, reference, request.reasons));
   }
   return { tables, files: await writeReport(request, works, results, tables, reference) };
 }

@@ -46,7 +46,7 @@ export async function generateCell(models: Models, cell: Cell, o: CellOptions): 
   if (attributes) features["judge"] = attributes.features.flat();
   const [predicted, numbers] = [attributes?.predicted.flat(), attributes?.numbers.flat()];
   const probabilities = attributes?.probabilities.flat();
-  const curves = row.follow ? await curvesOf(models, made.x0, features["clip"] ?? []) : null;
+  const curves = row.follow ? await curvesOf(models, made.x0, features["clip"] ?? []) : [];
   const pictures = made.samples.map(({ prompt, seed }, i) => ({
     prompt,
     seed,
@@ -54,7 +54,8 @@ export async function generateCell(models: Models, cell: Cell, o: CellOptions): 
     factors: predicted?.[i] ? { ...predicted[i] } : null,
     probabilities: probabilities?.[i] ? packedByName(Object.entries(probabilities[i])) : null,
     numbers: numbers?.[i] ? { ...numbers[i] } : null,
-    curve: curves?.[i] ?? null,
+    curve: curves[i]?.distances ?? null,
+    steps: curves[i]?.attributes ?? null,
   }));
   const { calls, milliseconds, timesteps } = made;
   return {
@@ -143,16 +144,21 @@ async function runRequest(
   };
 }
 
-/** CLIP distance of x0 at every step to the final image [samples][steps]. */
+/** CLIP distance of x0 at every step to the final image, and its attributes, of each sample. */
 async function curvesOf(
   { pair, evaluator }: Models,
   x0: readonly (readonly FloatTensor[])[],
   finals: readonly Float32Array[],
-): Promise<number[][]> {
-  const curves: number[][] = [];
+): Promise<{ distances: number[]; attributes: CellResult["pictures"][number]["steps"] }[]> {
+  const curves = [];
   for (const [i, steps] of x0.entries()) {
-    const features = await evaluator.clip.images(await decodeLatents(pair.decoder, stack(steps), pair.engine));
-    curves.push(features.map((f) => cosineDistance(f, finals[i] ?? f)));
+    const images = await decodeLatents(pair.decoder, stack(steps), pair.engine);
+    const features = await evaluator.clip.images(images);
+    const classified = await evaluator.classifier?.classify(images);
+    curves.push({
+      distances: features.map((f) => cosineDistance(f, finals[i] ?? f)),
+      attributes: classified?.map((c) => ({ ...c.attributes })) ?? null,
+    });
   }
   return curves;
 }

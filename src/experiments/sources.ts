@@ -10,8 +10,8 @@ import { readFolder } from "../measure/index.js";
 import { productsOn } from "../networks/index.js";
 import { counted, float } from "../tensor/index.js";
 import type { PromptSeed } from "./definition.js";
-import type { Reference } from "./measures.js";
 import { featuresOf, type Models } from "./models.js";
+import type { Reference } from "./sample-set.js";
 
 /**
  * Reads prompts from a `.csv` with a column prompt and optionally evaluation_seed (like coco_30k.csv: case_number, prompt,

@@ -16,17 +16,20 @@ import { codeOf, FileError, RequestError } from "../errors.js";
 import { explained, makeFolder, parseJson, removePartials, tryLock, writeWhole } from "../files/index.js";
 
 const features = z.record(z.string(), z.string());
+const factors = z.record(z.string(), z.union([z.string(), z.number()]));
 
 const imageSchema = z.object({
   prompt: z.string(),
   seed: z.number(),
   /** Features by instrument: float32, little-endian, base64. */
   features,
-  factors: z.record(z.string(), z.union([z.string(), z.number()])).nullable(),
+  factors: factors.nullable(),
   /** Probabilities of the values of each attribute: float32, little-endian, base64. */
   probabilities: features.nullable(),
   numbers: z.record(z.string(), z.number()).nullable(),
   curve: z.array(z.number()).nullable(),
+  /** Predicted attributes of x0 at each step; earlier results have none. */
+  steps: z.array(factors).nullable().default(null),
 });
 
 const resultSchema = z.object({

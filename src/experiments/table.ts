@@ -1,20 +1,12 @@
-/** Computes the table of an experiment from its cells: measures with intervals for each row, and a verdict for each claim. */
+/** Computes the table of an experiment from its cells: measures with intervals for each row, claims and effects. */
+import type { Reason } from "../catalogue/index.js";
 import { attributeFinder, attributesOf, clipScore, type Evaluator } from "../evaluation/index.js";
 import { distancePerPrompt, type Estimate, meanEstimate } from "../metrics/index.js";
-import { type Claim, type Definition, type ExperimentRow, type PromptSeed, promptSeeds } from "./definition.js";
-import {
-  type Estimator,
-  estimator,
-  featuresBy,
-  type ImageReading,
-  kindOf,
-  type MeasureName,
-  type Reference,
-  ratio,
-  type SampleSet,
-} from "./measures.js";
+import { type ClaimResult, checkClaims, checkEffects, type EffectResult } from "./claims.js";
+import { type Definition, type ExperimentRow, type PromptSeed, promptSeeds } from "./definition.js";
+import { agreementAt, type Estimator, estimator, kindOf, type MeasureName } from "./measures.js";
+import { featuresBy, type ImageReading, type Reference, type SampleSet } from "./sample-set.js";
 import { type CellResult, unpacked } from "./store.js";
-import { type Verdict, verdictOf } from "./verdict.js";
 import type { Work } from "./work.js";
 
 export interface TableRow {
@@ -24,18 +16,11 @@ export interface TableRow {
   readonly values: Readonly<Partial<Record<MeasureName, Estimate | null>>>;
   readonly paper: Readonly<Partial<Record<MeasureName, number>>>;
   readonly byPrompt: readonly (number | null)[] | null;
-  /** CLIP distance of x0 to the final image at each step. */
-  readonly curve: readonly { readonly timestep: number; readonly distance: Estimate }[] | null;
+  /** CLIP distance of x0 to the final image at each step, and the agreement of their attributes; null if undefined. */
+  readonly curve:
+    | readonly { readonly timestep: number; readonly distance: Estimate; readonly agreement: Estimate | null }[]
+    | null;
   readonly pictures: number;
-}
-
-/** Claim with its measured value and verdict. */
-export interface ClaimResult {
-  readonly claim: Claim;
-  /** Ratio of the measures of both rows, or the measure itself for a claim about one row. */
-  readonly ours: Estimate | null;
-  readonly paper: number | null;
-  readonly verdict: Verdict;
 }
 
 export interface Table {
@@ -51,6 +36,7 @@ export interface Table {
   readonly byPrompt: MeasureName | null;
   readonly rows: readonly TableRow[];
   readonly judgements: readonly ClaimResult[];
+  readonly effects: readonly EffectResult[];
 }
 
 /** Part of an evaluator that reads texts. Images are read when they are generated. */
@@ -62,6 +48,7 @@ export async function tableOf(
   results: ReadonlyMap<string, CellResult>,
   readers: ReadonlyMap<string, TextReader>,
   reference: Reference | null,
+  reasons: readonly Reason[] = [],
 ): Promise<Table> {
   const { definition } = work;
   const sets = await sampleSetsOf(work, results, readers);
@@ -71,8 +58,8 @@ export async function tableOf(
     const own = sets.get(row.name);
     if (own) rows.push(await tableRow(definition, row, own, estimate));
   }
-  const judgements: ClaimResult[] = [];
-  for (const c of definition.claims) judgements.push(await checkClaim(c, definition, sets, estimate));
+  const judgements = await checkClaims(definition, sets, estimate, reasons);
+  const effects = await checkEffects(definition, sets, estimate);
   const { name, title, found, axis = null, seeds, paperMeasures, byPrompt = null } = definition;
   return {
     name,
@@ -86,6 +73,7 @@ export async function tableOf(
     byPrompt,
     rows,
     judgements,
+    effects,
   };
 }
 
@@ -144,14 +132,14 @@ async function imagesOf(
       seeds.flatMap(({ prompt, seed }) => {
         const stored = found.get(`${seed} ${prompt}`);
         if (!stored) return [];
-        const { factors: attributes, numbers, curve } = stored;
+        const { factors: attributes, numbers, curve, steps } = stored;
         const features = unpackedByName(stored.features);
         const probabilities =
           stored.probabilities &&
           Object.fromEntries(Object.entries(unpackedByName(stored.probabilities)).map(([k, p]) => [k, [...p]]));
         const image = features["clip"];
         const score = image ? clipScore(image, text) : Number.NaN;
-        return [{ seed, features, clipScore: score, attributes, probabilities, numbers, curve }];
+        return [{ seed, features, clipScore: score, attributes, probabilities, numbers, curve, steps }];
       }),
     );
   }
@@ -165,7 +153,7 @@ async function tableRow(
   estimate: Estimator,
 ): Promise<TableRow> {
   const values: Partial<Record<MeasureName, Estimate | null>> = {};
-  for (const m of measures) values[m] = await estimate(m, own);
+  for (const m of measures) values[m] = await estimate.of(m, own);
   const curves = own.images.map((p) => p.flatMap((s) => (s.curve ? [s.curve] : [])));
   const followed = curves.every((c) => c.length > 0);
   const perPrompt = byPrompt && kindOf(byPrompt).perPrompt?.(own);
@@ -179,30 +167,9 @@ async function tableRow(
       ? own.timesteps.map((timestep, i) => ({
           timestep,
           distance: meanEstimate(curves.map((p) => p.map((c) => c[i] ?? Number.NaN))),
+          agreement: agreementAt(own, i),
         }))
       : null,
     pictures: own.images.reduce((n, p) => n + p.length, 0),
-  };
-}
-
-async function checkClaim(
-  claim: Claim,
-  { rows }: Definition,
-  sets: ReadonlyMap<string, SampleSet>,
-  estimate: Estimator,
-): Promise<ClaimResult> {
-  const [a, b] = [sets.get(claim.row), sets.get(claim.than ?? "")];
-  const paperOf = (name: string | undefined) => rows.find((r) => r.name === name)?.paper[claim.measure];
-  const [x, y] = [paperOf(claim.row), paperOf(claim.than)];
-  if (claim.than === undefined) {
-    const ours = a ? await estimate(claim.measure, a) : null;
-    return { claim, ours, paper: x ?? null, verdict: verdictOf(claim.is, ours, 0) };
-  }
-  const ours = a && b ? await ratio(claim.measure, a, b, estimate) : null;
-  return {
-    claim,
-    ours,
-    paper: x !== undefined && y !== undefined ? x / y : null,
-    verdict: verdictOf(claim.is, ours, 1),
   };
 }

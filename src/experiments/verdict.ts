@@ -2,8 +2,7 @@
 import type { Estimate } from "../metrics/index.js";
 import type { Claim } from "./definition.js";
 
-/** Ordered from an interval inside the claimed range to one outside it. */
-export const VERDICTS = ["agrees", "leans that way", "leans the other way", "does not agree", "not measured"] as const;
+export const VERDICTS = ["agrees", "undecided", "disagrees", "not tested"] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
 /** Ratios within this distance of 1 count as equal. */
@@ -19,17 +18,20 @@ const RANGES: { readonly [K in Claim["is"]]: (even: number) => readonly [from: n
 
 /** Explanation of verdicts, for the report. */
 export const VERDICT_NOTE =
-  "“Agrees”: the whole interval lies in the claimed range; “does not agree”: all of it lies outside; “leans”: the interval contains a bound of the range, or there is no interval, and the mean gives the direction. " +
-  `“More” is a ratio above 1, “less” one below 1, “as much” one within ${100 * MARGIN} % of 1 (an equivalence test), “at least as much” one above ${1 - MARGIN}; a claim about one row alone is compared with 0.`;
+  "“Agrees”: the whole interval lies in the claimed range; “disagrees”: all of it lies outside; “undecided”: the interval contains a bound of the range; “not tested”: there is no interval. " +
+  `“More” is a ratio above 1, “less” one below 1, “as much” one within ${100 * MARGIN} % of 1 (an equivalence test), “at least as much” one above ${1 - MARGIN} (a test of non-inferiority); a claim about one row alone is compared with 0.`;
 
-/** Verdict on a claim. Without an interval a claim leans. */
+/** Verdict on a claim. A claim without an interval is not tested, however large the ratio. */
 export function verdictOf(is: Claim["is"], ours: Estimate | null, even: 0 | 1): Verdict {
-  if (!ours || !Number.isFinite(ours.mean)) return "not measured";
-  const { mean, low, high } = ours;
+  if (!ours || ours.low === null || ours.high === null || !Number.isFinite(ours.mean)) return "not tested";
   const [from, to] = RANGES[is](even);
-  if (low !== null && high !== null) {
-    if (low > from && high < to) return "agrees";
-    if (high <= from || low >= to) return "does not agree";
-  }
-  return mean > from && mean < to ? "leans that way" : "leans the other way";
+  if (ours.low > from && ours.high < to) return "agrees";
+  return ours.high <= from || ours.low >= to ? "disagrees" : "undecided";
 }
+
+/** Number of verdicts of each kind, in their order: "agrees 4, undecided 2". */
+export const countsOf = (verdicts: readonly Verdict[]): string =>
+  VERDICTS.flatMap((kind) => {
+    const n = verdicts.filter((v) => v === kind).length;
+    return n === 0 ? [] : [`${kind} ${n}`];
+  }).join(", ");

@@ -5,14 +5,15 @@ import {
   conditionalRke,
   effectiveRank,
   indices,
+  jackknifeEstimate,
   mean,
   meanDistance,
   meanPairwise,
   meanSimilarity,
   pairwise,
+  replicatesOf,
   setEstimate,
   squaredDistance,
-  unitsEstimate,
   varianceSpectrum,
   vendi,
 } from "../metrics/index.js";
@@ -101,10 +102,15 @@ export async function entropyParts(
     ["entropy-seeds", "entropy due to seeds, given the prompt (conditional RKE), nats", "seeds"],
     ["entropy-prompts", "entropy due to prompts, nats", "prompts"],
   ] as const;
+  const parts = await replicatesOf(features.length, async (at) => conditionalRke(pick(features, at)));
   const found: Measure[] = [];
   for (const [id, about, key] of kinds) {
-    const value = await unitsEstimate(features.length, async (at) => conditionalRke(pick(features, at))[key]);
     const warnings = [few(sample, 8, "the entropy due to seeds is at most ln of that number")];
+    const { point, without } = parts;
+    const value = jackknifeEstimate(
+      point[key],
+      without.map((part) => part[key]),
+    );
     const estimate = { ...value, n: sample.images };
     const perPrompt = key === "seeds" && features.map((f) => orNull(f.length > 1 ? Math.log(vendi(f, 2)) : Number.NaN));
     found.push(

@@ -61,7 +61,7 @@ export function studentQuantile(degrees: number): number {
  * (test/metrics/intervals.test.ts). No interval for fewer than `FEWEST` units.
  * @param without estimate without each unit
  */
-export function jackknifeEstimate(point: number, without: readonly number[], scale: Scale): Estimate {
+export function jackknifeEstimate(point: number, without: readonly number[], scale: Scale = "log"): Estimate {
   const n = without.length;
   if (n < FEWEST || !Number.isFinite(point) || !without.every(Number.isFinite))
     return { mean: point, low: null, high: null, n };
@@ -113,26 +113,41 @@ export function setEstimate(
   return { ...meanEstimate(prompts.map(({ value }) => [value])), n: sum(prompts.map(({ size }) => size)) };
 }
 
+/** A measure of units, most often prompts, and the same without each of them, or without each group of them. */
+export interface Replicates<T = number> {
+  readonly point: T;
+  readonly without: readonly T[];
+}
+
 /** Most units that are left out one by one; more are left out in as many groups. */
-const GROUPS = 32;
+const GROUPS = 20;
 
 /**
- * Measure of whole sets, such as a Fréchet distance, with an interval over `units`, most often prompts. More than 32 are left out in 32
- * groups (the grouped jackknife), every 32nd unit in one group.
+ * Replicates of a measure of whole sets, such as a Fréchet distance. More than 20 units are left out in 20 groups (the grouped jackknife),
+ * every 20th unit in one group. Fewer than `FEWEST` have no replicates.
  * @param statistic measure of these units
  */
-export async function unitsEstimate(
+export async function replicatesOf<T>(
   units: number,
-  statistic: (units: readonly number[]) => Promise<number>,
-  scale: Scale = "log",
-): Promise<Estimate> {
+  statistic: (units: readonly number[]) => Promise<T>,
+): Promise<Replicates<T>> {
   const all = indices(units);
   const point = await statistic(all);
   const groups = Math.min(units, GROUPS);
-  const without: number[] = [];
+  const without: T[] = [];
   if (units >= FEWEST)
     for (let g = 0; g < groups; g++) without.push(await statistic(all.filter((i) => i % groups !== g)));
-  return { ...jackknifeEstimate(point, without, scale), n: units };
+  return { point, without };
+}
+
+/** Ratio of two measures of the same units; NaN, without an interval, where the second is not positive. */
+export function replicatesRatio(a: Replicates, b: Replicates): Estimate {
+  const over = (x: number, y: number | undefined) => (y !== undefined && y > 0 ? x / y : Number.NaN);
+  return jackknifeEstimate(
+    over(a.point, b.point),
+    a.without.map((x, i) => over(x, b.without[i])),
+    "log",
+  );
 }
 
 /** ⌈n / 2⌉ of the indices 0 … n − 1, drawn without replacement. */

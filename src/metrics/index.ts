@@ -21,12 +21,14 @@ export {
   meanEstimate,
   pooledEstimate,
   quantile,
+  type Replicates,
   ratioEstimate,
+  replicatesOf,
+  replicatesRatio,
   type Scale,
   setEstimate,
   studentQuantile,
   uniform,
-  unitsEstimate,
 } from "./estimate.js";
 export { cholesky, frechetDistance, inceptionScore, kernelDistance, nuclearNorm } from "./frechet.js";
 export { mutualInformation, shannonEntropy } from "./information.js";

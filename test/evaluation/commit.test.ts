@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { commitment } from "../../src/evaluation/index.js";
+import { agreement, commitment } from "../../src/evaluation/index.js";
 
 describe("commitment", () => {
   it("is the first step from which on x0 stays within half the distance between seeds", () => {
@@ -24,5 +24,22 @@ describe("commitment", () => {
         expect(commitment(d, Math.max(a, b)).step).toBeLessThanOrEqual(commitment(d, Math.min(a, b)).step);
       }),
     );
+  });
+});
+
+describe("agreement of attributes", () => {
+  const hat = (...values: string[]) => values.map((value) => ({ hat: value, eyes: 2 }));
+
+  it("counts the same run, and the others", () => {
+    // Own: cap–cap, crown–cap, cap–crown: 1 of 3. Others: cap of run 0 meets cap, crown; crown meets cap, crown; cap meets cap, cap.
+    expect(agreement(hat("cap", "crown", "cap"), hat("cap", "cap", "crown"), ["hat"])).toEqual({
+      own: expect.closeTo(1 / 3, 12),
+      others: expect.closeTo(4 / 6, 12),
+    });
+  });
+
+  it("is that of all free attributes together, and NaN for one seed", () => {
+    expect(agreement(hat("cap", "crown"), hat("cap", "crown"), ["hat", "eyes"])).toEqual({ own: 1, others: 0.5 });
+    expect(agreement(hat("cap"), hat("cap"), ["hat"]).others).toBeNaN();
   });
 });

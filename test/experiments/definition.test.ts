@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PAIRS } from "../../src/catalogue/index.js";
 import { cellsOf, type Origin } from "../../src/experiments/cell.js";
+import { explains } from "../../src/experiments/claims.js";
 import { parseDefinition, promptSeeds } from "../../src/experiments/definition.js";
 import { PAPER } from "../../src/experiments/fields.js";
 import { paperExperiment } from "../../src/experiments/paper.js";
@@ -37,6 +38,7 @@ describe("definition", () => {
     [{ ...SMALL, measures: ["beauty"] }, /measures\.0/],
     [{ ...SMALL, rows: [SMALL.rows[0], SMALL.rows[0]] }, /two rows "base"/],
     [{ ...SMALL, rows: [SMALL.rows[1]] }, /row "base"; its rows are hybrid/],
+    [{ ...SMALL, effects: [{ says: "x", measure: "distance", rows: { base: "bass" } }] }, /row "bass"/],
     [{ ...SMALL, claims: [{ says: "x", measure: "distance", row: "base", is: "as much" }] }, /claims\.0\.than/],
     [[], /^x\.json: the definition /],
   ])("refuses what it does not know, by name", (value, message) => {
@@ -77,6 +79,41 @@ describe("definition", () => {
       expect(() => parseDefinition(name, JSON.parse(JSON.stringify(definition)))).not.toThrow();
       expect(definition.claims.length).toBeGreaterThan(0);
     }
+  });
+});
+
+describe("reasons of disagreements", () => {
+  it("are of claims that there are, each with a different cause for its measures", () => {
+    const trial = PAIRS[0]?.trial;
+    const prompts = [{ prompt: "a", seed: 0 }];
+    const claims = PAPER.flatMap((name) =>
+      paperExperiment(name, { prompts, controls: trial?.controls ?? [] }).claims.map((claim) => ({ name, claim })),
+    );
+    for (const reason of trial?.reasons ?? []) {
+      expect(
+        claims.some(({ name, claim }) => explains(reason, name, claim)),
+        `${reason.experiment}: ${reason.row} ÷ ${reason.than}`,
+      ).toBe(true);
+    }
+    for (const { name, claim } of claims) {
+      expect((trial?.reasons ?? []).filter((r) => explains(r, name, claim)).length, claim.says).toBeLessThanOrEqual(1);
+    }
+  });
+});
+
+describe("claims with a number of the paper", () => {
+  it("are those whose two rows have one, the CLIP score of sliders among them", () => {
+    const { controls = [] } = PAIRS[0]?.trial ?? {};
+    const counted = PAPER.map((name) => {
+      const { rows, claims } = paperExperiment(name, { prompts: [{ prompt: "a", seed: 0 }], controls });
+      const known = (row: string | undefined, m: string) =>
+        Object.keys(rows.find((r) => r.name === row)?.paper ?? {}).includes(m);
+      return [name, claims.filter((c) => known(c.row, c.measure) && known(c.than, c.measure)).length];
+    });
+    expect(Object.fromEntries(counted)).toEqual({
+      ...{ table1: 1, table2: 5, table3: 3, table4: 3 },
+      ...{ fig5: 0, fig7a: 0, fig7b: 0, fig7c: 0, swaps: 0 },
+    });
   });
 });
 

@@ -22,6 +22,7 @@ const result = (cell: string) => ({
       probabilities: null,
       numbers: null,
       curve: null,
+      steps: null,
     },
   ],
 });

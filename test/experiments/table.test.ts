@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { cellsOf, type Origin } from "../../src/experiments/cell.js";
 import { type DefinitionInput, parseDefinition, promptSeeds } from "../../src/experiments/definition.js";
-import { claimsOf, markdownOf, numbersOf, promptsOf } from "../../src/experiments/markdown.js";
+import {
+  agreementsOf,
+  claimsOf,
+  effectsOf,
+  markdownOf,
+  numbersOf,
+  promptsOf,
+  reasonsOf,
+  summaryOf,
+} from "../../src/experiments/markdown.js";
 import { type CellResult, packed } from "../../src/experiments/store.js";
 import { type TextReader, tableOf } from "../../src/experiments/table.js";
 import type { Work } from "../../src/experiments/work.js";
@@ -35,7 +44,8 @@ function worked(
         pictures: samples.map(({ prompt, seed }) => {
           const { clip, ...more } = see(row.name, prompt, seed);
           const features = { clip: packed(Float32Array.from(clip)) };
-          return { prompt, seed, features, factors: null, probabilities: null, numbers: null, curve: null, ...more };
+          const none = { factors: null, probabilities: null, numbers: null, curve: null, steps: null };
+          return { prompt, seed, features, ...none, ...more };
         }),
       },
     ]),
@@ -96,7 +106,7 @@ describe("the table of an experiment", () => {
 
   it("judges claims by ratios over prompts, or by the number alone", async () => {
     const { judgements } = await tableOf(work, results, readersOf(work), null);
-    expect(judgements.map((j) => j.verdict)).toEqual(["agrees", "leans that way", "not measured", "leans that way"]);
+    expect(judgements.map((j) => j.verdict)).toEqual(["not tested", "not tested", "not tested", "not tested"]);
     expect(judgements[0]?.ours?.mean).toBeCloseTo(1 / (1 - Math.SQRT1_2), 4);
     expect(judgements[1]?.ours).toEqual({ mean: 1, low: null, high: null, n: 1 });
     expect(judgements[3]).toMatchObject({ paper: 0.4, ours: { mean: expect.closeTo(2 / 3, 6) } });
@@ -112,11 +122,72 @@ describe("the table of an experiment", () => {
         .map((r) => r.at(-1)),
     ).toEqual(table.judgements.map((j) => j.verdict));
     expect(promptsOf(table).at(-1)).toEqual(["c 0 1", "0.000", "0.000"]);
-    const about = { command: "variegate experiment", versions: { node: "1" }, models: "pair x", reference: null };
+    const about = {
+      command: "variegate experiment",
+      versions: { node: "1" },
+      models: "pair x",
+      student: "Plainly distilled.",
+      reference: null,
+    };
     const markdown = markdownOf([table], about);
     expect(markdown).toContain("| wider | CLIP distance: wide ÷ narrow |");
     // The note explains every verdict.
-    for (const word of ["Agrees", "does not agree", "leans"]) expect(markdown).toContain(`“${word}”`);
+    for (const word of ["Agrees", "disagrees", "undecided", "not tested"]) expect(markdown).toContain(`“${word}”`);
+    expect(markdown).toContain("Plainly distilled.");
+  });
+});
+
+describe("claims", () => {
+  const prompts = Array.from({ length: 6 }, (_, p) => `prompt ${p} 1 0`);
+  const { work, results } = worked(
+    {
+      prompts,
+      seeds: 2,
+      rows: [
+        { name: "base", sampling: { mode: "base" }, paper: { distance: 0.4 } },
+        { name: "distilled", sampling: { mode: "distilled" }, paper: { distance: 0.3 } },
+        { name: "pushed", sampling: { mode: "base" }, against: "base", attribute: "smile" },
+      ],
+      measures: ["distance", "attribute-change"],
+      claims: [
+        { says: "less", measure: "distance", row: "distilled", is: "less", than: "base" },
+        { says: "more", measure: "distance", row: "distilled", is: "more", than: "base" },
+        { says: "more, by scores", measure: "clip-score", row: "distilled", is: "more", than: "base" },
+      ],
+      effects: [{ says: "pushing", measure: "attribute-change", rows: { "on base": "pushed" } }],
+    },
+    (row, prompt, seed) => ({
+      // Seeds of the base are 90° apart, those of the distilled model 45°.
+      clip: seed === 0 ? [1, 0] : row === "distilled" ? [1, 1] : [0, 1],
+      numbers: { smile: row === "pushed" ? 0.5 + Number(/\d/.exec(prompt)?.[0]) / 100 : 0 },
+    }),
+  );
+  const reasons = [
+    { experiment: "x", row: "distilled", than: "base", measures: ["distance"], of: "model", because: "It is so." },
+    { experiment: "y", row: "distilled", than: "base", of: "world", because: "Of another experiment." },
+  ] as const;
+
+  it("that do not agree have their reason", async () => {
+    const table = await tableOf(work, results, readersOf(work), null, reasons);
+    expect(table.judgements.map((j) => [j.verdict, j.reason?.because ?? null])).toEqual([
+      ["agrees", null],
+      ["disagrees", "It is so."],
+      ["agrees", null],
+    ]);
+    expect(reasonsOf(table)).toEqual([
+      ["claim", "verdict", "because of", "reason"],
+      ["more (CLIP distance)", "disagrees", "the model", "It is so."],
+    ]);
+  });
+
+  it("are counted where the paper has numbers, and effects are one line each", async () => {
+    const table = await tableOf(work, results, readersOf(work), null);
+    expect(summaryOf([table])).toBe("Of the paper's 2 comparisons with a number: agrees 1, disagrees 1.");
+    // Changes of 0.50 … 0.55: 0.525 ± 2.571 √(0.00175 / 25).
+    expect(effectsOf(table)).toEqual([
+      ["effect [95 %]", "on base", "above 0"],
+      ["pushing", "0.525 [0.503, 0.547]", "agrees 1"],
+    ]);
   });
 });
 
@@ -166,6 +237,33 @@ describe("rows beside other rows", () => {
       [500, 0.1],
       [1, 0],
     ]);
+  });
+
+  it("show how much of the image x0 shows, at the timesteps of the shorter row", async () => {
+    const classifier = {
+      ...{ classify: async () => [], preparation: "", index: async () => Promise.reject(new Error("not read")) },
+      config: { image_size: 4, layers: [], factors: { color: ["red", "blue"] }, words: {}, regress: [] },
+    };
+    const { work, results } = worked(
+      {
+        prompts: ["a fox 1", "a cat 1"],
+        seeds: 2,
+        rows: [{ name: "base", sampling: { mode: "base" }, follow: true }],
+        measures: ["first-agreement"],
+      },
+      (_, __, seed) => {
+        const color = seed === 0 ? "red" : "blue";
+        // At first all are red, then both are as they end.
+        return { clip: [1], curve: [1, 0.5, 0], factors: { color }, steps: [{ color: "red" }, { color }, { color }] };
+      },
+    );
+    const table = await tableOf(work, results, readersOf(work, { ...reader, classifier }), null);
+    // First: own 1 of 2, others 1 of 2, so 0; then own 2 of 2, others 0.
+    expect(agreementsOf(table)).toEqual([
+      ["attributes of x0 as in the image, above chance", "t = 999", "t = 500", "t = 1"],
+      ["base", "0.00", "1.00", "1.00"],
+    ]);
+    expect(table.rows[0]?.values["first-agreement"]?.mean).toBe(0);
   });
 
   it("read named attributes from prompts, and the rest from images", async () => {

@@ -6,14 +6,16 @@ import {
   effectiveRank,
   frechetDistance,
   inceptionScore,
+  jackknifeEstimate,
   kernelDistance,
   meanEstimate,
   meanSimilarity,
   neighbours,
   pooledEstimate,
   rankCorrelation,
+  replicatesOf,
+  replicatesRatio,
   setEstimate,
-  unitsEstimate,
   varianceSpectrum,
   vendi,
 } from "../../src/metrics/index.js";
@@ -179,22 +181,30 @@ describe("estimates of sets", () => {
     expect(low ?? 9).toBeLessThan(mean);
   });
 
-  it("of whole sets leave out one prompt each, or one of 32 groups", async () => {
+  it("of whole sets leave out one prompt each, or one of 20 groups", async () => {
     const asked: number[] = [];
     // The mean of squares: as good as any measure of a set.
     const squares = async (at: readonly number[]) => {
       asked.push(at.length);
       return at.reduce((s, i) => s + (i + 1) ** 2, 0) / at.length;
     };
-    const five = await unitsEstimate(5, squares);
-    expect(five).toEqual({ ...meanEstimate([1, 4, 9, 16, 25].map((x) => [x])), n: 5 });
+    const { point, without } = await replicatesOf(5, squares);
+    expect(jackknifeEstimate(point, without)).toEqual(meanEstimate([1, 4, 9, 16, 25].map((x) => [x])));
     expect(asked).toEqual([5, 4, 4, 4, 4, 4]);
     asked.length = 0;
-    const many = await unitsEstimate(70, squares);
-    expect(asked.length).toBe(33);
-    expect([Math.min(...asked), Math.max(...asked)]).toEqual([67, 70]);
-    expect(many.low ?? 9e9).toBeLessThan(many.mean);
-    expect(await unitsEstimate(4, squares)).toMatchObject({ mean: 7.5, low: null });
+    expect((await replicatesOf(70, squares)).without.length).toBe(20);
+    // 70 units in 20 groups: ten of four and ten of three.
+    expect([Math.min(...asked), Math.max(...asked)]).toEqual([66, 70]);
+    expect(await replicatesOf(4, squares)).toEqual({ point: 7.5, without: [] });
+  });
+
+  it("have ratios over the same units, without one where a divisor is not positive", () => {
+    const a = { point: 3, without: [2, 3, 3, 3, 4] };
+    const twice = { point: 6, without: [4, 6, 6, 6, 8] };
+    const { mean, low, high } = replicatesRatio(a, twice);
+    expect([mean, low, high]).toEqual([0.5, 0.5, 0.5].map((v) => expect.closeTo(v, 12)));
+    expect(replicatesRatio(a, { point: 1, without: [1, 1, -1, 1, 1] })).toMatchObject({ mean: 3, low: null });
+    expect(replicatesRatio(a, { point: -1, without: [1, 1, 1, 1, 1] }).mean).toBeNaN();
   });
 
   it("leaves out prompts without a value", () => {
