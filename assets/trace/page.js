@@ -235,8 +235,8 @@ function zoom(factor) {
 
 // ── curves ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Plots lines over timesteps. series: { mode, points [[timestep, value]], band [[timestep, low, high]], thin }. */
-function plot(svg, series) {
+/** Plots lines over timesteps. series: { mode, points [[timestep, value]], band [[timestep, low, high]], thin }; label: of the y axis. */
+function plot(svg, series, label) {
   svg.replaceChildren();
   const [width, height, left, bottom] = [svg.clientWidth || 600, 210, 58, 38];
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -256,7 +256,7 @@ function plot(svg, series) {
   element("text", across, svg).textContent = "timestep (noise on the left, image on the right)";
   const middle = (height - bottom) / 2;
   const up = { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` };
-  element("text", up, svg).textContent = `distance, ${SPACE_NAMES[state.space]}`;
+  element("text", up, svg).textContent = label;
   for (const { mode, points, band, thin } of series) {
     const colour = `var(--${mode})`;
     if (band) {
@@ -300,7 +300,8 @@ function drawCurves() {
       },
     ];
   });
-  plot(at("commit"), commit);
+  const distance = `distance, ${SPACE_NAMES[state.space]}`;
+  plot(at("commit"), commit, distance);
   plot(
     at("spread"),
     trace.modes.flatMap((mode) => {
@@ -308,7 +309,15 @@ function drawCurves() {
       const t = times(mode);
       return values ? [{ mode: mode.mode, points: values.map((v, i) => [t[i], v]) }] : [];
     }),
+    distance,
   );
+  const agreements = trace.modes.flatMap((mode) => {
+    const t = times(mode);
+    const points = (mode.agreement ?? []).flatMap((v, i) => (v === null ? [] : [[t[i], Math.max(0, v)]]));
+    return points.length > 0 ? [{ mode: mode.mode, points }] : [];
+  });
+  at("attributes").hidden = agreements.length === 0;
+  if (agreements.length > 0) plot(at("agreement"), agreements, "share, above chance");
 }
 
 /** What lines and marks mean, with what the marks of this trace are. */

@@ -14,6 +14,8 @@ export interface TracedMode {
   readonly commit: InSpaces<CommitCurve>;
   /** Mean distance between seeds at each step; null with one seed. */
   readonly spread: InSpaces<readonly number[]> | null;
+  /** Agreement of the free attributes of x0 with the final image at each step, above chance; null without a classifier or with one seed. */
+  readonly agreement: readonly (number | null)[] | null;
   /** Commitment of each seed; null with one seed, since its unit is the distance between seeds. */
   readonly committed: InSpaces<readonly Committed[]> | null;
   readonly watched: readonly Watched[];

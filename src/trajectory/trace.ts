@@ -16,6 +16,7 @@ import { mean } from "../metrics/index.js";
 import { type OpenedPair, openEvaluator } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
+import { agreementCurve } from "./agreement.js";
 import {
   commitCurve,
   committed,
@@ -143,6 +144,11 @@ export async function* trace(
       (f.steps.perceptual ?? []).map((steps) => steps.map((x) => 1 - distanceIn.perceptual(x, text))),
     ),
   );
+  const agreements: TracedMode["agreement"][] = [];
+  for (const { mode } of recordings) {
+    const own = images.filter((i) => i.mode === mode).map((i) => i.x0);
+    agreements.push(evaluator?.classifier ? await agreementCurve(evaluator.classifier, request.prompt, own) : null);
+  }
   const modes = recordings.map((r, m): TracedMode => {
     const { steps, finals: ends } = features[m] ?? { steps: NO_FEATURES, finals: NO_FEATURES };
     const commit = inSpaces((s) => both(steps[s], ends[s], (a, b) => commitCurve(s, a, b)));
@@ -152,6 +158,7 @@ export async function* trace(
       steps: r.steps,
       commit,
       spread: seeds.length > 1 ? inSpaces((s) => steps[s] && spread(s, steps[s])) : null,
+      agreement: agreements[m] ?? null,
       committed: apart && inSpaces((s) => both(commit[s], apart[s], (c, unit) => committed(c, seeds, timesteps, unit))),
       watched: phrases.map(({ phrase }, p) =>
         watch(phrase, seeds, similarity[p]?.[m] ?? [], similarity[p]?.flat(2) ?? []),

@@ -15,6 +15,7 @@ function mode(
     steps: Array.from({ length: steps }, () => ({}) as TracedMode["steps"][number]),
     commit: spaces({ perSeed: [], mean: [] }),
     spread: spaces([0.9, diversity]),
+    agreement: null,
     committed: spaces(committedAt.map((step, seed) => ({ seed, step, share: (step + 1) / steps, timestep: 0 }))),
     watched: [],
   };

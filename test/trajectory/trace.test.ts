@@ -51,6 +51,14 @@ describe("trace", { timeout: 60_000 }, async () => {
     for (const { x0 } of full.images) expect([x0[0]?.width, x0[0]?.height]).toEqual([64, 48]);
   });
 
+  it("reads attributes of x0 at every step, which end as those of the image", () => {
+    for (const { steps, agreement } of full.trace.modes) {
+      expect(agreement).toHaveLength(steps.length);
+      expect(agreement?.at(-1)).toBe(1);
+      expect(agreement?.[0]).toBeLessThan(1);
+    }
+  });
+
   it("ends where generate ends, and every curve falls to nothing there", async () => {
     const hybrid = full.recordings.find((r) => r.mode === "hybrid");
     const { prompt, seeds = [], size } = request;
