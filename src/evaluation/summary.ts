@@ -1,5 +1,12 @@
 /** Mean measures of one model's images, and their diversity as a share of another model's. */
-import { distancePerPrompt, type Estimate, meanEstimate, pairwiseDistance, ratioEstimate } from "../metrics/index.js";
+import {
+  distancePerPrompt,
+  type Estimate,
+  meanEstimate,
+  pairwiseDistance,
+  ratioEstimate,
+  within01,
+} from "../metrics/index.js";
 import { attributeAccuracy, freeAttributes, freeInformation } from "./attributes.js";
 import type { AttributeReading, Reading } from "./evaluator.js";
 
@@ -22,7 +29,7 @@ export function summarise({ features, clipScores, attributes }: Reading): Summar
   const numbers = { distance: pairwiseDistance(features), clipScore: meanEstimate(clipScores) };
   if (!attributes) return numbers;
   const { named, predicted } = attributes;
-  const accuracy = meanEstimate(predicted.map((images, p) => attributeAccuracy(images, named[p] ?? {})));
+  const accuracy = within01(meanEstimate(predicted.map((images, p) => attributeAccuracy(images, named[p] ?? {}))));
   return {
     ...numbers,
     attributes: {

@@ -21,6 +21,7 @@ import {
   replicatesOf,
   replicatesRatio,
   type Scale,
+  within01,
 } from "../metrics/index.js";
 import { featuresBy, type ImageReading, type Kind, type Reference, type SampleSet } from "./sample-set.js";
 import { SET_MEASURES } from "./set-measures.js";
@@ -106,6 +107,12 @@ const attributesIn = ({ images }: SampleSet): AttributeValues[][] | null => {
   return all.every((p, i) => p.length === images[i]?.length) ? all : null;
 };
 
+/** Hits of the attributes that each prompt names, 0 or 1 [prompts][images × named]. */
+function accuracies(row: SampleSet): number[][] | null {
+  const { named } = row;
+  return named && (attributesIn(row)?.map((p, i) => attributeAccuracy(p, named[i] ?? {})) ?? null);
+}
+
 /** Entropy of the attributes that each prompt does not name, in nats [prompts]. */
 function entropies(row: SampleSet): number[] | null {
   const shown = row.images.map((p) => p.flatMap((s) => (s.probabilities ? [s.probabilities] : [])));
@@ -155,10 +162,10 @@ const KINDS = {
   "classifier-distance": distance("classifier distance", "judge"),
   "dreamsim-distance": distance("DreamSim distance", "dreamsim"),
   entropy: ofPrompts("entropy of free attributes, nats", "more", 2, entropies),
-  accuracy: ofImages("attribute accuracy", "more", 3, (row) => {
-    const { named } = row;
-    return named && (attributesIn(row)?.map((p, i) => attributeAccuracy(p, named[i] ?? {})) ?? null);
-  }),
+  accuracy: {
+    ...ofImages("attribute accuracy", "more", 3, accuracies),
+    estimate: (row) => orNull(within01(meanEstimate(accuracies(row) ?? []))),
+  },
   "clip-score": ofImages("CLIP score (100 cos)", "more", 1, ({ images }) =>
     images.map((p) => p.map((s) => s.clipScore)),
   ),

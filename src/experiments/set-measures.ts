@@ -10,6 +10,7 @@ import {
   type Replicates,
   replicatesOf,
   uniform,
+  within01,
 } from "../metrics/index.js";
 import type { Product } from "../tensor/index.js";
 import { featuresBy, type Kind, type Reference, type SampleSet } from "./sample-set.js";
@@ -140,11 +141,17 @@ const bothNeighbours = againstReal(
   (images, real, multiply) => neighbours(real, images, NEIGHBOURS, multiply),
   NO_NEIGHBOURS,
 );
-const share = (title: string, key: "precision" | "recall"): Kind =>
-  ofSets(title, "more", 3, async (row, reference) => {
+const share = (title: string, key: "precision" | "recall"): Kind => {
+  const kind = ofSets(title, "more", 3, async (row, reference) => {
     const found = await bothNeighbours(row, reference);
     return found && { point: found.point[key], without: found.without.map((v) => v[key]) };
   });
+  const estimate = async (row: SampleSet, reference: Reference | null) => {
+    const found = await kind.estimate(row, reference);
+    return found && within01(found);
+  };
+  return { ...kind, estimate };
+};
 
 /** Replicates of the Inception score; null for fewer than two images. */
 async function scores(row: SampleSet): Promise<Replicates | null> {

@@ -1,21 +1,14 @@
 /** Fidelity: precision, recall, density, coverage, FID and KID against a reference, and the Inception score. */
 import {
-  type Estimate,
   frechetDistance,
   inceptionScore,
   kernelDistance,
   neighbours,
   pooledEstimate,
+  within01,
 } from "../metrics/index.js";
 import { counted, type Product } from "../tensor/index.js";
 import { halves, type Measure, measured, noInterval, pick, type Sample } from "./result.js";
-
-/** Clips the interval of a share to 0…1, and extends it to the share itself. */
-export const within01 = ({ low, high, ...rest }: Estimate): Estimate => ({
-  ...rest,
-  low: low === null ? null : Math.max(0, Math.min(low, rest.mean)),
-  high: high === null ? null : Math.min(1, Math.max(high, rest.mean)),
-});
 
 /** Precision, density, recall and coverage of features a against reference features b. */
 export async function fidelity(

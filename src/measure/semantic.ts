@@ -13,7 +13,7 @@ import {
   predictAttributes,
 } from "../evaluation/index.js";
 import type { AttributeClassifier, AttributeProbabilities, ClipScorer } from "../instruments/index.js";
-import { indices, mean, meanEstimate, pairwise, setEstimate, valueCoverage } from "../metrics/index.js";
+import { indices, mean, meanEstimate, pairwise, setEstimate, valueCoverage, within01 } from "../metrics/index.js";
 import { counted } from "../tensor/index.js";
 import { distanceOf } from "./diversity.js";
 import { extractFeatures, type MeasureOptions } from "./features.js";
@@ -193,7 +193,7 @@ export async function classifierMeasures(
     about: "attribute accuracy: share of the named attributes with the named value",
     kind: "adherence",
     better: "higher",
-    value: meanEstimate(hits),
+    value: within01(meanEstimate(hits)),
     perPrompt: hits.map((h) => orNull(mean(h))),
   });
   return [

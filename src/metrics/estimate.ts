@@ -183,6 +183,13 @@ export async function pooledEstimate(
   return { mean: point, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975), n: sizes[0] };
 }
 
+/** Clips the interval of a share to 0…1, and extends it to the share itself. */
+export const within01 = ({ low, high, ...rest }: Estimate): Estimate => ({
+  ...rest,
+  low: low === null ? null : Math.max(0, Math.min(low, rest.mean)),
+  high: high === null ? null : Math.min(1, Math.max(high, rest.mean)),
+});
+
 const PLACES = (v: number) => v.toFixed(3);
 
 /** Estimate as text: "0.512 [0.430, 0.601]"; "–" for a missing estimate. `show` formats one value, by default to three decimals. */

@@ -29,6 +29,7 @@ export {
   setEstimate,
   studentQuantile,
   uniform,
+  within01,
 } from "./estimate.js";
 export { cholesky, frechetDistance, inceptionScore, kernelDistance, nuclearNorm } from "./frechet.js";
 export { mutualInformation, shannonEntropy } from "./information.js";

@@ -55,6 +55,17 @@ describe("measures of a row", () => {
     expect(await meanOf("entropy", row(images))).toBeNull();
   });
 
+  it("accuracy has an interval that ends at 1", async () => {
+    // Five prompts show all that they name, one half of it: 11/12 ± 0.21.
+    const shown = (hat: string, seed: number) => image(seed, [1, 0], { attributes: { hat } });
+    const right = [shown("cap", 0), shown("cap", 1)];
+    const images = [right, right, right, right, right, [shown("cap", 0), shown("crown", 1)]];
+    const named = images.map(() => ({ hat: "cap" }));
+    const e = await kindOf("accuracy").estimate(row(images, { named }), null);
+    expect(e).toMatchObject({ mean: expect.closeTo(11 / 12, 9), high: 1, n: 12 });
+    expect(e?.low).toBeLessThan(0.8);
+  });
+
   it("change is that of the mean CLIP score of paired images", async () => {
     const at = (seed: number, clipScore: number) => image(seed, [1, 0], { clipScore });
     const against = row([[at(1, 20), at(0, 40), at(9, 99)]]);

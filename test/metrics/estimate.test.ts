@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatEstimate, mean, quantile } from "../../src/metrics/index.js";
+import { formatEstimate, mean, quantile, within01 } from "../../src/metrics/index.js";
 
 describe("formatEstimate", () => {
   const estimate = { mean: 0.51234, low: 0.4, high: 0.6, n: 3 };
@@ -31,5 +31,13 @@ describe("mean", () => {
   it("is NaN of no values", () => {
     expect(mean([1, 2, 6])).toBe(3);
     expect(mean([])).toBeNaN();
+  });
+});
+
+describe("within01", () => {
+  it("ends the interval of a share at 0 and 1, and lets it hold the share", () => {
+    expect(within01({ mean: 0.97, low: 0.93, high: 1.02, n: 9 })).toEqual({ mean: 0.97, low: 0.93, high: 1, n: 9 });
+    expect(within01({ mean: 0.1, low: -0.2, high: 0.05, n: 9 })).toEqual({ mean: 0.1, low: 0, high: 0.1, n: 9 });
+    expect(within01({ mean: 0.5, low: null, high: null, n: 1 })).toEqual({ mean: 0.5, low: null, high: null, n: 1 });
   });
 });
