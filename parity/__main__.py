@@ -7,8 +7,7 @@ import torch
 
 from . import (
     adapters, added_tokens, blocks, clip_skip, component_cases, families, hub, intervals, methods, metrics, outputs, peft_strength,
-    prompt_syntax, prompts,
-    recognition, runs, scripts, single_files, steps, streams, textual_inversion, vision,
+    prompt_syntax, prompts, recognition, runs, scripts, single_files, steps, streams, textual_inversion, vision,
 )
 from .store import Store
 

@@ -37,7 +37,12 @@ export async function rowsOfFile(file: string, owner: string | null = null): Pro
       judge: r.judge && local(r.judge),
       source: r.source === "" ? file : local(r.source),
       package: owner,
-      trial: r.trial && { prompts: local(r.trial.prompts), reference: local(r.trial.reference), controls: [] },
+      trial: r.trial && {
+        prompts: local(r.trial.prompts),
+        reference: local(r.trial.reference),
+        controls: [],
+        reasons: [],
+      },
     }),
   );
   const names = rows.map((r) => r.name);
