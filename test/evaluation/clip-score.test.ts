@@ -14,8 +14,12 @@ describe("CLIP score", () => {
 
 describe("change of the CLIP score", () => {
   it("is that of the means, in percent", () => {
-    // (30 + 60) / (20 + 40) = 1.5, in each unit alike.
-    expect(clipScoreChange([30, 60], [20, 40])).toEqual({ mean: 50, low: 50, high: 50, n: 2 });
+    // 1.5 times the reference, in each unit alike.
+    expect(clipScoreChange([30, 60, 30, 45, 60], [20, 40, 20, 30, 40])).toEqual({
+      ...{ mean: expect.closeTo(50, 9), n: 5 },
+      ...{ low: expect.closeTo(50, 9), high: expect.closeTo(50, 9) },
+    });
+    expect(clipScoreChange([30, 60], [20, 40])).toEqual({ mean: 50, low: null, high: null, n: 2 });
     // Single ratios would be 3 and 0.75, their mean 1.875.
     expect(clipScoreChange([30, 30], [10, 40])?.mean).toBeCloseTo(20, 9);
   });
