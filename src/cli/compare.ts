@@ -58,7 +58,7 @@ export async function runCompare(
     const evaluator = await openEvaluator(pair, models.clip, clip);
     const folder = await openResumableFolder("compare", { models, requests, plans }, options);
     const machine = describeRun(pair);
-    const sources = sourceFiles(pair, opened, given, ended.signal);
+    const sources = sourceFiles(pair, opened, { ...given, prompts }, ended.signal);
     sources.catch(() => {});
     const runs = requests.map((request): RecordedRun => ({ machine, models, request, sources }));
     const made = await generateAll(pair, runs, { terminal, folder, signal });

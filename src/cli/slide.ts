@@ -51,7 +51,7 @@ export async function runSlide(
     for (const text of unusedAdapters(models.adapters, ...plans)) terminal.warn(text);
     const folder = await openResumableFolder("slide", { models, request, plans }, options);
     const machine = describeRun(pair);
-    const sources = sourceFiles(pair, opened, requests[0] ?? {}, ended.signal);
+    const sources = sourceFiles(pair, opened, requests[0] ?? { prompts: [] }, ended.signal);
     sources.catch(() => {});
     const runs = requests.map((own): RecordedRun => ({ machine, models, request: own, sources }));
     const { done, images } = await generateAll(pair, request, runs, { terminal, folder, signal });

@@ -5,6 +5,7 @@ import { hashFile } from "../files/index.js";
 import type { GenerateRequest } from "../generate/index.js";
 import { locate, locateByName } from "../lookup/index.js";
 import type { WeightIndex } from "../tensor/index.js";
+import { lorasOf } from "../text/index.js";
 import type { OpenedPair } from "./bind.js";
 import type { PairReference } from "./reference.js";
 
@@ -38,7 +39,7 @@ type Place = Pick<SourceFile, "role" | "ref" | "file"> & { readonly path: string
 export async function sourceFiles(
   pair: OpenedPair,
   { adapters = [], embeddings = [], decoder, textEncoders = [] }: PairReference,
-  request: Pick<GenerateRequest, "adapters">,
+  request: Pick<GenerateRequest, "adapters" | "prompts" | "promptSyntax">,
   signal?: AbortSignal,
   byName = false,
 ): Promise<SourceFile[]> {
@@ -63,6 +64,9 @@ export async function sourceFiles(
     const found = await (byName ? locateByName : locate)(ref, "adapter", lookup);
     parts.push(await adapterPlace("adapter", ref, found));
   }
+  for (const name of promptLoras(request)) {
+    parts.push(await adapterPlace("adapter", name, await locateByName(name, "adapter", lookup)));
+  }
   for (const { ref } of embeddings) {
     const found = await locate(ref, "textual inversion", lookup);
     parts.push({ role: "embedding", ref, file: path.basename(found), path: found });
@@ -76,6 +80,10 @@ export async function sourceFiles(
   }
   return hashed;
 }
+
+/** Names of the LoRAs that the prompts name, each once. */
+const promptLoras = ({ prompts, promptSyntax }: Pick<GenerateRequest, "prompts" | "promptSyntax">): Set<string> =>
+  new Set(promptSyntax === "a1111" ? prompts.flatMap((prompt) => lorasOf(prompt).map(({ name }) => name)) : []);
 
 /** Files of a component, in order of their tensors. Shards are several. */
 function placesIn(role: SourceRole, { ref, path: root }: { ref: string; path: string }, index: WeightIndex): Place[] {

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,6 +44,32 @@ describe("generate --from", { timeout: 120_000 }, () => {
     expect(stderr).toContain("1 of 1 image equals the recorded one in every pixel");
     expect(status).toBe(0);
     expect(bytes("one", "1.png").equals(bytes("first", "1.png"))).toBe(true);
+  });
+
+  it("records the LoRAs that prompts name with their hashes", () => {
+    mkdirSync(at("programs/models/Lora"), { recursive: true });
+    cpSync(path.join(ROOT, "embedded/sliders/smile.base.safetensors"), at("programs/models/Lora/mine.safetensors"));
+    const { status } = generate(
+      ...["a cat <lora:mine:0.5>", "--prompt-syntax", "a1111", "--a1111", "programs", "--mode", "distilled"],
+      ...["--size", "64x48", "--out", "named"],
+    );
+    expect(status).toBe(0);
+    const { sources } = JSON.parse(bytes("named", "run.json").toString()) as { sources: Record<string, string>[] };
+    const adapters = sources.filter(({ role }) => role === "adapter");
+    expect(adapters).toEqual([
+      {
+        role: "adapter",
+        ref: "mine",
+        file: "mine.safetensors",
+        sha256: createHash("sha256")
+          .update(bytes("programs", "models", "Lora", "mine.safetensors"))
+          .digest("hex"),
+        weights: expect.any(String),
+      },
+    ]);
+    expect(bytes("named", "0.png").toString("latin1")).toContain(
+      `Lora hashes: "mine: ${adapters[0]?.weights?.slice(0, 12)}"`,
+    );
   });
 
   it("overrides the record with the options beside it, and says so", () => {
