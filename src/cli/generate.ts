@@ -24,6 +24,7 @@ import {
 } from "../generate/index.js";
 import { describeRun, versions } from "../inspect/index.js";
 import {
+  type OpenedPair,
   type OpenOptions,
   openPair,
   type PairReference,
@@ -106,44 +107,8 @@ async function makeImages(
       { models, request, plan, latents: options.saveLatents === true },
       options,
     );
-    const seeds = [...new Set(request.seeds ?? [0])];
-    const image = request.samples ? again?.recorded.image : undefined;
-    const samples = image ? [image] : request.prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
-    const stemOf = ({ prompt, seed }: SampleKey) => (request.prompts.length > 1 ? `${prompt}-${seed}` : `${seed}`);
-    const files = new Map<string, readonly SampleFile[]>();
-    for (const sample of samples) {
-      const kept = keptFiles(folder, stemOf(sample), options);
-      if (kept) files.set(stemOf(sample), ofSample(kept, sample));
-    }
-    const missing = samples.filter((sample) => !files.has(stemOf(sample)));
-    const left = madeAgain(plan, samples, missing);
-    const progress = terminal.progress(left.length * (stepsOf(plan).length + 1), "loading");
-    const tracks = new Map<string, Steps>();
-    let ticks = 0;
-    for await (const event of generate(
-      pair,
-      { ...request, samples: image && left.length > 0 ? (request.samples ?? left) : left },
-      signal,
-    )) {
-      terminal.emit(eventJson(event));
-      warnOf(terminal, event);
-      if (event.type === "step") {
-        progress.update(++ticks, `${event.model} at ${event.timestep}`);
-        if (options.saveLatents) track(tracks, stemOf(event), event);
-      }
-      if (event.type === "tile") progress.update(ticks + event.done / event.total, tileOf(event));
-      // Another image of the batch of the one that is made again.
-      if (event.type === "image" && (!image || stemOf(event) === stemOf(image))) {
-        const stem = stemOf(event);
-        const png = await recordedPng(pair, run, event);
-        files.set(stem, ofSample(await writeSample(folder, stem, event, png, tracks.get(stem)), event));
-        tracks.delete(stem);
-        progress.update(++ticks, `${stem}.png`);
-      }
-      if (event.type === "done") folder.log(eventJson(event));
-    }
-    progress.stop();
-    const all = samples.flatMap((sample) => files.get(stemOf(sample)) ?? []);
+    const task: Task = { request, plan, options, image: request.samples ? again?.recorded.image : undefined };
+    const all = await filesOfAll(pair, run, task, { terminal, folder, signal });
     const record = {
       ...run.machine,
       command: "generate",
@@ -164,6 +129,76 @@ async function makeImages(
     await pair.close();
   }
 }
+
+/** What is generated: a request, and the one image that is made again, of those that share its batch. */
+interface Task {
+  readonly request: GenerateRequest;
+  readonly plan: Plan;
+  readonly options: GenerateOptions;
+  readonly image: SampleKey | null | undefined;
+}
+
+interface Output {
+  readonly terminal: Terminal;
+  readonly folder: RunFolder;
+  readonly signal: AbortSignal;
+}
+
+/** Files of every sample in order: those that the folder keeps, and those that are generated now. */
+async function filesOfAll(pair: OpenedPair, run: RecordedRun, task: Task, output: Output): Promise<SampleFile[]> {
+  const { request, options, image } = task;
+  const seeds = [...new Set(request.seeds ?? [0])];
+  const samples = image ? [image] : request.prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
+  const files = new Map<string, readonly SampleFile[]>();
+  for (const sample of samples) {
+    const stem = stemOf(request, sample);
+    const kept = keptFiles(output.folder, stem, options);
+    if (kept) files.set(stem, ofSample(kept, sample));
+  }
+  const missing = samples.filter((sample) => !files.has(stemOf(request, sample)));
+  const left = madeAgain(task.plan, samples, missing);
+  for (const made of await generateSamples(pair, run, task, left, output)) files.set(...made);
+  return samples.flatMap((sample) => files.get(stemOf(request, sample)) ?? []);
+}
+
+/** Generates samples and writes their files, by the stem of their names. */
+async function generateSamples(
+  pair: OpenedPair,
+  run: RecordedRun,
+  { request, plan, options, image }: Task,
+  left: readonly SampleKey[],
+  { terminal, folder, signal }: Output,
+): Promise<Map<string, readonly SampleFile[]>> {
+  const files = new Map<string, readonly SampleFile[]>();
+  const tracks = new Map<string, Steps>();
+  const progress = terminal.progress(left.length * (stepsOf(plan).length + 1), "loading");
+  let ticks = 0;
+  const samples = image && left.length > 0 ? (request.samples ?? left) : left;
+  for await (const event of generate(pair, { ...request, samples }, signal)) {
+    terminal.emit(eventJson(event));
+    warnOf(terminal, event);
+    if (event.type === "step") {
+      progress.update(++ticks, `${event.model} at ${event.timestep}`);
+      if (options.saveLatents) track(tracks, stemOf(request, event), event);
+    }
+    if (event.type === "tile") progress.update(ticks + event.done / event.total, tileOf(event));
+    // Another image of the batch of the one that is made again is not written.
+    if (event.type === "image" && (!image || stemOf(request, event) === stemOf(request, image))) {
+      const stem = stemOf(request, event);
+      const png = await recordedPng(pair, run, event);
+      files.set(stem, ofSample(await writeSample(folder, stem, event, png, tracks.get(stem)), event));
+      tracks.delete(stem);
+      progress.update(++ticks, `${stem}.png`);
+    }
+    if (event.type === "done") folder.log(eventJson(event));
+  }
+  progress.stop();
+  return files;
+}
+
+/** Name of a sample's files without ending: the seed, after the number of the prompt where there are several. */
+const stemOf = ({ prompts }: GenerateRequest, { prompt, seed }: SampleKey): string =>
+  prompts.length > 1 ? `${prompt}-${seed}` : `${seed}`;
 
 /** Warns of what differs from a record. @throws FileError where models differ, unless that is allowed */
 function mustBeRecorded(
