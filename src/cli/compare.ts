@@ -25,13 +25,13 @@ import {
   sourceFiles,
   withPromptEmbeddings,
 } from "../open/index.js";
-import { MODES, madeAgain, planJson } from "../sampling/index.js";
+import { MODES, planJson } from "../sampling/index.js";
 import { type ComparedMode, columnsFor, comparedModes, resultJson, sheetRows, type Timing } from "./comparison.js";
 import { fetching } from "./fetching.js";
 import { findingOf } from "./finding.js";
 import { warnOf } from "./notices.js";
 import { openResumableFolder, type ResumeOptions, type RunFolder } from "./run-folder.js";
-import { keptImages, nameOf, type SampleImage, writeImage } from "./samples.js";
+import { nameOf, resumed, type SampleImage, writeImage } from "./samples.js";
 import { drawSheet } from "./sheet.js";
 import type { Progress, Terminal } from "./terminal.js";
 import { tileOf } from "./units.js";
@@ -123,10 +123,7 @@ async function generateAll(pair: OpenedPair, runs: readonly RecordedRun[], o: Ou
     const { prompts, seeds = [0] } = request;
     const samples = prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
     const plan = planFor(pair, request);
-    const found = await keptImages(o.folder, mode, samples, (s) => nameOf(mode, s, prompts.length));
-    const missing = samples.filter((s) => !found.some((k) => k.prompt === s.prompt && k.seed === s.seed));
-    const left = madeAgain(plan, samples, missing);
-    const kept = found.filter((k) => !left.some((s) => k.prompt === s.prompt && k.seed === s.seed));
+    const { kept, left } = await resumed(o.folder, { mode, plan, samples }, (s) => nameOf(mode, s, prompts.length));
     const steps = plan.rows.filter((row) => row.kind === "step").length;
     works.push({ run, mode, kept, left, ticks: left.length * (steps + 1) });
   }

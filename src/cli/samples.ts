@@ -4,7 +4,7 @@ import path from "node:path";
 import { pixelHash } from "../convert/index.js";
 import { decodePng } from "../files/index.js";
 import type { SampleKey } from "../generate/index.js";
-import type { Mode } from "../sampling/index.js";
+import { type Mode, madeAgain, type Plan } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { RunFile, RunFolder } from "./run-folder.js";
 
@@ -19,8 +19,27 @@ export interface SampleImage extends SampleKey {
 export const nameOf = (mode: Mode, { prompt, seed }: SampleKey, prompts: number): string =>
   prompts > 1 ? `${mode}/${prompt}-${seed}.png` : `${mode}/${seed}.png`;
 
-/** The images of these samples that an interrupted run has written. @param name path of a sample's file */
-export async function keptImages(
+/**
+ * Images of a run's samples that an interrupted run has written, and the samples that are to be made.
+ * @param name path of a sample's file
+ */
+export async function resumed(
+  folder: RunFolder,
+  { mode, plan, samples }: { readonly mode: Mode; readonly plan: Plan; readonly samples: readonly SampleKey[] },
+  name: (sample: SampleKey) => string,
+): Promise<{ readonly kept: readonly SampleImage[]; readonly left: readonly SampleKey[] }> {
+  const found = await keptImages(folder, mode, samples, name);
+  const isIn = (list: readonly SampleKey[], s: SampleKey) =>
+    list.some((k) => k.prompt === s.prompt && k.seed === s.seed);
+  const left = madeAgain(
+    plan,
+    samples,
+    samples.filter((s) => !isIn(found, s)),
+  );
+  return { kept: found.filter((k) => !isIn(left, k)), left };
+}
+
+async function keptImages(
   folder: RunFolder,
   mode: Mode,
   samples: readonly SampleKey[],

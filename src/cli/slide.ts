@@ -26,7 +26,7 @@ import { fetching } from "./fetching.js";
 import { warnOf } from "./notices.js";
 import { slidePage } from "./page.js";
 import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
-import { keptImages, type SampleImage, writeImage } from "./samples.js";
+import { resumed, type SampleImage, writeImage } from "./samples.js";
 import { drawSheet } from "./sheet.js";
 import type { Column } from "./table.js";
 import type { Terminal } from "./terminal.js";
@@ -91,10 +91,11 @@ async function generateAll(
   for (const run of runs) {
     const { mode = "base", seeds = [0] } = run.request;
     const samples = seeds.flatMap((seed) => scales.map((_, prompt) => ({ prompt, seed })));
-    const kept = await keptImages(folder, mode, samples, (s) => nameFor(mode, s, scales));
+    const plan = planFor(pair, run.request);
+    const { kept, left } = await resumed(folder, { mode, plan, samples }, (s) => nameFor(mode, s, scales));
     images.push(...kept);
     works.set(mode, run);
-    total += (samples.length - kept.length) * (stepsOf(planFor(pair, run.request)).length + 1);
+    total += left.length * (stepsOf(plan).length + 1);
   }
   const progress = terminal.progress(total, "loading");
   let ticks = 0;
