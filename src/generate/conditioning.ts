@@ -3,14 +3,10 @@ import type { Conditioning } from "../models/index.js";
 import { isGuided, type ModelName, type Plan } from "../sampling/index.js";
 import { float, stack } from "../tensor/index.js";
 import type { EncodedPrompt } from "../text/index.js";
-import type { Bindings } from "./bindings.js";
 import type { Job } from "./job.js";
 import type { Pair } from "./pair.js";
-import type { PromptConditioning, SampleKey } from "./sample.js";
-
-interface Encoded extends PromptConditioning {
-  readonly conditional: EncodedPrompt;
-}
+import type { Run } from "./run.js";
+import type { EncodedSides, PromptConditioning, SampleKey } from "./sample.js";
 
 /** Models of a plan, in the order of their first row. */
 export const modelsOf = ({ rows }: Plan): ModelName[] => [
@@ -45,26 +41,37 @@ function repeatedTo<C extends Conditioning>(length: number, encoded: C): C {
   return { ...encoded, streams: { ...encoded.streams, text: float([1, length, text.shape[2] ?? 0], copies.data) } };
 }
 
-/** Creates an encoder for the prompts of a job, with a cache. */
-export function promptEncoder(pair: Pair, job: Job, bindings: Bindings) {
-  const known = new Map<string, Promise<Encoded>>();
+/** Creates an encoder for the prompts of a run. Conditioning that the run, or its cache, has is not encoded again. */
+export function promptEncoder({ pair, job, bindings, cache }: Run) {
+  const known = new Map<string, Promise<EncodedSides>>();
+  const { promptSyntax: syntax, clipSkip, negative } = job;
+  const isGuidedRun = isGuidedPlan(job.plan);
 
-  async function encode(prompt: string, model: ModelName, scales: readonly (readonly number[] | null)[]) {
-    const adapted = bindings(model).text.map((binding, i) => {
-      const own = scales[i];
-      return binding && own ? { stack: binding.stack, scales: own } : null;
-    });
-    const { promptSyntax: syntax, clipSkip } = job;
+  async function encode(prompt: string, adapted: Adapted, facts: readonly unknown[]): Promise<EncodedSides> {
     const conditional = await pair.text.encode(prompt, clipSkip, adapted, syntax);
-    if (job.negative === null && pair.zeroNegative) {
-      return { conditional, unconditional: pair.text.zeros(conditional) };
-    }
+    const sides = (a: EncodedPrompt, b: Conditioning): EncodedSides => {
+      return { conditional: a, unconditional: b, key: JSON.stringify([...facts, lengthOf(a)]) };
+    };
+    if (negative === null && pair.zeroNegative) return sides(conditional, pair.text.zeros(conditional));
     // In diffusers clip skip applies to the prompt only, in A1111 and ComfyUI to both.
     const negativeSkip = syntax === "plain" ? 0 : clipSkip;
-    const unconditional = await pair.text.encode(job.negative ?? "", negativeSkip, adapted, syntax);
-    if (!isGuidedPlan(job.plan)) return { conditional, unconditional };
+    const unconditional = await pair.text.encode(negative ?? "", negativeSkip, adapted, syntax);
+    if (!isGuidedRun) return sides(conditional, unconditional);
     const length = sharedLength(lengthOf(conditional), lengthOf(unconditional));
-    return { conditional: repeatedTo(length, conditional), unconditional: repeatedTo(length, unconditional) };
+    return sides(repeatedTo(length, conditional), repeatedTo(length, unconditional));
+  }
+
+  async function encodedOf(prompt: string, adapted: Adapted): Promise<EncodedSides> {
+    const stacks = adapted.map((own) => own && [own.stack.graphKey, own.stack.inputKey, own.scales]);
+    const facts = [prompt, syntax, clipSkip, stacks];
+    const key = JSON.stringify([...facts, negative, isGuidedRun]);
+    const kept = cache?.texts.get(key);
+    if (kept) return kept;
+    const encoding = known.get(key) ?? encode(prompt, adapted, facts);
+    known.set(key, encoding);
+    const made = await encoding;
+    cache?.texts.set(key, made, sizeOf(made.conditional) + sizeOf(made.unconditional));
+    return made;
   }
 
   /** Conditioning of a sample for each model of the plan, and the number of truncated tokens of its prompt. */
@@ -75,14 +82,23 @@ export function promptEncoder(pair: Pair, job: Job, bindings: Bindings) {
     let truncated = 0;
     for (const model of modelsOf(job.plan)) {
       const row = job.plan.rows.findIndex((r) => r.kind === "step" && r.model === model);
-      const scales = bindings(model).text.map((binding) => binding?.scales(row, sample) ?? null);
-      const key = JSON.stringify([sample.prompt, model, scales]);
-      const encoded = known.get(key) ?? encode(job.prompts[sample.prompt] ?? "", model, scales);
-      known.set(key, encoded);
-      const made = await encoded;
+      const adapted = bindings(model).text.map(
+        (binding) => binding && { stack: binding.stack, scales: binding.scales(row, sample) },
+      );
+      const made = await encodedOf(job.prompts[sample.prompt] ?? "", adapted);
       conditioning.set(model, made);
       truncated = Math.max(truncated, made.conditional.truncated);
     }
     return { conditioning, truncated };
   };
 }
+
+/** Adapters of each text encoder with their scales. */
+type Adapted = NonNullable<Parameters<Pair["text"]["encode"]>[2]>;
+
+/** Bytes of a conditioning. */
+const sizeOf = ({ streams, masks = {}, pooled }: Conditioning): number =>
+  [...Object.values(streams), ...Object.values(masks), ...(pooled ? [pooled] : [])].reduce(
+    (n, { data }) => n + data.byteLength,
+    0,
+  );

@@ -15,28 +15,10 @@ import {
   type StepRow,
 } from "../sampling/index.js";
 import { type FloatTensor, sample as sampleAt } from "../tensor/index.js";
-import type { Bindings } from "./bindings.js";
-import type { GenerateEvent } from "./events.js";
-import type { Job } from "./job.js";
-import type { Pair } from "./pair.js";
+import type { GenerateEvent, StepEvent } from "./events.js";
+import { keepRow, resume } from "./reuse.js";
+import type { Run } from "./run.js";
 import { type Sample, textLength } from "./sample.js";
-
-/** Model calls and milliseconds of a run so far. */
-export interface Timings {
-  calls: number;
-  encode: number;
-  denoise: number;
-  decode: number;
-}
-
-/** State of a run that the loop needs. */
-export interface Run {
-  readonly pair: Pair;
-  readonly job: Job;
-  readonly bindings: Bindings;
-  readonly timings: Timings;
-  readonly signal: AbortSignal | undefined;
-}
 
 /** Consecutive rows that call one model, with their index in the plan. */
 export interface Phase {
@@ -62,17 +44,26 @@ export function phasesOf({ rows }: Plan): Phase[] {
   return phases;
 }
 
-/** Runs a phase over a group. All samples of the group are at the same row, so that a row can use all of them. */
+/**
+ * Runs a phase over a group. All samples of the group are at the same row, so that a row can use all of them. Rows that the cache has are
+ * not computed: their events come from it.
+ */
 export async function* denoise(
   run: Run,
   phase: Phase,
   group: readonly Sample[],
 ): AsyncGenerator<GenerateEvent, void, undefined> {
-  const { job, bindings, timings, signal } = run;
-  const steps = job.plan.rows.flatMap((row, index) => (row.kind === "step" ? [index] : []));
+  const { job, bindings, timings, signal, cache } = run;
   for (const { row, index } of phase.rows) {
+    if (group.every(({ kept }) => index < kept.length)) {
+      yield* reuse(run, row, index, group);
+      continue;
+    }
     if (row.kind === "renoise") {
-      for (const s of group) s.xt = advance(row, { xt: s.xt, rng: s.rng, state: s.state }).xt;
+      for (const s of group) {
+        s.xt = advance(row, { xt: s.xt, rng: s.rng, state: s.state }).xt;
+        if (cache) keepRow(run, s, row, index, null, cache);
+      }
       continue;
     }
     const { network, denoiser } = bindings(row.model);
@@ -98,11 +89,8 @@ export async function* denoise(
         const stepped = advance(row, { xt, output, rng: s.rng, state: s.state });
         s.xt = await finite(stepped.xt, callOf(run, row, index));
         s.state = stepped.state;
-        const { prompt, seed } = s;
-        const { model, timestep, from, to } = row;
-        const place = { row: index, step: steps.indexOf(index), steps: steps.length };
-        const latents = { xt, x0: stepped.x0, next: s.xt };
-        yield { type: "step", ...place, model, timestep, from, to, ...latents, prompt, seed };
+        if (cache) keepRow(run, s, row, index, stepped.x0, cache);
+        yield stepEvent(run, row, index, s, { xt, x0: stepped.x0, next: s.xt });
       }
     }
   }
@@ -121,7 +109,29 @@ function unitsOf({ job }: Run, group: readonly Sample[]): Sample[][] {
   return units;
 }
 
-/** Shape of a call for samples of one text length. */
+/** Takes the samples of a group to the state after a row that the cache has. */
+function* reuse(run: Run, row: Row, index: number, group: readonly Sample[]): Generator<GenerateEvent> {
+  for (const s of group) {
+    const state = s.kept[index];
+    if (!state) continue;
+    const { xt } = s;
+    resume(s, state);
+    if (row.kind === "step" && state.x0) yield stepEvent(run, row, index, s, { xt, x0: state.x0, next: s.xt });
+  }
+}
+
+function stepEvent(
+  { job }: Run,
+  { model, timestep, from, to }: StepRow,
+  index: number,
+  { prompt, seed }: Sample,
+  latents: Pick<StepEvent, "xt" | "x0" | "next">,
+): StepEvent {
+  const steps = job.plan.rows.flatMap((row, i) => (row.kind === "step" ? [i] : []));
+  const place = { row: index, step: steps.indexOf(index), steps: steps.length };
+  return { type: "step", ...place, model, timestep, from, to, ...latents, prompt, seed };
+}
+
 /** Facts of a model call for messages. */
 const callOf = ({ bindings }: Run, { model, timestep }: StepRow, index: number): Call => ({
   network: `the ${model} denoiser`,
@@ -129,6 +139,7 @@ const callOf = ({ bindings }: Run, { model, timestep }: StepRow, index: number):
   weights: bindings(model).model.weights,
 });
 
+/** Shape of a call for samples of one text length. */
 function shapeOf({ pair, job }: Run, [first]: readonly Sample[]) {
   const [, , height, width] = pair.base.denoiser.latents(job.size);
   return { height, width, tokens: first ? textLength(first) : pair.text.tokens };

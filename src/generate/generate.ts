@@ -3,19 +3,23 @@ import { decodeCall, decoderBatch, tileSide } from "../decode/index.js";
 import { initialLatents, initialNoise, isGrouped, noiseHooksOf } from "../sampling/index.js";
 import { createRng, type RgbImage, stack } from "../tensor/index.js";
 import { bindModels } from "./bindings.js";
+import type { GenerateCache } from "./cache.js";
 import { promptEncoder } from "./conditioning.js";
-import { denoise, phasesOf, type Run } from "./denoise.js";
+import { denoise, phasesOf } from "./denoise.js";
 import type { GenerateEvent } from "./events.js";
 import { fitToMemory } from "./fit.js";
 import { jobFor } from "./job.js";
 import type { Pair } from "./pair.js";
 import type { GenerateRequest } from "./request.js";
+import { keptRows, startKey } from "./reuse.js";
+import type { Run } from "./run.js";
 import { type Sample, textLength } from "./sample.js";
 
 /**
  * Generates one image for each prompt and seed. Samples run in batches, each with its own random generator: a seed gives the same image
  * alone or in a batch, up to the rounding of the networks. Leaving the loop early, or aborting `signal`, stops after the current model call.
  *
+ * @param cache results of this pair's earlier runs, which are used again; see `createGenerateCache`
  * @throws RequestError before anything is loaded; MachineError when a model cannot run; NonFiniteError when a network gives NaN;
  * `signal.reason` when aborted
  * @example
@@ -27,13 +31,16 @@ export async function* generate(
   pair: Pair,
   request: GenerateRequest,
   signal?: AbortSignal,
+  cache: GenerateCache | null = null,
 ): AsyncGenerator<GenerateEvent, void, undefined> {
-  const { job, why } = await fitToMemory(pair, await jobFor(pair, request));
+  const { job, why } = await fitToMemory(pair, await jobFor(pair, request, cache));
   signal?.throwIfAborted();
   for (const text of job.notices) yield { type: "notice", text };
   if (why.length > 0) yield { type: "adjusted", offload: job.offload, batch: job.batch, why };
   const timings = { calls: 0, encode: 0, denoise: 0, decode: 0 };
-  const run: Run = { pair, job, bindings: bindModels(pair, job), timings, signal };
+  // Where samples of a prompt depend on each other, the state of one follows from all of them.
+  const reused = isGrouped(job.plan) ? null : cache;
+  const run: Run = { pair, job, bindings: bindModels(pair, job), timings, signal, cache: reused };
   try {
     const samples = yield* begin(run);
     if (job.offload === "sequential") {
@@ -52,16 +59,26 @@ export async function* generate(
 
 /** Encodes the prompts of a job and creates its samples with their initial latents. */
 async function* begin(run: Run): AsyncGenerator<GenerateEvent, Sample[], undefined> {
-  const { pair, job, timings, signal } = run;
+  const { pair, job, timings, signal, cache } = run;
   const start = performance.now();
-  const conditioningOf = promptEncoder(pair, job, run.bindings);
+  const conditioningOf = promptEncoder(run);
   const shape = pair.base.denoiser.latents(job.size);
   const samples: Sample[] = [];
   for (const key of job.samples) {
     const { conditioning, truncated } = await conditioningOf(key);
     const rng = createRng(key.seed);
     const first = samples.every((s) => s.prompt !== key.prompt);
-    samples.push({ ...key, conditioning, rng, xt: rng.randn(shape), momentum: null, state: undefined });
+    const place = startKey(run, key, shape);
+    samples.push({
+      ...key,
+      conditioning,
+      rng,
+      xt: rng.randn(shape),
+      momentum: null,
+      state: undefined,
+      place,
+      kept: [],
+    });
     signal?.throwIfAborted();
     if (first) yield { type: "encoded", prompt: key.prompt, truncated };
   }
@@ -73,27 +90,33 @@ async function* begin(run: Run): AsyncGenerator<GenerateEvent, Sample[], undefin
     );
     for (const [i, s] of own.entries()) s.xt = initialLatents(job.plan, noises[i] ?? s.xt);
   }
+  if (cache) for (const sample of samples) sample.kept = keptRows(run, sample, cache);
   timings.encode = performance.now() - start;
+  // With offload `sequential` all samples go through the rows together, so that each model is loaded once.
+  const fewest = samples.reduce((n, { kept }) => Math.min(n, kept.length), Number.POSITIVE_INFINITY);
+  if (job.offload === "sequential") for (const sample of samples) sample.kept = sample.kept.slice(0, fewest);
   return samples;
 }
 
 /**
- * Splits samples into groups that run together: those with text of one length, for which one session serves. With offload `sequential` that
- * is all, otherwise batches, so that images appear batch by batch; where samples of a prompt depend on each other, all of a prompt.
+ * Splits samples into groups that run together: those with text of one length, for which one session serves, and with as many rows from the
+ * cache. With offload `sequential` that is all, otherwise batches, so that images appear batch by batch; where samples of a prompt depend on
+ * each other, all of a prompt.
  */
 function groupsOf({ job }: Run, samples: readonly Sample[]): Sample[][] {
   const together = isGrouped(job.plan);
   const most = job.offload === "sequential" || together ? samples.length : job.batch;
   const groups: Sample[][] = [];
   for (const sample of samples) {
-    const last = groups.at(-1);
+    const last = groups.findLast(([first]) => first && isAlike(first, sample));
     const one = !together || job.offload === "sequential" || last?.[0]?.prompt === sample.prompt;
-    const fits = last?.[0] && one && last.length < most && textLength(last[0]) === textLength(sample);
-    if (fits) last.push(sample);
+    if (last && one && last.length < most) last.push(sample);
     else groups.push([sample]);
   }
   return groups;
 }
+
+const isAlike = (a: Sample, b: Sample): boolean => textLength(a) === textLength(b) && a.kept.length === b.kept.length;
 
 async function* runGroup(run: Run, group: readonly Sample[]): AsyncGenerator<GenerateEvent, void, undefined> {
   for (const phase of phasesOf(run.job.plan)) {

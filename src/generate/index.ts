@@ -1,5 +1,6 @@
 export { type AdapterUse, openUses } from "./adapters.js";
 export { type MemoryNeed, type MemoryUse, memoryUses, strategyNeeds, upcastIn, type WeightSize } from "./budget.js";
+export { createGenerateCache, type GenerateCache } from "./cache.js";
 export { eventJson, type GenerateEvent, type Milliseconds, type StepEvent } from "./events.js";
 export { memoryNeeds } from "./fit.js";
 export { generate } from "./generate.js";

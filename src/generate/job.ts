@@ -5,6 +5,7 @@ import { checkGroup, type Plan, settledMethods } from "../sampling/index.js";
 import { parseRequest } from "../schema/index.js";
 import { lorasOf, type PromptSyntax } from "../text/index.js";
 import { type AdapterUse, isOff, openUses } from "./adapters.js";
+import type { GenerateCache } from "./cache.js";
 import { noticesOf } from "./notices.js";
 import type { Pair } from "./pair.js";
 import { planFor } from "./planning.js";
@@ -40,9 +41,10 @@ export const defaultOffload = ({ distilled }: Pick<Pair, "distilled">): Offload 
 
 /**
  * Creates the job of a request. Loads no network.
+ * @param cache keeps adapters of earlier runs at scale 0, for which a session is loaded
  * @throws RequestError with the invalid field; FileError when an adapter cannot be read
  */
-export async function jobFor(pair: Pair, request: GenerateRequest): Promise<Job> {
+export async function jobFor(pair: Pair, request: GenerateRequest, cache: GenerateCache | null = null): Promise<Job> {
   checkRequest(pair, request);
   const { prompts, seeds = [0], promptSyntax = "plain", clipSkip = 0, negative = null, tile, samples } = request;
   const size = request.size ?? pair.size;
@@ -50,6 +52,8 @@ export async function jobFor(pair: Pair, request: GenerateRequest): Promise<Job>
   const all = prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
   const named = samples && new Set(samples.map((s) => `${s.prompt} ${s.seed}`));
   const plan = planFor(pair, request);
+  const uses = [...pair.adapters, ...(await adaptersOf(pair, request))];
+  for (const use of uses) if (!isOff(use)) cache?.adapters.add(use.adapter);
   return {
     plan,
     samples: named ? all.filter((s) => named.has(`${s.prompt} ${s.seed}`)) : all,
@@ -62,7 +66,7 @@ export async function jobFor(pair: Pair, request: GenerateRequest): Promise<Job>
     offload: request.offload ?? defaultOffload(pair),
     offloadGiven: request.offload !== undefined,
     tile,
-    adapters: [...pair.adapters, ...(await adaptersOf(pair, request))].filter((use) => !isOff(use)),
+    adapters: uses.filter((use) => !isOff(use) || cache?.adapters.has(use.adapter)),
     notices: noticesOf({ pair, request, plan }),
   };
 }

@@ -2,7 +2,7 @@
 import { type RecordedRun, recordedPng } from "../convert/index.js";
 import { RequestError } from "../errors.js";
 import { previewUrl } from "../files/index.js";
-import { eventJson, type GenerateEvent, generate, type StepEvent } from "../generate/index.js";
+import { eventJson, type GenerateCache, type GenerateEvent, generate, type StepEvent } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type OpenedPair, type OpenOptions, type PairReference, sourceFiles } from "../open/index.js";
 import { openPreview, type Preview } from "../trajectory/index.js";
@@ -14,6 +14,8 @@ export interface Served {
   readonly pair: OpenedPair;
   readonly models: PairReference & OpenOptions;
   readonly workspace: Workspace;
+  /** Results of earlier runs. */
+  readonly cache: GenerateCache;
 }
 
 /** Pixels of the longer side of a preview. */
@@ -40,7 +42,7 @@ async function fastestPreview(pair: OpenedPair): Promise<Preview> {
 
 /** Events of a run. Stops after the current model call when the run is aborted. @throws as generate; FileError, MachineError when an image cannot be saved */
 export async function* execute(
-  { pair, models, workspace }: Served,
+  { pair, models, workspace, cache }: Served,
   run: Run,
 ): AsyncGenerator<RunEvent | Readonly<Record<string, unknown> & { type: string }>, void, undefined> {
   const { request, controller } = run;
@@ -53,7 +55,7 @@ export async function* execute(
     sources: sourceFiles(pair, models, request, signal, true),
   };
   recorded.sources.catch(() => {});
-  for await (const event of generate(pair, request, signal)) {
+  for await (const event of generate(pair, request, signal, cache)) {
     if (event.type === "image") {
       yield { type: "image", image: await saved(pair, workspace, run, recorded, event) };
       continue;

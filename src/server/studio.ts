@@ -1,7 +1,7 @@
 /** The studio: one queue of runs on one pair of models. Independent of HTTP. */
 import { randomUUID } from "node:crypto";
 import { VariegateError } from "../errors.js";
-import type { GenerateRequest } from "../generate/index.js";
+import { createGenerateCache, type GenerateRequest } from "../generate/index.js";
 import { type OpenedPair, type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import { createEventLog } from "./event-log.js";
 import { execute, servedPair } from "./execute.js";
@@ -47,6 +47,9 @@ const MOST_OF_CLIENT = 32;
 const LOG = 8_000_000;
 const ENDED_LOGS = 32_000_000;
 const MOST_ENDED = 256;
+/** Memory for results of earlier runs: a share of the memory budget, and at most so many bytes. */
+const CACHE = 1 / 16;
+const MOST_CACHE = 256e6;
 /** Weight of the last run in the mean duration of a run, and the first guess in seconds. */
 const LATEST = 0.25;
 const GUESS = 2;
@@ -78,6 +81,7 @@ function createStudio(
   workspace: Workspace,
   onError: StudioOptions["onError"],
 ): Studio {
+  const cache = createGenerateCache(Math.min(MOST_CACHE, CACHE * pair.engine.memoryBudget));
   const queue = createFairQueue<Run>();
   const runs = new Map<string, Run>();
   const ended: Run[] = [];
@@ -111,7 +115,7 @@ function createStudio(
       run.state = "running";
       workspace.history.setState(run.id, "running", null);
       run.log.append({ type: "started" });
-      for await (const event of execute({ pair, models, workspace }, run)) run.log.append(event);
+      for await (const event of execute({ pair, models, workspace, cache }, run)) run.log.append(event);
       finish(run, "done");
       seconds += LATEST * ((performance.now() - start) / 1000 - seconds);
     } catch (error) {

@@ -1,0 +1,24 @@
+/** What the parts of the sampling loop share: the pair, the job, times so far. */
+import type { Bindings } from "./bindings.js";
+import type { GenerateCache } from "./cache.js";
+import type { Job } from "./job.js";
+import type { Pair } from "./pair.js";
+
+/** Model calls and milliseconds of a run so far. */
+export interface Timings {
+  calls: number;
+  encode: number;
+  denoise: number;
+  decode: number;
+}
+
+/** State of a run that the loop needs. */
+export interface Run {
+  readonly pair: Pair;
+  readonly job: Job;
+  readonly bindings: Bindings;
+  readonly timings: Timings;
+  readonly signal: AbortSignal | undefined;
+  /** Results of earlier runs; null for none. */
+  readonly cache: GenerateCache | null;
+}
