@@ -166,7 +166,7 @@ describe("suggestions", { timeout: 60_000 }, () => {
     ],
     ["the scale of a LoRA", /--lora FILE:0\.8/, ["generate", "x", "--lora-scale", "3"]],
     ["a picture", /images are no input/, ["generate", "x", "--init-image", "a.png"]],
-    ["a model of a command without", /takes no model/, ["measure", "x", "--model", "a"]],
+    ["a model of a command without", /takes no model/, ["models", "remove", "--model", "a"]],
     ["a command of a group", /unknown command 'chek'\n\(Did you mean check\?\)/, ["models", "chek"]],
     ["a command of help", /unknown command 'generat'\n\(Did you mean generate\?\)/, ["help", "generat"]],
     ["a command of help in a group", /unknown command 'pul'\n\(Did you mean pull\?\)/, ["help", "models", "pul"]],
