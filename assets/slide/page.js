@@ -21,16 +21,25 @@ function clearness(of) {
   const each = slide.rows.map(({ stops }) => {
     const [first, last] = [of(stops[0]), of(stops.at(-1))];
     const width = first.high === null ? 0 : (first.high - first.low + last.high - last.low) / 4;
-    // Without an interval, as with one seed, the change itself.
+    // Without an interval, as with few seeds, the change itself.
     return Math.abs(last.mean - first.mean) / (width || 1);
   });
   return each.reduce((a, b) => a + b, 0) / each.length;
 }
 
-/** The measure that sees the change best; the distance to scale 0, which grows with any change, only where there is no other. */
+const hasIntervals = slide.rows.every(({ stops }) =>
+  stops.every((s) => [...MEASURES.values()].every((of) => of(s).high !== null)),
+);
+
+/**
+ * The measure that sees the change best; the distance to scale 0, which grows with any change, only where there is no other. Changes without
+ * intervals are compared among the classifier's numbers, which have one unit, where there are any.
+ */
 function clearest() {
   const [...names] = MEASURES.keys();
-  const directed = names.filter((name) => name !== "distance to scale 0");
+  const classified = names.filter((name) => name.endsWith("(classifier)"));
+  const comparable = hasIntervals || classified.length === 0 ? names : classified;
+  const directed = comparable.filter((name) => name !== "distance to scale 0");
   return directed.sort((a, b) => clearness(MEASURES.get(b)) - clearness(MEASURES.get(a)))[0] ?? names[0];
 }
 
@@ -125,7 +134,7 @@ function drawMeasures() {
   );
   at("legend").replaceChildren(
     ...slide.rows.map(({ mode }) => legendEntry(mode, `var(--${mode})`)),
-    slide.seeds.length > 1 ? "mean over seeds, 95 % interval" : "one seed",
+    slide.seeds.length === 1 ? "one seed" : hasIntervals ? "mean over seeds, 95 % interval" : "mean over seeds",
   );
   const classifier = [...MEASURES.keys()].some((name) => name.endsWith("(classifier)"));
   at("note").textContent =

@@ -322,12 +322,13 @@ function drawCurves() {
 
 /** What lines and marks mean, with what the marks of this trace are. */
 function drawLegend() {
+  const banded = trace.modes.some((m) => m.commit[state.space]?.mean.every((e) => e.low !== null));
   at("legend").replaceChildren(
     ...trace.modes.map(({ mode, steps }) =>
       legendEntry(`${mode}, ${steps.length} ${steps.length === 1 ? "step" : "steps"}`, `var(--${mode})`),
     ),
     legendEntry("level shown", "var(--ink)", "dashed"),
-    trace.seeds.length > 1 ? "thick: mean over seeds · band: 95 % interval · thin: one seed" : "",
+    trace.seeds.length > 1 ? `thick: mean over seeds${banded ? " · band: 95 % interval" : ""} · thin: one seed` : "",
   );
   const committed = trace.modes.some((m) => m.committed?.[state.space]);
   const watched = trace.modes.some((m) => m.watched.length > 0);

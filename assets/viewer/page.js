@@ -25,8 +25,8 @@ globalThis.viewer = {
   tabButton(text, selected, choose) {
     const tab = document.createElement("button");
     tab.type = "button";
-    tab.role = "tab";
-    tab.ariaSelected = String(selected);
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-selected", String(selected));
     tab.textContent = text;
     tab.addEventListener("click", choose);
     return tab;

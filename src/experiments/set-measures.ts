@@ -108,7 +108,7 @@ function frechetMeasures(title: string, digits: number, instrument: string): { d
   const halves = halvesDistance(instrument);
   const floor = async (row: SampleSet, reference: Reference | null): Promise<number | null> => {
     const n = featuresBy(row, instrument)?.flat().length ?? 0;
-    const apart = reference && n > 0 ? await halves(reference) : null;
+    const apart = reference && n > NEIGHBOURS ? await halves(reference) : null;
     if (!reference || apart === null) return null;
     const real = reference.features[instrument]?.length ?? 0;
     return (apart * (1 / n + 1 / real)) / (2 / Math.floor(real / 2));

@@ -66,7 +66,7 @@ describe("variegate experiment", { timeout: 60_000 }, () => {
     const out = folder("table4");
     const { status, stdout, stderr } = variegate("table4", "--prompts", list, "--out", out, "--quiet");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout).toMatch(/claim +here/);
+    expect(stdout).toMatch(/^claim .*here/m);
     expect(stdout).toContain("first timestep left out");
     const [table] = resultsIn(out).tables;
     expect(table?.rows.map((r) => [r.name, r.pictures])).toEqual([
@@ -126,8 +126,8 @@ describe("variegate experiment", { timeout: 60_000 }, () => {
     for (const [i, row] of (resultsIn(one).tables[0]?.rows ?? []).entries()) {
       const other = resultsIn(two).tables[0]?.rows[i];
       for (const measure of ["distance", "entropy"]) {
-        // Products of another number of threads are added up in another order.
-        expect(close.parse(row.values[measure]).mean).toBeCloseTo(close.parse(other?.values[measure]).mean, 3);
+        // Products of another number of threads are added up in another order; the entropy sums logarithms of probabilities.
+        expect(close.parse(row.values[measure]).mean).toBeCloseTo(close.parse(other?.values[measure]).mean, 2);
       }
     }
   });
