@@ -1,11 +1,17 @@
-// Runs an experiment: one step of the base against none, over eight seeds of two prompts, and one claim. A second run reuses the results.
+// Runs an experiment: one step of the base against none, over four seeds of five prompts, and one claim. A second run reuses the results.
 import { parseDefinition, runExperiments } from "variegate";
 
 const definition = parseDefinition("example", {
   name: "hand-off",
   title: "No step of the base, or one",
-  prompts: ["a cartoon character with one eye", "a red cartoon character"],
-  seeds: 8,
+  prompts: [
+    "a cartoon character",
+    "a red cartoon character",
+    "a round cartoon character",
+    "a cartoon character with one eye",
+    "a cartoon character wearing a hat",
+  ],
+  seeds: 4,
   rows: [
     { name: "distilled", sampling: { mode: "distilled" } },
     { name: "hybrid", sampling: { mode: "hybrid", switch: 1 } },
