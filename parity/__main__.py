@@ -6,7 +6,7 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, blocks, clip_skip, component_cases, families, hub, intervals, methods, metrics, outputs, peft_strength,
+    adapters, added_tokens, blocks, clip_skip, component_cases, families, gradients, hub, intervals, methods, metrics, outputs, peft_strength,
     prompt_syntax, prompts, recognition, runs, scripts, single_files, steps, streams, textual_inversion, vision,
 )
 from .store import Store
@@ -20,6 +20,7 @@ RECORDERS = {
     "components": component_cases.record,
     "networks": outputs.record,
     "methods": methods.record,
+    "gradients": gradients.record,
     "metrics": metrics.record,
     "intervals": intervals.record,
     "vision": vision.record,

@@ -48,6 +48,21 @@ export interface Builder {
   embedding(table: Value, ids: Value): Value;
   pickRow(x: Value, index: Value): Value;
   expandBatch(x: Value, like: Value): Value;
+  matmul(a: Value, b: Value): Value;
+  softmax(x: Value): Value;
+  sigmoid(x: Value): Value;
+  exp(x: Value): Value;
+  erf(x: Value): Value;
+  greater(a: Value, b: Value): Value;
+  sum(x: Value, axes: readonly number[]): Value;
+  broadcast(x: Value, shape: readonly number[]): Value;
+  /** Default: value 0. */
+  pad(x: Value, axis: number, o: { before: number; after: number; value?: number }): Value;
+  flip(x: Value, axes: readonly number[]): Value;
+  scatterRows(x: Value, ids: Value, rows: number): Value;
+  placeRow(x: Value, index: Value, length: number): Value;
+  /** Any operation by its kind and attributes. */
+  apply(op: Op, inputs: readonly Value[]): Value;
   /** The graph with these outputs by name. Nodes that no output depends on are dropped. */
   finish(outputs: Readonly<Record<string, Value>>): Graph;
 }
@@ -67,7 +82,7 @@ const defined = (...values: (Value | undefined)[]) => values.filter((v) => v !==
 /** Methods of the builder that add one node. */
 function operations(
   apply: (op: Op, ...from: Value[]) => Value,
-): Omit<Builder, "input" | "weight" | "constant" | "finish"> {
+): Omit<Builder, "input" | "weight" | "constant" | "apply" | "finish"> {
   return {
     conv: (x, w, bias, { stride = 1, pads, groups = 1 } = {}) => {
       const half = Math.floor(known(w.shape[2]) / 2);
@@ -104,6 +119,18 @@ function operations(
     embedding: (table, index) => apply({ kind: "embedding" }, table, index),
     pickRow: (x, index) => apply({ kind: "pickRow" }, x, index),
     expandBatch: (x, like) => apply({ kind: "expandBatch" }, x, like),
+    matmul: (a, b) => apply({ kind: "matmul" }, a, b),
+    softmax: (x) => apply({ kind: "softmax" }, x),
+    sigmoid: (x) => apply({ kind: "sigmoid" }, x),
+    exp: (x) => apply({ kind: "exp" }, x),
+    erf: (x) => apply({ kind: "erf" }, x),
+    greater: (a, b) => apply({ kind: "greater" }, a, b),
+    sum: (x, axes) => apply({ kind: "sum", axes }, x),
+    broadcast: (x, shape) => apply({ kind: "broadcast", shape }, x),
+    pad: (x, axis, { value = 0, ...o }) => apply({ kind: "pad", axis, ...o, value }, x),
+    flip: (x, axes) => apply({ kind: "flip", axes }, x),
+    scatterRows: (x, ids, rows) => apply({ kind: "scatterRows", rows }, x, ids),
+    placeRow: (x, index, length) => apply({ kind: "placeRow", length }, x, index),
   };
 }
 
@@ -144,6 +171,7 @@ export function createBuilder(): Builder {
       return value;
     },
     ...operations(apply),
+    apply: (op, from) => apply(op, ...from),
     finish(outputs) {
       const needed = new Set(Object.values(outputs).map((v) => v.id));
       const kept = nodes

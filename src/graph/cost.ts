@@ -42,6 +42,18 @@ const rules: { readonly [K in OpKind]: Rule } = {
   embedding: none,
   pickRow: none,
   expandBatch: none,
+  matmul: ({ inputs: [a], output }, batch) => 2 * size(output.shape, batch) * known(a?.shape.at(-1)),
+  softmax: none,
+  sigmoid: none,
+  exp: none,
+  erf: none,
+  greater: none,
+  sum: none,
+  broadcast: none,
+  pad: none,
+  flip: none,
+  scatterRows: none,
+  placeRow: none,
 };
 
 /** Floating-point operations of one run with batch size `batch`. Low-rank updates are not included. */

@@ -1,7 +1,7 @@
 /** Lowers operations to ONNX nodes that ONNX Runtime runs efficiently, and states the compute type of each operation. */
 import type { Weight } from "../tensor/index.js";
 import type { Dim, Op, OpKind, Value } from "./op.js";
-import type { Attribute } from "./proto.js";
+import { type Attribute, ELEMENT } from "./proto.js";
 
 /** Compute type of values. */
 export type FloatType = "float32" | "float16";
@@ -219,6 +219,33 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     const rest = e.ints((inputs[0]?.shape.slice(1) ?? []).map(() => 1));
     return e.node("Expand", [x, e.node("Concat", [batch, rest], { axis: { int: 0 } })]);
   },
+  matmul: sameAs("MatMul"),
+  softmax: (e, { names }) => e.node("Softmax", names, { axis: { int: -1 } }),
+  sigmoid: sameAs("Sigmoid"),
+  exp: sameAs("Exp"),
+  erf: sameAs("Erf"),
+  greater: (e, { names }) => e.node("Cast", [e.node("Greater", names)], { to: { int: ELEMENT.float32 } }),
+  sum: (e, { op, names }) => e.node("ReduceSum", [...names, e.ints(op.axes)], { keepdims: { int: 0 } }),
+  broadcast: (e, { op, names }) => e.node("Expand", [...names, e.ints(op.shape)]),
+  pad: (e, { op, names: [x = ""] }) =>
+    e.node("Pad", [x, e.ints([op.before, op.after]), e.floats([], op.value), e.ints([op.axis])]),
+  flip: (e, { op, names }) => {
+    const all = (value: number) => e.ints(op.axes.map(() => value));
+    return e.node("Slice", [...names, all(-1), all(Number.MIN_SAFE_INTEGER), e.ints(op.axes), all(-1)]);
+  },
+  scatterRows(e, { inputs, names: [x = "", ids = ""], output }) {
+    const zeros = e.node("Expand", [e.floats([1], 0), e.ints(output.shape.map(Number))]);
+    const index = e.node("Unsqueeze", [ids, e.ints([inputs[1]?.shape.length ?? 1])]);
+    return e.node("ScatterND", [zeros, index, x], { reduction: { string: "add" } });
+  },
+  placeRow(e, { op, names: [x = "", index = ""] }) {
+    const chosen = e.node("Equal", [
+      e.node("Unsqueeze", [index, e.ints([1])]),
+      e.ints(Array.from({ length: op.length }, (_, i) => i)),
+    ]);
+    const mask = e.node("Unsqueeze", [e.node("Cast", [chosen], { to: { int: ELEMENT.float32 } }), e.ints([2])]);
+    return e.node("Mul", [mask, e.node("Unsqueeze", [x, e.ints([1])])]);
+  },
 };
 
 /**
@@ -257,6 +284,18 @@ export const COMPUTE_TYPES: { readonly [K in OpKind]: FloatType | "given" } = {
   embedding: "given",
   pickRow: "given",
   expandBatch: "given",
+  matmul: "float16",
+  softmax: "float32",
+  sigmoid: "given",
+  exp: "float32",
+  erf: "given",
+  greater: "float32",
+  sum: "float32",
+  broadcast: "given",
+  pad: "float32",
+  flip: "given",
+  scatterRows: "float32",
+  placeRow: "float32",
 };
 
 /** Emits the nodes of an operation; returns the name of its output. */

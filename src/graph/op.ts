@@ -119,6 +119,30 @@ export interface Ops {
   pickRow: Record<never, never>;
   /** Repeats a single sample: x [1, …], like [B, …] → [B, …]. Of `like` only the batch size is read. */
   expandBatch: Record<never, never>;
+  /** Product of matrices: a […, M, K], b […, K, N] → […, M, N]. Leading dimensions broadcast as in NumPy. */
+  matmul: Record<never, never>;
+  /** exp(x) / Σ exp(x) over the last axis. Shape as x. */
+  softmax: Record<never, never>;
+  /** 1 / (1 + exp(−x)). Shape as x. */
+  sigmoid: Record<never, never>;
+  /** Exponential function. Shape as x. */
+  exp: Record<never, never>;
+  /** Error function, 2 / √π ∫₀ˣ exp(−t²) dt. Shape as x. */
+  erf: Record<never, never>;
+  /** 1 where a > b, else 0, with broadcasting. */
+  greater: Record<never, never>;
+  /** Sum of x over `axes`, which are removed from the shape. */
+  sum: { axes: readonly number[] };
+  /** x repeated to `shape`, which it broadcasts to as in NumPy; all dimensions are numbers. */
+  broadcast: { shape: readonly number[] };
+  /** x with `before` and `after` elements of `value` added along `axis`. */
+  pad: { axis: number; before: number; after: number; value: number };
+  /** x with the order of its elements reversed along `axes`. */
+  flip: { axes: readonly number[] };
+  /** Sums rows by index, the transpose of `embedding`: x […, D], ids […] int64 → [rows, D], y[i] the sum of x where ids = i. */
+  scatterRows: { rows: number };
+  /** Places one row of each sample among zeros, the transpose of `pickRow`: x [B, D], index [B] int64 → [B, length, D]. */
+  placeRow: { length: number };
 }
 
 /** Name of an operation. */
@@ -160,7 +184,10 @@ export function known(dim: Dim | undefined): number {
 /** Shape of two inputs broadcast as in NumPy. */
 function broadcast(op: Op, inputs: readonly Value[]): Dim[] {
   const [a, b] = inputs.map((v) => v.shape);
-  if (!a || !b) return fail(op, inputs, "expected two inputs");
+  return a && b ? broadcastShapes(op, inputs, a, b) : fail(op, inputs, "expected two inputs");
+}
+
+function broadcastShapes(op: Op, inputs: readonly Value[], a: readonly Dim[], b: readonly Dim[]): Dim[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const x = a[i - rank + a.length] ?? 1;
@@ -287,6 +314,25 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
   embedding: (_, inputs) => [...(inputs[1]?.shape ?? []), known(inputs[0]?.shape[1])],
   pickRow: (_, inputs) => [inputs[0]?.shape[0] ?? 1, inputs[0]?.shape[2] ?? 1],
   expandBatch: (_, inputs) => [inputs[1]?.shape[0] ?? 1, ...(inputs[0]?.shape.slice(1) ?? [])],
+  matmul(op, inputs) {
+    const [a = [], b = []] = inputs.map((v) => v.shape);
+    if (a.length < 2 || b.length < 2 || a.at(-1) !== b.at(-2)) return fail(op, inputs, "the inner dimensions differ");
+    return [...broadcastShapes(op, inputs, a.slice(0, -2), b.slice(0, -2)), a.at(-2) ?? 1, b.at(-1) ?? 1];
+  },
+  softmax: same,
+  sigmoid: same,
+  exp: same,
+  erf: same,
+  greater: broadcast,
+  sum: (op, inputs) => (inputs[0]?.shape ?? []).filter((_, i) => !op.axes.includes(i)),
+  broadcast: (op, inputs) =>
+    broadcastShapes(op, inputs, inputs[0]?.shape ?? [], op.shape).join() === op.shape.join()
+      ? op.shape
+      : fail(op, inputs, `does not broadcast to [${op.shape.join(", ")}]`),
+  pad: (op, inputs) => (inputs[0]?.shape ?? []).map((d, i) => (i === op.axis ? known(d) + op.before + op.after : d)),
+  flip: same,
+  scatterRows: (op, inputs) => [op.rows, inputs[0]?.shape.at(-1) ?? 1],
+  placeRow: (op, inputs) => [inputs[0]?.shape[0] ?? 1, op.length, inputs[0]?.shape[1] ?? 1],
 };
 
 /** Output shape of `op` for `inputs`. @throws RangeError, with all shapes, when they do not match the operation */
