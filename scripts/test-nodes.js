@@ -28,7 +28,7 @@ async function mustReachRegistry() {
     encoding: "utf8",
     shell: process.platform === "win32",
   });
-  const registry = stdout.trim() || "https://registry.npmjs.org/";
+  const registry = stdout.trim();
   try {
     await fetch(new URL("node", registry), { method: "HEAD", signal: AbortSignal.timeout(20_000) });
   } catch (error) {
