@@ -71,7 +71,11 @@ function openProcess(device: Device, on: ChannelEvents): Channel {
   child.on("message", (answer) => {
     if (isNumbered<Answer>(answer)) on.answer(answer);
   });
-  child.on("error", (error) => on.ended(new MachineError(`the process of ${device} failed: ${error.message}`)));
+  child.on("error", (error) => {
+    if (child.pid === undefined) on.ended(new MachineError(`the process of ${device} failed: ${error.message}`));
+    // A message that could not be sent: the process has crashed, and "close" tells why, or its channel is broken.
+    else child.kill("SIGKILL");
+  });
   child.on("close", (code, signal) => {
     log.end();
     const why = log.reports().map((report) => `; ${report}`);
