@@ -19,6 +19,8 @@ module.exports = {
     { from: { path: "^src/index\\.ts$" }, to: { path: "^src/([^/]+/(node/)?index|errors)\\.ts$" } },
     { from: {}, to: { path: "^src/errors\\.ts$" } },
     { from: {}, to: { pathNot: "^src/", dependencyTypesNot: ["core", "local"] } },
+    // The page of the studio knows the server by its API only.
+    { from: { path: "^studio/" }, to: { path: "^studio/" } },
     ...rooms.map(({ room }) => ({
       from: { path: inside(room), ...(divided.has(room) && { pathNot: `${inside(room)}node/` }) },
       to: { path: inside(room), ...(divided.has(room) && { pathNot: `${inside(room)}node/` }) },

@@ -1,4 +1,7 @@
-/** Compiles src/ to dist/ if it is newer. vitest runs this before tests, which use the program and the model worker in dist/. Needs Node only. */
+/**
+ * Compiles src/ to dist/ and builds the page of the studio into dist/studio, each if its sources are newer. vitest runs this before tests,
+ * which use the program, the model worker and the page in dist/. Needs Node only.
+ */
 import { spawnSync } from "node:child_process";
 import { readdirSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
@@ -7,21 +10,35 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const time = (file) => statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 const COMPILED = join("dist", ".tsbuildinfo");
+const PAGE = join("dist", "studio", "index.html");
 
-/** Compiles. Returns the exit status of the compiler; 0 if dist/ is up to date. */
-export function build() {
-  const sources = readdirSync(join(root, "src"), { recursive: true }).map((file) => join("src", String(file)));
-  const newest = Math.max(...[...sources, "tsconfig.json", "tsconfig.build.json"].map(time));
-  if (time(COMPILED) >= newest) return 0;
+/** Time of the newest of these files and of all files in a folder. */
+function newest(folder, ...files) {
+  const sources = readdirSync(join(root, folder), { recursive: true }).map((file) => join(folder, String(file)));
+  return Math.max(...[...sources, ...files].map(time));
+}
+
+/** Runs a program of a package. It prints to stderr, so that stdout has the output of the following command only. */
+const run = (program, ...args) =>
+  spawnSync(process.execPath, [join(root, "node_modules", program), ...args], { stdio: ["ignore", 2, 2] }).status ?? 1;
+
+function compile() {
+  if (time(COMPILED) >= newest("src", "tsconfig.json", "tsconfig.build.json")) return 0;
   process.stderr.write("Building …\n");
-  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-  // Prints to stderr, so that stdout has the output of the following command only.
-  const stdio = ["ignore", 2, 2];
-  const { status } = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio });
+  const status = run("typescript/bin/tsc", "-p", join(root, "tsconfig.build.json"));
   // tsc does not update its build info if only times have changed.
   if (status === 0) utimesSync(join(root, COMPILED), new Date(), new Date());
-  return status ?? 1;
+  return status;
 }
+
+function buildPage() {
+  if (time(PAGE) >= newest("studio")) return 0;
+  process.stderr.write("Building the page of the studio …\n");
+  return run("vite/bin/vite.js", "build", join(root, "studio"), "--logLevel", "warn");
+}
+
+/** Compiles and builds. Returns the exit status of what failed; 0 if all is up to date. */
+export const build = () => compile() || buildPage();
 
 /** Global setup of vitest, repeated before each run in watch mode. Files are written despite type errors, which `npm run types` reports. */
 export default function setup(project) {

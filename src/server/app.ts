@@ -4,6 +4,7 @@ import { versions } from "../inspect/index.js";
 import { type Api, answerTo, createApi } from "./api.js";
 import { headers, jsonOnly, ownOrigin, withToken } from "./guard.js";
 import { addImageRoutes } from "./image-routes.js";
+import { addPage } from "./page.js";
 import { addPairRoutes } from "./pair-routes.js";
 import { Refusal } from "./refusal.js";
 import { addRunRoutes } from "./run-routes.js";
@@ -49,6 +50,7 @@ export function createApp(studio: Studio, { token, port, onError }: AppOptions):
   const { variegate: version } = versions();
   const about = { title: "Variegate studio", version, description: "Images by base, distilled and hybrid models" };
   app.doc31("/openapi.json", { openapi: "3.1.0", info: about });
-  app.get("/", (c) => c.json({ name: "variegate studio", version, openapi: "/openapi.json" }));
+  app.get("/api", (c) => c.json({ name: "variegate studio", version, openapi: "/openapi.json" }));
+  addPage(app);
   return app;
 }

@@ -1,0 +1,141 @@
+/** What the controls of the page are set to, and the request that it makes. Pure; independent of the page and of the server. */
+import type { AdapterTarget, Request, RequestAdapter } from "./backend.js";
+
+/** An adapter with its control. */
+export interface AdapterSetting {
+  readonly ref: string;
+  readonly scale: number;
+  readonly on: AdapterTarget;
+  /** Seed of the only image that the adapter applies to; null for all. */
+  readonly only: number | null;
+  /** Scale of another form in a record, such as one by rows; it is kept until the control is moved. */
+  readonly given: NonNullable<RequestAdapter["scale"]> | null;
+}
+
+export type Handoff = NonNullable<Request["handoff"]>;
+
+export interface Settings {
+  readonly prompt: string;
+  readonly negative: string | null;
+  readonly seeds: readonly number[];
+  /** Rows run by the base, or their numbers. */
+  readonly switch: number | readonly number[];
+  /** The base alone, on its own schedule. */
+  readonly baseAlone: boolean;
+  /** Steps of the base's own schedule that replace the first rows; null for the same rows. */
+  readonly baseSteps: number | null;
+  /** null: the pair's. */
+  readonly baseGuidance: number | null;
+  readonly guidance: number | null;
+  readonly handoff: Handoff | null;
+  readonly adapters: readonly AdapterSetting[];
+  /** Fields of a record that have no control. They are kept as they are. */
+  readonly rest: Omit<Request, "prompts">;
+}
+
+export const FIRST: Settings = {
+  prompt: "",
+  negative: null,
+  seeds: [0, 1, 2, 3, 4, 5, 6, 7],
+  switch: 1,
+  baseAlone: false,
+  baseSteps: null,
+  baseGuidance: null,
+  guidance: null,
+  handoff: null,
+  adapters: [],
+  rest: {},
+};
+
+/** Most images of a grid. */
+export const MOST_SEEDS = 64;
+
+/** So many seeds: the first of these, and new ones after the largest. */
+export function seedsFor(count: number, seeds: readonly number[]): number[] {
+  const kept = seeds.slice(0, count);
+  const next = Math.max(-1, ...seeds) + 1;
+  return [...kept, ...Array.from({ length: count - kept.length }, (_, i) => next + i)];
+}
+
+export const rowsByBase = (k: Settings["switch"]): number => (typeof k === "number" ? k : k.length);
+
+function adapterRequest({ ref, scale, on, only, given }: AdapterSetting, seeds: readonly number[]): RequestAdapter {
+  if (given !== null) return { ref, scale: given, on };
+  if (only === null) return { ref, scale, on };
+  // Samples without an entry have factor 1.
+  const samples = seeds.map((seed) => ({ prompt: 0, seed, scale: seed === only ? 1 : 0 }));
+  return { ref, on, scale: { whole: scale, blocks: {}, rows: [], samples } };
+}
+
+/** Fields that the base alone does not read. */
+const FEW_STEP = ["steps", "timesteps", "scheduler", "sigmas", "spacing", "prediction", "eta", "skip", "diversity"];
+
+/** The request of these settings. */
+export function requestOf(settings: Settings): Request {
+  const { prompt, negative, seeds, baseAlone, baseSteps, baseGuidance, guidance, handoff, adapters, rest } = settings;
+  const k = rowsByBase(settings.switch);
+  const mode = baseAlone ? "base" : k === 0 ? "distilled" : "hybrid";
+  const kept = baseAlone ? Object.fromEntries(Object.entries(rest).filter(([name]) => !FEW_STEP.includes(name))) : rest;
+  return {
+    ...kept,
+    prompts: [prompt],
+    seeds: [...seeds],
+    mode,
+    ...(negative !== null && { negative }),
+    ...(guidance !== null && !baseAlone && { guidance }),
+    ...(mode === "hybrid" && {
+      ...(baseSteps === null ? { switch: copied(settings.switch) } : { ratio: { base: baseSteps, distilled: k } }),
+      ...(baseGuidance !== null && { baseGuidance }),
+      ...(handoff !== null && baseSteps === null && { handoff }),
+    }),
+    ...(baseAlone && baseGuidance !== null && { guidance: baseGuidance }),
+    ...(adapters.length > 0 && { adapters: adapters.map((adapter) => adapterRequest(adapter, seeds)) }),
+  };
+}
+
+const copied = (k: Settings["switch"]): number | number[] => (typeof k === "number" ? k : [...k]);
+
+/** The control of an adapter in a request. */
+function adapterSetting({ ref, scale = 1, on = "both" }: RequestAdapter): AdapterSetting {
+  const plain = { ref, on, only: null, given: null };
+  if (typeof scale === "number") return { ...plain, scale };
+  if (typeof scale === "object" && scale.rows.length === 0 && Object.keys(scale.blocks).length === 0) {
+    const whole = scale.samples.filter((sample) => sample.scale !== 0);
+    const [only] = whole;
+    if (scale.samples.length === 0) return { ...plain, scale: scale.whole };
+    if (only && whole.length === 1 && only.scale === 1) return { ...plain, scale: scale.whole, only: only.seed };
+  }
+  return { ...plain, scale: 1, given: scale };
+}
+
+/** The settings that make this request. */
+export function settingsOf(request: Request): Settings {
+  const {
+    prompts,
+    seeds,
+    mode,
+    switch: k,
+    ratio,
+    baseGuidance,
+    guidance,
+    handoff,
+    negative,
+    adapters,
+    ...rest
+  } = request;
+  const { samples: _samples, batch: _batch, ...others } = rest;
+  const baseAlone = mode === "base";
+  return {
+    prompt: prompts[0] ?? "",
+    negative: negative ?? null,
+    seeds: seeds ?? [0],
+    switch: mode === "distilled" ? 0 : (ratio?.distilled ?? k ?? 1),
+    baseAlone,
+    baseSteps: ratio?.base ?? null,
+    baseGuidance: baseAlone ? (guidance ?? null) : (baseGuidance ?? null),
+    guidance: baseAlone ? null : (guidance ?? null),
+    handoff: handoff ?? null,
+    adapters: (adapters ?? []).map(adapterSetting),
+    rest: others,
+  };
+}
