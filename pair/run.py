@@ -135,9 +135,14 @@ class Run:
         return True
 
 
+_capabilities = torch.cpu.get_capabilities()
+HAS_BFLOAT16 = any(_capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+"""Whether the processor multiplies bfloat16 itself. Where it does not, PyTorch emulates it, about three times slower than float32 (measured)."""
+
+
 def bfloat16(on: bool = True):
-    """Matrix products and convolutions in bfloat16, everything else in float32."""
-    return torch.autocast("cpu", torch.bfloat16) if on else contextlib.nullcontext()
+    """Matrix products and convolutions in bfloat16 where the processor has it, everything else in float32."""
+    return torch.autocast("cpu", torch.bfloat16) if on and HAS_BFLOAT16 else contextlib.nullcontext()
 
 
 class Average:

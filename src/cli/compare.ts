@@ -1,7 +1,9 @@
 /** `variegate compare`: base, distilled and hybrid side by side, as a finding, a table of measures and a contact sheet. */
+import { existsSync } from "node:fs";
+import path from "node:path";
 import { type RecordedRun, recordedPng } from "../convert/index.js";
 import { RequestError } from "../errors.js";
-import { evaluate } from "../evaluation/index.js";
+import { type Evaluator, evaluate, type PromptedAttribute } from "../evaluation/index.js";
 import { formatJson } from "../files/index.js";
 import {
   eventJson,
@@ -14,6 +16,7 @@ import {
   settingsFor,
 } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
+import { type AttributeRequest, checkedAttributes, type MeasuredAttributes, readAttributes } from "../measure/index.js";
 import {
   anyClip,
   leadsTo,
@@ -40,9 +43,10 @@ export async function runCompare(
   terminal: Terminal,
   models: PairReference & OpenOptions & { clip?: string },
   given: GenerateRequest,
-  options: ResumeOptions,
+  options: ResumeOptions & AttributeRequest,
   signal: AbortSignal,
 ): Promise<void> {
+  const listed = options.attributes === undefined ? null : await readAttributes(options.attributes);
   const opened = await withPromptEmbeddings(models, given);
   const pair = await openPair(opened, { ...opened, ...fetching(terminal, signal) });
   const ended = new AbortController();
@@ -56,17 +60,22 @@ export async function runCompare(
     const plans = requests.map((r) => planFor(pair, r));
     const clip = anyClip((why) => terminal.warn(`${why}; variety is measured in pixels (--clip REF names another)`));
     const evaluator = await openEvaluator(pair, models.clip, clip);
+    if (listed && !evaluator) throw new RequestError("--attributes needs a CLIP: name one with --clip");
     const folder = await openResumableFolder("compare", { models, requests, plans }, options);
+    const plain = plainPrompts({ ...given, prompts });
+    const semantic =
+      listed && evaluator
+        ? await semanticOf(pair, evaluator, listed, plain, { ...options, terminal, folder, signal })
+        : null;
     const machine = describeRun(pair);
     const sources = sourceFiles(pair, opened, { ...given, prompts }, ended.signal);
     sources.catch(() => {});
     const runs = requests.map((request): RecordedRun => ({ machine, models, request, sources }));
     const made = await generateAll(pair, runs, { terminal, folder, signal });
 
-    const plain = plainPrompts({ ...given, prompts });
     const readings = [];
     for (const { images } of made) readings.push(evaluator && (await evaluate(evaluator, images, plain)));
-    const modes = comparedModes(pair, { requests, plans, made, readings });
+    const modes = comparedModes(pair, { requests, plans, made, readings, semantic });
     const sheet = await drawSheet(
       prompts.map((prompt, p) => ({
         title: prompt,
@@ -100,6 +109,40 @@ export async function runCompare(
     await pair.close();
   }
 }
+
+/**
+ * Attributes that the prompts leave open, checked on the pair's own model before the first image. The result of the check is kept in the
+ * folder, for a resumed run.
+ */
+async function semanticOf(
+  pair: OpenedPair,
+  { clip }: Evaluator,
+  attributes: readonly PromptedAttribute[],
+  prompts: readonly string[],
+  { terminal, folder, signal, selfCheck = earlierCheck(folder) }: Output & AttributeRequest,
+): Promise<MeasuredAttributes> {
+  let progress: Progress | undefined;
+  const found = await checkedAttributes(attributes, prompts, clip, pair, {
+    ...(selfCheck !== undefined && { selfCheck }),
+    signal,
+    onMessage: (text) => terminal.warn(text),
+    onProgress(done, total, attribute) {
+      progress ??= terminal.progress(total, "self-check");
+      progress.update(done, `self-check: ${attribute}`);
+    },
+  });
+  progress?.stop();
+  for (const note of found.notes) terminal.warn(note);
+  if (found.check) await folder.write(SELF_CHECK, Buffer.from(formatJson(found.check)));
+  return found;
+}
+
+function earlierCheck({ dir }: RunFolder): string | undefined {
+  const file = path.join(dir, SELF_CHECK);
+  return existsSync(file) ? file : undefined;
+}
+
+const SELF_CHECK = "self-check.json";
 
 interface Output {
   readonly terminal: Terminal;

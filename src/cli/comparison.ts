@@ -1,8 +1,10 @@
 /** Numbers of a comparison: cost, variety and measures of each mode, as columns of the table, rows of the sheet and JSON. */
 import {
+  type AttributePredictors,
   distancesOf,
   type KeptDiversity,
   keptDiversity,
+  openInformation,
   type Reading,
   type Summary,
   summarise,
@@ -10,7 +12,7 @@ import {
   varietyOf,
 } from "../evaluation/index.js";
 import type { GenerateRequest, Milliseconds, PlanSource } from "../generate/index.js";
-import { type Estimate, formatEstimate } from "../metrics/index.js";
+import { type Estimate, formatEstimate, meanEstimate, ratioEstimate } from "../metrics/index.js";
 import { isGuided, type Mode, type Plan } from "../sampling/index.js";
 import { counted, type RgbImage } from "../tensor/index.js";
 import { type RecordedStep, stepsOf } from "../trajectory/index.js";
@@ -37,8 +39,20 @@ export interface ComparedMode {
   readonly variety: Variety;
   /** Measures by CLIP and the attribute classifier; null without a CLIP. */
   readonly summary: Summary | null;
+  /** Entropy of the attributes that prompts leave open, by CLIP; null where no attributes are asked for. */
+  readonly openAttributes: AttributeEntropy | null;
   /** Diversity as a share of the base's; null for the base, and without a CLIP. */
   readonly kept: KeptDiversity | null;
+}
+
+/** Entropy of attributes, and its share of the base's. */
+export interface AttributeEntropy {
+  /** Names of the attributes. */
+  readonly names: readonly string[];
+  /** Summed over the attributes that a prompt leaves open, in nats; null where no prompt leaves one open, or has two images. */
+  readonly entropy: Estimate | null;
+  /** Null for the base, and without entropy. */
+  readonly share: Estimate | null;
 }
 
 export interface Comparison {
@@ -46,13 +60,19 @@ export interface Comparison {
   readonly plans: readonly Plan[];
   readonly made: readonly { readonly images: ComparedMode["images"]; readonly timings: readonly Timing[] }[];
   readonly readings: readonly (Reading | null)[];
+  /** Attributes that are asked for. */
+  readonly semantic: AttributePredictors | null;
 }
 
 /** Measures every mode. The first one is the reference of the others. */
-export function comparedModes(pair: PlanSource, { requests, plans, made, readings }: Comparison): ComparedMode[] {
+export function comparedModes(
+  pair: PlanSource,
+  { requests, plans, made, readings, semantic }: Comparison,
+): ComparedMode[] {
   const measure = readings[0] ? "clip" : "pixels";
   const distances = made.map(({ images }, m) => distancesOf(images, readings[m] ?? null));
   const first = readings[0];
+  const entropies = readings.map((r) => semantic && r && openInformation(r.features, r.prompts, semantic));
   return made.flatMap(({ images, timings }, m) => {
     const [plan, reading] = [plans[m], readings[m]];
     if (!plan) return [];
@@ -67,9 +87,23 @@ export function comparedModes(pair: PlanSource, { requests, plans, made, reading
       milliseconds,
       variety: varietyOf(measure, distances[m] ?? [], m === 0 ? null : (distances[0] ?? null)),
       summary: reading ? summarise(reading) : null,
+      openAttributes: semantic && attributeEntropy(semantic, entropies[m] ?? [], m === 0 ? null : (entropies[0] ?? [])),
       kept: reading && first && m > 0 ? keptDiversity(reading, first) : null,
     };
   });
+}
+
+function attributeEntropy(
+  { attributes }: AttributePredictors,
+  own: readonly number[],
+  base: readonly number[] | null,
+): AttributeEntropy {
+  const finite = (e: Estimate): Estimate | null => (Number.isFinite(e.mean) ? e : null);
+  return {
+    names: attributes.map((a) => a.name),
+    entropy: finite(meanEstimate(own.map((h) => (Number.isNaN(h) ? [] : [h])))),
+    share: base && finite(ratioEstimate(own, base)),
+  };
 }
 
 const totalOf = (timings: readonly Timing[]): Milliseconds =>
@@ -90,8 +124,14 @@ const callsOf = (pair: PlanSource, { rows }: Plan): number =>
   }, 0);
 
 /** A result as JSON, without images. */
-export function resultJson({ images: _images, steps, summary, kept, ...numbers }: ComparedMode) {
-  return { ...numbers, steps: steps.length, ...summary, ...(kept && { kept }) };
+export function resultJson({ images: _images, steps, summary, kept, openAttributes, ...numbers }: ComparedMode) {
+  return {
+    ...numbers,
+    steps: steps.length,
+    ...summary,
+    ...(kept && { kept }),
+    ...(openAttributes && { openAttributes }),
+  };
 }
 
 /** Columns of the table. Four are shown by default, the others with --all. */
@@ -102,6 +142,7 @@ export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>
     clip: modes.some((m) => m.summary),
     attributes: modes.some((m) => m.summary?.attributes) && modes.some((m) => m.variety.distance),
     time: modes.some((m) => m.msPerImage !== null),
+    open: modes.some((m) => m.openAttributes?.entropy),
   };
   const shown = (when: boolean, column: Column<ComparedMode>) => (when ? [column] : []);
   const share = (e: Estimate | null | undefined) => formatEstimate(e, percent);
@@ -112,6 +153,10 @@ export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>
       title: `variety, ${measureName(measure)} (higher is better)`,
       of: (r) => formatEstimate(r.variety.distance),
     }),
+    ...shown(has.open, {
+      title: `entropy of open attributes by CLIP, nats at ${modes[0]?.images[0]?.length ?? 0} seeds (higher is better)`,
+      of: (r) => formatEstimate(r.openAttributes?.entropy, (v) => v.toFixed(2)),
+    }),
     ...shown(has.clip, {
       title: "CLIP score (higher is better)",
       of: (r) => r.summary?.clipScore.mean.toFixed(1) ?? "",
@@ -119,6 +164,11 @@ export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>
     ...shown(has.variety, {
       title: "share of the base's variety",
       of: (r) => (r.variety.share ? share(r.variety.share) : ""),
+      extra: true,
+    }),
+    ...shown(has.open, {
+      title: "share of the base's entropy of open attributes",
+      of: (r) => (r.openAttributes?.share ? share(r.openAttributes.share) : ""),
       extra: true,
     }),
     ...shown(has.time, {

@@ -17,6 +17,7 @@ import {
   readPromptSeeds,
   runExperiments,
   summaryOf,
+  withAttributes,
 } from "../experiments/index.js";
 import type { DownloadOptions } from "../hub/index.js";
 import { counted } from "../tensor/index.js";
@@ -60,7 +61,7 @@ export async function runExperiment(
     ...(reference !== undefined && { reference }),
     ...(known && row.note !== "" && { student: row.note }),
     ...(known && row.trial && { reasons: row.trial.reasons }),
-    definitions,
+    definitions: withAttributes(definitions, models),
     out,
     command: ["variegate", ...process.argv.slice(2)].map((w) => (/[\s"']/.test(w) ? JSON.stringify(w) : w)).join(" "),
   };

@@ -14,4 +14,11 @@ export { attributesForPrompt, type NounAttribute, openAttributes } from "./nouns
 export { type Attribute, attributeFinder, phrasesFinder, phrasesOf } from "./phrases.js";
 export { type KeptDiversity, keptDiversity, type Summary, summarise } from "./summary.js";
 export { distancesOf, type Variety, type VarietyMeasure, varietyOf } from "./variety.js";
-export { type PromptedAttribute, predictAttributes, type ZeroShot, zeroShot } from "./zero-shot.js";
+export {
+  type AttributePredictors,
+  openInformation,
+  type PromptedAttribute,
+  predictAttributes,
+  type ZeroShot,
+  zeroShot,
+} from "./zero-shot.js";

@@ -1,7 +1,8 @@
 /** Zero-shot classification of attributes with CLIP: each value has a text, and the similarity to the texts gives probabilities. */
 import type { AttributeProbabilities, ClipScorer } from "../instruments/index.js";
 import { fittedScale, valueProbabilities } from "../metrics/index.js";
-import type { NounAttribute } from "./nouns.js";
+import { freeInformation } from "./attributes.js";
+import { type NounAttribute, openAttributes } from "./nouns.js";
 
 /** Attribute with a text that names each value. */
 export type PromptedAttribute = NounAttribute & { readonly texts: readonly string[] };
@@ -18,9 +19,15 @@ export interface ZeroShot {
   readonly scale: number;
 }
 
+/** Attributes, with their predictors by name. */
+export interface AttributePredictors {
+  readonly attributes: readonly PromptedAttribute[];
+  readonly predictors: ReadonlyMap<string, ZeroShot>;
+}
+
 /** Creates a predictor of each attribute, by name. Without fitting, it has the inverse temperature that CLIP was trained with. */
 export async function zeroShot(
-  clip: ClipScorer,
+  clip: Pick<ClipScorer, "text" | "logitScale">,
   attributes: readonly PromptedAttribute[],
 ): Promise<ReadonlyMap<string, ZeroShot>> {
   const scale = await clip.logitScale();
@@ -51,5 +58,22 @@ export function predictAttributes(
   return features.map((own) => {
     const columns = [...predictors].map(([name, of]) => [name, of.probabilities(own)] as const);
     return own.map((_, i) => Object.fromEntries(columns.map(([name, p]) => [name, p[i] ?? []])));
+  });
+}
+
+/**
+ * Entropy of the attributes that each prompt leaves open, summed, in nats (see `freeInformation`) [prompts]; NaN for a prompt that leaves none
+ * open, or with one image.
+ * @param features CLIP features of the images [prompts][images][d]
+ */
+export function openInformation(
+  features: readonly (readonly Float32Array[])[],
+  prompts: readonly string[],
+  { attributes, predictors }: AttributePredictors,
+): number[] {
+  const open = openAttributes(attributes);
+  return predictAttributes(features, predictors).map((images, p) => {
+    const names = open(prompts[p] ?? "").map((a) => a.name);
+    return names.length === 0 ? Number.NaN : freeInformation(images, names);
   });
 }

@@ -8,6 +8,7 @@ export { type PaperName, paperExperiment } from "./paper.js";
 export type { ExperimentRequest, RunOptions } from "./request.js";
 export { type ExperimentResult, type Forecast, forecast, runExperiments } from "./run.js";
 export type { ImageReading, SampleSet } from "./sample-set.js";
+export { withAttributes } from "./semantic.js";
 export { readPromptSeeds, referenceFile } from "./sources.js";
 export { acquireFolder, type CellStore, cellStore, packed, readResults, unpacked } from "./store.js";
 export type { Table, TableRow } from "./table.js";

@@ -7,6 +7,7 @@ import {
   commitment,
   freeAttributes,
   freeInformation,
+  openInformation,
 } from "../evaluation/index.js";
 import type { AttributeValues } from "../instruments/index.js";
 import {
@@ -52,13 +53,13 @@ const ofImages = (
   estimate: (row) => orNull(meanEstimate(values(row) ?? [], scale)),
 });
 
-/** Mean over values of prompts. */
+/** Mean over values of prompts; those that are NaN are left out. */
 const ofPrompts = (
   title: string,
   better: Kind["better"],
   digits: number,
   values: (row: SampleSet) => readonly number[] | null,
-): Kind => ofImages(title, better, digits, (row) => values(row)?.map((v) => [v]) ?? null);
+): Kind => ofImages(title, better, digits, (row) => values(row)?.map((v) => (Number.isNaN(v) ? [] : [v])) ?? null);
 
 /** Pairs each image with the one of the same prompt and seed in the row `against`. */
 function pairsOf({ images, against }: SampleSet): (readonly [ImageReading, ImageReading])[][] | null {
@@ -121,6 +122,12 @@ function entropies(row: SampleSet): number[] | null {
   return shown.map((p, i) => freeInformation(p, freeAttributes(Object.keys(p[0] ?? {}), row.named?.[i] ?? {})));
 }
 
+/** Entropy of the attributes that each prompt leaves open, by CLIP, in nats [prompts]; NaN for a prompt that leaves none open. */
+function openEntropies(row: SampleSet): number[] | null {
+  const features = featuresBy(row, "clip");
+  return row.predictors && features && openInformation(features, row.prompts, row.predictors);
+}
+
 /** Agreement of the free attributes of x0 at one step with the final images [prompts], where x0 was followed and classified. */
 const agreements = ({ images, named }: SampleSet, step: number): Agreement[] =>
   images.flatMap((p, i) => {
@@ -161,6 +168,7 @@ const KINDS = {
   distance: distance("CLIP distance", "clip"),
   "classifier-distance": distance("classifier distance", "judge"),
   "dreamsim-distance": distance("DreamSim distance", "dreamsim"),
+  "attribute-entropy": ofPrompts("entropy of open attributes by CLIP, nats", "more", 2, openEntropies),
   entropy: ofPrompts("entropy of free attributes, nats", "more", 2, entropies),
   accuracy: {
     ...ofImages("attribute accuracy", "more", 3, accuracies),

@@ -1,11 +1,12 @@
 /** Request of an experiment run, and its callbacks. */
 import type { Reason } from "../catalogue/index.js";
 import type { DownloadOptions } from "../hub/index.js";
+import type { AttributeRequest } from "../measure/index.js";
 import type { Definition } from "./definition.js";
 import type { ModelRequest } from "./models.js";
 import type { FolderRules } from "./store.js";
 
-export interface ExperimentRequest extends ModelRequest, FolderRules {
+export interface ExperimentRequest extends ModelRequest, FolderRules, AttributeRequest {
   readonly definitions: readonly Definition[];
   /** Output folder. */
   readonly out: string;

@@ -6,6 +6,7 @@ import { writeReport } from "./report.js";
 import type { CallListener, ExperimentRequest, RunOptions } from "./request.js";
 import type { Reference } from "./sample-set.js";
 import { measurePace } from "./samples.js";
+import { predictorsOf } from "./semantic.js";
 import { readReference } from "./sources.js";
 import { acquireFolder, cellStore, readResults } from "./store.js";
 import { type Table, type TextReader, tableOf } from "./table.js";
@@ -112,14 +113,18 @@ async function conclude(
   works: readonly Work[],
   cache: ModelCache,
   reference: Reference | null,
-  { onProgress }: RunOptions,
+  o: RunOptions,
 ): Promise<ExperimentResult> {
+  const predictors = await predictorsOf(request, cache, o);
   const { cells: results } = await readResults(request.out, new Set(uniqueCells(works).map((c) => c.id)));
-  onProgress?.(1, 1, "measuring");
+  o.onProgress?.(1, 1, "measuring");
   const tables: Table[] = [];
   for (const work of works) {
     const readers = new Map<string, TextReader>();
-    for (const row of work.definition.rows) readers.set(row.name, (await cache.modelsOf(row)).evaluator);
+    for (const row of work.definition.rows) {
+      const { evaluator } = await cache.modelsOf(row);
+      readers.set(row.name, { ...evaluator, attributes: predictors.get(row.name) ?? null });
+    }
     tables.push(await tableOf(work, results, readers, reference, request.reasons));
   }
   return { tables, files: await writeReport(request, works, results, tables, reference) };

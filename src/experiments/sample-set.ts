@@ -1,4 +1,5 @@
 /** Images of an experiment's rows as measures see them, and the form of a measure. */
+import type { AttributePredictors } from "../evaluation/index.js";
 import type { AttributeProbabilities, AttributeValues } from "../instruments/index.js";
 import type { Estimate, Replicates } from "../metrics/index.js";
 import type { Product } from "../tensor/index.js";
@@ -24,6 +25,9 @@ export interface ImageReading {
 export interface SampleSet {
   readonly name: string;
   readonly images: readonly (readonly ImageReading[])[];
+  readonly prompts: readonly string[];
+  /** Predictors of the attributes of the measure attribute-entropy; null where none are asked for. */
+  readonly predictors: AttributePredictors | null;
   /** Attributes named in each prompt; null without a classifier. */
   readonly named: readonly AttributeValues[] | null;
   /** Attribute of the measure attribute-change. */

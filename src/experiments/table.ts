@@ -1,6 +1,12 @@
 /** Computes the table of an experiment from its cells: measures with intervals for each row, claims and effects. */
 import type { Reason } from "../catalogue/index.js";
-import { attributeFinder, attributesOf, clipScore, type Evaluator } from "../evaluation/index.js";
+import {
+  type AttributePredictors,
+  attributeFinder,
+  attributesOf,
+  clipScore,
+  type Evaluator,
+} from "../evaluation/index.js";
 import { distancePerPrompt, type Estimate, meanEstimate } from "../metrics/index.js";
 import { type ClaimResult, checkClaims, checkEffects, type EffectResult } from "./claims.js";
 import { type Definition, type ExperimentRow, type PromptSeed, promptSeeds } from "./definition.js";
@@ -39,8 +45,11 @@ export interface Table {
   readonly effects: readonly EffectResult[];
 }
 
-/** Part of an evaluator that reads texts. Images are read when they are generated. */
-export type TextReader = { readonly clip: Pick<Evaluator["clip"], "text"> } & Pick<Evaluator, "classifier">;
+/** Part of an evaluator that reads texts, and attributes by CLIP where they are asked for. Images are read when they are generated. */
+export type TextReader = {
+  readonly clip: Pick<Evaluator["clip"], "text">;
+  readonly attributes?: AttributePredictors | null;
+} & Pick<Evaluator, "classifier">;
 
 /** Computes the table of an experiment with all cells finished. readers: by row name. */
 export async function tableOf(
@@ -95,6 +104,8 @@ async function sampleSetsOf(
     return {
       name: row.name,
       images: reader ? await imagesOf(reader, prompts, own, concept) : [],
+      predictors: reader?.attributes ?? null,
+      prompts: prompts.map((p) => p[0]?.prompt ?? ""),
       named: find ? prompts.map((p) => find(p[0]?.prompt ?? "")) : null,
       attribute: row.attribute ?? null,
       times: own.filter((r) => r.workers === 1).map((r) => r.milliseconds / r.pictures.length),

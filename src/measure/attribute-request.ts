@@ -1,5 +1,6 @@
 /** Attributes of a measurement: reads them, leaves out those that no prompt leaves open, and checks the others on the user's model. */
 import { attributesForPrompt, openAttributes, type PromptedAttribute } from "../evaluation/index.js";
+import type { Pair } from "../generate/index.js";
 import type { ClipScorer } from "../instruments/index.js";
 import { argumentsOf, type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import {
@@ -52,32 +53,43 @@ export interface AttributeProgress extends Omit<SelfCheckOptions, "images" | "on
 }
 
 /**
- * Opens the attributes for the prompts. model: references of the user's model for the self-check; null: none is known.
- * @throws as `openPair`
+ * Attributes that the prompts leave open, checked on an opened pair. pair: null where the model of the images is not known.
+ * @throws RequestError, FileError for a self-check of other attributes or models
  */
+export async function checkedAttributes(
+  attributes: readonly PromptedAttribute[],
+  prompts: readonly string[],
+  clip: ClipScorer,
+  pair: Pair | null,
+  { selfCheck: images, onMessage, ...progress }: AttributeRequest & AttributeProgress,
+): Promise<MeasuredAttributes & { readonly notes: readonly string[] }> {
+  const open = openSomewhere(attributes, prompts);
+  const notes = unknownNouns(attributes, prompts);
+  if (open.length === 0 || images === "off") return { ...(await uncheckedAttributes(clip, open)), notes };
+  if (!pair) return { ...(await uncheckedAttributes(clip, open)), notes: [...notes, UNCHECKED] };
+  const found = await selfCheck(pair, clip, open, {
+    ...progress,
+    ...(images !== undefined && { images }),
+    onCost: (cost) => onMessage?.(costText(cost)),
+  });
+  return { ...found, notes: [...notes, ...refusals(found.check)] };
+}
+
+const UNCHECKED = "Attributes are not checked on the model: name it with --pair, or --base and --distilled.";
+
+/** The same, on a model that is opened for it, if there is something to check. @throws as `openPair` */
 export async function attributesFor(
   attributes: readonly PromptedAttribute[],
   prompts: readonly string[],
   clip: ClipScorer,
   model: (PairReference & OpenOptions) | null,
-  { selfCheck: images, onMessage, ...progress }: AttributeRequest & AttributeProgress,
+  request: AttributeRequest & AttributeProgress,
 ): Promise<MeasuredAttributes & { readonly notes: readonly string[] }> {
-  const open = openSomewhere(attributes, prompts);
-  const notes = unknownNouns(attributes, prompts);
-  if (open.length === 0 || images === "off" || model === null) {
-    const unchecked = "Attributes are not checked on the model: name it with --pair, or --base and --distilled.";
-    const missing = open.length > 0 && images !== "off";
-    return { ...(await uncheckedAttributes(clip, open)), notes: missing ? [...notes, unchecked] : notes };
-  }
-  const pair = await openPair(argumentsOf(model));
+  const needed = request.selfCheck !== "off" && openSomewhere(attributes, prompts).length > 0;
+  const pair = model && needed ? await openPair(argumentsOf(model)) : null;
   try {
-    const found = await selfCheck(pair, clip, open, {
-      ...progress,
-      ...(images !== undefined && { images }),
-      onCost: (cost) => onMessage?.(costText(cost)),
-    });
-    return { ...found, notes: [...notes, ...refusals(found.check)] };
+    return await checkedAttributes(attributes, prompts, clip, pair, request);
   } finally {
-    await pair.close();
+    await pair?.close();
   }
 }

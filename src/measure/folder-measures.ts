@@ -1,4 +1,6 @@
 /** Measures a folder of images with opened instruments. */
+
+import type { AttributePredictors } from "../evaluation/index.js";
 import type {
   AttributeClassifier,
   ClipScorer,
@@ -12,7 +14,6 @@ import { extractFeatures, type MeasureOptions } from "./features.js";
 import { classScore, fidelity, frechet, kernel } from "./fidelity.js";
 import type { Group, ImageFolder } from "./folder.js";
 import { type FolderMeasures, type Measure, sampleOf } from "./result.js";
-import type { AttributePredictors } from "./self-check.js";
 import { adherence, classifierMeasures, coverageMeasures, zeroShotEntropy } from "./semantic.js";
 
 /** Opened instruments. Measures without their instrument are skipped. */

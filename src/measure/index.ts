@@ -1,10 +1,11 @@
-export { type AttributeRequest, attributesFor } from "./attribute-request.js";
+export { type AttributeRequest, attributesFor, checkedAttributes } from "./attribute-request.js";
 export { readAttributes } from "./attributes.js";
 export { type Group, type ImageFolder, readFolder, type Skipped } from "./folder.js";
 export { type Instruments, measureFolder } from "./folder-measures.js";
 export { type PromptList, readPrompts } from "./prompts.js";
 export { type Measurement, type MeasureProgress, type MeasureRequest, measure } from "./request.js";
 export type { FolderMeasures, Measure } from "./result.js";
+export type { MeasuredAttributes } from "./self-check.js";
 
 import type { Page } from "./page.js";
 

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { z } from "zod";
 import { readJson } from "../checkpoint/node/index.js";
 import { FileError, RequestError } from "../errors.js";
-import { type PromptedAttribute, type ZeroShot, zeroShot } from "../evaluation/index.js";
+import { type AttributePredictors, type PromptedAttribute, type ZeroShot, zeroShot } from "../evaluation/index.js";
 import { type GenerateRequest, generate, type Pair, planFor } from "../generate/index.js";
 import { type ClipScorer, filesOf } from "../instruments/index.js";
 import { indices, mean } from "../metrics/index.js";
@@ -42,12 +42,6 @@ const selfCheckSchema = z.object({
 
 /** Result of a self-check of every attribute. */
 export type SelfCheck = z.output<typeof selfCheckSchema>;
-
-/** Attributes, with their predictors by name. */
-export interface AttributePredictors {
-  readonly attributes: readonly PromptedAttribute[];
-  readonly predictors: ReadonlyMap<string, ZeroShot>;
-}
 
 /** Attributes that are measured. */
 export interface MeasuredAttributes extends AttributePredictors {

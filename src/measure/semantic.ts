@@ -1,6 +1,7 @@
 /** Semantic measures: CLIP score, and the entropy and accuracy of attributes, predicted by CLIP or by an attribute classifier. */
 import {
   type Attribute,
+  type AttributePredictors,
   attributeAccuracy,
   attributeFinder,
   attributesOf,
@@ -20,7 +21,6 @@ import { extractFeatures, type MeasureOptions } from "./features.js";
 import type { Group } from "./folder.js";
 
 import { type FolderMeasures, few, type Measure, measured, orNull, type Sample } from "./result.js";
-import type { AttributePredictors } from "./self-check.js";
 
 /** CLIP score of the images with a known prompt. */
 export async function adherence(

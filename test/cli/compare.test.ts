@@ -142,6 +142,56 @@ describe("compare of one's own models", { timeout: 120_000 }, () => {
   });
 });
 
+describe("compare with attributes", { timeout: 120_000 }, () => {
+  const attributes = path.join(temporaryFolder(), "attributes.json");
+  writeFileSync(
+    attributes,
+    JSON.stringify({
+      hat: { template: "a cartoon character with a {}", values: ["cap", "crown"] },
+      // No image of this world shows it.
+      weather: { template: "a cartoon character in {}", values: ["snow", "rain"] },
+    }),
+  );
+  const out = fresh();
+  const words = ["a cartoon character", "a cartoon character wearing a crown", "--attributes", attributes, "--json"];
+  const sizes = ["--self-check", "3", "--seeds", "0-2", "--out", out];
+
+  it("measures those that CLIP sees, and goes on without checking them again", async () => {
+    const first = await compare([...words, ...sizes]);
+    expect(first.status).toBe(0);
+    expect(first.stderr).toMatch(/self-check of attributes: 12 images of 4 values/);
+    expect(first.stderr).toMatch(/weather is not measured: CLIP finds its value in 0\.\d\d of 6 images/);
+    const results = (stdout: string) =>
+      stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line))
+        .filter((e) => e.type === "result")
+        .map((e) => e.openAttributes);
+    const [base, distilled, hybrid] = results(first.stdout);
+    for (const { names, entropy } of [base, distilled, hybrid]) {
+      expect(names).toEqual(["hat"]);
+      // Of one prompt: the other names its hat.
+      expect(entropy.n).toBe(1);
+      expect(entropy.mean).toBeGreaterThanOrEqual(0);
+      expect(entropy.mean).toBeLessThanOrEqual(Math.LN2);
+    }
+    expect(base.share).toBeNull();
+    expect(hybrid.share.mean).toBeCloseTo(hybrid.entropy.mean / base.entropy.mean, 6);
+    const again = await compare([...words, "--seeds", "0-2", "--out", out, "--resume"]);
+    expect(again.status).toBe(0);
+    expect(again.stderr).not.toMatch(/self-check of attributes/);
+    expect(results(again.stdout)).toEqual([base, distilled, hybrid]);
+  });
+
+  it("refuses attributes without a CLIP, and a file that is none, before it generates", async () => {
+    const none = await compare([...OWN, "--clip", "none", "--attributes", attributes, "--out", fresh()]);
+    expect([none.status, none.stderr]).toEqual([2, expect.stringMatching(/--attributes needs a CLIP.*--clip/)]);
+    const other = await compare(["a cartoon character", "--attributes", weights, "--out", fresh()]);
+    expect([other.status, other.stderr]).toEqual([3, expect.stringContaining(weights)]);
+  });
+});
+
 it("says how the pair's own prompts were chosen, and how its own distilled model was made", {
   timeout: 120_000,
 }, async () => {

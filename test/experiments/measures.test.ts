@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { zeroShot } from "../../src/evaluation/index.js";
 import { estimator, kindOf, type MeasureName, ratio } from "../../src/experiments/measures.js";
 import type { ImageReading, SampleSet } from "../../src/experiments/sample-set.js";
 import { frechetDistance } from "../../src/metrics/index.js";
@@ -19,6 +20,8 @@ const image = (seed: number, clip: readonly number[], more: Partial<ImageReading
 const row = (images: readonly (readonly ImageReading[])[], more: Partial<SampleSet> = {}): SampleSet => ({
   name: "row",
   images,
+  prompts: images.map(() => "a character"),
+  predictors: null,
   named: null,
   attribute: null,
   times: [],
@@ -32,6 +35,22 @@ const row = (images: readonly (readonly ImageReading[])[], more: Partial<SampleS
 const meanOf = async (m: MeasureName, samples: SampleSet) => (await kindOf(m).estimate(samples, null))?.mean ?? null;
 
 describe("measures of a row", () => {
+  it("entropy of attributes by CLIP is over the prompts that leave them open", async () => {
+    const clip = {
+      text: async (text: string) => Float32Array.from(text === "a cap" ? [1, 0] : [0, 1]),
+      logitScale: async () => 100,
+    };
+    const hat = { name: "hat", values: ["cap", "crown"], phrases: [["cap"], ["crown"]], texts: ["a cap", "a crown"] };
+    const predictors = { attributes: [hat], predictors: await zeroShot(clip, [hat]) };
+    const both = [image(0, [1, 0]), image(1, [0, 1])];
+    const one = [image(0, [1, 0]), image(1, [1, 0])];
+    const more = { predictors, prompts: ["a character", "another character", "a character with a cap"] };
+    // ln 2 for certain values of equal frequency, 0 for one value; the third prompt names the attribute.
+    expect(await meanOf("attribute-entropy", row([both, one, both], more))).toBeCloseTo(Math.LN2 / 2);
+    expect(await meanOf("attribute-entropy", row([both, one, both]))).toBeNull();
+    expect(await meanOf("attribute-entropy", row([both], { predictors, prompts: ["a cap"] }))).toBeNull();
+  });
+
   it("distance is the mean over prompts of that between seeds", async () => {
     const samples = row([
       [image(0, [1, 0]), image(1, [0, 1])],

@@ -8,6 +8,7 @@ import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
 import { seedFields } from "../seeds.js";
 import { openTerminal } from "../terminal.js";
+import { attributeFields } from "./attributes.js";
 import {
   allModesFields,
   COMPARE_SEEDS,
@@ -24,12 +25,15 @@ import {
   withTables,
 } from "./common.js";
 
-const compareFields = grouped("task", {
-  clip: option(z.string(), {
-    flag: "--clip <ref>",
-    about: "CLIPModel for the measures, or none for pixels (default: the pair's, else a small one from the Hub)",
-  }),
-} as const);
+const compareFields = {
+  ...grouped("task", {
+    clip: option(z.string(), {
+      flag: "--clip <ref>",
+      about: "CLIPModel for the measures, or none for pixels (default: the pair's, else a small one from the Hub)",
+    }),
+  } as const),
+  ...attributeFields,
+};
 
 const generateFields = grouped("output", {
   saveLatents: option(z.boolean(), {
@@ -74,9 +78,10 @@ export function addCompare(command: Command): void {
   ).action(async (prompts: string[], given: Given) => {
     const { runCompare } = await import("../compare.js");
     const terminal = openTerminal(outputFormatOf(given));
-    const models = { ...modelsOf(given), ...fieldsOf(compareFields, given) };
+    const { clip, ...attributes } = fieldsOf(compareFields, given);
+    const models = { ...modelsOf(given), ...(clip !== undefined && { clip }) };
     const request = { prompts, ...requestOf(terminal, allModesFields, given, COMPARE_SEEDS) };
-    await runCompare(terminal, models, request, outputOf(given), interrupted);
+    await runCompare(terminal, models, request, { ...outputOf(given), ...attributes }, interrupted);
   });
 }
 

@@ -65,34 +65,37 @@ const measureFields = grouped("task", {
 /** Models of the images, for the self-check of attributes. */
 const measureModels = { pair, pairs, base, distilled } as const;
 
-const experimentFields = grouped("task", {
-  prompts: option(text, {
-    flag: "--prompts <file>",
-    about: ".csv such as coco_30k.csv (prompt, evaluation_seed), or .txt (default: the pair's prompts)",
-  }),
-  images: option(integer(2), {
-    flag: "--images <n>",
-    about: "number of images for each row (default: 128 to 2048, see docs/results.md)",
-  }),
-  reference: option(text, {
-    flag: "--reference <ref>",
-    about: "folder of real images, for FID, precision and recall (default: the pair's)",
-  }),
-  clip: option(text, { flag: "--clip <ref>", about: "CLIPModel folder for the measures (default: the pair's)" }),
-  dreamsim: option(text, { flag: "--dreamsim <ref>", about: "DreamSim, for the DreamSim distance" }),
-  inception: option(text, {
-    flag: "--inception <file>",
-    about: "Inception-v3 (pt_inception-2015-12-05), for FID and the Inception score",
-  }),
-  workers: option(integer(1, 64), {
-    flag: "--workers <n>",
-    about: "number of processes that generate in parallel; times are measured with 1 only (default: 1)",
-  }),
-  dryRun: option(z.boolean(), {
-    flag: "--dry-run",
-    about: "print the number of images and model calls, and the estimated time",
-  }),
-} as const);
+const experimentFields = {
+  ...grouped("task", {
+    prompts: option(text, {
+      flag: "--prompts <file>",
+      about: ".csv such as coco_30k.csv (prompt, evaluation_seed), or .txt (default: the pair's prompts)",
+    }),
+    images: option(integer(2), {
+      flag: "--images <n>",
+      about: "number of images for each row (default: 128 to 2048, see docs/results.md)",
+    }),
+    reference: option(text, {
+      flag: "--reference <ref>",
+      about: "folder of real images, for FID, precision and recall (default: the pair's)",
+    }),
+    clip: option(text, { flag: "--clip <ref>", about: "CLIPModel folder for the measures (default: the pair's)" }),
+    dreamsim: option(text, { flag: "--dreamsim <ref>", about: "DreamSim, for the DreamSim distance" }),
+    inception: option(text, {
+      flag: "--inception <file>",
+      about: "Inception-v3 (pt_inception-2015-12-05), for FID and the Inception score",
+    }),
+    workers: option(integer(1, 64), {
+      flag: "--workers <n>",
+      about: "number of processes that generate in parallel; times are measured with 1 only (default: 1)",
+    }),
+    dryRun: option(z.boolean(), {
+      flag: "--dry-run",
+      about: "print the number of images and model calls, and the estimated time",
+    }),
+  } as const),
+  ...attributeFields,
+};
 const experimentModels = { ...lookupFields, pair, pairs, base, distilled, compute } as const;
 
 /** "FILE:2=an old person" → adapter, scale (default 1) and concept. */
