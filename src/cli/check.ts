@@ -1,16 +1,13 @@
 /** `variegate models check`: describes a model or adapter, and lists the options and models that accept it. */
 
 import { memoryUses } from "../generate/index.js";
-import { type CheckReport, type CheckRequest, checkReference, type FitReport } from "../inspect/index.js";
+import { type CheckRequest, checkReference, type FitReport, memorySentence, usesOf } from "../inspect/index.js";
 import { machineBudget } from "../open/index.js";
 import { counted, formatBytes } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { columnsOf } from "./table.js";
 import type { Terminal } from "./terminal.js";
 import { millions } from "./units.js";
-
-/** Maximum number of names in a list; --json prints all. */
-const SHOWN = 12;
 
 /** Prints the report of a reference. */
 export async function runCheck(terminal: Terminal, ref: string, request: CheckRequest): Promise<void> {
@@ -53,34 +50,8 @@ export async function runCheck(terminal: Terminal, ref: string, request: CheckRe
   for (const line of usesOf(report)) print(line);
   printFits(terminal, "adapters", report.adapters);
   printFits(terminal, "models", report.models);
-  if (memory) {
-    const best = memory.find((n) => n.fits);
-    const how = memory.map((n) => `${n.offload} ${formatBytes(n.bytes)}${n.fits ? "" : " (too much)"}`).join(", ");
-    const verdict = best ? `fits, with --offload ${best.offload}` : "does not fit";
-    print(`memory: weights take ${how}; the budget is ${formatBytes(budget)}: ${verdict}`);
-  }
-}
-
-/** Options that accept the reference, and named pairs of the same architecture. */
-function usesOf({ kind, pairs, missing, ref }: CheckReport): string[] {
-  const name = /\s/.test(ref) ? JSON.stringify(ref) : ref;
-  const shown = pairs.slice(0, SHOWN).join(", ") + (pairs.length > SHOWN ? ` and ${pairs.length - SHOWN} more` : "");
-  const all: { readonly [K in CheckReport["kind"]]: string } = {
-    pipeline: `use it with --base ${name}, or --distilled beside another base`,
-    checkpoint: `use it with --base ${name}, or --distilled beside another base`,
-    unet: `use it with --distilled ${name}, or --base with --text-encoder and --decoder`,
-    autoencoder: `use it with --decoder ${name}`,
-    "tiny autoencoder": `use it with --decoder ${name}`,
-    "text encoder": `use it with --text-encoder ${name}, for a --base that has none`,
-    adapter: `use it with --lora ${name}, or with --distilled if it distils the base`,
-    "textual inversion": `use it with --embedding ${name}`,
-    measure: "it measures images",
-  };
-  const usable = kind === "pipeline" || kind === "checkpoint" ? missing.length === 0 : true;
-  return [
-    ...(usable ? [all[kind]] : []),
-    ...(pairs.length > 0 ? [`named pairs of this architecture (--pair NAME --base …): ${shown}`] : []),
-  ];
+  const sentence = memorySentence(report, budget);
+  if (sentence !== null) print(sentence);
 }
 
 function printFits(terminal: Terminal, what: string, reports: readonly FitReport[]): void {

@@ -55,8 +55,10 @@ const recordSchema = z.object({
  * Reads how a run was made, from a run.json or a PNG.
  * @throws FileError for another file, a PNG without a record, or a damaged record
  */
-export async function readRecorded(file: string): Promise<Recorded> {
-  const bytes = await bytesOf(file);
+export const readRecorded = async (file: string): Promise<Recorded> => readRecord(file, await bytesOf(file));
+
+/** Reads how a run was made, from the content of a run.json or a PNG. @throws as readRecorded */
+export async function readRecord(file: string, bytes: Buffer): Promise<Recorded> {
   if (bytes.subarray(1, 4).toString("latin1") !== "PNG") return recordIn(file, bytes.toString("utf8"));
   const text = await readPngText(bytes);
   const [own, a1111] = [text.get("variegate"), text.get("parameters")];

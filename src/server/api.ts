@@ -17,10 +17,11 @@ export type Api = OpenAPIHono<Environment>;
 export function answerTo(c: Context, error: unknown, onError: (error: unknown) => void): Response {
   const answer = (status: RefusalStatus, type: string, message: string, field?: string) =>
     c.json({ error: { type, message, ...(field !== undefined && { field }) } }, status);
+  // A body that was not read to its end leaves a connection that no other request can use.
+  const unread = Number(c.req.header("content-length") ?? 0) > 0 && !c.req.raw.bodyUsed;
+  if (unread || (error instanceof Refusal && error.status === 413)) c.header("Connection", "close");
   if (error instanceof Refusal) {
     if (error.retryAfter !== undefined) c.header("Retry-After", String(error.retryAfter));
-    // A body that was not read to its end leaves a connection that no other request can use.
-    if (error.status === 413 || error.status === 415) c.header("Connection", "close");
     return answer(error.status, "Refusal", error.message);
   }
   if (error instanceof VariegateError) {

@@ -1,12 +1,16 @@
 /** The HTTP application of a studio: guard, routes, OpenAPI document. */
-import { bodyLimit } from "hono/body-limit";
 import { versions } from "../inspect/index.js";
+import { addAdapterRoutes } from "./adapter-routes.js";
 import { type Api, answerTo, createApi } from "./api.js";
-import { headers, jsonOnly, ownOrigin, withToken } from "./guard.js";
+import { bodies } from "./bodies.js";
+import { addExportRoutes } from "./export-routes.js";
+import { headers, ownOrigin, withToken } from "./guard.js";
 import { addImageRoutes } from "./image-routes.js";
+import { addModelRoutes } from "./model-routes.js";
 import { addPage } from "./page.js";
 import { addPairRoutes } from "./pair-routes.js";
 import { Refusal } from "./refusal.js";
+import { addRestoreRoutes } from "./restore-routes.js";
 import { addRunRoutes } from "./run-routes.js";
 import type { Studio } from "./studio.js";
 
@@ -17,9 +21,6 @@ export interface AppOptions {
   readonly port: () => number;
   readonly onError: (error: unknown) => void;
 }
-
-/** Most bytes of a body. */
-const MOST_BYTES = 256_000;
 
 export function createApp(studio: Studio, { token, port, onError }: AppOptions): Api {
   const app = createApi();
@@ -35,18 +36,14 @@ export function createApp(studio: Studio, { token, port, onError }: AppOptions):
     c.header("Cache-Control", "no-store");
     await next();
   });
-  app.use(jsonOnly);
-  app.use(
-    bodyLimit({
-      maxSize: MOST_BYTES,
-      onError: () => {
-        throw new Refusal(413, `the body is too large; expected at most ${MOST_BYTES} bytes`);
-      },
-    }),
-  );
+  app.use(bodies);
   addRunRoutes(app, studio);
   addImageRoutes(app, studio);
   addPairRoutes(app, studio);
+  addAdapterRoutes(app, studio);
+  addModelRoutes(app, studio);
+  addExportRoutes(app, studio);
+  addRestoreRoutes(app, studio);
   const { variegate: version } = versions();
   const about = { title: "Variegate studio", version, description: "Images by base, distilled and hybrid models" };
   app.doc31("/openapi.json", { openapi: "3.1.0", info: about });

@@ -118,13 +118,3 @@ export function withToken(token: string, cookie: () => string): MiddlewareHandle
     return c.redirect("/", 303);
   };
 }
-
-/** Bodies are JSON: a form, which a page of any site may post, is not. */
-export const jsonOnly: MiddlewareHandler = async (c, next) => {
-  const type = c.req.header("content-type") ?? "";
-  const hasBody = Number(c.req.header("content-length") ?? 0) > 0 || c.req.header("transfer-encoding") !== undefined;
-  if (hasBody && !/^application\/json\s*(;|$)/i.test(type)) {
-    throw new Refusal(415, `the body is ${type || "of no type"}; expected Content-Type: application/json`);
-  }
-  await next();
-};

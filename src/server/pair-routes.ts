@@ -4,7 +4,7 @@ import { checkRequest, planFor, settingsFor } from "../generate/index.js";
 import { versions } from "../inspect/index.js";
 import { planJson } from "../sampling/index.js";
 import { type Api, inWords } from "./api.js";
-import { json, refusals, requestBody } from "./schemas.js";
+import { json, refusals, requestBody, requestContent } from "./schemas.js";
 import type { Studio } from "./studio.js";
 
 const pairSchema = z
@@ -34,7 +34,7 @@ const planRoute = createRoute({
   method: "post",
   path: "/api/plan",
   summary: "The plan of a request, and each setting with its origin; loads nothing",
-  request: { body: { content: { "application/json": { schema: requestBody } }, required: true } },
+  request: { body: requestContent },
   responses: {
     200: json("the plan", z.object({ plan: anything, settings: anything })),
     ...refusals(400, 413, 415, 422),

@@ -15,6 +15,7 @@ import {
   partQuery,
   refusals,
   requestBody,
+  requestContent,
   runSchema,
   runView,
   submitQuery,
@@ -28,7 +29,7 @@ const submitRoute = createRoute({
   request: {
     headers: clientHeader,
     query: submitQuery,
-    body: { content: { "application/json": { schema: requestBody } }, required: true },
+    body: requestContent,
   },
   responses: { 202: json("the queued run", runSchema), ...refusals(400, 413, 415, 429, 503) },
 });

@@ -1,12 +1,24 @@
 /** Schemas of the API: parameters and answers, and their names in the OpenAPI document. The body of a run is the request schema itself. */
 import { z } from "@hono/zod-openapi";
-import { requestSchema } from "../generate/index.js";
+import { requestFields, requestSchema } from "../generate/index.js";
+import { type Fields, formsOf } from "../schema/index.js";
 import type { RunRecord } from "./history.js";
 import { type ImageRecord, problemSchema, RUN_STATES } from "./history.js";
 import { PREVIEWS, type Run } from "./run.js";
 
+/** JSON schema of a request, whose fields have the words of their options. The generator of the document takes optional fields for required ones. */
+function requestJson() {
+  const { $schema: _, ...schema } = z.toJSONSchema(requestSchema, { io: "input", unrepresentable: "any" });
+  const fields: Fields = requestFields;
+  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    const about = fields[name] && formsOf(fields[name])[0]?.about;
+    if (about !== undefined && typeof property === "object") property.description = about;
+  }
+  return schema as { readonly type: "object" };
+}
+
 /** Body of a run. A copy: schemas made before `@hono/zod-openapi` is loaded have no method `openapi`. */
-export const requestBody = requestSchema.clone().openapi("Request");
+export const requestBody = requestSchema.clone().openapi("Request", requestJson());
 
 export const errorSchema = z
   .object({
@@ -53,6 +65,9 @@ export const clientHeader = z.object({
     .optional()
     .openapi({ description: "name of the client, for fair turns; default: its address" }),
 });
+
+/** A request as the body of a route. */
+export const requestContent = { content: { "application/json": { schema: requestBody } }, required: true } as const;
 
 export const submitQuery = z.strictObject({
   supersede: z.enum(["true", "false"]).optional().openapi({ description: "cancel the client's earlier runs" }),

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { VariegateError } from "../errors.js";
 import { createGenerateCache, type GenerateRequest } from "../generate/index.js";
 import { type OpenedPair, type OpenOptions, openPair, type PairReference } from "../open/index.js";
+import { prepareAdapters, workspaceModels } from "./adapter-files.js";
 import { createEventLog } from "./event-log.js";
 import { execute, servedPair } from "./execute.js";
 import { createFairQueue } from "./fair-queue.js";
@@ -20,6 +21,8 @@ export interface SubmitOptions {
 
 export interface Studio {
   readonly pair: OpenedPair;
+  /** The models as they were named, the model folder of the workspace among them. */
+  readonly models: PairReference & OpenOptions;
   readonly workspace: Workspace;
   /** Number of waiting runs, and the run that is being executed. */
   readonly queue: { readonly waiting: number; readonly running: string | null };
@@ -64,9 +67,16 @@ export interface StudioOptions {
 }
 
 /** Opens a studio: its workspace, then its models. @throws as openWorkspace and openPair */
-export async function openStudio({ models, opening, workspace: folder, onError }: StudioOptions): Promise<Studio> {
+export async function openStudio({
+  models: given,
+  opening,
+  workspace: folder,
+  onError,
+}: StudioOptions): Promise<Studio> {
   const workspace = await openWorkspace(folder);
   try {
+    await prepareAdapters(folder);
+    const models = { ...given, modelFolders: [...(given.modelFolders ?? []), workspaceModels(folder)] };
     const pair = servedPair(await openPair(models, opening));
     return createStudio(pair, models, workspace, onError);
   } catch (error) {
@@ -143,6 +153,7 @@ function createStudio(
 
   return {
     pair,
+    models,
     workspace,
     get queue() {
       return { waiting: queue.length, running: current?.id ?? null };

@@ -21,6 +21,8 @@ export interface Client {
   /** What went wrong in the server and was not the client's fault. */
   readonly errors: readonly unknown[];
   send(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Sent>;
+  /** Posts the bytes of a file. */
+  upload(path: string, bytes: Uint8Array, type?: string): Promise<Sent>;
   /** Events of a run after an id, up to the first of a type. */
   events(run: string, options?: { readonly after?: number; readonly until?: string }): Promise<Seen[]>;
 }
@@ -47,13 +49,22 @@ export function studioForTests(options: Partial<ServeOptions> = {}): Client {
         ...{ method, headers: { ...type, ...headers }, redirect: "manual" },
         ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
       });
-      const isJson = answer.headers.get("content-type")?.startsWith("application/json");
-      const bytes = Buffer.from(await answer.arrayBuffer());
-      return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(bytes.toString()) : bytes };
+      return sentOf(answer);
+    },
+    async upload(path, bytes, type = "application/octet-stream") {
+      const headers = { "content-type": type };
+      return sentOf(await fetch(new URL(path, url()), { method: "POST", headers, body: new Uint8Array(bytes) }));
     },
     events: (run, { after = 0, until = "ended" } = {}) =>
       readEvents(new URL(`api/runs/${run}/events`, url()), after, until),
   };
+}
+
+async function sentOf(answer: Response): Promise<Sent> {
+  const { status, headers } = answer;
+  const bytes = Buffer.from(await answer.arrayBuffer());
+  const isJson = headers.get("content-type")?.startsWith("application/json");
+  return { status, headers, body: isJson ? JSON.parse(bytes.toString()) : bytes };
 }
 
 async function readEvents(url: URL, after: number, until: string): Promise<Seen[]> {
