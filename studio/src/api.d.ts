@@ -1,6 +1,338 @@
 /** Types of the studio's HTTP API, written by scripts/studio-types.js from its OpenAPI document. */
 
 export interface paths {
+    readonly "/api/adapters": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Adapters that a request may name */
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description the adapters */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": {
+                            readonly adapters: readonly components["schemas"]["Adapter"][];
+                        };
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        /** Put an adapter into the workspace. It is checked against the models */
+        readonly post: {
+            readonly parameters: {
+                readonly query: {
+                    /** @description name of the file */
+                    readonly name: string;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/octet-stream": string;
+                };
+            };
+            readonly responses: {
+                /** @description the adapter; one that was there already has its earlier name */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AddedAdapter"];
+                    };
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the body is too large */
+                readonly 413: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the body is not JSON */
+                readonly 415: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the machine cannot do it now */
+                readonly 503: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/adapters/{ref}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** Remove an adapter from the workspace */
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly ref: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description removed */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description there is no such run or image */
+                readonly 404: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/export": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** A request for other programs; loads nothing */
+        readonly post: {
+            readonly parameters: {
+                readonly query: {
+                    readonly as: "command" | "library" | "diffusers" | "comfyui";
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["Request"];
+                };
+            };
+            readonly responses: {
+                /** @description the text */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Export"];
+                    };
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the body is too large */
+                readonly 413: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the body is not JSON */
+                readonly 415: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/favourites": {
         readonly parameters: {
             readonly query?: never;
@@ -234,6 +566,172 @@ export interface paths {
         };
         readonly trace?: never;
     };
+    readonly "/api/models": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Named pairs, and the models of the model folders */
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description the models */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Models"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/models/check": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** What a model is, what it lacks and what fits it, as `models check` says it; downloads and loads nothing */
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["ModelCheck"];
+                };
+            };
+            readonly responses: {
+                /** @description the report */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ModelReport"];
+                    };
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the body is too large */
+                readonly 413: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the body is not JSON */
+                readonly 415: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the machine cannot do it now */
+                readonly 503: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/pair": {
         readonly parameters: {
             readonly query?: never;
@@ -440,6 +938,102 @@ export interface paths {
         };
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/restore": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** The request that made a PNG, or that a run.json records */
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": unknown;
+                    readonly "application/octet-stream": string;
+                    readonly "image/png": string;
+                };
+            };
+            readonly responses: {
+                /** @description the request */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Restored"];
+                    };
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the body is too large */
+                readonly 413: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the body is not JSON */
+                readonly 415: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -914,6 +1508,21 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        readonly Adapter: {
+            /** @enum {string} */
+            readonly from: "package" | "folder" | "workspace";
+            /** @description name of the file */
+            readonly name: string;
+            /** @description what a request names: adapters[].ref */
+            readonly ref: string;
+        };
+        readonly AddedAdapter: components["schemas"]["Adapter"] & {
+            /** @description LoRA, LoHa, DoRA … */
+            readonly kind: string;
+            /** @description layers that it changes */
+            readonly layers: number;
+            readonly rank: number | null;
+        };
         readonly Error: {
             readonly error: {
                 readonly field?: string;
@@ -921,6 +1530,13 @@ export interface components {
                 /** @description class of the error */
                 readonly type: string;
             };
+        };
+        readonly Export: {
+            /** @description name of a file for the text */
+            readonly file: string;
+            /** @description what to know before it is run, as sentences */
+            readonly notices: readonly string[];
+            readonly text: string;
         };
         readonly Image: {
             readonly bytes: number;
@@ -940,6 +1556,31 @@ export interface components {
         readonly ImageChange: {
             readonly favourite: boolean;
         };
+        readonly ModelCheck: {
+            readonly base?: string;
+            readonly ref: string;
+        };
+        readonly ModelReport: {
+            readonly family: string | null;
+            readonly kind: string;
+            /** @description a pipeline or checkpoint that can be a base, or another model that is supported */
+            readonly ok: boolean;
+            readonly sentences: readonly string[];
+        };
+        readonly Models: {
+            readonly files: readonly {
+                /** @enum {string} */
+                readonly kind: "checkpoint" | "unet" | "text encoder" | "autoencoder" | "adapter" | "textual inversion" | "diffusers";
+                /** @description name in the model folders */
+                readonly ref: string;
+            }[];
+            readonly pairs: readonly {
+                readonly about: string;
+                /** @description opening it downloads nothing, as far as the cache shows */
+                readonly cached: boolean;
+                readonly name: string;
+            }[];
+        };
         readonly Pair: {
             readonly base: string;
             readonly compute: string;
@@ -955,18 +1596,15 @@ export interface components {
             readonly version: string;
         };
         readonly Request: {
-            readonly adapters: readonly {
-                readonly allowUnmatched: boolean;
+            readonly adapters?: readonly {
+                readonly allowUnmatched?: boolean;
                 /** @enum {string} */
-                readonly on: "both" | "base" | "distilled";
+                readonly on?: "both" | "base" | "distilled";
                 readonly ref: string;
-                readonly scale: number | string | {
+                readonly scale?: number | string | {
                     /** @default {} */
                     readonly blocks: {
-                        readonly down?: number;
-                        readonly mid?: number;
-                        readonly other?: number;
-                        readonly up?: number;
+                        readonly [key: string]: number;
                     };
                     /** @default [] */
                     readonly rows: readonly {
@@ -974,24 +1612,33 @@ export interface components {
                         readonly scale: number;
                         readonly to: number;
                     }[];
-                    readonly samples: readonly {
-                        readonly prompt: number;
+                    readonly samples?: readonly {
+                        readonly prompt?: number;
                         readonly scale: number;
-                        readonly seed: number;
+                        readonly seed?: number;
                     }[];
                     /** @default 1 */
                     readonly whole: number;
                 };
             }[];
-            readonly baseGuidance: number;
-            readonly baseScheduler: string;
-            /** @enum {string} */
-            readonly baseSpacing: "leading" | "trailing" | "linspace";
-            readonly baseSteps: number;
-            readonly batch: number;
-            readonly clipSkip: number;
-            readonly diversity: readonly ({
-                /** @enum {string} */
+            /** @description hybrid: guidance scale of the base (default: 0) */
+            readonly baseGuidance?: number;
+            /** @description hybrid: scheduler of a separate schedule for the base */
+            readonly baseScheduler?: string;
+            /**
+             * @description hybrid: timestep spacing of the base's separate schedule
+             * @enum {string}
+             */
+            readonly baseSpacing?: "leading" | "trailing" | "linspace";
+            /** @description hybrid: number of steps of a separate schedule for the base */
+            readonly baseSteps?: number;
+            /** @description samples in one model call (default: by image size, at most 16) */
+            readonly batch?: number;
+            /** @description number of final text encoder layers to skip (default: 0) */
+            readonly clipSkip?: number;
+            /** @description diversity method with its settings, such as cads:scale=0.1 (repeatable; variegate methods lists them) */
+            readonly diversity?: readonly ({
+                /** @constant */
                 readonly method: "cads";
                 /**
                  * @description share ψ of the embeddings that get back the mean and deviation of the clean ones
@@ -1020,7 +1667,7 @@ export interface components {
                  * @enum {string}
                  */
                 readonly distribution: "uniform" | "normal";
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "embedding-noise";
                 /**
                  * @description share of the values that get noise
@@ -1054,10 +1701,10 @@ export interface components {
                  * @default 0.28
                  */
                 readonly low: number;
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "interval";
             } | {
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "late-guidance";
                 /**
                  * @description number of first steps without guidance
@@ -1070,7 +1717,7 @@ export interface components {
                  * @default 0
                  */
                 readonly eta: number;
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "apg";
                 /**
                  * @description weight β of the guidance of earlier steps
@@ -1083,7 +1730,7 @@ export interface components {
                  */
                 readonly norm: number;
             } | {
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "particles";
                 /**
                  * @description strength of the repulsion
@@ -1096,7 +1743,7 @@ export interface components {
                  */
                 readonly until: number;
             } | {
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "dpp";
                 /**
                  * @description strength of the gradient
@@ -1114,7 +1761,7 @@ export interface components {
                  */
                 readonly width: number;
             } | {
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "rke";
                 /**
                  * @description strength of the gradient
@@ -1132,7 +1779,7 @@ export interface components {
                  */
                 readonly width: number;
             } | {
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "siblings";
                 /**
                  * @description guidance scale less 1, away from the mean of the other samples
@@ -1150,7 +1797,7 @@ export interface components {
                  * @default 0.1
                  */
                 readonly cutoff: number;
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "low-frequency";
                 /**
                  * @description gain of the lowest frequency: its amplitude becomes 1 + strength times as large
@@ -1158,7 +1805,7 @@ export interface components {
                  */
                 readonly strength: number;
             } | {
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "spread";
                 /**
                  * @description share of the samples' mean that is taken away; at 1 two seeds get opposite noise
@@ -1166,7 +1813,7 @@ export interface components {
                  */
                 readonly strength: number;
             } | {
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "antithetic";
                 /**
                  * @description correlation of a pair, with the opposite sign
@@ -1184,10 +1831,10 @@ export interface components {
                  * @default 0.15
                  */
                 readonly cutoff: number;
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "farthest";
             } | {
-                /** @enum {string} */
+                /** @constant */
                 readonly method: "partial-lora";
                 /**
                  * @description scale of the distilled LoRA in those steps; 1 is the distilled model
@@ -1200,44 +1847,90 @@ export interface components {
                  */
                 readonly steps: number;
             })[];
-            readonly eta: number;
-            readonly guidance: number;
-            readonly guidanceRescale: number;
-            /** @enum {string} */
-            readonly handoff: "ddim" | "lcm" | "schedule";
-            /** @enum {string} */
-            readonly mode: "base" | "distilled" | "hybrid";
-            readonly negative: string;
-            /** @enum {string} */
-            readonly offload: "none" | "shared" | "sequential";
-            /** @enum {string} */
-            readonly prediction: "epsilon" | "v_prediction" | "sample";
+            /** @description stochasticity of DDIM (η) and TCD (γ), 0 to 1 (default: 0) */
+            readonly eta?: number;
+            /** @description guidance scale; at 1 or less, one conditional forward pass */
+            readonly guidance?: number;
+            /** @description guidance rescale φ, 0 to 1 (default: 0) */
+            readonly guidanceRescale?: number;
+            /**
+             * @description hybrid: steps of the base keep their noise (ddim), renew it (lcm), or follow the distilled schedule's solver (schedule) (default: the pair's, else schedule)
+             * @enum {string}
+             */
+            readonly handoff?: "ddim" | "lcm" | "schedule";
+            /**
+             * @description models that run (default: hybrid where there is a distilled model)
+             * @enum {string}
+             */
+            readonly mode?: "base" | "distilled" | "hybrid";
+            /** @description negative prompt, used with a guidance scale above 1 */
+            readonly negative?: string;
+            /**
+             * @description models in memory: both (none), one set of weights with the distilled LoRA (shared), one model at a time (sequential); default: by the memory budget
+             * @enum {string}
+             */
+            readonly offload?: "none" | "shared" | "sequential";
+            /**
+             * @description prediction type of the network
+             * @enum {string}
+             */
+            readonly prediction?: "epsilon" | "v_prediction" | "sample";
             readonly prompts: readonly string[];
-            /** @enum {string} */
-            readonly promptSyntax: "plain" | "a1111" | "comfy";
-            readonly ratio: {
+            /**
+             * @description markup in prompts: none (plain), or weights, <lora:name:1> and long prompts as in A1111 (a1111) or ComfyUI (comfy); default: plain
+             * @enum {string}
+             */
+            readonly promptSyntax?: "plain" | "a1111" | "comfy";
+            /** @description hybrid: a steps of the base's separate schedule replace b distilled rows */
+            readonly ratio?: {
                 readonly base: number;
                 readonly distilled: number;
             };
-            readonly samples: readonly {
+            readonly samples?: readonly {
                 readonly prompt: number;
                 readonly seed: number;
             }[];
-            readonly scheduler: string;
-            readonly seeds: readonly number[];
-            /** @enum {string} */
-            readonly sigmas: "karras" | "exponential" | "beta" | "sgm_uniform" | "simple" | "normal" | "ddim_uniform";
-            readonly size: {
+            /** @description scheduler, by its name in diffusers, ComfyUI or A1111: EulerDiscreteScheduler, dpmpp_2m, "DPM++ 2M Karras" */
+            readonly scheduler?: string;
+            /** @description seeds, such as "0-7,42": one image for each prompt and seed (default: 0) */
+            readonly seeds?: readonly number[];
+            /**
+             * @description schedule type of the scheduler, by its name in ComfyUI or A1111: karras, exponential, beta, sgm_uniform, simple, normal, ddim_uniform
+             * @enum {string}
+             */
+            readonly sigmas?: "karras" | "exponential" | "beta" | "sgm_uniform" | "simple" | "normal" | "ddim_uniform";
+            /** @description width and height in pixels, or one number for a square (default: the model's own) */
+            readonly size?: {
                 readonly height: number;
                 readonly width: number;
             };
-            readonly skip: number;
-            /** @enum {string} */
-            readonly spacing: "leading" | "trailing" | "linspace";
-            readonly steps: number;
-            readonly switch: number | readonly number[];
-            readonly tile: number | "off";
-            readonly timesteps: readonly number[];
+            /** @description number of initial steps to skip (default: 0) */
+            readonly skip?: number;
+            /**
+             * @description timestep spacing of the scheduler
+             * @enum {string}
+             */
+            readonly spacing?: "leading" | "trailing" | "linspace";
+            /** @description number of sampling steps (default: the pair's) */
+            readonly steps?: number;
+            /** @description hybrid: number of initial steps run by the base (default: 1) */
+            readonly switch?: number | readonly number[];
+            /** @description side of a decoding tile in latents, or off (default: by the memory budget) */
+            readonly tile?: number | "off";
+            /** @description timesteps, such as 999,749,499,249, instead of a number of steps */
+            readonly timesteps?: readonly number[];
+        };
+        readonly Restored: {
+            /** @description the image of the PNG among those of the request */
+            readonly image: {
+                readonly prompt: number;
+                readonly seed: number;
+            } | null;
+            /** @description what differs here from the record, as sentences */
+            readonly notices: readonly string[];
+            readonly request: components["schemas"]["Request"];
+            /** @description version that recorded it; null for another program */
+            readonly version: string | null;
         };
         readonly Run: {
             /** @description runs that are executed before this one; null unless it waits */
