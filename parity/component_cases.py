@@ -102,12 +102,39 @@ KL_SDXL = {**KL, "scaling_factor": 0.13025, "force_upcast": True, "layers_per_bl
            "latents_std": None, "shift_factor": None}  # fmt: skip
 KL_STATISTICS = {**KL_SDXL, "layers_per_block": 1, "scaling_factor": 0.5, "latents_mean": [0.1, -0.2, 0.3, -0.4],
                  "latents_std": [1.5, 0.5, 2.0, 0.75]}  # fmt: skip
+# FLUX.1's, which Z-Image has too, and its TAESD.
+KL_FLUX = {**KL, "latent_channels": 16, "scaling_factor": 0.3611, "shift_factor": 0.1159, "force_upcast": True,
+           "use_quant_conv": False, "use_post_quant_conv": False}  # fmt: skip
 TINY = {
     "act_fn": "relu", "block_out_channels": [8, 8, 8], "decoder_block_out_channels": [8, 8, 8],
     "encoder_block_out_channels": [8, 8, 8], "force_upcast": False, "in_channels": 3, "latent_channels": 4,
     "latent_magnitude": 3, "latent_shift": 0.5, "num_decoder_blocks": [3, 2, 1], "num_encoder_blocks": [1, 2, 3],
     "out_channels": 3, "scaling_factor": 1.0, "upsampling_scaling_factor": 2,
 }  # fmt: skip
+
+
+# --- diffusion transformers ------------------------------------------------------------------------------------------------
+
+Z_IMAGE = {"all_patch_size": [2], "all_f_patch_size": [1], "in_channels": 16, "dim": 32, "n_layers": 2, "n_refiner_layers": 1,
+           "n_heads": 2, "n_kv_heads": 2, "norm_eps": 1e-05, "qk_norm": True, "cap_feat_dim": 24, "rope_theta": 256.0,
+           "t_scale": 1000.0, "axes_dims": [8, 4, 4], "axes_lens": [1024, 64, 64]}  # fmt: skip
+Z_IMAGE_VARIANTS = {
+    "z-image": {},
+    # Written by a later diffusers, which names the image encoder that it does not have.
+    "z-image-fast": {"siglip_feat_dim": None},
+    # Only a width above 256 shows that the time embedding is 256 wide.
+    "z-image-wide": {"dim": 288, "n_layers": 1, "n_heads": 18, "n_kv_heads": 18, "in_channels": 4},
+    "z-image-other": {"qk_norm": False, "norm_eps": 1e-03, "rope_theta": 10000.0, "t_scale": 500.0, "n_refiner_layers": 2,
+                      "n_layers": 1, "axes_dims": [4, 4, 8]},
+}  # fmt: skip
+
+# --- language models ---------------------------------------------------------------------------------------------------------
+
+# The Hub's config of Qwen3-4B in small: more heads of queries than of keys, and heads wider than features / heads.
+QWEN3 = {"model_type": "qwen3", "attention_bias": False, "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 4,
+         "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "hidden_act": "silu", "rms_norm_eps": 1e-06,
+         "rope_theta": 1000000, "rope_scaling": None, "max_position_embeddings": 40960, "sliding_window": None,
+         "use_sliding_window": False, "tie_word_embeddings": True, "vocab_size": 384}  # fmt: skip
 
 
 def unet(config, seed, **options):
@@ -139,6 +166,16 @@ def components():
     }
     for i, (name, changes) in enumerate(VARIANTS.items()):
         found[name] = unet({**SMALL, **changes}, 70_000 + 2_000 * i)
+    for i, (name, changes) in enumerate(Z_IMAGE_VARIANTS.items()):
+        config, storage = {**Z_IMAGE, **changes}, "sharded" if name == "z-image" else "whole"
+        dtype = "bfloat16" if name == "z-image-fast" else "float32"
+        found[name] = component("diffusers", "ZImageTransformer2DModel", config, 400_000 + 1_000 * i, dtype=dtype, storage=storage)
+    found |= {
+        "qwen3": component("transformers", "Qwen3Model", QWEN3, 410_000),
+        "qwen3-causal": component("transformers", "Qwen3ForCausalLM", {**QWEN3, "rms_norm_eps": 1e-04, "rope_theta": 10000}, 411_000, dtype="bfloat16", storage="sharded", naming="tied"),
+        "vae-flux": autoencoder(KL_FLUX, 420_000),
+        "taef1": component("diffusers", "AutoencoderTiny", {**TINY, "latent_channels": 16}, 421_000),
+    }
     positions = [["text_model.embeddings.position_ids", [1, 32]]]
     found |= {
         "text-sd1": text(TEXT_SD1, 200_000, dtype="float16", naming="text_model.", stray=positions),

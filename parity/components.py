@@ -36,6 +36,8 @@ def file_names(component, naming):
         return [[n if n.startswith(("text_model.", "text_projection")) else f"text_model.{n}", s] for n, s in names]
     if naming == "no text_model.":
         return [[n.removeprefix("text_model."), s] for n, s in names]
+    if naming == "tied":
+        return [[n, s] for n, s in names if n != "lm_head.weight"]
     if naming == "old attention":
         for new, old in OLD_ATTENTION.items():
             names = [[n.replace(f".{new}.", f".{old}.") if ".attentions.0." in n else n, s] for n, s in names]

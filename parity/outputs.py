@@ -67,7 +67,30 @@ def run_unet(model, inputs):
     return {"prediction": prediction}
 
 
+# --- diffusion transformers ------------------------------------------------------------------------------------------------
+
+
+def z_image_runs(described):
+    """Image and text streams that need padding, that need none, and of which one needs some."""
+    channels, features = described["config"]["in_channels"], described["config"]["cap_feat_dim"]
+    times = [[1000.0, 20.5], [749.25, 500.0], [300.0, 998.0]]
+    for i, ((height, breadth), tokens) in enumerate(zip([(6, 10), (8, 16), (10, 4)], [5, 32, 40])):
+        yield {
+            "sample": grown(i * 10 + 1, 2, channels, height, breadth),
+            "timestep": given(times[i]),
+            "encoder_hidden_states": grown(i * 10 + 2, 2, tokens, features, scale=3.0),
+        }
+
+
+def run_z_image(model, inputs):
+    """The velocity ε − x0, as the pipeline makes it of the output."""
+    latents = list(inputs["sample"].unsqueeze(2))
+    out = model(latents, (1000 - inputs["timestep"]) / 1000, list(inputs["encoder_hidden_states"]), return_dict=False)[0]
+    return {"prediction": -torch.stack(out).squeeze(2)}
+
+
 # --- text and images -----------------------------------------------------------------------------------------------------
+
 
 def padded(words, pad, length=32):
     ids = [START, *words, END]
@@ -95,6 +118,16 @@ def run_text(model, inputs):
     if hasattr(result, "text_embeds"):
         outputs["text_embeds"] = result.text_embeds
     return outputs
+
+
+def language_runs(_):
+    """Two prompts, each of the same length: causal, so that what follows a token does not matter."""
+    yield {"input_ids": given([[5, 300, 17, 3, 5, 5, 380], [1, 2, 3, 4, 5, 6, 7]])}
+
+
+def run_language(model, inputs):
+    states = model(inputs["input_ids"], output_hidden_states=True).hidden_states
+    return {f"layer-{i}": state for i, state in enumerate(states[:-1])}
 
 
 def clip_runs(_):
@@ -133,6 +166,9 @@ def run_tiny(model, inputs):
 
 RUNS = {
     "UNet2DConditionModel": (unet_runs, run_unet),
+    "ZImageTransformer2DModel": (z_image_runs, run_z_image),
+    "Qwen3Model": (language_runs, run_language),
+    "Qwen3ForCausalLM": (language_runs, run_language),
     "CLIPTextModel": (text_runs, run_text),
     "CLIPTextModelWithProjection": (text_runs, run_text),
     "CLIPModel": (clip_runs, run_clip),

@@ -21,6 +21,8 @@ export interface Builder {
   lowRankConv(x: Value, lora: LowRankInputs, o: { stride: number; pads: Pads }): Value;
   groupNorm(x: Value, weight: Value, bias: Value, o: { groups: number; epsilon: number }): Value;
   layerNorm(x: Value, weight: Value, bias: Value, epsilon: number): Value;
+  rmsNorm(x: Value, weight: Value, epsilon: number): Value;
+  rope(x: Value, cos: Value, sin: Value, o: { interleaved: boolean }): Value;
   /** `causal` defaults to false. */
   attention(q: Value, k: Value, v: Value, o: { heads: number; causal?: boolean }): Value;
   add(a: Value, b: Value): Value;
@@ -95,6 +97,8 @@ function operations(
       apply({ kind: "lowRankConv", stride, pads }, x, down, up, scaleIndex, scales),
     groupNorm: (x, weight, bias, o) => apply({ kind: "groupNorm", ...o }, x, weight, bias),
     layerNorm: (x, weight, bias, epsilon) => apply({ kind: "layerNorm", epsilon }, x, weight, bias),
+    rmsNorm: (x, weight, epsilon) => apply({ kind: "rmsNorm", epsilon }, x, weight),
+    rope: (x, cos, sin, { interleaved }) => apply({ kind: "rope", interleaved }, x, cos, sin),
     attention: (q, k, v, { heads, causal = false }) => apply({ kind: "attention", heads, causal }, q, k, v),
     add: (a, b) => apply({ kind: "add" }, a, b),
     sub: (a, b) => apply({ kind: "sub" }, a, b),

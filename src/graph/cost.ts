@@ -19,6 +19,8 @@ const rules: { readonly [K in OpKind]: Rule } = {
   lowRankConv: none,
   groupNorm: none,
   layerNorm: none,
+  rmsNorm: none,
+  rope: none,
   add: none,
   sub: none,
   mul: none,

@@ -12,6 +12,8 @@ const COMPOSITE = [
   "attention",
   "groupNorm",
   "layerNorm",
+  "rmsNorm",
+  "rope",
   "lowRank",
   "lowRankConv",
   "silu",
@@ -66,6 +68,23 @@ const rules: { readonly [K in CompositeKind]: Rule<K> } = {
     return g.add(g.mul(normal, perChannel(weight)), perChannel(bias));
   },
   layerNorm: (g, { epsilon }, [x, weight, bias]) => g.add(g.mul(normalised(g, x, epsilon), weight), bias),
+  rmsNorm(g, { epsilon }, [x, weight]) {
+    const last = x.shape.length - 1;
+    const square = g.reshape(g.mean(g.mul(x, x), [last]), [...x.shape.slice(0, -1), 1]);
+    return g.mul(g.div(x, g.sqrt(g.add(square, scalar(g, epsilon)))), weight);
+  },
+  rope(g, { interleaved }, [x, cos, sin]) {
+    const [batch = 1, length = 1, features] = x.shape;
+    const half = known(cos.shape[1]);
+    const heads = known(features) / (2 * half);
+    const axis = interleaved ? 4 : 3;
+    const pairs = g.reshape(x, [batch, length, heads, ...(interleaved ? [half, 2] : [2, half])]);
+    const [a, b] = [g.slice(pairs, axis, 0, 1), g.slice(pairs, axis, 1, 2)];
+    const table = (v: Value) => g.reshape(v, [1, length, 1, ...(interleaved ? [half, 1] : [1, half])]);
+    const [c, s] = [table(cos), table(sin)];
+    const turned = [g.sub(g.mul(a, c), g.mul(b, s)), g.add(g.mul(b, c), g.mul(a, s))];
+    return g.reshape(g.concat(turned, axis), x.shape);
+  },
   lowRank(g, _, [x, down, up, scaleIndex, scales]) {
     const scale = scaleOf(g, scaleIndex, scales);
     const [batch = 1, rank = 1] = scale.shape;

@@ -176,6 +176,11 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   },
   layerNorm: (e, { op, names }) =>
     e.node("LayerNormalization", names, { axis: { int: -1 }, epsilon: { float: op.epsilon } }),
+  rmsNorm: (e, { op, names }) =>
+    e.node("SimplifiedLayerNormalization", names, { axis: { int: -1 }, epsilon: { float: op.epsilon } }),
+  // The positions of a call are 0, 1, …: one offset, 0.
+  rope: (e, { op, names: [x = "", cos = "", sin = ""] }) =>
+    e.node("RotaryEmbedding", [x, e.ints([0]), cos, sin], { interleaved: { int: Number(op.interleaved) } }, MICROSOFT),
   attention: (e, n) =>
     e.fusedAttention && !(n.op.causal && scoresOf(n) > e.scoreBytes) ? fusedAttention(e, n) : plainAttention(e, n),
   add: sameAs("Add"),
@@ -261,6 +266,8 @@ export const COMPUTE_TYPES: { readonly [K in OpKind]: FloatType | "given" } = {
   attention: "float16",
   groupNorm: "float32",
   layerNorm: "float32",
+  rmsNorm: "float32",
+  rope: "float32",
   mean: "float32",
   add: "given",
   sub: "given",

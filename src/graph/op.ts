@@ -60,6 +60,19 @@ export interface Ops {
    */
   layerNorm: { epsilon: number };
   /**
+   * Root mean square normalisation (Zhang & Sennrich 2019): x / √(mean(x²) + epsilon) · weight over the last axis.
+   *
+   * x […, D], weight [D] → as x.
+   */
+  rmsNorm: { epsilon: number };
+  /**
+   * Rotary position embedding (Su et al. 2021): each pair (a, b) of features of a head becomes (a cos − b sin, b cos + a sin).
+   *
+   * x [B, L, D], cos [L, d / 2], sin [L, d / 2] → as x. D is split into heads of d features. Pair i of a head is its features 2i and 2i + 1
+   * if `interleaved`, else i and i + d / 2.
+   */
+  rope: { interleaved: boolean };
+  /**
    * Multi-head scaled dot-product attention (Vaswani et al. 2017, §3.2).
    *
    * q [B, L, D], k [B, M, D], v [B, M, D] → [B, L, D]. D is split into `heads` parts of d = D / heads features; each head computes
@@ -264,6 +277,17 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
     return x;
   },
   layerNorm: same,
+  rmsNorm(op, inputs) {
+    const [x = [], weight] = inputs.map((v) => v.shape);
+    return weight?.length === 1 && weight[0] === x.at(-1) ? x : fail(op, inputs, "weight must have the features of x");
+  },
+  rope(op, inputs) {
+    const [x = [], cos = [], sin = []] = inputs.map((v) => v.shape);
+    if (x.length !== 3 || cos.length !== 2 || cos.join() !== sin.join() || cos[0] !== x[1])
+      return fail(op, inputs, "cos and sin must have a row for each position of x [B, L, D]");
+    if (known(x[2]) % (2 * known(cos[1])) !== 0) return fail(op, inputs, "the heads do not divide the features of x");
+    return x;
+  },
   attention(op, inputs) {
     const [q, k, v] = inputs.map((i) => i.shape);
     if (q?.length !== 3 || k?.length !== 3 || v?.length !== 3)

@@ -31,8 +31,17 @@ export type { Conditioning, Denoiser, DenoiserCall, DenoiserShape, ImageSize } f
 export type { DrawingWeights } from "./drawing.js";
 export { type BranchKind, type DreamSimBranch, drawDreamSim, dreamSimBranches } from "./dreamsim.js";
 export { drawInception, INCEPTION_SIDE } from "./inception.js";
+export {
+  drawLanguageModel,
+  type LanguageModelConfig,
+  type LanguageModelShape,
+  parseLanguageModelConfig,
+} from "./language-model.js";
 export { drawLpips, type Trunk, trunkOf } from "./lpips.js";
 export { drawUNet, type UNetShape } from "./unet.js";
 export { parseUNetConfig, type UNetConfig } from "./unet-config.js";
 export { unetDenoiser } from "./unet-denoiser.js";
 export { drawVit, parseVitConfig, type VitConfig, vitConfigOf } from "./vit.js";
+export { drawZImage, STREAM_MULTIPLE } from "./z-image.js";
+export { parseZImageConfig, type ZImageConfig } from "./z-image-config.js";
+export { zImageDenoiser } from "./z-image-denoiser.js";

@@ -7,6 +7,7 @@ import {
   drawDecoder,
   drawEncoder,
   drawImageEncoder,
+  drawLanguageModel,
   drawTextEncoder,
   drawTinyDecoder,
   drawTinyEncoder,
@@ -14,9 +15,12 @@ import {
   parseAutoencoderConfig,
   parseClassifierConfig,
   parseClipConfig,
+  parseLanguageModelConfig,
   parseTextEncoderConfig,
   parseTinyAutoencoderConfig,
   parseUNetConfig,
+  parseZImageConfig,
+  zImageDenoiser,
 } from "../models/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 
@@ -55,8 +59,20 @@ const CLASSES: Readonly<Record<string, Draw>> = {
     const state = { back: 0, finalNorm: true };
     return [drawTextEncoder(text, index, { tokens: 8, state, pooled: true }), drawImageEncoder(image, index)];
   },
+  ZImageTransformer2DModel: (source, index) => {
+    const denoiser = zImageDenoiser(parseZImageConfig(source), 1);
+    return [denoiser.draw(denoiser.smallest, index)];
+  },
+  Qwen3Model: (source, index) => drawLanguage(source, index),
+  Qwen3ForCausalLM: (source, index) => drawLanguage(source, index),
   CLIPTextModel: (source, index) => drawText(source, index, false),
   CLIPTextModelWithProjection: (source, index) => drawText(source, index, true),
+};
+
+/** All layers of a language model; a family may use fewer. */
+const drawLanguage: Draw = (source, index) => {
+  const config = parseLanguageModelConfig(source);
+  return [drawLanguageModel(config, index, { tokens: 8, layers: config.layers })];
 };
 
 const drawText = (...[source, index, pooled]: [...Parameters<Draw>, boolean]): Graph[] => {

@@ -100,6 +100,15 @@ const CASES: Record<string, [Inputs, Draw]> = {
     (g, at) => g.groupNorm(at("x"), at("w"), at("b"), { groups: 3, epsilon: 1e-5 }),
   ],
   layerNorm: [{ x: [2, 3, 5], w: [5], b: [5] }, (g, at) => g.layerNorm(at("x"), at("w"), at("b"), 1e-5)],
+  rmsNorm: [{ x: [2, 3, 5], w: [5] }, (g, at) => g.rmsNorm(at("x"), at("w"), 1e-5)],
+  "rope, neighbours": [
+    { x: [2, 3, 8], c: [3, 2], s: [3, 2] },
+    (g, at) => g.rope(at("x"), at("c"), at("s"), { interleaved: true }),
+  ],
+  "rope, halves": [
+    { x: [2, 3, 8], c: [3, 2], s: [3, 2] },
+    (g, at) => g.rope(at("x"), at("c"), at("s"), { interleaved: false }),
+  ],
   lowRank: [
     { x: [2, 3, 4], down: [4, 2], up: [2, 5], scales: [2, 3] },
     (g, at) =>

@@ -99,6 +99,31 @@ describe("lowering to ONNX", () => {
     close(await run(draw, feeds, { type: "float16" }), [1, 2], [-0.1, 0.1], 7);
   });
 
+  it("RMS norm divides by the root of the mean square and keeps the mean", async () => {
+    // 1 and 7: mean square 25. 3 and 3 with epsilon 16: 9 + 16.
+    const feeds = { x: float([2, 2], values(1, 7, 3, 3)) };
+    const norm = (epsilon: number) => (g: Builder) =>
+      g.rmsNorm(g.input("x", ["B", 2]), g.constant([2], values(10, 100)), epsilon);
+    close(await run(norm(1e-12), feeds), [2, 2], [2, 140, 10, 100], 4);
+    close(await run(norm(16), feeds), [2, 2], [10 / Math.sqrt(41), 700 / Math.sqrt(41), 6, 60], 4);
+  });
+
+  it("rotary embedding turns pairs of each head by the angle of their position", async () => {
+    // Two tokens, two heads of four features: the first token is not turned, the second by 90° in its first pair only.
+    const x = float([1, 2, 8], values(1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8));
+    const turned = (interleaved: boolean) => (g: Builder) =>
+      g.rope(
+        g.input("x", ["B", 2, 8]),
+        g.constant([2, 2], values(1, 1, 0, 1)),
+        g.constant([2, 2], values(0, 0, 1, 0)),
+        {
+          interleaved,
+        },
+      );
+    close(await run(turned(true), { x }), [1, 2, 8], [1, 2, 3, 4, 5, 6, 7, 8, -2, 1, 3, 4, -6, 5, 7, 8]);
+    close(await run(turned(false), { x }), [1, 2, 8], [1, 2, 3, 4, 5, 6, 7, 8, -3, 2, 1, 4, -7, 6, 5, 8]);
+  });
+
   it("group norm normalises each group of each sample on its own", async () => {
     // two groups of two channels, one row of two pixels: group 1 of sample 1 is 1 3 5 7, mean 4, deviation √5
     const x = float([2, 4, 1, 2], values(1, 3, 5, 7, 10, 10, 10, 10, 0, 0, 0, 4, 2, 2, 6, 6));

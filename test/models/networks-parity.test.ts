@@ -6,17 +6,21 @@ import {
   drawDecoder,
   drawEncoder,
   drawImageEncoder,
+  drawLanguageModel,
   drawTextEncoder,
   drawTinyDecoder,
   drawTinyEncoder,
   drawUNet,
   parseAutoencoderConfig,
   parseClipConfig,
+  parseLanguageModelConfig,
   parseTextEncoderConfig,
   parseTinyAutoencoderConfig,
   parseUNetConfig,
+  parseZImageConfig,
   pooledIndex,
   type TextEncoderConfig,
+  zImageDenoiser,
 } from "../../src/models/index.js";
 import { openRuntime } from "../../src/runtime/node/index.js";
 import { type FloatTensor, float, int, sample, stack, type Tensor, type WeightIndex } from "../../src/tensor/index.js";
@@ -80,6 +84,46 @@ async function unet({ config }: ComponentGolden, index: WeightIndex, inputs: Inp
   const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
   const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
   return evaluate(drawUNet(parseUNetConfig({ file: "config.json", config }), index, shape), feeds);
+}
+
+/** Text is filled to a multiple of 32 with values that the network must not read. */
+async function zImage({ config }: ComponentGolden, index: WeightIndex, inputs: Inputs): Promise<Outputs> {
+  const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
+  const [batch = 0, length = 0, features = 0] = text.shape;
+  const tokens = Math.ceil(length / 32) * 32;
+  const denoiser = zImageDenoiser(parseZImageConfig({ file: "config.json", config }), 8);
+  const padded = new Float32Array(tokens * features).fill(99);
+  const mask = float(
+    [1, tokens],
+    Float32Array.from({ length: tokens }, (_, i) => (i < length ? 1 : 0)),
+  );
+  const conditioning = Array.from({ length: batch }, (_, i) => {
+    const filled = padded.slice();
+    filled.set(sample(text, i).data);
+    return { streams: { text: float([1, tokens, features], filled) }, masks: { text: mask } };
+  });
+  const feeds = denoiser.inputs({
+    latents: Array.from({ length: batch }, (_, i) => sample(x, i)),
+    timestep: 0,
+    conditioning,
+    guidance: 0,
+    size: { width: 8 * width(x), height: 8 * height(x) },
+  });
+  const graph = denoiser.draw({ height: height(x), width: width(x), tokens }, index);
+  return evaluate(graph, { ...feeds, timestep: feed(inputs, "timestep") });
+}
+
+async function languageModel({ config }: ComponentGolden, index: WeightIndex, inputs: Inputs): Promise<Outputs> {
+  const c = parseLanguageModelConfig({ file: "config.json", config });
+  const prompts = ids(inputs);
+  const tokens = prompts[0]?.length ?? 0;
+  const found: Record<string, FloatTensor> = {};
+  for (let layers = 0; layers < c.layers; layers++) {
+    const graph = drawLanguageModel(c, index, { tokens, layers });
+    const { hidden_state: state } = await evaluate(graph, { input_ids: int([prompts.length, tokens], prompts.flat()) });
+    if (state) found[`layer-${layers}`] = state;
+  }
+  return found;
 }
 
 const ids = (inputs: Inputs): number[][] => {
@@ -178,6 +222,9 @@ async function autoencoder(
 
 const COMPUTE: Readonly<Record<string, Compute>> = {
   UNet2DConditionModel: unet,
+  ZImageTransformer2DModel: zImage,
+  Qwen3Model: languageModel,
+  Qwen3ForCausalLM: languageModel,
   CLIPTextModel: text,
   CLIPTextModelWithProjection: text,
   CLIPModel: clip,
