@@ -6,7 +6,7 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, blocks, clip_skip, component_cases, families, gradients, hub, intervals, methods, metrics, outputs, peft_strength,
+    adapters, added_tokens, blocks, clip_skip, component_cases, families, gradients, hub, intervals, methods, metrics, optimizers, outputs, peft_strength,
     prompt_syntax, prompts, recognition, runs, scripts, single_files, steps, streams, textual_inversion, vision,
 )
 from .store import Store
@@ -21,6 +21,7 @@ RECORDERS = {
     "networks": outputs.record,
     "methods": methods.record,
     "gradients": gradients.record,
+    "optimizers": optimizers.record,
     "metrics": metrics.record,
     "intervals": intervals.record,
     "vision": vision.record,
