@@ -1,4 +1,4 @@
-/** The page of the studio: files that `npm run build` writes into dist/studio. Their names are read once, and no other file is served. */
+/** The page of the studio: files that `npm run build` writes into dist/studio. Only names that the folder lists are served. */
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,17 +18,13 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** Serves the page at `/`, and the files that it loads. */
 export function addPage(app: Api): void {
-  let names: Promise<ReadonlySet<string>> | undefined;
-  const listed = () => {
-    names ??= readdir(FOLDER, { recursive: true }).then(
-      (found) => new Set(found.map((name) => name.split(path.sep).join("/"))),
-      () => new Set<string>(),
-    );
-    return names;
+  const listed = async (): Promise<readonly string[]> => {
+    const found = await readdir(FOLDER, { recursive: true }).catch(() => []);
+    return found.map((name) => name.split(path.sep).join("/"));
   };
   async function serve(c: Context, name: string): Promise<Response> {
     const type = TYPES[path.extname(name)];
-    if (type === undefined || !(await listed()).has(name)) {
+    if (type === undefined || !(await listed()).includes(name)) {
       const advice = name === "index.html" ? "the page is not built: run npm run build; " : "";
       throw new Refusal(404, `${advice}there is no ${c.req.path}; /openapi.json lists the routes`);
     }

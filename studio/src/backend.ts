@@ -6,19 +6,13 @@ import type { components } from "./api.js";
 
 type Schemas = components["schemas"];
 
-/** Adapter of a request. */
-export interface RequestAdapter {
-  readonly ref: string;
-  readonly scale?: Schemas["Request"]["adapters"][number]["scale"];
-  readonly on?: AdapterTarget;
-  readonly allowUnmatched?: boolean;
-}
-export type AdapterTarget = "both" | "base" | "distilled";
-
 /** Request to generate: only the prompts are required. */
-export type Request = { readonly prompts: readonly string[]; readonly adapters?: readonly RequestAdapter[] } & Partial<
-  Omit<Schemas["Request"], "prompts" | "adapters">
->;
+export type Request = Schemas["Request"] & {
+  readonly choose?: { readonly keep: number; readonly of: number };
+  readonly chooseFit?: number;
+};
+export type RequestAdapter = NonNullable<Request["adapters"]>[number];
+export type AdapterTarget = NonNullable<RequestAdapter["on"]>;
 
 export type Image = Schemas["Image"];
 export type Run = Omit<Schemas["Run"], "request"> & { readonly request: Request };
@@ -46,6 +40,8 @@ export type RunEvent =
       readonly timestep: number;
     } & SampleKey)
   | ({ readonly type: "preview"; readonly step: number; readonly image: string } & SampleKey)
+  /** Seeds that go on, of those that ran a row. */
+  | { readonly type: "chosen"; readonly prompt: number; readonly of: number; readonly seeds: readonly number[] }
   | { readonly type: "image"; readonly image: Image }
   | { readonly type: "ended"; readonly state: string; readonly error: { readonly message: string } | null };
 
@@ -54,9 +50,11 @@ export interface SampleKey {
   readonly seed: number;
 }
 
+export type Previews = "none" | "first" | "all";
+
 export interface RunOptions {
   /** Steps whose x0 is sent as an image. */
-  readonly previews: "none" | "first" | "all";
+  readonly previews: Previews;
   /** Runs of one lane supersede each other. */
   readonly lane: string;
   readonly onEvent: (event: RunEvent) => void;
@@ -65,6 +63,83 @@ export interface RunOptions {
   /** Stops listening, and cancels the run if it has not been superseded. */
   readonly signal: AbortSignal;
 }
+
+/** What an adapter is called, and where it is. */
+export interface AdapterFacts {
+  readonly ref: string;
+  readonly name: string;
+  readonly from: string;
+}
+
+export const FORMS = ["command", "library", "diffusers", "comfyui"] as const;
+export type Form = (typeof FORMS)[number];
+
+export interface Written {
+  readonly text: string;
+  /** Name for a file with this text. */
+  readonly file: string;
+  /** What to know before it is run. */
+  readonly notices: readonly string[];
+}
+
+/** What a record says. */
+export interface Restored {
+  readonly request: Request;
+  /** The image of a PNG among those of the request. */
+  readonly image: SampleKey | null;
+  /** What differs here from the record. */
+  readonly notices: readonly string[];
+}
+
+/** A mean with its 95 % interval. */
+export interface Estimate {
+  readonly mean: number;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/** Mean pairwise distances of images: of CLIP features where there is a CLIP, and of pixels. */
+export interface Diversity {
+  readonly clip: Estimate | null;
+  readonly pixels: Estimate;
+}
+
+/** x0 of a step. */
+export interface Frame {
+  readonly step: number;
+  readonly timestep: number;
+  readonly model: ModelName;
+  /** Address of a small picture. */
+  readonly image: string;
+  /** Distance to the final image: the commit curve. */
+  readonly distance: number;
+}
+
+/** Similarity of each x0 to a phrase, and what follows from it. */
+export interface Concept {
+  readonly phrase: string;
+  readonly similarity: readonly number[];
+  readonly threshold: number;
+  readonly finding: { readonly kind: "dropped" | "late"; readonly step: number } | null;
+}
+
+export interface Trace {
+  readonly frames: readonly Frame[];
+  readonly concepts: readonly Concept[];
+}
+
+export interface Models {
+  readonly pairs: readonly { readonly name: string; readonly about: string; readonly cached: boolean }[];
+  readonly files: readonly { readonly ref: string; readonly kind: string }[];
+}
+
+export interface ModelReport {
+  readonly ok: boolean;
+  readonly sentences: readonly string[];
+}
+
+/** A named pair, or a base with a distilled model. */
+export type PairReference = { readonly pair: string } | { readonly base: string; readonly distilled?: string };
 
 export interface Backend {
   pair(): Promise<PairFacts>;
@@ -75,10 +150,31 @@ export interface Backend {
   cancel(id: string): Promise<void>;
   /** Removes a superseded run, unless one of its images is a favourite. */
   forget(id: string): Promise<void>;
+  /** Removes a run with its images. */
+  remove(id: string): Promise<void>;
   /** Runs with images, the newest first, without those of this page that are no grid. */
+  history(before?: string): Promise<readonly Run[]>;
+  one(id: string): Promise<Run>;
   /** Marks an image as a favourite, or no longer. */
   favourite(id: string, isFavourite: boolean): Promise<Image>;
-  history(): Promise<readonly Run[]>;
+  favourites(): Promise<readonly Image[]>;
+  /** Adapters that a request may name. */
+  adapters(): Promise<readonly AdapterFacts[]>;
+  /** Adds the file of an adapter. @throws BackendError with the reason when it is refused */
+  addAdapter(file: File): Promise<AdapterFacts>;
+  /** The request that a PNG or a run.json records. @throws BackendError when it records none */
+  restore(file: File): Promise<Restored>;
+  /** The request as text for another program. */
+  write(request: Request, form: Form): Promise<Written>;
+  diversity(images: readonly string[]): Promise<Diversity>;
+  /** Looks inside an image: makes it again, and reads x0 at every step. */
+  trace(image: string, phrases: readonly string[]): Promise<Trace>;
+  /** Models that could be opened. */
+  models(): Promise<Models>;
+  /** What a model is, and whether it can be opened; a distilled model beside its base. */
+  checkModel(ref: string, base?: string): Promise<ModelReport>;
+  /** Opens another pair. Resolves when it is open. @throws BackendError with the reason when it cannot be */
+  openPair(reference: PairReference, onProgress: (text: string) => void): Promise<PairFacts>;
 }
 
 /** A request that was refused, in the words of the program. */

@@ -1,5 +1,14 @@
 /** The server of this machine as a backend: JSON over HTTP, events as server-sent events. */
-import { type Backend, BackendError, type PairFacts, type PlanRow, type Run, type RunEvent } from "./backend.js";
+import {
+  type AdapterFacts,
+  type Backend,
+  BackendError,
+  type Image,
+  type PairFacts,
+  type PlanRow,
+  type Run,
+  type RunEvent,
+} from "./backend.js";
 
 /** Types of the events that the page reads. */
 const EVENTS: { readonly [T in RunEvent["type"]]: true } = {
@@ -8,6 +17,7 @@ const EVENTS: { readonly [T in RunEvent["type"]]: true } = {
   notice: true,
   step: true,
   preview: true,
+  chosen: true,
   image: true,
   ended: true,
 };
@@ -18,16 +28,25 @@ const tab = crypto.getRandomValues(new Uint32Array(2)).join("-");
 /** Clients of this page whose runs are no grid. */
 const OTHER_LANES = /^[\d-]+\.(?!grid$)/;
 
+/** Another pair that is being opened, or could not be. */
+interface Opening {
+  readonly opening?: { readonly text: string; readonly error: string | null } | null;
+}
+
 interface Problem {
   readonly error?: { readonly message?: string; readonly field?: string };
 }
 
-async function send<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
-  const init: RequestInit = { method, headers: { ...headers } };
-  if (body !== undefined) {
-    init.body = JSON.stringify(body);
-    init.headers = { ...headers, "Content-Type": "application/json" };
-  }
+function send<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  if (body === undefined) return answerOf<T>(path, { method, headers });
+  const type = { "Content-Type": "application/json" };
+  return answerOf<T>(path, { method, headers: { ...headers, ...type }, body: JSON.stringify(body) });
+}
+
+const sendFile = <T>(path: string, file: File): Promise<T> =>
+  answerOf<T>(path, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
+
+async function answerOf<T>(path: string, init: RequestInit): Promise<T> {
   let answer: Response;
   try {
     answer = await fetch(path, init);
@@ -40,11 +59,15 @@ async function send<T>(method: string, path: string, body?: unknown, headers: Re
   const problem = isJson ? ((await answer.json()) as Problem) : {};
   const retry = Number(answer.headers.get("retry-after"));
   throw new BackendError(
-    problem.error?.message ?? `${method} ${path}: ${answer.status} ${answer.statusText}`,
+    problem.error?.message ?? `${path}: ${answer.status} ${answer.statusText}`,
     problem.error?.field ?? null,
     retry > 0 ? retry : null,
   );
 }
+
+/** The event of an image has its record, without the address that lists have. */
+const addressed = (event: RunEvent): RunEvent =>
+  event.type === "image" ? { ...event, image: { ...event.image, url: `/api/images/${event.image.id}` } } : event;
 
 /** Reads the events of a run until it has ended. A lost connection goes on where it was. */
 function follow(
@@ -66,7 +89,7 @@ function follow(
     };
     for (const type of Object.keys(EVENTS)) {
       source.addEventListener(type, ({ data }) => {
-        const event = JSON.parse(String(data)) as RunEvent;
+        const event = addressed(JSON.parse(String(data)) as RunEvent);
         onEvent(event);
         if (event.type !== "ended") return;
         signal.removeEventListener("abort", leave);
@@ -76,6 +99,12 @@ function follow(
     }
   });
 }
+
+/** An adapter by the name of its file, without the ending. */
+const titled = (facts: AdapterFacts): AdapterFacts => ({
+  ...facts,
+  name: facts.name.replace(/\.(safetensors|pt|pth|bin|ckpt)$/i, ""),
+});
 
 export const httpBackend: Backend = {
   pair: () => send<PairFacts>("GET", "/api/pair"),
@@ -101,8 +130,37 @@ export const httpBackend: Backend = {
     }
   },
   favourite: (id, favourite) => send("PATCH", `/api/images/${id}`, { favourite }),
-  async history() {
-    const { runs } = await send<{ runs: Run[] }>("GET", "/api/runs?limit=100");
+  remove: (id) => send("DELETE", `/api/runs/${id}`),
+  one: (id) => send("GET", `/api/runs/${id}`),
+  favourites: async () => (await send<{ images: Image[] }>("GET", "/api/favourites?limit=100")).images,
+  async adapters() {
+    const { adapters } = await send<{ adapters: AdapterFacts[] }>("GET", "/api/adapters");
+    return adapters.map(titled);
+  },
+  addAdapter: async (file) => titled(await sendFile(`/api/adapters?name=${encodeURIComponent(file.name)}`, file)),
+  restore: (file) => sendFile("/api/restore", file),
+  write: (request, form) => send("POST", `/api/export?as=${form}`, request),
+  diversity: (images) => send("POST", "/api/diversity", { images }),
+  trace: (image, phrases) =>
+    send(
+      "GET",
+      `/api/images/${image}/trace?${phrases.map((phrase) => `phrase=${encodeURIComponent(phrase)}`).join("&")}`,
+    ),
+  models: () => send("GET", "/api/models"),
+  checkModel: (ref, base) => send("POST", "/api/models/check", { ref, base }),
+  async openPair(reference, onProgress) {
+    await send("POST", "/api/pair", reference);
+    for (;;) {
+      const pair = await send<PairFacts & Opening>("GET", "/api/pair");
+      if (pair.opening?.error) throw new BackendError(pair.opening.error);
+      if (!pair.opening) return pair;
+      onProgress(pair.opening.text);
+      await new Promise((resolve) => setTimeout(resolve, 400));
+    }
+  },
+  async history(before) {
+    const part = before === undefined ? "" : `&before=${before}`;
+    const { runs } = await send<{ runs: Run[] }>("GET", `/api/runs?limit=100${part}`);
     return runs.filter(({ images, client }) => images.length > 0 && !OTHER_LANES.test(client));
   },
 };

@@ -1,5 +1,5 @@
 /** One lane of runs: the newest request supersedes the one before it, and its events go to cells. */
-import { type Backend, BackendError, type Request } from "./backend.js";
+import { type Backend, BackendError, type Image, type Previews, type Request, type RunEvent } from "./backend.js";
 import { type Cells, createCells } from "./cells.svelte.js";
 
 export interface Lane {
@@ -11,11 +11,13 @@ export interface Lane {
   readonly error: string | null;
   readonly notices: readonly string[];
   /** Runs a request. Resolves with true when it ended with all its images; false if it was superseded, stopped or failed. */
-  run(request: Request, previews?: "none" | "first" | "all"): Promise<boolean>;
+  run(request: Request, previews?: Previews, onEvent?: (event: RunEvent) => void): Promise<boolean>;
   /** Id of the run that was accepted last. */
   readonly id: string | null;
   /** Ends the run after its current model call. What it has made stays. */
   stop(): void;
+  /** Shows saved images instead of those of a run. */
+  show(images: readonly Image[]): void;
 }
 
 /** Milliseconds in which a run shows its first picture before the next one supersedes it, so that a slider that moves is followed. */
@@ -32,7 +34,11 @@ export function createLane(backend: Backend, name: string): Lane {
   let isShown = true;
   let asked = 0;
 
-  async function perform(request: Request, previews: "none" | "first" | "all"): Promise<boolean> {
+  async function perform(
+    request: Request,
+    previews: Previews,
+    watch: (event: RunEvent) => void = () => {},
+  ): Promise<boolean> {
     const mine = new AbortController();
     controller?.abort();
     controller = mine;
@@ -56,6 +62,7 @@ export function createLane(backend: Backend, name: string): Lane {
           if (event.type === "notice") state.notices.push(event.text);
           if (event.type === "preview" || event.type === "image") isShown = true;
           cells.apply(event);
+          watch(event);
         },
       });
       if (old !== null) void backend.forget(old);
@@ -90,10 +97,17 @@ export function createLane(backend: Backend, name: string): Lane {
     get id() {
       return id;
     },
-    async run(request, previews = "all") {
+    async run(request, previews = "all", onEvent = undefined) {
       const turn = ++asked;
       while (!isShown && performance.now() - started < PATIENCE) await pause(20);
-      return turn === asked ? perform(request, previews) : false;
+      return turn === asked ? perform(request, previews, onEvent) : false;
+    },
+    show(images) {
+      this.stop();
+      controller?.abort();
+      state.error = null;
+      cells.begin(images);
+      for (const image of images) cells.apply({ type: "image", image });
     },
     stop() {
       asked++;

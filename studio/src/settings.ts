@@ -67,6 +67,28 @@ function adapterRequest({ ref, scale, on, only, given }: AdapterSetting, seeds: 
   return { ref, on, scale: { whole: scale, blocks: {}, rows: [], samples } };
 }
 
+/** Scales of a strip. */
+export const STRIP = [-2, -1, -0.5, 0, 0.5, 1, 2] as const;
+
+/** One image along the scale of an adapter: a sample for each scale, which one batch can hold. */
+export function stripOf(settings: Settings, ref: string, seed: number): Request {
+  const { adapters, ...rest } = settings;
+  const along = STRIP.map((scale, prompt) => ({ prompt, seed, scale }));
+  const request = requestOf({ ...rest, seeds: [seed], adapters: [] });
+  return {
+    ...request,
+    prompts: STRIP.map(() => settings.prompt),
+    samples: along.map(({ prompt }) => ({ prompt, seed })),
+    adapters: adapters
+      .filter(({ only }) => only === null || only === seed)
+      .map((adapter) =>
+        adapter.ref === ref
+          ? { ref, on: adapter.on, scale: { whole: 1, blocks: {}, rows: [], samples: along } }
+          : adapterRequest({ ...adapter, only: null }, [seed]),
+      ),
+  };
+}
+
 /** Fields that the base alone does not read. */
 const FEW_STEP = ["steps", "timesteps", "scheduler", "sigmas", "spacing", "prediction", "eta", "skip", "diversity"];
 
@@ -99,11 +121,16 @@ const copied = (k: Settings["switch"]): number | number[] => (typeof k === "numb
 function adapterSetting({ ref, scale = 1, on = "both" }: RequestAdapter): AdapterSetting {
   const plain = { ref, on, only: null, given: null };
   if (typeof scale === "number") return { ...plain, scale };
-  if (typeof scale === "object" && scale.rows.length === 0 && Object.keys(scale.blocks).length === 0) {
-    const whole = scale.samples.filter((sample) => sample.scale !== 0);
-    const [only] = whole;
-    if (scale.samples.length === 0) return { ...plain, scale: scale.whole };
-    if (only && whole.length === 1 && only.scale === 1) return { ...plain, scale: scale.whole, only: only.seed };
+  if (typeof scale === "object") {
+    const { whole = 1, rows = [], blocks = {}, samples = [] } = scale;
+    const named = samples.filter((sample) => sample.scale !== 0);
+    const [only] = named;
+    if (rows.length === 0 && Object.keys(blocks).length === 0) {
+      if (samples.length === 0) return { ...plain, scale: whole };
+      if (only?.seed !== undefined && named.length === 1 && only.scale === 1) {
+        return { ...plain, scale: whole, only: only.seed };
+      }
+    }
   }
   return { ...plain, scale: 1, given: scale };
 }
