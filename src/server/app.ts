@@ -7,6 +7,7 @@ import { addExportRoutes } from "./export-routes.js";
 import { headers, ownOrigin, withToken } from "./guard.js";
 import { addImageRoutes } from "./image-routes.js";
 import { addModelRoutes } from "./model-routes.js";
+import type { OtherModels } from "./other-models.js";
 import { addPage } from "./page.js";
 import { addPairRoutes } from "./pair-routes.js";
 import { Refusal } from "./refusal.js";
@@ -20,9 +21,11 @@ export interface AppOptions {
   /** Port of the server, known once it listens. */
   readonly port: () => number;
   readonly onError: (error: unknown) => void;
+  /** Opens other models in place of the studio's. */
+  readonly others: OtherModels;
 }
 
-export function createApp(studio: Studio, { token, port, onError }: AppOptions): Api {
+export function createApp(studio: Studio, { token, port, onError, others }: AppOptions): Api {
   const app = createApi();
   app.onError((error, c) => answerTo(c, error, onError));
   app.notFound((c) => {
@@ -39,7 +42,7 @@ export function createApp(studio: Studio, { token, port, onError }: AppOptions):
   app.use(bodies);
   addRunRoutes(app, studio);
   addImageRoutes(app, studio);
-  addPairRoutes(app, studio);
+  addPairRoutes(app, studio, others);
   addAdapterRoutes(app, studio);
   addModelRoutes(app, studio);
   addExportRoutes(app, studio);

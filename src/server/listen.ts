@@ -5,7 +5,8 @@ import { createAdaptorServer } from "@hono/node-server";
 import { codeOf, MachineError, RequestError } from "../errors.js";
 import { createApp } from "./app.js";
 import { isLoopback } from "./guard.js";
-import { openStudio, type StudioOptions } from "./studio.js";
+import { createOtherModels } from "./other-models.js";
+import { openStudio, type Studio, type StudioOptions } from "./studio.js";
 
 export interface ServeOptions extends StudioOptions {
   /** Address to listen on. Another one than this machine's own needs a token. */
@@ -33,11 +34,20 @@ export async function serveStudio(options: ServeOptions): Promise<StudioServer> 
   if (token === null && !isLoopback(address)) {
     throw new RequestError(`${address} can be reached from other machines: that needs --token`, { field: "address" });
   }
-  const studio = await openStudio(options);
+  let studio = await openStudio(options);
+  let port = options.port;
+  const others = createOtherModels(
+    () => studio,
+    options,
+    (opened) => {
+      studio = opened;
+      app = appOf(opened);
+    },
+  );
+  const appOf = (served: Studio) => createApp(served, { token, port: () => port, onError, others });
+  let app = appOf(studio);
   try {
-    let port = options.port;
-    const app = createApp(studio, { token, port: () => port, onError });
-    const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+    const server = createAdaptorServer({ fetch: (request, env) => app.fetch(request, env) }) as Server;
     server.maxConnections = MOST_CONNECTIONS;
     port = await listen(server, address, options.port);
     const host = address.includes(":") ? `[${address}]` : address;
@@ -47,6 +57,7 @@ export async function serveStudio(options: ServeOptions): Promise<StudioServer> 
       async close() {
         const ended = new Promise<void>((resolve) => server.close(() => resolve()));
         server.closeIdleConnections();
+        await others.stop();
         await studio.close();
         server.closeAllConnections();
         await ended;

@@ -121,7 +121,7 @@ const REASONS = {
   401: "the token is missing or wrong",
   403: "the request comes from another site",
   404: "there is no such run or image",
-  409: "the run goes on",
+  409: "the run goes on, or other models are being opened",
   413: "the body is too large",
   415: "the body is not JSON",
   422: "a file cannot be used",

@@ -39,7 +39,9 @@ export interface Studio {
   cancel(run: Run): void;
   /** Removes a run that has ended, with its images. */
   remove(id: string): Promise<void>;
-  /** Stops the current run after its model call, and closes workspace and models. */
+  /** Stops the current run after its model call, and closes the models. The workspace stays open for another studio. */
+  release(): Promise<void>;
+  /** Releases the models and closes the workspace. */
   close(): Promise<void>;
 }
 
@@ -77,12 +79,19 @@ export async function openStudio({
   try {
     await prepareAdapters(folder);
     const models = { ...given, modelFolders: [...(given.modelFolders ?? []), workspaceModels(folder)] };
-    const pair = servedPair(await openPair(models, opening));
-    return createStudio(pair, models, workspace, onError);
+    return await openStudioOn(workspace, { models, onError, ...(opening && { opening }) });
   } catch (error) {
     await workspace.close();
     throw error;
   }
+}
+
+/** Opens models on a workspace that is open. @throws as openPair */
+export async function openStudioOn(
+  workspace: Workspace,
+  { models, opening, onError }: Omit<StudioOptions, "workspace">,
+): Promise<Studio> {
+  return createStudio(servedPair(await openPair(models, opening)), models, workspace, onError);
 }
 
 function createStudio(
@@ -192,12 +201,15 @@ function createStudio(
       runs.delete(id);
       await workspace.removeRun(id);
     },
-    async close() {
+    async release() {
       closed = true;
       for (let run = queue.take(); run; run = queue.take()) finish(run, "interrupted");
       if (current) stop(current, "interrupted");
       await work;
       await pair.close();
+    },
+    async close() {
+      await this.release();
       await workspace.close();
     },
   };

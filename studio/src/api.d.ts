@@ -779,7 +779,85 @@ export interface paths {
             };
         };
         readonly put?: never;
-        readonly post?: never;
+        /** Open other models: a named pair, or paths and Hub ids, which may be downloaded. From this machine only */
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["PairReference"];
+                };
+            };
+            readonly responses: {
+                /** @description GET /api/pair has the progress */
+                readonly 202: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Pair"];
+                    };
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the run goes on, or other models are being opened */
+                readonly 409: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the body is too large */
+                readonly 413: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the body is not JSON */
+                readonly 415: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -1328,7 +1406,7 @@ export interface paths {
                         readonly "application/json": components["schemas"]["Error"];
                     };
                 };
-                /** @description the run goes on */
+                /** @description the run goes on, or other models are being opened */
                 readonly 409: {
                     headers: {
                         readonly [name: string]: unknown;
@@ -1587,6 +1665,13 @@ export interface components {
             readonly device: string;
             readonly distilled: string | null;
             readonly family: string;
+            /** @description other models that are being opened, or could not be; these stay open until then */
+            readonly opening: {
+                /** @description why it could not be opened */
+                readonly error: string | null;
+                /** @description what is being opened, and how far it is */
+                readonly text: string;
+            } | null;
             /** @description name of the named pair */
             readonly pair: string | null;
             readonly size: {
@@ -1594,6 +1679,12 @@ export interface components {
                 readonly width: number;
             };
             readonly version: string;
+        };
+        readonly PairReference: {
+            readonly pair: string;
+        } | {
+            readonly base: string;
+            readonly distilled?: string;
         };
         readonly Request: {
             readonly adapters?: readonly {

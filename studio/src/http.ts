@@ -28,11 +28,6 @@ const tab = crypto.getRandomValues(new Uint32Array(2)).join("-");
 /** Clients of this page whose runs are no grid. */
 const OTHER_LANES = /^[\d-]+\.(?!grid$)/;
 
-/** Another pair that is being opened, or could not be. */
-interface Opening {
-  readonly opening?: { readonly text: string; readonly error: string | null } | null;
-}
-
 interface Problem {
   readonly error?: { readonly message?: string; readonly field?: string };
 }
@@ -151,9 +146,9 @@ export const httpBackend: Backend = {
   async openPair(reference, onProgress) {
     await send("POST", "/api/pair", reference);
     for (;;) {
-      const pair = await send<PairFacts & Opening>("GET", "/api/pair");
-      if (pair.opening?.error) throw new BackendError(pair.opening.error);
+      const pair = await send<PairFacts>("GET", "/api/pair");
       if (!pair.opening) return pair;
+      if (pair.opening.error !== null) throw new BackendError(pair.opening.error);
       onProgress(pair.opening.text);
       await new Promise((resolve) => setTimeout(resolve, 400));
     }
