@@ -110,7 +110,7 @@ const experiment = {
   },
   atEnd: (dir, reference) => {
     mustBeTidy(dir);
-    must(!existsSync(path.join(dir, "claims")), "claims left behind");
+    must(!existsSync(path.join(dir, "queue")), "the queue is left behind");
     const cells = linesOf(path.join(dir, "results.jsonl")).flatMap((line) => line?.cell ?? []);
     must(new Set(cells).size === CELLS, `${new Set(cells).size} of ${CELLS} cells`);
     const tables = (folder) => JSON.stringify(JSON.parse(readFileSync(path.join(folder, "results.json"))).tables);

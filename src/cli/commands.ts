@@ -45,6 +45,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: "runs tables and figures of the paper on your models, or an experiment of your own",
     load: async () => (await import("./commands/measure.js")).addExperiment,
   },
+  worker: {
+    about: "takes cells of experiments from a queue, and puts their results into a store",
+    load: async () => (await import("./commands/fleet.js")).addWorker,
+  },
   models: {
     about: "lists, checks, downloads and removes models",
     load: async () => (await import("./commands/models.js")).addModels,

@@ -8,6 +8,7 @@ import {
   type Definition,
   type ExperimentRequest,
   effectsOf,
+  type FleetRequest,
   forecast,
   numbersOf,
   PAPER,
@@ -22,8 +23,10 @@ import {
 import type { DownloadOptions } from "../hub/index.js";
 import { counted } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
+import { FLEET_COMMANDS, fleetProgress, placesOf, runFleetCommand } from "./fleet.js";
 import { columnsOf } from "./table.js";
 import type { Progress, Terminal } from "./terminal.js";
+import { duration } from "./units.js";
 
 export interface ExperimentOptions {
   readonly out?: string;
@@ -33,6 +36,18 @@ export interface ExperimentOptions {
   readonly images?: number;
   readonly sliders?: readonly Control[];
   readonly dryRun?: boolean;
+  readonly quiet?: boolean;
+  readonly fleet?: FleetOptions;
+}
+
+/** Options of an experiment on a queue, times in seconds. */
+export interface FleetOptions {
+  readonly queue?: string;
+  readonly store?: string;
+  readonly as?: string;
+  readonly lease?: number;
+  readonly attempts?: number;
+  readonly backoff?: number;
 }
 
 type Models = Omit<ExperimentRequest, "definitions" | "out" | "command">;
@@ -44,6 +59,9 @@ export async function runExperiment(
   options: ExperimentOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  const command = FLEET_COMMANDS.find((known) => known === name);
+  if (command) return runFleetCommand(terminal, command, file, options.fleet?.queue);
+  const fleet = fleetOf(options.fleet ?? {}, models);
   const row = models.base === undefined ? pairNamed(models.pair ?? "embedded", await readPairs(models.pairs)) : null;
   // Of a pair with another distilled model nothing is known.
   const known = row !== null && models.distilled === undefined;
@@ -61,6 +79,7 @@ export async function runExperiment(
     ...(reference !== undefined && { reference }),
     ...(known && row.note !== "" && { student: row.note }),
     ...(known && row.trial && { reasons: row.trial.reasons }),
+    ...(fleet && { fleet }),
     definitions: withAttributes(definitions, models),
     out,
     command: ["variegate", ...process.argv.slice(2)].map((w) => (/[\s"']/.test(w) ? JSON.stringify(w) : w)).join(" "),
@@ -74,6 +93,7 @@ export async function runExperiment(
     terminal.print(`${cells - finished} of ${counted(cells, "cell")} to generate; no files were written`);
     return;
   }
+  const shown = fleetProgress(terminal, options.quiet ?? false);
   let progress: Progress | undefined;
   const { tables, files } = await runExperiments(request, {
     ...fetching(terminal, signal),
@@ -81,8 +101,12 @@ export async function runExperiment(
       progress ??= terminal.progress(total, what);
       progress.update(done, what);
     },
-    onMessage: (text) => terminal.warn(text),
-  });
+    onFleet: (state) => shown.show(state),
+    onMessage(text) {
+      shown.stop();
+      terminal.warn(text);
+    },
+  }).finally(() => shown.stop());
   progress?.stop();
   for (const t of tables) {
     terminal.emit({ type: "table", ...t });
@@ -101,6 +125,26 @@ export async function runExperiment(
   terminal.print(`page    ${out}/report.html`);
   terminal.print(`tables  ${out}/report.md`);
   terminal.print(`numbers ${out}/results.json, ${out}/results.parquet`);
+}
+
+/** Queue and store of an experiment; null without them. @throws RequestError for options that go without, or not together */
+function fleetOf({ queue, store, as, lease, attempts, backoff }: FleetOptions, models: Models): FleetRequest | null {
+  const places = placesOf({ ...(queue !== undefined && { queue }), ...(store !== undefined && { store }) });
+  const given = { "--as": as, "--lease": lease, "--attempts": attempts, "--backoff": backoff };
+  const [alone] = Object.entries(given).flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
+  if (!places && alone) throw new RequestError(`${alone} applies to an experiment on a queue: name it with --queue`);
+  if (places && models.workers !== undefined) {
+    throw new RequestError("--workers is for one machine; with --queue, start `variegate worker` for each");
+  }
+  if (!places) return null;
+  return {
+    ...places,
+    ...(as !== undefined && { name: as }),
+    ...(lease !== undefined && { lease: Math.round(1000 * lease) }),
+    ...(attempts !== undefined && { attempts }),
+    ...(backoff !== undefined && { backoff: Math.round(1000 * backoff) }),
+    ...(models.saveImages && { saveImages: true }),
+  };
 }
 
 /** Prints a table whose first row is the head. */
@@ -124,7 +168,9 @@ async function definitionsOf(
   }
   const isPaper = (n: string): n is PaperName => (PAPER as readonly string[]).includes(n);
   if (name !== "all" && !isPaper(name)) {
-    throw new RequestError(`experiment ${name}: expected ${PAPER.join(", ")}, all, or run FILE.json`);
+    throw new RequestError(
+      `experiment ${name}: expected ${PAPER.join(", ")}, all, run FILE.json, or status, retry or cancel`,
+    );
   }
   if (file !== undefined) throw new RequestError(`experiment ${name} takes no file; \`experiment run ${file}\` does`);
   const from = prompts ?? trial?.prompts;
@@ -138,10 +184,4 @@ async function definitionsOf(
   const wanted: readonly PaperName[] =
     name === "all" ? PAPER.filter((n) => n !== "table1" || controls.length > 0) : isPaper(name) ? [name] : [];
   return wanted.map((n) => paperExperiment(n, { prompts: samples, controls, ...(images !== undefined && { images }) }));
-}
-
-function duration(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return `${(seconds / 3600).toFixed(1)} h`;
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { RequestError, VariegateError } from "../errors.js";
+import { withoutCredentials } from "../fleet/fields.js";
 import { GROUPS, nearest } from "../schema/index.js";
 import { COMMANDS } from "./commands.js";
 import { aliasLine, flagsOf } from "./fields.js";
@@ -49,8 +50,17 @@ export async function createProgram(only?: string): Promise<Command> {
   return program;
 }
 
+/** Removes user names and passwords in URLs from the list of processes, and from the command line that records quote. */
+function hideCredentials(): void {
+  const shown = process.argv.map(withoutCredentials);
+  if (shown.join() === process.argv.join()) return;
+  process.title = shown.join(" ");
+  process.argv.splice(0, shown.length, ...shown);
+}
+
 /** Runs the program with arguments; returns the exit code. */
 export async function main(given: readonly string[]): Promise<number> {
+  hideCredentials();
   listenForInterrupt();
   // `help X` is `X --help`.
   const args = given[0] === "help" ? [...given.slice(1), "--help"] : [...given];

@@ -14,6 +14,8 @@ export interface About {
   /** How the distilled model was made; null where it is not known. */
   readonly student: string | null;
   readonly reference: string | null;
+  /** Where several machines generated cells: whose times are shown. */
+  readonly places: readonly string[];
 }
 
 const shown = (e: Estimate | null | undefined, digits: number): string => formatEstimate(e, (v) => v.toFixed(digits));
@@ -154,8 +156,9 @@ export function markdownOf(tables: readonly Table[], about: About): string {
   return `${[...head, ...sections].filter((s) => s !== "").join("\n\n")}\n`;
 }
 
-export const facts = ({ models, reference, versions }: About): string[] => [
+export const facts = ({ models, reference, versions, places }: About): string[] => [
   models,
   ...(reference === null ? [] : [`reference: ${reference}`]),
   ...Object.entries(versions).map(([k, v]) => `${k} ${v}`),
+  ...places,
 ];

@@ -2,6 +2,7 @@
 import path from "node:path";
 import { writeWhole } from "../files/index.js";
 import { versions } from "../inspect/index.js";
+import { placesNote, timedPlace } from "./machine.js";
 import { type About, markdownOf } from "./markdown.js";
 import type { ExperimentRequest } from "./request.js";
 import type { Reference } from "./sample-set.js";
@@ -26,6 +27,13 @@ export async function writeReport(
       .join(", "),
     student: request.student ?? null,
     reference: reference?.about ?? null,
+    places: works.flatMap(({ definition, cells }) => {
+      const resultsOf = (row: string) =>
+        cells.filter((c) => c.row.name === row).flatMap((c) => results.get(c.id) ?? []);
+      const rows = definition.rows.map((row) => resultsOf(row.name));
+      const note = placesNote(rows.flat(), timedPlace(rows));
+      return note === null ? [] : [works.length > 1 ? `${definition.name}: ${note}` : note];
+    }),
   };
   // Loaded on demand: commands without a report start faster.
   const [{ pageOf, sampleKey }, { parquetOf }] = await Promise.all([import("./page.js"), import("./parquet.js")]);

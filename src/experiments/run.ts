@@ -1,6 +1,8 @@
 /** Runs experiments: generates missing cells, in this process or several, then computes tables and writes the report. */
 import { counted } from "../tensor/index.js";
 import type { Cell } from "./cell.js";
+import { generateOnFleet } from "./fleet.js";
+import { placeOf } from "./machine.js";
 import { type ModelCache, openModelCache } from "./models.js";
 import { writeReport } from "./report.js";
 import type { CallListener, ExperimentRequest, RunOptions } from "./request.js";
@@ -10,8 +12,8 @@ import { predictorsOf } from "./semantic.js";
 import { readReference } from "./sources.js";
 import { acquireFolder, cellStore, readResults } from "./store.js";
 import { type Table, type TextReader, tableOf } from "./table.js";
-import { generateCells, uniqueCells, type Work, worksOf } from "./work.js";
-import { generateInWorkers } from "./workers.js";
+import { generateCells, openLocalQueue, uniqueCells, type Work, worksOf } from "./work.js";
+import { runInProcesses, type WorkerMessage } from "./workers.js";
 
 /** Size and estimated time of a run. */
 export interface Forecast {
@@ -68,7 +70,10 @@ export async function runExperiments(request: ExperimentRequest, o: RunOptions =
     const reference = await referenceOf(request, works, cache);
     const release = await acquireFolder(request.out, request);
     try {
-      await generateMissing(request, uniqueCells(works), cache, o);
+      const { fleet } = request;
+      await (fleet
+        ? generateOnFleet(request, fleet, works, o)
+        : generateMissing(request, uniqueCells(works), cache, o));
       return await conclude(request, works, cache, reference, o);
     } finally {
       await release();
@@ -93,9 +98,15 @@ async function generateMissing(
   const left = cells.filter((c) => !done.has(c.id));
   const workers = Math.min(request.workers ?? 1, Math.max(1, left.length));
   const onCalls = progressOf(left, o);
-  if (workers > 1) return generateInWorkers(request, [...done.keys()], { workers, onCalls, signal: o.signal });
-  const options = { workers, onCalls, ...(o.signal && { signal: o.signal }) };
-  return generateCells(left, cache, cellStore(request.out), options);
+  const own = await openLocalQueue(request.out, left);
+  if (workers > 1) {
+    const onMessage = (m: WorkerMessage) => m.type === "calls" && onCalls(m.calls, m.row);
+    return runInProcesses({ type: "run", request, workers }, { workers, onMessage, signal: o.signal });
+  }
+  const place = placeOf(request.device, request.threads);
+  const withImages = request.saveImages === true;
+  const options = { workers, place, withImages, onCalls, ...(o.signal && { signal: o.signal }) };
+  return generateCells(own, left, cache, cellStore(request.out), options);
 }
 
 function progressOf(cells: readonly Cell[], { onProgress }: RunOptions): CallListener {

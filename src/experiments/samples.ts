@@ -6,12 +6,14 @@ import { cosineDistance } from "../metrics/index.js";
 import { type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
 import type { Cell } from "./cell.js";
 import type { ExperimentRow } from "./definition.js";
+import type { Place } from "./machine.js";
 import { featuresOf, type Models } from "./models.js";
 import { type CellResult, packed } from "./store.js";
 
 export interface CellOptions {
   /** Number of processes that share the machine, stored with the result: times are valid for 1 only. */
   readonly workers: number;
+  readonly place: Place;
   readonly signal?: AbortSignal;
   /** Called with the number of model calls since the last time. */
   readonly onCalls?: (calls: number) => void;
@@ -19,11 +21,8 @@ export interface CellOptions {
 
 export interface CellSamples {
   readonly result: CellResult;
-  /** First images of the cell, for the report. */
   readonly images: readonly RgbImage[];
 }
-
-const KEPT = 8;
 
 /** Generates a cell. Before the first cell of a row, one image is generated and discarded to warm up its networks. */
 export async function generateCell(models: Models, cell: Cell, o: CellOptions): Promise<CellSamples> {
@@ -59,8 +58,8 @@ export async function generateCell(models: Models, cell: Cell, o: CellOptions): 
   }));
   const { calls, milliseconds, timesteps } = made;
   return {
-    result: { cell: cell.id, calls, milliseconds, workers: o.workers, timesteps, pictures },
-    images: made.images.flat().slice(0, KEPT),
+    result: { cell: cell.id, calls, milliseconds, workers: o.workers, place: o.place, timesteps, pictures },
+    images: made.images.flat(),
   };
 }
 

@@ -32,13 +32,15 @@ const imageSchema = z.object({
   steps: z.array(factors).nullable().default(null),
 });
 
-const resultSchema = z.object({
+export const resultSchema = z.object({
   cell: z.string(),
   calls: z.number(),
   /** Duration from prompt to pixels, of all model calls, without loading. */
   milliseconds: z.number(),
   /** Number of processes that shared the machine. */
   workers: z.number(),
+  /** Where it was generated; earlier results have none. */
+  place: z.object({ host: z.string(), machine: z.string() }).exactOptional(),
   timesteps: z.array(z.number()),
   pictures: z.array(imageSchema).min(1),
 });
@@ -46,38 +48,33 @@ const resultSchema = z.object({
 /** Result of a cell. The keys are those of results.jsonl, also of earlier runs. */
 export type CellResult = z.output<typeof resultSchema>;
 
-/** Claims on cells, and their results. Stored in files; a queue for several machines would have the same interface. */
+/** Results of cells in the folder of a run. */
 export interface CellStore {
-  /** Claims a cell. Resolves to true for one process only. */
-  claim(cell: string): Promise<boolean>;
   /** Appends a result. Resolves when it is on disk. */
   append(result: CellResult): Promise<void>;
-  /** Writes a file next to the results, such as sample images. */
+  /** Writes a file next to the results, such as samples/CELL.json. */
   keep(name: string, bytes: Uint8Array): Promise<void>;
 }
 
 const RESULTS = "results.jsonl";
 const LOCK = "lock";
-const CLAIMS = "claims";
+const QUEUE = "queue";
 const SAMPLES = "samples";
+
+/** Folder of the queue of a run, which lives as long as the run. */
+export const queueFolder = (dir: string): string => path.join(dir, QUEUE);
 
 /** Store of a folder that a run has acquired. */
 export function cellStore(dir: string): CellStore {
   return {
-    async claim(cell) {
-      try {
-        closeSync(openSync(path.join(dir, CLAIMS, cell), "wx"));
-        return true;
-      } catch (error) {
-        if (codeOf(error) === "EEXIST") return false;
-        throw new FileError(path.join(dir, CLAIMS), `cannot be written (${codeOf(error)})`, { cause: error });
-      }
-    },
     async append(result) {
       // Newlines on both sides: a partial line of a killed run does not affect the next.
       append(path.join(dir, RESULTS), `\n${JSON.stringify(result)}\n`);
     },
-    keep: (name, bytes) => writeWhole(path.join(dir, SAMPLES, name), bytes),
+    async keep(name, bytes) {
+      await makeFolder(path.dirname(path.join(dir, name)));
+      await writeWhole(path.join(dir, name), bytes);
+    },
   };
 }
 
@@ -137,15 +134,15 @@ export async function acquireFolder(dir: string, { resume, force }: FolderRules)
         `${dir} already holds results; --resume continues them, --force replaces them, --out chooses another folder`,
       );
     }
-    rmSync(path.join(dir, CLAIMS), { recursive: true, force: true });
-    for (const folder of [CLAIMS, SAMPLES]) await makeFolder(path.join(dir, folder));
+    rmSync(queueFolder(dir), { recursive: true, force: true });
+    await makeFolder(path.join(dir, SAMPLES));
     for (const folder of [dir, path.join(dir, SAMPLES)]) await removePartials(folder);
   } catch (error) {
     await release();
     throw error;
   }
   return async () => {
-    rmSync(path.join(dir, CLAIMS), { recursive: true, force: true });
+    rmSync(queueFolder(dir), { recursive: true, force: true });
     await release();
   };
 }

@@ -10,6 +10,7 @@ import {
 import { distancePerPrompt, type Estimate, meanEstimate } from "../metrics/index.js";
 import { type ClaimResult, checkClaims, checkEffects, type EffectResult } from "./claims.js";
 import { type Definition, type ExperimentRow, type PromptSeed, promptSeeds } from "./definition.js";
+import { placeName, timedPlace } from "./machine.js";
 import { agreementAt, type Estimator, estimator, kindOf, type MeasureName } from "./measures.js";
 import { featuresBy, type ImageReading, type Reference, type SampleSet } from "./sample-set.js";
 import { type CellResult, unpacked } from "./store.js";
@@ -95,6 +96,7 @@ async function sampleSetsOf(
   const prompts = promptSeeds(definition);
   const resultsOf = (row: ExperimentRow) =>
     cells.filter((c) => c.row.name === row.name).flatMap((c) => results.get(c.id) ?? []);
+  const timed = timedPlace(definition.rows.map(resultsOf));
   // A row that others are compared with is scored again with their concept.
   const setOf = async (row: ExperimentRow, concept = row.concept): Promise<SampleSet> => {
     const own = resultsOf(row);
@@ -108,7 +110,9 @@ async function sampleSetsOf(
       prompts: prompts.map((p) => p[0]?.prompt ?? ""),
       named: find ? prompts.map((p) => find(p[0]?.prompt ?? "")) : null,
       attribute: row.attribute ?? null,
-      times: own.filter((r) => r.workers === 1).map((r) => r.milliseconds / r.pictures.length),
+      times: own
+        .filter((r) => r.workers === 1 && placeName(r) === timed)
+        .map((r) => r.milliseconds / r.pictures.length),
       callsPerImage: origins.get(row.name)?.calls ?? 0,
       timesteps: own[0]?.timesteps ?? [],
       apart: null,

@@ -8,6 +8,7 @@ export const GROUPS = {
   sampler: "Sampler",
   hybrid: "Hybrid",
   task: "This command",
+  fleet: "Many machines",
   models: "Models",
   adapters: "LoRAs, sliders and embeddings",
   machine: "Machine",

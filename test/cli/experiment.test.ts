@@ -88,7 +88,7 @@ describe("variegate experiment", { timeout: 60_000 }, () => {
     expect(page.bytes).toBeLessThan(3e6);
     expect(page.text("h2#table4")).toMatch(/\w/);
     expect(page.text("table")).toContain("hybrid");
-    expect(readdirSync(out)).not.toEqual(expect.arrayContaining([expect.stringMatching(/lock|claims/)]));
+    expect(readdirSync(out)).not.toEqual(expect.arrayContaining([expect.stringMatching(/lock|queue/)]));
   });
 
   it("goes on after kill -9, with nothing but the cell in work lost", async () => {

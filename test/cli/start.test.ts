@@ -27,6 +27,7 @@ const SLOW = [
   ...["onnxruntime-node", "sharp", "@observablehq/plot", "linkedom", "yaml", "hyparquet-writer"],
   ...["@bufbuild/protobuf", "@huggingface/tokenizers"],
   ...["hono", "@hono/node-server", "@hono/zod-openapi", "node-sqlite3-wasm"],
+  ...["bullmq", "ioredis", "@aws-sdk/client-s3", "@aws-sdk/lib-storage"],
 ];
 
 describe("start", { timeout: 60_000 }, () => {
@@ -35,6 +36,7 @@ describe("start", { timeout: 60_000 }, () => {
     [0, ["generate", "--help"]],
     [0, ["adapter", "extract", "--help"]],
     [0, ["experiment", "--help"]],
+    [0, ["worker", "--help"]],
     [0, ["studio", "--help"]],
     [2, ["generate", "a fox", "--no-such-option"]],
     [2, ["generate", "a fox", "--steps", "many"]],

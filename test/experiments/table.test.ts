@@ -128,6 +128,7 @@ describe("the table of an experiment", () => {
       models: "pair x",
       student: "Plainly distilled.",
       reference: null,
+      places: [],
     };
     const markdown = markdownOf([table], about);
     expect(markdown).toContain("| wider | CLIP distance: wide ÷ narrow |");

@@ -3,11 +3,13 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { MachineError } from "../../src/errors.js";
-import { generateInWorkers } from "../../src/experiments/workers.js";
+import { runInProcesses, type WorkerJob, type WorkerMessage } from "../../src/experiments/workers.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const folder = temporaryFolder();
-const request = { definitions: [], out: "/nowhere", command: "" };
+const job = (workers: number): WorkerJob => ({
+  ...{ type: "run", workers, request: { definitions: [], out: "/nowhere", command: "" } },
+});
 
 /** A program that runs `body` when it gets its job. */
 function program(name: string, body: string): URL {
@@ -27,22 +29,19 @@ describe("worker processes", () => {
   it("get the request, report progress and end the run when all have ended", async () => {
     const ready = program(
       "ready",
-      `process.send({ type: "calls", calls: job.workers * 10 + job.done.length, row: job.request.out });
+      `process.send({ type: "calls", calls: job.workers, row: job.request.out });
        setTimeout(() => process.exit(0), 50);`,
     );
-    const heard: unknown[] = [];
-    const onCalls = (calls: number, row: string) => heard.push([calls, row]);
-    await generateInWorkers(request, ["a"], { workers: 2, onCalls, program: ready });
-    expect(heard).toEqual([
-      [21, "/nowhere"],
-      [21, "/nowhere"],
-    ]);
+    const heard: WorkerMessage[] = [];
+    await runInProcesses(job(2), { workers: 2, onMessage: (m) => heard.push(m), program: ready });
+    const message = { type: "calls", calls: 2, row: "/nowhere" };
+    expect(heard).toEqual([message, message]);
   });
 
   it("do not start for a run that is aborted already", async () => {
     const started = program("started", `note("started", ""); process.exit(0);`);
     const signal = AbortSignal.abort();
-    const run = generateInWorkers(request, [], { workers: 2, onCalls: nothing, signal, program: started });
+    const run = runInProcesses(job(2), { workers: 2, onMessage: nothing, signal, program: started });
     await expect(run).rejects.toBe(signal.reason);
     expect(existsSync(path.join(folder, "started"))).toBe(false);
   });
@@ -54,8 +53,8 @@ describe("worker processes", () => {
     );
     const stop = new AbortController();
     const reason = new Error("enough");
-    const onCalls = () => stop.abort(reason);
-    const run = generateInWorkers(request, [], { workers: 1, onCalls, signal: stop.signal, program: endless });
+    const onMessage = () => stop.abort(reason);
+    const run = runInProcesses(job(1), { workers: 1, onMessage, signal: stop.signal, program: endless });
     await expect(run).rejects.toBe(reason);
     const pid = Number(readFileSync(path.join(folder, "pid"), "utf8"));
     expect(() => process.kill(pid, 0)).toThrow();
@@ -70,13 +69,13 @@ describe("worker processes", () => {
        process.exitCode = 1;
        setImmediate(() => process.disconnect());`,
     );
-    const run = generateInWorkers(request, [], { workers: 2, onCalls: nothing, program: failing });
+    const run = runInProcesses(job(2), { workers: 2, onMessage: nothing, program: failing });
     await expect(run).rejects.toThrow(new MachineError("no memory left"));
   });
 
   it("that are killed by the system end the run with an error of the machine", async () => {
     const killed = program("killed", `process.kill(process.pid, "SIGKILL");`);
-    const run = generateInWorkers(request, [], { workers: 1, onCalls: nothing, program: killed });
+    const run = runInProcesses(job(1), { workers: 1, onMessage: nothing, program: killed });
     await expect(run).rejects.toThrow(MachineError);
   });
 });

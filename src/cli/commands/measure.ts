@@ -12,6 +12,7 @@ import { interrupted } from "../interrupt.js";
 import { openTerminal } from "../terminal.js";
 import { attributeFields } from "./attributes.js";
 import { type Given, outputFormatOf, outputOf, resumeFields, withExamples, withOutputAndTables } from "./common.js";
+import { fleetFields } from "./fleet.js";
 
 const text = z.string().min(1);
 const integer = (least: number, most?: number) => {
@@ -89,6 +90,10 @@ const experimentFields = {
       flag: "--workers <n>",
       about: "number of processes that generate in parallel; times are measured with 1 only (default: 1)",
     }),
+    saveImages: option(z.boolean(), {
+      flag: "--save-images",
+      about: "keep every image, as images/CELL/N.png (default: a few thumbnails for the report)",
+    }),
     dryRun: option(z.boolean(), {
       flag: "--dry-run",
       about: "print the number of images and model calls, and the estimated time",
@@ -132,14 +137,17 @@ export function addMeasure(program: Command): void {
 }
 
 export function addExperiment(command: Command): void {
-  addFields(addFields(command, experimentModels), machineFields);
+  addFields(addFields(addFields(command, experimentModels), machineFields), fleetFields);
   withExamples(
     withOutputAndTables(addFields(addFields(command, experimentFields), resumeFields)),
     "variegate experiment table3 --dry-run",
     "variegate experiment table3 --images 32",
   )
-    .argument("<name>", `${PAPER.join(", ")}, all, or run`)
-    .argument("[file]", "with run: JSON file with the definition of an experiment")
+    .argument("<name>", `${PAPER.join(", ")}, all, or run; with --queue also status, retry or cancel`)
+    .argument(
+      "[file]",
+      "with run: JSON file with the definition of an experiment; with status, retry, cancel: its name",
+    )
     .option(
       "--slider <file:scale=concept>",
       "table1: adapter, scale and concept (repeatable)",
@@ -152,6 +160,8 @@ export function addExperiment(command: Command): void {
       const models = { ...fieldsOf(experimentModels, given), ...machine, ...tools };
       const options = {
         ...outputOf(given),
+        ...(outputFormatOf(given).quiet && { quiet: true }),
+        fleet: fieldsOf(fleetFields, given),
         ...(prompts !== undefined && { prompts }),
         ...(images !== undefined && { images }),
         ...(dryRun && { dryRun }),
