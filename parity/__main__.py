@@ -7,7 +7,7 @@ import torch
 
 from . import (
     adapters, added_tokens, blocks, clip_skip, component_cases, families, gradients, hub, intervals, methods, metrics, optimizers, outputs, peft_strength,
-    prompt_syntax, prompts, recognition, runs, scripts, single_files, steps, streams, textual_inversion, vision,
+    prompt_syntax, prompts, recognition, runs, scripts, single_files, sliders, steps, streams, textual_inversion, vision,
 )
 from .store import Store
 
@@ -22,6 +22,7 @@ RECORDERS = {
     "methods": methods.record,
     "gradients": gradients.record,
     "optimizers": optimizers.record,
+    "sliders": sliders.record,
     "metrics": metrics.record,
     "intervals": intervals.record,
     "vision": vision.record,

@@ -33,6 +33,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: "generates one prompt at every scale of a slider, with base, distilled and hybrid",
     load: async () => (await import("./commands/trace.js")).addSlide,
   },
+  train: {
+    about: "trains sliders on the base or on the distilled model",
+    load: async () => (await import("./commands/train.js")).addTrain,
+  },
   studio: {
     about: "serves the models of this machine as an HTTP API, with a queue and a history",
     load: async () => (await import("./commands/studio.js")).addStudio,
