@@ -1,12 +1,15 @@
 /** The HTTP application of a studio: guard, routes, OpenAPI document. */
 import { versions } from "../inspect/index.js";
+import { addA1111Routes } from "./a1111-routes.js";
 import { addAdapterRoutes } from "./adapter-routes.js";
 import { type Api, answerTo, createApi } from "./api.js";
 import { bodies } from "./bodies.js";
 import { addExportRoutes } from "./export-routes.js";
 import { headers, ownOrigin, withToken } from "./guard.js";
 import { addImageRoutes } from "./image-routes.js";
+import { addMeasureRoutes } from "./measure-routes.js";
 import { addModelRoutes } from "./model-routes.js";
+import { addOpenAiRoutes } from "./openai-routes.js";
 import type { OtherModels } from "./other-models.js";
 import { addPage } from "./page.js";
 import { addPairRoutes } from "./pair-routes.js";
@@ -47,6 +50,9 @@ export function createApp(studio: Studio, { token, port, onError, others }: AppO
   addModelRoutes(app, studio);
   addExportRoutes(app, studio);
   addRestoreRoutes(app, studio);
+  addMeasureRoutes(app, studio);
+  addOpenAiRoutes(app, studio);
+  addA1111Routes(app, studio);
   const { variegate: version } = versions();
   const about = { title: "Variegate studio", version, description: "Images by base, distilled and hybrid models" };
   app.doc31("/openapi.json", { openapi: "3.1.0", info: about });

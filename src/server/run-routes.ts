@@ -1,8 +1,7 @@
 /** Routes of runs: submit, list, look at, follow as events, cancel, remove. */
-import { getConnInfo } from "@hono/node-server/conninfo";
 import { createRoute, z } from "@hono/zod-openapi";
 import { streamSSE } from "hono/streaming";
-import { type Api, inWords } from "./api.js";
+import { type Api, addressOf, inWords } from "./api.js";
 import { createEventLog, type EventLog } from "./event-log.js";
 import type { RunRecord } from "./history.js";
 import { Refusal } from "./refusal.js";
@@ -102,7 +101,7 @@ export function addRunRoutes(app: Api, studio: Studio): void {
   app.openapi(
     submitRoute,
     async (c) => {
-      const client = c.req.valid("header")["variegate-client"] ?? getConnInfo(c).remote.address ?? "unknown";
+      const client = c.req.valid("header")["variegate-client"] ?? addressOf(c);
       const { supersede = "false", previews = "first" } = c.req.valid("query");
       const run = await studio.submit(client, c.req.valid("json"), { supersede: supersede === "true", previews });
       c.header("Location", `/api/runs/${run.id}`);

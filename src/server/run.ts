@@ -15,6 +15,22 @@ export interface Run extends Omit<RunRecord, "state" | "request" | "error"> {
   readonly images: ImageRecord[];
   readonly log: EventLog;
   readonly controller: AbortController;
+  /** How far it is; null until it starts. */
+  progress: Progress | null;
+}
+
+/** Progress of a run. */
+export interface Progress {
+  /** Steps of samples, and those that are done. */
+  readonly steps: number;
+  done: number;
+  /** Step of the plan, of so many. */
+  step: number;
+  readonly of: number;
+  /** Milliseconds since the epoch. */
+  readonly started: number;
+  /** The latest preview, a data URL. */
+  preview: string | null;
 }
 
 /** States in which a run has ended. */

@@ -6,9 +6,12 @@ import type { RunRecord } from "./history.js";
 import { type ImageRecord, problemSchema, RUN_STATES } from "./history.js";
 import { PREVIEWS, type Run } from "./run.js";
 
-/** JSON schema of a request, whose fields have the words of their options. The generator of the document takes optional fields for required ones. */
-function requestJson() {
-  const { $schema: _, ...schema } = z.toJSONSchema(requestSchema, { io: "input", unrepresentable: "any" });
+/**
+ * JSON schema of fields of a request, with the words of their options. Written here because the generator of the document takes optional
+ * fields for required ones.
+ */
+function fieldsJson(all: z.ZodType) {
+  const { $schema: _, ...schema } = z.toJSONSchema(all, { io: "input", unrepresentable: "any" });
   const fields: Fields = requestFields;
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     const about = fields[name] && formsOf(fields[name])[0]?.about;
@@ -18,7 +21,11 @@ function requestJson() {
 }
 
 /** Body of a run. A copy: schemas made before `@hono/zod-openapi` is loaded have no method `openapi`. */
-export const requestBody = requestSchema.clone().openapi("Request", requestJson());
+export const requestBody = requestSchema.clone().openapi("Request", fieldsJson(requestSchema));
+
+const extension = z.strictObject(requestFields);
+/** Fields of a request that other programs' APIs do not have, such as those of the hand-off. */
+export const extensionSchema = extension.clone().openapi("RequestFields", fieldsJson(extension));
 
 export const errorSchema = z
   .object({
@@ -129,8 +136,12 @@ const REASONS = {
   503: "the machine cannot do it now",
 } as const;
 
+/** Answers to requests that are not served, in the shape of a schema. */
+export const refusalsAs = <E extends z.ZodType, S extends keyof typeof REASONS>(schema: E, ...statuses: readonly S[]) =>
+  Object.fromEntries([...statuses, 401, 403].map((s) => [s, json(REASONS[s as S], schema)])) as {
+    readonly [K in S | 401 | 403]: ReturnType<typeof json<E>>;
+  };
+
 /** Answers to requests that are not served. */
 export const refusals = <S extends keyof typeof REASONS>(...statuses: readonly S[]) =>
-  Object.fromEntries([...statuses, 401, 403].map((s) => [s, json(REASONS[s as S], errorSchema)])) as {
-    readonly [K in S | 401 | 403]: ReturnType<typeof json<typeof errorSchema>>;
-  };
+  refusalsAs(errorSchema, ...statuses);

@@ -5,7 +5,7 @@ import { createGenerateCache, type GenerateRequest } from "../generate/index.js"
 import { type OpenedPair, type OpenOptions, openPair, type PairReference } from "../open/index.js";
 import { prepareAdapters, workspaceModels } from "./adapter-files.js";
 import { createEventLog } from "./event-log.js";
-import { execute, servedPair } from "./execute.js";
+import { execute, type Served, servedPair } from "./execute.js";
 import { createFairQueue } from "./fair-queue.js";
 import type { Problem } from "./history.js";
 import { checkLoad } from "./load.js";
@@ -39,6 +39,11 @@ export interface Studio {
   cancel(run: Run): void;
   /** Removes a run that has ended, with its images. */
   remove(id: string): Promise<void>;
+  /**
+   * Runs a task between two runs, when no model is in use.
+   * @throws Refusal when too many tasks wait; what the task throws
+   */
+  between<T>(task: (served: Served) => Promise<T>): Promise<T>;
   /** Stops the current run after its model call, and closes the models. The workspace stays open for another studio. */
   release(): Promise<void>;
   /** Releases the models and closes the workspace. */
@@ -48,6 +53,8 @@ export interface Studio {
 /** Most waiting runs, in total and of one client. */
 const MOST_WAITING = 256;
 const MOST_OF_CLIENT = 32;
+/** Most waiting tasks. */
+const MOST_TASKS = 16;
 /** Characters of events that are kept of one run, and of all runs that have ended. */
 const LOG = 8_000_000;
 const ENDED_LOGS = 32_000_000;
@@ -104,7 +111,12 @@ function createStudio(
   const queue = createFairQueue<Run>();
   const runs = new Map<string, Run>();
   const ended: Run[] = [];
+  const served: Served = { pair, models, workspace, cache };
   let current: Run | null = null;
+  /** Tasks that wait for the end of a run. */
+  const tasks: { readonly start: () => Promise<void>; readonly refuse: (error: Error) => void }[] = [];
+  let busy = false;
+  let afterTask = false;
   let work: Promise<void> = Promise.resolve();
   let closed = false;
   let seconds = GUESS;
@@ -134,7 +146,10 @@ function createStudio(
       run.state = "running";
       workspace.history.setState(run.id, "running", null);
       run.log.append({ type: "started" });
-      for await (const event of execute({ pair, models, workspace, cache }, run)) run.log.append(event);
+      for await (const event of execute(served, run)) {
+        follow(run, event);
+        run.log.append(event);
+      }
       finish(run, "done");
       seconds += LATEST * ((performance.now() - start) / 1000 - seconds);
     } catch (error) {
@@ -145,12 +160,28 @@ function createStudio(
   }
 
   function next(): void {
-    if (current || closed) return;
-    const run = queue.take();
-    if (!run) return;
-    current = run;
-    work = perform(run).then(() => {
+    if (busy || closed) return;
+    // After a run a task has its turn, and after a task a run.
+    const task = afterTask && queue.length > 0 ? undefined : tasks.shift();
+    const run = task ? undefined : queue.take();
+    if (!task && !run) return;
+    busy = true;
+    afterTask = task !== undefined;
+    current = run ?? null;
+    work = (task ? task.start() : run ? perform(run) : Promise.resolve()).then(() => {
       current = null;
+      busy = false;
+      next();
+    });
+  }
+
+  function between<T>(task: (served: Served) => Promise<T>): Promise<T> {
+    if (closed) throw new Refusal(503, "the studio is closing");
+    if (tasks.length >= MOST_TASKS) {
+      throw new Refusal(429, `${tasks.length} measurements wait already; try again in 1 s`, { retryAfter: 1 });
+    }
+    return new Promise((resolve, reject) => {
+      tasks.push({ start: () => task(served).then(resolve, reject), refuse: reject });
       next();
     });
   }
@@ -181,6 +212,7 @@ function createStudio(
       const run: Run = {
         ...{ id: randomUUID(), client, created: new Date().toISOString(), request, previews },
         ...{ state: "queued", error: null, images: [], log: createEventLog(LOG), controller: new AbortController() },
+        progress: null,
       };
       workspace.history.addRun({ ...run, request: { ...request } });
       runs.set(run.id, run);
@@ -195,6 +227,7 @@ function createStudio(
       return before === null ? null : before + (current ? 1 : 0);
     },
     cancel: (run) => stop(run, "cancelled"),
+    between,
     async remove(id) {
       const at = ended.findIndex((run) => run.id === id);
       if (at >= 0) ended.splice(at, 1);
@@ -204,6 +237,7 @@ function createStudio(
     async release() {
       closed = true;
       for (let run = queue.take(); run; run = queue.take()) finish(run, "interrupted");
+      for (const { refuse } of tasks.splice(0)) refuse(new Refusal(503, "the models are being closed; try again"));
       if (current) stop(current, "interrupted");
       await work;
       await pair.close();
@@ -213,6 +247,18 @@ function createStudio(
       await workspace.close();
     },
   };
+}
+
+/** Keeps the progress of a run up to date. */
+function follow(run: Run, event: Readonly<Record<string, unknown> & { type: string }>): void {
+  const { step, steps, image } = event;
+  if (event.type === "step" && typeof step === "number" && typeof steps === "number") {
+    const samples = run.request.samples?.length ?? run.request.prompts.length * (run.request.seeds?.length ?? 1);
+    run.progress ??= { steps: steps * samples, done: 0, step, of: steps, started: Date.now(), preview: null };
+    run.progress.done++;
+    run.progress.step = step;
+  }
+  if (event.type === "preview" && run.progress && typeof image === "string") run.progress.preview = image;
 }
 
 const problemOf = (error: unknown): Problem => {
