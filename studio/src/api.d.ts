@@ -237,6 +237,127 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/diversity": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Diversity of saved images with 95 % intervals; images of one prompt are compared with each other */
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["DiversityRequest"];
+                };
+            };
+            readonly responses: {
+                /** @description the diversity */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Diversity"];
+                    };
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description there is no such run or image */
+                readonly 404: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the body is too large */
+                readonly 413: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the body is not JSON */
+                readonly 415: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the queue is full, or tokens were wrong too often; Retry-After says when to try again */
+                readonly 429: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the machine cannot do it now */
+                readonly 503: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/export": {
         readonly parameters: {
             readonly query?: never;
@@ -564,6 +685,110 @@ export interface paths {
                 };
             };
         };
+        readonly trace?: never;
+    };
+    readonly "/api/images/{id}/trace": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** x0 at each step of an image, its commit curve, and phrases that were seen and dropped */
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    /** @description phrases to look for, separated by commas */
+                    readonly phrases?: string;
+                };
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description the trace */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ImageTrace"];
+                    };
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description there is no such run or image */
+                readonly 404: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the queue is full, or tokens were wrong too often; Retry-After says when to try again */
+                readonly 429: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description the machine cannot do it now */
+                readonly 503: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
         readonly trace?: never;
     };
     readonly "/api/models": {
@@ -1582,10 +1807,939 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/sdapi/v1/interrupt": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** End the run of this client that is executed */
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: {
+                    /** @description name of the client, for fair turns; default: its address */
+                    readonly "variegate-client"?: string;
+                };
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description nothing */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": Record<string, never>;
+                    };
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/sdapi/v1/loras": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Adapters that <lora:NAME:1> in a prompt may name */
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description the list */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": readonly {
+                            readonly alias: string;
+                            readonly metadata: Record<string, never>;
+                            readonly name: string;
+                            readonly path: string;
+                        }[];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/sdapi/v1/options": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The settings that are read */
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description the settings */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Options"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        /** Set the model's mode or CLIP's last layer for later calls of txt2img, until the studio ends */
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["A1111Options"];
+                };
+            };
+            readonly responses: {
+                /** @description settings that are not read */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": {
+                            readonly unsupported: readonly {
+                                readonly field: string;
+                                readonly why: string;
+                            }[];
+                        };
+                    };
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description there is no such run or image */
+                readonly 404: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the body is too large */
+                readonly 413: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the body is not JSON */
+                readonly 415: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/sdapi/v1/progress": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Progress of the run that is executed */
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly skip_current_image?: "true" | "false" | "True" | "False";
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description the progress */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Progress"];
+                    };
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/sdapi/v1/samplers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Samplers by A1111's names */
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description the list */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": readonly {
+                            readonly aliases: readonly string[];
+                            readonly name: string;
+                            readonly options: {
+                                readonly [key: string]: string;
+                            };
+                        }[];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/sdapi/v1/sd-models": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The pair, in each of its modes */
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description the list */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": readonly {
+                            readonly config: string | null;
+                            readonly filename: string;
+                            readonly hash: string | null;
+                            readonly model_name: string;
+                            readonly sha256: string | null;
+                            readonly title: string;
+                        }[];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/sdapi/v1/txt2img": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Images in the form of A1111's API; its field variegate has the fields of the hand-off */
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: {
+                    /** @description name of the client, for fair turns; default: its address */
+                    readonly "variegate-client"?: string;
+                };
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["A1111Txt2Img"];
+                };
+            };
+            readonly responses: {
+                /** @description the images */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Images"];
+                    };
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description there is no such run or image */
+                readonly 404: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the run goes on */
+                readonly 409: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the body is too large */
+                readonly 413: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the body is not JSON */
+                readonly 415: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the queue is full, or tokens were wrong too often; Retry-After says when to try again */
+                readonly 429: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+                /** @description the machine cannot do it now */
+                readonly 503: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["A1111Error"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/images/generations": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Images in the form of OpenAI's API */
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: {
+                    /** @description name of the client, for fair turns; default: its address */
+                    readonly "variegate-client"?: string;
+                };
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["OpenAIImageRequest"];
+                };
+            };
+            readonly responses: {
+                /** @description the images */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIImages"];
+                    };
+                };
+                /** @description the request makes no sense; the field is named */
+                readonly 400: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+                /** @description there is no such run or image */
+                readonly 404: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+                /** @description the run goes on */
+                readonly 409: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+                /** @description the body is too large */
+                readonly 413: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+                /** @description the body is not JSON */
+                readonly 415: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+                /** @description a file cannot be used */
+                readonly 422: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+                /** @description the queue is full, or tokens were wrong too often; Retry-After says when to try again */
+                readonly 429: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+                /** @description the machine cannot do it now */
+                readonly 503: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/models": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The models in the form of OpenAI's API: the pair, in each of its modes */
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description the models */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIModels"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/models/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** One model */
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description the model */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIModel"];
+                    };
+                };
+                /** @description the token is missing or wrong */
+                readonly 401: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+                /** @description the request comes from another site */
+                readonly 403: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+                /** @description there is no such run or image */
+                readonly 404: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["OpenAIError"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        readonly A1111Error: {
+            readonly body: string;
+            readonly detail: string;
+            readonly error: string;
+            readonly errors: string;
+        };
+        readonly A1111Images: {
+            /** @description PNG files in base64 */
+            readonly images: readonly string[];
+            /** @description JSON with seeds, prompts and infotexts */
+            readonly info: string;
+            readonly parameters: {
+                readonly [key: string]: unknown;
+            };
+            readonly variegate: {
+                readonly notices: readonly string[];
+                readonly request: {
+                    readonly [key: string]: unknown;
+                };
+                readonly run: string;
+                /** @description fields that ask for something that is not done */
+                readonly unsupported: readonly {
+                    readonly field: string;
+                    readonly why: string;
+                }[];
+            };
+        };
+        readonly A1111Options: {
+            readonly [key: string]: unknown;
+        } | null;
+        readonly A1111Progress: {
+            readonly current_image: string | null;
+            readonly eta_relative: number;
+            readonly progress: number;
+            readonly state: {
+                readonly interrupted: boolean;
+                readonly job: string;
+                readonly job_count: number;
+                readonly job_no: number;
+                readonly job_timestamp: string;
+                readonly sampling_step: number;
+                readonly sampling_steps: number;
+                readonly skipped: boolean;
+                readonly stopping_generation: boolean;
+            };
+            readonly textinfo: string | null;
+        };
+        readonly A1111Txt2Img: {
+            readonly batch_size?: number | null;
+            readonly cfg_scale?: number | null;
+            readonly eta?: number | null;
+            readonly height?: number | null;
+            readonly n_iter?: number | null;
+            readonly negative_prompt?: string | null;
+            readonly override_settings?: components["schemas"]["A1111Options"];
+            readonly override_settings_restore_afterwards?: boolean | null;
+            readonly prompt?: string | null;
+            readonly sampler_index?: string | null;
+            readonly sampler_name?: string | null;
+            readonly save_images?: boolean | null;
+            readonly scheduler?: string | null;
+            readonly seed?: number | null;
+            readonly send_images?: boolean | null;
+            readonly steps?: number | null;
+            readonly variegate?: components["schemas"]["RequestFields"];
+            readonly width?: number | null;
+        } & {
+            readonly [key: string]: unknown;
+        };
         readonly Adapter: {
             /** @enum {string} */
             readonly from: "package" | "folder" | "workspace";
@@ -1601,6 +2755,13 @@ export interface components {
             readonly layers: number;
             readonly rank: number | null;
         };
+        readonly Diversity: {
+            readonly clip: components["schemas"]["Estimate"] & (Record<string, never> | null);
+            readonly pixels: components["schemas"]["Estimate"];
+        };
+        readonly DiversityRequest: {
+            readonly images: readonly string[];
+        };
         readonly Error: {
             readonly error: {
                 readonly field?: string;
@@ -1608,6 +2769,13 @@ export interface components {
                 /** @description class of the error */
                 readonly type: string;
             };
+        };
+        /** @description mean pairwise root mean square difference of pixels in 0…1 */
+        readonly Estimate: {
+            readonly high: number | null;
+            readonly low: number | null;
+            readonly mean: number;
+            readonly n: number;
         };
         readonly Export: {
             /** @description name of a file for the text */
@@ -1634,6 +2802,31 @@ export interface components {
         readonly ImageChange: {
             readonly favourite: boolean;
         };
+        readonly ImageTrace: {
+            /** @description distance of each x0 to the final image */
+            readonly commit: {
+                readonly latent: readonly number[];
+                readonly perceptual: readonly number[] | null;
+                readonly pixel: readonly number[];
+            };
+            readonly concepts: readonly {
+                /** @enum {string|null} */
+                readonly finding: "dropped" | "late" | null;
+                readonly phrase: string;
+                /** @description cosine of each x0 and the phrase */
+                readonly similarity: readonly number[];
+                /** @description last step that shows a dropped phrase, first of a late one */
+                readonly step: number | null;
+            }[];
+            readonly final: string;
+            readonly steps: readonly {
+                /** @enum {string} */
+                readonly model: "base" | "distilled";
+                readonly timestep: number;
+                /** @description predicted clean image, a data URL */
+                readonly x0: string;
+            }[];
+        };
         readonly ModelCheck: {
             readonly base?: string;
             readonly ref: string;
@@ -1658,6 +2851,81 @@ export interface components {
                 readonly cached: boolean;
                 readonly name: string;
             }[];
+        };
+        readonly OpenAIError: {
+            readonly error: {
+                readonly code: string | null;
+                readonly message: string;
+                readonly param: string | null;
+                readonly type: string;
+            };
+        };
+        readonly OpenAIImageRequest: {
+            readonly background?: string | null;
+            /** @description an id of GET /v1/models; its part after the colon is the mode */
+            readonly model?: string | null;
+            readonly moderation?: string | null;
+            readonly n?: number | null;
+            readonly output_compression?: number | null;
+            /** @enum {string|null} */
+            readonly output_format?: "png" | null;
+            readonly partial_images?: number | null;
+            readonly prompt: string;
+            readonly quality?: string | null;
+            /**
+             * @description default: both
+             * @enum {string|null}
+             */
+            readonly response_format?: "url" | "b64_json" | null;
+            /** @description seed of the first image; default: random */
+            readonly seed?: number | null;
+            readonly size?: string | null;
+            /** @enum {boolean|null} */
+            readonly stream?: false | null;
+            readonly style?: string | null;
+            readonly user?: string | null;
+            readonly variegate?: components["schemas"]["RequestFields"];
+        };
+        readonly OpenAIImages: {
+            readonly created: number;
+            readonly data: readonly {
+                readonly b64_json?: string;
+                readonly url?: string;
+            }[];
+            /** @enum {string} */
+            readonly output_format: "png";
+            readonly size: string;
+            readonly variegate: {
+                readonly notices: readonly string[];
+                readonly request: {
+                    readonly [key: string]: unknown;
+                };
+                readonly run: string;
+                readonly seeds: readonly number[];
+                /** @description fields of the request that have no effect */
+                readonly unsupported: readonly {
+                    readonly field: string;
+                    readonly why: string;
+                }[];
+            };
+        };
+        readonly OpenAIModel: {
+            readonly created: number;
+            readonly id: string;
+            /** @enum {string} */
+            readonly object: "model";
+            readonly owned_by: string;
+        };
+        readonly OpenAIModels: {
+            readonly data: readonly {
+                readonly created: number;
+                readonly id: string;
+                /** @enum {string} */
+                readonly object: "model";
+                readonly owned_by: string;
+            }[];
+            /** @enum {string} */
+            readonly object: "list";
         };
         readonly Pair: {
             readonly base: string;
@@ -1967,6 +3235,330 @@ export interface components {
              */
             readonly prediction?: "epsilon" | "v_prediction" | "sample";
             readonly prompts: readonly string[];
+            /**
+             * @description markup in prompts: none (plain), or weights, <lora:name:1> and long prompts as in A1111 (a1111) or ComfyUI (comfy); default: plain
+             * @enum {string}
+             */
+            readonly promptSyntax?: "plain" | "a1111" | "comfy";
+            /** @description hybrid: a steps of the base's separate schedule replace b distilled rows */
+            readonly ratio?: {
+                readonly base: number;
+                readonly distilled: number;
+            };
+            readonly samples?: readonly {
+                readonly prompt: number;
+                readonly seed: number;
+            }[];
+            /** @description scheduler, by its name in diffusers, ComfyUI or A1111: EulerDiscreteScheduler, dpmpp_2m, "DPM++ 2M Karras" */
+            readonly scheduler?: string;
+            /** @description seeds, such as "0-7,42": one image for each prompt and seed (default: 0) */
+            readonly seeds?: readonly number[];
+            /**
+             * @description schedule type of the scheduler, by its name in ComfyUI or A1111: karras, exponential, beta, sgm_uniform, simple, normal, ddim_uniform
+             * @enum {string}
+             */
+            readonly sigmas?: "karras" | "exponential" | "beta" | "sgm_uniform" | "simple" | "normal" | "ddim_uniform";
+            /** @description width and height in pixels, or one number for a square (default: the model's own) */
+            readonly size?: {
+                readonly height: number;
+                readonly width: number;
+            };
+            /** @description number of initial steps to skip (default: 0) */
+            readonly skip?: number;
+            /**
+             * @description timestep spacing of the scheduler
+             * @enum {string}
+             */
+            readonly spacing?: "leading" | "trailing" | "linspace";
+            /** @description number of sampling steps (default: the pair's) */
+            readonly steps?: number;
+            /** @description hybrid: number of initial steps run by the base (default: 1) */
+            readonly switch?: number | readonly number[];
+            /** @description side of a decoding tile in latents, or off (default: by the memory budget) */
+            readonly tile?: number | "off";
+            /** @description timesteps, such as 999,749,499,249, instead of a number of steps */
+            readonly timesteps?: readonly number[];
+        };
+        readonly RequestFields: {
+            readonly adapters?: readonly {
+                readonly allowUnmatched?: boolean;
+                /** @enum {string} */
+                readonly on?: "both" | "base" | "distilled";
+                readonly ref: string;
+                readonly scale?: number | string | {
+                    /** @default {} */
+                    readonly blocks: {
+                        readonly [key: string]: number;
+                    };
+                    /** @default [] */
+                    readonly rows: readonly {
+                        readonly from: number;
+                        readonly scale: number;
+                        readonly to: number;
+                    }[];
+                    readonly samples?: readonly {
+                        readonly prompt?: number;
+                        readonly scale: number;
+                        readonly seed?: number;
+                    }[];
+                    /** @default 1 */
+                    readonly whole: number;
+                };
+            }[];
+            /** @description hybrid: guidance scale of the base (default: 0) */
+            readonly baseGuidance?: number;
+            /** @description hybrid: scheduler of a separate schedule for the base */
+            readonly baseScheduler?: string;
+            /**
+             * @description hybrid: timestep spacing of the base's separate schedule
+             * @enum {string}
+             */
+            readonly baseSpacing?: "leading" | "trailing" | "linspace";
+            /** @description hybrid: number of steps of a separate schedule for the base */
+            readonly baseSteps?: number;
+            /** @description samples in one model call (default: by image size, at most 16) */
+            readonly batch?: number;
+            /** @description number of final text encoder layers to skip (default: 0) */
+            readonly clipSkip?: number;
+            /** @description diversity method with its settings, such as cads:scale=0.1 (repeatable; variegate methods lists them) */
+            readonly diversity?: readonly ({
+                /** @constant */
+                readonly method: "cads";
+                /**
+                 * @description share ψ of the embeddings that get back the mean and deviation of the clean ones
+                 * @default 1
+                 */
+                readonly mix: number;
+                /**
+                 * @description scale s of the noise
+                 * @default 0.25
+                 */
+                readonly scale: number;
+                /**
+                 * @description time below which the prompt is clean (1 is pure noise)
+                 * @default 0.6
+                 */
+                readonly tau1: number;
+                /**
+                 * @description time above which the prompt is noise
+                 * @default 0.9
+                 */
+                readonly tau2: number;
+            } | {
+                /**
+                 * @description distribution of the noise
+                 * @default uniform
+                 * @enum {string}
+                 */
+                readonly distribution: "uniform" | "normal";
+                /** @constant */
+                readonly method: "embedding-noise";
+                /**
+                 * @description share of the values that get noise
+                 * @default 0.5
+                 */
+                readonly share: number;
+                /**
+                 * @description largest value of uniform noise, or deviation of normal noise
+                 * @default 1
+                 */
+                readonly strength: number;
+                /**
+                 * @description unit of the strength: the deviation of the prompt's embeddings, or 1
+                 * @default deviation
+                 * @enum {string}
+                 */
+                readonly unit: "deviation" | "absolute";
+                /**
+                 * @description share of the steps that see the noise; at least the first
+                 * @default 0.2
+                 */
+                readonly until: number;
+            } | {
+                /**
+                 * @description noise level σ/α up to which steps are guided
+                 * @default 5.42
+                 */
+                readonly high: number;
+                /**
+                 * @description noise level σ/α down to which steps are guided, itself not
+                 * @default 0.28
+                 */
+                readonly low: number;
+                /** @constant */
+                readonly method: "interval";
+            } | {
+                /** @constant */
+                readonly method: "late-guidance";
+                /**
+                 * @description number of first steps without guidance
+                 * @default 1
+                 */
+                readonly skip: number;
+            } | {
+                /**
+                 * @description share of the guidance along the prediction that is kept; 1 keeps all
+                 * @default 0
+                 */
+                readonly eta: number;
+                /** @constant */
+                readonly method: "apg";
+                /**
+                 * @description weight β of the guidance of earlier steps
+                 * @default -0.5
+                 */
+                readonly momentum: number;
+                /**
+                 * @description largest norm of the guidance for latents of 4 × 128 × 128; 0 for no limit
+                 * @default 15
+                 */
+                readonly norm: number;
+            } | {
+                /** @constant */
+                readonly method: "particles";
+                /**
+                 * @description strength of the repulsion
+                 * @default 0.2
+                 */
+                readonly scale: number;
+                /**
+                 * @description share of the steps with it; at least the first
+                 * @default 0.5
+                 */
+                readonly until: number;
+            } | {
+                /** @constant */
+                readonly method: "dpp";
+                /**
+                 * @description strength of the gradient
+                 * @default 0.2
+                 */
+                readonly scale: number;
+                /**
+                 * @description share of the steps with it; at least the first
+                 * @default 0.5
+                 */
+                readonly until: number;
+                /**
+                 * @description factor h in the exponent of the kernel
+                 * @default 1
+                 */
+                readonly width: number;
+            } | {
+                /** @constant */
+                readonly method: "rke";
+                /**
+                 * @description strength of the gradient
+                 * @default 0.2
+                 */
+                readonly scale: number;
+                /**
+                 * @description share of the steps with it; at least the first
+                 * @default 0.5
+                 */
+                readonly until: number;
+                /**
+                 * @description width of the kernel, in units of the median distance
+                 * @default 0.7
+                 */
+                readonly width: number;
+            } | {
+                /** @constant */
+                readonly method: "siblings";
+                /**
+                 * @description guidance scale less 1, away from the mean of the other samples
+                 * @default 0.2
+                 */
+                readonly scale: number;
+                /**
+                 * @description share of the steps with it; at least the first
+                 * @default 0.5
+                 */
+                readonly until: number;
+            } | {
+                /**
+                 * @description frequency at which the gain has fallen to 61 %; 1 is the highest in each direction
+                 * @default 0.1
+                 */
+                readonly cutoff: number;
+                /** @constant */
+                readonly method: "low-frequency";
+                /**
+                 * @description gain of the lowest frequency: its amplitude becomes 1 + strength times as large
+                 * @default 0.5
+                 */
+                readonly strength: number;
+            } | {
+                /** @constant */
+                readonly method: "spread";
+                /**
+                 * @description share of the samples' mean that is taken away; at 1 two seeds get opposite noise
+                 * @default 1
+                 */
+                readonly strength: number;
+            } | {
+                /** @constant */
+                readonly method: "antithetic";
+                /**
+                 * @description correlation of a pair, with the opposite sign
+                 * @default 1
+                 */
+                readonly strength: number;
+            } | {
+                /**
+                 * @description draws of noise to choose from, the seed's own among them
+                 * @default 16
+                 */
+                readonly candidates: number;
+                /**
+                 * @description frequency up to which draws are compared; 1 is the highest in each direction
+                 * @default 0.15
+                 */
+                readonly cutoff: number;
+                /** @constant */
+                readonly method: "farthest";
+            } | {
+                /** @constant */
+                readonly method: "partial-lora";
+                /**
+                 * @description scale of the distilled LoRA in those steps; 1 is the distilled model
+                 * @default 0.5
+                 */
+                readonly scale: number;
+                /**
+                 * @description number of first steps of the distilled model with it
+                 * @default 1
+                 */
+                readonly steps: number;
+            })[];
+            /** @description stochasticity of DDIM (η) and TCD (γ), 0 to 1 (default: 0) */
+            readonly eta?: number;
+            /** @description guidance scale; at 1 or less, one conditional forward pass */
+            readonly guidance?: number;
+            /** @description guidance rescale φ, 0 to 1 (default: 0) */
+            readonly guidanceRescale?: number;
+            /**
+             * @description hybrid: steps of the base keep their noise (ddim), renew it (lcm), or follow the distilled schedule's solver (schedule) (default: the pair's, else schedule)
+             * @enum {string}
+             */
+            readonly handoff?: "ddim" | "lcm" | "schedule";
+            /**
+             * @description models that run (default: hybrid where there is a distilled model)
+             * @enum {string}
+             */
+            readonly mode?: "base" | "distilled" | "hybrid";
+            /** @description negative prompt, used with a guidance scale above 1 */
+            readonly negative?: string;
+            /**
+             * @description models in memory: both (none), one set of weights with the distilled LoRA (shared), one model at a time (sequential); default: by the memory budget
+             * @enum {string}
+             */
+            readonly offload?: "none" | "shared" | "sequential";
+            /**
+             * @description prediction type of the network
+             * @enum {string}
+             */
+            readonly prediction?: "epsilon" | "v_prediction" | "sample";
             /**
              * @description markup in prompts: none (plain), or weights, <lora:name:1> and long prompts as in A1111 (a1111) or ComfyUI (comfy); default: plain
              * @enum {string}
