@@ -2353,7 +2353,7 @@ export interface paths {
                         readonly "application/json": components["schemas"]["A1111Error"];
                     };
                 };
-                /** @description the run goes on */
+                /** @description the run goes on, or other models are being opened */
                 readonly 409: {
                     headers: {
                         readonly [name: string]: unknown;
@@ -2486,7 +2486,7 @@ export interface paths {
                         readonly "application/json": components["schemas"]["OpenAIError"];
                     };
                 };
-                /** @description the run goes on */
+                /** @description the run goes on, or other models are being opened */
                 readonly 409: {
                     headers: {
                         readonly [name: string]: unknown;
