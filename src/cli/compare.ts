@@ -6,6 +6,7 @@ import { RequestError } from "../errors.js";
 import { type Evaluator, evaluate, type PromptedAttribute } from "../evaluation/index.js";
 import { formatJson } from "../files/index.js";
 import {
+  checkRequest,
   eventJson,
   type GenerateRequest,
   generate,
@@ -13,6 +14,7 @@ import {
   planFor,
   requestForMode,
   type SampleKey,
+  seedsToRun,
   settingsFor,
 } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
@@ -29,12 +31,13 @@ import {
   withPromptEmbeddings,
 } from "../open/index.js";
 import { MODES, planJson } from "../sampling/index.js";
+import { choiceOf, keepChoice, requestForKept, samplesOf, undecided, withoutChoice } from "./chosen.js";
 import { type ComparedMode, columnsFor, comparedModes, resultJson, sheetRows, type Timing } from "./comparison.js";
 import { fetching } from "./fetching.js";
 import { findingOf } from "./finding.js";
 import { warnOf } from "./notices.js";
 import { openResumableFolder, type ResumeOptions, type RunFolder } from "./run-folder.js";
-import { nameOf, resumed, type SampleImage, writeImage } from "./samples.js";
+import { nameOf, type RowName, resumed, type SampleImage, writeImage } from "./samples.js";
 import { drawSheet } from "./sheet.js";
 import type { Progress, Terminal } from "./terminal.js";
 import { tileOf } from "./units.js";
@@ -55,9 +58,11 @@ export async function runCompare(
       throw new RequestError("compare needs a distilled model: name one with --distilled, or a --pair");
     const prompts = given.prompts.length > 0 ? given.prompts : (pair.row?.prompts ?? []);
     if (prompts.length === 0) throw new RequestError("compare needs a prompt");
-    const seeds = [...new Set(given.seeds ?? [0])];
-    const requests = MODES.map((mode) => requestForMode(mode, { ...given, prompts, seeds }));
+    const rows = rowsOf({ ...given, prompts });
+    const requests = rows.map((row) => row.request);
+    const seeds = requests[0]?.seeds ?? [0];
     const plans = requests.map((r) => planFor(pair, r));
+    for (const r of requests) checkRequest(pair, r);
     const clip = anyClip((why) => terminal.warn(`${why}; variety is measured in pixels (--clip REF names another)`));
     const evaluator = await openEvaluator(pair, models.clip, clip);
     if (listed && !evaluator) throw new RequestError("--attributes needs a CLIP: name one with --clip");
@@ -70,16 +75,17 @@ export async function runCompare(
     const machine = describeRun(pair);
     const sources = sourceFiles(pair, opened, { ...given, prompts }, ended.signal);
     sources.catch(() => {});
-    const runs = requests.map((request): RecordedRun => ({ machine, models, request, sources }));
-    const made = await generateAll(pair, runs, { terminal, folder, signal });
+    const made = await generateAll(pair, rows, { machine, models, sources }, { terminal, folder, signal });
 
     const readings = [];
     for (const { images } of made) readings.push(evaluator && (await evaluate(evaluator, images, plain)));
-    const modes = comparedModes(pair, { requests, plans, made, readings, semantic });
+    const names = rows.map((row) => row.name);
+    const modes = comparedModes(pair, { names, plans, made, readings, semantic });
     const sheet = await drawSheet(
       prompts.map((prompt, p) => ({
         title: prompt,
-        columns: seeds.map((s) => `seed ${s}`),
+        // The chosen row has seeds of its own.
+        columns: given.choose ? [] : seeds.map((s) => `seed ${s}`),
         rows: sheetRows(modes, p),
       })),
     );
@@ -102,7 +108,7 @@ export async function runCompare(
     terminal.emit({ type: "run", out: folder.dir, files });
     printResults(terminal, modes, { prompts: prompts.length, seeds: seeds.length, note: noteOf(pair, prompts) });
     terminal.print(`sheet   ${folder.dir}/sheet.png`);
-    terminal.print(`images  ${folder.dir}/{base,distilled,hybrid}/`);
+    terminal.print(`images  ${folder.dir}/{${rows.map((row) => row.name).join(",")}}/`);
     terminal.print(`run     ${folder.dir}/run.json`);
   } finally {
     ended.abort();
@@ -152,64 +158,98 @@ interface Output {
 
 /** Images of one mode, and the time of those that were generated. */
 export interface MadeImages {
-  readonly images: readonly (readonly SampleImage["image"][])[];
-  readonly files: readonly SampleImage["file"][];
+  readonly images: readonly (readonly SampleImage<RowName>["image"][])[];
+  readonly files: readonly SampleImage<RowName>["file"][];
   readonly timings: readonly Timing[];
 }
 
+/** A row of the comparison: one mode, or the hybrid with chosen seeds. */
+interface ComparedRow {
+  readonly name: RowName;
+  readonly request: GenerateRequest;
+}
+
+/** Rows of a comparison. With a choice of seeds, every mode runs as many seeds, the first ones, without it. */
+function rowsOf(given: GenerateRequest): ComparedRow[] {
+  const all = [...new Set(seedsToRun(given))];
+  const plain = withoutChoice({ ...given, seeds: all });
+  const seeds = given.choose ? all.slice(0, given.choose.keep) : all;
+  const modes = MODES.map((mode) => ({ name: mode, request: requestForMode(mode, { ...plain, seeds }) }));
+  return given.choose
+    ? [...modes, { name: "chosen", request: requestForMode("hybrid", { ...given, seeds: all }) }]
+    : modes;
+}
+
 /** Reads the images that the folder keeps, and generates the others. */
-async function generateAll(pair: OpenedPair, runs: readonly RecordedRun[], o: Output): Promise<MadeImages[]> {
+async function generateAll(
+  pair: OpenedPair,
+  rows: readonly ComparedRow[],
+  record: Omit<RecordedRun, "request">,
+  o: Output,
+): Promise<MadeImages[]> {
   const works = [];
-  for (const run of runs) {
-    const { request } = run;
-    const mode = request.mode ?? "base";
-    const { prompts, seeds = [0] } = request;
-    const samples = prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
-    const plan = planFor(pair, request);
-    const { kept, left } = await resumed(o.folder, { mode, plan, samples }, (s) => nameOf(mode, s, prompts.length));
+  const chosen = new Map(o.folder.chosen);
+  for (const { name, request } of rows) {
+    const whole = request.choose ? requestForKept(request, chosen) : request;
+    const plan = planFor(pair, whole);
+    const { prompts } = request;
+    const found = await resumed(o.folder, { mode: name, plan, samples: samplesOf(whole) }, (s) =>
+      nameOf(name, s, prompts.length),
+    );
+    const open = request.choose ? undecided(request, chosen) : [];
     const steps = plan.rows.filter((row) => row.kind === "step").length;
-    works.push({ run, mode, kept, left, ticks: left.length * (steps + 1) });
+    works.push({ name, request, whole, open, ...found, ticks: (found.left.length + open.length) * (steps + 1) });
   }
   const total = works.reduce((n, { ticks }) => n + ticks, 0);
   const progress = o.terminal.progress(total, "loading");
-  const ticker = { ticks: 0 };
+  const task = { progress, ticker: { ticks: 0 }, chosen };
   const all: MadeImages[] = [];
-  for (const { run, mode, kept, left } of works) {
-    const { request } = run;
-    const made = left.length === 0 ? [] : await generateMode(pair, run, left, o, progress, ticker);
-    const of = [...kept, ...made];
+  for (const { name, request, whole, open, kept, left } of works) {
+    const run = { ...record, request: withoutChoice(request), ...choiceOf(request) };
+    const of = [...kept];
+    for (const [asked, samples] of [[request, open] as const, [whole, left] as const]) {
+      if (samples.length > 0) of.push(...(await generateRow(pair, run, { name, request: asked, samples, ...task }, o)));
+    }
+    const seeds = (prompt: number) => chosen.get(prompt) ?? [];
     const images = request.prompts.map((_, prompt) =>
-      (request.seeds ?? [0]).flatMap((seed) => of.find((s) => s.prompt === prompt && s.seed === seed)?.image ?? []),
+      (request.choose ? seeds(prompt) : (request.seeds ?? [0])).flatMap(
+        (seed) => of.find((s) => s.prompt === prompt && s.seed === seed)?.image ?? [],
+      ),
     );
-    all.push({ images, files: of.map((s) => s.file), timings: o.folder.timings(mode) });
+    all.push({ images, files: of.map((s) => s.file), timings: o.folder.timings(name) });
   }
-  progress.update(ticker.ticks, "measuring");
+  progress.update(task.ticker.ticks, "measuring");
   progress.stop();
   return all;
 }
 
-async function generateMode(
+/** A part of a row that is generated: its request and samples, and what all parts share. */
+interface Part extends ComparedRow {
+  readonly samples: readonly SampleKey[];
+  readonly progress: Progress;
+  readonly ticker: { ticks: number };
+  readonly chosen: Map<number, readonly number[]>;
+}
+
+async function generateRow(
   pair: OpenedPair,
   run: RecordedRun,
-  samples: readonly SampleKey[],
+  { name, request, samples, progress, ticker, chosen }: Part,
   { terminal, folder, signal }: Output,
-  progress: Progress,
-  ticker: { ticks: number },
-): Promise<SampleImage[]> {
-  const { request } = run;
-  const mode = request.mode ?? "base";
-  const made: SampleImage[] = [];
+): Promise<SampleImage<RowName>[]> {
+  const made: SampleImage<RowName>[] = [];
   for await (const event of generate(pair, { ...request, samples: [...samples] }, signal)) {
-    terminal.emit({ mode, ...eventJson(event) });
+    terminal.emit({ mode: name, ...eventJson(event) });
     warnOf(terminal, event);
-    if (event.type === "step") progress.update(++ticker.ticks, `${mode}: ${event.model} at ${event.timestep}`);
-    if (event.type === "tile") progress.update(ticker.ticks + event.done / event.total, `${mode}: ${tileOf(event)}`);
+    keepChoice(folder, request, event, chosen);
+    if (event.type === "step") progress.update(++ticker.ticks, `${name}: ${event.model} at ${event.timestep}`);
+    if (event.type === "tile") progress.update(ticker.ticks + event.done / event.total, `${name}: ${tileOf(event)}`);
     if (event.type === "image") {
-      const name = nameOf(mode, event, request.prompts.length);
-      made.push(await writeImage(folder, name, { ...event, mode }, await recordedPng(pair, run, event)));
-      progress.update(++ticker.ticks, `${mode}: ${name}`);
+      const file = nameOf(name, event, request.prompts.length);
+      made.push(await writeImage(folder, file, { ...event, mode: name }, await recordedPng(pair, run, event)));
+      progress.update(++ticker.ticks, `${name}: ${file}`);
     }
-    if (event.type === "done") folder.log({ ...eventJson(event), mode });
+    if (event.type === "done") folder.log({ ...eventJson(event), mode: name });
   }
   return made;
 }

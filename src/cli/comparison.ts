@@ -11,12 +11,13 @@ import {
   type Variety,
   varietyOf,
 } from "../evaluation/index.js";
-import type { GenerateRequest, Milliseconds, PlanSource } from "../generate/index.js";
+import { callsPerImage, type Milliseconds, type PlanSource } from "../generate/index.js";
 import { type Estimate, formatEstimate, meanEstimate, ratioEstimate } from "../metrics/index.js";
-import { isGuided, type Mode, type Plan } from "../sampling/index.js";
-import { counted, type RgbImage } from "../tensor/index.js";
+import type { Plan } from "../sampling/index.js";
+import type { RgbImage } from "../tensor/index.js";
 import { type RecordedStep, stepsOf } from "../trajectory/index.js";
 import { measureName, percent } from "./finding.js";
+import type { RowName } from "./samples.js";
 import type { SheetSection } from "./sheet.js";
 import type { Column } from "./table.js";
 
@@ -28,7 +29,7 @@ export interface Timing {
 
 /** One mode with its images, cost and measures. */
 export interface ComparedMode {
-  readonly mode: Mode;
+  readonly mode: RowName;
   /** images[p][i]: prompt p, i-th seed. */
   readonly images: readonly (readonly RgbImage[])[];
   readonly steps: readonly RecordedStep[];
@@ -56,7 +57,7 @@ export interface AttributeEntropy {
 }
 
 export interface Comparison {
-  readonly requests: readonly GenerateRequest[];
+  readonly names: readonly RowName[];
   readonly plans: readonly Plan[];
   readonly made: readonly { readonly images: ComparedMode["images"]; readonly timings: readonly Timing[] }[];
   readonly readings: readonly (Reading | null)[];
@@ -67,7 +68,7 @@ export interface Comparison {
 /** Measures every mode. The first one is the reference of the others. */
 export function comparedModes(
   pair: PlanSource,
-  { requests, plans, made, readings, semantic }: Comparison,
+  { names, plans, made, readings, semantic }: Comparison,
 ): ComparedMode[] {
   const measure = readings[0] ? "clip" : "pixels";
   const distances = made.map(({ images }, m) => distancesOf(images, readings[m] ?? null));
@@ -79,10 +80,10 @@ export function comparedModes(
     const milliseconds = totalOf(timings);
     const generated = timings.reduce((n, t) => n + t.images, 0);
     return {
-      mode: requests[m]?.mode ?? "base",
+      mode: names[m] ?? "base",
       images,
       steps: stepsOf(plan),
-      callsPerImage: callsOf(pair, plan),
+      callsPerImage: callsPerImage(pair, plan),
       msPerImage: generated === 0 ? null : (milliseconds.denoise + milliseconds.decode) / generated,
       milliseconds,
       variety: varietyOf(measure, distances[m] ?? [], m === 0 ? null : (distances[0] ?? null)),
@@ -116,13 +117,6 @@ const totalOf = (timings: readonly Timing[]): Milliseconds =>
     { encode: 0, denoise: 0, decode: 0 },
   );
 
-/** Evaluations of a network for one image: two for a step with classifier-free guidance. */
-const callsOf = (pair: PlanSource, { rows }: Plan): number =>
-  rows.reduce((n, row) => {
-    if (row.kind !== "step") return n;
-    return n + (isGuided(row) && !pair[row.model]?.embedsGuidance ? 2 : 1);
-  }, 0);
-
 /** A result as JSON, without images. */
 export function resultJson({ images: _images, steps, summary, kept, openAttributes, ...numbers }: ComparedMode) {
   return {
@@ -133,6 +127,9 @@ export function resultJson({ images: _images, steps, summary, kept, openAttribut
     ...(openAttributes && { openAttributes }),
   };
 }
+
+/** Calls of an image: a whole number, or with one decimal where a choice of seeds shares the calls of dropped ones. */
+const shownCalls = (calls: number): string => (Number.isInteger(calls) ? String(calls) : calls.toFixed(1));
 
 /** Columns of the table. Four are shown by default, the others with --all. */
 export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>[] {
@@ -148,7 +145,7 @@ export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>
   const share = (e: Estimate | null | undefined) => formatEstimate(e, percent);
   return [
     { title: "mode", of: (r) => r.mode },
-    { title: "calls per image (lower is faster)", of: (r) => r.callsPerImage.toFixed(0) },
+    { title: "calls per image (lower is faster)", of: (r) => shownCalls(r.callsPerImage) },
     ...shown(has.variety, {
       title: `variety, ${measureName(measure)} (higher is better)`,
       of: (r) => formatEstimate(r.variety.distance),
@@ -201,7 +198,7 @@ export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>
 export const sheetRows = (modes: readonly ComparedMode[], p: number): SheetSection["rows"] =>
   modes.map(({ mode, images, steps, callsPerImage, variety }) => {
     const distance = variety.perPrompt[p];
-    const cost = counted(callsPerImage, "call");
+    const cost = `${shownCalls(callsPerImage)} ${callsPerImage === 1 ? "call" : "calls"}`;
     const notes = [...stepNotes(steps), distance == null ? cost : `${cost} · variety ${distance.toFixed(2)}`];
     return { label: mode, notes, images: images[p] ?? [] };
   });

@@ -32,9 +32,9 @@ import {
   sourceFiles,
   withPromptEmbeddings,
 } from "../open/index.js";
-import { madeAgain, type Plan, planJson } from "../sampling/index.js";
+import { madeAgain, type Plan, planJson, samplesPerRow } from "../sampling/index.js";
 import { counted, type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
-import { stepsOf } from "../trajectory/index.js";
+import { choiceOf, keepChoice, requestForKept, samplesOf, undecided, withoutChoice } from "./chosen.js";
 import { fetching } from "./fetching.js";
 import { warnOf } from "./notices.js";
 import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
@@ -96,7 +96,8 @@ async function makeImages(
     const run: RecordedRun = {
       machine: describeRun(pair),
       models,
-      request,
+      request: withoutChoice(request),
+      ...choiceOf(request),
       // Large files are hashed while the models load and run.
       sources: sourceFiles(pair, opened, request, ended.signal),
     };
@@ -108,15 +109,20 @@ async function makeImages(
       options,
     );
     const task: Task = { request, plan, options, image: request.samples ? again?.recorded.image : undefined };
-    const all = await filesOfAll(pair, run, task, { terminal, folder, signal });
+    const kept = new Map(folder.chosen);
+    const output: Output = { terminal, folder, signal, kept };
+    const all = await filesOfAll(pair, run, task, output);
+    // The record makes the kept seeds again, without a choice.
+    const made = request.choose ? requestForKept(request, kept) : request;
     const record = {
       ...run.machine,
       command: "generate",
       models,
-      request,
+      request: made,
       settings: settingsFor(pair, request),
       sources: await run.sources,
-      plan: planJson(plan),
+      plan: planJson(planFor(pair, made)),
+      ...choiceOf(request),
       files: all,
       seconds: folder.seconds(),
     };
@@ -142,22 +148,30 @@ interface Output {
   readonly terminal: Terminal;
   readonly folder: RunFolder;
   readonly signal: AbortSignal;
+  /** Kept seeds by prompt, of a run with a choice. */
+  readonly kept: Map<number, readonly number[]>;
 }
 
 /** Files of every sample in order: those that the folder keeps, and those that are generated now. */
 async function filesOfAll(pair: OpenedPair, run: RecordedRun, task: Task, output: Output): Promise<SampleFile[]> {
   const { request, options, image } = task;
-  const seeds = [...new Set(request.seeds ?? [0])];
-  const samples = image ? [image] : request.prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
   const files = new Map<string, readonly SampleFile[]>();
+  if (request.choose) {
+    const candidates = undecided(request, output.kept);
+    for (const made of await generateSamples(pair, run, task, candidates, output)) files.set(...made);
+  }
+  const whole = request.choose ? requestForKept(request, output.kept) : request;
+  const samples = image ? [image] : samplesOf(whole);
   for (const sample of samples) {
     const stem = stemOf(request, sample);
-    const kept = keptFiles(output.folder, stem, options);
+    const kept = files.has(stem) ? null : keptFiles(output.folder, stem, options);
     if (kept) files.set(stem, ofSample(kept, sample));
   }
   const missing = samples.filter((sample) => !files.has(stemOf(request, sample)));
-  const left = madeAgain(task.plan, samples, missing);
-  for (const made of await generateSamples(pair, run, task, left, output)) files.set(...made);
+  const plan = planFor(pair, whole);
+  const left = madeAgain(plan, samples, missing);
+  const rest = { ...task, request: whole, plan };
+  for (const made of await generateSamples(pair, run, rest, left, output)) files.set(...made);
   return samples.flatMap((sample) => files.get(stemOf(request, sample)) ?? []);
 }
 
@@ -167,16 +181,18 @@ async function generateSamples(
   run: RecordedRun,
   { request, plan, options, image }: Task,
   left: readonly SampleKey[],
-  { terminal, folder, signal }: Output,
+  { terminal, folder, signal, kept }: Output,
 ): Promise<Map<string, readonly SampleFile[]>> {
   const files = new Map<string, readonly SampleFile[]>();
+  if (left.length === 0) return files;
   const tracks = new Map<string, Steps>();
-  const progress = terminal.progress(left.length * (stepsOf(plan).length + 1), "loading");
+  const progress = terminal.progress(ticksOf(plan, left.length), "loading");
   let ticks = 0;
-  const samples = image && left.length > 0 ? (request.samples ?? left) : left;
+  const samples = image ? (request.samples ?? left) : left;
   for await (const event of generate(pair, { ...request, samples }, signal)) {
     terminal.emit(eventJson(event));
     warnOf(terminal, event);
+    keepChoice(folder, request, event, kept);
     if (event.type === "step") {
       progress.update(++ticks, `${event.model} at ${event.timestep}`);
       if (options.saveLatents) track(tracks, stemOf(request, event), event);
@@ -194,6 +210,14 @@ async function generateSamples(
   }
   progress.stop();
   return files;
+}
+
+/** Steps and images of so many samples that begin a plan. */
+function ticksOf(plan: Plan, samples: number): number {
+  const shares = samplesPerRow(plan);
+  const kept = samples / (shares[0] ?? 1);
+  const steps = plan.rows.reduce((n, row, i) => (row.kind === "step" ? n + (shares[i] ?? 1) : n), 0);
+  return Math.round(kept * (steps + 1));
 }
 
 /** Name of a sample's files without ending: the seed, after the number of the prompt where there are several. */
@@ -225,7 +249,7 @@ function compareImages(terminal: Terminal, { recorded, changed }: Again, files: 
     recorded.pixels.some((r) => r.prompt === prompt && r.seed === seed && r.pixels === pixels),
   );
   terminal.warn(
-    `--from: ${equal.length} of ${counted(images.length, "image equals the recorded one", "images equal the recorded ones")} in every pixel`,
+    `--from: ${equal.length} of ${counted(images.length, "image equals the recorded one", "images equal the recorded ones")} in every pixel${recorded.chosen && equal.length < images.length ? "; its seeds were chosen in larger batches, where networks round differently" : ""}`,
   );
 }
 

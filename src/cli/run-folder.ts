@@ -25,6 +25,8 @@ export interface RunFolder {
   readonly kept: ReadonlyMap<string, RunFile>;
   /** Numbers of images and times of the parts of the run that have generated images of this mode to their end. */
   timings(mode: string): readonly PartTiming[];
+  /** Seeds that an interrupted run has chosen, by prompt. */
+  readonly chosen: ReadonlyMap<number, readonly number[]>;
   /** Duration of the run in seconds, with earlier parts of a resumed run up to their last logged event. */
   seconds(): number;
   /** Writes a file atomically, and creates its folders. */
@@ -49,6 +51,7 @@ const fileSchema = z.object({ file: z.string(), bytes: z.number(), sha256: z.str
 const firstSchema = z.object({ id: z.string() });
 const phases = z.object({ encode: z.number(), denoise: z.number(), decode: z.number() });
 const partSchema = z.object({ type: z.literal("done"), mode: z.string(), images: z.number(), milliseconds: phases });
+const chosenSchema = z.object({ type: z.literal("chosen"), prompt: z.number(), seeds: z.array(z.number()) });
 const timedSchema = z.object({ seconds: z.number() });
 
 /** Opens a folder for a new run, described by `identity`. Refuses a folder that holds a run, unless `force` replaces it. */
@@ -124,6 +127,12 @@ async function begin(dir: string, command: string, identity: unknown, past: read
   return {
     dir,
     kept: await intactFiles(dir, past),
+    chosen: new Map(
+      past.flatMap((line) => {
+        const { data } = chosenSchema.safeParse(line);
+        return data ? [[data.prompt, data.seeds] as const] : [];
+      }),
+    ),
     timings: (mode) => parts.filter((part) => part.mode === mode),
     seconds,
     log,

@@ -8,26 +8,29 @@ import { type Mode, madeAgain, type Plan } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { RunFile, RunFolder } from "./run-folder.js";
 
+/** Name of a row of images: a mode, or the hybrid with chosen seeds. */
+export type RowName = Mode | "chosen";
+
 /** Image of a sample in one mode, and its file. */
-export interface SampleImage extends SampleKey {
-  readonly mode: Mode;
+export interface SampleImage<N extends RowName = Mode> extends SampleKey {
+  readonly mode: N;
   readonly image: RgbImage;
   readonly file: RunFile & { readonly pixels: string };
 }
 
 /** Name of a sample's file in a comparison: `mode/seed.png`, or `mode/prompt-seed.png` with several prompts. */
-export const nameOf = (mode: Mode, { prompt, seed }: SampleKey, prompts: number): string =>
+export const nameOf = (mode: RowName, { prompt, seed }: SampleKey, prompts: number): string =>
   prompts > 1 ? `${mode}/${prompt}-${seed}.png` : `${mode}/${seed}.png`;
 
 /**
  * Images of a run's samples that an interrupted run has written, and the samples that are to be made.
  * @param name path of a sample's file
  */
-export async function resumed(
+export async function resumed<N extends RowName>(
   folder: RunFolder,
-  { mode, plan, samples }: { readonly mode: Mode; readonly plan: Plan; readonly samples: readonly SampleKey[] },
+  { mode, plan, samples }: { readonly mode: N; readonly plan: Plan; readonly samples: readonly SampleKey[] },
   name: (sample: SampleKey) => string,
-): Promise<{ readonly kept: readonly SampleImage[]; readonly left: readonly SampleKey[] }> {
+): Promise<{ readonly kept: readonly SampleImage<N>[]; readonly left: readonly SampleKey[] }> {
   const found = await keptImages(folder, mode, samples, name);
   const isIn = (list: readonly SampleKey[], s: SampleKey) =>
     list.some((k) => k.prompt === s.prompt && k.seed === s.seed);
@@ -39,13 +42,13 @@ export async function resumed(
   return { kept: found.filter((k) => !isIn(left, k)), left };
 }
 
-async function keptImages(
+async function keptImages<N extends RowName>(
   folder: RunFolder,
-  mode: Mode,
+  mode: N,
   samples: readonly SampleKey[],
   name: (sample: SampleKey) => string,
-): Promise<SampleImage[]> {
-  const found: SampleImage[] = [];
+): Promise<SampleImage<N>[]> {
+  const found: SampleImage<N>[] = [];
   for (const { prompt, seed } of samples) {
     const file = folder.kept.get(name({ prompt, seed }));
     if (!file) continue;
@@ -56,12 +59,12 @@ async function keptImages(
 }
 
 /** Writes and logs the image of a sample, encoded as `png`. */
-export async function writeImage(
+export async function writeImage<N extends RowName>(
   folder: RunFolder,
   name: string,
-  { mode, prompt, seed, image }: Omit<SampleImage, "file">,
+  { mode, prompt, seed, image }: Omit<SampleImage<N>, "file">,
   png: Uint8Array,
-): Promise<SampleImage> {
+): Promise<SampleImage<N>> {
   const file = { ...(await folder.write(name, png)), pixels: pixelHash(image) };
   folder.log({ type: "image", mode, prompt, seed, ...file });
   return { mode, prompt, seed, image, file };

@@ -1,6 +1,6 @@
 /** Fields of a slide request. */
 import { z } from "zod";
-import type { GenerateRequest } from "../generate/index.js";
+import type { ChoiceField, GenerateRequest } from "../generate/index.js";
 import type { Mode } from "../sampling/index.js";
 import { grouped, type InputOf, option, required } from "../schema/index.js";
 
@@ -46,7 +46,7 @@ export const slideFields = grouped("task", {
  * pair's.
  */
 export interface SlideRequest
-  extends Omit<GenerateRequest, "prompts" | "mode" | "samples">,
+  extends Omit<GenerateRequest, "prompts" | "mode" | "samples" | ChoiceField>,
     Pick<InputOf<typeof slideFields>, "concept" | "clip"> {
   readonly prompt: string;
   /** Reference to the adapter, as for `--lora`. */

@@ -8,12 +8,13 @@ import {
   type GenerateEvent,
   type GenerateRequest,
   generate,
+  planFor,
   requestForMode,
   type SampleKey,
 } from "../generate/index.js";
 import { cosineDistance, type Estimate, meanEstimate } from "../metrics/index.js";
 import { anyClip, type OpenedPair, openEvaluator } from "../open/index.js";
-import type { Mode } from "../sampling/index.js";
+import { type Mode, madeAgain } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { SlideRequest } from "./request.js";
 
@@ -112,8 +113,11 @@ export async function* slide(
   for (const each of requests) {
     const mode = each.mode ?? "base";
     const images = new Map(kept.filter((k) => k.mode === mode).map((k) => [keyOf(k), k.image]));
-    const left = scales.flatMap((_, prompt) =>
-      seeds.map((seed) => ({ prompt, seed })).filter((key) => !images.has(keyOf(key))),
+    const all = scales.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
+    const left = madeAgain(
+      planFor(pair, each),
+      all,
+      all.filter((key) => !images.has(keyOf(key))),
     );
     for await (const event of left.length > 0 ? generate(pair, { ...each, samples: left }, signal) : []) {
       yield { ...event, mode };

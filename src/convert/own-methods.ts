@@ -13,6 +13,12 @@ export function refuseOwnMethods(form: string, source: PlanSource, request: Gene
       field: "diversity",
     });
   }
+  if (request.choose) {
+    throw new RequestError(
+      `--as ${form} takes no choice of seeds; generate with --choose here, and give the kept seeds with --seeds`,
+      { field: "choose" },
+    );
+  }
   const asked = planRequestFor(source, request);
   const handoff = asked.mode === "hybrid" && !("scheduler" in asked.base) ? asked.base.handoff : undefined;
   if (handoff === undefined || handoff === "schedule") return;

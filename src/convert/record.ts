@@ -27,6 +27,8 @@ export interface RecordedRun {
   readonly machine: Readonly<Record<string, unknown>> & { readonly versions: { readonly variegate: string } };
   readonly models: PairReference & OpenOptions;
   readonly request: GenerateRequest;
+  /** How the seeds were chosen from more, where they were. */
+  readonly choice?: Readonly<Record<string, unknown>>;
   /** Hashes may still be computed while the first images are made. */
   readonly sources: Promise<readonly SourceFile[]>;
 }
@@ -54,6 +56,7 @@ export async function recordedPng(pair: OpenedPair, run: RecordedRun, event: Ima
     image,
     plan: planJson(plan),
     sources,
+    ...(run.choice && { choice: run.choice }),
     pixels: pixelHash(event.image),
   };
   const size = event.image;

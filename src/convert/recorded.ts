@@ -24,6 +24,8 @@ export interface Recorded {
   readonly plan: Plan | null;
   /** SHA-256 of the pixels of each image. */
   readonly pixels: readonly (SampleKey & { readonly pixels: string })[];
+  /** The seeds were chosen from more, in other batches. */
+  readonly chosen: boolean;
   /** What the record says that is not read, as sentences. */
   readonly unread: readonly string[];
 }
@@ -46,6 +48,7 @@ const recordSchema = z.object({
     }),
   ),
   plan: z.unknown(),
+  choice: z.unknown(),
   image: sampleSchema.optional(),
   pixels: hash.optional(),
   files: z.array(sampleSchema.extend({ pixels: hash.optional() })).optional(),
@@ -97,7 +100,7 @@ function recordIn(file: string, text: string): Recorded {
     const issue = read.error.issues[0];
     throw new FileError(file, `its record is damaged: ${issue?.path.join(".") || "the whole"}: ${issue?.message}`);
   }
-  const { versions, models, request, sources, plan, image, pixels, files = [] } = read.data;
+  const { versions, models, request, sources, plan, image, pixels, files = [], choice } = read.data;
   for (const ref of [models.base, models.distilled, models.decoder, models.pairs, ...sources.map((s) => s.ref)]) {
     if (ref !== undefined && /^(\\\\|\/\/)/.test(ref)) throw new FileError(file, `names a network share: ${ref}`);
   }
@@ -109,6 +112,7 @@ function recordIn(file: string, text: string): Recorded {
     image: image ?? null,
     sources,
     plan: parsePlan(plan, file),
+    chosen: choice !== undefined,
     pixels:
       image && pixels !== undefined
         ? [{ ...image, pixels }]
@@ -161,6 +165,7 @@ function fromInfotext(file: string, { prompt, negative, settings }: Infotext): R
     sources: [],
     plan: null,
     pixels: [],
+    chosen: false,
     unread: [
       ...(unread.length > 0 ? [`not read from its A1111 parameters: ${unread.join(", ")}`] : []),
       "A1111 draws its noise on the GPU by default, so that the same seed gives another image here",
@@ -185,6 +190,7 @@ const REPLACES: Readonly<Record<string, readonly string[]>> = {
   switch: ["ratio"],
   prompts: ["samples", "batch"],
   seeds: ["samples", "batch"],
+  choose: ["samples", "batch"],
 };
 
 /**

@@ -134,7 +134,35 @@ export function parseDefinition(file: string, value: unknown): Definition {
   if (unknown !== undefined) {
     throw new RequestError(`${file} refers to a row ${JSON.stringify(unknown)}; its rows are ${names.join(", ")}`);
   }
+  checkChoices(file, result.data);
   return result.data;
+}
+
+/** Most images of a prompt that a choice of seeds keeps: those of one cell. */
+const MOST_CHOSEN = 64;
+
+/**
+ * Sampling of a row for so many images of a prompt. A choice of seeds keeps the share that it states of as many more: 8/32 in an experiment of
+ * 16 seeds keeps 16 of 64.
+ */
+export function samplingOf({ sampling }: Pick<ExperimentRow, "sampling">, seeds: number): ExperimentRow["sampling"] {
+  const { choose } = sampling;
+  return choose ? { ...sampling, choose: { keep: seeds, of: (seeds * choose.of) / choose.keep } } : sampling;
+}
+
+/** @throws RequestError for a choice of seeds that does not come out even */
+function checkChoices(file: string, { rows, seeds, prompts }: Definition): void {
+  const texts = new Set(prompts.map((p) => (typeof p === "string" ? p : p.prompt)));
+  for (const { name, sampling } of rows) {
+    const { choose } = sampling;
+    if (!choose) continue;
+    if (texts.size < prompts.length)
+      throw new RequestError(`${file}: a prompt is listed twice, beside a choice of seeds`);
+    if (Number.isInteger((seeds * choose.of) / choose.keep) && seeds > 1 && seeds <= MOST_CHOSEN) continue;
+    throw new RequestError(
+      `${file}: the row ${JSON.stringify(name)} keeps ${choose.keep} of ${choose.of} seeds, which does not make ${seeds} images of a prompt; expected 2 to ${MOST_CHOSEN} seeds, a multiple of what makes it even`,
+    );
+  }
 }
 
 /** Prompt and seed of an image that an experiment generates for every row. */

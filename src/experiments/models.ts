@@ -1,7 +1,7 @@
 /** Cache of the models and instruments of an experiment's rows. */
 import { RequestError } from "../errors.js";
 import type { Evaluator } from "../evaluation/index.js";
-import { planFor } from "../generate/index.js";
+import { callsPerImage, planFor } from "../generate/index.js";
 import type { DownloadOptions } from "../hub/index.js";
 import type { InceptionInstrument, Instrument } from "../instruments/index.js";
 import { locate } from "../lookup/index.js";
@@ -15,10 +15,9 @@ import {
   type PairReference,
 } from "../open/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
-import { isGuided } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { Origin } from "./cell.js";
-import type { ExperimentRow } from "./definition.js";
+import { type ExperimentRow, samplingOf } from "./definition.js";
 import { fingerprintOf, hashOfFiles } from "./fingerprint.js";
 
 /** References to models and instruments. */
@@ -96,13 +95,12 @@ export async function openModels(request: ModelRequest, fetching: DownloadOption
   }
 }
 
-/** Origin of a row's images. @throws RequestError if the row cannot be sampled */
-export async function originOf({ pair, fingerprint }: Models, row: ExperimentRow): Promise<Origin> {
-  const plan = planFor(pair, row.sampling);
+/** Origin of a row's images. @param seeds number of images of a prompt @throws RequestError if the row cannot be sampled */
+export async function originOf({ pair, fingerprint }: Models, row: ExperimentRow, seeds: number): Promise<Origin> {
+  const plan = planFor(pair, samplingOf(row, seeds));
   const steps = plan.rows.filter((r) => r.kind === "step");
-  const twice = steps.filter((r) => isGuided(r) && !pair[r.model]?.embedsGuidance);
   const adapter = row.adapter ? await hashOfFiles([await locate(row.adapter.ref, "adapter", pair.lookup)]) : "";
-  return { plan, steps: steps.length, calls: steps.length + twice.length, weights: `${fingerprint} ${adapter}` };
+  return { plan, steps: steps.length, calls: callsPerImage(pair, plan), weights: `${fingerprint} ${adapter}` };
 }
 
 /** Features of images by instrument, without the attribute classifier. */

@@ -5,7 +5,7 @@ import { type GenerateRequest, generate, type Pair, plainPrompts } from "../gene
 import { cosineDistance } from "../metrics/index.js";
 import { type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
 import type { Cell } from "./cell.js";
-import type { ExperimentRow } from "./definition.js";
+import { type ExperimentRow, samplingOf } from "./definition.js";
 import type { Place } from "./machine.js";
 import { featuresOf, type Models } from "./models.js";
 import { type CellResult, packed } from "./store.js";
@@ -29,7 +29,8 @@ export async function generateCell(models: Models, cell: Cell, o: CellOptions): 
   const { pair, evaluator, warm } = models;
   const { row } = cell;
   if (!warm.has(row.name)) {
-    await runRequest(pair, requestOf(row, cell.samples.slice(0, 1)), {});
+    const { choose: _, ...sampling } = row.sampling;
+    await runRequest(pair, requestOf({ ...row, sampling }, cell.samples.slice(0, 1)), {});
     warm.add(row.name);
   }
   const request = requestOf(row, cell.samples);
@@ -82,12 +83,23 @@ export async function measurePace(
   return milliseconds / calls;
 }
 
-/** Request for exactly these prompt–seed pairs. */
+/** Request for exactly these prompt–seed pairs; with a choice of seeds, one that keeps as many, from the first seed of each prompt on. */
 function requestOf(row: ExperimentRow, samples: Cell["samples"]): GenerateRequest {
   const prompts = [...new Set(samples.map((s) => s.prompt))];
-  const seeds = [...new Set(samples.map((s) => s.seed))];
-  const wanted = samples.map(({ prompt, seed }) => ({ prompt: prompts.indexOf(prompt), seed }));
-  return { ...row.sampling, prompts, seeds, samples: wanted, ...(row.adapter && { adapters: [row.adapter] }) };
+  const own = samples.filter((s) => s.prompt === prompts[0]).length;
+  const { choose, ...sampling } = samplingOf(row, own);
+  const first = new Map(
+    samples.map((s) => [s.prompt, Math.min(...samples.flatMap((o) => (o.prompt === s.prompt ? o.seed : [])))]),
+  );
+  const all = choose
+    ? prompts.flatMap((prompt) =>
+        Array.from({ length: choose.of }, (_, i) => ({ prompt, seed: (first.get(prompt) ?? 0) + i })),
+      )
+    : samples;
+  const seeds = [...new Set(all.map((s) => s.seed))];
+  const wanted = all.map(({ prompt, seed }) => ({ prompt: prompts.indexOf(prompt), seed }));
+  const asked = { ...sampling, ...(choose && { choose }), prompts, seeds, samples: wanted };
+  return { ...asked, ...(row.adapter && { adapters: [row.adapter] }) };
 }
 
 interface Generated {

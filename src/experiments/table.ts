@@ -105,7 +105,9 @@ async function sampleSetsOf(
     const find = reader?.classifier && attributeFinder(attributesOf(reader.classifier));
     return {
       name: row.name,
-      images: reader ? await imagesOf(reader, prompts, own, concept) : [],
+      images: reader
+        ? await imagesOf(reader, prompts, row.sampling.choose ? asDefined(prompts, own) : own, concept)
+        : [],
       predictors: reader?.attributes ?? null,
       prompts: prompts.map((p) => p[0]?.prompt ?? ""),
       named: find ? prompts.map((p) => find(p[0]?.prompt ?? "")) : null,
@@ -124,6 +126,20 @@ async function sampleSetsOf(
   const unit = sets.get(definition.rows.find((r) => r.follow)?.name ?? "");
   const apart = unit ? distancePerPrompt(featuresBy(unit, "clip") ?? []) : null;
   return new Map([...sets].map(([name, set]) => [name, { ...set, apart }]));
+}
+
+/** Results of a row with a choice, whose images have seeds of their own: those of a prompt in their order get the seeds of the definition. */
+function asDefined(prompts: readonly (readonly PromptSeed[])[], results: readonly CellResult[]): CellResult[] {
+  const taken = new Map<string, number>();
+  const seeds = new Map(prompts.map((own) => [own[0]?.prompt ?? "", own]));
+  return results.map((result) => ({
+    ...result,
+    pictures: result.pictures.map((picture) => {
+      const n = taken.get(picture.prompt) ?? 0;
+      taken.set(picture.prompt, n + 1);
+      return { ...picture, seed: seeds.get(picture.prompt)?.[n]?.seed ?? picture.seed };
+    }),
+  }));
 }
 
 const unpackedByName = (values: Readonly<Record<string, string>>): Record<string, Float32Array> =>

@@ -25,7 +25,8 @@ export async function worksOf(definitions: readonly Definition[], cache: ModelCa
   const works: Work[] = [];
   for (const definition of definitions) {
     const origins = new Map<string, Origin>();
-    for (const row of definition.rows) origins.set(row.name, await originOf(await cache.modelsOf(row), row));
+    for (const row of definition.rows)
+      origins.set(row.name, await originOf(await cache.modelsOf(row), row, definition.seeds));
     works.push({ definition, origins, cells: cellsOf(definition, promptSeeds(definition), origins) });
   }
   return works;

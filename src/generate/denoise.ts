@@ -3,6 +3,7 @@ import type { Conditioning } from "../models/index.js";
 import { adapterScales, type Call, finite } from "../networks/index.js";
 import {
   advance,
+  type Choice,
   conditioned,
   groupOutputs,
   guided,
@@ -15,6 +16,7 @@ import {
   type StepRow,
 } from "../sampling/index.js";
 import { type FloatTensor, sample as sampleAt } from "../tensor/index.js";
+import { chosen } from "./choose.js";
 import type { GenerateEvent, StepEvent } from "./events.js";
 import { keepRow, resume } from "./reuse.js";
 import type { Run } from "./run.js";
@@ -46,14 +48,15 @@ export function phasesOf({ rows }: Plan): Phase[] {
 
 /**
  * Runs a phase over a group. All samples of the group are at the same row, so that a row can use all of them. Rows that the cache has are
- * not computed: their events come from it.
+ * not computed: their events come from it. Returns the samples that are left, fewer where a row chooses among them.
  */
 export async function* denoise(
   run: Run,
   phase: Phase,
-  group: readonly Sample[],
-): AsyncGenerator<GenerateEvent, void, undefined> {
+  all: readonly Sample[],
+): AsyncGenerator<GenerateEvent, readonly Sample[], undefined> {
   const { job, bindings, timings, signal, cache } = run;
+  let group = all;
   for (const { row, index } of phase.rows) {
     if (group.every(({ kept }) => index < kept.length)) {
       yield* reuse(run, row, index, group);
@@ -69,6 +72,7 @@ export async function* denoise(
     const { network, denoiser } = bindings(row.model);
     const milliseconds = await network.load(shapeOf(run, group), denoiser?.stack ?? null);
     if (milliseconds > 0) yield { type: "loaded", network: row.model, milliseconds };
+    const left: Sample[] = [];
     for (const unit of unitsOf(run, group)) {
       const outputs: FloatTensor[] = [];
       for (let at = 0; at < unit.length; at += job.batch) {
@@ -82,6 +86,7 @@ export async function* denoise(
         row,
         unit.flatMap(({ xt }, i) => (outputs[i] ? [{ xt, output: outputs[i] }] : [])),
       );
+      const x0: FloatTensor[] = [];
       for (const [i, s] of unit.entries()) {
         const { xt } = s;
         const output = changed[i];
@@ -89,11 +94,30 @@ export async function* denoise(
         const stepped = advance(row, { xt, output, rng: s.rng, state: s.state });
         s.xt = await finite(stepped.xt, callOf(run, row, index));
         s.state = stepped.state;
+        x0.push(stepped.x0);
         if (cache) keepRow(run, s, row, index, stepped.x0, cache);
         yield stepEvent(run, row, index, s, { xt, x0: stepped.x0, next: s.xt });
       }
+      left.push(...(row.choice ? yield* choose(run, row.choice, index, unit, x0) : unit));
     }
+    group = left;
   }
+  return group;
+}
+
+/** The samples of a prompt that a row keeps. */
+async function* choose(
+  run: Run,
+  choice: Choice,
+  row: number,
+  unit: readonly Sample[],
+  x0: readonly FloatTensor[],
+): AsyncGenerator<GenerateEvent, readonly Sample[], undefined> {
+  const start = performance.now();
+  const kept = await chosen(run, choice, unit, x0);
+  run.timings.denoise += performance.now() - start;
+  yield { type: "chosen", row, prompt: unit[0]?.prompt ?? 0, of: unit.length, seeds: kept.map((s) => s.seed) };
+  return kept;
 }
 
 /** Samples that a row takes in together: a batch, or all of a prompt where they depend on each other. */

@@ -15,6 +15,14 @@ export type GenerateEvent =
   | { readonly type: "released"; readonly network: string }
   | { readonly type: "encoded"; readonly prompt: number; readonly truncated: number }
   | StepEvent
+  /** Seeds of a prompt that go on after a row, of those that ran it. */
+  | {
+      readonly type: "chosen";
+      readonly row: number;
+      readonly prompt: number;
+      readonly of: number;
+      readonly seeds: readonly number[];
+    }
   /** Number of decoded tiles of an image, over all stages of the decoder. */
   | ({ readonly type: "tile" } & TileProgress & SampleKey)
   | ({

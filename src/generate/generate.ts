@@ -4,6 +4,7 @@ import { initialLatents, initialNoise, isGrouped, noiseHooksOf } from "../sampli
 import { createRng, type RgbImage, stack } from "../tensor/index.js";
 import { bindModels } from "./bindings.js";
 import type { GenerateCache } from "./cache.js";
+import { choiceNotices } from "./choose.js";
 import { promptEncoder } from "./conditioning.js";
 import { denoise, phasesOf } from "./denoise.js";
 import type { GenerateEvent } from "./events.js";
@@ -35,9 +36,11 @@ export async function* generate(
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   const { job, why } = await fitToMemory(pair, await jobFor(pair, request, cache));
   signal?.throwIfAborted();
+  const choice = job.plan.rows.flatMap((row) => (row.kind === "step" && row.choice ? [row.choice] : []))[0];
+  for (const text of choice ? await choiceNotices(pair, choice) : []) yield { type: "notice", text };
   for (const text of job.notices) yield { type: "notice", text };
   if (why.length > 0) yield { type: "adjusted", offload: job.offload, batch: job.batch, why };
-  const timings = { calls: 0, encode: 0, denoise: 0, decode: 0 };
+  const timings = { calls: 0, images: 0, encode: 0, denoise: 0, decode: 0 };
   // Where samples of a prompt depend on each other, the state of one follows from all of them.
   const reused = isGrouped(job.plan) ? null : cache;
   const run: Run = { pair, job, bindings: bindModels(pair, job), timings, signal, cache: reused };
@@ -53,8 +56,8 @@ export async function* generate(
     if (job.offload === "sequential") await releaseAll(run);
   }
   if (job.offload === "sequential") yield { type: "released", network: "decoder" };
-  const { calls, ...milliseconds } = timings;
-  yield { type: "done", images: job.samples.length, calls, milliseconds };
+  const { calls, images, ...milliseconds } = timings;
+  yield { type: "done", images, calls, milliseconds };
 }
 
 /** Encodes the prompts of a job and creates its samples with their initial latents. */
@@ -119,13 +122,14 @@ function groupsOf({ job }: Run, samples: readonly Sample[]): Sample[][] {
 const isAlike = (a: Sample, b: Sample): boolean => textLength(a) === textLength(b) && a.kept.length === b.kept.length;
 
 async function* runGroup(run: Run, group: readonly Sample[]): AsyncGenerator<GenerateEvent, void, undefined> {
+  let left = group;
   for (const phase of phasesOf(run.job.plan)) {
-    yield* denoise(run, phase, group);
+    left = yield* denoise(run, phase, left);
     if (run.job.offload !== "sequential") continue;
     await run.bindings(phase.model).network.release();
     yield { type: "released", network: phase.model };
   }
-  yield* decode(run, group);
+  yield* decode(run, left);
 }
 
 async function releaseAll({ pair, job, bindings }: Run): Promise<void> {
@@ -163,6 +167,7 @@ async function* decode(run: Run, group: readonly Sample[]): AsyncGenerator<Gener
         : group.slice(first, first + job.batch);
       const batch = shared.map((s) => ({ prompt: s.prompt, seed: s.seed }));
       const perCall = Math.min(job.batch, batch.length);
+      if (image) timings.images++;
       if (image) yield { type: "image", image, latents: xt, batch, perCall, prompt, seed };
     }
   }

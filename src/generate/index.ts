@@ -1,17 +1,19 @@
 export { type AdapterUse, openUses } from "./adapters.js";
 export { type MemoryNeed, type MemoryUse, memoryUses, strategyNeeds, upcastIn, type WeightSize } from "./budget.js";
 export { createGenerateCache, type GenerateCache } from "./cache.js";
+export { seedsToRun } from "./candidates.js";
 export { eventJson, type GenerateEvent, type Milliseconds, type StepEvent } from "./events.js";
 export { memoryNeeds } from "./fit.js";
 export { generate } from "./generate.js";
 export { type GeneratedImage, generateImages, type ImageRequest } from "./images.js";
 export { checkRequest } from "./job.js";
 export { guessedSchedule } from "./notices.js";
-export type { Engine, Model, Pair } from "./pair.js";
+export type { Engine, ImageTextReader, Model, Pair } from "./pair.js";
 export type { KnownModel, ModelSource, PlanSource } from "./plan-source.js";
-export { planFor, planRequestFor, settingsFor } from "./planning.js";
+export { callsPerImage, planFor, planRequestFor, settingsFor } from "./planning.js";
 export {
   adapterSchema,
+  type ChoiceField,
   type GenerateRequest,
   OFFLOADS,
   type Offload,

@@ -6,6 +6,7 @@ import { parseRequest } from "../schema/index.js";
 import { lorasOf, type PromptSyntax } from "../text/index.js";
 import { type AdapterUse, isOff, openUses } from "./adapters.js";
 import type { GenerateCache } from "./cache.js";
+import { checkChoice, seedsToRun } from "./candidates.js";
 import { noticesOf } from "./notices.js";
 import type { Pair } from "./pair.js";
 import { planFor } from "./planning.js";
@@ -46,7 +47,8 @@ export const defaultOffload = ({ distilled }: Pick<Pair, "distilled">): Offload 
  */
 export async function jobFor(pair: Pair, request: GenerateRequest, cache: GenerateCache | null = null): Promise<Job> {
   checkRequest(pair, request);
-  const { prompts, seeds = [0], promptSyntax = "plain", clipSkip = 0, negative = null, tile, samples } = request;
+  const { prompts, promptSyntax = "plain", clipSkip = 0, negative = null, tile, samples } = request;
+  const seeds = seedsToRun(request);
   const size = request.size ?? pair.size;
   const [, , height, width] = pair.base.denoiser.latents(size);
   const all = prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
@@ -75,8 +77,9 @@ export async function jobFor(pair: Pair, request: GenerateRequest, cache: Genera
 export function checkRequest(pair: Pair, request: GenerateRequest): void {
   parseRequest(requestSchema, request);
   planFor(pair, request);
-  const { clipSkip = 0, size = pair.size, seeds = [0] } = request;
-  checkGroup(settledMethods(request.diversity), seeds.length);
+  const { clipSkip = 0, size = pair.size } = request;
+  checkChoice(request);
+  checkGroup(settledMethods(request.diversity), seedsToRun(request).length);
   const { multiple } = pair.base.denoiser;
   for (const name of ["width", "height"] as const) {
     const value = size[name];

@@ -4,10 +4,16 @@ import type { Decoder } from "../decode/index.js";
 import type { Denoiser, DenoiserShape, ImageSize } from "../models/index.js";
 import type { Compute, Network } from "../networks/index.js";
 import type { Runtime, Upcast } from "../runtime/index.js";
-import type { WeightIndex } from "../tensor/index.js";
+import type { RgbImage, WeightIndex } from "../tensor/index.js";
 import type { TextEncoders } from "../text/index.js";
 import type { AdapterUse } from "./adapters.js";
 import type { ModelSource, PlanSource } from "./plan-source.js";
+
+/** Features of images and texts in one space. */
+export interface ImageTextReader {
+  images(images: readonly RgbImage[]): Promise<Float32Array[]>;
+  text(prompt: string): Promise<Float32Array>;
+}
 
 /** Denoiser with its weights and its scheduler. */
 export interface Model extends ModelSource {
@@ -49,6 +55,8 @@ export interface Pair extends PlanSource {
     ref: string,
     options?: { readonly allowUnmatched?: boolean; readonly byName?: boolean },
   ): Promise<Adapter>;
+  /** Opens the CLIP that judges images of this pair during a run; null where none is named. */
+  clip(): Promise<ImageTextReader | null>;
   /** Releases all networks and the runtime. */
   close(): Promise<void>;
 }

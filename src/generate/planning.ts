@@ -4,6 +4,7 @@ import { FAMILIES } from "../families/index.js";
 import {
   amendForStableDiffusion,
   type Handoff,
+  isGuided,
   makePlan,
   methodText,
   type Plan,
@@ -17,8 +18,10 @@ import {
   type SchedulerConfig,
   type SharedSchedule,
   type Spacing,
+  samplesPerRow,
   settledMethods,
   switchScheduler,
+  withChoice,
   withDiversity,
 } from "../sampling/index.js";
 import { extentIn, layersOf, modelOf, settingIn } from "./layers.js";
@@ -94,10 +97,20 @@ const rescaleIn = ({ guidanceRescale }: SamplingRequest): Pick<ModelSettings, "g
 export function planFor(pair: PlanSource, request: SamplingRequest): Plan {
   const plan = makePlan(planRequestFor(pair, request));
   const methods = settledMethods(request.diversity);
-  return withDiversity(plan, methods, {
+  const varied = withDiversity(plan, methods, {
     embedsGuidance: (model) => modelOf(pair, model).embedsGuidance,
     isLora: pair.distilled ? pair.distilled.isLora : false,
   });
+  return withChoice(varied, request);
+}
+
+/** Evaluations of a network for one image: two for a step with classifier-free guidance; with a choice of seeds, those of dropped seeds too. */
+export function callsPerImage(pair: PlanSource, plan: Plan): number {
+  const samples = samplesPerRow(plan);
+  return plan.rows.reduce((n, row, i) => {
+    if (row.kind !== "step") return n;
+    return n + (isGuided(row) && !pair[row.model]?.embedsGuidance ? 2 : 1) * (samples[i] ?? 1);
+  }, 0);
 }
 
 /** Settings of the plan of a request, each with its origin. @throws RequestError, UnsupportedConfigError */
@@ -117,10 +130,11 @@ function resolve(pair: PlanSource, request: SamplingRequest): Resolved {
   if (mode !== "base" && !pair.distilled) {
     throw new RequestError(`--mode ${mode} needs a distilled model: name one with --distilled, or a --pair`);
   }
-  const { skip, diversity = [] } = request;
+  const { skip, diversity = [], choose } = request;
   const run = {
     mode: request.mode ? option(mode) : otherwise(mode),
     ...(skip !== undefined && { skip: option(skip) }),
+    ...(choose && { choose: option(`${choose.keep}/${choose.of}`) }),
     ...(diversity.length > 0 && { diversity: option(settledMethods(diversity).map(methodText)) }),
   };
   const which = mode === "base" ? "base" : "distilled";

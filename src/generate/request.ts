@@ -152,6 +152,9 @@ export type GenerateRequest = { readonly prompts: readonly string[] } & InputOf<
 export const plainPrompts = ({ prompts, promptSyntax = "plain" }: GenerateRequest): string[] =>
   prompts.map((prompt) => plainText(prompt, promptSyntax));
 
+/** Fields of a choice of seeds. */
+export type ChoiceField = "choose" | "chooseBy" | "chooseFit" | "choosePrune";
+
 /** Fields of the few-step schedule. The base alone runs its own schedule. */
 const FEW_STEP_FIELDS = Object.keys(samplingFields).filter((name) => name !== "guidanceRescale");
 

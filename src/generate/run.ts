@@ -4,9 +4,10 @@ import type { GenerateCache } from "./cache.js";
 import type { Job } from "./job.js";
 import type { Pair } from "./pair.js";
 
-/** Model calls and milliseconds of a run so far. */
+/** Model calls, images and milliseconds of a run so far. */
 export interface Timings {
   calls: number;
+  images: number;
   encode: number;
   denoise: number;
   decode: number;

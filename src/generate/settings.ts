@@ -39,6 +39,8 @@ export interface Settings {
   readonly skip?: Setting<number>;
   /** Diversity methods, as the command line takes them. */
   readonly diversity?: Setting<readonly string[]>;
+  /** Choice of seeds: those that are kept, and those to choose from. */
+  readonly choose?: Setting<string>;
   /** Hybrid: number of initial steps run by the base, or its rows. */
   readonly switch?: Setting<number | readonly number[]>;
   /** Hybrid on one schedule: what the base does with its noise. */

@@ -2,6 +2,7 @@
 import { isGuided, type Plan } from "../sampling/index.js";
 import { formsOf } from "../schema/index.js";
 import { counted } from "../tensor/index.js";
+import { seedsToRun } from "./candidates.js";
 import type { PlanSource } from "./plan-source.js";
 import { planFor, settingsFor } from "./planning.js";
 import { type GenerateRequest, HYBRID_FIELDS, requestFields } from "./request.js";
@@ -75,13 +76,22 @@ const unguidedRescale: Rule = ({ request, plan }) =>
     ? { fields: ["guidanceRescale"], why: "no step has a guidance scale above 1" }
     : null;
 
+const CHOICE_FIELDS = ["chooseBy", "chooseFit", "choosePrune"] as const;
+
+const withoutChoosing: Rule = ({ request }) => {
+  const fields = CHOICE_FIELDS.filter((name) => request[name] !== undefined);
+  return request.choose || fields.length === 0 ? null : { fields, why: "--choose is not given" };
+};
+
 const RULES: readonly Rule[] = [
   ...[outsideHybrids, baseWithoutRows, guidanceWithoutRows],
-  ...[stepsBesideTimesteps, unreadSpacing, unreadEta, unguidedRescale],
+  ...[stepsBesideTimesteps, unreadSpacing, unreadEta, unguidedRescale, withoutChoosing],
 ];
 
 /** Samples of a request whose prompt or seed is not among those of the request. */
-function unknownSamples({ prompts, seeds = [0], samples = [] }: GenerateRequest): string[] {
+function unknownSamples(request: GenerateRequest): string[] {
+  const { prompts, samples = [] } = request;
+  const seeds = seedsToRun(request);
   const unknown = samples.filter(({ prompt, seed }) => prompt >= prompts.length || !seeds.includes(seed));
   const n = unknown.length;
   if (n === 0) return [];

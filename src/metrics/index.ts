@@ -35,6 +35,7 @@ export { cholesky, frechetDistance, inceptionScore, kernelDistance, nuclearNorm 
 export { mutualInformation, shannonEntropy } from "./information.js";
 export { type Neighbours, neighbours } from "./neighbours.js";
 export { softmax } from "./softmax.js";
+export { bestSubset, exactSubset, subsetValue, swappedSubset } from "./subset.js";
 export {
   type ConditionalRke,
   conditionalRke,

@@ -25,6 +25,7 @@ import { createSessionPool, drawn, type NetworkOptions, network, type Precision 
 import type { Runtime } from "../runtime/index.js";
 import { type TextualInversion, textEncoders } from "../text/index.js";
 import { type Adaptable, openAdapter } from "./adapters.js";
+import { openOwnClip } from "./evaluator.js";
 import type { LocatedPair } from "./locate.js";
 import type { ModelFiles, PairFiles } from "./read.js";
 import type { OpenOptions, PairReference } from "./reference.js";
@@ -87,7 +88,7 @@ export async function bindPair(
   { lora, adapters, embeddings }: Additions,
   runtime: Runtime,
   { compute = "float32" }: PairReference,
-  { memoryBudget = machineBudget(), onPrepare }: OpenOptions,
+  { memoryBudget = machineBudget(), onPrepare, clip }: OpenOptions,
 ): Promise<OpenedPair> {
   const { located, row, family, size, zeroNegative, parts, lookup } = files;
   const upcast = upcastIn(await memoryNeedsOfFiles(files, compute), memoryBudget);
@@ -120,6 +121,7 @@ export async function bindPair(
     zeroNegative,
     adapters,
     openAdapter: adapterCache({ parts, family, lookup }),
+    clip: once(() => openOwnClip({ row, engine, lookup }, clip)),
     parts,
     commits: { base: commitOf(located.base.path), distilled: commitOf(located.distilled?.path ?? "") },
     lookup,
@@ -128,6 +130,15 @@ export async function bindPair(
     [Symbol.asyncDispose]: () => runtime.close(),
   };
   return pair;
+}
+
+/** Calls a function once, and returns the same promise from then on. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** Caches the adapters of a pair until their files change. Failures are not cached. */

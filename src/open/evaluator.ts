@@ -1,12 +1,18 @@
 /** Opens the instruments that evaluate a pair's images. */
-import { DEFAULT_CLIP } from "../catalogue/index.js";
+import { DEFAULT_CLIP, type PairRow } from "../catalogue/index.js";
 import { FileError } from "../errors.js";
 import type { Evaluator } from "../evaluation/index.js";
+import type { Engine } from "../generate/index.js";
 import type { ClipScorer } from "../instruments/index.js";
-import type { OpenedPair } from "./bind.js";
+import type { LookupOptions } from "../lookup/index.js";
 import { openClassifier, openClip } from "./instruments.js";
 
-type Source = Pick<OpenedPair, "row" | "engine" | "lookup">;
+/** What instruments of a pair are opened from. */
+interface Source {
+  readonly row: PairRow | null;
+  readonly engine: Pick<Engine, "runtime">;
+  readonly lookup: LookupOptions;
+}
 
 /** Value of `--clip` that opens no CLIP. */
 const NO_CLIP = "none";
@@ -24,6 +30,12 @@ export const anyClip = (onUnavailable: (why: string) => void): ClipOptions => ({
   fallback: DEFAULT_CLIP,
   onUnavailable,
 });
+
+/** Opens the CLIPModel `clip`, or the pair's own; null where there is none, and for the reference "none". */
+export async function openOwnClip({ row, engine, lookup }: Source, clip?: string): Promise<ClipScorer | null> {
+  const ref = clip ?? row?.clip ?? undefined;
+  return ref === undefined || ref === NO_CLIP ? null : openClip(ref, engine.runtime, lookup);
+}
 
 /**
  * Opens the CLIPModel `clip`, or the pair's own, or `fallback`, and the pair's attribute classifier. Null without a CLIP, and for the

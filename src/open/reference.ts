@@ -182,6 +182,8 @@ export type PairReference = InputOf<typeof modelFields>;
 
 /** Machine to run on, and callbacks for downloads and weight preparation. */
 export interface OpenOptions extends InputOf<typeof machineFields>, DownloadOptions {
+  /** CLIPModel that judges images of this pair; default: the pair's own. */
+  readonly clip?: string;
   /** Called while weights are unpacked or quantised, which happens once for each file. */
   readonly onPrepare?: (preparing: Preparing) => void;
 }

@@ -42,17 +42,18 @@ function cells(row: Row, sigma: (level: NoiseLevel) => number): readonly string[
   return [model, short(row.timestep), ...levels, guidance, PREDICTS[row.prediction], describeSolver(row.solver)];
 }
 
-/** Hooks of a row: "cads (γ 0.15), …". */
+/** Hooks of a row and the choice after it: "cads (γ 0.15), keeps 8 of 32 seeds". */
 function describeHooks(row: Row): string {
   if (row.kind === "renoise") return "";
-  return (row.hooks ?? [])
-    .map(
-      ({ kind, ...numbers }) =>
-        `${kind} (${Object.entries(numbers)
-          .map(([name, v]) => `${name} ${shortest(v)}`)
-          .join(", ")})`,
-    )
-    .join(", ");
+  const { choice } = row;
+  const chosen = choice && `keeps ${choice.keep} of ${choice.of} seeds (by ${choice.by}, fit ${choice.fit})`;
+  const hooks = (row.hooks ?? []).map(
+    ({ kind, ...numbers }) =>
+      `${kind} (${Object.entries(numbers)
+        .map(([name, v]) => `${name} ${shortest(v)}`)
+        .join(", ")})`,
+  );
+  return [...hooks, ...(chosen ? [chosen] : [])].join(", ");
 }
 
 const shortest = (value: string | number): string =>

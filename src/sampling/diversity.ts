@@ -101,7 +101,7 @@ export function checkGroup(methods: readonly DiversityMethod[], samples: number)
 
 /** True where samples of a prompt depend on each other, so that they run, and are resumed, together. */
 export const isGrouped = ({ rows }: Plan): boolean =>
-  rows.some((row) => row.kind === "step" && hooksOf(row).some(joinsSamples));
+  rows.some((row) => row.kind === "step" && (row.choice !== undefined || hooksOf(row).some(joinsSamples)));
 
 /** Samples to make for those that are missing: where samples of a prompt depend on each other, all of it. */
 export const madeAgain = <S extends { readonly prompt: number }>(

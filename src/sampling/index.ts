@@ -1,4 +1,6 @@
 export * from "./advance.js";
+export { isChoosing, samplesPerRow, withChoice } from "./choice.js";
+export type { Choice } from "./choice-spec.js";
 export * from "./describe.js";
 export * from "./diversity.js";
 export * from "./guidance.js";

@@ -1,6 +1,7 @@
 /** Sampling fields of a request: one schema for the library, the command line, pair files and experiments. */
 import { z } from "zod";
 import { grouped, type InputOf, option } from "../schema/index.js";
+import { CHOOSE_BY } from "./choice-spec.js";
 import { diversitySchema, readMethod } from "./hooks/methods.js";
 import { SCHEDULE_TYPE_NAMES, scheduleTypeNamed } from "./schedule-types.js";
 
@@ -17,6 +18,7 @@ const number = (low: number, high?: number) => {
   const from = z.number({ error }).min(low, error);
   return high === undefined ? from : from.max(high, error);
 };
+const SHARE = "expected a number above 0 and below 1";
 const spacing = z.enum(SPACINGS, { error: `expected one of ${SPACINGS.join(", ")}` });
 
 /** Integer of digits only, without a sign; NaN for any other text. */
@@ -115,6 +117,37 @@ export const samplingFields = grouped("hybrid", {
     read: readMethod,
     expected: "a method with its settings, such as cads:scale=0.1",
   }),
+  choose: option(
+    z
+      .strictObject({ keep: integer(2), of: integer(3) })
+      .refine(({ keep, of }) => keep < of, { error: "expected fewer seeds to keep than to choose from" }),
+    {
+      flag: "--choose <m/n>",
+      group: "seeds",
+      about: "run the first step for n seeds, keep the m that differ most and fit the prompt, finish only those",
+      read: (text) => {
+        const [, keep = "", of = ""] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+        return Number(keep) >= 2 && Number(of) > Number(keep) ? { keep: Number(keep), of: Number(of) } : undefined;
+      },
+      expected: 'seeds to keep, at least 2, and more to choose from, such as "8/32"',
+    },
+  ),
+  chooseBy: option(z.enum(CHOOSE_BY, { error: `expected one of ${CHOOSE_BY.join(", ")}` }), {
+    flag: "--choose-by <kind>",
+    group: "seeds",
+    about: "with --choose: compare latents, or images by CLIP (default: latents)",
+  }),
+  chooseFit: option(number(0), {
+    flag: "--choose-fit <x>",
+    group: "seeds",
+    about: "with --choose: weight of how well an image fits its prompt by CLIP, beside the distances (default: 0.1)",
+  }),
+  choosePrune: option(z.number({ error: SHARE }).gt(0, SHARE).lt(1, SHARE), {
+    flag: "--choose-prune <x>",
+    group: "seeds",
+    about: "with --choose: drop this share of the seeds after each step, instead of all at once after the first",
+    expected: SHARE.replace("expected ", ""),
+  }),
   guidanceRescale: option(number(0, 1), {
     flag: "--guidance-rescale <x>",
     group: "sampler",
@@ -163,7 +196,8 @@ export type ModelSampling = InputOf<typeof modelFields>;
  * `switch` is the number of initial steps run by the base in a hybrid, or a list of its rows; default 1, or b with a ratio a:b. `ratio` a:b
  * replaces b rows of the distilled schedule by a steps of a separate base schedule (Gandikota and Bau 2025, Fig. 7c), instead of
  * `baseSteps`. `skip` drops initial steps. `guidanceRescale` is φ of Lin et al. 2023, §3.4.
- * `diversity` are methods that bring back variety between seeds, in the order of their list.
+ * `diversity` are methods that bring back variety between seeds, in the order of their list. `choose` runs the first step for `of` seeds and
+ * finishes `keep` of them.
  */
 export type SamplingRequest = InputOf<typeof samplingFields>;
 export type Ratio = NonNullable<SamplingRequest["ratio"]>;

@@ -1,6 +1,7 @@
 /** Plans as JSON in run.json and in a PNG's text chunk: short to write, and parsed from there or from one written by hand. */
 import { z } from "zod";
 import { FileError } from "../errors.js";
+import { choiceSchema } from "./choice-spec.js";
 import { hookSchema } from "./hooks/hook.js";
 import type { NoiseLevel } from "./level.js";
 import type { Plan, RenoiseRow, Row, StepRow } from "./plan.js";
@@ -67,6 +68,7 @@ const row = z.discriminatedUnion("kind", [
     solver,
     loraScale: n.exactOptional(),
     hooks: z.array(hookSchema).exactOptional(),
+    choice: choiceSchema.exactOptional(),
   }),
   z.object({ kind: z.literal("renoise"), from: level.optional(), to: level }),
 ]);

@@ -3,6 +3,7 @@
  * plain JSON; written to a file and read back it gives the same images. Makes plans, does not run them.
  */
 import { RequestError } from "../errors.js";
+import type { Choice } from "./choice-spec.js";
 import type { DynamicShift } from "./flow-sigmas.js";
 import type { Hook } from "./hooks/hook.js";
 import { karrasSigma, type NoiseLevel, noisier, sameLevel } from "./level.js";
@@ -39,6 +40,8 @@ export interface StepRow {
   readonly loraScale?: number;
   /** Hooks of diversity methods, in the order in which they are applied. */
   readonly hooks?: readonly Hook[];
+  /** Samples of each prompt that go on after this step. */
+  readonly choice?: Choice;
 }
 
 /** Adds fresh noise up to exactly the noise level of the next row. */
@@ -132,7 +135,7 @@ function firstRows({ rows }: Segment, k: number): readonly number[] {
 }
 
 /** True for a row that the next row continues: the first of two calls of one step. */
-const isOpen = ({ solver }: StepRow): boolean => solver.kind === "linear" && solver.open;
+export const isOpen = ({ solver }: StepRow): boolean => solver.kind === "linear" && solver.open;
 
 /** Number of steps of a plan: two calls of one step count once, re-noise rows not. */
 export const stepCount = ({ rows }: Pick<Plan, "rows">): number =>

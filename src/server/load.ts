@@ -1,6 +1,6 @@
 /** Checks before a run is queued: what the pair can run, and what one client may ask of this machine. */
 import { FileError, RequestError } from "../errors.js";
-import { checkRequest, type GenerateRequest } from "../generate/index.js";
+import { checkRequest, type GenerateRequest, seedsToRun } from "../generate/index.js";
 import type { OpenedPair } from "../open/index.js";
 
 /** Most images of one run. */
@@ -15,7 +15,8 @@ const SPARED = 512 * 512;
  */
 export async function checkLoad(pair: OpenedPair, request: GenerateRequest): Promise<void> {
   checkRequest(pair, request);
-  const { prompts, seeds = [0], size = pair.size } = request;
+  const { prompts, size = pair.size } = request;
+  const seeds = seedsToRun(request);
   const images = prompts.length * seeds.length;
   if (images > MOST_IMAGES) {
     throw new RequestError(`these are ${images} images (prompts × seeds); expected at most ${MOST_IMAGES} in one run`, {

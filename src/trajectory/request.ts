@@ -1,6 +1,6 @@
 /** Fields of a trace request. */
 import { z } from "zod";
-import type { GenerateRequest } from "../generate/index.js";
+import type { ChoiceField, GenerateRequest } from "../generate/index.js";
 import type { Mode } from "../sampling/index.js";
 import { grouped, type InputOf, option } from "../schema/index.js";
 
@@ -32,7 +32,7 @@ export const traceFields = grouped("task", {
  * in which the base runs a single row) true if there is a distilled model; `clip` the pair's.
  */
 export interface TraceRequest
-  extends Omit<GenerateRequest, "prompts" | "mode" | "samples">,
+  extends Omit<GenerateRequest, "prompts" | "mode" | "samples" | ChoiceField>,
     InputOf<typeof traceFields> {
   readonly prompt: string;
   readonly modes?: readonly Mode[];

@@ -17,7 +17,11 @@ const definition = parseDefinition("x.json", {
 });
 const [row] = definition.rows;
 if (!row) throw new Error("one row");
-const [cell] = cellsOf(definition, promptSeeds(definition), new Map([[row.name, await originOf(models, row)]]));
+const [cell] = cellsOf(
+  definition,
+  promptSeeds(definition),
+  new Map([[row.name, await originOf(models, row, definition.seeds)]]),
+);
 if (!cell) throw new Error("one cell");
 
 /** Latents that the distilled model is asked about while `run` runs. */

@@ -60,9 +60,11 @@ const seedsFrom = (defaults: readonly number[]) =>
     })),
   );
 
-/** Fields of a request that runs several modes. */
+const { choose: _c, chooseBy: _b, chooseFit: _f, choosePrune: _p, ...withoutChoice } = withoutMode;
+
+/** Fields of a request that runs several modes, with the same seeds in each. */
 export const severalModesFields = {
-  ...withoutMode,
+  ...withoutChoice,
   seeds: seedsFrom(TRACE_SEEDS),
   modes: option(z.array(z.enum(MODES)), {
     flag: "--mode <list>",

@@ -36,6 +36,11 @@ const compareFields = {
 };
 
 const generateFields = grouped("output", {
+  clip: option(z.string(), {
+    flag: "--clip <ref>",
+    group: "models",
+    about: "CLIPModel that judges how well an image fits its prompt, for --choose (default: the pair's)",
+  }),
   saveLatents: option(z.boolean(), {
     flag: "--save-latents",
     about: "write x_t and x0 of every step as a .safetensors file for each image",
@@ -80,7 +85,8 @@ export function addCompare(command: Command): void {
     const terminal = openTerminal(outputFormatOf(given));
     const { clip, ...attributes } = fieldsOf(compareFields, given);
     const models = { ...modelsOf(given), ...(clip !== undefined && { clip }) };
-    const request = { prompts, ...requestOf(terminal, allModesFields, given, COMPARE_SEEDS) };
+    const usual = given["choose"] === undefined ? COMPARE_SEEDS : undefined;
+    const request = { prompts, ...requestOf(terminal, allModesFields, given, usual) };
     await runCompare(terminal, models, request, { ...outputOf(given), ...attributes }, interrupted);
   });
 }
@@ -94,9 +100,11 @@ export function addGenerate(command: Command): void {
   ).action(async (prompts: string[], given: Given) => {
     const { runGenerate } = await import("../generate.js");
     const terminal = openTerminal(outputFormatOf(given));
-    const options = { ...outputOf(given), ...fieldsOf(generateFields, given) };
+    const { clip, ...own } = fieldsOf(generateFields, given);
+    const options = { ...outputOf(given), ...own };
+    const models = { ...modelsOf(given), ...(clip !== undefined && { clip }) };
     const request = { prompts, ...requestOf(terminal, requestFields, given) };
-    await runGenerate(terminal, modelsOf(given), request, options, interrupted);
+    await runGenerate(terminal, models, request, options, interrupted);
   });
 }
 
