@@ -2993,6 +2993,20 @@ export interface components {
             readonly baseSteps?: number;
             /** @description samples in one model call (default: by image size, at most 16) */
             readonly batch?: number;
+            /** @description run the first step for n seeds, keep the m that differ most and fit the prompt, finish only those */
+            readonly choose?: {
+                readonly keep: number;
+                readonly of: number;
+            };
+            /**
+             * @description with --choose: compare latents, or images by CLIP (default: latents)
+             * @enum {string}
+             */
+            readonly chooseBy?: "latents" | "clip";
+            /** @description with --choose: weight of how well an image fits its prompt by CLIP, beside the distances (default: 0.1) */
+            readonly chooseFit?: number;
+            /** @description with --choose: drop this share of the seeds after each step, instead of all at once after the first */
+            readonly choosePrune?: number;
             /** @description number of final text encoder layers to skip (default: 0) */
             readonly clipSkip?: number;
             /** @description diversity method with its settings, such as cads:scale=0.1 (repeatable; variegate methods lists them) */
@@ -3318,6 +3332,20 @@ export interface components {
             readonly baseSteps?: number;
             /** @description samples in one model call (default: by image size, at most 16) */
             readonly batch?: number;
+            /** @description run the first step for n seeds, keep the m that differ most and fit the prompt, finish only those */
+            readonly choose?: {
+                readonly keep: number;
+                readonly of: number;
+            };
+            /**
+             * @description with --choose: compare latents, or images by CLIP (default: latents)
+             * @enum {string}
+             */
+            readonly chooseBy?: "latents" | "clip";
+            /** @description with --choose: weight of how well an image fits its prompt by CLIP, beside the distances (default: 0.1) */
+            readonly chooseFit?: number;
+            /** @description with --choose: drop this share of the seeds after each step, instead of all at once after the first */
+            readonly choosePrune?: number;
             /** @description number of final text encoder layers to skip (default: 0) */
             readonly clipSkip?: number;
             /** @description diversity method with its settings, such as cads:scale=0.1 (repeatable; variegate methods lists them) */

@@ -7,10 +7,7 @@ import type { components } from "./api.js";
 type Schemas = components["schemas"];
 
 /** Request to generate: only the prompts are required. */
-export type Request = Schemas["Request"] & {
-  readonly choose?: { readonly keep: number; readonly of: number };
-  readonly chooseFit?: number;
-};
+export type Request = Schemas["Request"];
 export type RequestAdapter = NonNullable<Request["adapters"]>[number];
 export type AdapterTarget = NonNullable<RequestAdapter["on"]>;
 
@@ -106,7 +103,6 @@ export interface Diversity {
 
 /** x0 of a step. */
 export interface Frame {
-  readonly step: number;
   readonly timestep: number;
   readonly model: ModelName;
   /** Address of a small picture. */

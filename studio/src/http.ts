@@ -1,4 +1,5 @@
 /** The server of this machine as a backend: JSON over HTTP, events as server-sent events. */
+import type { components } from "./api.js";
 import {
   type AdapterFacts,
   type Backend,
@@ -8,7 +9,10 @@ import {
   type PlanRow,
   type Run,
   type RunEvent,
+  type Trace,
 } from "./backend.js";
+
+type Schemas = components["schemas"];
 
 /** Types of the events that the page reads. */
 const EVENTS: { readonly [T in RunEvent["type"]]: true } = {
@@ -101,6 +105,20 @@ const titled = (facts: AdapterFacts): AdapterFacts => ({
   name: facts.name.replace(/\.(safetensors|pt|pth|bin|ckpt)$/i, ""),
 });
 
+/** Distances of CLIP features where there is a CLIP, else of latents. */
+const traceOf = ({ steps, commit, concepts }: Schemas["ImageTrace"]): Trace => ({
+  frames: steps.map(({ x0, timestep, model }, step) => ({
+    ...{ image: x0, timestep, model },
+    distance: (commit.perceptual ?? commit.latent)[step] ?? 0,
+  })),
+  concepts: concepts.map(({ phrase, similarity, finding, step }) => ({
+    ...{ phrase, similarity },
+    // As the server finds them: seen above the middle of the range.
+    threshold: (Math.min(...similarity) + Math.max(...similarity)) / 2,
+    finding: finding === null ? null : { kind: finding, step: step ?? 0 },
+  })),
+});
+
 export const httpBackend: Backend = {
   pair: () => send<PairFacts>("GET", "/api/pair"),
   async plan(request) {
@@ -136,11 +154,10 @@ export const httpBackend: Backend = {
   restore: (file) => sendFile("/api/restore", file),
   write: (request, form) => send("POST", `/api/export?as=${form}`, request),
   diversity: (images) => send("POST", "/api/diversity", { images }),
-  trace: (image, phrases) =>
-    send(
-      "GET",
-      `/api/images/${image}/trace?${phrases.map((phrase) => `phrase=${encodeURIComponent(phrase)}`).join("&")}`,
-    ),
+  async trace(image, phrases) {
+    const asked = encodeURIComponent(phrases.join(","));
+    return traceOf(await send<Schemas["ImageTrace"]>("GET", `/api/images/${image}/trace?phrases=${asked}`));
+  },
   models: () => send("GET", "/api/models"),
   checkModel: (ref, base) => send("POST", "/api/models/check", { ref, base }),
   async openPair(reference, onProgress) {

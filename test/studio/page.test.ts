@@ -153,14 +153,14 @@ describe("the page of the studio", () => {
 
       // A pickle that would run a command, named as a LoRA.
       await dropFile(page, "grin.safetensors", Buffer.from("cos\nsystem\n(S'touch /tmp/owned'\ntR."));
-      await expect.poll(() => alert.textContent(), { timeout: 20_000 }).toMatch(/grin\.safetensors/);
+      await expect.poll(() => alert.textContent(), { timeout: 60_000 }).toMatch(/grin\.safetensors/);
       await dropFile(page, "image.png", Buffer.from("not a PNG"));
-      await expect.poll(() => alert.textContent(), { timeout: 20_000 }).not.toMatch(/grin\.safetensors/);
+      await expect.poll(() => alert.textContent(), { timeout: 60_000 }).not.toMatch(/grin\.safetensors/);
       expect(await page.getByRole("slider", { name: "grin" }).count()).toBe(0);
 
       await dropFile(page, "grin.safetensors", readFileSync(slider));
       const grin = page.getByRole("slider", { name: "grin", exact: true });
-      await grin.waitFor();
+      await grin.waitFor({ timeout: 60_000 });
       await expect
         .poll(async () => (await saved(page, 2)).some((src) => before.includes(src)), { timeout: 60_000 })
         .toBe(false);
@@ -169,7 +169,7 @@ describe("the page of the studio", () => {
 
       const { body } = await client.send("GET", own);
       await dropFile(page, "0.png", z.instanceof(Buffer).parse(body));
-      await grin.waitFor({ state: "detached", timeout: 20_000 });
+      await grin.waitFor({ state: "detached", timeout: 60_000 });
       await saved(page, 2);
       expect(complaints).toEqual([]);
     },
