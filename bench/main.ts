@@ -14,6 +14,7 @@ import { type Figure, lineOf, middle, type Report } from "./figures.js";
 import { compareInt8, timeInt8 } from "./int8.js";
 import { runMemory } from "./memory.js";
 import { matmulPeak, timeSliders, timeStep } from "./networks.js";
+import { runStudioBench } from "./studio.js";
 import { makeSyntheticSdxl } from "./synthetic.js";
 
 const threads = os.availableParallelism();
@@ -80,6 +81,7 @@ async function traceTimes(pair: OpenedPair) {
 }
 
 const BENCHES: readonly Bench[] = [
+  { name: "studio", onRequest: true, run: runStudioBench },
   {
     name: "embedded",
     async run(report) {

@@ -3,13 +3,15 @@
  * end that no result is lost, partial or counted twice. Half of the kills happen at a random time, half right after a change in the folder,
  * while files are being written. Exits with 1 and the name of the folder if a check fails.
  *
- *     node scripts/kills.js [--kills 200] [--seed 1] [--only experiment|generate|compare|slide|download]
+ *     node scripts/kills.js [--kills 200] [--seed 1] [--only experiment|generate|compare|slide|download|studio]
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { tsImport } from "tsx/esm/api";
@@ -236,6 +238,40 @@ function mustResume(sizes) {
   }
 }
 
+const SAVER = fileURLToPath(new URL("../test/support/saver.mjs", import.meta.url));
+
+/** Kills a process that saves images in a workspace, at a random time; the history must have every image that was announced. */
+async function killedStudio(count) {
+  const { openWorkspace } = await import("../dist/server/workspace.js");
+  const dir = path.join(root, "studio");
+  const saved = new Map();
+  for (let kill = 0; kill < count; kill++) {
+    const child = spawn(process.execPath, [SAVER, dir, String(kill)], { stdio: ["ignore", "pipe", "inherit"] });
+    let text = "";
+    child.stdout.on("data", (part) => {
+      text += part;
+    });
+    await once(child.stdout, "data");
+    await sleep(random() * 60);
+    child.kill("SIGKILL");
+    await once(child, "close");
+    for (const line of text.split("\n").slice(0, -1)) saved.set(...line.split(" "));
+    const { history, read, close } = await openWorkspace(dir);
+    for (const [id, sha256] of saved) {
+      must(history.image(id)?.sha256 === sha256, `image ${id} is lost from the history`);
+      const hash = createHash("sha256")
+        .update(await read(id))
+        .digest("hex");
+      must(hash === sha256, `the file of image ${id} is not the one that was saved`);
+    }
+    const files = readdirSync(path.join(dir, "images")).map((name) => path.basename(name, ".png"));
+    must(files.sort().join() === [...history.imageIds()].sort().join(), "files and history name other images");
+    must(history.run(String(kill))?.state === "interrupted", `run ${kill} is ${history.run(String(kill))?.state}`);
+    await close();
+  }
+  print(`studio: ${count} kills, ${saved.size} images announced; none lost`);
+}
+
 /** Runs a command to its end, or kills it at `strike`. Resolves with its duration and the number of changes in the folder. */
 function run(args, dir, strike) {
   const start = performance.now();
@@ -298,16 +334,13 @@ async function killed(name, { command, afterKill, atEnd }, count) {
   print(`${name}: ${done} kills in ${runs} runs; no result lost, partial or counted twice`);
 }
 
-const SCENARIOS = { experiment, generate, compare, slide, download };
+const SCENARIOS = { experiment, generate, compare, slide, download, studio: null };
 const chosen = Object.entries(SCENARIOS).filter(([name]) => only === undefined || name === only);
 try {
   for (const [i, [name, scenario]] of chosen.entries()) {
     const total = Number(kills ?? 200);
-    await killed(
-      name,
-      scenario,
-      Math.floor(((i + 1) * total) / chosen.length) - Math.floor((i * total) / chosen.length),
-    );
+    const count = Math.floor(((i + 1) * total) / chosen.length) - Math.floor((i * total) / chosen.length);
+    await (scenario ? killed(name, scenario, count) : killedStudio(count));
   }
   rmSync(root, { recursive: true, force: true });
 } catch (error) {

@@ -36,7 +36,7 @@ export async function runTrainSlider(
   options: ResumeOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { iterations: updates = 200, learningRate = 2e-3, seed = 0 } = request;
+  const { iterations: updates = 150, learningRate = 2e-3, seed = 0 } = request;
   const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
   try {
     const batches = await openSlider(pair, request);

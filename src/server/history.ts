@@ -2,7 +2,7 @@
 import { rmdirSync } from "node:fs";
 import sqlite from "node-sqlite3-wasm";
 import { z } from "zod";
-import { codeOf, FileError, reasonOf } from "../errors.js";
+import { codeOf, FileError, MachineError, reasonOf } from "../errors.js";
 import { parseJson } from "../files/index.js";
 
 export const RUN_STATES = ["queued", "running", "done", "cancelled", "superseded", "failed", "interrupted"] as const;
@@ -102,6 +102,14 @@ const idRow = z.object({ id: z.string() });
  */
 export function openHistory(file: string): History {
   const db = open(file);
+  const write = (sql: string, values: (string | number | boolean | null)[]): void => {
+    try {
+      db.run(sql, values);
+    } catch (error) {
+      const advice = "make room on the disk, or start with another --workspace";
+      throw new MachineError(`${file}: cannot be written: ${reasonOf(error)}; ${advice}`, { cause: error });
+    }
+  };
   const one = (sql: string, ...values: (string | number)[]) => db.get(sql, values);
   const newest = (sql: string, table: string, { limit, before }: Part) =>
     before === undefined
@@ -112,22 +120,22 @@ export function openHistory(file: string): History {
         ]);
   return {
     addRun({ id, client, created, state, request, error }) {
-      db.run("INSERT INTO run (id, client, created, state, request, error) VALUES (?, ?, ?, ?, ?, ?)", [
+      write("INSERT INTO run (id, client, created, state, request, error) VALUES (?, ?, ?, ?, ?, ?)", [
         ...[id, client, created, state, JSON.stringify(request), error && JSON.stringify(error)],
       ]);
     },
     setState(id, state, error) {
-      db.run("UPDATE run SET state = ?, error = ? WHERE id = ?", [state, error && JSON.stringify(error), id]);
+      write("UPDATE run SET state = ?, error = ? WHERE id = ?", [state, error && JSON.stringify(error), id]);
     },
     addImage({ id, run, prompt, seed, width, height, bytes, sha256, favourite, created }) {
-      db.run(
+      write(
         `INSERT INTO image (id, run, prompt, seed, width, height, bytes, sha256, favourite, created)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         [id, run, prompt, seed, width, height, bytes, sha256, favourite, created],
       );
     },
     setFavourite(id, favourite) {
-      db.run("UPDATE image SET favourite = ? WHERE id = ?", [favourite, id]);
+      write("UPDATE image SET favourite = ? WHERE id = ?", [favourite, id]);
     },
     run: (id) => runRow.nullable().parse(one("SELECT * FROM run WHERE id = ?", id)),
     runs: (part) => newest("SELECT * FROM run WHERE 1", "run", part).map((row) => runRow.parse(row)),
@@ -138,11 +146,21 @@ export function openHistory(file: string): History {
       newest("SELECT * FROM image WHERE favourite = 1", "image", part).map((row) => imageRow.parse(row)),
     imageIds: () => new Set(db.all("SELECT id FROM image").map((row) => idRow.parse(row).id)),
     removeRun(id) {
-      db.run("DELETE FROM run WHERE id = ?", [id]);
+      write("DELETE FROM run WHERE id = ?", [id]);
     },
-    close: () => db.close(),
+    close() {
+      try {
+        db.close();
+      } catch (error) {
+        // On a full disk the write-ahead log cannot be merged. It keeps what was written, and the next start reads it.
+        if (!isFull(error)) throw error;
+      }
+    },
   };
 }
+
+/** True for the system's error of a full disk. */
+export const isFull = (error: unknown): boolean => ["ENOSPC", "EDQUOT"].includes(codeOf(error));
 
 function open(file: string) {
   // The library's own lock is a folder, which a killed process leaves. The lock of the workspace is held, so no process has it now.

@@ -4,7 +4,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { codeOf, FileError, RequestError } from "../errors.js";
 import { makeFolder, removePartials, tryLock, writeWhole } from "../files/index.js";
-import { type History, type ImageRecord, openHistory } from "./history.js";
+import { type History, type ImageRecord, isFull, openHistory } from "./history.js";
 
 export interface Workspace {
   readonly folder: string;
@@ -40,7 +40,7 @@ export async function openWorkspace(folder: string): Promise<Workspace> {
       history,
       async save(png, facts) {
         const id = randomUUID();
-        await writeWhole(fileOf(id), png, "make room, or start with another --workspace");
+        await writeWhole(fileOf(id), png, "start with another --workspace");
         const sha256 = createHash("sha256").update(png).digest("hex");
         const created = new Date().toISOString();
         const image = { id, ...facts, bytes: png.length, sha256, favourite: false, created };
@@ -59,7 +59,10 @@ export async function openWorkspace(folder: string): Promise<Workspace> {
       },
       async close() {
         history.close();
-        await attempt.release();
+        // On a full disk the lock stays. It is that of a process that is gone, which the next start takes over.
+        await attempt.release().catch((error: unknown) => {
+          if (!isFull(error)) throw error;
+        });
       },
     };
   } catch (error) {

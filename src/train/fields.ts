@@ -20,7 +20,7 @@ export const sliderFields = grouped("task", {
   negative: required(text, { flag: "--negative <prompt>", about: "more of it at a negative scale" }),
   strength: option(above, {
     flag: "--strength <n>",
-    about: "η: how many times the difference of the two predictions a scale of 1 moves (default: 2)",
+    about: "η: how many times the difference of the two predictions a scale of 1 moves (default: 2, distilled 1)",
   }),
   on: option(z.enum(["base", "distilled"]), {
     flag: "--on <model>",
@@ -30,7 +30,7 @@ export const sliderFields = grouped("task", {
     flag: "--batch <n>",
     about: "samples of an update (default: 4)",
   }),
-  iterations: option(z.int().min(1), { flag: "--iterations <n>", about: "number of updates (default: 200)" }),
+  iterations: option(z.int().min(1), { flag: "--iterations <n>", about: "number of updates (default: 150)" }),
   learningRate: option(above, {
     flag: "--learning-rate <n>",
     about: "largest learning rate of AdamW, after 10 updates of warm-up, falling to 0 by a cosine (default: 0.002)",

@@ -9,7 +9,7 @@ import { uniform } from "../metrics/index.js";
 import type { Conditioning, DenoiserShape } from "../models/index.js";
 import { adapterScales, floats } from "../networks/index.js";
 import type { Tensors } from "../optim/index.js";
-import type { StepRow } from "../sampling/index.js";
+import type { Row, StepRow } from "../sampling/index.js";
 import type { InputOf } from "../schema/index.js";
 import { type FloatTensor, float, sample } from "../tensor/index.js";
 import type { sliderFields } from "./fields.js";
@@ -29,7 +29,9 @@ export interface SliderBatches {
 
 /** Prepares the batches: encodes the three prompts. @throws RequestError for a model that cannot be trained */
 export async function openSlider(pair: Pair, o: SliderRequest): Promise<SliderBatches> {
-  const { on = "base", batch: samples = 4, strength = 2, seed = 0 } = o;
+  const { on = "base", batch: samples = 4, seed = 0 } = o;
+  // A step of a few-step model moves the image further (measured on the embedded pair).
+  const { strength = on === "distilled" ? 1 : 2 } = o;
   const { size } = pair;
   const model = pair[on];
   if (!model) throw new RequestError("there is no distilled model: name one with --distilled, or train --on base");
@@ -38,9 +40,11 @@ export async function openSlider(pair: Pair, o: SliderRequest): Promise<SliderBa
       "the distilled model is a LoRA on the base: train --on base, or merge it first (adapter merge)",
     );
   const { denoiser, network } = model;
-  const request = { mode: on, prompts: [o.concept] };
+  const whole = { mode: on, prompts: [o.concept] };
+  const most = stepsIn(planFor(pair, whole).rows).length;
+  const request = { ...whole, ...(most > MOST_STEPS && { steps: MOST_STEPS }) };
   const { rows } = planFor(pair, request);
-  const steps = rows.flatMap((row) => (row.kind === "step" ? [row] : []));
+  const steps = stepsIn(rows);
   const encoded: Conditioning[] = [];
   for (const prompt of [o.concept, o.positive, o.negative]) encoded.push(await pair.text.encode(prompt, 0));
   const [neutral, ...directions] = encoded;
@@ -98,6 +102,10 @@ export async function openSlider(pair: Pair, o: SliderRequest): Promise<SliderBa
     },
   };
 }
+
+/** Most steps of the runs whose states are trained on: to reach a state of a base's 25 or 50 would take most of the time. */
+const MOST_STEPS = 10;
+const stepsIn = (rows: readonly Row[]): StepRow[] => rows.flatMap((row) => (row.kind === "step" ? [row] : []));
 
 /** Seeds of a run begin here, times its own seed and 1: beyond those that people choose. */
 const FIRST = 1_000_000;

@@ -22,6 +22,7 @@ const studioFields = grouped("task", {
     aliases: ["--host", "--listen"],
     about: "address to listen on; another one than this machine's own needs --token (default: 127.0.0.1)",
   }),
+  open: option(z.boolean(), { flag: "--open", about: "open the page in the browser" }),
   token: option(z.union([z.literal(true), z.string().min(16, "expected at least 16 characters")]), {
     flag: "--token [text]",
     env: "VARIEGATE_TOKEN",
