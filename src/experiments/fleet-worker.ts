@@ -48,8 +48,10 @@ export async function workOnFleet(request: FleetWorkerRequest, o: FleetWorkerOpt
   }
 }
 
+/** Milliseconds for which a worker that ends with the queue waits for a first experiment. */
+const PATIENCE = 60_000;
 /** Milliseconds that processes have to give their cells back. */
-const GRACE = 5_000;
+const GRACE = 20_000;
 
 /** Works in this process, or in several. @throws as workOnFleet; MachineError when one of several fails */
 export async function work(request: FleetWorkerRequest, o: FleetWorkerOptions = {}): Promise<void> {
@@ -160,6 +162,8 @@ function createWorker(queue: WorkQueue, store: ResultStore, request: FleetWorker
       const since = new Date().toISOString();
       await store.keep(`workers/${id}.json`, Buffer.from(JSON.stringify({ ...place, program: programOf(), since })));
       o.onMessage?.(`worker ${id} on ${queue.address}: ${place.machine}; results in ${store.address}`);
+      const started = Date.now();
+      let seen = false;
       for (;;) {
         o.signal?.throwIfAborted();
         let [open, done] = [0, 0];
@@ -168,7 +172,8 @@ function createWorker(queue: WorkQueue, store: ResultStore, request: FleetWorker
           open += waiting + delayed + running;
           if (waiting + delayed + running > 0) done += await workOn(batch);
         }
-        if (open === 0 && request.untilDone) return;
+        if (open > 0) seen = true;
+        if (open === 0 && request.untilDone && (seen || Date.now() - started > PATIENCE)) return;
         if (done > 0) continue;
         await say({ doing: "idle", ...(open === 0 && { batch: null }) });
         await sleep(IDLE, undefined, o.signal ? { signal: o.signal } : {}).catch(() => {});

@@ -30,7 +30,8 @@ export async function generateCell(models: Models, cell: Cell, o: CellOptions): 
   const { row } = cell;
   if (!warm.has(row.name)) {
     const { choose: _, ...sampling } = row.sampling;
-    await runRequest(pair, requestOf({ ...row, sampling }, cell.samples.slice(0, 1)), {});
+    const signal = o.signal ? { signal: o.signal } : {};
+    await runRequest(pair, requestOf({ ...row, sampling }, cell.samples.slice(0, 1)), signal);
     warm.add(row.name);
   }
   const request = requestOf(row, cell.samples);

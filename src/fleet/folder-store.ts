@@ -31,7 +31,7 @@ export function folderStore(folder: string): ObjectStore {
     async read(name) {
       const file = path.join(folder, name);
       return readFile(file).catch((error: unknown) => {
-        if (codeOf(error) === "ENOENT") return null;
+        if (["ENOENT", "ENOTDIR"].includes(codeOf(error))) return null;
         throw new FileError(file, `cannot be read (${codeOf(error)})`, { cause: error });
       });
     },

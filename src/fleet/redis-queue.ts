@@ -47,9 +47,9 @@ export async function redisQueue(address: RedisAddress, { onMessage }: QueueOpti
   const packages = await load();
   const shown = showAddress(address);
   const client = await connect(packages, address, shown);
-  let lost = false;
+  let [lost, closing] = [false, false];
   client.on("close", () => {
-    if (!lost) onMessage?.(`the connection to ${shown} was lost; trying again`);
+    if (!lost && !closing) onMessage?.(`the connection to ${shown} was lost; trying again`);
     lost = true;
   });
   client.on("ready", () => {
@@ -58,7 +58,14 @@ export async function redisQueue(address: RedisAddress, { onMessage }: QueueOpti
   });
   // Each failed attempt to connect; "close" has said so.
   client.on("error", () => {});
-  return queueOn(packages, client, shown);
+  const queue = queueOn(packages, client, shown);
+  return {
+    ...queue,
+    close() {
+      closing = true;
+      return queue.close();
+    },
+  };
 }
 
 async function connect({ Redis }: Packages, address: RedisAddress, shown: string): Promise<Redis> {
