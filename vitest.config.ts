@@ -6,6 +6,8 @@ export default defineConfig({
     pool: "forks",
     // One process fewer than there are cores, Vitest's default, leaves half of a machine of two idle.
     maxWorkers: "100%",
+    // Plans of tests do not follow from calibrations of this machine's user.
+    env: { VARIEGATE_CALIBRATIONS: "no-calibrations.json" },
     include: ["test/**/*.test.ts"],
     // Tests start the compiled program and its model worker.
     globalSetup: ["scripts/build.js"],

@@ -25,6 +25,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: "lists the methods for --diversity: what each does, its cost and its settings",
     load: async () => (await import("./commands/methods.js")).addMethods,
   },
+  calibrate: {
+    about: "finds the setting of a hybrid that suits a pair, and stores it as the pair's default",
+    load: async () => (await import("./commands/measure.js")).addCalibrate,
+  },
   trace: {
     about: "records x0 at every step of each model: when a run commits, and the effect of single rows",
     load: async () => (await import("./commands/trace.js")).addTrace,

@@ -16,6 +16,7 @@ import {
   type SampleKey,
   seedsToRun,
   settingsFor,
+  withCalibrated,
 } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type AttributeRequest, checkedAttributes, type MeasuredAttributes, readAttributes } from "../measure/index.js";
@@ -58,7 +59,10 @@ export async function runCompare(
       throw new RequestError("compare needs a distilled model: name one with --distilled, or a --pair");
     const prompts = given.prompts.length > 0 ? given.prompts : (pair.row?.prompts ?? []);
     if (prompts.length === 0) throw new RequestError("compare needs a prompt");
-    const rows = rowsOf({ ...given, prompts });
+    const rows = rowsOf({ ...given, prompts }).map(({ name, request }) => ({
+      name,
+      request: withCalibrated(pair, request),
+    }));
     const requests = rows.map((row) => row.request);
     const seeds = requests[0]?.seeds ?? [0];
     const plans = requests.map((r) => planFor(pair, r));

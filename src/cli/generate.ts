@@ -21,6 +21,7 @@ import {
   type StepEvent,
   settingsFor,
   unusedAdapters,
+  withCalibrated,
 } from "../generate/index.js";
 import { describeRun, versions } from "../inspect/index.js";
 import {
@@ -96,7 +97,8 @@ async function makeImages(
     const run: RecordedRun = {
       machine: describeRun(pair),
       models,
-      request: withoutChoice(request),
+      // With the calibrated setting, so that the record does not depend on this machine.
+      request: withCalibrated(pair, withoutChoice(request)),
       ...choiceOf(request),
       // Large files are hashed while the models load and run.
       sources: sourceFiles(pair, opened, request, ended.signal),
@@ -113,7 +115,7 @@ async function makeImages(
     const output: Output = { terminal, folder, signal, kept };
     const all = await filesOfAll(pair, run, task, output);
     // The record makes the kept seeds again, without a choice.
-    const made = request.choose ? requestForKept(request, kept) : request;
+    const made = withCalibrated(pair, request.choose ? requestForKept(request, kept) : request);
     const record = {
       ...run.machine,
       command: "generate",

@@ -1,9 +1,8 @@
 /** Hashes of the files and settings that determine images. */
 
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
 import type { Evaluator } from "../evaluation/index.js";
-import { readAll } from "../files/index.js";
+import { hashBlocks } from "../files/index.js";
 import { filesOf } from "../instruments/index.js";
 import { locate } from "../lookup/index.js";
 import type { OpenedPair } from "../open/index.js";
@@ -25,30 +24,5 @@ export async function fingerprintOf(pair: OpenedPair, evaluator: Evaluator, tool
   const compute = pair.engine.compute === "float32" ? [] : [pair.engine.compute];
   const configs = [pair.base.denoiser.config, pair.distilled?.denoiser.config, pair.decoder.config];
   const text = JSON.stringify([...configs, scales, tools, ...compute]);
-  return `${await hashOfFiles([...files])} ${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
-}
-
-const [BLOCK, BLOCKS] = [64 * 1024, 256];
-
-/**
- * Hash of files. Covers all bytes of a small file, and the length and 256 evenly spaced blocks of a large one, which distinguishes weights
- * and takes milliseconds.
- */
-export async function hashOfFiles(files: readonly string[]): Promise<string> {
-  const hash = createHash("sha256");
-  for (const file of files) {
-    const handle = await open(file, "r");
-    try {
-      const { size } = await handle.stat();
-      hash.update(`${size}`);
-      const step = Math.max(BLOCK, Math.floor(size / BLOCKS));
-      const block = Buffer.alloc(BLOCK);
-      for (let at = 0; at < size; at += step) {
-        hash.update(block.subarray(0, await readAll(handle, block, at)));
-      }
-    } finally {
-      await handle.close();
-    }
-  }
-  return hash.digest("hex").slice(0, 16);
+  return `${await hashBlocks([...files])} ${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
 }

@@ -1,3 +1,10 @@
+export {
+  type Calibration,
+  calibratedSampling,
+  calibrationExperiment,
+  recommended,
+  type Tried,
+} from "./calibrate.js";
 export { cellsOf, type Origin } from "./cell.js";
 export type { ClaimResult, EffectResult } from "./claims.js";
 export { type Definition, type DefinitionInput, type PromptSeed, parseDefinition, promptSeeds } from "./definition.js";
@@ -6,6 +13,7 @@ export { statesOf } from "./fleet.js";
 export { work } from "./fleet-worker.js";
 export { claimsOf, effectsOf, NOTE, numbersOf, summaryOf } from "./markdown.js";
 export { kindOf, MEASURES as EXPERIMENT_MEASURES, type MeasureName } from "./measures.js";
+export { methodRows } from "./method-rows.js";
 export type { ModelRequest } from "./models.js";
 export { type PaperName, paperExperiment } from "./paper.js";
 export type {

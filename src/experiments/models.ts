@@ -1,6 +1,7 @@
 /** Cache of the models and instruments of an experiment's rows. */
 import { RequestError } from "../errors.js";
 import type { Evaluator } from "../evaluation/index.js";
+import { hashBlocks } from "../files/index.js";
 import { callsPerImage, planFor } from "../generate/index.js";
 import type { DownloadOptions } from "../hub/index.js";
 import type { InceptionInstrument, Instrument } from "../instruments/index.js";
@@ -18,7 +19,7 @@ import type { RuntimeOptions } from "../runtime/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { Origin } from "./cell.js";
 import { type ExperimentRow, samplingOf } from "./definition.js";
-import { fingerprintOf, hashOfFiles } from "./fingerprint.js";
+import { fingerprintOf } from "./fingerprint.js";
 
 /** References to models and instruments. */
 export interface ModelRequest extends PairReference, RuntimeOptions {
@@ -79,7 +80,7 @@ export async function openModels(request: ModelRequest, fetching: DownloadOption
     const tools = [dreamsim, inception].flatMap((i) => i?.facts.weights.map((w) => w.sha256) ?? []);
     const words = [];
     for (const { ref, token } of request.embeddings ?? []) {
-      words.push(`${token} ${await hashOfFiles([await locate(ref, "textual inversion", lookup)])}`);
+      words.push(`${token} ${await hashBlocks([await locate(ref, "textual inversion", lookup)])}`);
     }
     return {
       pair,
@@ -99,7 +100,7 @@ export async function openModels(request: ModelRequest, fetching: DownloadOption
 export async function originOf({ pair, fingerprint }: Models, row: ExperimentRow, seeds: number): Promise<Origin> {
   const plan = planFor(pair, samplingOf(row, seeds));
   const steps = plan.rows.filter((r) => r.kind === "step");
-  const adapter = row.adapter ? await hashOfFiles([await locate(row.adapter.ref, "adapter", pair.lookup)]) : "";
+  const adapter = row.adapter ? await hashBlocks([await locate(row.adapter.ref, "adapter", pair.lookup)]) : "";
   return { plan, steps: steps.length, calls: callsPerImage(pair, plan), weights: `${fingerprint} ${adapter}` };
 }
 

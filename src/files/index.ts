@@ -1,9 +1,10 @@
 export { type ReadableHandle, readAll, type WritableHandle, writeAll } from "./bytes.js";
-export { cacheFolder } from "./cache-folder.js";
+export { cacheFolder, configFolder } from "./cache-folder.js";
 export { csvRows } from "./csv.js";
 export { explained } from "./explain.js";
 export { isFolder, makeFolder } from "./folder.js";
 export { hashFile } from "./hash.js";
+export { hashBlocks } from "./hash-blocks.js";
 export { imageUrl, previewUrl, thumbnailUrl } from "./image-url.js";
 export { formatJson, parseJson } from "./json.js";
 export { type Attempt, type Holder, locked, tryLock } from "./lock.js";

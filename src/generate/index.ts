@@ -1,6 +1,7 @@
 export { type AdapterUse, openUses } from "./adapters.js";
 export { type MemoryNeed, type MemoryUse, memoryUses, strategyNeeds, upcastIn, type WeightSize } from "./budget.js";
 export { createGenerateCache, type GenerateCache } from "./cache.js";
+export { withCalibrated } from "./calibrated.js";
 export { seedsToRun } from "./candidates.js";
 export { eventJson, type GenerateEvent, type Milliseconds, type StepEvent } from "./events.js";
 export { memoryNeeds } from "./fit.js";
@@ -9,7 +10,7 @@ export { type GeneratedImage, generateImages, type ImageRequest } from "./images
 export { checkRequest } from "./job.js";
 export { guessedSchedule } from "./notices.js";
 export type { Engine, ImageTextReader, Model, Pair } from "./pair.js";
-export type { KnownModel, ModelSource, PlanSource } from "./plan-source.js";
+export type { Calibrated, KnownModel, ModelSource, PlanSource } from "./plan-source.js";
 export { callsPerImage, planFor, planRequestFor, settingsFor } from "./planning.js";
 export {
   adapterSchema,

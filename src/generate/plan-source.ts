@@ -1,7 +1,15 @@
 /** Schedulers and default settings of a pair, without its models: together with a request they determine a plan. */
 import type { Family } from "../families/index.js";
 import type { ImageSize } from "../models/index.js";
-import type { Handoff, ModelSampling } from "../sampling/index.js";
+import type { Handoff, ModelSampling, SamplingRequest } from "../sampling/index.js";
+
+/** Setting of a hybrid that a calibration found best for a pair. */
+export interface Calibrated {
+  readonly sampling: SamplingRequest;
+  /** Day of the calibration, and its result in a sentence. */
+  readonly on: string;
+  readonly about: string;
+}
 
 /** Default settings of a named pair. */
 export interface PairDefaults {
@@ -18,12 +26,22 @@ export interface PairDefaults {
 /** Default sampling settings of one model. */
 export type SamplingDefaults = ModelSampling & { readonly guidance: number };
 
+/** Setting of a hybrid that a calibration found best for a pair. */
+export interface Calibrated {
+  readonly sampling: SamplingRequest;
+  /** Day of the calibration, and its result in a sentence. */
+  readonly on: string;
+  readonly about: string;
+}
+
 /** Schedulers and default settings of a pair, without its models: together with a request they determine a plan. */
 export interface PlanSource {
   readonly row: PairDefaults | null;
   readonly family: Family;
   readonly base: ModelSource;
   readonly distilled: ModelSource | null;
+  /** Default hand-off by calibration; null or undefined without one. */
+  readonly calibrated?: Calibrated | null;
   /** Names of pairs to suggest for a distilled model whose schedule is not known. */
   readonly suggestions?: readonly string[];
 }

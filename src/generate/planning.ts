@@ -24,6 +24,7 @@ import {
   withChoice,
   withDiversity,
 } from "../sampling/index.js";
+import { originsOf, withCalibrated } from "./calibrated.js";
 import { extentIn, layersOf, modelOf, settingIn } from "./layers.js";
 import type { ModelSource, PlanSource } from "./plan-source.js";
 import { choiceFor, ownChoice, type SchedulerChoice } from "./scheduler-choice.js";
@@ -114,7 +115,8 @@ export function callsPerImage(pair: PlanSource, plan: Plan): number {
 }
 
 /** Settings of the plan of a request, each with its origin. @throws RequestError, UnsupportedConfigError */
-export const settingsFor = (pair: PlanSource, request: SamplingRequest): Settings => resolve(pair, request).settings;
+export const settingsFor = (pair: PlanSource, request: SamplingRequest): Settings =>
+  originsOf(pair, request, resolve(pair, request).settings);
 
 /** Fills in every default of a request for a plan. @throws RequestError, UnsupportedConfigError */
 export const planRequestFor = (pair: PlanSource, request: SamplingRequest): PlanRequest =>
@@ -125,7 +127,8 @@ interface Resolved {
   readonly settings: Settings;
 }
 
-function resolve(pair: PlanSource, request: SamplingRequest): Resolved {
+function resolve(pair: PlanSource, asked: SamplingRequest): Resolved {
+  const request = withCalibrated(pair, asked);
   const mode = request.mode ?? (pair.distilled ? "hybrid" : "base");
   if (mode !== "base" && !pair.distilled) {
     throw new RequestError(`--mode ${mode} needs a distilled model: name one with --distilled, or a --pair`);

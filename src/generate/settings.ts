@@ -13,6 +13,8 @@ export type Origin =
   | { readonly from: "checkpoint"; readonly file: string }
   /** The base's scheduler config, for a distilled model that has none: a guess, unless a pair says otherwise. */
   | { readonly from: "base"; readonly file: string }
+  /** A calibration of this pair on this machine. */
+  | { readonly from: "calibrated"; readonly on: string }
   /** The distilled model's schedule, for a base that shares it. */
   | { readonly from: "distilled" }
   | { readonly from: "default" };
@@ -76,6 +78,7 @@ const ORIGINS: { readonly [K in Origin["from"]]: (origin: Origin & { readonly fr
   recognised: ({ pair, by, match }) => `pair ${pair}, recognised by ${by}: ${match}`,
   checkpoint: ({ file }) => `checkpoint: ${file}`,
   base: ({ file }) => `the base's: ${file}`,
+  calibrated: ({ on }) => `calibration of ${on} (calibrate --forget removes it)`,
   distilled: () => "the distilled model's schedule",
   default: () => "default",
 };

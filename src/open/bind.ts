@@ -112,6 +112,7 @@ export async function bindPair(
     located,
     family,
     suggestions: files.suggestions ?? [],
+    calibrated: files.calibrated ?? null,
     base: model("base", files.base, null),
     distilled: files.distilled && model("distilled", files.distilled, lora),
     text: textEncoders(runtime, family, files.textEncoders, embeddings, beside),

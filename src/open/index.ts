@@ -7,6 +7,7 @@ export {
   openAdapters,
 } from "./adapters.js";
 export { machineBudget, memoryNeedsOfFiles, type OpenedPair } from "./bind.js";
+export { calibrationFile, forgetCalibration, keepCalibration } from "./calibrations.js";
 export { openDecoder } from "./decoder.js";
 export { anyClip, type ClipOptions, openEvaluator } from "./evaluator.js";
 export { hashed, openClassifier, openClip, openDino, openDreamSim, openInception, openLpips } from "./instruments.js";

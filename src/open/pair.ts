@@ -4,6 +4,7 @@ import { mustCompute } from "../networks/index.js";
 import { openRuntime } from "../runtime/node/index.js";
 import { openAdapter, openAdapters } from "./adapters.js";
 import { type Additions, bindPair, type OpenedPair } from "./bind.js";
+import { calibratedOf } from "./calibrations.js";
 import { knownPair } from "./known.js";
 import { locatePair, rowOf } from "./locate.js";
 import { type PairFiles, readPair } from "./read.js";
@@ -25,7 +26,7 @@ export async function openPair(
 ): Promise<OpenedPair> {
   const options = { ...checkReferenceFields(reference), ...checkReferenceFields(moreOptions) };
   mustCompute(reference.compute ?? "float32", options.device ?? "cpu");
-  const files = await readFiles(reference, options);
+  const files = await withCalibration(await readFiles(reference, options));
   const additions = await openAdditions(files, reference);
   const { device, threads } = options;
   const runtime = openRuntime({ ...(device && { device }), ...(threads !== undefined && { threads }) });
@@ -47,8 +48,14 @@ export async function openPlanSource(reference: PairReference, options: OpenOpti
   mustCompute(reference.compute ?? "float32", options.device ?? "cpu");
   const row = await rowOf(reference);
   const known = row && reference.base === undefined && reference.distilled === undefined ? knownPair(row) : null;
-  return known ?? (await readFiles(reference, options));
+  return withCalibration(known ?? (await readFiles(reference, options)));
 }
+
+/** A pair with the setting that a calibration on this machine found. */
+const withCalibration = async <P extends PlanSource>(pair: P): Promise<P> => ({
+  ...pair,
+  calibrated: await calibratedOf(pair),
+});
 
 async function openAdditions(files: PairFiles, reference: PairReference): Promise<Additions> {
   const { located, distilled, textEncoders, lookup } = files;

@@ -14,6 +14,7 @@ export {
   type MethodName,
   methodNamed,
   methodText,
+  readMethod,
   type SettingFacts,
   settingsOf,
   settledMethods,

@@ -170,3 +170,48 @@ export function addExperiment(command: Command): void {
       await runExperiment(openTerminal(outputFormatOf(given)), [name, file], models, options, interrupted);
     });
 }
+
+const calibrateFields = grouped("task", {
+  prompts: option(text, {
+    flag: "--prompts <file>",
+    about: ".csv with a column prompt, or .txt with one a line (default: the pair's prompts)",
+  }),
+  count: option(integer(5, 1000), { flag: "--count <n>", about: "number of prompts (default: 16)" }),
+  seeds: option(integer(2, 64), { flag: "--seeds <n>", about: "number of seeds of each prompt (default: 16)" }),
+  methods: option(z.enum(["handoffs", "all"]), {
+    flag: "--methods <which>",
+    about: "compare hand-offs and store the best, or all diversity methods and print a command (default: handoffs)",
+  }),
+  budget: option(z.number().positive(), {
+    flag: "--budget <x>",
+    about: "most model calls, as a multiple of the distilled model's (default: 1)",
+  }),
+  clip: option(text, { flag: "--clip <ref>", about: "CLIPModel folder for the measures (default: the pair's)" }),
+  workers: option(integer(1, 64), {
+    flag: "--workers <n>",
+    about: "number of processes that generate in parallel (default: 1)",
+  }),
+  dryRun: option(z.boolean(), { flag: "--dry-run", about: "print the cost, and generate nothing" }),
+  forget: option(z.boolean(), { flag: "--forget", about: "remove the calibration of the pair" }),
+} as const);
+
+export function addCalibrate(command: Command): void {
+  addFields(addFields(command, experimentModels), machineFields);
+  withExamples(
+    withOutputAndTables(addFields(addFields(command, calibrateFields), resumeFields)),
+    "variegate calibrate",
+    "variegate calibrate --methods all --budget 1.1",
+  ).action(async (given: Given) => {
+    const { runCalibrate } = await import("../calibrate.js");
+    const { clip, workers, count = 16, seeds = 16, ...task } = fieldsOf(calibrateFields, given);
+    const { memoryBudget: _, ...machine } = fieldsOf(machineFields, given);
+    const tools = { ...(clip !== undefined && { clip }), ...(workers !== undefined && { workers }) };
+    const models = { ...fieldsOf(experimentModels, given), ...machine, ...tools };
+    await runCalibrate(
+      openTerminal(outputFormatOf(given)),
+      models,
+      { ...outputOf(given), ...task, count, seeds },
+      interrupted,
+    );
+  });
+}

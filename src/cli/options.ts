@@ -1,0 +1,37 @@
+/** A sampling request as options of the command line. */
+import { methodText, type SamplingRequest, settledMethods } from "../sampling/index.js";
+
+/** Options for fields of a request whose value is a number or a word. */
+const FLAGS = {
+  mode: "--mode",
+  switch: "--switch",
+  handoff: "--handoff",
+  baseGuidance: "--base-guidance",
+  baseScheduler: "--base-scheduler",
+  baseSteps: "--base-steps",
+  baseSpacing: "--base-spacing",
+  guidance: "--guidance",
+  steps: "--steps",
+  scheduler: "--scheduler",
+  spacing: "--spacing",
+  skip: "--skip",
+  chooseBy: "--choose-by",
+  chooseFit: "--choose-fit",
+  choosePrune: "--choose-prune",
+} as const satisfies Partial<Record<keyof SamplingRequest, string>>;
+
+/** Options of the command line for the fields that experiments set. */
+export function commandOf(request: SamplingRequest): string[] {
+  const { ratio, choose, diversity, switch: rows } = request;
+  const plain = Object.entries(FLAGS).flatMap(([name, flag]) => {
+    const value = request[name as keyof typeof FLAGS];
+    return value === undefined || (name === "switch" && typeof rows !== "number") ? [] : [`${flag} ${String(value)}`];
+  });
+  return [
+    ...plain,
+    ...(rows !== undefined && typeof rows !== "number" ? [`--base-rows ${rows.join(",")}`] : []),
+    ...(ratio ? [`--ratio ${ratio.base}:${ratio.distilled}`] : []),
+    ...(choose ? [`--choose ${choose.keep}/${choose.of}`] : []),
+    ...settledMethods(diversity).map((method) => `--diversity ${methodText(method)}`),
+  ];
+}

@@ -1,0 +1,90 @@
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import {
+  calibratedSampling,
+  calibrationExperiment,
+  recommended,
+  type Table,
+  verdictOf,
+} from "../../src/experiments/index.js";
+import { planFor, settingsFor, withCalibrated } from "../../src/generate/index.js";
+import { calibratedOf } from "../../src/open/calibrations.js";
+import { forgetCalibration, keepCalibration, openPlanSource } from "../../src/open/index.js";
+import { temporaryFolder } from "../support/folder.js";
+
+const definition = calibrationExperiment({ prompts: ["a", "b", "c", "d", "e"], seeds: 4, steps: 4 });
+type Numbers = readonly [diversity: number, half: number, score: number, calls: number];
+
+/** A table in which rows have these ratios to the distilled model, by name. */
+function tableOf(ratios: Readonly<Record<string, Numbers>>): Table {
+  const of = (mean: number, half: number) => ({ mean, low: mean - half, high: mean + half, n: 5 });
+  const judgements = definition.claims.flatMap((claim) => {
+    const [diversity, half, score] = ratios[claim.row] ?? [1, 0.1, 1];
+    const ours =
+      claim.measure === "distance" ? of(diversity, half) : claim.measure === "clip-score" ? of(score, 0.01) : null;
+    return [{ claim, ours, paper: null, verdict: verdictOf(claim.is, ours, 1), reason: null }];
+  });
+  const rows = definition.rows.map(({ name }) => ({
+    ...{ name, x: null, paper: {}, byPrompt: null, curve: null, pictures: 20 },
+    values: { calls: { mean: ratios[name]?.[3] ?? 4, low: null, high: null, n: 1 } },
+  }));
+  const rest = { title: "", found: "", axis: null, prompts: [], seeds: 4, measures: [], paperMeasures: {} };
+  return { name: "calibration", ...rest, byPrompt: null, rows, judgements, effects: [] };
+}
+const best = (ratios: Readonly<Record<string, Numbers>>, budget = 1) =>
+  recommended(tableOf(ratios), definition, budget).best?.name ?? null;
+
+describe("the recommendation of a calibration", () => {
+  it("is the most diverse setting that is surely more diverse", () => {
+    expect(best({ "k = 1, lcm": [1.2, 0.05, 1, 4], "k = 1, ddim": [1.4, 0.05, 1, 4] })).toBe("k = 1, ddim");
+    expect(best({ "k = 1, lcm": [1.05, 0.1, 1, 4] })).toBeNull();
+  });
+
+  it("takes fewer base steps where more are not told apart", () => {
+    expect(best({ "k = 1, lcm": [1.2, 0.1, 1, 4], "k = 2, ddim": [1.3, 0.1, 1, 4] })).toBe("k = 1, lcm");
+    expect(best({ "k = 1, lcm": [1.2, 0.1, 1, 4], "k = 2, ddim": [1.5, 0.1, 1, 4] })).toBe("k = 2, ddim");
+    expect(best({ "k = 1, lcm": [1.2, 0.1, 1, 4], "k = 1, ddim": [1.25, 0.1, 1, 4] })).toBe("k = 1, ddim");
+  });
+
+  it("leaves out what follows prompts less, and what costs more than the budget", () => {
+    expect(best({ "k = 1, lcm": [1.2, 0.05, 1, 4], "k = 3, ddim": [2, 0.05, 0.9, 4] })).toBe("k = 1, lcm");
+    expect(best({ "2 : 1": [1.5, 0.05, 1, 5] })).toBeNull();
+    expect(best({ "2 : 1": [1.5, 0.05, 1, 5] }, 1.25)).toBe("2 : 1");
+  });
+
+  it("is the distilled model where nothing qualifies", () => {
+    expect(calibratedSampling(recommended(tableOf({}), definition))).toEqual({ mode: "distilled" });
+  });
+});
+
+describe("a stored calibration", () => {
+  const file = path.join(temporaryFolder(), "settings", "calibrations.json");
+  const numbers = { on: "2026-01-02", about: "k = 2", diversity: null, adherence: null, prompts: 16, seeds: 16 };
+
+  it("is the default of its pair alone, as a whole, and is forgotten", async () => {
+    const source = await openPlanSource({});
+    const lcm = await openPlanSource({ pair: "embedded-lcm" });
+    const sampling = { mode: "hybrid", switch: 2, handoff: "ddim" } as const;
+    await keepCalibration(source, { ...numbers, sampling }, file);
+    expect(await calibratedOf(lcm, file)).toBeNull();
+    const calibrated = await calibratedOf(source, file);
+    expect(calibrated?.sampling).toEqual(sampling);
+    const pair = { ...source, calibrated };
+    expect(planFor(pair, {})).toEqual(planFor(source, { switch: 2, handoff: "ddim" }));
+    expect(settingsFor(pair, {}).switch).toEqual({ value: 2, from: "calibrated", on: "2026-01-02" });
+    expect(withCalibrated(pair, {})).toEqual(sampling);
+    for (const asked of [{ switch: 1 }, { handoff: "lcm" }, { mode: "distilled" }, { baseGuidance: 2 }] as const) {
+      expect(planFor(pair, asked)).toEqual(planFor(source, asked));
+    }
+    expect(await forgetCalibration(source, file)).toBe(true);
+    expect(await forgetCalibration(source, file)).toBe(false);
+    expect(await calibratedOf(source, file)).toBeNull();
+  });
+
+  it("may say that no hybrid helps", async () => {
+    const source = await openPlanSource({});
+    const pair = { ...source, calibrated: { ...numbers, sampling: { mode: "distilled" } as const } };
+    expect(planFor(pair, {})).toEqual(planFor(source, { mode: "distilled" }));
+    expect(planFor(pair, { mode: "hybrid" })).toEqual(planFor(source, { mode: "hybrid" }));
+  });
+});
