@@ -1,14 +1,6 @@
 /** Low-rank approximation of a matrix by randomised SVD (Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1). */
-import {
-  createRng,
-  eigenvectors,
-  LARGEST_EIGEN,
-  type Matrix,
-  matrix,
-  orthonormal,
-  type Product,
-  transpose,
-} from "../tensor/index.js";
+import { eigenvectors, LARGEST_EIGEN, orthonormal } from "../linalg/index.js";
+import { createRng, type Matrix, matrix, type Product, transpose } from "../tensor/index.js";
 import { LARGEST_RANK } from "./fields.js";
 
 /** Number of singular values to keep: at most `rank`, and no more than needed for the fraction `energy` (0…1) of the squared Frobenius norm. */

@@ -1,5 +1,6 @@
 /** Terminal output: results on stdout, progress and warnings on stderr. */
-import { SingleBar } from "cli-progress";
+import { createRequire } from "node:module";
+import type CliProgress from "cli-progress";
 import { type Column, fitTable, terminalWidth } from "./table.js";
 
 export { table } from "./table.js";
@@ -77,7 +78,11 @@ export function openTerminal({ json = false, quiet = false, all = false }: Termi
   };
 }
 
+/** Help and errors of options do without the package. */
+const progressBars = (): typeof CliProgress => createRequire(import.meta.url)("cli-progress");
+
 function bar(total: number, what: string, { format, done: first }: ProgressUnit): Progress {
+  const { SingleBar } = progressBars();
   const shown = new SingleBar({
     stream: process.stderr,
     format: "{bar} {percentage}% · {value}/{total} · {eta_formatted} left · {what}",

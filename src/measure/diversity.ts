@@ -1,6 +1,7 @@
 /** Diversity of each prompt's images from their features, and the entropy due to seeds and to prompts. */
 
 import type { Instrument } from "../instruments/index.js";
+import { LARGEST_EIGEN } from "../linalg/index.js";
 import {
   conditionalRke,
   effectiveRank,
@@ -17,7 +18,6 @@ import {
   varianceSpectrum,
   vendi,
 } from "../metrics/index.js";
-import { LARGEST_EIGEN } from "../tensor/index.js";
 import { extractFeatures, type MeasureOptions } from "./features.js";
 import type { Group } from "./folder.js";
 import { few, type Measure, measured, orNull, pick, type Sample } from "./result.js";

@@ -1,8 +1,7 @@
 /** Distances of two distributions of Inception features (FID, KID), and the Inception score of one set of class logits (IS). */
+import { eigenvalues, LARGEST_EIGEN } from "../linalg/index.js";
 import {
   centred,
-  eigenvalues,
-  LARGEST_EIGEN,
   type Matrix,
   matrix,
   meanRow,

@@ -1,5 +1,6 @@
 /** Vendi score, effective rank and conditional entropy: diversity from the eigenvalues of a similarity matrix. */
-import { centred, eigenvalues, type Matrix, matrix, product, rowsOf, transpose, unitRows } from "../tensor/index.js";
+import { eigenvalues } from "../linalg/index.js";
+import { centred, type Matrix, matrix, product, rowsOf, transpose, unitRows } from "../tensor/index.js";
 
 /** Order of the Rényi entropy in the Vendi score: 1 is Shannon entropy; 2 (RKE) and ∞ are dominated by frequent modes. */
 export type VendiOrder = 1 | 2 | typeof Number.POSITIVE_INFINITY;

@@ -1,4 +1,5 @@
 /** UniPC (Zhao et al. 2023): a multistep predictor, and a corrector that takes the step before again with the new prediction. */
+import { solve } from "./elimination.js";
 import { frame, lambda } from "./exponential.js";
 import type { NoiseLevel } from "./level.js";
 import { type LinearSpec, linearStep, type SolverContext, type SolverRule } from "./solver-spec.js";
@@ -45,12 +46,18 @@ function update(
   const b = solver_type === "bh1" ? hh : phi;
   const nodes = corrector ? [...past, 1] : past;
   // diffusers solves for more than one unknown, and has one half for a single one.
-  const rhos = nodes.length === 1 ? [1 / 2] : solve(vandermonde(nodes), moments(hh, phi, b, nodes.length));
+  const rhos = nodes.length === 1 ? [1 / 2] : solved(vandermonde(nodes), moments(hh, phi, b, nodes.length));
   const weights = nodes.map((r, k) => (-scale * b * (rhos[k] ?? 0)) / r);
   const constant = -scale * phi - weights.reduce((sum, w) => sum + w, 0);
   const [end, own] = corrector ? [weights.slice(-1), weights.slice(0, -1)] : [[], weights];
   return { ratio, weights: [...end, constant, ...own] };
 }
+
+const solved = (a: readonly (readonly number[])[], b: readonly number[]): number[] =>
+  solve(
+    a,
+    b.map((v) => [v]),
+  ).flat();
 
 const vandermonde = (nodes: readonly number[]): number[][] => nodes.map((_, power) => nodes.map((r) => r ** power));
 
@@ -63,24 +70,4 @@ function moments(hh: number, phi: number, b: number, n: number): number[] {
     next = next / hh - 1 / factorial;
     return moment;
   });
-}
-
-/** Solves A x = b by elimination; A [n, n] is a Vandermonde matrix of distinct nodes, n at most 3. */
-function solve(a: readonly (readonly number[])[], b: readonly number[]): number[] {
-  const rows = a.map((row, i) => [...row, b[i] ?? 0]);
-  const n = rows.length;
-  for (let p = 0; p < n; p++) {
-    const best = rows
-      .slice(p)
-      .reduce((k, row, j) => (Math.abs(row[p] ?? 0) > Math.abs(rows[k]?.[p] ?? 0) ? p + j : k), p);
-    const [pivot = [], other = []] = [rows[best], rows[p]];
-    rows[p] = pivot;
-    if (best !== p) rows[best] = other;
-    for (const [i, row] of rows.entries()) {
-      if (i === p) continue;
-      const factor = (row[p] ?? 0) / (pivot[p] ?? 1);
-      rows[i] = row.map((value, j) => value - factor * (pivot[j] ?? 0));
-    }
-  }
-  return rows.map((row, i) => (row[n] ?? 0) / (row[i] ?? 1));
 }

@@ -1,5 +1,6 @@
 /** Linear map from latents to RGB, for previews without a network. */
-import { type FloatTensor, matrix, type RgbImage, resizeBicubic, solve } from "../tensor/index.js";
+import { solve } from "../linalg/index.js";
+import { type FloatTensor, matrix, type RgbImage, resizeBicubic } from "../tensor/index.js";
 
 /** rgb = bias + Σ weights[c] · latent channel c, in −1…1. */
 export interface RgbFit {

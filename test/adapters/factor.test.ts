@@ -1,14 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { factorise } from "../../src/adapters/index.js";
-import {
-  createRng,
-  eigenvalues,
-  type Matrix,
-  matrix,
-  plainProduct,
-  product,
-  transpose,
-} from "../../src/tensor/index.js";
+import { eigenvalues } from "../../src/linalg/index.js";
+import { createRng, type Matrix, matrix, plainProduct, product, transpose } from "../../src/tensor/index.js";
 
 const drawn = (seed: number, rows: number, columns: number): Matrix =>
   matrix(rows, columns, Float64Array.from(createRng(seed).randn([rows, columns]).data));

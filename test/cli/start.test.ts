@@ -25,7 +25,7 @@ function loaded(...args: string[]) {
 /** Packages that no help and no error of an option needs. */
 const SLOW = [
   ...["onnxruntime-node", "sharp", "@observablehq/plot", "linkedom", "yaml", "hyparquet-writer"],
-  ...["@bufbuild/protobuf", "@huggingface/tokenizers"],
+  ...["@bufbuild/protobuf", "@huggingface/tokenizers", "ml-matrix", "cli-progress"],
   ...["hono", "@hono/node-server", "@hono/zod-openapi", "node-sqlite3-wasm"],
   ...["bullmq", "ioredis", "@aws-sdk/client-s3", "@aws-sdk/lib-storage"],
 ];

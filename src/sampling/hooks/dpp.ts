@@ -1,6 +1,7 @@
 /** Volume of a determinantal point process as guidance. Morshed and Boddeti 2025, "DiverseFlow" (arXiv 2504.07894), section 3, on x0. */
 import { z } from "zod";
-import { type FloatTensor, matrix, solve } from "../../tensor/index.js";
+import type { FloatTensor } from "../../tensor/index.js";
+import { solve } from "../elimination.js";
 import { amount, isEarly, type Method, methodSchema } from "./method.js";
 import { apart, medianDistance, squaredDistances } from "./pairwise.js";
 
@@ -44,15 +45,13 @@ export function dpp({ scale, width }: DppHook, group: readonly FloatTensor[]): F
   const [one, two] = [inverse(kernel, JITTER), inverse(kernel, 1 + JITTER)];
   return apart(
     group,
-    kernel.map((row, i) => row.map((l, j) => -2 * scale * width * l * ((one[i * n + j] ?? 0) - (two[i * n + j] ?? 0)))),
+    kernel.map((row, i) => row.map((l, j) => -2 * scale * width * l * ((one[i]?.[j] ?? 0) - (two[i]?.[j] ?? 0)))),
   );
 }
 
-/** (a + shift · I)⁻¹, row-major. */
-function inverse(a: readonly (readonly number[])[], shift: number): Float64Array {
-  const n = a.length;
-  const identity = matrix(n, n);
-  for (let i = 0; i < n; i++) identity.data[i * n + i] = 1;
-  const values = Float64Array.from(a.flatMap((row, i) => row.map((v, j) => (i === j ? v + shift : v))));
-  return solve(matrix(n, n, values), identity).data;
-}
+/** (a + shift · I)⁻¹. */
+const inverse = (a: readonly (readonly number[])[], shift: number): number[][] =>
+  solve(
+    a.map((row, i) => row.map((v, j) => (i === j ? v + shift : v))),
+    a.map((row, i) => row.map((_, j) => (i === j ? 1 : 0))),
+  );

@@ -1,0 +1,1 @@
+export { eigenvalues, eigenvectors, LARGEST_EIGEN, orthonormal, solve } from "./decompositions.js";
