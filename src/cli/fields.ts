@@ -12,23 +12,7 @@ import {
   parseRequest,
   readPlain,
 } from "../schema/index.js";
-
-/** Option of help for those that it does not list: aliases, and flags of a part of the value. */
-const listedAs = new WeakMap<Option, Option>();
-
-/** Another name of an option: sets the same value. */
-class Alias extends Option {
-  constructor(
-    flag: string,
-    private readonly of: Option,
-  ) {
-    super(flag, of.description);
-    listedAs.set(this.hideHelp(), of);
-  }
-  override attributeName(): string {
-    return this.of.attributeName();
-  }
-}
+import { Alias, listedAs, longOf } from "./aliases.js";
 
 const inner = (field: z.ZodType): z.ZodType =>
   field instanceof z.ZodExactOptional || field instanceof z.ZodOptional ? (field.unwrap() as z.ZodType) : field;
@@ -102,28 +86,6 @@ export function addFields(command: Command, fields: Fields): Command {
   }
   return command;
 }
-
-const longOf = (flag: string): string => /--[\w-]+/.exec(flag)?.[0] ?? flag;
-
-/** Names from other tools that a command understands, in one line; "" if there are none. */
-export function aliasLine({ options }: Pick<Command, "options">): string {
-  const names = new Map<Option, string[]>();
-  for (const option of options) {
-    const listed = listedAs.get(option);
-    if (listed) names.set(listed, [...(names.get(listed) ?? []), option.long ?? option.short ?? ""]);
-  }
-  const all = [...names].map(([option, aliases]) => `${aliases.join(", ")} (${longOf(option.flags)})`);
-  return all.length === 0 ? "" : `Also understood: ${all.join("; ")}`;
-}
-
-/** Flags of a command under which an option may be meant, each with the flag that help lists. */
-export const flagsOf = ({ options }: Pick<Command, "options">): Map<string, string> =>
-  new Map(
-    options.flatMap((o) => {
-      const listed = longOf((listedAs.get(o) ?? o).flags);
-      return o.long && (listedAs.has(o) || !o.hidden) ? [[o.long, listed] as const] : [];
-    }),
-  );
 
 /**
  * Validates the fields given on the command line.

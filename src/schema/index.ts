@@ -1,9 +1,8 @@
+export { GROUPS, type Group } from "./groups.js";
 export { nearest } from "./nearest.js";
 export {
   type Fields,
   formsOf,
-  GROUPS,
-  type Group,
   grouped,
   groupOf,
   type InputOf,

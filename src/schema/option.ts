@@ -1,20 +1,6 @@
 /** Fields of a request and their command-line flags. Fields are zod schemas; their flags are kept in a zod registry. */
 import { z } from "zod";
-
-/** Headings under which help lists options, in this order. */
-export const GROUPS = {
-  what: "What to generate",
-  seeds: "How many",
-  sampler: "Sampler",
-  hybrid: "Hybrid",
-  task: "This command",
-  fleet: "Many machines",
-  models: "Models",
-  adapters: "LoRAs, sliders and embeddings",
-  machine: "Machine",
-  output: "Output",
-} as const;
-export type Group = keyof typeof GROUPS;
+import type { Group } from "./groups.js";
 
 /** A command-line flag that sets a field. */
 export interface OptionForm {

@@ -46,4 +46,9 @@ describe("start", { timeout: 60_000 }, () => {
     expect(packages).toContain("commander");
     for (const slow of SLOW) expect(packages).not.toContain(slow);
   });
+
+  it("lists the commands without zod, which describes options", () => {
+    expect(loaded("--help").packages).not.toContain("zod");
+    expect(loaded("generate", "--help").packages).toContain("zod");
+  });
 });
