@@ -52,6 +52,9 @@ export function cellsOf(
           weights: origin.weights,
           negative: row.sampling.negative ?? null,
           size: row.sampling.size ?? null,
+          // Absent where they have no value: cells from before have neither.
+          promptSyntax: row.sampling.promptSyntax,
+          clipSkip: row.sampling.clipSkip,
           scale: row.adapter?.scale ?? null,
           // Cells from before attributes were read at every step have the value true.
           follow: row.follow && "attributes",

@@ -13,6 +13,8 @@ const sampling = z.strictObject({
   ...samplingFields,
   mode: z.enum(MODES),
   negative: requestFields.negative,
+  promptSyntax: requestFields.promptSyntax,
+  clipSkip: requestFields.clipSkip,
   size: requestFields.size,
 });
 

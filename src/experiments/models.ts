@@ -5,7 +5,7 @@ import { hashBlocks } from "../files/index.js";
 import { callsPerImage, planFor } from "../generate/index.js";
 import type { DownloadOptions } from "../hub/index.js";
 import type { InceptionInstrument, Instrument } from "../instruments/index.js";
-import { locate } from "../lookup/index.js";
+import { locate, locateByName } from "../lookup/index.js";
 import {
   argumentsOf,
   type OpenedPair,
@@ -14,11 +14,12 @@ import {
   openInception,
   openPair,
   type PairReference,
+  promptLoras,
 } from "../open/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { Origin } from "./cell.js";
-import { type ExperimentRow, samplingOf } from "./definition.js";
+import { type Definition, type ExperimentRow, promptSeeds, samplingOf } from "./definition.js";
 import { fingerprintOf } from "./fingerprint.js";
 
 /** References to models and instruments. */
@@ -96,11 +97,27 @@ export async function openModels(request: ModelRequest, fetching: DownloadOption
   }
 }
 
-/** Origin of a row's images. @param seeds number of images of a prompt @throws RequestError if the row cannot be sampled */
-export async function originOf({ pair, fingerprint }: Models, row: ExperimentRow, seeds: number): Promise<Origin> {
-  const plan = planFor(pair, samplingOf(row, seeds));
+/**
+ * Origin of a row's images.
+ * @param definition the prompts, and the number of images of each
+ * @throws RequestError if the row cannot be sampled
+ */
+export async function originOf(
+  { pair, fingerprint }: Models,
+  row: ExperimentRow,
+  definition: Pick<Definition, "prompts" | "seeds">,
+): Promise<Origin> {
+  const plan = planFor(pair, samplingOf(row, definition.seeds));
   const steps = plan.rows.filter((r) => r.kind === "step");
-  const adapter = row.adapter ? await hashBlocks([await locate(row.adapter.ref, "adapter", pair.lookup)]) : "";
+  const { promptSyntax = "plain" } = row.sampling;
+  const prompts = promptSeeds(definition).flatMap(([first]) => first?.prompt ?? []);
+  const loras = [
+    ...(row.adapter ? [await locate(row.adapter.ref, "adapter", pair.lookup)] : []),
+    ...(await Promise.all(
+      [...promptLoras({ prompts, promptSyntax })].map((l) => locateByName(l, "adapter", pair.lookup)),
+    )),
+  ];
+  const adapter = loras.length > 0 ? await hashBlocks(loras) : "";
   return { plan, steps: steps.length, calls: callsPerImage(pair, plan), weights: `${fingerprint} ${adapter}` };
 }
 

@@ -7,6 +7,7 @@ import {
   clipScore,
   type Evaluator,
 } from "../evaluation/index.js";
+import { plainPrompts } from "../generate/index.js";
 import { distancePerPrompt, type Estimate, meanEstimate } from "../metrics/index.js";
 import { type ClaimResult, checkClaims, checkEffects, type EffectResult } from "./claims.js";
 import { type Definition, type ExperimentRow, type PromptSeed, promptSeeds } from "./definition.js";
@@ -99,6 +100,7 @@ async function sampleSetsOf(
   const timed = timedPlace(definition.rows.map(resultsOf));
   // A row that others are compared with is scored again with their concept.
   const setOf = async (row: ExperimentRow, concept = row.concept): Promise<SampleSet> => {
+    const plain = prompts.map((p) => plainPrompt(p[0]?.prompt ?? "", row.sampling));
     const own = resultsOf(row);
     const reader = readers.get(row.name);
     const other = definition.rows.find((r) => r.name === row.against);
@@ -106,11 +108,16 @@ async function sampleSetsOf(
     return {
       name: row.name,
       images: reader
-        ? await imagesOf(reader, prompts, row.sampling.choose ? asDefined(prompts, own) : own, concept)
+        ? await imagesOf(
+            reader,
+            prompts,
+            row.sampling.choose ? asDefined(prompts, own) : own,
+            (p) => concept ?? plain[p] ?? "",
+          )
         : [],
       predictors: reader?.attributes ?? null,
-      prompts: prompts.map((p) => p[0]?.prompt ?? ""),
-      named: find ? prompts.map((p) => find(p[0]?.prompt ?? "")) : null,
+      prompts: plain,
+      named: find ? plain.map(find) : null,
       attribute: row.attribute ?? null,
       times: own
         .filter((r) => r.workers === 1 && placeName(r) === timed)
@@ -145,18 +152,22 @@ function asDefined(prompts: readonly (readonly PromptSeed[])[], results: readonl
 const unpackedByName = (values: Readonly<Record<string, string>>): Record<string, Float32Array> =>
   Object.fromEntries(Object.entries(values).map(([name, v]) => [name, unpacked(v)]));
 
-/** Images of a row by prompt, scored with the prompt or the concept. */
+/** A prompt without its markup. */
+const plainPrompt = (prompt: string, { promptSyntax }: ExperimentRow["sampling"]): string =>
+  plainPrompts({ prompts: [prompt], ...(promptSyntax && { promptSyntax }) }).join();
+
+/** Images of a row by prompt, scored with a text for each prompt. */
 async function imagesOf(
   { clip }: TextReader,
   prompts: readonly (readonly PromptSeed[])[],
   results: readonly CellResult[],
-  concept: string | undefined,
+  scoredWith: (p: number) => string,
 ): Promise<ImageReading[][]> {
   const found = new Map(results.flatMap((r) => r.pictures).map((p) => [`${p.seed} ${p.prompt}`, p]));
   const texts = new Map<string, Float32Array>();
   const rows: ImageReading[][] = [];
-  for (const seeds of prompts) {
-    const scored = concept ?? seeds[0]?.prompt ?? "";
+  for (const [p, seeds] of prompts.entries()) {
+    const scored = scoredWith(p);
     const text = texts.get(scored) ?? (await clip.text(scored));
     texts.set(scored, text);
     rows.push(

@@ -26,7 +26,7 @@ export async function worksOf(definitions: readonly Definition[], cache: ModelCa
   for (const definition of definitions) {
     const origins = new Map<string, Origin>();
     for (const row of definition.rows)
-      origins.set(row.name, await originOf(await cache.modelsOf(row), row, definition.seeds));
+      origins.set(row.name, await originOf(await cache.modelsOf(row), row, definition));
     works.push({ definition, origins, cells: cellsOf(definition, promptSeeds(definition), origins) });
   }
   return works;

@@ -4,7 +4,7 @@ import { counted } from "../tensor/index.js";
 import type { Pair } from "./pair.js";
 import type { PlanSource } from "./plan-source.js";
 import { settingsFor } from "./planning.js";
-import { unknownWords, unreadMarkup } from "./prompt-notices.js";
+import { unknownWords, unnamedInversions, unreadMarkup } from "./prompt-notices.js";
 import type { GenerateRequest } from "./request.js";
 import { unusedFields } from "./unused.js";
 
@@ -48,4 +48,5 @@ export const noticesOf = (asked: Asked): string[] => [
   ...unusedFields(asked),
   ...unreadMarkup(asked.request),
   ...unknownWords(asked.pair, asked.request),
+  ...unnamedInversions(asked.pair, asked.request),
 ];

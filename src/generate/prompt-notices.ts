@@ -1,4 +1,4 @@
-/** Sentences about prompts: markup that is read as text, and words that the model does not know. */
+/** Sentences about prompts: markup that is read as text, words that the model does not know, and textual inversions that no prompt has. */
 import type { PromptSyntax } from "../text/index.js";
 import type { Pair } from "./pair.js";
 import type { GenerateRequest } from "./request.js";
@@ -74,4 +74,15 @@ export function unknownWords(
   const shown = words.map((word) => JSON.stringify(word)).join(", ");
   const it = words.length > 1 ? "words" : "a word";
   return [`${shown}: ${it} that this model was not trained on; its prompts use a small vocabulary`];
+}
+
+/** Textual inversions whose tokens no prompt has. */
+export function unnamedInversions(
+  { text }: Pick<Pair, "text">,
+  { prompts, negative = "", promptSyntax = "plain" }: GenerateRequest,
+): string[] {
+  const unused = text.unusedInversions([...prompts, negative], promptSyntax);
+  return unused.map(
+    ({ name, tokens }) => `the embedding ${name} has no effect: no prompt has its token (${tokens.join(" or ")})`,
+  );
 }

@@ -26,5 +26,5 @@ export {
   type PairReference,
   readAdapterReference,
 } from "./reference.js";
-export { type SourceFile, type SourceRole, sourceFiles } from "./sources.js";
+export { promptLoras, type SourceFile, type SourceRole, sourceFiles } from "./sources.js";
 export { openTextualInversions, type TextualInversionReference } from "./textual-inversion.js";

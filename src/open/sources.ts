@@ -82,7 +82,10 @@ export async function sourceFiles(
 }
 
 /** Names of the LoRAs that the prompts name, each once. */
-const promptLoras = ({ prompts, promptSyntax }: Pick<GenerateRequest, "prompts" | "promptSyntax">): Set<string> =>
+export const promptLoras = ({
+  prompts,
+  promptSyntax,
+}: Pick<GenerateRequest, "prompts" | "promptSyntax">): Set<string> =>
   new Set(promptSyntax === "a1111" ? prompts.flatMap((prompt) => lorasOf(prompt).map(({ name }) => name)) : []);
 
 /** Files of a component, in order of their tensors. Shards are several. */

@@ -32,6 +32,8 @@ export interface TextEncoders {
   lengthOf(prompt: string, syntax: PromptSyntax): number;
   /** Words of a prompt that the tokenizers' vocabularies do not have; empty for vocabularies made from text, such as CLIP's. */
   unknownWords(prompt: string, syntax: PromptSyntax): readonly string[];
+  /** Tokens of each file of textual inversions of which no prompt has any. @throws RequestError for markup that cannot be used */
+  unusedInversions(prompts: readonly string[], syntax: PromptSyntax): readonly UnusedInversion[];
   /** Zero conditioning with the shapes of `like`, for an unconditional pass without a prompt. */
   zeros(like: EncodedPrompt): EncodedPrompt;
   /** Largest clip skip, at which the hidden state is the token embeddings. */
@@ -41,6 +43,12 @@ export interface TextEncoders {
   readonly tokens: number;
   /** Releases the encoders' sessions. Cached prompts are kept. */
   release(): Promise<void>;
+}
+
+/** A file of textual inversions whose tokens no prompt has. */
+export interface UnusedInversion {
+  readonly name: string;
+  readonly tokens: readonly string[];
 }
 
 /** Number of cached prompts; one of SDXL takes 0.6 MB. */
@@ -103,6 +111,11 @@ export function textEncoders(
       const text = inversions.reduce((left, { name }) => left.replaceAll(name, " "), plainText(prompt, syntax));
       return [...new Set(encoders.flatMap(({ tokenizer }) => tokenizer.unknownWords(text)))];
     },
+    unusedInversions: (prompts, syntax) => {
+      const [encoder] = encoders;
+      const chunks = prompts.flatMap((prompt) => encoder?.chunks(prompt, syntax).chunks ?? []);
+      return unusedAmong(inversions, parts[0]?.tokenizer.size ?? 0, new Set(chunks.flatMap(({ ids }) => ids)));
+    },
     zeros: ({ streams, pooled }) => ({
       streams: Object.fromEntries(Object.entries(streams).map(([name, { shape }]) => [name, float(shape)])),
       ...(pooled && { pooled: float(pooled.shape) }),
@@ -115,6 +128,24 @@ export function textEncoders(
       for (const encoder of encoders) await encoder.release();
     },
   };
+}
+
+/** Files of textual inversions of which no token is among the ids. @param first id of the first one, whose vectors have the ids from there on */
+function unusedAmong(
+  inversions: readonly TextualInversion[],
+  first: number,
+  ids: ReadonlySet<number>,
+): UnusedInversion[] {
+  const files = new Map<string, { readonly tokens: string[]; used: boolean }>();
+  let id = first;
+  for (const { name, token, embeddings } of inversions) {
+    const file = files.get(name) ?? { tokens: [], used: false };
+    file.tokens.push(token);
+    file.used ||= ids.has(id);
+    files.set(name, file);
+    id += embeddings[0]?.shape[0] ?? 0;
+  }
+  return [...files].flatMap(([name, { tokens, used }]) => (used ? [] : { name, tokens }));
 }
 
 /** LRU cache of the results of asynchronous calls, by key, with `limit` entries. Failures are not cached. */

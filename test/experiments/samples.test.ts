@@ -20,7 +20,7 @@ if (!row) throw new Error("one row");
 const [cell] = cellsOf(
   definition,
   promptSeeds(definition),
-  new Map([[row.name, await originOf(models, row, definition.seeds)]]),
+  new Map([[row.name, await originOf(models, row, definition)]]),
 );
 if (!cell) throw new Error("one cell");
 
@@ -50,6 +50,23 @@ describe("the samples of a cell", { timeout: 60_000 }, () => {
     expect(await callsOf(made)).toBe(3 * 4 + 4);
     expect(await callsOf(made)).toBe(3 * 4);
   });
+});
+
+it("the syntax of prompts and the LoRAs that they name are part of what results follow from", async () => {
+  const prompts = ["a cartoon character <lora:smile.base:1>"];
+  const idOf = async (sampling: object) => {
+    const own = parseDefinition("x.json", { ...definition, prompts, rows: [{ name: "distilled", sampling }] });
+    const [asked] = own.rows;
+    if (!asked) throw new Error("one row");
+    const origin = await originOf(models, asked, own);
+    return { weights: origin.weights, id: cellsOf(own, promptSeeds(own), new Map([[asked.name, origin]]))[0]?.id };
+  };
+  const plain = await idOf({ mode: "distilled" });
+  const a1111 = await idOf({ mode: "distilled", promptSyntax: "a1111" });
+  const skipped = await idOf({ mode: "distilled", clipSkip: 1 });
+  expect(a1111.weights).not.toBe(plain.weights);
+  expect(skipped.weights).toBe(plain.weights);
+  expect(new Set([plain.id, a1111.id, skipped.id]).size).toBe(3);
 });
 
 it("textual inversions are part of what results follow from", async () => {

@@ -111,3 +111,23 @@ describe("notices of a request", () => {
     expect(await notices({})).toEqual([]);
   });
 });
+
+describe("a textual inversion that no prompt names", () => {
+  it("is said to have no effect, and is not where a prompt or the negative prompt has its token", async () => {
+    const own = await openPair({ embeddings: [{ ref: "embedded:adapters/pip.safetensors" }] });
+    const said = async (request: Partial<GenerateRequest>) => {
+      const asked = { prompts: ["a cartoon character"], mode: "distilled", steps: 1, ...request } as const;
+      const events: GenerateEvent[] = [];
+      for await (const event of generate(own, asked)) events.push(event);
+      return events.flatMap((event) => (event.type === "notice" ? event.text : []));
+    };
+    const sentence = "the embedding pip has no effect: no prompt has its token (<pip>)";
+    expect(await said({})).toEqual([sentence]);
+    expect(await said({ prompts: ["a cartoon character", "a <pip> character"] })).toEqual([]);
+    expect(await said({ negative: "<pip>", mode: "base", guidance: 2 })).toEqual([]);
+    // A1111 names an embedding by its file, plain prompts do not.
+    expect(await said({ prompts: ["a pip character"], promptSyntax: "a1111" })).toEqual([]);
+    expect(await said({ prompts: ["a pip character"] })).toContain(sentence);
+    await own.close();
+  });
+});
