@@ -8,6 +8,7 @@ import {
   type RecordedRun,
   readRecorded,
   recordedPng,
+  withNamedModels,
 } from "../convert/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { formatJson } from "../files/index.js";
@@ -72,7 +73,7 @@ export async function runGenerate(
     if (request.prompts.length === 0) throw new RequestError("generate needs a prompt, or --from with a recorded run");
     return makeImages(terminal, models, request, options, signal, null);
   }
-  const recorded = await readRecorded(options.from);
+  const recorded = await withNamedModels(await readRecorded(options.from), models, signal);
   const repeat = overridden(recorded, models, request);
   for (const text of [...recorded.unread, ...repeat.changes]) terminal.warn(`--from: ${text}`);
   const again = { recorded, changed: repeat.changes.length > 0 };

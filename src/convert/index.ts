@@ -6,5 +6,14 @@ export { diffusersScript } from "./diffusers-script.js";
 export { type Extracted, type ExtractedLayer, type ExtractRequest, extractAdapter } from "./extract.js";
 export { type Infotext, infotext, parseInfotext } from "./infotext.js";
 export { type Merged, mergeAdapters } from "./merge.js";
+export { withNamedModels } from "./named-models.js";
 export { batchRequest, pixelHash, type RecordedRun, recordedPng } from "./record.js";
-export { differences, overridden, type Recorded, type Repeat, readRecord, readRecorded } from "./recorded.js";
+export {
+  differences,
+  type NamedModel,
+  overridden,
+  type Recorded,
+  type Repeat,
+  readRecord,
+  readRecorded,
+} from "./recorded.js";

@@ -11,12 +11,23 @@ import { machineFields, modelFields, type OpenOptions, type PairReference, type 
 import { type Plan, parsePlan, planJson, scheduleTypeNamed } from "../sampling/index.js";
 import { type Infotext, parseInfotext } from "./infotext.js";
 
+/** A model that a record names without its place. */
+export interface NamedModel {
+  readonly field: "base" | "decoder";
+  /** File name, with or without its ending; null where only a hash is recorded. */
+  readonly name: string | null;
+  /** First ten digits of the file's SHA-256; null where none is recorded. */
+  readonly hash: string | null;
+}
+
 /** A recorded run. */
 export interface Recorded {
   readonly file: string;
   /** Version of Variegate that recorded it; null for other programs. */
   readonly version: string | null;
   readonly models: PairReference & Pick<OpenOptions, keyof typeof machineFields>;
+  /** Models to look up; only A1111's parameters have them. */
+  readonly named: readonly NamedModel[];
   readonly request: GenerateRequest;
   /** The image, of those that the request makes; null for all. */
   readonly image: SampleKey | null;
@@ -108,6 +119,7 @@ function recordIn(file: string, text: string): Recorded {
     file,
     version: versions.variegate,
     models,
+    named: [],
     request,
     image: image ?? null,
     sources,
@@ -155,11 +167,13 @@ function fromInfotext(file: string, { prompt, negative, settings }: Infotext): R
     const issue = read.error.issues[0];
     throw new FileError(file, `its A1111 parameters cannot be used: ${issue?.path.join(".")}: ${issue?.message}`);
   }
+  const named = [namedBy("base", take("Model"), take("Model hash")), namedBy("decoder", take("VAE"), take("VAE hash"))];
   const unread = [...rest].map(([key, value]) => `${key}: ${value}`);
   return {
     file,
     version: null,
     models: {},
+    named: named.flat(),
     request: read.data,
     image: null,
     sources: [],
@@ -171,6 +185,13 @@ function fromInfotext(file: string, { prompt, negative, settings }: Infotext): R
       "A1111 draws its noise on the GPU by default, so that the same seed gives another image here",
     ],
   };
+}
+
+/** A model by name and hash, in a list of its own. A1111 writes 10 digits of the SHA-256; 8 digits are of another hash, from 2022. */
+function namedBy(field: NamedModel["field"], name: string | undefined, hash: string | undefined): NamedModel[] {
+  const isNone = name === undefined || /^(None|Automatic)$/i.test(name);
+  const known = hash !== undefined && /^[0-9a-f]{10}$/i.test(hash) ? hash.toLowerCase() : null;
+  return isNone && known === null ? [] : [{ field, name: isNone ? null : name, hash: known }];
 }
 
 /** A recorded run with the options that were given beside it. */
@@ -195,7 +216,7 @@ const REPLACES: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Given options override those of the record.
- * @throws RequestError for A1111's parameters without a model, which they name without its place
+ * @throws RequestError for A1111's parameters whose model was not looked up, and without another one
  */
 export function overridden(recorded: Recorded, models: Recorded["models"], request: GenerateRequest): Repeat {
   const { prompts, ...others } = request;
@@ -205,7 +226,8 @@ export function overridden(recorded: Recorded, models: Recorded["models"], reque
     const kept = new Map<string, unknown>(Object.entries(old));
     for (const [key, value] of Object.entries(given)) {
       const before = kept.get(key);
-      if (JSON.stringify(before) !== JSON.stringify(value)) {
+      // Folders are where models are looked for: which were found is compared by their hashes.
+      if (key !== "modelFolders" && JSON.stringify(before) !== JSON.stringify(value)) {
         changes.push(`${key} is ${JSON.stringify(value)}, recorded is ${JSON.stringify(before) ?? "none"}`);
         for (const other of REPLACES[key] ?? []) kept.delete(other);
       }
@@ -213,8 +235,12 @@ export function overridden(recorded: Recorded, models: Recorded["models"], reque
     }
     return Object.fromEntries(kept) as T;
   };
-  if (recorded.version === null && models.base === undefined && models.pair === undefined) {
-    throw new RequestError(`${recorded.file} names its model without its place; name one with --base or --pair`);
+  const hasModel = [recorded.models.base, models.base, models.pair].some((ref) => ref !== undefined);
+  if (recorded.version === null && !hasModel) {
+    const { name, hash } = recorded.named.find(({ field }) => field === "base") ?? {};
+    throw new RequestError(
+      `${recorded.file} names its model ${name ?? hash ?? ""} without its place; give the folder that has it with --a1111 or --comfy, or name one with --base or --pair`,
+    );
   }
   return { models: merged(recorded.models, models), request: merged(recorded.request, asked), changes };
 }

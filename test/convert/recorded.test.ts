@@ -5,7 +5,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
-import { overridden, readRecorded } from "../../src/convert/index.js";
+import { overridden, readRecorded, withNamedModels } from "../../src/convert/index.js";
 import { encodePng } from "../../src/files/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -139,9 +139,51 @@ describe("readRecorded", () => {
       },
       ...{ seeds: [5], clipSkip: 1, size: { width: 64, height: 48 } },
     });
-    expect(recorded.unread[0]).toContain("Model hash: 6ce0161689");
-    expect(() => overridden(recorded, {}, { prompts: [] })).toThrow(/--base or --pair/);
+    expect(recorded.named).toEqual([{ field: "base", name: null, hash: "6ce0161689" }]);
+    expect(() => overridden(recorded, {}, { prompts: [] })).toThrow(
+      /6ce0161689 .*--a1111 or --comfy.*--base or --pair/,
+    );
     expect(overridden(recorded, { pair: "embedded" }, { prompts: [] }).request).toEqual(recorded.request);
+  });
+
+  it("finds A1111's model and VAE in its folders, by name and by hash", async () => {
+    const models = at("webui/models");
+    for (const name of ["Stable-diffusion", "VAE"]) mkdirSync(path.join(models, name), { recursive: true });
+    const file = (name: string, content: string) => {
+      writeFileSync(path.join(models, name), content);
+      return createHash("sha256").update(content).digest("hex").slice(0, 10);
+    };
+    const [first, other] = [file("Stable-diffusion/a.safetensors", "1"), file("Stable-diffusion/b.ckpt", "2")];
+    file("VAE/soft.safetensors", "3");
+    const signal = new AbortController().signal;
+    const found = async (settings: string, given: object = {}) => {
+      const text = `x\nSteps: 9, Sampler: Euler, Seed: 5, ${settings}`;
+      writeFileSync(at("named.png"), await encodePng(image, { parameters: text }));
+      const folders = { modelFolders: [{ kind: "a1111", path: at("webui") }] as const, ...given };
+      const { models: own, unread } = await withNamedModels(await readRecorded(at("named.png")), folders, signal);
+      return { ...own, said: unread.join("\n") };
+    };
+    const place = (name: string) => path.join(models, name);
+    expect(await found(`Model: A, Model hash: ${first}, VAE: soft.safetensors`)).toEqual({
+      base: place("Stable-diffusion/a.safetensors"),
+      decoder: place("VAE/soft.safetensors"),
+      said: expect.stringMatching(/a\.safetensors, with that hash\n.*soft\.safetensors; no hash is recorded/),
+    });
+    // Renamed, and changed.
+    expect(await found(`Model: old, Model hash: ${other}`)).toMatchObject({ base: place("Stable-diffusion/b.ckpt") });
+    expect(await found(`Model: b, Model hash: ${first}, VAE: Automatic`)).toEqual({
+      base: place("Stable-diffusion/b.ckpt"),
+      said: expect.stringContaining(
+        `model b (${first}) is ${place("Stable-diffusion/b.ckpt")}, whose hash is ${other}`,
+      ),
+    });
+    await expect(found("Model: lost, Model hash: 0123456789")).rejects.toThrow(
+      /model lost \(0123456789\) is not in .*webui; name one with --base or --pair/,
+    );
+    expect((await found("Model: a, VAE: none.pt")).said).toContain("VAE none.pt is not in");
+    expect(await found("Model: lost", { pair: "embedded" })).toEqual({
+      said: expect.stringContaining("the given models replace its model lost"),
+    });
   });
 
   it("has an image beside it that other programs read", async () => {

@@ -112,7 +112,7 @@ export function addAdapter(adapters: Command): void {
   withExamples(
     withTables(addFields(extract, extractFields)),
     "variegate adapter extract --from embedded:base --to embedded:distilled --rank 32 --out distilled-lora.safetensors",
-    'variegate compare "a cartoon character" --base embedded:base --distilled distilled-lora.safetensors --scheduler LCMScheduler --timesteps 999,749,499,249',
+    'variegate compare "a cartoon character" --base embedded:base --distilled distilled-lora.safetensors --scheduler LCMScheduler --timesteps 999,749,499,249 --seeds 0-1',
   )
     .description("writes the difference of two models as an adapter, so that one set of weights serves both")
     .addOption(outOption("<file>", "new .safetensors file"))
