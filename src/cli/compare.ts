@@ -32,6 +32,7 @@ import {
   withPromptEmbeddings,
 } from "../open/index.js";
 import { MODES, planJson } from "../sampling/index.js";
+import type { FloatTensor } from "../tensor/index.js";
 import { choiceOf, keepChoice, requestForKept, samplesOf, undecided, withoutChoice } from "./chosen.js";
 import { type ComparedMode, columnsFor, comparedModes, resultJson, sheetRows, type Timing } from "./comparison.js";
 import { fetching } from "./fetching.js";
@@ -67,7 +68,9 @@ export async function runCompare(
     const seeds = requests[0]?.seeds ?? [0];
     const plans = requests.map((r) => planFor(pair, r));
     for (const r of requests) checkRequest(pair, r);
-    const clip = anyClip((why) => terminal.warn(`${why}; variety is measured in pixels (--clip REF names another)`));
+    const clip = anyClip((why) =>
+      terminal.warn(`${why}; variety is measured in pixels and latents (--clip REF names another)`),
+    );
     const evaluator = await openEvaluator(pair, models.clip, clip);
     if (listed && !evaluator) throw new RequestError("--attributes needs a CLIP: name one with --clip");
     const folder = await openResumableFolder("compare", { models, requests, plans }, options);
@@ -163,6 +166,8 @@ interface Output {
 /** Images of one mode, and the time of those that were generated. */
 export interface MadeImages {
   readonly images: readonly (readonly SampleImage<RowName>["image"][])[];
+  /** Final latents of the images; null where an image was read from its file. */
+  readonly latents: readonly (readonly FloatTensor[])[] | null;
   readonly files: readonly SampleImage<RowName>["file"][];
   readonly timings: readonly Timing[];
 }
@@ -215,12 +220,15 @@ async function generateAll(
       if (samples.length > 0) of.push(...(await generateRow(pair, run, { name, request: asked, samples, ...task }, o)));
     }
     const seeds = (prompt: number) => chosen.get(prompt) ?? [];
-    const images = request.prompts.map((_, prompt) =>
+    const samples = request.prompts.map((_, prompt) =>
       (request.choose ? seeds(prompt) : (request.seeds ?? [0])).flatMap(
-        (seed) => of.find((s) => s.prompt === prompt && s.seed === seed)?.image ?? [],
+        (seed) => of.find((s) => s.prompt === prompt && s.seed === seed) ?? [],
       ),
     );
-    all.push({ images, files: of.map((s) => s.file), timings: o.folder.timings(name) });
+    const images = samples.map((own) => own.map(({ image }) => image));
+    const complete = samples.flat().every((s) => s.latents);
+    const latents = complete ? samples.map((own) => own.flatMap((s) => s.latents ?? [])) : null;
+    all.push({ images, latents, files: of.map((s) => s.file), timings: o.folder.timings(name) });
   }
   progress.update(task.ticker.ticks, "measuring");
   progress.stop();
@@ -278,6 +286,7 @@ function printResults(terminal: Terminal, modes: readonly ComparedMode[], { prom
       steps: distilled.steps.length,
       distilled: distilled.variety,
       hybrid: hybrid.variety,
+      latents: [distilled.latents?.share ?? null, hybrid.latents?.share ?? null] as const,
       prompts,
       seeds,
     };

@@ -4,6 +4,7 @@ import {
   distancesOf,
   type KeptDiversity,
   keptDiversity,
+  latentDistancesOf,
   openInformation,
   type Reading,
   type Summary,
@@ -14,7 +15,7 @@ import {
 import { callsPerImage, type Milliseconds, type PlanSource } from "../generate/index.js";
 import { type Estimate, formatEstimate, meanEstimate, ratioEstimate } from "../metrics/index.js";
 import type { Plan } from "../sampling/index.js";
-import type { RgbImage } from "../tensor/index.js";
+import type { FloatTensor, RgbImage } from "../tensor/index.js";
 import { type RecordedStep, stepsOf } from "../trajectory/index.js";
 import { measureName, percent } from "./finding.js";
 import type { RowName } from "./samples.js";
@@ -38,6 +39,8 @@ export interface ComparedMode {
   readonly msPerImage: number | null;
   readonly milliseconds: Milliseconds;
   readonly variety: Variety;
+  /** Variety of the latents; null with a CLIP, and where images were read from their files. */
+  readonly latents: Variety | null;
   /** Measures by CLIP and the attribute classifier; null without a CLIP. */
   readonly summary: Summary | null;
   /** Entropy of the attributes that prompts leave open, by CLIP; null where no attributes are asked for. */
@@ -59,7 +62,11 @@ export interface AttributeEntropy {
 export interface Comparison {
   readonly names: readonly RowName[];
   readonly plans: readonly Plan[];
-  readonly made: readonly { readonly images: ComparedMode["images"]; readonly timings: readonly Timing[] }[];
+  readonly made: readonly {
+    readonly images: ComparedMode["images"];
+    readonly latents: readonly (readonly FloatTensor[])[] | null;
+    readonly timings: readonly Timing[];
+  }[];
   readonly readings: readonly (Reading | null)[];
   /** Attributes that are asked for. */
   readonly semantic: AttributePredictors | null;
@@ -72,6 +79,7 @@ export function comparedModes(
 ): ComparedMode[] {
   const measure = readings[0] ? "clip" : "pixels";
   const distances = made.map(({ images }, m) => distancesOf(images, readings[m] ?? null));
+  const latents = made.map((m) => (measure === "clip" || !m.latents ? null : latentDistancesOf(m.latents)));
   const first = readings[0];
   const entropies = readings.map((r) => semantic && r && openInformation(r.features, r.prompts, semantic));
   return made.flatMap(({ images, timings }, m) => {
@@ -87,6 +95,7 @@ export function comparedModes(
       msPerImage: generated === 0 ? null : (milliseconds.denoise + milliseconds.decode) / generated,
       milliseconds,
       variety: varietyOf(measure, distances[m] ?? [], m === 0 ? null : (distances[0] ?? null)),
+      latents: latents[m] && latents[0] ? varietyOf("latents", latents[m], m === 0 ? null : latents[0]) : null,
       summary: reading ? summarise(reading) : null,
       openAttributes: semantic && attributeEntropy(semantic, entropies[m] ?? [], m === 0 ? null : (entropies[0] ?? [])),
       kept: reading && first && m > 0 ? keptDiversity(reading, first) : null,
@@ -136,6 +145,7 @@ export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>
   const measure = modes[0]?.variety.measure ?? "pixels";
   const has = {
     variety: modes.some((m) => m.variety.distance),
+    latents: modes.some((m) => m.latents?.distance),
     clip: modes.some((m) => m.summary),
     attributes: modes.some((m) => m.summary?.attributes) && modes.some((m) => m.variety.distance),
     time: modes.some((m) => m.msPerImage !== null),
@@ -153,6 +163,10 @@ export function columnsFor(modes: readonly ComparedMode[]): Column<ComparedMode>
     ...shown(has.open, {
       title: `entropy of open attributes by CLIP, nats at ${modes[0]?.images[0]?.length ?? 0} seeds (higher is better)`,
       of: (r) => formatEstimate(r.openAttributes?.entropy, (v) => v.toFixed(2)),
+    }),
+    ...shown(has.latents, {
+      title: `variety, ${measureName("latents")} (higher is better)`,
+      of: (r) => formatEstimate(r.latents?.distance),
     }),
     ...shown(has.clip, {
       title: "CLIP score (higher is better)",

@@ -9,6 +9,8 @@ export interface Compared {
   readonly steps: number;
   readonly distilled: Variety;
   readonly hybrid: Variety;
+  /** Shares of the two by latents; null where they are not measured. */
+  readonly latents?: readonly [distilled: Estimate | null, hybrid: Estimate | null];
   readonly prompts: number;
   readonly seeds: number;
 }
@@ -17,11 +19,13 @@ const NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "e
 const MEASURES: { readonly [M in VarietyMeasure]: string } = {
   clip: "CLIP distance",
   pixels: "pixel distance",
+  latents: "latent distance",
 };
 /** What a reader should know of a measure. */
 const LIMITS: { readonly [M in VarietyMeasure]: string } = {
   clip: "",
   pixels: " Pixels show changes of layout and colour, not of content: a CLIP does (--clip).",
+  latents: "",
 };
 
 /** The measure of variety, as the head of a column and in sentences. */
@@ -44,7 +48,7 @@ function part(subject: string, share: Estimate): string {
  * The finding in one sentence, then how variety was measured and what the numbers do not say.
  * @example ["The four-step model keeps 60 % of the base's variety; the hybrid keeps 100 % (no difference from the base beyond noise).", …]
  */
-export function findingOf({ steps, distilled, hybrid, prompts, seeds }: Compared): string[] {
+export function findingOf({ steps, distilled, hybrid, latents = [null, null], prompts, seeds }: Compared): string[] {
   const { measure } = distilled;
   if (seeds < 2)
     return ["Variety is not measured: one seed has no distance. Two or more seeds, such as --seeds 0-7, do."];
@@ -55,8 +59,15 @@ export function findingOf({ steps, distilled, hybrid, prompts, seeds }: Compared
   const first = part(`The ${NUMBERS[steps] ?? steps}-step model`, a).replace(" %", " % of the base's variety");
   return [
     `${first}; ${part("the hybrid", b)}.`,
-    `Variety: mean ${MEASURES[measure]} between ${of}${prompts > 1 ? `, mean over ${counted(prompts, "prompt")}` : ""}. ${limits(prompts)}${LIMITS[measure]}`,
+    `Variety: mean ${MEASURES[measure]} between ${of}${prompts > 1 ? `, mean over ${counted(prompts, "prompt")}` : ""}. ${limits(prompts)}${LIMITS[measure]}${byLatents(measure, latents)}`,
   ];
+}
+
+/** The shares by latents, beside those by pixels. */
+function byLatents(measure: VarietyMeasure, [distilled, hybrid]: NonNullable<Compared["latents"]>): string {
+  if (measure !== "pixels") return "";
+  if (!distilled || !hybrid) return " Latents are not compared: images that --resume kept have none.";
+  return ` By latents the shares are ${percent(distilled.mean)} and ${percent(hybrid.mean)}.`;
 }
 
 function limits(prompts: number): string {

@@ -5,7 +5,7 @@ import { pixelHash } from "../convert/index.js";
 import { decodePng } from "../files/index.js";
 import type { SampleKey } from "../generate/index.js";
 import { type Mode, madeAgain, type Plan } from "../sampling/index.js";
-import type { RgbImage } from "../tensor/index.js";
+import type { FloatTensor, RgbImage } from "../tensor/index.js";
 import type { RunFile, RunFolder } from "./run-folder.js";
 
 /** Name of a row of images: a mode, or the hybrid with chosen seeds. */
@@ -15,6 +15,8 @@ export type RowName = Mode | "chosen";
 export interface SampleImage<N extends RowName = Mode> extends SampleKey {
   readonly mode: N;
   readonly image: RgbImage;
+  /** Final latents, [1, C, h, w]; absent where the image was read from its file. */
+  readonly latents?: FloatTensor;
   readonly file: RunFile & { readonly pixels: string };
 }
 
@@ -62,10 +64,10 @@ async function keptImages<N extends RowName>(
 export async function writeImage<N extends RowName>(
   folder: RunFolder,
   name: string,
-  { mode, prompt, seed, image }: Omit<SampleImage<N>, "file">,
+  { mode, prompt, seed, image, latents }: Omit<SampleImage<N>, "file">,
   png: Uint8Array,
 ): Promise<SampleImage<N>> {
   const file = { ...(await folder.write(name, png)), pixels: pixelHash(image) };
   folder.log({ type: "image", mode, prompt, seed, ...file });
-  return { mode, prompt, seed, image, file };
+  return { mode, prompt, seed, image, ...(latents && { latents }), file };
 }

@@ -1,4 +1,4 @@
-/** Variety of a model's images: how far the images of one prompt are from each other, by CLIP or, without one, by pixels. */
+/** Variety of a model's images: how far the images of one prompt are from each other, by CLIP or, without one, by pixels and latents. */
 import {
   type Distances,
   type Estimate,
@@ -6,12 +6,13 @@ import {
   meanPairwise,
   pairwise,
   ratioEstimate,
+  rootMeanSquare,
 } from "../metrics/index.js";
-import type { RgbImage } from "../tensor/index.js";
+import type { FloatTensor, RgbImage } from "../tensor/index.js";
 import type { Reading } from "./evaluator.js";
 
-/** clip: 1 − cosine of CLIP features, 0…2. pixels: root mean square difference of pixel values, 0…1. */
-export type VarietyMeasure = "clip" | "pixels";
+/** clip: 1 − cosine of CLIP features, 0…2. pixels: root mean square difference of pixel values, 0…1. latents: the same of final latents. */
+export type VarietyMeasure = "clip" | "pixels" | "latents";
 
 /** Variety of one model's images. */
 export interface Variety {
@@ -41,6 +42,15 @@ export const distancesOf = (images: readonly (readonly RgbImage[])[], reading: R
           pixelDistance,
         ),
       );
+
+/** Pairwise distances of the final latents of each prompt's images. latents[p][i]: [1, C, h, w] */
+export const latentDistancesOf = (latents: readonly (readonly FloatTensor[])[]): readonly Distances[] =>
+  latents.map((own) =>
+    pairwise(
+      own.map(({ data }) => data),
+      rootMeanSquare,
+    ),
+  );
 
 /** Variety from the pairwise distances of each prompt's images, also as a share of a reference's distances for the same prompts and seeds. */
 export function varietyOf(

@@ -121,7 +121,7 @@ describe("compare of one's own models", { timeout: 120_000 }, () => {
     ],
     ["offline", [], async () => ({ HF_HUB_OFFLINE: "1" }), /not in the cache.*measured in pixels/],
     ["with --clip none", ["--clip", "none"], async () => ({}), null],
-  ] as const)("measures pixels %s", async (_, more, env, said) => {
+  ] as const)("measures pixels and latents %s", async (_, more, env, said) => {
     const { stdout, stderr, status } = await compare(
       [...OWN, ...more, "--seeds", "0-1", "--out", fresh()],
       await env(),
@@ -131,6 +131,7 @@ describe("compare of one's own models", { timeout: 120_000 }, () => {
     else expect(stderr).not.toMatch(/CLIP/);
     expect(stdout).toMatch(FINDING);
     expect(stdout).toMatch(/pixel distance/);
+    expect(stdout.replace(/\s+/g, " ")).toMatch(/By latents the shares are \d+ % and \d+ %\./);
     expect(stdout).not.toMatch(/NaN|–|stopped early/);
     expect(hub.asked).toEqual([]);
   });

@@ -49,7 +49,11 @@ describe("the finding of a comparison", () => {
 
   it("says what pixels do not show", () => {
     const at = { distilled: variety(0.6, [0.5, 0.7], "pixels"), hybrid: variety(1, [0.9, 1.1], "pixels") };
-    expect(findingOf({ ...sample, ...at })[1]).toMatch(/pixel distance.*not of content.*--clip/);
+    expect(findingOf({ ...sample, ...at })[1]).toMatch(
+      /pixel distance.*not of content.*--clip.*--resume kept have none/,
+    );
+    const latents = [0.713, 0.958].map((mean) => ({ mean, low: null, high: null, n: 1 })) as never;
+    expect(findingOf({ ...sample, ...at, latents })[1]).toMatch(/ By latents the shares are 71 % and 96 %\.$/);
   });
 
   it("says why there is no number", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { distancesOf, varietyOf } from "../../src/evaluation/index.js";
-import type { RgbImage } from "../../src/tensor/index.js";
+import { distancesOf, latentDistancesOf, varietyOf } from "../../src/evaluation/index.js";
+import { float, type RgbImage } from "../../src/tensor/index.js";
 
 /** An image of 3 × 2 pixels of one brightness. */
 const grey = (value: number): RgbImage => ({ width: 3, height: 2, data: new Uint8Array(18).fill(value) });
@@ -40,5 +40,17 @@ describe("variety in pixels", () => {
     const other = distancesOf([[grey(0), grey(255)]], null);
     expect(varietyOf("pixels", other, same).share).toBeNull();
     expect(varietyOf("pixels", same, other).share?.mean).toBe(0);
+  });
+});
+
+describe("variety in latents", () => {
+  it("is the root mean square difference of the latents of a prompt", () => {
+    const latents = (...values: number[]) => float([1, 2, 1, 1], Float32Array.from(values));
+    // √((3² + 1²) / 2) = √5; the second prompt has one image.
+    const distances = latentDistancesOf([[latents(0, 0), latents(3, 1)], [latents(5, 5)]]);
+    const { measure, perPrompt } = varietyOf("latents", distances, null);
+    expect(measure).toBe("latents");
+    expect(perPrompt[0]).toBeCloseTo(Math.sqrt(5), 6);
+    expect(perPrompt[1]).toBeNull();
   });
 });
