@@ -86,8 +86,8 @@ const inReadme = readFileSync(at("README.md"), "utf8")
   .flatMap((line) => /^ {4}(?:node bin\/variegate\.js|variegate) (.*)/.exec(line)?.[1] ?? [])
   .map((rest) => `variegate ${rest}`);
 
-/** Examples that take long and differ from a shorter one in their numbers: they are parsed. */
-const LONG = /--images|--watch|--scales|one eye" --seeds 0-3/;
+/** Examples that take minutes, need a server, or differ from a shorter one in their numbers: they are parsed. */
+const LONG = /--images|--watch|--scales|one eye" --seeds 0-3|train slider|redis:/;
 const program = await createProgram();
 const commands = withSubcommands(program).map((command) => ({
   name: pathOf(command),

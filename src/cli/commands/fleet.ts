@@ -82,8 +82,8 @@ export function addWorker(command: Command): void {
   for (const fields of [workerFields, placeFields, workerModels, outputFormatFields]) addFields(command, fields);
   withExamples(
     command,
-    "variegate worker --queue redis://10.0.0.5:6379 --store s3://bucket/experiments",
     "variegate worker --queue out/queue --store out/store --until-done",
+    "variegate worker --queue redis://10.0.0.5:6379 --store s3://bucket/experiments",
   ).action(async (given: Given) => {
     const { runWorker } = await import("../fleet.js");
     const options = { ...fieldsOf(workerFields, given), ...fieldsOf(placeFields, given) };
