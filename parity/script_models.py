@@ -49,9 +49,19 @@ def decoder_normalised(folder):
     return {"base": "embedded:base", "distilled": "embedded:distilled", "decoder": str(target)}
 
 
+def loras(folder):
+    """A LoRA as the distilled model, others beside it, and a textual inversion."""
+    return {
+        "base": "embedded:base", "distilled": "embedded:adapters/distilled.safetensors",
+        "adapters": [{"ref": "smile.base", "scale": -1}, {"ref": "blueprint", "on": "distilled"}],
+        "embeddings": [{"ref": "embedded:adapters/pip.safetensors", "token": "<zq>"}],
+    }  # fmt: skip
+
+
 MODELS = {
     "distilled-stability": distilled_stability,
     "distilled-prefixed": distilled_prefixed,
     "text-encoders": text_encoders,
     "decoder-normalised": decoder_normalised,
+    "loras": loras,
 }

@@ -48,8 +48,12 @@ CASES = {
     "base-lms": {"mode": "base", "steps": 6, "scheduler": "lms_beta", "seeds": [2]},
     "hybrid-heun": {"scheduler": "Heun", "sigmas": "sgm_uniform", "steps": 3, "size": WIDE},
     "hybrid-own-grid-dpm2": {"scheduler": "dpm_2", "sigmas": "sgm_uniform", "steps": 4, "baseScheduler": "euler_ancestral", "baseSteps": 6, "switch": 2, "seeds": [3]},
+    "hybrid-loras": {"adapters": [{"ref": "smile.base", "scale": 1.5}, {"ref": "blueprint", "scale": 0.5, "on": "base"}], "switch": 2, "size": WIDE},
     "base-ddpm": {"mode": "base", "steps": 5, "scheduler": "DDPMScheduler", "seeds": [2]},
 }  # fmt: skip
+
+# Requests of script_models.py that differ from the common one.
+REQUESTS = {"loras": {"prompts": ["a smiling red <zq> wearing a top hat"], "scheduler": "LCMScheduler", "timesteps": [999, 749, 499, 249], "baseGuidance": 2}}
 
 
 def run(request, models={}):
@@ -69,7 +73,7 @@ def record(store):
         request = {**COMMON, **asked}
         store.put(f"scripts/{name}", {"request": request}, {"latents": run(request)[0]})
     for name, models in MODELS.items():
-        request = {**COMMON, "size": WIDE}
+        request = {**COMMON, "size": WIDE, **REQUESTS.get(name, {})}
         with tempfile.TemporaryDirectory() as folder:
             latents, images = run(request, models(Path(folder)))
         store.put(f"script-models/{name}", {"request": request}, {"latents": latents, "images": images})

@@ -8,7 +8,8 @@ import type { ModelSource } from "../generate/index.js";
 import { parseHubReference } from "../hub/index.js";
 import { type LookupOptions, resolveReference } from "../lookup/index.js";
 import type { PairFiles, PairReference } from "../open/index.js";
-import { autoencoderPart, type ScriptPart, textEncoderParts, unetState, WEIGHTS_LINES } from "./diffusers-parts.js";
+import { DISTILLED_LORA } from "./diffusers-adapters.js";
+import { autoencoderPart, type ScriptPart, textEncoderParts, unetState } from "./diffusers-parts.js";
 import { file, folder, isLocal } from "./diffusers-reference.js";
 import { python, text } from "./python.js";
 import type { ReadSource } from "./read-source.js";
@@ -24,29 +25,37 @@ export const isOneFile = (base: ModelSource): boolean => ONE_FILE.test(pathOf(ba
 export interface Models {
   readonly classes: readonly string[];
   readonly imports: readonly string[];
-  /** Functions that the lines call. */
-  readonly functions: readonly string[];
   readonly load: readonly string[];
   readonly pick: readonly string[];
+  /** The distilled model is a LoRA on the pipeline's UNet; null where it does not run. */
+  readonly distilled: "unet" | "lora" | null;
   /** The decoder's latents have a mean and a standard deviation. */
   readonly normalised: boolean;
 }
 
 type Lines = Pick<Models, "classes" | "imports" | "load">;
 
-/** Models of a script. @param isHybrid false for a plan that the base runs alone */
-export async function modelsOf(source: ReadSource, reference: PairReference, usesDistilled: boolean): Promise<Models> {
+/**
+ * Models of a script.
+ * @param usesDistilled false for a plan that the base runs alone
+ * @param named LoRAs are loaded beside the models
+ */
+export async function modelsOf(
+  source: ReadSource,
+  reference: PairReference,
+  { usesDistilled, named }: { readonly usesDistilled: boolean; readonly named: boolean },
+): Promise<Models> {
   const parts = await partsOf(source, reference);
   const pipeline = await pipelineOf(source, parts);
-  const distilled = usesDistilled ? await distilledOf(source) : ONLY_BASE;
+  const distilled = usesDistilled ? await distilledOf(source, named) : ONLY_BASE;
   const load = [...parts.flatMap((part) => part.lines), ...pipeline.load, ...distilled.load];
   const decoder = parts.find(({ name }) => name === "vae") ?? ("located" in source ? source.decoder.component : null);
   return {
     classes: [...parts.flatMap((part) => part.classes), ...pipeline.classes, ...distilled.classes],
     imports: [...new Set([...parts.flatMap((part) => part.imports), ...pipeline.imports, ...distilled.imports])],
-    functions: load.some((line) => line.includes("weights(")) ? WEIGHTS_LINES : [],
     load,
     pick: distilled.pick,
+    distilled: distilled.distilled,
     normalised: Array.isArray(decoder?.config["latents_mean"]),
   };
 }
@@ -115,25 +124,29 @@ function converted(config: Readonly<Record<string, unknown>>): Readonly<Record<s
   return { ...config, layers_per_block: layers[0] };
 }
 
-const ONLY_BASE = { classes: [], imports: [], load: [], pick: ["unet = pipe.unet"] };
+const ONLY_BASE = { classes: [], imports: [], load: [], pick: ["unet = pipe.unet"], distilled: null };
 const PICK = ['unet = distilled if model == "distilled" else pipe.unet'];
 
-async function distilledOf(source: ReadSource): Promise<Lines & Pick<Models, "pick">> {
+/** @param named other LoRAs are loaded beside it, so that one that is the distilled model needs a name */
+async function distilledOf(source: ReadSource, named: boolean): Promise<Lines & Pick<Models, "pick" | "distilled">> {
   const { distilled } = source;
   const ref = distilled ? pathOf(distilled) : "";
   const place = "located" in source ? source.located.distilled?.path : undefined;
   const hub = isLocal(ref) ? null : parseHubReference(ref);
   if (!/\.(safetensors|bin|pt|pth|ckpt)$/i.test(hub ? hub.path : ref)) {
     const load = `distilled = UNet2DConditionModel.from_pretrained(${unetFolder(ref)}, torch_dtype=torch.float32).to(device)`;
-    return { classes: ["UNet2DConditionModel"], imports: [], load: [load], pick: PICK };
+    return { classes: ["UNet2DConditionModel"], imports: [], load: [load], pick: PICK, distilled: "unet" };
   }
   if (distilled?.isLora ?? /lora/i.test(ref)) {
     const at = hub && hub.revision !== "main" ? `, revision=${text(hub.revision)}` : "";
     const from = hub ? `${text(hub.id)}, weight_name=${text(hub.path)}${at}` : file(ref).code;
     return {
       ...ONLY_BASE,
-      load: [`pipe.load_lora_weights(${from})`],
-      pick: ['(pipe.enable_lora if model == "distilled" else pipe.disable_lora)()', "unet = pipe.unet"],
+      load: [`pipe.load_lora_weights(${from}${named ? `, adapter_name=${text(DISTILLED_LORA)}` : ""})`],
+      pick: named
+        ? ONLY_BASE.pick
+        : ['(pipe.enable_lora if model == "distilled" else pipe.disable_lora)()', ...ONLY_BASE.pick],
+      distilled: "lora",
     };
   }
   const state = await unetState(ref, place, "distilled.config");
@@ -148,6 +161,7 @@ async function distilledOf(source: ReadSource): Promise<Lines & Pick<Models, "pi
       `distilled.load_state_dict(${state.code})`,
     ],
     pick: PICK,
+    distilled: "unet",
   };
 }
 

@@ -19,7 +19,9 @@ import {
   type StepRow,
   scalesLatents,
 } from "../sampling/index.js";
+import { adaptersOf } from "./diffusers-adapters.js";
 import { isOneFile, modelsOf } from "./diffusers-models.js";
+import { WEIGHTS_LINES } from "./diffusers-parts.js";
 import { refuseOwnMethods } from "./own-methods.js";
 import { python, text } from "./python.js";
 import { readSource } from "./read-source.js";
@@ -40,21 +42,28 @@ interface Segment {
 /**
  * Writes a script that generates the images of a request with diffusers: the same noise, timesteps and models in every row, so the
  * same latents up to rounding in float32. Reads headers of files, to know which names their tensors have.
- * @param reference text encoders and decoder of the source, where they are not the base's
- * @throws RequestError for a plan that no diffusers scheduler supports, a prompt syntax other than plain, adapters, textual inversions
+ * @param reference text encoders and decoder of the source, where they are not the base's; LoRAs and textual inversions
+ * @throws RequestError for a plan that no diffusers scheduler supports, a prompt syntax other than plain, LoRAs that diffusers does not load
  */
 export async function diffusersScript(
   source: PlanSource,
   request: GenerateRequest,
   reference: PairReference = {},
 ): Promise<string> {
-  checkRequest(request, reference);
+  checkRequest(request);
   refuseOwnMethods("diffusers", source, request);
   const plan = makePlan(planRequestFor(source, request));
   const segments = segmentsOf(source, request, plan);
   const rows = segments.flatMap((s) => s.rows);
   const usesDistilled = rows.some((r) => r.model === "distilled");
-  const models = await modelsOf(await readSource(source), reference, usesDistilled);
+  const named = [...(reference.adapters ?? []), ...(request.adapters ?? [])].length > 0;
+  const models = await modelsOf(await readSource(source), reference, { usesDistilled, named });
+  const adapters = await adaptersOf({
+    ...{ family: source.family, reference, request, distilled: models.distilled },
+    models: [...new Set(rows.map((r) => r.model))],
+  });
+  const load = [...models.load, ...adapters.load];
+  const functions = [...(load.some((l) => l.includes("weights(")) ? WEIGHTS_LINES : []), ...adapters.functions];
   const facts: Facts = {
     sdxl: FAMILIES[source.family].textEncoders.length > 1,
     guided: rows.some((r) => r.guidance > 1),
@@ -62,6 +71,7 @@ export async function diffusersScript(
     embedded: rows.some((r) => source[r.model]?.embedsGuidance === true),
     clipSkip: request.clipSkip ?? 0,
     zeros: request.negative === undefined,
+    adapted: adapters.scales !== null,
   };
   const classes = [...models.classes, ...segments.flatMap((s) => s.classes)];
   const { prompts, seeds = [0], negative, size = source.row?.size } = request;
@@ -71,15 +81,15 @@ export async function diffusersScript(
     "import torch",
     `from diffusers import ${[...new Set(classes)].sort().join(", ")}`,
     ...(facts.rescale > 0 ? [`from ${pipelineModule(facts)} import rescale_noise_cfg`] : []),
-    ...models.imports,
+    ...new Set([...models.imports, ...adapters.imports]),
     "",
     `prompts = [${prompts.map(text).join(", ")}]`,
     `seeds = [${seeds.join(", ")}]`,
     ...(facts.guided ? [`negative = ${negative === undefined ? "None" : text(negative)}`] : []),
     'device = "cuda" if torch.cuda.is_available() else "cpu"',
     "",
-    ...(models.functions.length > 0 ? ["", ...models.functions] : []),
-    ...models.load,
+    ...(functions.length > 0 ? ["", ...functions] : []),
+    ...load,
     ...segments.map((s, i) => `${nameOf(i)} = ${s.scheduler}`),
     size
       ? `width, height = ${size.width}, ${size.height}`
@@ -96,7 +106,7 @@ export async function diffusersScript(
     ...(segments.some(drawsPath) ? BROWNIAN_LINES : []),
     "@torch.no_grad()",
     "def generate(prompt, seed):",
-    "    text = encode(prompt)",
+    `    text = ${facts.adapted ? "{model: encode(prompt, model) for model in scales}" : "encode(prompt)"}`,
     "    generator = torch.Generator().manual_seed(seed)",
     `    x = ${plan.initNoiseScale === 1 ? "" : `${plan.initNoiseScale} * `}torch.randn(shape, generator=generator).to(device)`,
     ...segments.flatMap((s, i) => segmentLines(s, i, plan)).map((line) => `    ${line}`),
@@ -113,19 +123,13 @@ export async function diffusersScript(
 }
 
 /** @throws RequestError for fields that no script has */
-function checkRequest(request: GenerateRequest, { adapters = [], embeddings = [] }: PairReference): void {
-  const { promptSyntax = "plain" } = request;
+function checkRequest({ promptSyntax = "plain" }: GenerateRequest): void {
   if (promptSyntax !== "plain") {
     throw new RequestError(
       `--as diffusers needs --prompt-syntax plain: diffusers' pipelines read the markup of ${promptSyntax} as text`,
       { field: "promptSyntax" },
     );
   }
-  const [first] = [...adapters, ...(request.adapters ?? []), ...embeddings];
-  if (!first) return;
-  throw new RequestError(
-    `--as diffusers writes no LoRAs and textual inversions (${first.ref}); leave them out, or use --as comfyui`,
-  );
 }
 
 /** Lines that decode the latents x. */
@@ -150,6 +154,8 @@ interface Facts {
   readonly clipSkip: number;
   /** The request has no negative prompt. */
   readonly zeros: boolean;
+  /** LoRAs act: text is encoded for each model. */
+  readonly adapted: boolean;
 }
 
 const pipelineModule = ({ sdxl }: Facts) => {
@@ -318,7 +324,7 @@ const BROWNIAN_LINES = [
   "",
 ];
 
-function encodeLines({ sdxl, guided, clipSkip, zeros }: Facts): string[] {
+function encodeLines({ sdxl, guided, clipSkip, zeros, adapted }: Facts): string[] {
   const options = [
     sdxl ? "prompt=prompt" : "prompt",
     "device=device, num_images_per_prompt=1",
@@ -326,19 +332,28 @@ function encodeLines({ sdxl, guided, clipSkip, zeros }: Facts): string[] {
     ...(clipSkip > 0 ? [`clip_skip=${clipSkip}`] : []),
   ];
   const call = `pipe.encode_prompt(${options.join(", ")})`;
-  const head =
-    guided && zeros && sdxl
-      ? "def encode(prompt):  # without a negative prompt the embeddings are zeros"
-      : "def encode(prompt):";
-  if (!sdxl) return [head, `    return ${call}`];
+  const note = guided && zeros && sdxl ? "  # without a negative prompt the embeddings are zeros" : "";
+  const encoders = sdxl ? "pipe.text_encoder, pipe.text_encoder_2" : "pipe.text_encoder,";
+  const head = [
+    `def encode(prompt${adapted ? ", model" : ""}):${note}`,
+    // A LoRA that is the distilled model changes its UNet only.
+    ...(adapted
+      ? [
+          `    own = {name: scale for name, scale in scales[model].items() if name in loras}`,
+          `    for encoder in (${encoders}):`,
+          "        adapt(encoder, own)",
+        ]
+      : []),
+  ];
+  if (!sdxl) return [...head, `    return ${call}`];
   return [
-    head,
+    ...head,
     `    hidden, negative_hidden, pooled, negative_pooled = ${call}`,
     "    return (hidden, pooled), (negative_hidden, negative_pooled)",
   ];
 }
 
-function predictLines({ sdxl, guided, rescale, embedded }: Facts, pick: readonly string[]): string[] {
+function predictLines({ sdxl, guided, rescale, embedded, adapted }: Facts, pick: readonly string[]): string[] {
   const options = [
     "encoder_hidden_states=hidden",
     ...(sdxl ? ["added_cond_kwargs=added"] : []),
@@ -347,6 +362,7 @@ function predictLines({ sdxl, guided, rescale, embedded }: Facts, pick: readonly
   return [
     "def predict(model, x, t, guidance, text):",
     ...pick.map((line) => `    ${line}`),
+    ...(adapted ? ["    adapt(unet, scales[model])", "    text = text[model]"] : []),
     ...(embedded
       ? [
           "    features = unet.config.time_cond_proj_dim  # guidance scale as an input",

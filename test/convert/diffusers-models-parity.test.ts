@@ -56,6 +56,15 @@ const MODELS: Readonly<Record<string, (folder: string) => PairReference>> = {
     writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), ...changed }));
     return { decoder };
   },
+  loras: () => ({
+    base: "embedded:base",
+    distilled: "embedded:adapters/distilled.safetensors",
+    adapters: [
+      { ref: "smile.base", scale: -1 },
+      { ref: "blueprint", on: "distilled" },
+    ],
+    embeddings: [{ ref: "embedded:adapters/pip.safetensors", token: "<zq>" }],
+  }),
 };
 
 describe("scripts of `plan --as diffusers` with other models, run with diffusers", { timeout: 60_000 }, () => {

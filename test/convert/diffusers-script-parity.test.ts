@@ -1,12 +1,16 @@
+import { cpSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { safetensors } from "../../src/checkpoint/index.js";
 import { diffusersScript } from "../../src/convert/index.js";
 import { RequestError } from "../../src/errors.js";
 import { type GenerateRequest, generate } from "../../src/generate/index.js";
 import { openPair } from "../../src/open/index.js";
-import { type FloatTensor, stack } from "../../src/tensor/index.js";
+import { type FloatTensor, float, stack } from "../../src/tensor/index.js";
 import { requestSchema } from "../support/checkpoint.js";
-import { description, farthest, LATENTS, namesIn, tensors } from "../support/parity.js";
+import { temporaryFolder } from "../support/folder.js";
+import { description, EMBEDDED, farthest, LATENTS, namesIn, tensors } from "../support/parity.js";
 
 const schema = z.object({ request: requestSchema });
 
@@ -40,10 +44,22 @@ describe("what the scripts of `plan --as diffusers` generate, run with diffusers
     );
   });
 
-  it("refuses adapters and textual inversions", async () => {
-    const adapters = [{ ref: "ink.safetensors" }];
-    await expect(diffusersScript(pair, { prompts: ["x"], adapters })).rejects.toThrow(/LoRAs .*ink.safetensors/);
-    const embeddings = [{ ref: "cat.pt" }];
-    await expect(diffusersScript(pair, { prompts: ["x"] }, { embeddings })).rejects.toThrow(/cat.pt/);
+  it("refuses LoRAs that diffusers does not load, and scales that it has no place for", async () => {
+    const script = (ref: string, scale: number | string = 1) =>
+      diffusersScript(pair, { prompts: ["x"], adapters: [{ ref, scale }] });
+    const loha = path.join(temporaryFolder(), "loha.safetensors");
+    const factors = { hada_w1_a: [8, 2], hada_w1_b: [2, 8], hada_w2_a: [8, 2], hada_w2_b: [2, 8] } as const;
+    const tensors = Object.entries(factors).map(([role, shape]) => [
+      `lora_unet_mid_block_attentions_0_proj_in.${role}`,
+      float(shape),
+    ]);
+    writeFileSync(loha, safetensors(Object.fromEntries(tensors)));
+    await expect(script(loha)).rejects.toThrow(/layers of kind LoHa, which diffusers does not load/);
+    await expect(script("smile.base", "0@0-1,1@2-3")).rejects.toThrow(/one scale for a LoRA, and smile\.base/);
+    await expect(script("smile.base", "down=0,up=1")).rejects.toThrow(/one scale/);
+    await expect(script("nowhere.safetensors")).rejects.toThrow(/no such file/);
+    const folder = temporaryFolder();
+    cpSync(path.join(EMBEDDED, "sliders/smile.base.safetensors"), path.join(folder, "adapter_model.safetensors"));
+    await expect(script(folder)).rejects.toThrow(/is a folder; variegate adapter convert/);
   });
 });

@@ -226,4 +226,13 @@ export const requestSchema = z.object({
   skip: z.number().exactOptional(),
   ratio: z.object({ base: z.number(), distilled: z.number() }).exactOptional(),
   baseSpacing: z.enum(["leading", "trailing", "linspace"]).exactOptional(),
+  adapters: z
+    .array(
+      z.object({
+        ref: z.string(),
+        scale: z.number().exactOptional(),
+        on: z.enum(["base", "distilled"]).exactOptional(),
+      }),
+    )
+    .exactOptional(),
 });
