@@ -6,8 +6,8 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, blocks, clip_skip, component_cases, families, gradients, hub, intervals, methods, metrics, optimizers, outputs, peft_strength,
-    prompt_syntax, prompts, recognition, runs, scripts, single_files, sliders, steps, streams, textual_inversion, vision,
+    adapters, added_tokens, blocks, clip_skip, component_cases, families, flow_runs, gradients, hub, intervals, methods, metrics, optimizers, outputs, peft_strength,
+    prompt_syntax, prompts, qwen_tokenizer, recognition, runs, scripts, single_files, sliders, steps, streams, textual_inversion, vision,
 )
 from .store import Store
 
@@ -17,6 +17,7 @@ RECORDERS = {
     "added-tokens": added_tokens.record,
     "schedulers": steps.record,
     "families": families.record,
+    "qwen-tokenizer": qwen_tokenizer.record,
     "components": component_cases.record,
     "networks": outputs.record,
     "methods": methods.record,
@@ -27,6 +28,7 @@ RECORDERS = {
     "intervals": intervals.record,
     "vision": vision.record,
     "pipelines": runs.record,
+    "flow-pipelines": flow_runs.record,
     "clip-skip": clip_skip.record,
     "prompt-syntax": prompt_syntax.record,
     "textual-inversion": textual_inversion.record,

@@ -227,6 +227,19 @@ def sdxl(scheduler, unet_name="unet-sdxl", vae="vae-sdxl", second="text-sdxl-2",
     return {"index": index, "scheduler": scheduler, "tokenizers": tokenizers, "components": parts}
 
 
+Z_IMAGE_INDEX = {
+    "_class_name": "ZImagePipeline", "_diffusers_version": "0.42.1", "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+    "text_encoder": ["transformers", "Qwen3Model"], "tokenizer": ["transformers", "Qwen2Tokenizer"],
+    "transformer": ["diffusers", "ZImageTransformer2DModel"], "vae": ["diffusers", "AutoencoderKL"],
+}  # fmt: skip
+
+
+def z_image(shift, transformer):
+    scheduler = {"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, "use_dynamic_shifting": False, "shift": shift}
+    parts = {"transformer": transformer, "text_encoder": "qwen3", "vae": "vae-flux"}
+    return {"index": Z_IMAGE_INDEX, "scheduler": scheduler, "tokenizers": {"tokenizer": "../test/goldens/tokenizers/qwen"}, "components": parts}
+
+
 LIGHTNING = {**FILES["sdxl"], "timestep_spacing": "trailing"}
 HYPER = {"_class_name": "DDIMScheduler", **SD, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
          "timestep_spacing": "trailing"}  # fmt: skip
@@ -250,6 +263,8 @@ CHECKPOINTS = {
     "sdxl-lightning-1": sdxl({**LIGHTNING, "prediction_type": "sample"}, "unet-sdxl-sample"),
     "sdxl-lcm": sdxl(FILES["lcm"], "unet-sdxl-lcm"),
     "sdxl-hyper": sdxl(HYPER, "unet-sdxl-fast"),
+    "zimage": z_image(6.0, "z-image"),
+    "zimage-turbo": z_image(3.0, "z-image-fast"),
 }
 
 

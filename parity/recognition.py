@@ -20,9 +20,8 @@ CLASSES = {
     "SD3ControlNetModel": "a ControlNet of Stable Diffusion 3", "SD3Transformer2DModel": "Stable Diffusion 3", "SanaTransformer2DModel": "Sana",
     "StableCascadeUNet": "Stable Cascade", "T2IAdapter": "a T2I-Adapter", "UNet3DConditionModel": "ModelScope's text to video",
     "UNetMotionModel": "AnimateDiff", "UNetSpatioTemporalConditionModel": "Stable Video Diffusion", "WanTransformer3DModel": "Wan",
-    "ZImageTransformer2DModel": "Z-Image",
     # Drawn here.
-    "AutoencoderKL": None, "AutoencoderTiny": None, "UNet2DConditionModel": None,
+    "AutoencoderKL": None, "AutoencoderTiny": None, "UNet2DConditionModel": None, "ZImageTransformer2DModel": None,
 }  # fmt: skip
 
 # What diffusers looks for → what it should be taken for.
@@ -32,7 +31,6 @@ ORIGINALS = {
     "mochi-1-preview": "Mochi", "playground-v2-5": "Playground v2.5, which is trained on EDM's noise levels", "sana": "Sana",
     "sd3": "Stable Diffusion 3", "sd35_large": "Stable Diffusion 3.5 large", "stable_cascade_stage_b": "Stable Cascade",
     "stable_cascade_stage_c": "Stable Cascade", "wan": "Wan", "wan_vae": "the autoencoder of Wan", "xl_refiner": "the SDXL refiner",
-    "z-image-turbo": "Z-Image",
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import { FAMILIES, type Family, type Shapes } from "../families/index.js";
 export type Config = Readonly<Record<string, unknown>>;
 
 /** Reads dimensions by name. */
-function reader(file: string, shapes: Shapes) {
+export function reader(file: string, shapes: Shapes) {
   const keys = [...shapes.keys()];
   return {
     keys,

@@ -12,10 +12,12 @@ import {
   SUPPORTED_FAMILIES,
   tinyNames,
   vaeNames,
+  zImageNames,
 } from "../families/index.js";
 import { BYTES, type ByteSource, count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { Component } from "./component.js";
 import { autoencoderConfig, type Config, clipConfig, tinyAutoencoderConfig, unetConfig } from "./configs.js";
+import { languageModelConfig, zImageConfig } from "./transformer-configs.js";
 import { readBytes, readWeights } from "./weights.js";
 
 type Weights = ReadonlyMap<string, Weight>;
@@ -76,9 +78,30 @@ export function unetPart(
   { family, names, prefix }: Pick<Of<"unet">, "family" | "names" | "prefix">,
 ): Component {
   const own = under(index.weights, prefix);
+  const { className } = FAMILIES[family].denoiser;
+  if (className === "ZImageTransformer2DModel") {
+    const found = names === "diffusers" ? own : views(own, zImageNames([...own.keys()]));
+    return part(index, "transformer", className, zImageConfig(index.source, shapesOf(found)), async () => found);
+  }
   const weights = names === "diffusers" ? own : renamed(own, diffusersNames([...own.keys()]));
   const config = unetConfig(index.source, shapesOf(weights), family);
   return part(index, "unet", "UNet2DConditionModel", config, async () => weights);
+}
+
+/** Tensors that are stored whole or as a third of another one's rows; views of the same bytes. */
+const views = (own: Weights, names: ReadonlyMap<string, SourceTensor>): Map<string, Weight> =>
+  new Map(
+    [...names].flatMap(([name, { key, third }]) => {
+      const weight = own.get(key);
+      return weight ? [[name, third === undefined ? weight : thirdOf(weight, third)] as const] : [];
+    }),
+  );
+
+function thirdOf(weight: Weight, third: number): Weight {
+  const [rows = 0, ...rest] = weight.shape;
+  const shape = [rows / 3, ...rest];
+  const n = count(shape);
+  return { ...weight, name: `${weight.name}[${third}/3]`, shape, bytes: valuesFrom(weight, third * n, n) };
 }
 
 /** Attention matrices of an AutoencoderKL, by current and older names; some files store them as 1×1 convolutions. */
@@ -102,8 +125,9 @@ export function autoencoderPart(
       ATTENTION.test(name) && w.shape.length === 4 ? { ...w, shape: w.shape.slice(0, 2) } : w,
     ]),
   );
-  const { scale, upcast = false } = family === null ? {} : FAMILIES[family].latents;
-  const config = autoencoderConfig(index.source, shapesOf(weights), scale, upcast);
+  const { scale, shift, upcast = false } = family === null ? {} : FAMILIES[family].latents;
+  const inferred = autoencoderConfig(index.source, shapesOf(weights), scale, upcast);
+  const config = shift === undefined ? inferred : { ...inferred, shift_factor: shift };
   return part(index, "vae", "AutoencoderKL", config, async () => weights);
 }
 
@@ -132,6 +156,9 @@ export function textEncoderPart(
   family: Family | null,
 ): Component {
   const own = under(index.weights, prefix);
+  if (own.has("embed_tokens.weight")) {
+    return part(index, name, "Qwen3Model", languageModelConfig(index.source, shapesOf(own)), async () => own);
+  }
   const { unusedLayers = 0, projection = true } = family === null ? {} : FAMILIES[family].text;
   const built = names === "transformers" ? asTransformers(own) : asOpenClip(own, unusedLayers);
   const width = built.shapes.get("text_model.embeddings.token_embedding.weight")?.[1] ?? 0;

@@ -26,6 +26,12 @@ export async function readUNet(source: ByteSource, like: Component): Promise<Ope
   const { family } = recognised;
   const place = recognised.kind === "unet" ? recognised : { family, names: "stability" as const, prefix: WHOLE };
   const unet = unetPart(index, place);
+  if (unet.className !== like.className) throw refusal(source.name, recognised, `a ${like.className} was expected`);
+  if (unet.className !== "UNet2DConditionModel") {
+    // Heads of other widths rotate other shares of their features: the base's config knows them.
+    const { axes_dims: _axes, ...known } = unet.config;
+    return { unet: { ...unet, config: { ...like.config, ...known } }, scheduler: null, lora: false, metadata };
+  }
   const { attention_head_dim: heads, sample_size: _, ...told } = unet.config;
   const levels = (channels: unknown) => (Array.isArray(channels) ? channels.length : 0);
   const own = like.config["attention_head_dim"];

@@ -31,6 +31,11 @@ export async function comfyWorkflow(
   request: GenerateRequest,
   reference: PairReference = {},
 ): Promise<ComfyWorkflow> {
+  if (FAMILIES[source.family].text.chat) {
+    throw new RequestError(
+      `--as comfyui writes workflows for Stable Diffusion, not for ${FAMILIES[source.family].title}; leave --as out`,
+    );
+  }
   const read = await readSource(source);
   checkShape(read);
   return workflowFor(read, request, await comfyPlaces(source, reference, request));

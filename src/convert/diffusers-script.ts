@@ -50,6 +50,11 @@ export async function diffusersScript(
   request: GenerateRequest,
   reference: PairReference = {},
 ): Promise<string> {
+  if (FAMILIES[source.family].text.chat) {
+    throw new RequestError(
+      `--as diffusers writes scripts for Stable Diffusion, not for ${FAMILIES[source.family].title}; leave --as out`,
+    );
+  }
   checkRequest(request);
   refuseOwnMethods("diffusers", source, request);
   const plan = makePlan(planRequestFor(source, request));

@@ -17,6 +17,16 @@ export interface TextEncoderFacts {
   readonly padding: "<|endoftext|>" | "!";
 }
 
+/** How a prompt is written for a language model, and how many of its tokens are read. */
+export interface ChatFormat {
+  readonly before: string;
+  readonly after: string;
+  /** Longest input in tokens, with the format's own; what is beyond is cut. */
+  readonly tokens: number;
+  /** The denoiser takes text in multiples of this many tokens. */
+  readonly multiple: number;
+}
+
 /** Facts of one family. */
 export interface FamilyFacts {
   /** Display name. */
@@ -37,12 +47,18 @@ export interface FamilyFacts {
     readonly unusedLayers: number;
     /** The pipeline loads the text projection if the file has one. */
     readonly projection: boolean;
+    /** Chat format of prompts, for a text encoder that is a language model. */
+    readonly chat?: ChatFormat;
   };
+  /** Class of the denoiser, and its folder in a diffusers checkpoint. */
+  readonly denoiser: { readonly className: string; readonly folder: "unet" | "transformer" };
   /** Attention heads of the UNet, which shapes do not determine: number of heads, or where null features per head. */
   readonly unet: { readonly heads: number | null; readonly headFeatures: number };
   readonly latents: {
     /** Scaling factor: latents are multiplied by it after encoding and divided by it before decoding. */
     readonly scale: number;
+    /** Shift factor: subtracted before encoded latents are scaled, and added after they are divided. Default 0. */
+    readonly shift?: number;
     /** The autoencoder overflows in float16 (force_upcast). */
     readonly upcast: boolean;
     /** Latent height and width that the denoiser was trained for, where its files do not state them. */
@@ -56,6 +72,13 @@ export interface FamilyFacts {
   readonly amendsScheduler: boolean;
   /** Default steps and guidance scale of the diffusers pipeline. */
   readonly sampling: { readonly steps: number; readonly guidance: number };
+  /**
+   * What is added to a guidance scale g to get that of Ho and Salimans 2022, uncond + g (cond − uncond): 1 where the pipeline computes
+   * cond + g (cond − uncond). Default 0.
+   */
+  readonly guidanceOffset?: 0 | 1;
+  /** The pipeline gives a flow schedule the sigmas 1 … 1 / n for n steps, instead of the scheduler's own. */
+  readonly evenSigmas?: boolean;
   /** Without a negative prompt, the unconditional embedding is zeros and not that of "", unless model_index.json says otherwise. */
   readonly zeroNegative: boolean;
   /** Numbers of parameters, for estimates before a download. */
@@ -72,3 +95,6 @@ export const STABLE_DIFFUSION_NOISE = {
   set_alpha_to_one: false,
   steps_offset: 1,
 } as const;
+
+/** The UNet of Stable Diffusion. */
+export const UNET = { className: "UNet2DConditionModel", folder: "unet" } as const;

@@ -31,7 +31,15 @@ export type Recognised = { readonly about: string; readonly because: string } & 
 );
 
 /** Prefixes of a UNet's names, by tool. */
-const UNET_PREFIXES = ["model.diffusion_model.", "", "diffusion_model.", "unet.", "module.", "model."] as const;
+const UNET_PREFIXES = [
+  "model.diffusion_model.",
+  "",
+  "diffusion_model.",
+  "unet.",
+  "transformer.",
+  "module.",
+  "model.",
+] as const;
 const VAE_PREFIXES = ["first_stage_model.", "", "vae."] as const;
 /** Prefixes of a text encoder's names. ComfyUI keeps the prefix of the checkpoint that the encoder was extracted from. */
 const CLIP_PREFIXES = [
@@ -54,6 +62,8 @@ export function recognise(shapes: Shapes): Recognised {
   return (
     recogniseAdapter(shapes) ??
     recogniseTextualInversion(shapes) ??
+    zImage(shapes) ??
+    languageModel(shapes) ??
     other(keys) ??
     whole(keys, shapes) ??
     unet(shapes) ??
@@ -134,6 +144,25 @@ function unet(shapes: Shapes): Recognised | null {
   };
 }
 
+/** Tensors of variants of Z-Image that are not text to image. */
+const Z_IMAGE_VARIANT = /siglip|control_/;
+
+/** A transformer of Z-Image. Lumina's modulation has another layer before its matrix. */
+function zImage(shapes: Shapes): Recognised | null {
+  const mark = "layers.0.adaLN_modulation.0.weight";
+  const prefix = prefixOf(shapes, UNET_PREFIXES, mark);
+  if (prefix === undefined || [...shapes.keys()].some((key) => Z_IMAGE_VARIANT.test(key))) return null;
+  const names = shapes.has(`${prefix}all_x_embedder.2-1.weight`) ? "diffusers" : "stability";
+  return {
+    kind: "unet",
+    family: "zimage",
+    names,
+    prefix,
+    about: "a transformer of Z-Image",
+    because: `it has the tensor ${prefix}${mark}; names are ${names === "diffusers" ? "diffusers'" : "ComfyUI's"}`,
+  };
+}
+
 function autoencoder(shapes: Shapes): Recognised | null {
   const stability = prefixOf(shapes, VAE_PREFIXES, "decoder.up.0.block.0.conv1.weight");
   const prefix = stability ?? prefixOf(shapes, VAE_PREFIXES, "decoder.up_blocks.0.resnets.0.conv1.weight");
@@ -199,6 +228,24 @@ function measure(keys: readonly string[]): Recognised | null {
   if (has("Mixed_5b.") || has("layers.mixed"))
     return { kind: "measure", about: "Inception v3 (--inception)", because: "it has Mixed_5b" };
   return null;
+}
+
+/** Prefixes of a language model's names, by tool. */
+const LANGUAGE_PREFIXES = ["model.", "", "text_encoders.qwen3_4b.transformer.model.", "text_encoder.model."] as const;
+
+function languageModel(shapes: Shapes): Recognised | null {
+  const mark = "layers.0.self_attn.q_norm.weight";
+  const prefix = prefixOf(shapes, LANGUAGE_PREFIXES, mark);
+  const width = shapes.get(`${prefix}embed_tokens.weight`)?.[1];
+  if (prefix === undefined || width === undefined) return null;
+  return {
+    kind: "text encoder",
+    names: "transformers",
+    prefix,
+    width,
+    about: `Qwen3 with ${width} features, a text encoder`,
+    because: `it has the tensor ${prefix}${mark}`,
+  };
 }
 
 function textEncoder(shapes: Shapes): Recognised | null {

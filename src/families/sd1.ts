@@ -1,6 +1,6 @@
 /** Stable Diffusion 1.x (Rombach et al. 2022). */
 import { clipL } from "./clip-encoders.js";
-import { type FamilyFacts, STABLE_DIFFUSION_NOISE } from "./family.js";
+import { type FamilyFacts, STABLE_DIFFUSION_NOISE, UNET } from "./family.js";
 
 export const sd1: FamilyFacts = {
   title: "Stable Diffusion 1.x",
@@ -8,6 +8,7 @@ export const sd1: FamilyFacts = {
   index: {},
   textEncoders: [clipL("cond_stage_model.transformer.")],
   text: { features: 768, skip: 0, finalNorm: true, unusedLayers: 0, projection: true },
+  denoiser: UNET,
   unet: { heads: 8, headFeatures: 40 },
   latents: { scale: 0.18215, upcast: false, side: 64 },
   scheduler: {

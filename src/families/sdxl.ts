@@ -1,6 +1,6 @@
 /** Stable Diffusion XL (Podell et al. 2023) and pruned variants. */
 import { clipL, openClipBigG } from "./clip-encoders.js";
-import { type FamilyFacts, STABLE_DIFFUSION_NOISE } from "./family.js";
+import { type FamilyFacts, STABLE_DIFFUSION_NOISE, UNET } from "./family.js";
 
 export const sdxl: FamilyFacts = {
   title: "Stable Diffusion XL",
@@ -8,6 +8,7 @@ export const sdxl: FamilyFacts = {
   index: { force_zeros_for_empty_prompt: true },
   textEncoders: [clipL("conditioner.embedders.0.transformer."), openClipBigG("conditioner.embedders.1.model.")],
   text: { features: 2048, skip: 1, finalNorm: false, unusedLayers: 0, projection: true },
+  denoiser: UNET,
   unet: { heads: null, headFeatures: 64 },
   latents: { scale: 0.13025, upcast: true, side: 128 },
   scheduler: {

@@ -127,8 +127,15 @@ export const OTHERS: readonly OtherFamily[] = [
     ["condition_embedder.text_embedder.", "blocks.0.attn1.norm_q.", "blocks.0.ffn.net."],
   ),
   family("HiDream", /^HiDream/, ["double_stream_blocks.0."]),
-  family("Z-Image", /^ZImage/, ["cap_pad_token"], ["layers.0.adaLN_modulation.0."], ["all_final_layer.2-1."]),
-  family("Lumina", /^Lumina/, ["cap_embedder.0."], ["time_caption_embed.caption_embedder."]),
+  // Z-Image has the caption embedder of Lumina.
+  family("Z-Image Omni, which reads images", /^ZImageOmni/, ["siglip_embedder."], ["siglip_refiner."]),
+  family("Z-Image for image editing", /^ZImage(Img2Img|Inpaint|Edit)/),
+  family(
+    "Lumina",
+    /^Lumina/,
+    ["cap_embedder.0.", "layers.0.attention_norm1.", "norm_final."],
+    ["time_caption_embed.caption_embedder."],
+  ),
   family(
     "Qwen-Image",
     /^QwenImage/,
@@ -214,4 +221,4 @@ export const otherClass = (className: string): string | null =>
   OTHERS.find(({ classes }) => classes?.test(className))?.name ?? null;
 
 /** The supported families, in words, for messages about unsupported ones. */
-export const SUPPORTED_FAMILIES = "Stable Diffusion 1.x, 2.x and XL are supported";
+export const SUPPORTED_FAMILIES = "Stable Diffusion 1.x, 2.x and XL and Z-Image are supported";

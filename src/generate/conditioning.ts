@@ -16,7 +16,7 @@ export const modelsOf = ({ rows }: Plan): ModelName[] => [
 /** Length L of the text of a conditioning. */
 const lengthOf = ({ streams }: Conditioning): number => streams["text"]?.shape[1] ?? 0;
 
-/** Least length that holds whole copies of two texts. */
+/** Length of a prompt's text where it is repeated to share a call with the negative prompt's. Least length that holds whole copies of two texts. */
 function sharedLength(prompt: number, negative: number): number {
   let length = prompt;
   while (length % negative !== 0) length += prompt;
@@ -25,12 +25,13 @@ function sharedLength(prompt: number, negative: number): number {
 
 const isGuidedPlan = ({ rows }: Plan): boolean => rows.some((row) => row.kind === "step" && isGuided(row));
 
-/** Length L of the text of each prompt of a job, with guidance that of prompt and negative prompt in one call. Runs no network. */
+/** Length L of the text of each prompt of a job; with guidance that of a call with prompt and negative prompt, or the longer of two calls. Runs no network. */
 export function textLengths({ text, zeroNegative }: Pair, job: Job): number[] {
   const { prompts, promptSyntax: syntax, negative } = job;
   const zeros = negative === null && zeroNegative;
   const other = zeros || !isGuidedPlan(job.plan) ? 1 : text.lengthOf(negative ?? "", syntax);
-  return prompts.map((prompt) => sharedLength(text.lengthOf(prompt, syntax), other));
+  const shared = text.copies ? sharedLength : Math.max;
+  return prompts.map((prompt) => shared(text.lengthOf(prompt, syntax), other));
 }
 
 /** Repeats text to a length. Attention gives copies of a token their token's weight together, so the prediction is the same. */
@@ -56,7 +57,7 @@ export function promptEncoder({ pair, job, bindings, cache }: Run) {
     // In diffusers clip skip applies to the prompt only, in A1111 and ComfyUI to both.
     const negativeSkip = syntax === "plain" ? 0 : clipSkip;
     const unconditional = await pair.text.encode(negative ?? "", negativeSkip, adapted, syntax);
-    if (!isGuidedRun) return sides(conditional, unconditional);
+    if (!isGuidedRun || !pair.text.copies) return sides(conditional, unconditional);
     const length = sharedLength(lengthOf(conditional), lengthOf(unconditional));
     return sides(repeatedTo(length, conditional), repeatedTo(length, unconditional));
   }

@@ -3,6 +3,7 @@ import { RequestError } from "../errors.js";
 import { FAMILIES } from "../families/index.js";
 import {
   amendForStableDiffusion,
+  evenSigmas,
   type Handoff,
   isGuided,
   makePlan,
@@ -21,6 +22,7 @@ import {
   samplesPerRow,
   settledMethods,
   switchScheduler,
+  traitsOf,
   withChoice,
   withDiversity,
 } from "../sampling/index.js";
@@ -82,7 +84,7 @@ function samplerOf(
     prediction: settingIn(layers, "prediction") ?? file.prediction,
     ...extent,
     guidance: settingIn(layers, "guidance") ?? { value: 0, from: "default" },
-    ...rescaleIn(request),
+    ...guidanceIn(request),
     ...(eta && { eta }),
   };
   return { scheduler, settings };
@@ -91,8 +93,28 @@ function samplerOf(
 const option = <T>(value: T): Setting<T> => ({ value, from: "option" });
 const otherwise = <T>(value: T): Setting<T> => ({ value, from: "default" });
 
-const rescaleIn = ({ guidanceRescale }: SamplingRequest): Pick<ModelSettings, "guidanceRescale"> =>
-  guidanceRescale === undefined ? {} : { guidanceRescale: option(guidanceRescale) };
+/** Settings that change the guided prediction, or the steps that have guidance. */
+const GUIDANCE = ["guidanceRescale", "guidanceNormalization", "guidanceTruncation"] as const;
+type GuidanceFields = Pick<ModelSettings, (typeof GUIDANCE)[number]>;
+
+const guidanceIn = (request: SamplingRequest): GuidanceFields =>
+  Object.fromEntries(
+    GUIDANCE.flatMap((key) => {
+      const value = request[key];
+      return value === undefined ? [] : [[key, option(value)] as const];
+    }),
+  );
+
+/** Guidance of a model as `makePlan` takes it, with a scale as in uncond + g (cond − uncond). */
+function guidanceOf({ family }: PlanSource, settings: GuidanceFields & Pick<ModelSettings, "guidance">) {
+  const { guidance, guidanceRescale, guidanceNormalization: limit, guidanceTruncation } = settings;
+  return {
+    guidance: guidance.value + (FAMILIES[family].guidanceOffset ?? 0),
+    guidanceRescale: guidanceRescale?.value,
+    guidanceNormalization: limit && limit.value > 0 ? limit.value : undefined,
+    guidanceTruncation: guidanceTruncation?.value,
+  };
+}
 
 /** Creates the plan of a request. Loads no model. @throws RequestError, UnsupportedConfigError */
 export function planFor(pair: PlanSource, request: SamplingRequest): Plan {
@@ -142,7 +164,7 @@ function resolve(pair: PlanSource, asked: SamplingRequest): Resolved {
   };
   const which = mode === "base" ? "base" : "distilled";
   const { scheduler, settings } = samplerOf(pair, request, which);
-  const sampler: SamplerConfig = { scheduler, ...valuesOf(settings) };
+  const sampler = samplerConfig(pair, scheduler, settings);
   if (mode === "base") return { planned: { mode, skip, base: sampler }, settings: { ...run, base: settings } };
   if (mode === "distilled") {
     return { planned: { mode, skip, distilled: sampler }, settings: { ...run, distilled: settings } };
@@ -157,20 +179,21 @@ function resolve(pair: PlanSource, asked: SamplingRequest): Resolved {
   };
 }
 
-/** Settings as `makePlan` takes them. */
-function valuesOf({
-  steps,
-  timesteps,
-  guidance,
-  guidanceRescale,
-  eta,
-}: ModelSettings): Omit<SamplerConfig, "scheduler"> {
+/** Scheduler and settings as `makePlan` takes them. */
+function samplerConfig(pair: PlanSource, scheduler: SchedulerConfig, settings: ModelSettings): SamplerConfig {
+  const { steps, timesteps, eta } = settings;
   return {
-    ...(timesteps ? { timesteps: timesteps.value } : { steps: steps?.value }),
-    guidance: guidance.value,
-    guidanceRescale: guidanceRescale?.value,
+    scheduler,
+    ...(timesteps ? { timesteps: timesteps.value } : extentOf(pair, scheduler, steps?.value)),
+    ...guidanceOf(pair, settings),
     eta: eta?.value,
   };
+}
+
+/** Number of steps, or the sigmas that the family's pipeline gives its scheduler for that number. */
+function extentOf({ family }: PlanSource, scheduler: SchedulerConfig, steps: number | undefined) {
+  const even = FAMILIES[family].evenSigmas && traitsOf(scheduler).levels === "flow" && steps !== undefined;
+  return even ? { sigmas: evenSigmas(steps) } : { steps };
 }
 
 /** The base of a hybrid: on the rows of the distilled schedule, or on its own schedule if the request sets any part of one. */
@@ -192,9 +215,9 @@ function hybridBase(
   const shared: ModelSettings = {
     prediction: file.prediction,
     guidance: baseGuidance === undefined ? otherwise(0) : option(baseGuidance),
-    ...rescaleIn(request),
+    ...guidanceIn(request),
   };
-  const guided = { guidance: shared.guidance.value, guidanceRescale: shared.guidanceRescale?.value };
+  const guided = guidanceOf(pair, shared);
   if ([baseScheduler, baseSpacing, asked].every((given) => given === undefined)) {
     const handoff = handoffOf(pair, request);
     return {
@@ -211,7 +234,7 @@ function hybridBase(
   }
   const steps = asked ?? rows;
   return {
-    planned: { ...guided, scheduler, steps, eta },
+    planned: { ...guided, scheduler, ...extentOf(pair, scheduler, steps), eta },
     settings: {
       scheduler: baseScheduler === undefined ? file.scheduler : option(scheduler.className),
       ...(readsSpacing(scheduler) && { spacing: baseSpacing === undefined ? file.spacing : option(baseSpacing) }),

@@ -32,6 +32,8 @@ export interface ModelSettings {
   readonly steps?: Setting<number>;
   readonly guidance: Setting<number>;
   readonly guidanceRescale?: Setting<number>;
+  readonly guidanceNormalization?: Setting<number>;
+  readonly guidanceTruncation?: Setting<number>;
   readonly eta?: Setting<number>;
 }
 

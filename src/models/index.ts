@@ -28,6 +28,7 @@ export {
 export type { ConfigFile } from "./config.js";
 export { type DecoderStage, decoderStages, drawHead } from "./decoder-stages.js";
 export type { Conditioning, Denoiser, DenoiserCall, DenoiserShape, ImageSize } from "./denoiser.js";
+export { DENOISER_CLASSES, denoiserOf } from "./denoisers.js";
 export type { DrawingWeights } from "./drawing.js";
 export { type BranchKind, type DreamSimBranch, drawDreamSim, dreamSimBranches } from "./dreamsim.js";
 export { drawInception, INCEPTION_SIDE } from "./inception.js";

@@ -17,7 +17,7 @@ export function zImageDenoiser(config: ZImageConfig, scaleFactor: number): Denoi
     size: { width: SIDE, height: SIDE },
     multiple,
     embedsGuidance: false,
-    interface: { in_channels: config.channels, cap_feat_dim: config.textFeatures },
+    interface: { in_channels: config.channels, out_channels: config.channels, cap_feat_dim: config.textFeatures },
     smallest: { height: PATCH, width: PATCH, tokens: STREAM_MULTIPLE },
     textFeatures: config.textFeatures,
     latents: ({ width, height }: ImageSize) => [1, config.channels, height / scaleFactor, width / scaleFactor],

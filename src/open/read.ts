@@ -11,13 +11,13 @@ import type { ModelSource, PlanSource } from "../generate/index.js";
 import type { LookupOptions } from "../lookup/index.js";
 import {
   type Denoiser,
+  denoiserOf,
   type ImageSize,
+  parseLanguageModelConfig,
   parseTextEncoderConfig,
-  parseUNetConfig,
-  unetDenoiser,
 } from "../models/index.js";
 import type { WeightIndex } from "../tensor/index.js";
-import { createTokenizer, type TextEncoderParts } from "../text/index.js";
+import { createQwenTokenizer, createTokenizer, type TextEncoderParts } from "../text/index.js";
 import type { Adaptable } from "./adapters.js";
 import { readDecoder } from "./decoder.js";
 import { knownBase, knownDistilled, suggestionsFor } from "./evidence.js";
@@ -55,7 +55,7 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
   const { row, lookup } = located;
   const checkpoint = await readCheckpoint(located);
   const { family } = checkpoint;
-  const unet = part(checkpoint, "unet", ["UNet2DConditionModel"]);
+  const unet = part(checkpoint, "unet", [FAMILIES[family].denoiser.className]);
   const textEncoders = readTextEncoders(checkpoint);
   const decoder = await decoderOf(located, checkpoint);
   const scaleFactor = decoder.config.scaleFactor;
@@ -79,7 +79,7 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
   const features = textEncoders.reduce((n, e) => n + e.config.features, 0);
   if (features !== base.denoiser.textFeatures) {
     throw new RequestError(
-      `${located.base.ref}: the denoiser expects ${base.denoiser.textFeatures} text features (cross_attention_dim); its text encoders give ${features}`,
+      `${located.base.ref}: the denoiser expects ${base.denoiser.textFeatures} text features; its text encoders give ${features}`,
     );
   }
   const parts = new Map<Part, () => Promise<WeightIndex>>([["unet", unet.weights]]);
@@ -124,8 +124,8 @@ function modelFiles(
   scheduler: ModelSource["scheduler"],
   scaleFactor: number,
 ): ModelFiles {
-  const config = parseUNetConfig({ file: component.configFile, config: component.config });
-  const denoiser = unetDenoiser(config, scaleFactor);
+  const source = { file: component.configFile, config: component.config };
+  const denoiser = denoiserOf(component.className, source, scaleFactor);
   const { embedsGuidance } = denoiser;
   return { ref, component, denoiser, weights: component.weights, scheduler, embedsGuidance, isLora: false };
 }
@@ -193,14 +193,24 @@ function schedulerOf(checkpoint: Checkpoint): ModelSource["scheduler"] {
   );
 }
 
+const CLIPS = ["CLIPTextModel", "CLIPTextModelWithProjection"];
+const LANGUAGE_MODELS = ["Qwen3Model", "Qwen3ForCausalLM"];
+
 /** Text encoders of the family's denoiser, each with its tokenizer. */
 function readTextEncoders(checkpoint: Checkpoint): TextEncoderParts[] {
-  return FAMILIES[checkpoint.family].textEncoders.map(({ component: name, tokenizer, pooled }) => {
-    const component = part(checkpoint, name, ["CLIPTextModel", "CLIPTextModelWithProjection"]);
+  const { textEncoders, text } = FAMILIES[checkpoint.family];
+  return textEncoders.map(({ component: name, tokenizer, pooled }) => {
+    const component = part(checkpoint, name, text.chat ? LANGUAGE_MODELS : CLIPS);
     const files = checkpoint.tokenizers.get(tokenizer);
     if (!files) throw new FileError(checkpoint.path, `the tokenizer of ${name} is missing`);
-    const config = parseTextEncoderConfig({ file: component.configFile, config: component.config });
-    return { config, tokenizer: createTokenizer(files, config.positions), weights: component.weights, pooled };
+    const source = { file: component.configFile, config: component.config };
+    const { weights } = component;
+    if (text.chat) {
+      const config = parseLanguageModelConfig(source);
+      return { kind: "language model", config, tokenizer: createQwenTokenizer(files), weights };
+    }
+    const config = parseTextEncoderConfig(source);
+    return { config, tokenizer: createTokenizer(files, config.positions), weights, pooled };
   });
 }
 

@@ -30,6 +30,15 @@ export function flowSigmas(config: SchedulerConfig, spec: TimestepSpec, size: Dy
   return (spacing ? spacing(first, last, count) : stretched).map(Math.fround);
 }
 
+/** n sigmas from 1 to 1 / n, evenly spaced, with the float32 rounding of torch.linspace. n is at least 1. */
+export function evenSigmas(n: number): number[] {
+  const step = n > 1 ? Math.fround(Math.fround(Math.fround(1 / n) - 1) / (n - 1)) : 0;
+  const end = Math.fround(1 / n);
+  return Array.from({ length: n }, (_, i) =>
+    i < Math.floor(n / 2) || n === 1 ? Math.fround(1 + i * step) : Math.fround(end - (n - 1 - i) * step),
+  );
+}
+
 type Round = (x: number) => number;
 type Shift = (sigma: number, round: Round) => number;
 

@@ -3,6 +3,13 @@ import { type FloatTensor, float, sample, stack } from "../tensor/index.js";
 import { combine } from "./linear.js";
 import { moments } from "./moments.js";
 
+/** The guided prediction, shrunk so that its norm is at most `most` times that of `cond`. guided, cond [1, …] → same. */
+export function limited(guided: FloatTensor, cond: FloatTensor, most: number): FloatTensor {
+  const norm = ({ data }: FloatTensor) => Math.sqrt(data.reduce((n, v) => n + v * v, 0));
+  const share = (most * norm(cond)) / norm(guided);
+  return share < 1 ? combine([share, guided]) : guided;
+}
+
 /**
  * uncond + guidance · (cond − uncond) (Ho and Salimans 2022). With `rescale` φ above 0 the standard deviation of each sample
  * is moved towards that of `cond` by the share φ (Lin et al. 2023, eq. 14–16). cond, uncond [B, …] → [B, …].

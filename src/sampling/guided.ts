@@ -1,6 +1,6 @@
 /** Outputs of a row's network after its hooks: the guided prediction of one sample, and those of all samples of a prompt. */
 import type { FloatTensor } from "../tensor/index.js";
-import { guide } from "./guidance.js";
+import { guide, limited } from "./guidance.js";
 import { apg } from "./hooks/apg.js";
 import { joinsSamples, separated } from "./hooks/hook.js";
 import { combine } from "./linear.js";
@@ -22,7 +22,11 @@ export function guided(
   { xt, cond, uncond, momentum }: GuidanceInput,
 ): { readonly output: FloatTensor; readonly momentum: FloatTensor | null } {
   const hook = row.hooks?.find((each) => each.kind === "apg");
-  if (!hook) return { output: guide(cond, uncond, row.guidance, row.guidanceRescale), momentum };
+  if (!hook) {
+    const output = guide(cond, uncond, row.guidance, row.guidanceRescale);
+    const { guidanceNormalization: most } = row;
+    return { output: most === undefined ? output : limited(output, cond, most), momentum };
+  }
   const x0 = (output: FloatTensor) => predict(row.prediction, row.at, xt, output).x0;
   const made = apg(hook, x0(cond), x0(uncond), row.guidance, momentum);
   return { output: outputAt(row.prediction, row.at, xt, made.x0), momentum: made.momentum };

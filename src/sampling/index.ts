@@ -3,6 +3,7 @@ export { isChoosing, samplesPerRow, withChoice } from "./choice.js";
 export type { Choice } from "./choice-spec.js";
 export * from "./describe.js";
 export * from "./diversity.js";
+export { evenSigmas } from "./flow-sigmas.js";
 export * from "./guidance.js";
 export * from "./guided.js";
 export { conditioned, type Hook, initialNoise } from "./hooks/hook.js";
@@ -45,6 +46,7 @@ export {
   type SchedulerConfig,
   scalesLatents,
   switchScheduler,
+  traitsOf,
 } from "./scheduler.js";
 export { isScheduler, modelKindOf, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";
 export type { Prediction, SchedulerSettings } from "./scheduler-fields.js";

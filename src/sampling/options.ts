@@ -153,6 +153,18 @@ export const samplingFields = grouped("hybrid", {
     group: "sampler",
     about: "guidance rescale φ, 0 to 1 (default: 0)",
   }),
+  guidanceNormalization: option(number(0), {
+    flag: "--guidance-normalization <x>",
+    aliases: ["--cfg-normalization"],
+    group: "sampler",
+    about: "largest norm of the guided prediction, as a multiple of the conditional one's (default: no limit)",
+  }),
+  guidanceTruncation: option(number(0, 1), {
+    flag: "--guidance-truncation <x>",
+    aliases: ["--cfg-truncation"],
+    group: "sampler",
+    about: "no guidance once this share of the timesteps is done, 0 to 1 (default: 1)",
+  }),
   baseGuidance: option(number(0), {
     flag: "--base-guidance <x>",
     about: "hybrid: guidance scale of the base (default: 0)",

@@ -65,6 +65,7 @@ const row = z.discriminatedUnion("kind", [
     prediction: z.enum(["epsilon", "v_prediction", "sample", "flow_prediction", "edm", "edm_v"]),
     guidance: n,
     guidanceRescale: n,
+    guidanceNormalization: n.exactOptional(),
     solver,
     loraScale: n.exactOptional(),
     hooks: z.array(hookSchema).exactOptional(),

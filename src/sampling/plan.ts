@@ -35,6 +35,8 @@ export interface StepRow {
   readonly guidance: number;
   /** 0 … 1: φ of Lin et al. 2023, section 3.4. */
   readonly guidanceRescale: number;
+  /** Largest norm of the guided prediction, as a multiple of that of the conditional one; absent for no limit. */
+  readonly guidanceNormalization?: number;
   readonly solver: SolverSpec;
   /** Scale of the distilled LoRA; default 1. */
   readonly loraScale?: number;
@@ -65,6 +67,10 @@ export interface SamplerConfig extends TimestepSpec, DynamicShift {
   readonly guidance: number;
   /** Default 0. */
   readonly guidanceRescale?: number | undefined;
+  /** Default: no limit. */
+  readonly guidanceNormalization?: number | undefined;
+  /** Rows at which 1 − t / 1000 exceeds this share have no guidance. Default: none. */
+  readonly guidanceTruncation?: number | undefined;
   /** 0 … 1, for DDIM and TCD. Default 0, as diffusers' pipelines pass it. */
   readonly eta?: number | undefined;
 }
@@ -76,6 +82,9 @@ export interface SharedSchedule {
   readonly guidance: number;
   /** Default 0. */
   readonly guidanceRescale?: number | undefined;
+  /** As in `SamplerConfig`. */
+  readonly guidanceNormalization?: number | undefined;
+  readonly guidanceTruncation?: number | undefined;
   /** Default: the solver of the schedule. */
   readonly handoff?: Handoff | undefined;
 }
@@ -163,10 +172,10 @@ function segmentOf(model: ModelName, config: SamplerConfig, fresh = 0): Segment 
     throw new RequestError(`skip is ${fresh} of ${length} steps; expected an integer from 0 to ${length - 1}`);
   }
   const { prediction_type: prediction } = config.scheduler.settings;
-  const asked = { model, prediction, ...guidanceOf(model, config) };
+  const guidanceAt = guidanceOf(model, config);
   const rows = solverSteps(config.scheduler, made, config.eta ?? 0, fresh).map(
     ({ timestep, at, to, solver }: SolverStep): StepRow => {
-      return { kind: "step", timestep, from: at, at, to, solver, ...asked };
+      return { kind: "step", model, timestep, from: at, at, to, prediction, ...guidanceAt(timestep), solver };
     },
   );
   return { initNoiseScale: made.initNoiseScale(fresh), rows: chain(rows, rows[0]?.from) };
@@ -177,23 +186,29 @@ function chain(rows: readonly StepRow[], start: NoiseLevel | undefined): readonl
   return rows.map((row, i) => ({ ...row, from: (i === 0 ? start : rows[i - 1]?.to) ?? row.from }));
 }
 
-function guidanceOf(
-  model: ModelName,
-  { guidance, guidanceRescale = 0 }: Pick<SamplerConfig, "guidance" | "guidanceRescale">,
-) {
+type Guidance = Pick<SamplerConfig, "guidance" | "guidanceRescale" | "guidanceNormalization" | "guidanceTruncation">;
+
+/** Guidance of a model at a timestep. */
+function guidanceOf(model: ModelName, config: Guidance) {
+  const { guidance, guidanceRescale = 0, guidanceNormalization: limit, guidanceTruncation: end } = config;
   if (!Number.isFinite(guidance) || guidance < 0) {
     throw new RequestError(`guidance of the ${model} model is ${guidance}; expected a number, at least 0`);
   }
   if (!(guidanceRescale >= 0 && guidanceRescale <= 1)) {
     throw new RequestError(`guidance rescale of the ${model} model is ${guidanceRescale}; expected 0 to 1`);
   }
-  return { guidance, guidanceRescale };
+  return (timestep: number) => ({
+    // A scale of 1 is one conditional forward.
+    guidance: end !== undefined && Math.fround((1000 - timestep) / 1000) > end ? Math.min(guidance, 1) : guidance,
+    guidanceRescale,
+    ...(limit !== undefined && { guidanceNormalization: limit }),
+  });
 }
 
 /** The distilled schedule with the rows `taken` given to the base model. */
 function shareSchedule(distilled: Segment, base: SharedSchedule, taken: readonly number[]): Segment {
   const { prediction, handoff = "schedule" } = base;
-  const asked = { model: "base", prediction, ...guidanceOf("base", base) } as const;
+  const guidanceAt = guidanceOf("base", base);
   const { length } = distilled.rows;
   for (const i of taken) {
     const row = distilled.rows[i];
@@ -201,9 +216,11 @@ function shareSchedule(distilled: Segment, base: SharedSchedule, taken: readonly
       throw new RequestError(`row ${i} is listed for the base; the distilled schedule has rows 0 to ${length - 1}`);
     checkShared(row, prediction);
   }
-  const own = (row: StepRow): StepRow => ({
+  const own = ({ guidanceNormalization: _, ...row }: StepRow): StepRow => ({
     ...row,
-    ...asked,
+    model: "base",
+    prediction,
+    ...guidanceAt(row.timestep),
     solver: handoff === "schedule" ? row.solver : handoffSolver(handoff, row.solver, row.to),
   });
   return { ...distilled, rows: distilled.rows.map((row, i) => (taken.includes(i) ? own(row) : row)) };
@@ -228,7 +245,10 @@ function checkShared({ solver, prediction: distilled }: StepRow, base: Predictio
 const formulationOf = (prediction: Prediction): "flow" | "diffusion" | "EDM" =>
   prediction === "flow_prediction" ? "flow" : prediction.startsWith("edm") ? "EDM" : "diffusion";
 
-/** The base on its own schedule down to the distilled row k, a re-noise row where the levels differ, and the distilled rest. */
+/**
+ * The base on its own schedule down to the distilled row k, and the distilled rest. Where the levels differ, the last step of a flow ends at
+ * that of row k; after other solvers, a re-noise row leads to it.
+ */
 function handOff(base: Segment, config: SamplerConfig, distilled: Segment, k: number): Plan {
   const target = distilled.rows[firstRows(distilled, k).length]?.at;
   const last = target ? base.rows.findIndex((row) => !isOpen(row) && !noisier(row.to, target)) : -1;
@@ -239,17 +259,23 @@ function handOff(base: Segment, config: SamplerConfig, distilled: Segment, k: nu
       `the base schedule ends at t ${end?.t}, noisier than the distilled row ${k} at t ${target?.t}; expected it to reach that level`,
     );
   }
-  const equal = sameLevel(reached, target);
   const rest = segmentOf("distilled", config, k).rows;
+  const own = base.rows.slice(0, last + 1);
+  const final = own.at(-1);
+  if (final && endsAnywhere(final)) {
+    const rows = [...own.slice(0, -1), { ...final, to: target }];
+    return { initNoiseScale: base.initNoiseScale, rows: [...rows, ...chain(rest, target)] };
+  }
+  const equal = sameLevel(reached, target);
   return {
     initNoiseScale: base.initNoiseScale,
-    rows: [
-      ...base.rows.slice(0, last + 1),
-      ...(equal ? [] : [renoiseRow(reached, target)]),
-      ...chain(rest, equal ? reached : target),
-    ],
+    rows: [...own, ...(equal ? [] : [renoiseRow(reached, target)]), ...chain(rest, equal ? reached : target)],
   };
 }
+
+/** True for an Euler step along a flow, which is exact in the prediction at any length: it can end at the level of the hand-off. */
+const endsAnywhere = ({ solver, prediction }: StepRow): boolean =>
+  solver.kind === "euler" && prediction === "flow_prediction";
 
 /** A row that adds noise from one level to another. @throws RequestError when `to` has less noise than `from` */
 export function renoiseRow(from: NoiseLevel, to: NoiseLevel): RenoiseRow {

@@ -1,57 +1,13 @@
 /** CLIP's tokenizer (byte-level BPE) from the files of a checkpoint, with the behaviour of transformers' CLIPTokenizer. */
-import { z } from "zod";
 import type { TokenizerFiles } from "../checkpoint/index.js";
-import { FileError } from "../errors.js";
 import { type AddedToken, type Tokenizer, type TokenizerDefinition, tokenizerOf } from "./tokenizer.js";
+import { readTokenizer } from "./tokenizer-files.js";
 
 /** Defaults of CLIPTokenizer. */
 const START = "<|startoftext|>";
 const END = "<|endoftext|>";
 const LENGTH = 77;
-
-/** A token with its flags. The tokenizers library does not implement `single_word`, and CLIP's files do not set it. */
-const tokenSchema = z.object({
-  content: z.string(),
-  normalized: z.boolean().default(false),
-  lstrip: z.boolean().default(false),
-  rstrip: z.boolean().default(false),
-  special: z.boolean().default(false),
-  single_word: z.literal(false).default(false),
-});
-/** Settings with tokens as strings or objects of this schema. */
-const settingsWith = (token: z.ZodType<z.output<typeof tokenSchema>>) => {
-  const named = z.union([z.string(), token]).nullish();
-  return z.object({
-    model_max_length: z.number().nullish(),
-    bos_token: named,
-    eos_token: named,
-    unk_token: named,
-    pad_token: named,
-  });
-};
-const settingsSchema = settingsWith(tokenSchema);
-/** Tokens in special_tokens_map.json are special, regardless of their flag. */
-const mapSchema = settingsWith(tokenSchema.transform((token) => ({ ...token, special: true })));
-const configSchema = settingsSchema.extend({
-  added_tokens_decoder: z.record(z.coerce.number(), tokenSchema).nullish(),
-});
-/** Custom checks: zod's record and array take 0.4 s for CLIP's 49,408 tokens. */
-const vocabularySchema = z.custom<Readonly<Record<string, number>>>(
-  (json) =>
-    typeof json === "object" && json !== null && !Array.isArray(json) && Object.values(json).every(Number.isInteger),
-  "expected an object of tokens and integer ids",
-);
-const mergesSchema = z.custom<readonly (string | readonly string[])[]>(
-  (json) => Array.isArray(json) && json.every((pair) => typeof pair === "string" || Array.isArray(pair)),
-  "expected a list of merges",
-);
-const tokenizerSchema = z.object({
-  model: z.object({ vocab: vocabularySchema, merges: mergesSchema }),
-  added_tokens: z.array(tokenSchema.extend({ id: z.int() })).default([]),
-});
-
-type TokenFlags = z.output<typeof tokenSchema>;
-type Settings = z.output<typeof settingsSchema>;
+const DEFAULTS = { bos_token: START, eos_token: END, unk_token: END, pad_token: END };
 
 /**
  * Creates a tokenizer from the files of a folder.
@@ -59,28 +15,16 @@ type Settings = z.output<typeof settingsSchema>;
  * @throws FileError when a file is invalid, or a token is missing from the vocabulary
  */
 export function createTokenizer(source: TokenizerFiles, positions = LENGTH): Tokenizer {
-  const { settings, table } = declaredTokens(source);
-  const { vocabulary, merges } = modelOf(source);
-  const contentOf = (key: NamedKey): string => {
-    const token = settings[key] ?? DEFAULTS[key];
-    return typeof token === "string" ? token : token.content;
-  };
-  const added = [...flagsByContent(settings, table)].map(([content, { id, ...flags }]): AddedToken => {
-    const known = vocabulary[content] ?? id;
-    if (known === undefined)
-      throw new FileError(source.folder, `the vocabulary has no token ${JSON.stringify(content)}`);
-    return { ...flags, content, id: known };
-  });
-  const idOf = (key: NamedKey): number => added.find((t) => t.content === contentOf(key))?.id ?? 0;
+  const { vocabulary, merges, added, maxLength, contentOf, idOf } = readTokenizer(source, DEFAULTS);
   return tokenizerOf({
-    pipeline: clipPipeline(vocabulary, merges, added, contentOf("unk_token")),
+    pipeline: clipPipeline(vocabulary, merges, added, contentOf("unk_token") ?? END),
     vocabulary,
     added,
     words: closedVocabulary(vocabulary),
     start: idOf("bos_token"),
     end: idOf("eos_token"),
     padding: idOf("pad_token"),
-    maxLength: Math.min(settings.model_max_length ?? LENGTH, positions),
+    maxLength: Math.min(maxLength ?? LENGTH, positions),
   });
 }
 
@@ -95,77 +39,6 @@ const OPEN_VOCABULARY = 3000;
 function closedVocabulary(vocabulary: Readonly<Record<string, number>>): ReadonlySet<string> | undefined {
   const words = Object.keys(vocabulary).filter((token) => token.endsWith(WORD_END));
   return words.length < OPEN_VOCABULARY ? new Set(words.map((word) => word.slice(0, -WORD_END.length))) : undefined;
-}
-
-type NamedKey = keyof typeof DEFAULTS;
-/** Special tokens in settings and their defaults, in the order in which transformers adds them. */
-const DEFAULTS = { bos_token: START, eos_token: END, unk_token: END, pad_token: END };
-const NAMED = ["bos_token", "eos_token", "unk_token", "pad_token"] as const;
-
-/** A token, with its id where a file declares one. */
-type Declared = TokenFlags & { readonly id?: number };
-
-/**
- * Settings, and the tokens declared with an id. tokenizer_config.json is complete if it has `added_tokens_decoder`; otherwise
- * special_tokens_map.json overrides its settings, and tokens come from added_tokens.json and tokenizer.json.
- */
-function declaredTokens(source: TokenizerFiles): { settings: Settings; table: readonly Declared[] } {
-  const config = parsed(source, "tokenizer_config.json", configSchema, source.config ?? {});
-  if (config.added_tokens_decoder) {
-    const table = Object.entries(config.added_tokens_decoder).map(([id, token]) => ({ ...token, id: Number(id) }));
-    return { settings: config, table };
-  }
-  const map = parsed(source, "special_tokens_map.json", mapSchema, source.specialTokens ?? {});
-  const settings = { ...config, ...map };
-  const names = new Set(NAMED.map((key) => settings[key]).map((t) => (typeof t === "string" ? t : t?.content)));
-  const older = parsed(source, "added_tokens.json", vocabularySchema, source.addedTokens ?? {});
-  const fromOlder = Object.entries(older).map(([content, id]): Declared => {
-    const special = names.has(content);
-    return { ...tokenSchema.parse({ content, special, normalized: !special }), id };
-  });
-  const newer = source.tokenizer === undefined ? [] : tokenizerJson(source).added_tokens;
-  return { settings, table: [...fromOlder, ...newer] };
-}
-
-/**
- * Flags of all added tokens by content. Tokens that occur in settings only are added in the order of the settings, each string and each set
- * of flags once; the last one with the same content wins.
- */
-function flagsByContent(settings: Settings, table: readonly Declared[]): ReadonlyMap<string, Declared> {
-  const found = new Map(table.map((t) => [t.content, t]));
-  const declared = new Set(found.keys());
-  const seen = new Set<string>();
-  for (const name of NAMED) {
-    const token = settings[name] ?? DEFAULTS[name];
-    const flags = typeof token === "string" ? tokenSchema.parse({ content: token, special: true }) : token;
-    const key = JSON.stringify(token);
-    if (declared.has(flags.content) || seen.has(key)) continue;
-    seen.add(key);
-    found.set(flags.content, flags);
-  }
-  return found;
-}
-
-/** Vocabulary and merges, from tokenizer.json, or from vocab.json and merges.txt. */
-function modelOf(source: TokenizerFiles): Pick<TokenizerDefinition, "vocabulary"> & { merges: readonly unknown[] } {
-  if (source.tokenizer !== undefined) {
-    const { vocab, merges } = tokenizerJson(source).model;
-    return { vocabulary: vocab, merges };
-  }
-  const lines = (source.merges ?? "").split("\n");
-  return {
-    vocabulary: parsed(source, "vocab.json", vocabularySchema, source.vocab),
-    merges: lines.filter((line) => line.trim() !== "" && !line.startsWith("#version")),
-  };
-}
-
-const tokenizerJson = (source: TokenizerFiles) => parsed(source, "tokenizer.json", tokenizerSchema, source.tokenizer);
-
-function parsed<S extends z.ZodType>({ folder }: TokenizerFiles, file: string, schema: S, json: unknown): z.output<S> {
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new FileError(folder, `${file} is invalid at ${issue?.path.join(".") || "its root"}: ${issue?.message}`);
 }
 
 /** CLIP's pre-tokens: contractions, runs of letters, single digits, runs of other characters. */

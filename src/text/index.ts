@@ -1,8 +1,10 @@
 export { lorasOf, type PromptLora } from "./a1111.js";
 export { createTokenizer } from "./clip-tokenizer.js";
+export type { EncodedPrompt, TextEncoders } from "./encoded-prompt.js";
+export { createQwenTokenizer } from "./qwen-tokenizer.js";
 export { embeddingsIn, PROMPT_SYNTAXES, type PromptSyntax, plainText } from "./syntax.js";
-export type { TextEncoderParts } from "./text-encoder.js";
-export { type EncodedPrompt, type TextEncoders, textEncoders } from "./text-encoders.js";
+export type { ClipEncoderParts } from "./text-encoder.js";
+export { type TextEncoderParts, textEncoders } from "./text-encoders.js";
 export {
   type EmbeddingFile,
   fileName,

@@ -1,31 +1,25 @@
 /** One text encoder: a prompt → hidden states of its chunks, and pooled text. */
-import type { Stack } from "../adapters/index.js";
-import { RequestError } from "../errors.js";
 import { drawTextEncoder, pooledIndex, type TextEncoderConfig } from "../models/index.js";
 import { adapterScales, type Call, finite, type Network, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { type FloatTensor, float, int, stack, type WeightIndex } from "../tensor/index.js";
 import { CHUNKS, type Chunk, type TokenizedPiece } from "./chunks.js";
 import { EMPHASIS } from "./emphasis.js";
+import type { AdaptedText } from "./encoded-prompt.js";
 import type { Piece } from "./piece.js";
 import { type PromptSyntax, piecesOf } from "./syntax.js";
 import { inversionInputs, inversionNamed, named, type TextualInversion, tokensOf } from "./textual-inversion.js";
 import type { Tokenizer } from "./tokenizer.js";
+import { checkVocabulary } from "./vocabulary.js";
 
-/** Parts of one text encoder. */
-export interface TextEncoderParts {
+/** Parts of one CLIP text encoder. */
+export interface ClipEncoderParts {
+  readonly kind?: "clip";
   readonly config: TextEncoderConfig;
   readonly tokenizer: Tokenizer;
   readonly weights: () => Promise<WeightIndex>;
   /** The encoder provides the pooled text. */
   readonly pooled: boolean;
-}
-
-/** Adapters on one text encoder. */
-export interface AdaptedText {
-  readonly stack: Stack;
-  /** Scales [S], one for each adapter and block. */
-  readonly scales: readonly number[];
 }
 
 /** What a prompt is encoded with. */
@@ -59,7 +53,7 @@ export interface TextEncoder {
  */
 export function textEncoder(
   index: number,
-  { config, tokenizer: own, weights, pooled }: TextEncoderParts,
+  { config, tokenizer: own, weights, pooled }: ClipEncoderParts,
   { runtime, finalNorm, inversions, options }: EncoderContext,
 ): TextEncoder {
   const textualInversion = inversions.length > 0;
@@ -165,7 +159,10 @@ async function encodeChunk(
   { syntax, back, adapted }: PromptOptions,
 ): Promise<{ state: FloatTensor; pooled: FloatTensor | null }> {
   const ids = tokenizer.frame(chunk.ids);
-  checkVocabulary(ids, first, config.vocabulary);
+  checkVocabulary(
+    ids.filter((id) => id < first),
+    config.vocabulary,
+  );
   // Configs with eos_token_id 2 pool the largest id, which may be an added token's; transformers does the same, A1111 and ComfyUI do not.
   const index = syntax === "plain" ? pooledIndex(ids, config.eosToken) : 1 + chunk.ids.length;
   const inverted = inputsOf(ids);
@@ -185,13 +182,4 @@ async function encodeChunk(
     state: await finite(outputs["hidden_state"], call),
     pooled: pooled ? await finite(outputs["text_embeds"], call) : null,
   };
-}
-
-/** @throws RequestError for a token without an embedding in the text encoder, which a tokenizer of another model may have */
-function checkVocabulary(ids: readonly number[], first: number, vocabulary: number): void {
-  const id = ids.find((i) => i < first && i >= vocabulary);
-  if (id === undefined) return;
-  throw new RequestError(
-    `the prompt has a token with id ${id}, but the text encoder has embeddings for ids below ${vocabulary}; its tokenizer belongs to another model`,
-  );
 }

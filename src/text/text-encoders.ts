@@ -1,55 +1,17 @@
 /** Prompt embeddings of a pipeline: hidden states and pooled text of its text encoders, cached by prompt. */
 import { RequestError } from "../errors.js";
 import { FAMILIES, type Family } from "../families/index.js";
-import type { Conditioning } from "../models/index.js";
 import type { NetworkOptions } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
-import { concatLast, float, type WeightIndex } from "../tensor/index.js";
+import { concatLast, float } from "../tensor/index.js";
+import { chatEncoder, type LanguageModelParts } from "./chat-encoder.js";
+import type { AdaptedText, EncodedPrompt, TextEncoders, UnusedInversion } from "./encoded-prompt.js";
 import { type PromptSyntax, plainText } from "./syntax.js";
-import { type AdaptedText, type EncodedText, type TextEncoderParts, textEncoder } from "./text-encoder.js";
+import { type ClipEncoderParts, type EncodedText, textEncoder } from "./text-encoder.js";
 import type { TextualInversion } from "./textual-inversion.js";
 
-/** Conditioning of one prompt: the stream "text" [1, L, D], and pooled text [1, P] where the family has it. */
-export interface EncodedPrompt extends Conditioning {
-  /** Number of truncated tokens, the largest over all tokenizers. */
-  readonly truncated: number;
-}
-
-/** The text encoders of a pipeline. */
-export interface TextEncoders {
-  /**
-   * Encodes a prompt. `clipSkip` skips that many more layers at the end, 0 … `maxClipSkip`; `adapted` lists the adapters of each encoder.
-   * With a syntax other than plain L is a multiple of `tokens`, and the pooled text is that of the first chunk.
-   * @throws RequestError for a token without an embedding, or markup that cannot be used; NonFiniteError
-   */
-  encode(
-    prompt: string,
-    clipSkip: number,
-    adapted?: readonly (AdaptedText | null)[],
-    syntax?: PromptSyntax,
-  ): Promise<EncodedPrompt>;
-  /** Length L of a prompt when encoded. Runs no network. @throws RequestError for markup that cannot be used */
-  lengthOf(prompt: string, syntax: PromptSyntax): number;
-  /** Words of a prompt that the tokenizers' vocabularies do not have; empty for vocabularies made from text, such as CLIP's. */
-  unknownWords(prompt: string, syntax: PromptSyntax): readonly string[];
-  /** Tokens of each file of textual inversions of which no prompt has any. @throws RequestError for markup that cannot be used */
-  unusedInversions(prompts: readonly string[], syntax: PromptSyntax): readonly UnusedInversion[];
-  /** Zero conditioning with the shapes of `like`, for an unconditional pass without a prompt. */
-  zeros(like: EncodedPrompt): EncodedPrompt;
-  /** Largest clip skip, at which the hidden state is the token embeddings. */
-  readonly maxClipSkip: number;
-  readonly weights: readonly (() => Promise<WeightIndex>)[];
-  /** Length of an encoded prompt in plain syntax, L. */
-  readonly tokens: number;
-  /** Releases the encoders' sessions. Cached prompts are kept. */
-  release(): Promise<void>;
-}
-
-/** A file of textual inversions whose tokens no prompt has. */
-export interface UnusedInversion {
-  readonly name: string;
-  readonly tokens: readonly string[];
-}
+/** Parts of one text encoder. */
+export type TextEncoderParts = ClipEncoderParts | LanguageModelParts;
 
 /** Number of cached prompts; one of SDXL takes 0.6 MB. */
 const CACHED = 64;
@@ -65,6 +27,36 @@ export function textEncoders(
   parts: readonly TextEncoderParts[],
   inversions: readonly TextualInversion[] = [],
   options: NetworkOptions = {},
+): TextEncoders {
+  const { skip, chat } = FAMILIES[family].text;
+  const [first] = parts;
+  if (first?.kind !== "language model") return clipEncoders(runtime, family, parts.filter(isClip), inversions, options);
+  if (!chat) throw new RangeError(`${family} has no chat format for a language model`);
+  if (inversions.length > 0) {
+    throw new RequestError("textual inversions are for CLIP; the text encoder of this model is a language model", {
+      field: "embeddings",
+    });
+  }
+  const own = chatEncoder(runtime, chat, skip, first, options);
+  const prompts = cached<EncodedPrompt>(CACHED);
+  return {
+    ...own,
+    encode(prompt, _clipSkip, [adapted = null] = [], syntax = "plain") {
+      own.lengthOf(prompt, syntax);
+      const stack = adapted && [adapted.stack.graphKey, adapted.stack.inputKey, adapted.scales];
+      return prompts(JSON.stringify([prompt, stack]), () => own.encode(prompt, adapted));
+    },
+  };
+}
+
+const isClip = (part: TextEncoderParts): part is ClipEncoderParts => part.kind !== "language model";
+
+function clipEncoders(
+  runtime: Runtime,
+  family: Family,
+  parts: readonly ClipEncoderParts[],
+  inversions: readonly TextualInversion[],
+  options: NetworkOptions,
 ): TextEncoders {
   const { skip, finalNorm } = FAMILIES[family].text;
   const tokens = parts[0]?.tokenizer.maxLength ?? 77;
@@ -121,6 +113,7 @@ export function textEncoders(
       ...(pooled && { pooled: float(pooled.shape) }),
       truncated: 0,
     }),
+    copies: true,
     tokens,
     maxClipSkip: Math.min(...parts.map(({ config }) => config.layers)) - skip,
     weights: parts.map((part) => part.weights),

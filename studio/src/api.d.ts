@@ -3224,8 +3224,12 @@ export interface components {
             readonly eta?: number;
             /** @description guidance scale; at 1 or less, one conditional forward pass */
             readonly guidance?: number;
+            /** @description largest norm of the guided prediction, as a multiple of the conditional one's (default: no limit) */
+            readonly guidanceNormalization?: number;
             /** @description guidance rescale φ, 0 to 1 (default: 0) */
             readonly guidanceRescale?: number;
+            /** @description no guidance once this share of the timesteps is done, 0 to 1 (default: 1) */
+            readonly guidanceTruncation?: number;
             /**
              * @description hybrid: steps of the base keep their noise (ddim), renew it (lcm), or follow the distilled schedule's solver (schedule) (default: the pair's, else schedule)
              * @enum {string}
@@ -3563,8 +3567,12 @@ export interface components {
             readonly eta?: number;
             /** @description guidance scale; at 1 or less, one conditional forward pass */
             readonly guidance?: number;
+            /** @description largest norm of the guided prediction, as a multiple of the conditional one's (default: no limit) */
+            readonly guidanceNormalization?: number;
             /** @description guidance rescale φ, 0 to 1 (default: 0) */
             readonly guidanceRescale?: number;
+            /** @description no guidance once this share of the timesteps is done, 0 to 1 (default: 1) */
+            readonly guidanceTruncation?: number;
             /**
              * @description hybrid: steps of the base keep their noise (ddim), renew it (lcm), or follow the distilled schedule's solver (schedule) (default: the pair's, else schedule)
              * @enum {string}

@@ -47,7 +47,7 @@ describe("unsupported families", () => {
       PixArtSigmaPipeline: "PixArt",
       KandinskyV22Pipeline: "Kandinsky 2",
       StableCascadeDecoderPipeline: "Stable Cascade",
-      ZImagePipeline: "Z-Image",
+      ZImageOmniPipeline: "Z-Image Omni, which reads images",
       QwenImagePipeline: "Qwen-Image",
       Lumina2Pipeline: "Lumina",
       HiDreamImagePipeline: "HiDream",
@@ -60,6 +60,7 @@ describe("unsupported families", () => {
       "StableDiffusionPipeline",
       "StableDiffusionXLPipeline",
       "LatentConsistencyModelPipeline",
+      "ZImagePipeline",
       "CLIPModel",
     ];
     for (const name of [...ours, ...drawn.map((c) => c.class)])
@@ -69,7 +70,12 @@ describe("unsupported families", () => {
 
 describe("supported models", () => {
   it.each(drawn)("$class is not taken for another family", ({ class: name, tensors }) => {
-    const kinds = { UNet2DConditionModel: "unet", AutoencoderKL: "autoencoder", AutoencoderTiny: "tiny autoencoder" };
+    const kinds = {
+      UNet2DConditionModel: "unet",
+      ZImageTransformer2DModel: "unet",
+      AutoencoderKL: "autoencoder",
+      AutoencoderTiny: "tiny autoencoder",
+    };
     expect(recognise(new Map(tensors)).kind).toBe(kinds[name as keyof typeof kinds]);
   });
 

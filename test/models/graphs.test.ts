@@ -52,6 +52,7 @@ describe("networks as they are drawn", () => {
     ["text-sd1", "CLIPTextModel"],
     ["text-sdxl-2", "CLIPTextModelWithProjection"],
     ["clip", "CLIPModel"],
+    ["z-image", "ZImageTransformer2DModel"],
     ["qwen3-causal", "Qwen3ForCausalLM"],
   ])("%s: %s", async (name) => {
     for (const [i, graph] of (await drawn(componentFolder(name))).entries()) await snapshot(graph, `${name}-${i}`);

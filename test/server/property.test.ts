@@ -5,7 +5,7 @@ import { studioForTests } from "../support/studio.js";
 
 const client = studioForTests();
 
-/** Requests to each route. It was run with 60. */
+/** Requests to each route. */
 const RUNS = Number(process.env["API_RUNS"] ?? 4);
 
 /** Fields that say how much work a request is, with the most that this test asks for. */

@@ -48,7 +48,10 @@ const checkpointsSchema = z.record(
 export const pairSchema = z.object({
   base: z.string(),
   distilled: z
-    .union([z.object({ checkpoint: z.string() }), z.object({ component: z.string(), as: z.enum(["folder", "file"]) })])
+    .union([
+      z.object({ checkpoint: z.string() }),
+      z.object({ component: z.string(), as: z.enum(["folder", "transformer", "file"]) }),
+    ])
     .optional(),
   decoder: z.string().optional(),
 });
@@ -200,7 +203,8 @@ function distilledPath(distilled: NonNullable<z.output<typeof pairSchema>["disti
     const ending = golden.weights.storage === "bin" ? "bin" : "safetensors";
     return path.join(source, `${stemOf(golden)}.${ending}`);
   }
-  return kept({ unet: source }, (folder) => cpSync(source, path.join(folder, "unet"), { recursive: true }));
+  const name = distilled.as === "transformer" ? "transformer" : "unet";
+  return kept({ [name]: source }, (folder) => cpSync(source, path.join(folder, name), { recursive: true }));
 }
 
 /** A request as goldens tell it. */
@@ -213,6 +217,8 @@ export const requestSchema = z.object({
   timesteps: z.array(z.number()).exactOptional(),
   guidance: z.number().exactOptional(),
   guidanceRescale: z.number().exactOptional(),
+  guidanceNormalization: z.number().exactOptional(),
+  guidanceTruncation: z.number().exactOptional(),
   baseGuidance: z.number().exactOptional(),
   baseScheduler: z.string().exactOptional(),
   baseSteps: z.number().exactOptional(),

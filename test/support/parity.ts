@@ -7,7 +7,7 @@ import { readFloats } from "../../src/checkpoint/index.js";
 import { openWeights } from "../../src/checkpoint/node/index.js";
 import { count, createRng, type FloatTensor, float, int, type Tensor } from "../../src/tensor/index.js";
 
-const ROOT = fileURLToPath(new URL("../goldens/", import.meta.url));
+export const GOLDENS = fileURLToPath(new URL("../goldens/", import.meta.url));
 export const EMBEDDED = fileURLToPath(new URL("../../embedded/", import.meta.url));
 
 /** Tolerances, as issue 3 states them: largest difference over the root mean square of what is expected; bytes of 255. */
@@ -17,14 +17,14 @@ export const PIXELS = 2;
 
 /** Names of the goldens in a folder, in order. */
 export const namesIn = (folder: string): string[] =>
-  readdirSync(`${ROOT}${folder}`)
+  readdirSync(`${GOLDENS}${folder}`)
     .filter((file) => file.endsWith(".json"))
     .map((file) => file.slice(0, -".json".length))
     .sort();
 
 /** The description of a golden. @throws ZodError when it is not what `schema` says */
 export function description<S extends z.ZodType>(name: string, schema: S): z.output<S> {
-  return schema.parse(JSON.parse(readFileSync(`${ROOT}${name}.json`, "utf8")));
+  return schema.parse(JSON.parse(readFileSync(`${GOLDENS}${name}.json`, "utf8")));
 }
 
 /** The tensors of a golden: floats by name (undefined where there is none), and bytes of those stored as such. */
@@ -37,7 +37,7 @@ export interface Recorded {
 
 /** Reads the tensors of a golden. */
 export async function tensors(name: string): Promise<Recorded> {
-  const file = `${ROOT}${name}.safetensors`;
+  const file = `${GOLDENS}${name}.safetensors`;
   const { weights } = await openWeights(file);
   const raw = readFileSync(file);
   const floats = new Map<string, FloatTensor>();

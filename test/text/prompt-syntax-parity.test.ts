@@ -3,7 +3,7 @@ import { z } from "zod";
 import { openComponentFolder, openTokenizer } from "../../src/checkpoint/node/index.js";
 import { parseTextEncoderConfig } from "../../src/models/index.js";
 import { openRuntime } from "../../src/runtime/node/index.js";
-import { createTokenizer, type TextEncoderParts, textEncoders } from "../../src/text/index.js";
+import { type ClipEncoderParts, createTokenizer, textEncoders } from "../../src/text/index.js";
 import type { Piece } from "../../src/text/piece.js";
 import { piecesOf } from "../../src/text/syntax.js";
 import { textEncoder } from "../../src/text/text-encoder.js";
@@ -29,8 +29,8 @@ const written = (piece: Piece): [string, number] => {
   return [piece.kind === "text" ? piece.text : `embedding:${piece.name}`, piece.weight];
 };
 
-async function partsOf(components: readonly string[]): Promise<TextEncoderParts[]> {
-  const parts = components.map(async (name, i): Promise<TextEncoderParts> => {
+async function partsOf(components: readonly string[]): Promise<ClipEncoderParts[]> {
+  const parts = components.map(async (name, i): Promise<ClipEncoderParts> => {
     const { config, configFile, weights } = await openComponentFolder(componentFolder(name));
     const parsed = parseTextEncoderConfig({ file: configFile, config });
     const files = await openTokenizer(`${EMBEDDED}base/${i === 0 ? "tokenizer" : "tokenizer_2"}`);

@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { FileError } from "../../errors.js";
-import { FAMILIES, type Family, otherClass, SUPPORTED_FAMILIES } from "../../families/index.js";
+import { FAMILIES, FAMILY_NAMES, type Family, otherClass, SUPPORTED_FAMILIES } from "../../families/index.js";
 import { isFolder } from "../../files/index.js";
 import type { WeightIndex } from "../../tensor/index.js";
 import type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "../component.js";
@@ -62,7 +62,10 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
       tokenizers.set(name, await openTokenizer(part));
     } else if (NEEDED.includes(name) && existsSync(path.join(part, "config.json"))) {
       const { config, configFile } = await readConfig(part);
-      components.set(name, component(name, partClass, part, configFile, config));
+      components.set(
+        DENOISER_FOLDERS.includes(name) ? "unet" : name,
+        component(name, partClass, part, configFile, config),
+      );
     } else if (!NEEDED.includes(name)) {
       notes.push(
         `${name} (${partClass}) is left out: ${NOT_NEEDED.includes(name) ? "no picture needs it" : "unknown here"}`,
@@ -81,8 +84,10 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   return { path: folder, className, index, components, scheduler, tokenizers, recognised, notes, family };
 }
 
+/** Folders of a denoiser. Components have it under the name "unet". */
+const DENOISER_FOLDERS: readonly string[] = [...new Set(FAMILY_NAMES.map((name) => FAMILIES[name].denoiser.folder))];
 /** Components that generation needs. */
-const NEEDED = ["unet", "vae", "text_encoder", "text_encoder_2"];
+const NEEDED = [...DENOISER_FOLDERS, "vae", "text_encoder", "text_encoder_2"];
 
 function becauseOf(className: string, written: boolean, unet: Readonly<Record<string, unknown>>): string {
   const text = textWidth(unet);
@@ -91,6 +96,8 @@ function becauseOf(className: string, written: boolean, unet: Readonly<Record<st
 }
 
 const familyOf = (className: string, unet: Readonly<Record<string, unknown>>): Family => {
+  const other = FAMILY_NAMES.find((name) => isTransformer(name) && FAMILIES[name].pipeline === className);
+  if (other) return other;
   if (/XL/.test(className) || unet["addition_embed_type"] === "text_time") return "sdxl";
   return textWidth(unet) === 1024 ? "sd2" : "sd1";
 };
@@ -101,6 +108,8 @@ function textWidth(unet: Readonly<Record<string, unknown>>): number | null {
   const [first, ...others]: unknown[] = Array.isArray(given) ? given : [given];
   return typeof first === "number" && others.every((width) => width === first) ? first : null;
 }
+
+const isTransformer = (family: Family): boolean => FAMILIES[family].denoiser.folder === "transformer";
 
 /** @throws FileError naming the family of the class when it is not supported */
 function mustBeDrawn(file: string, className: string): void {
@@ -117,18 +126,27 @@ async function indexOf(folder: string): Promise<Readonly<Record<string, unknown>
   };
   const own = path.join(folder, "config.json");
   if (existsSync(own)) mustBeDrawn(own, classOf(await readObject(own)));
-  const transformer = path.join(folder, "transformer", "config.json");
-  if (existsSync(transformer)) mustBeDrawn(transformer, classOf(await readObject(transformer)));
+  const network = path.join(folder, "transformer", "config.json");
+  if (existsSync(network)) mustBeDrawn(network, classOf(await readObject(network)));
   const found = await Promise.all(NEEDED.map(async (name) => [name, await config(name)] as const));
-  const parts = Object.fromEntries(found.flatMap(([name, cls]) => (cls === null ? [] : [[name, ["", cls]]])));
-  if (!("unet" in parts)) {
+  const parts: Readonly<Record<string, readonly [string, string]>> = Object.fromEntries(
+    found.flatMap(([name, cls]) => (cls === null ? [] : [[name, ["", cls] as const]])),
+  );
+  if (!DENOISER_FOLDERS.some((name) => name in parts)) {
     const named = /\.(safetensors|ckpt|gguf|sft|pt|bin)\b/.test(has) ? "; a file in it may be named itself" : "";
     throw new FileError(folder, `is no diffusers folder: model_index.json is missing; it has: ${has}${named}`);
   }
   const others = ["tokenizer", "tokenizer_2"].filter((name) => existsSync(path.join(folder, name)));
   const scheduler = existsSync(path.join(folder, "scheduler", "scheduler_config.json"));
+  const transformer = FAMILY_NAMES.find(
+    (name) => isTransformer(name) && parts["transformer"]?.[1] === FAMILIES[name].denoiser.className,
+  );
   return {
-    _class_name: "text_encoder_2" in parts ? "StableDiffusionXLPipeline" : "StableDiffusionPipeline",
+    _class_name: transformer
+      ? FAMILIES[transformer].pipeline
+      : "text_encoder_2" in parts
+        ? "StableDiffusionXLPipeline"
+        : "StableDiffusionPipeline",
     ...parts,
     ...Object.fromEntries(others.map((name) => [name, ["transformers", "CLIPTokenizer"]])),
     ...(scheduler && { scheduler: ["diffusers", "a scheduler"] }),
@@ -201,13 +219,14 @@ export async function openTokenizer(folder: string): Promise<TokenizerFiles> {
   return files;
 }
 
-/** Folder of the only network outside a pipeline: the folder itself, or its unet/; null when there is none. */
+/** Folder of the only network outside a pipeline: the folder itself, or its unet/ or transformer/; null when there is none. */
 export function loneFolder(ref: string): string | null {
   return existsSync(path.join(ref, "model_index.json")) ? null : networkIn(ref);
 }
 
 const networkIn = (ref: string): string | null =>
-  [path.join(ref, "unet"), ref].find((f) => existsSync(path.join(f, "config.json"))) ?? null;
+  [...DENOISER_FOLDERS.map((name) => path.join(ref, name)), ref].find((f) => existsSync(path.join(f, "config.json"))) ??
+  null;
 
 /** File names of adapters, as trainers write them. */
 const ADAPTER_FILES = [
@@ -260,7 +279,7 @@ export async function autoencoderFolder(place: string): Promise<string> {
 }
 
 /**
- * Opens a UNet: a pipeline folder, a folder with unet/ in it, a UNet folder, a file of weights, which takes its config from `like`, or a
+ * Opens a denoiser: a pipeline folder, a folder with unet/ or transformer/ in it, its own folder, a file of weights, which takes its config from `like`, or a
  * LoRA on `like`. @throws FileError describing any other content
  */
 export async function openUNet(ref: string, like: Component): Promise<OpenedUNet> {
@@ -273,11 +292,14 @@ export async function openUNet(ref: string, like: Component): Promise<OpenedUNet
   if (folder === null) {
     const adapter = adapterIn(ref);
     if (adapter) return readUNet(await openFile(adapter), like);
-    throw new FileError(ref, `holds no UNet (unet/config.json or config.json); it has: ${await contents(ref)}`);
+    throw new FileError(
+      ref,
+      `holds no denoiser (unet/config.json, transformer/config.json or config.json); it has: ${await contents(ref)}`,
+    );
   }
   const unet = await openComponentFolder(folder);
-  if (unet.className !== "UNet2DConditionModel") {
-    throw new FileError(unet.configFile, `is a ${unet.className}; a UNet2DConditionModel was expected`);
+  if (unet.className !== like.className) {
+    throw new FileError(unet.configFile, `is a ${unet.className}; a ${like.className} was expected, as the base is`);
   }
   const own = path.join(ref, "scheduler", "scheduler_config.json");
   return {

@@ -1,0 +1,31 @@
+"""Which runs of flow matching pipelines there are, in the words that the library takes (GenerateRequest)."""
+
+from .run_cases import HAT, LONG, MIXED
+
+FAST = {"checkpoint": "zimage-turbo"}
+
+
+def case(mode, steps, guidance, distilled=None, decoder=None, **request):
+    pair = {"base": "zimage"} | ({"distilled": distilled} if distilled else {}) | ({"decoder": decoder} if decoder else {})
+    filled = {"mode": mode, "prompts": [HAT], "seeds": [0, 7], "size": {"width": 40, "height": 24}, "steps": steps, "guidance": guidance}
+    return {"pair": pair, "request": {**filled, **request}}
+
+
+FLOW_CASES = {
+    "zimage": case("base", 5, 4),
+    "zimage-plain": case("base", 3, 0, size={"width": 24, "height": 56}, seeds=[3]),
+    "zimage-negative": case("base", 3, 3, negative="sad, blurry! " * 8),
+    "zimage-prompts": case("base", 2, 2.5, prompts=[HAT, MIXED, "", LONG], seeds=[1]),
+    "zimage-normalised": case("base", 4, 4, guidanceNormalization=1, seeds=[5]),
+    "zimage-truncated": case("base", 6, 4, guidanceTruncation=0.1, guidanceNormalization=0.8, seeds=[5]),
+    "zimage-one-step": case("base", 1, 4, seeds=[2]),
+    "zimage-tiny-decoder": case("base", 2, 1, decoder="taef1", seeds=[2]),
+    "zimage-turbo": case("distilled", 8, 0, FAST),
+    "zimage-turbo-guided": case("distilled", 4, 0.5, FAST, prompts=[HAT, LONG], seeds=[1]),
+    "zimage-distilled-folder": case("distilled", 4, 0, {"component": "z-image-fast", "as": "transformer"}),
+    "zimage-distilled-file": case("distilled", 4, 0, {"component": "z-image-fast", "as": "file"}, seeds=[4]),
+    "zimage-hybrid-1": case("hybrid", 8, 0, FAST, switch=1, baseGuidance=0),
+    "zimage-hybrid-3-guided": case("hybrid", 8, 0, FAST, switch=3, baseGuidance=4, negative="sad", size={"width": 24, "height": 40}),
+    "zimage-hybrid-own-grid": case("hybrid", 8, 0, FAST, switch=3, baseGuidance=0, baseSteps=20),
+    "zimage-hybrid-own-grid-guided": case("hybrid", 4, 0, FAST, switch=1, baseGuidance=3, baseSteps=6, seeds=[9]),
+}

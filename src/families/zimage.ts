@@ -1,0 +1,48 @@
+/** Z-Image and Z-Image-Turbo (Cai et al. 2025). */
+import type { FamilyFacts } from "./family.js";
+
+export const zimage: FamilyFacts = {
+  title: "Z-Image",
+  pipeline: "ZImagePipeline",
+  index: {},
+  textEncoders: [
+    {
+      component: "text_encoder",
+      tokenizer: "tokenizer",
+      about: "Qwen3 4B",
+      width: 2560,
+      pooled: false,
+      singleFile: { prefix: "text_encoders.qwen3_4b.transformer.", names: "transformers" },
+      padding: "<|endoftext|>",
+    },
+  ],
+  text: {
+    features: 2560,
+    skip: 1,
+    finalNorm: false,
+    unusedLayers: 0,
+    projection: false,
+    chat: {
+      before: "<|im_start|>user\n",
+      after: "<|im_end|>\n<|im_start|>assistant\n",
+      tokens: 512,
+      multiple: 32,
+    },
+  },
+  denoiser: { className: "ZImageTransformer2DModel", folder: "transformer" },
+  unet: { heads: null, headFeatures: 128 },
+  latents: { scale: 0.3611, shift: 0.1159, upcast: true, side: 128 },
+  scheduler: {
+    _class_name: "FlowMatchEulerDiscreteScheduler",
+    num_train_timesteps: 1000,
+    use_dynamic_shifting: false,
+    shift: 6,
+  },
+  ambiguousPrediction: false,
+  amendsScheduler: false,
+  sampling: { steps: 50, guidance: 5 },
+  guidanceOffset: 1,
+  evenSigmas: true,
+  zeroNegative: false,
+  parameters: { denoiser: 6.155e9, text: 4.022e9, decoder: 0.084e9 },
+};

@@ -1,0 +1,28 @@
+/** Denoisers by the class of their config. */
+import type { ConfigFile } from "./config.js";
+import type { Denoiser } from "./denoiser.js";
+import { parseUNetConfig } from "./unet-config.js";
+import { unetDenoiser } from "./unet-denoiser.js";
+import { parseZImageConfig } from "./z-image-config.js";
+import { zImageDenoiser } from "./z-image-denoiser.js";
+
+type Make = (source: ConfigFile, scaleFactor: number) => Denoiser;
+
+const DENOISERS: Readonly<Record<string, Make>> = {
+  UNet2DConditionModel: (source, scaleFactor) => unetDenoiser(parseUNetConfig(source), scaleFactor),
+  ZImageTransformer2DModel: (source, scaleFactor) => zImageDenoiser(parseZImageConfig(source), scaleFactor),
+};
+
+/** Classes of denoisers. */
+export const DENOISER_CLASSES: readonly string[] = Object.keys(DENOISERS);
+
+/**
+ * Denoiser of a config.
+ * @param scaleFactor VAE scale factor: pixels per latent along each side
+ * @throws UnsupportedConfigError naming the key; RangeError for another class
+ */
+export function denoiserOf(className: string, source: ConfigFile, scaleFactor: number): Denoiser {
+  const make = DENOISERS[className];
+  if (!make) throw new RangeError(`${className} is not a denoiser; expected one of ${DENOISER_CLASSES.join(", ")}`);
+  return make(source, scaleFactor);
+}

@@ -1,0 +1,103 @@
+/** A language model as a text encoder: a prompt as a chat message → a hidden state for each of its tokens. */
+import { RequestError } from "../errors.js";
+import type { ChatFormat } from "../families/index.js";
+import { drawLanguageModel, type LanguageModelConfig, type LanguageModelShape } from "../models/index.js";
+import { adapterScales, type Call, finite, type NetworkOptions, network } from "../networks/index.js";
+import type { Runtime } from "../runtime/index.js";
+import { float, int, type WeightIndex } from "../tensor/index.js";
+import type { AdaptedText, EncodedPrompt, TextEncoders } from "./encoded-prompt.js";
+import type { ChatTokenizer } from "./qwen-tokenizer.js";
+import { type PromptSyntax, plainText } from "./syntax.js";
+import { checkVocabulary } from "./vocabulary.js";
+
+/** Parts of a text encoder that is a language model. */
+export interface LanguageModelParts {
+  readonly kind: "language model";
+  readonly config: LanguageModelConfig;
+  readonly tokenizer: ChatTokenizer;
+  readonly weights: () => Promise<WeightIndex>;
+}
+
+/** A prompt as tokens, and the number of tokens beyond the limit, which are dropped. */
+interface ChatTokens {
+  readonly ids: readonly number[];
+  readonly truncated: number;
+}
+
+/**
+ * Creates the text encoder of a family with a chat format. The stream "text" [1, L, D] is the hidden state before the last layers, which are
+ * not loaded; L is the number of tokens rounded up, and the mask "text" [1, L] is 0 where a row holds no token.
+ */
+export function chatEncoder(
+  runtime: Runtime,
+  chat: ChatFormat,
+  skip: number,
+  { config, tokenizer, weights }: LanguageModelParts,
+  options: NetworkOptions,
+): Omit<TextEncoders, "encode"> & { encode(prompt: string, adapted: AdaptedText | null): Promise<EncodedPrompt> } {
+  const layers = config.layers - skip;
+  const encoder = network<LanguageModelShape>(
+    "text_encoder_1",
+    runtime,
+    (shape, index) => drawLanguageModel(config, index, shape),
+    weights,
+    options,
+  );
+  const tokensOf = (prompt: string): ChatTokens => {
+    const ids = tokenizer.encode(`${chat.before}${prompt}${chat.after}`);
+    return { ids: ids.slice(0, chat.tokens), truncated: Math.max(0, ids.length - chat.tokens) };
+  };
+  const rounded = (n: number) => Math.ceil(n / chat.multiple) * chat.multiple;
+
+  async function encode(prompt: string, adapted: AdaptedText | null): Promise<EncodedPrompt> {
+    const { ids, truncated } = tokensOf(prompt);
+    checkVocabulary(ids, config.vocabulary);
+    const tokens = rounded(ids.length);
+    const padding = new Array<number>(tokens - ids.length).fill(0);
+    const { outputs } = await encoder.run(
+      { tokens, layers },
+      {
+        // Attention is causal, so that tokens do not read the padding after them.
+        input_ids: int([1, tokens], [...ids, ...padding]),
+        ...(adapted && adapted.stack.loraLayers.size > 0 && { adapter_scales: adapterScales([adapted.scales]) }),
+      },
+      adapted?.stack ?? null,
+    );
+    const call: Call = { network: "text encoder 1", at: JSON.stringify(prompt), weights };
+    const mask = Float32Array.from({ length: tokens }, (_, i) => (i < ids.length ? 1 : 0));
+    return {
+      streams: { text: await finite(outputs["hidden_state"], call) },
+      masks: { text: float([1, tokens], mask) },
+      truncated,
+    };
+  }
+  return {
+    encode,
+    lengthOf(prompt, syntax) {
+      mustBePlain(syntax);
+      return rounded(tokensOf(plainText(prompt, syntax)).ids.length);
+    },
+    // A vocabulary of bytes has every word.
+    unknownWords: () => [],
+    unusedInversions: () => [],
+    zeros: ({ streams, masks }) => ({
+      streams: Object.fromEntries(Object.entries(streams).map(([name, { shape }]) => [name, float(shape)])),
+      ...(masks && { masks }),
+      truncated: 0,
+    }),
+    copies: false,
+    tokens: chat.tokens,
+    maxClipSkip: 0,
+    weights: [weights],
+    release: () => encoder.release(),
+  };
+}
+
+/** @throws RequestError for a syntax of weights and chunks, which belong to CLIP */
+function mustBePlain(syntax: PromptSyntax): void {
+  if (syntax === "plain") return;
+  throw new RequestError(
+    `--prompt-syntax ${syntax}: weights and chunks of a prompt are CLIP's; this text encoder is a language model, which takes --prompt-syntax plain`,
+    { field: "promptSyntax" },
+  );
+}
