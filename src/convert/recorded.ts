@@ -59,7 +59,7 @@ const recordSchema = z.object({
     }),
   ),
   plan: z.unknown(),
-  choice: z.unknown(),
+  choice: z.unknown().optional(),
   image: sampleSchema.optional(),
   pixels: hash.optional(),
   files: z.array(sampleSchema.extend({ pixels: hash.optional() })).optional(),
