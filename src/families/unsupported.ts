@@ -130,12 +130,7 @@ export const OTHERS: readonly OtherFamily[] = [
   // Z-Image has the caption embedder of Lumina.
   family("Z-Image Omni, which reads images", /^ZImageOmni/, ["siglip_embedder."], ["siglip_refiner."]),
   family("Z-Image for image editing", /^ZImage(Img2Img|Inpaint|Edit)/),
-  family(
-    "Lumina",
-    /^Lumina/,
-    ["cap_embedder.0.", "layers.0.attention_norm1.", "norm_final."],
-    ["time_caption_embed.caption_embedder."],
-  ),
+  family("Lumina", /^Lumina/, ["cap_embedder.0."], ["time_caption_embed.caption_embedder."]),
   family(
     "Qwen-Image",
     /^QwenImage/,

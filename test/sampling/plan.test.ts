@@ -208,14 +208,13 @@ describe("hybrid of flow models", () => {
     expect(initNoiseScale).toBe(1);
   });
 
-  it("runs the base on its own shifted schedule and adds noise up to the distilled level", () => {
+  it("runs the base on its own shifted schedule, down to exactly the distilled level", () => {
     // Base: 1, 0.8, 0.6, …; the distilled row 2 is at 0.75.
     const base = flow({}, { sigmas: [1, 0.8, 0.6, 0.4, 0.2] });
     const { rows } = makePlan({ mode: "hybrid", base, distilled: turbo, switch: 2 });
     expect(rows.map((r) => [r.kind, ...[r.from, r.to].map((level) => Math.round(level.t))])).toEqual([
       ["step", 1000, 800],
-      ["step", 800, 600],
-      ["renoise", 600, 750],
+      ["step", 800, 750],
       ["step", 750, 500],
       ["step", 500, -1],
     ]);
