@@ -24,8 +24,11 @@ async function saved(page: Page, count: number): Promise<string[]> {
   return pictures.evaluateAll((all) => all.map((picture) => picture.getAttribute("src") ?? ""));
 }
 
-/** Runs with these settings, and waits until the grid is whole. */
+/** Runs with these settings and no sliders, which the test before may have left, and waits until the grid is whole. */
 async function generate(page: Page, prompt: string, seeds: number): Promise<void> {
+  const removal = page.getByRole("region", { name: "Sliders" }).getByRole("button", { name: /^Remove / });
+  await page.waitForLoadState("networkidle");
+  while ((await removal.count()) > 0) await removal.first().click();
   await page.getByRole("spinbutton", { name: "Seeds", exact: true }).fill(String(seeds));
   await page.getByRole("textbox", { name: "Prompt", exact: true }).fill(prompt);
   await page.getByRole("button", { name: "Generate", exact: true }).click();
@@ -134,7 +137,7 @@ describe("the page of the studio", () => {
         await check(page, `${colorScheme}, text`);
         await page.keyboard.press("Escape");
         await page.getByRole("button", { name: "Change" }).click();
-        await page.getByRole("button", { name: "sdxl-dmd2" }).waitFor();
+        await page.getByRole("button", { name: "sdxl-dmd2", exact: true }).waitFor();
         await check(page, `${colorScheme}, models`);
         expect(complaints).toEqual([]);
       }
