@@ -9,6 +9,7 @@ import { NEAR_HOST, NO_NETNS, namespaceTo, proxyTo } from "../support/cut.js";
 import { cellsIn, definitionOf, storedIn, tablesIn, until, variegate } from "../support/fleet.js";
 import { temporaryFolder } from "../support/folder.js";
 import { NO_REDIS, type RedisServer, startRedis } from "../support/redis.js";
+import { NO_S3, startS3 } from "../support/s3.js";
 
 const root = temporaryFolder();
 const folder = (name: string) => path.join(root, name);
@@ -59,6 +60,39 @@ describe.skipIf(NO_REDIS)("a fleet", { timeout: 120_000 }, () => {
     expect(await one.ended).toBe(0);
     expect(new Set(cellsIn(folder("one"))).size).toBe(CELLS);
   }, 120_000);
+
+  it("loses nothing and does nothing twice when workers die or sleep, Redis restarts, and cells are delivered again", async () => {
+    const [store, out] = [folder("faults-store"), folder("faults")];
+    const queue = await open(redis.url);
+    const workers = [0, 1, 2].map(() => variegate(worker(redis.url, store)));
+    await until(async () => (await queue.workers()).length === 3, "three workers");
+    const run = variegate(experiment(file, redis.url, store, out));
+    const processOf = (id: number | undefined) => workers.find((w) => w.child.pid === id);
+
+    await until(async () => (await working(queue)).length === 3, "three workers at work");
+    const [first, second] = await working(queue);
+    processOf(first?.process)?.child.kill("SIGKILL");
+    processOf(second?.process)?.child.kill("SIGSTOP");
+    await sleep(300);
+    await redis.restart();
+    // Past the lease: its cell is another worker's.
+    await sleep(1600);
+    processOf(second?.process)?.child.kill("SIGCONT");
+
+    // A cell that is finished is delivered again.
+    await until(() => storedIn(store).length > 0, "a finished cell");
+    const [batch] = await queue.batches();
+    if (!batch) throw new Error("there is no batch");
+    await queue.add(batch, storedIn(store));
+
+    expect(await run.ended, run.output()).toBe(0);
+    expectWhole(out, store);
+    expect(await queue.batches()).toEqual([]);
+    expect((await processOf(first?.process)?.ended) ?? null).toBeNull();
+    for (const { child } of workers) child.kill("SIGTERM");
+    const codes = await Promise.all(workers.map((w) => w.ended));
+    expect(codes.filter((code) => code === 130)).toHaveLength(2);
+  });
 
   const cuts: readonly (readonly [string, string | null])[] = [
     ["in a network namespace", NO_NETNS],
@@ -121,6 +155,37 @@ describe.skipIf(NO_REDIS)("a fleet", { timeout: 120_000 }, () => {
     expect(await command("cancel", "poison")).toContain("poison is cancelled");
     expect(await command("status")).toContain("poison: cancelled");
     await queue.remove("poison");
+    own.child.kill("SIGKILL");
+  });
+
+  it("can be stopped and started at will, with several processes a worker", async () => {
+    const [store, out] = [folder("stopped-store"), folder("stopped")];
+    const queue = await open(redis.url);
+    const run = variegate(experiment(file, redis.url, store, out));
+    const first = variegate(worker(redis.url, store, ["--concurrency", "2"]));
+    await until(async () => (await working(queue)).length === 2, "two processes at work");
+    run.child.kill("SIGINT");
+    expect(await run.ended).toBe(130);
+    first.child.kill("SIGTERM");
+    expect(await first.ended).toBe(130);
+    // Given back at once, and without a failure.
+    const { running, failed, delayed } = await queue.counts("stopped");
+    expect({ running, failed, delayed }).toEqual({ running: 0, failed: 0, delayed: 0 });
+
+    const again = variegate(experiment(file, redis.url, store, out, ["--resume"]));
+    const second = variegate(worker(redis.url, store, ["--until-done"]));
+    expect(await again.ended, again.output()).toBe(0);
+    expectWhole(out, store);
+    expect(await second.ended).toBe(0);
+  });
+
+  it.skipIf(NO_S3)("keeps results and images on S3", async () => {
+    const { env } = await startS3("bucket");
+    const out = folder("s3");
+    const run = variegate(experiment(file, redis.url, "s3://bucket/run", out, ["--save-images"]), { env });
+    const own = variegate(worker(redis.url, "s3://bucket/run"), { env });
+    expect(await run.ended, run.output() + own.output()).toBe(0);
+    expectWhole(out, null);
     own.child.kill("SIGKILL");
   });
 
