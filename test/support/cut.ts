@@ -13,6 +13,11 @@ export interface Cut {
   mend(): void;
 }
 
+const ends: (() => void)[] = [];
+afterAll(() => {
+  for (const end of ends) end();
+});
+
 const ip = (...args: readonly string[]) => spawnSync("ip", args).status === 0;
 const NAME = `vg${process.pid}`;
 const [NEAR, FAR] = [`10.203.${process.pid % 250}.1`, `10.203.${process.pid % 250}.2`];
@@ -29,7 +34,7 @@ export const NEAR_HOST = NEAR;
 /** A network namespace that reaches this machine over a pair of virtual devices. */
 export function namespaceTo(): { under: readonly string[]; cut(): void; mend(): void } {
   const device = `${NAME}a`;
-  afterAll(() => {
+  ends.push(() => {
     ip("netns", "del", NAME);
     ip("link", "del", device);
   });
@@ -72,7 +77,7 @@ export async function proxyTo(port: number): Promise<Cut> {
     }
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  afterAll(() => {
+  ends.push(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
   });

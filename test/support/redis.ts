@@ -13,6 +13,10 @@ export const NO_REDIS: string | null =
     : "redis-server is not installed (apt-get install redis-server)";
 if (NO_REDIS !== null) process.stderr.write(`${NO_REDIS}: tests with Redis are skipped\n`);
 
+// Here, because a test that starts a server cannot add to the end of its file.
+const stops: (() => Promise<void>)[] = [];
+afterAll(() => Promise.all(stops.map((stop) => stop())));
+
 export interface RedisServer {
   readonly port: number;
   readonly url: string;
@@ -51,7 +55,7 @@ export async function startRedis(options: readonly string[] = [], host = "127.0.
     await ended;
   };
   await start();
-  afterAll(() => stop("SIGKILL"));
+  stops.push(() => stop("SIGKILL"));
   return {
     port,
     url: `redis://${host}:${port}`,
