@@ -96,7 +96,7 @@ export function addGenerate(command: Command): void {
   withExamples(
     withOutput(addFields(command, resumeFields)).argument("[prompts...]", "prompts (with --from: the recorded ones)"),
     'variegate generate "a cartoon character wearing a crown"',
-    'variegate generate "a cartoon character" -n 4 --mode distilled -o characters',
+    'variegate generate "a cartoon character" -n 4 --mode distilled -o four',
   ).action(async (prompts: string[], given: Given) => {
     const { runGenerate } = await import("../generate.js");
     const terminal = openTerminal(outputFormatOf(given));
