@@ -80,7 +80,7 @@ function shared(least: readonly number[], natural: readonly number[], spare: num
   return widths;
 }
 
-/** Formats rows of strings as aligned columns, whatever their width. The first row is the head. */
+/** Formats rows of strings as aligned columns of any width. The first row is the head. */
 export const table = (rows: readonly (readonly string[])[]): string =>
   grid(
     rows.map((row) => row.map((cell) => [cell])),

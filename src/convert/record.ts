@@ -35,7 +35,7 @@ export interface RecordedRun {
 
 type ImageEvent = GenerateEvent & { readonly type: "image" };
 
-/** SHA-256 of an image's pixels, row by row as RGB: equal for equal images, whatever their files say. */
+/** SHA-256 of an image's pixels, row by row as RGB: equal for equal images in different files. */
 export const pixelHash = ({ data }: RgbImage): string => createHash("sha256").update(data).digest("hex");
 
 /** Encodes an image with the record of its making and the infotext. */

@@ -16,7 +16,7 @@ import { type CellResult, resultSchema } from "./store.js";
 
 export interface ResultStore {
   readonly address: string;
-  /** Tells stores apart, whatever path or URL leads to them. */
+  /** Tells stores apart, also where several paths or URLs lead to one. */
   readonly id: string;
   /** Ids of finished cells. */
   finished(): Promise<Set<string>>;

@@ -1,4 +1,4 @@
-/** The scheduler that a request and a pair choose for a model: its class and the changed fields, whatever name it was given under. */
+/** The scheduler that a request and a pair choose for a model: its class and the changed fields, under any of its names. */
 import {
   findScheduler,
   modelKindOf,
