@@ -6,7 +6,7 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, blocks, clip_skip, component_cases, families, flow_runs, gradients, hub, intervals, methods, metrics, optimizers, outputs, peft_strength,
+    adapters, added_tokens, blocks, clip_skip, component_cases, families, flow_adapters, flow_runs, gradients, hub, intervals, methods, metrics, optimizers, outputs, peft_strength,
     prompt_syntax, prompts, qwen_tokenizer, recognition, runs, scripts, single_files, sliders, steps, streams, textual_inversion, vision,
 )
 from .store import Store
@@ -33,6 +33,7 @@ RECORDERS = {
     "prompt-syntax": prompt_syntax.record,
     "textual-inversion": textual_inversion.record,
     "adapters": adapters.record,
+    "flow-adapters": flow_adapters.record,
     "peft-strength": peft_strength.record,
     "scripts": scripts.record,
     "single": single_files.record,

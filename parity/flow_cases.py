@@ -5,8 +5,8 @@ from .run_cases import HAT, LONG, MIXED
 FAST = {"checkpoint": "zimage-turbo"}
 
 
-def case(mode, steps, guidance, distilled=None, decoder=None, **request):
-    pair = {"base": "zimage"} | ({"distilled": distilled} if distilled else {}) | ({"decoder": decoder} if decoder else {})
+def case(mode, steps, guidance, distilled=None, decoder=None, checkpoint="zimage", **request):
+    pair = {"base": checkpoint} | ({"distilled": distilled} if distilled else {}) | ({"decoder": decoder} if decoder else {})
     filled = {"mode": mode, "prompts": [HAT], "seeds": [0, 7], "size": {"width": 40, "height": 24}, "steps": steps, "guidance": guidance}
     return {"pair": pair, "request": {**filled, **request}}
 

@@ -28,11 +28,20 @@ export type Delta =
   /** ΔW = (A₁ B₁) ∘ (A₂ B₂) (LoHa: Hyeon-Woo et al. 2021). */
   | (Scaled & { readonly kind: "hadamard"; readonly factors: readonly [Product, Product] })
   /** ΔW = W₁ ⊗ W₂ (LoKr: Yeh et al. 2023). */
-  | (Scaled & { readonly kind: "kronecker"; readonly left: KroneckerFactor; readonly right: KroneckerFactor })
+  | (Scaled & {
+      readonly kind: "kronecker";
+      readonly left: KroneckerFactor;
+      readonly right: KroneckerFactor;
+      /** The layer has these rows of the product, where a file's layer is several of the model's; default all. */
+      readonly rows?: RowRanges;
+    })
   /** ΔW and Δb in full. */
   | { readonly kind: "difference"; readonly weight: FloatTensor | null; readonly bias: FloatTensor | null }
   /** W′ in full (Custom Diffusion: Kumari et al. 2023). */
   | { readonly kind: "replacement"; readonly weight: FloatTensor };
+
+/** Rows [from, to) of a matrix, one range after the other. */
+export type RowRanges = readonly (readonly [from: number, to: number])[];
 
 /** A B with A [O, r] and B [r, …]; with a Tucker core [r, r, k, k], A [r, O] and B [r, I]. */
 export interface Product {
@@ -159,7 +168,25 @@ function changeOf(delta: Extract<Delta, Scaled>, shape: readonly number[]): Floa
     return multiplied(first).data.map((v, i) => v * (other[i] ?? 0));
   }
   const [left, right] = [delta.left, delta.right].map((f) => ("full" in f ? f.full : multiplied(f)));
-  return left && right ? kronecker(left, right, shape) : new Float32Array();
+  if (!left || !right) return new Float32Array();
+  if (!delta.rows) return kronecker(left, right, shape);
+  const [, ...rest] = shape;
+  const all = (left.shape[0] ?? 0) * (right.shape[0] ?? 0);
+  return rowsOf(float([all, ...rest], kronecker(left, right, [all, ...rest])), delta.rows).data;
+}
+
+/** Some of the rows of a tensor. x [R, …] → [Σ (to − from), …]. */
+export function rowsOf({ shape, data }: FloatTensor, ranges: RowRanges): FloatTensor {
+  const [, ...rest] = shape;
+  const row = count(rest);
+  const n = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
+  const out = new Float32Array(n * row);
+  let at = 0;
+  for (const [from, to] of ranges) {
+    out.set(data.subarray(from * row, to * row), at);
+    at += (to - from) * row;
+  }
+  return float([n, ...rest], out);
 }
 
 /** A B [O, …], or with a Tucker core [O, I, …kernel]. */

@@ -1,5 +1,5 @@
 /** Layer names in all dialects, in a table built from the model's own layers, so that keys are looked up and not guessed. */
-import { stabilityNames } from "../families/index.js";
+import { denoiserLayerNames, type OtherLayer } from "../families/index.js";
 
 /** Networks that adapters change. */
 export const PARTS = ["unet", "text_encoder", "text_encoder_2"] as const;
@@ -12,10 +12,19 @@ export interface LayerShape {
   readonly bias: readonly number[] | null;
 }
 
-/** An adaptable layer, with its name in the checkpoint. */
+/** A layer as files name it: a layer of the checkpoint, or one that the checkpoint has in several parts. */
 export interface Layer extends LayerShape {
   readonly part: Part;
+  /** Name in the checkpoint; that of the first part for a layer in several. */
   readonly name: string;
+  /** Layers of the checkpoint that hold its rows; absent for one with the same rows. */
+  readonly pieces?: readonly Piece[];
+}
+
+/** A layer of the checkpoint, and the rows [from, to) of the fused layer that it consists of. */
+export interface Piece {
+  readonly name: string;
+  readonly rows: readonly (readonly [from: number, to: number])[];
 }
 
 /** The adaptable layers of a model: linear layers, convolutions and norms. */
@@ -44,21 +53,58 @@ export interface NameTable {
 }
 
 /**
- * Layers by all of their names in all dialects: every prefix of the part with every naming of the layers (diffusers' and Stability's),
- * with dots or underscores.
+ * Layers by all of their names in all dialects: every prefix of the part with every naming of the layers (diffusers' and that of the
+ * model's own code), with dots or underscores.
  */
 export function nameTable(layers: Layers): NameTable {
   const table = new Map<string, Layer>();
   for (const [part, all] of layers) {
-    const sgm = part === "unet" ? stabilityNames([...all.keys()]) : new Map<string, string>();
-    for (const [name, shape] of all) {
-      const layer = { part, name, ...shape };
-      for (const alias of aliases(part, name, sgm.get(name))) {
+    const other = part === "unet" ? denoiserLayerNames([...all.keys()]) : new Map<string, OtherLayer>();
+    const add = (layer: Layer, names: Iterable<string>) => {
+      for (const alias of names) {
         for (const prefix of PREFIXES[part]) table.set(`${underscored(prefix)}${underscored(alias)}`, layer);
       }
+    };
+    for (const { name, layer } of fusedLayers(part, all, other)) add(layer, [name]);
+    for (const [name, shape] of all) {
+      const there = other.get(name);
+      const whole = there && !there.share && !there.swapped ? there.name : undefined;
+      add({ part, name, ...shape }, aliases(part, name, whole));
     }
   }
   return { get: (name) => table.get(canonical(name)) };
+}
+
+/** Layers of other tools' files whose rows are those of several layers, or the rows of one in another order. */
+function* fusedLayers(
+  part: Part,
+  all: ReadonlyMap<string, LayerShape>,
+  other: ReadonlyMap<string, OtherLayer>,
+): Generator<{ readonly name: string; readonly layer: Layer }> {
+  const groups = new Map<string, { name: string; shape: LayerShape; at: OtherLayer }[]>();
+  for (const [name, shape] of all) {
+    const at = other.get(name);
+    if (at?.share || at?.swapped) groups.set(at.name, [...(groups.get(at.name) ?? []), { name, shape, at }]);
+  }
+  for (const [name, parts] of groups) {
+    const [first] = parts;
+    if (!first || parts.length !== (first.at.share?.[1] ?? 1)) continue;
+    const [rows = 0, ...rest] = first.shape.weight;
+    const pieces = parts.map(({ name, at }): Piece => {
+      const [i] = at.share ?? [0];
+      return {
+        name,
+        rows: at.swapped
+          ? [
+              [rows / 2, rows],
+              [0, rows / 2],
+            ]
+          : [[i * rows, (i + 1) * rows]],
+      };
+    });
+    const bias = first.shape.bias && [rows * parts.length];
+    yield { name, layer: { part, name: first.name, weight: [rows * parts.length, ...rest], bias, pieces } };
+  }
 }
 
 const underscored = (name: string): string => name.replaceAll(".", "_");
@@ -78,9 +124,13 @@ const PREFIXES: { readonly [P in Part]: readonly string[] } = {
     "model.diffusion_model.",
     "base_model.model.",
     "unet.base_model.model.",
+    "transformer.",
+    "transformer.base_model.model.",
     "lora_unet_",
+    "lora_transformer_",
     "lycoris_",
     "lycoris_unet_",
+    "lycoris_transformer_",
   ],
   text_encoder: [
     "text_encoder.",
@@ -122,10 +172,10 @@ export function partOf(name: string): Part {
   return found?.part ?? "unet";
 }
 
-function* aliases(part: Part, name: string, sgm: string | undefined): Generator<string> {
+function* aliases(part: Part, name: string, other: string | undefined): Generator<string> {
   const bare = part === "unet" ? name : name.replace(/^text_model\./, "");
   const long = part === "unet" ? name : `text_model.${bare}`;
-  for (const alias of new Set([name, bare, long, ...(sgm ? [sgm] : [])])) {
+  for (const alias of new Set([name, bare, long, ...(other ? [other] : [])])) {
     yield alias;
     // Attention processors name the output layer without its number.
     if (alias.endsWith(".to_out.0")) yield alias.slice(0, -".0".length);

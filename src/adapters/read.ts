@@ -6,6 +6,7 @@ import type { Delta, KroneckerFactor, Magnitude, Product } from "./delta.js";
 import { familyProblem } from "./family.js";
 import { isAdapter, layerOf, type Role, SUPPORTED_KINDS, unsupportedKind } from "./keys.js";
 import { type Layer, type Layers, nameTable, type Part } from "./names.js";
+import { pieceOf } from "./pieces.js";
 import { type ShapeProblem, shapeProblem } from "./shapes.js";
 import { alphasIn, type StrengthConfig } from "./strength.js";
 
@@ -101,12 +102,11 @@ export function readAdapter(
   const targets = [...groups].flatMap(([layer, group]): Target[] => {
     const problem = shapeProblem(layer, group);
     if (problem) throw shapeError(file, layer, problem);
-    return deltasOf(file, layer, group, alphas(layer, group.get("down")?.shape[0])).map((delta) => ({
-      part: layer.part,
-      layer: layer.name,
-      delta,
-    }));
+    const deltas = deltasOf(file, layer, group, alphas(layer, group.get("down")?.shape[0]));
+    return deltas.flatMap((delta) => targetsOf(file, layer, delta));
   });
+  const twice = changedTwice(groups.keys());
+  if (twice) throw new FileError(file, `changes ${twice} twice, alone and as a part of a fused layer`);
   if (unmatched.length > 0 && !allowUnmatched) {
     const shown = unmatched.slice(0, 3).join(", ") + (unmatched.length > 3 ? ", …" : "");
     throw new RequestError(
@@ -114,7 +114,34 @@ export function readAdapter(
     );
   }
   const total = [...layers.values()].reduce((n, all) => n + all.size, 0);
-  return { file, dialects: [...dialects], targets, unmatched, untouched: total - groups.size };
+  const changed = new Set(targets.map(({ part, layer }) => `${part} ${layer}`));
+  return { file, dialects: [...dialects], targets, unmatched, untouched: total - changed.size };
+}
+
+/** Changes of the model's layers by a change of a layer in the file. @throws FileError for a change that has no parts */
+function targetsOf(file: string, { part, name, pieces }: Layer, delta: Delta): Target[] {
+  if (!pieces) return [{ part, layer: name, delta }];
+  return pieces.map(({ name: layer, rows }) => {
+    const piece = pieceOf(delta, rows);
+    if (piece) return { part, layer, delta: piece };
+    throw new FileError(
+      file,
+      `changes a fused layer (${pieces.map((p) => p.name).join(", ")}) by DoRA with norms per input, which cannot be divided`,
+    );
+  });
+}
+
+/** The first layer of the model that two layers of a file change. */
+function changedTwice(layers: Iterable<Layer>): string | undefined {
+  const seen = new Set<string>();
+  for (const { part, name, pieces } of layers) {
+    for (const piece of pieces ?? [{ name }]) {
+      const key = `${part} ${piece.name}`;
+      if (seen.has(key)) return piece.name;
+      seen.add(key);
+    }
+  }
+  return undefined;
 }
 
 /** Error for a wrong shape. */

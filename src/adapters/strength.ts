@@ -111,7 +111,8 @@ function fieldsOf(fields: Readonly<Record<string, unknown>>, part: Part): Record
   const entries = Object.entries(fields);
   const named = (prefix: string) =>
     entries.flatMap(([key, value]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), value] as const] : []));
-  return Object.fromEntries([...entries.filter(([key]) => !key.includes(".")), ...named(`${part}.`)]);
+  const prefixes = part === "unet" ? ["unet.", "transformer."] : [`${part}.`];
+  return Object.fromEntries([...entries.filter(([key]) => !key.includes(".")), ...prefixes.flatMap(named)]);
 }
 
 /** @throws FileError for a field that cannot be read, or is set and unknown */

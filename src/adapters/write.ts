@@ -1,6 +1,6 @@
 /** Writes adapters as named tensors, in the dialect of diffusers (PEFT) or of kohya's trainer. */
 import { RequestError } from "../errors.js";
-import { stabilityNames } from "../families/index.js";
+import { denoiserLayerNames, type OtherLayer } from "../families/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 import { type LowRank, type Magnitude, matricesOf, strengthOf } from "./delta.js";
 import { kindOf } from "./facts.js";
@@ -17,12 +17,12 @@ export type Dialect = (typeof DIALECTS)[number];
  */
 export function adapterTensors(adapter: Adapter, dialect: Dialect, layers: Layers): Record<string, FloatTensor> {
   const sgm = layers.has("text_encoder_2")
-    ? stabilityNames([...(layers.get("unet")?.keys() ?? [])])
-    : new Map<string, string>();
+    ? denoiserLayerNames([...(layers.get("unet")?.keys() ?? [])])
+    : new Map<string, OtherLayer>();
   return Object.fromEntries(
     adapter.targets.flatMap((target) => {
       const { delta } = target;
-      const key = kohyaName(target.part, target.layer, sgm.get(target.layer));
+      const key = kohyaName(target.part, target.layer, sgm.get(target.layer)?.name);
       if (delta.kind === "difference" && dialect === "kohya") {
         return tensorsOf([`${key}.diff`, delta.weight], [`${key}.diff_b`, delta.bias]);
       }

@@ -5,6 +5,8 @@ import {
   diffusersNames,
   FAMILIES,
   type Family,
+  factsOf,
+  ownTensors,
   type Recognised,
   recognise,
   type Shapes,
@@ -12,12 +14,11 @@ import {
   SUPPORTED_FAMILIES,
   tinyNames,
   vaeNames,
-  zImageNames,
 } from "../families/index.js";
 import { BYTES, type ByteSource, count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { Component } from "./component.js";
 import { autoencoderConfig, type Config, clipConfig, tinyAutoencoderConfig, unetConfig } from "./configs.js";
-import { languageModelConfig, zImageConfig } from "./transformer-configs.js";
+import { languageModelConfig, transformerConfig } from "./transformer-configs.js";
 import { readBytes, readWeights } from "./weights.js";
 
 type Weights = ReadonlyMap<string, Weight>;
@@ -78,30 +79,42 @@ export function unetPart(
   { family, names, prefix }: Pick<Of<"unet">, "family" | "names" | "prefix">,
 ): Component {
   const own = under(index.weights, prefix);
-  const { className } = FAMILIES[family].denoiser;
-  if (className === "ZImageTransformer2DModel") {
-    const found = names === "diffusers" ? own : views(own, zImageNames([...own.keys()]));
-    return part(index, "transformer", className, zImageConfig(index.source, shapesOf(found)), async () => found);
+  const { className, transformer } = factsOf(family).denoiser;
+  if (transformer) {
+    const used = new Map([...own].filter(([key]) => !transformer.unused.includes(key)));
+    const found = atTheirPlaces(
+      used,
+      names === "diffusers" ? identity(used) : ownTensors(transformer.names, [...used.keys()]),
+    );
+    return part(
+      index,
+      "transformer",
+      className,
+      transformerConfig(className, index.source, found.shapes),
+      found.weights,
+    );
   }
   const weights = names === "diffusers" ? own : renamed(own, diffusersNames([...own.keys()]));
   const config = unetConfig(index.source, shapesOf(weights), family);
   return part(index, "unet", "UNet2DConditionModel", config, async () => weights);
 }
 
-/** Tensors that are stored whole or as a third of another one's rows; views of the same bytes. */
-const views = (own: Weights, names: ReadonlyMap<string, SourceTensor>): Map<string, Weight> =>
-  new Map(
-    [...names].flatMap(([name, { key, third }]) => {
-      const weight = own.get(key);
-      return weight ? [[name, third === undefined ? weight : thirdOf(weight, third)] as const] : [];
-    }),
-  );
+const identity = (own: Weights): Map<string, SourceTensor> => new Map([...own.keys()].map((key) => [key, { key }]));
 
-function thirdOf(weight: Weight, third: number): Weight {
-  const [rows = 0, ...rest] = weight.shape;
-  const shape = [rows / 3, ...rest];
-  const n = count(shape);
-  return { ...weight, name: `${weight.name}[${third}/3]`, shape, bytes: valuesFrom(weight, third * n, n) };
+/** Shapes, known at once, and weights of tensors that are stored under other names, in parts, or in another order. */
+function atTheirPlaces(own: Weights, names: ReadonlyMap<string, SourceTensor>): Built {
+  const places = [...names].flatMap(([name, place]) => {
+    const weight = own.get(place.key);
+    return weight ? [{ name, place, weight }] : [];
+  });
+  return {
+    shapes: new Map(places.map(({ name, place, weight }) => [name, placedShape(weight.shape, place)])),
+    weights: async () => {
+      const found = new Map<string, Weight>();
+      for (const { name, place, weight } of places) found.set(name, await placed(weight, place));
+      return found;
+    },
+  };
 }
 
 /** Attention matrices of an AutoencoderKL, by current and older names; some files store them as 1×1 convolutions. */
@@ -191,33 +204,24 @@ function asTransformers(own: Weights): Built {
 function asOpenClip(own: Weights, drop: number): Built {
   const keys = [...own.keys()];
   const layers = new Set(keys.flatMap((k) => /^transformer\.resblocks\.(\d+)\./.exec(k)?.[1] ?? [])).size - drop;
-  const places = [...clipNames(keys, layers)].flatMap(([name, place]) => {
-    const weight = own.get(place.key);
-    return weight ? [{ name, place, weight }] : [];
-  });
-  return {
-    shapes: new Map(places.map(({ name, place, weight }) => [name, placedShape(weight.shape, place)])),
-    weights: async () => {
-      const found = new Map<string, Weight>();
-      for (const { name, place, weight } of places) found.set(name, await placed(weight, place));
-      return found;
-    },
-  };
+  return atTheirPlaces(own, clipNames(keys, layers));
 }
 
-const placedShape = (shape: readonly number[], { third, transposed }: SourceTensor): readonly number[] => {
+const placedShape = (shape: readonly number[], { share, transposed }: SourceTensor): readonly number[] => {
   const [rows = 0, ...rest] = shape;
-  if (third !== undefined) return [rows / 3, ...rest];
+  if (share) return [rows / share[1], ...rest];
   return transposed ? shape.toReversed() : shape;
 };
 
-/** Weight at its place in the network. A third of the rows is contiguous, so it stays a view; a transposed matrix is copied. */
+/** Weight at its place in the network. Some of the rows are contiguous, so they stay a view; a matrix in another order is copied. */
 async function placed(weight: Weight, place: SourceTensor): Promise<Weight> {
   const shape = placedShape(weight.shape, place);
-  if (place.third !== undefined) {
+  if (place.share) {
     const n = count(shape);
-    return { ...weight, shape, bytes: valuesFrom(weight, place.third * n, n) };
+    const [index, of] = place.share;
+    return { ...weight, name: `${weight.name}[${index}/${of}]`, shape, bytes: valuesFrom(weight, index * n, n) };
   }
+  if (place.swapped) return swapped(weight);
   if (!place.transposed) return weight;
   const [rows = 0, columns = 0] = weight.shape;
   const stored = await readBytes(weight);
@@ -230,6 +234,16 @@ async function placed(weight: Weight, place: SourceTensor): Promise<Weight> {
     }
   }
   return { ...weight, shape, bytes: { in: "memory", source: weight.bytes.source, bytes: turned } };
+}
+
+/** The halves of the rows in the other order. @throws FileError for a quantised weight, whose blocks are unpacked later */
+async function swapped(weight: Weight): Promise<Weight> {
+  const stored = await readBytes(weight);
+  const half = stored.length / 2;
+  const turned = new Uint8Array(stored.length);
+  turned.set(stored.subarray(half), 0);
+  turned.set(stored.subarray(0, half), half);
+  return { ...weight, bytes: { in: "memory", source: weight.bytes.source, bytes: turned } };
 }
 
 /**

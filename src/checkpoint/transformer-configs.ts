@@ -6,7 +6,7 @@ import { type Config, reader } from "./configs.js";
 const AXES = [1 / 4, 3 / 8, 3 / 8] as const;
 
 /** Config of a Z-Image transformer with diffusers' names. @throws FileError when a tensor is missing */
-export function zImageConfig(file: string, shapes: Shapes): Config {
+function zImageConfig(file: string, shapes: Shapes): Config {
   const { dim, many } = reader(file, shapes);
   const features = dim("all_x_embedder.2-1.weight", 0);
   const width = shapes.get("layers.0.attention.norm_q.weight")?.[0] ?? 128;
@@ -21,6 +21,14 @@ export function zImageConfig(file: string, shapes: Shapes): Config {
     axes_dims: AXES.map((share) => share * width),
   };
 }
+
+const CONFIGS: Readonly<Record<string, (file: string, shapes: Shapes) => Config>> = {
+  ZImageTransformer2DModel: zImageConfig,
+};
+
+/** Config of a transformer with diffusers' names. @throws FileError when a tensor is missing */
+export const transformerConfig = (className: string, file: string, shapes: Shapes): Config =>
+  CONFIGS[className]?.(file, shapes) ?? {};
 
 /** Config of a Qwen3 without its head. @throws FileError when a tensor is missing */
 export function languageModelConfig(file: string, shapes: Shapes): Config {

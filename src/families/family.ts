@@ -1,5 +1,7 @@
 /** Facts of a model family that its checkpoints do not state, as data, so that other code need not distinguish families. */
 
+import type { Renamed } from "./names/transformer.js";
+
 /** A text encoder of a family. Encoders are listed in the order in which their features are concatenated. */
 export interface TextEncoderFacts {
   /** Folders in a diffusers checkpoint. */
@@ -27,6 +29,22 @@ export interface ChatFormat {
   readonly multiple: number;
 }
 
+/** Names of the tensors of a transformer, in files and in adapters. */
+export interface TransformerFacts {
+  /** Tensors that together only this network has, in files with diffusers' names and in those of other tools. */
+  readonly marks: { readonly diffusers: readonly string[]; readonly other: readonly string[] };
+  /** The other tools, in words. */
+  readonly tools: string;
+  /** Names that differ in files of other tools. */
+  readonly names: readonly Renamed[];
+  /** Tensors in such files that the network does not have. */
+  readonly unused: readonly string[];
+  /** Tensors of variants that need more than text. */
+  readonly variants: RegExp;
+  /** Layers that only this network has, in keys of adapters with "_" for every ".". */
+  readonly adapters: RegExp;
+}
+
 /** Facts of one family. */
 export interface FamilyFacts {
   /** Display name. */
@@ -51,7 +69,12 @@ export interface FamilyFacts {
     readonly chat?: ChatFormat;
   };
   /** Class of the denoiser, and its folder in a diffusers checkpoint. */
-  readonly denoiser: { readonly className: string; readonly folder: "unet" | "transformer" };
+  readonly denoiser: {
+    readonly className: string;
+    readonly folder: "unet" | "transformer";
+    /** Absent for UNets, which have names of their own. */
+    readonly transformer?: TransformerFacts;
+  };
   /** Attention heads of the UNet, which shapes do not determine: number of heads, or where null features per head. */
   readonly unet: { readonly heads: number | null; readonly headFeatures: number };
   readonly latents: {

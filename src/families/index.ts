@@ -1,10 +1,17 @@
 export { FAMILIES, FAMILY_NAMES, type Family, factsOf } from "./families.js";
-export { type ChatFormat, type FamilyFacts, STABLE_DIFFUSION_NOISE, type TextEncoderFacts } from "./family.js";
+export {
+  type ChatFormat,
+  type FamilyFacts,
+  STABLE_DIFFUSION_NOISE,
+  type TextEncoderFacts,
+  type TransformerFacts,
+} from "./family.js";
+export { denoiserLayerNames } from "./layer-names.js";
 export { clipNames, type SourceTensor } from "./names/clip.js";
 export { tinyNames } from "./names/taesd.js";
+export { type OtherLayer, otherLayers, ownTensors, type Renamed } from "./names/transformer.js";
 export { diffusersNames, stabilityNames } from "./names/unet.js";
 export { vaeNames } from "./names/vae.js";
-export { zImageNames } from "./names/z-image.js";
 export { type Recognised, recognise } from "./recognise.js";
 export { familyByText, isAdapterFile, recogniseAdapter, type Shapes } from "./recognise-adapter.js";
 export { otherClass, SUPPORTED_FAMILIES } from "./unsupported.js";

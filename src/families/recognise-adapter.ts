@@ -1,5 +1,5 @@
 /** Recognises adapters and textual inversions from the names and shapes of their tensors. */
-import { FAMILIES, FAMILY_NAMES, type Family } from "./families.js";
+import { FAMILIES, FAMILY_NAMES, type Family, factsOf } from "./families.js";
 import { otherFamily } from "./unsupported.js";
 
 /** Shapes of tensors by name. */
@@ -35,7 +35,7 @@ const OTHER_LAYERS: readonly (readonly [RegExp, string])[] = [
   [/(^|_)double_stream_blocks_\d+_/, "HiDream"],
   [/(^|_)(joint_transformer_blocks|double_layers)_\d+_/, "AuraFlow"],
   [/(^|_)blocks_\d+_(self|cross)_attn_|(?<!transformer)(^|_)blocks_\d+_attn[12]_to_/, "Wan"],
-  [/(^|_)(noise|context)_refiner_\d+_|(^|_)layers_\d+_(attention_(to_|qkv)|adaLN_)/, "Z-Image or Lumina"],
+  [/(^|_)(noise|context)_refiner_\d+_|(^|_)layers_\d+_adaLN_/, "Lumina"],
   [/(^|_)motion_modules_\d+_/, "AnimateDiff"],
 ];
 
@@ -54,11 +54,26 @@ const otherLayer = (keys: readonly string[]): readonly [string, string] | null =
   return key === undefined ? null : ["a diffusion transformer", key];
 };
 
+/** Family whose transformer has a layer that the adapter changes, with its key. */
+function ofTransformer(keys: readonly string[]): { readonly family: Family; readonly key: string } | null {
+  for (const family of FAMILY_NAMES) {
+    const pattern = factsOf(family).denoiser.transformer?.adapters;
+    const key = pattern && keys.find((k) => pattern.test(k.replaceAll(".", "_")));
+    if (key !== undefined) return { family, key };
+  }
+  return null;
+}
+
 /** Recognises an adapter; null for other tensors. */
 export function recogniseAdapter(shapes: Shapes): RecognisedAddition | null {
   const keys = [...shapes.keys()];
   const first = keys.find((k) => ADAPTER.test(k));
   if (first === undefined) return null;
+  const own = ofTransformer(keys);
+  if (own) {
+    const about = `an adapter for ${factsOf(own.family).title}`;
+    return { kind: "adapter", family: own.family, about, because: `it has the tensor ${own.key}` };
+  }
   const other = otherLayer(keys);
   if (other) {
     return {

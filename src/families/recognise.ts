@@ -1,5 +1,5 @@
 /** Recognises models from the names and shapes of their tensors: a checkpoint, one of its networks, an adapter, or an unsupported family. */
-import { FAMILIES, FAMILY_NAMES, type Family } from "./families.js";
+import { FAMILIES, FAMILY_NAMES, type Family, factsOf } from "./families.js";
 import { recogniseAdapter, recogniseTextualInversion, type Shapes } from "./recognise-adapter.js";
 import { otherFamily } from "./unsupported.js";
 
@@ -62,7 +62,7 @@ export function recognise(shapes: Shapes): Recognised {
   return (
     recogniseAdapter(shapes) ??
     recogniseTextualInversion(shapes) ??
-    zImage(shapes) ??
+    transformer(shapes) ??
     languageModel(shapes) ??
     other(keys) ??
     whole(keys, shapes) ??
@@ -144,24 +144,34 @@ function unet(shapes: Shapes): Recognised | null {
   };
 }
 
-/** Tensors of variants of Z-Image that are not text to image. */
-const Z_IMAGE_VARIANT = /siglip|control_/;
-
-/** A transformer of Z-Image. Lumina's modulation has another layer before its matrix. */
-function zImage(shapes: Shapes): Recognised | null {
-  const mark = "layers.0.adaLN_modulation.0.weight";
-  const prefix = prefixOf(shapes, UNET_PREFIXES, mark);
-  if (prefix === undefined || [...shapes.keys()].some((key) => Z_IMAGE_VARIANT.test(key))) return null;
-  const names = shapes.has(`${prefix}all_x_embedder.2-1.weight`) ? "diffusers" : "stability";
-  return {
-    kind: "unet",
-    family: "zimage",
-    names,
-    prefix,
-    about: "a transformer of Z-Image",
-    because: `it has the tensor ${prefix}${mark}; names are ${names === "diffusers" ? "diffusers'" : "ComfyUI's"}`,
-  };
+/** A transformer of a family; null for a variant that needs more than text. */
+function transformer(shapes: Shapes): Recognised | null {
+  for (const family of FAMILY_NAMES) {
+    const { title, denoiser } = factsOf(family);
+    const facts = denoiser.transformer;
+    if (!facts) continue;
+    const dialects = [
+      ["diffusers", facts.marks.diffusers, "diffusers"],
+      ["stability", facts.marks.other, facts.tools],
+    ] as const;
+    for (const [names, marks, tool] of dialects) {
+      const prefix = UNET_PREFIXES.find((p) => marks.every((mark) => shapes.has(`${p}${mark}`)));
+      if (prefix === undefined) continue;
+      if ([...shapes.keys()].some((key) => facts.variants.test(key))) return null;
+      return {
+        kind: "unet",
+        family,
+        names,
+        prefix,
+        about: `a transformer of ${title}`,
+        because: `it has the tensor ${prefix}${marks[0]}; names are ${possessive(tool)}`,
+      };
+    }
+  }
+  return null;
 }
+
+const possessive = (name: string): string => (name.endsWith("s") ? `${name}'` : `${name}'s`);
 
 function autoencoder(shapes: Shapes): Recognised | null {
   const stability = prefixOf(shapes, VAE_PREFIXES, "decoder.up.0.block.0.conv1.weight");

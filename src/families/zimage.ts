@@ -1,5 +1,6 @@
 /** Z-Image and Z-Image-Turbo (Cai et al. 2025). */
 import type { FamilyFacts } from "./family.js";
+import { Z_IMAGE_NAMES } from "./names/z-image.js";
 
 export const zimage: FamilyFacts = {
   title: "Z-Image",
@@ -29,7 +30,23 @@ export const zimage: FamilyFacts = {
       multiple: 32,
     },
   },
-  denoiser: { className: "ZImageTransformer2DModel", folder: "transformer" },
+  denoiser: {
+    className: "ZImageTransformer2DModel",
+    folder: "transformer",
+    transformer: {
+      // Lumina's modulation has another layer before its matrix.
+      marks: {
+        diffusers: ["layers.0.adaLN_modulation.0.weight", "all_x_embedder.2-1.weight"],
+        other: ["layers.0.adaLN_modulation.0.weight", "x_embedder.weight"],
+      },
+      tools: "ComfyUI",
+      names: Z_IMAGE_NAMES,
+      unused: ["norm_final.weight"],
+      variants: /siglip|control_/,
+      adapters:
+        /(^|_)((noise|context)_refiner|layers)_\d+_(attention_(to_|qkv|out)|adaLN_modulation_0|feed_forward_w\d)/,
+    },
+  },
   unet: { heads: null, headFeatures: 128 },
   latents: { scale: 0.3611, shift: 0.1159, upcast: true, side: 128 },
   scheduler: {

@@ -127,7 +127,6 @@ describe("adapters and textual inversions", () => {
     ["Qwen-Image", "transformer.transformer_blocks.5.img_mlp.net.2.lora_A.default.weight"],
     ["Wan", "diffusion_model.blocks.3.cross_attn.k.lora_A.weight"],
     ["Wan", "blocks.3.attn1.to_q.lora_A.weight"],
-    ["Z-Image or Lumina", "diffusion_model.layers.4.attention.to_q.lora_A.weight"],
     ["AnimateDiff", "down_blocks.2.motion_modules.1.temporal_transformer.proj_in.lora_A.weight"],
     ["a diffusion transformer", "transformer.transformer_blocks.5.attn1.to_q.lora_A.weight"],
     ["the SDXL refiner", "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k.lora_down.weight"],

@@ -1,10 +1,12 @@
 /** Tensor names of CLIP text encoders: OpenCLIP → transformers. OpenCLIP fuses the query, key and value projections. */
 
-/** Source of a tensor of transformers in an OpenCLIP file. */
+/** Source of a tensor in a file with other names. */
 export interface SourceTensor {
   readonly key: string;
-  /** Third of the rows of a fused projection: query, key or value. */
-  readonly third?: 0 | 1 | 2;
+  /** One of several equal parts of the rows, such as the queries of a fused projection: its index, and the number of parts. */
+  readonly share?: readonly [index: number, of: number];
+  /** The halves of the rows are in the other order in the file. */
+  readonly swapped?: true;
   /** The matrix is transposed. */
   readonly transposed?: true;
 }
@@ -35,8 +37,8 @@ export function clipNames(keys: readonly string[], layers: number): Map<string, 
     const own = `text_model.encoder.layers.${layer}`;
     const fused = /^attn\.in_proj_(weight|bias)$/.exec(rest);
     if (fused) {
-      for (const [third, part] of (["q", "k", "v"] as const).entries()) {
-        found.set(`${own}.self_attn.${part}_proj.${fused[1]}`, { key, third: third as 0 | 1 | 2 });
+      for (const [i, part] of (["q", "k", "v"] as const).entries()) {
+        found.set(`${own}.self_attn.${part}_proj.${fused[1]}`, { key, share: [i, 3] });
       }
     }
     const [, name1 = "", end] = /^(.+)\.(weight|bias)$/.exec(rest) ?? [];

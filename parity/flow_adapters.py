@@ -1,0 +1,132 @@
+"""Records runs of flow matching pipelines with LoRAs in every dialect that diffusers loads for them."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from .adapters import RANK, factors, layers, noise_of
+from .flow_cases import case
+from .flow_runs import run
+from .runs import hush, open_pipeline
+
+SCALE = 0.7
+
+
+def low_rank(names, prefix, keys=("lora_A.weight", "lora_B.weight"), alpha=None, keep=lambda i, name: i % 3 == 0):
+    """Factors of every layer that `keep` takes, under the name that `names` gives it; layers that it gives none are left out."""
+
+    def written(pipe, draw):
+        tensors = {}
+        for name, layer in layers(pipe.transformer, keep):
+            key = names(name)
+            if key is None:
+                continue
+            down, up = factors(layer, draw)
+            tensors |= {f"{prefix}{key}.{keys[0]}": down, f"{prefix}{key}.{keys[1]}": up}
+            if alpha is not None:
+                tensors[f"{prefix}{key}.alpha"] = torch.tensor(float(alpha))
+        return tensors, {}
+
+    return written
+
+
+def fused(whole, names, prefix, keys, alpha=None):
+    """One pair of factors for layers that other tools keep as one: `whole` gives its name by that of the first, and the parts."""
+
+    def written(pipe, draw):
+        tensors = {}
+        for name, first in layers(pipe.transformer, lambda i, name: whole(name) is not None):
+            key, parts = whole(name)
+            inputs = first.weight.shape[1]
+            rows = sum(pipe.transformer.get_submodule(part).weight.shape[0] for part in parts)
+            down, up = draw(RANK, inputs) / inputs**0.5, draw(rows, RANK) * 0.3
+            key = names(key)
+            tensors |= {f"{prefix}{key}.{keys[0]}": down, f"{prefix}{key}.{keys[1]}": up}
+            if alpha is not None:
+                tensors[f"{prefix}{key}.alpha"] = torch.tensor(float(alpha))
+        return tensors, {}
+
+    return written
+
+
+def both(*writers):
+    def written(pipe, draw):
+        tensors, metadata = {}, {}
+        for write in writers:
+            more, about = write(pipe, draw)
+            tensors |= more
+            metadata |= about
+        return tensors, metadata
+
+    return written
+
+
+def peft_alpha(keep):
+    """Alpha stands in the metadata alone."""
+
+    def written(pipe, draw):
+        tensors, _ = low_rank(lambda name: name, "transformer.", keep=keep)(pipe, draw)
+        modules = sorted({k.removeprefix("transformer.").rsplit(".lora_", 1)[0] for k in tensors})
+        config = {"r": RANK, "lora_alpha": 5, "target_modules": modules, "peft_type": "LORA", "bias": "none", "lora_dropout": 0.0,
+                  "alpha_pattern": {}, "rank_pattern": {}, "init_lora_weights": True, "use_dora": False, "use_rslora": False}  # fmt: skip
+        return tensors, {"format": "pt", "lora_adapter_metadata": json.dumps({f"transformer.{k}": v for k, v in config.items()})}
+
+    return written
+
+
+def z_image_qkv(name):
+    """to_q, as the fused layer of Z-Image's own code."""
+    if not name.endswith(".attention.to_q"):
+        return None
+    block = name.removesuffix(".to_q")
+    return f"{block}.qkv", [f"{block}.to_{part}" for part in "qkv"]
+
+
+KOHYA = ("lora_down.weight", "lora_up.weight")
+DOTS = ("lora.down.weight", "lora.up.weight")
+same = lambda name: name  # noqa: E731
+underscored = lambda name: name.replace(".", "_")  # noqa: E731
+attention = lambda i, name: "attention.to_" in name or "feed_forward" in name  # noqa: E731
+no_qkv = lambda i, name: "feed_forward" in name or "adaLN" in name  # noqa: E731
+
+CASES = {
+    "zimage-peft": ("zimage", low_rank(same, "transformer.")),
+    "zimage-peft-metadata": ("zimage", peft_alpha(attention)),
+    "zimage-ai-toolkit": ("zimage", low_rank(same, "diffusion_model.", alpha=1, keep=attention)),
+    "zimage-kohya": ("zimage", low_rank(underscored, "lora_unet_", KOHYA, alpha=1.5, keep=lambda i, name: "layers" in name and attention(i, name))),
+    "zimage-fused": ("zimage", both(
+        fused(z_image_qkv, same, "diffusion_model.", DOTS, alpha=1),
+        low_rank(same, "diffusion_model.", DOTS, keep=no_qkv),
+    )),
+}  # fmt: skip
+
+
+def paint(pipe, request):
+    watch, _ = run(pipe, {}, request)
+    return watch.latents[-1]
+
+
+def record(store):
+    hush()
+    for number, (name, (checkpoint, write)) in enumerate(CASES.items()):
+        pipe = open_pipeline(checkpoint)
+        request = case("base", 2, 1, checkpoint=checkpoint, seeds=[3])["request"]
+        saved = {k: v.clone() for k, v in pipe.transformer.state_dict().items()}
+        plain = paint(pipe, request)
+        tensors, metadata = write(pipe, noise_of(2000 + number))
+        tensors = {k: v.contiguous() for k, v in tensors.items()}
+        pipe = open_pipeline(checkpoint)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "lora.safetensors"
+            save_file(tensors, file, metadata=metadata or None)
+            pipe.load_lora_weights(folder, weight_name=file.name, adapter_name="a")
+        pipe.set_adapters(["a"], [SCALE])
+        latents = paint(pipe, request)
+        pipe.unload_lora_weights()
+        pipe.transformer.load_state_dict(saved)
+        assert (latents - plain).abs().max() > 0.05, f"{name} is not felt"
+        description = {"pair": {"base": checkpoint}, "request": request, "scale": SCALE, "metadata": metadata}
+        store.put(f"adapters/{name}", description, {"latents": latents} | {f"file/{k}": v for k, v in tensors.items()})
