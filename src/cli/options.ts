@@ -10,6 +10,7 @@ const FLAGS = {
   baseScheduler: "--base-scheduler",
   baseSteps: "--base-steps",
   baseSpacing: "--base-spacing",
+  anchor: "--anchor",
   guidance: "--guidance",
   steps: "--steps",
   scheduler: "--scheduler",

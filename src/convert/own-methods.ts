@@ -19,6 +19,9 @@ export function refuseOwnMethods(form: string, source: PlanSource, request: Gene
       { field: "choose" },
     );
   }
+  if (request.anchor !== undefined) {
+    throw new RequestError(`--as ${form} knows no jump; leave --anchor out`, { field: "anchor" });
+  }
   const asked = planRequestFor(source, request);
   const handoff = asked.mode === "hybrid" && !("scheduler" in asked.base) ? asked.base.handoff : undefined;
   if (handoff === undefined || handoff === "schedule") return;

@@ -17,6 +17,9 @@ const SETTINGS: readonly string[] = [
   ...["partial-lora", "partial-lora:scale=0"],
 ];
 
+/** Schedule of an anchor's steps: evenly spaced, as its teacher's. */
+const ODE = { baseScheduler: "EulerDiscreteScheduler", baseSpacing: "trailing" } as const;
+
 /** Choices of seeds that are compared: how many times as many seeds run the first step. */
 const CHOICES = [2, 4] as const;
 
@@ -47,11 +50,14 @@ export function methodRows(
     name: "hybrid, 2 : 1",
     sampling: { mode: "hybrid", ratio: { base: 2, distilled: 1 }, baseSpacing: "trailing" },
   };
+  const anchors = [2, 5].map((anchor): Row => {
+    return { name: `hybrid, anchor ${anchor} of 30`, sampling: { ...hybrid, anchor, ...ODE } };
+  });
   const guided: Row = { name: "hybrid, base guidance 3", sampling: { ...hybrid, baseGuidance: 3 } };
   const choices = CHOICES.map((times): Row => {
     return { name: `hybrid, choose 1 of ${times}`, sampling: { ...hybrid, choose: { keep: 8, of: 8 * times } } };
   });
-  return [...handoffs, ratio, guided, ...choices, ...methods].filter(({ sampling }) => {
+  return [...handoffs, ratio, ...anchors, guided, ...choices, ...methods].filter(({ sampling }) => {
     const calls = callsOf(pair, sampling);
     return calls !== null && calls <= budget + 1e-9;
   });

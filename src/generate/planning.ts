@@ -173,9 +173,17 @@ function resolve(pair: PlanSource, asked: SamplingRequest): Resolved {
   const { ratio } = request;
   const first = request.switch !== undefined ? option(request.switch) : ratio ? option(ratio.distilled) : otherwise(1);
   const base = hybridBase(pair, request, rows);
+  const { anchor } = request;
   return {
-    planned: { mode, skip, distilled: sampler, switch: first.value, base: base.planned },
-    settings: { ...run, switch: first, ...base.shared, base: base.settings, distilled: settings },
+    planned: { mode, skip, distilled: sampler, switch: first.value, base: base.planned, anchor },
+    settings: {
+      ...run,
+      switch: first,
+      ...(anchor && { anchor: option(anchor) }),
+      ...base.shared,
+      base: base.settings,
+      distilled: settings,
+    },
   };
 }
 
@@ -207,9 +215,11 @@ function hybridBase(
   /** Settings of the plan as a whole, for a base on the distilled schedule. */
   readonly shared?: Pick<Settings, "handoff">;
 } {
-  const { baseScheduler, baseSpacing, baseSteps, baseGuidance, ratio, eta } = request;
+  const { baseScheduler, baseSpacing, baseSteps, baseGuidance, ratio, anchor, eta } = request;
+  if (ratio && anchor) throw new RequestError("ratio and anchor exclude each other", { field: "anchor" });
   if (ratio && baseSteps !== undefined) throw new RequestError("ratio and base steps exclude each other");
   const asked = ratio ? stepsFor(ratio, rows) : baseSteps;
+  const usual = anchor === undefined ? rows : ANCHOR_STEPS;
   const scheduler = schedulerOf(pair, pair.base, ownChoice(pair, request));
   const file = schedulerSettings(pair, pair.base, scheduler);
   const shared: ModelSettings = {
@@ -218,7 +228,7 @@ function hybridBase(
     ...guidanceIn(request),
   };
   const guided = guidanceOf(pair, shared);
-  if ([baseScheduler, baseSpacing, asked].every((given) => given === undefined)) {
+  if ([baseScheduler, baseSpacing, asked, anchor].every((given) => given === undefined)) {
     const handoff = handoffOf(pair, request);
     return {
       planned: { ...guided, prediction: scheduler.settings.prediction_type, handoff: handoff.value },
@@ -228,22 +238,30 @@ function hybridBase(
   }
   if (request.handoff !== undefined) {
     throw new RequestError(
-      `--handoff ${request.handoff} is a step of the base on the distilled schedule; leave it out, or --base-scheduler, --base-steps, --base-spacing and --ratio`,
+      `--handoff ${request.handoff} is a step of the base on the distilled schedule; leave it out, or --base-scheduler, --base-steps, --base-spacing, --ratio and --anchor`,
       { field: "handoff" },
     );
   }
-  const steps = asked ?? rows;
+  const steps = asked ?? usual;
   return {
     planned: { ...guided, scheduler, ...extentOf(pair, scheduler, steps), eta },
     settings: {
       scheduler: baseScheduler === undefined ? file.scheduler : option(scheduler.className),
       ...(readsSpacing(scheduler) && { spacing: baseSpacing === undefined ? file.spacing : option(baseSpacing) }),
-      steps: asked === undefined ? { value: steps, from: "distilled" } : option(steps),
+      steps:
+        asked !== undefined
+          ? option(steps)
+          : anchor === undefined
+            ? { value: steps, from: "distilled" }
+            : otherwise(steps),
       ...shared,
       ...(eta !== undefined && { eta: option(eta) }),
     },
   };
 }
+
+/** Steps of the base's schedule of which an anchor takes the first: those of DP-DMD's teacher. */
+const ANCHOR_STEPS = 30;
 
 /** Hand-off of a pair for which none is named. */
 const DEFAULT_HANDOFF: Handoff = "schedule";

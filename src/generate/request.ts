@@ -167,6 +167,7 @@ export const HYBRID_FIELDS = [
   "baseSteps",
   "baseSpacing",
   "ratio",
+  "anchor",
 ] as const;
 
 /** Fields that a run in one mode does not read. */

@@ -49,6 +49,8 @@ export interface Settings {
   readonly switch?: Setting<number | readonly number[]>;
   /** Hybrid on one schedule: what the base does with its noise. */
   readonly handoff?: Setting<Handoff>;
+  /** Hybrid: steps of the base before the jump along their average velocity. */
+  readonly anchor?: Setting<number>;
   readonly base?: ModelSettings;
   readonly distilled?: ModelSettings;
 }

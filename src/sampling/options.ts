@@ -186,6 +186,11 @@ export const samplingFields = grouped("hybrid", {
     flag: "--base-spacing <kind>",
     about: "hybrid: timestep spacing of the base's separate schedule",
   }),
+  anchor: option(integer(1), {
+    flag: "--anchor <k>",
+    about:
+      "hybrid: k steps of the base's separate schedule (30 unless --base-steps), then a jump along their mean velocity to the switch",
+  }),
   ratio: option(z.strictObject({ base: integer(1), distilled: integer(1) }), {
     flag: "--ratio <a:b>",
     about: "hybrid: a steps of the base's separate schedule replace b distilled rows",
@@ -207,7 +212,8 @@ export type ModelSampling = InputOf<typeof modelFields>;
  *
  * `switch` is the number of initial steps run by the base in a hybrid, or a list of its rows; default 1, or b with a ratio a:b. `ratio` a:b
  * replaces b rows of the distilled schedule by a steps of a separate base schedule (Gandikota and Bau 2025, Fig. 7c), instead of
- * `baseSteps`. `skip` drops initial steps. `guidanceRescale` is φ of Lin et al. 2023, §3.4.
+ * `baseSteps`. `anchor` runs that many steps of a separate base schedule and jumps from there to the switch (Wu et al. 2026, DP-DMD, with the
+ * base in place of a trained first step). `skip` drops initial steps. `guidanceRescale` is φ of Lin et al. 2023, §3.4.
  * `diversity` are methods that bring back variety between seeds, in the order of their list. `choose` runs the first step for `of` seeds and
  * finishes `keep` of them.
  */

@@ -3,10 +3,11 @@
  * plain JSON; written to a file and read back it gives the same images. Makes plans, does not run them.
  */
 import { RequestError } from "../errors.js";
+import { anchored } from "./anchor.js";
 import type { Choice } from "./choice-spec.js";
 import type { DynamicShift } from "./flow-sigmas.js";
 import type { Hook } from "./hooks/hook.js";
-import { karrasSigma, type NoiseLevel, noisier, sameLevel } from "./level.js";
+import { CLEAN, karrasSigma, type NoiseLevel, noisier, sameLevel } from "./level.js";
 import type { Handoff } from "./options.js";
 import { checkPrediction } from "./parameterisation.js";
 import { schedule } from "./schedule.js";
@@ -106,6 +107,8 @@ export type PlanRequest = { readonly skip?: number | undefined } & (
       readonly base: SamplerConfig | SharedSchedule;
       readonly distilled: SamplerConfig;
       readonly switch: number | readonly number[];
+      /** Number of steps of the base's own schedule, from whose end the latents jump to the distilled row `switch`. Default: no jump. */
+      readonly anchor?: number | undefined;
     }
 );
 
@@ -127,9 +130,16 @@ export function makePlan(request: PlanRequest): Plan {
   }
   const distilled = segmentOf("distilled", request.distilled);
   const first = firstRows(distilled, k).length;
+  if (k === 0 && request.anchor !== undefined) {
+    throw new RequestError("--anchor jumps to the row of the switch; expected --switch 1 or more", { field: "anchor" });
+  }
   if (k === 0) return planOf(segmentOf("distilled", request.distilled, skip));
   const own = segmentOf("base", base, skip);
-  return planOf(first === distilled.rows.length ? own : handOff(own, request.distilled, distilled, k));
+  if (first === distilled.rows.length) return planOf(own);
+  if (request.anchor === undefined) return planOf(handOff(own, request.distilled, distilled, k));
+  const rest = segmentOf("distilled", request.distilled, k);
+  const target = distilled.rows[first]?.at ?? CLEAN;
+  return planOf({ ...own, rows: [...anchored(own.rows, request.anchor, target), ...chain(rest.rows, target)] });
 }
 
 /** Rows of the steps before the switch: a step that calls the network twice has two. @throws RequestError when there are fewer steps */
