@@ -1,6 +1,6 @@
 /** The weight files that a run reads, with their hashes: what provenance names, and what a repeated run compares. */
 import path from "node:path";
-import { adapterFile, openWeights } from "../checkpoint/node/index.js";
+import { adapterFile, openFile, openWeights } from "../checkpoint/node/index.js";
 import { hashFile } from "../files/index.js";
 import type { GenerateRequest } from "../generate/index.js";
 import { locate, locateByName } from "../lookup/index.js";
@@ -109,9 +109,10 @@ async function adapterPlace(role: SourceRole, ref: string, found: string): Promi
 /** Hash of a LoRA's tensors, in hexadecimal; undefined for files that are not safetensors. */
 async function weightsHash(file: string, signal?: AbortSignal): Promise<string | undefined> {
   if (!/\.(safetensors|sft)$/i.test(file)) return undefined;
-  const { metadata, weights } = await openWeights(file);
+  const { metadata } = await openWeights(file);
   const known = metadata["sshs_model_hash"] ?? "";
   if (/^[0-9a-f]{64}$/.test(known)) return known;
-  const offsets = [...weights.values()].flatMap(({ bytes }) => (bytes.in === "source" ? [bytes.offset] : []));
-  return hashFile(file, Math.min(...offsets), signal);
+  const first = await (await openFile(file)).read(0, 8);
+  const header = Number(new DataView(first.buffer, first.byteOffset).getBigUint64(0, true));
+  return hashFile(file, 8 + header, signal);
 }
