@@ -2,6 +2,7 @@
 import { safetensors } from "../checkpoint/index.js";
 import {
   differences,
+  networkDifferences,
   overridden,
   pixelHash,
   type Recorded,
@@ -238,6 +239,8 @@ function mustBeRecorded(
   const { version, file } = recorded;
   const own = versions().variegate;
   if (version !== null && version !== own) terminal.warn(`--from: recorded by variegate ${version}; this is ${own}`);
+  // A1111's images are not expected to be equal, so that another network is no error.
+  for (const text of networkDifferences(recorded.networks, sources)) terminal.warn(`--from: ${text}`);
   const differ = differences(recorded, sources, plan, changed);
   if (differ.length === 0) return;
   if (!allowChanged) throw new FileError(file, `${differ.join("; ")}. --allow-changed goes on`);

@@ -7,6 +7,7 @@ export { type Extracted, type ExtractedLayer, type ExtractRequest, extractAdapte
 export { type Infotext, infotext, parseInfotext } from "./infotext.js";
 export { type Merged, mergeAdapters } from "./merge.js";
 export { withNamedModels } from "./named-models.js";
+export { type NamedNetwork, networkDifferences } from "./named-networks.js";
 export { batchRequest, pixelHash, type RecordedRun, recordedPng } from "./record.js";
 export {
   differences,

@@ -10,6 +10,7 @@ import { type GenerateRequest, requestSchema, type SampleKey } from "../generate
 import { machineFields, modelFields, type OpenOptions, type PairReference, type SourceFile } from "../open/index.js";
 import { type Plan, parsePlan, planJson, scheduleTypeNamed } from "../sampling/index.js";
 import { type Infotext, parseInfotext } from "./infotext.js";
+import { type NamedNetwork, networksIn } from "./named-networks.js";
 
 /** A model that a record names without its place. */
 export interface NamedModel {
@@ -28,6 +29,8 @@ export interface Recorded {
   readonly models: PairReference & Pick<OpenOptions, keyof typeof machineFields>;
   /** Models to look up; only A1111's parameters have them. */
   readonly named: readonly NamedModel[];
+  /** LoRAs and textual inversions with hashes; only A1111's parameters list them. */
+  readonly networks: readonly NamedNetwork[];
   readonly request: GenerateRequest;
   /** The image, of those that the request makes; null for all. */
   readonly image: SampleKey | null;
@@ -120,6 +123,7 @@ function recordIn(file: string, text: string): Recorded {
     version: versions.variegate,
     models,
     named: [],
+    networks: [],
     request,
     image: image ?? null,
     sources,
@@ -132,6 +136,9 @@ function recordIn(file: string, text: string): Recorded {
     unread: [],
   };
 }
+
+/** A1111's keys of lists of names with hashes. */
+const HASHES_OF = { adapter: "Lora hashes", embedding: "TI hashes" } as const;
 
 /** Settings of A1111 that a request has. Numbers that are not valid are left out, and named. */
 function fromInfotext(file: string, { prompt, negative, settings }: Infotext): Recorded {
@@ -168,12 +175,19 @@ function fromInfotext(file: string, { prompt, negative, settings }: Infotext): R
     throw new FileError(file, `its A1111 parameters cannot be used: ${issue?.path.join(".")}: ${issue?.message}`);
   }
   const named = [namedBy("base", take("Model"), take("Model hash")), namedBy("decoder", take("VAE"), take("VAE hash"))];
+  const networks = (["adapter", "embedding"] as const).flatMap((role) => {
+    const key = HASHES_OF[role];
+    const listed = networksIn(role, rest.get(key));
+    if (listed !== null) rest.delete(key);
+    return listed ?? [];
+  });
   const unread = [...rest].map(([key, value]) => `${key}: ${value}`);
   return {
     file,
     version: null,
     models: {},
     named: named.flat(),
+    networks,
     request: read.data,
     image: null,
     sources: [],

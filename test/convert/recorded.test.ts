@@ -186,6 +186,35 @@ describe("readRecorded", () => {
     });
   });
 
+  it("compares the LoRAs and textual inversions that A1111 lists with hashes", async () => {
+    mkdirSync(at("webui2/models/Lora"), { recursive: true });
+    mkdirSync(at("webui2/embeddings"), { recursive: true });
+    cpSync(path.join(ROOT, "embedded/sliders/smile.base.safetensors"), at("webui2/models/Lora/mine.safetensors"));
+    cpSync(path.join(ROOT, "embedded/adapters/pip.safetensors"), at("webui2/embeddings/pip.safetensors"));
+    const lora = bytes("webui2", "models", "Lora", "mine.safetensors");
+    const tensors = lora.subarray(8 + Number(lora.readBigUInt64LE()));
+    const hashes = [tensors, bytes("webui2", "embeddings", "pip.safetensors")].map((content) =>
+      createHash("sha256").update(content).digest("hex").slice(0, 12),
+    );
+    const saying = async (settings: string) => {
+      const text = `a pip <lora:mine:0.5>\nSteps: 1, Sampler: LCM, Seed: 5, Size: 64x48, ${settings}`;
+      writeFileSync(at("listed.png"), await encodePng(image, { parameters: text }));
+      const words = ["--pair", "embedded", "--a1111", "webui2", "--mode", "distilled", "--out", "listed", "--force"];
+      const { status, stderr } = generate("--from", "listed.png", ...words);
+      expect([status, stderr]).toEqual([0, expect.any(String)]);
+      return stderr;
+    };
+    const right = await saying(`Lora hashes: "mine: ${hashes[0]}", TI hashes: "pip: ${hashes[1]}"`);
+    expect(right).not.toMatch(/LoRA|textual inversion|hashes/);
+    const wrong = await saying(`Lora hashes: "mine: 0123456789ab, gone: ab0123456789", TI hashes: "pip: 012345678901"`);
+    expect(wrong).toContain(`its LoRA mine (0123456789ab) is mine, whose hash is ${hashes[0]}`);
+    expect(wrong).toContain("its LoRA gone (ab0123456789) is not used; name it with --lora");
+    expect(wrong).toContain(
+      `its textual inversion pip (012345678901) is ${at("webui2/embeddings/pip.safetensors")}, whose hash is ${hashes[1]}`,
+    );
+    expect(await saying("Lora hashes: mine")).toContain("not read from its A1111 parameters: Lora hashes: mine");
+  }, 60_000);
+
   it("has an image beside it that other programs read", async () => {
     const { comments = [] } = await sharp(at("first/0.png")).metadata();
     expect(comments.map((c) => c.keyword)).toEqual(["variegate", "parameters"]);
