@@ -14,7 +14,7 @@ import {
   unusedAdapters,
 } from "../generate/index.js";
 import type { DownloadOptions } from "../hub/index.js";
-import { examine } from "../inspect/index.js";
+import { chromiumSentence, examine } from "../inspect/index.js";
 import {
   knownPair,
   machineBudget,
@@ -150,6 +150,8 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Open
     ],
     report.devices,
   );
+  terminal.print("");
+  terminal.print(chromiumSentence(report.chromium));
 }
 
 async function needsOf(

@@ -1,4 +1,5 @@
 export { type CheckReport, checkReference } from "./check.js";
+export { chromiumPath, chromiumSentence } from "./chromium.js";
 export type { ComponentReport } from "./components.js";
 export type { CheckRequest, FitReport } from "./fit.js";
 export { type DeviceReport, describeRun, examine, type MachineReport, type Versions, versions } from "./machine.js";

@@ -9,6 +9,7 @@ import type { OpenedPair } from "../open/index.js";
 import { DEVICES, type Device, type Runtime } from "../runtime/index.js";
 import { openRuntime } from "../runtime/node/index.js";
 import { bytesOf, count, float } from "../tensor/index.js";
+import { chromiumPath } from "./chromium.js";
 import { missingFor } from "./missing.js";
 
 export interface Versions {
@@ -55,6 +56,8 @@ export interface MachineReport {
   readonly memory: number;
   readonly free: number;
   readonly devices: readonly DeviceReport[];
+  /** Path of Chromium, for tests of pages; null where it is not installed. */
+  readonly chromium: string | null;
 }
 
 export interface DeviceReport {
@@ -76,6 +79,7 @@ export async function examine(): Promise<MachineReport> {
     memory: Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
     free: os.freemem(),
     devices,
+    chromium: chromiumPath(),
   };
 }
 

@@ -7,6 +7,7 @@ import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { safetensors } from "../../src/checkpoint/index.js";
 import { createProgram } from "../../src/cli/main.js";
+import { chromiumPath } from "../../src/inspect/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
@@ -243,7 +244,9 @@ describe("models check and doctor", { timeout: 60_000 }, () => {
     const { stdout, stderr, status } = variegate("doctor", "--json");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).not.toContain("see variegate doctor");
-    expect(JSON.parse(stdout).devices[0]).toMatchObject({ device: "cpu", runs: true });
+    const { devices, chromium } = JSON.parse(stdout);
+    expect(devices[0]).toMatchObject({ device: "cpu", runs: true });
+    expect(chromium).toBe(chromiumPath());
   });
 });
 

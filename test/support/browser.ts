@@ -1,10 +1,9 @@
 /** Chromium for tests of how a page behaves. Where there is none they are skipped, which a line on stderr says. */
-import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
 import { it } from "vitest";
+import { chromiumPath } from "../../src/inspect/chromium.js";
 
-const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const program = PLACES.find((file) => existsSync(file));
+const program = chromiumPath();
 
 /** A test that needs Chromium. */
 export function inBrowser(name: string, test: (browser: Browser) => Promise<void>, timeout: number): void {
