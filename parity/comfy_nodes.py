@@ -1,7 +1,7 @@
 """Records what ComfyUI's nodes take: python -m parity.comfy_nodes FOLDER COMMIT > test/goldens/comfy-nodes.json.
 
 FOLDER is a checkout of ComfyUI at COMMIT, run with Python packages of its own requirements.txt. Only facts are written: names of
-inputs, their types, ranges and choices, and types of outputs.
+inputs, their types, ranges and choices, and types of outputs. ComfyUI is GPL-3.0: its code, descriptions and other text stay out.
 """
 
 import json
