@@ -5,8 +5,9 @@
  */
 import { RequestError } from "../errors.js";
 import type { NoiseLevel } from "./level.js";
-import type { StepRow } from "./plan.js";
-import { type LinearSpec, linearStep } from "./solver-spec.js";
+import { type LinearSpec, linearStep, type SolverStep } from "./solver-spec.js";
+
+type Step = Pick<SolverStep, "at" | "to" | "solver">;
 
 /**
  * The rows of the first `count` steps of a base, the last of which jumps to `target`.
@@ -15,7 +16,7 @@ import { type LinearSpec, linearStep } from "./solver-spec.js";
  * x̃' = x̃_0 + (s' − s_0) (x̃_K − x̃_0) / (s_K − s_0): linear in the initial latents and in those of the last step.
  * @throws RequestError when the schedule has fewer steps, or a step that draws noise, clips, or calls the network twice
  */
-export function anchored(base: readonly StepRow[], count: number, target: NoiseLevel): readonly StepRow[] {
+export function anchored<S extends Step>(base: readonly S[], count: number, target: NoiseLevel): readonly S[] {
   const rows = base.slice(0, count);
   const [first, last] = [rows[0], rows.at(-1)];
   if (!first || !last || rows.length < count) {
@@ -26,7 +27,7 @@ export function anchored(base: readonly StepRow[], count: number, target: NoiseL
   const [start, end] = [first.at, last.to];
   const length = (share(target) - share(start)) / (share(end) - share(start));
   const [ofStart, ofEnd] = [(size(target) / size(start)) * (1 - length), (size(target) / size(end)) * length];
-  return rows.map((row, i): StepRow => {
+  return rows.map((row, i): S => {
     const own = linearOf(row);
     const solver = i === 0 ? { ...own, keeps: true } : own;
     if (i < count - 1) return { ...row, solver };
@@ -50,7 +51,7 @@ function jump(step: LinearSpec, ofStart: number, ofEnd: number, isOnly: boolean)
 }
 
 /** A step as weights of the latents and the predictions. */
-function linearOf({ solver, at, to }: StepRow): LinearSpec {
+function linearOf({ solver, at, to }: Step): LinearSpec {
   if (solver.kind === "linear" && !solver.open && solver.kept === 0 && !solver.corrector && !solver.draws)
     return solver;
   const isPlain = solver.kind === "euler" || (solver.kind === "ddim" && !solver.draws && solver.clip === null);
