@@ -42,6 +42,8 @@ export const pairRowSchema = z.strictObject({
   sampling: z
     .strictObject({ base: samplingSchema(5).prefault({}), distilled: samplingSchema(0).prefault({}) })
     .prefault({}),
+  /** Number of initial steps run by the base in a hybrid, where it is known which is best. */
+  switch: z.int().min(0).exactOptional(),
   /** Step of the base in a hybrid on the distilled schedule, where it is known which is better. */
   handoff: z.enum(HANDOFFS).exactOptional(),
   /** Default image size in pixels; null: the size in the checkpoint's config. */

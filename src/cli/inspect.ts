@@ -11,6 +11,7 @@ import {
   memoryUses,
   planFor,
   settingsFor,
+  uncalibrated,
   unusedAdapters,
 } from "../generate/index.js";
 import type { DownloadOptions } from "../hub/index.js";
@@ -52,8 +53,9 @@ export async function runPlan(
   const plan = planFor(source, request);
   checkGroup(settledMethods(request.diversity), request.seeds?.length ?? 2);
   const settings = settingsFor(source, request);
-  const guess = guessedSchedule(source, request);
-  if (guess !== null) terminal.warn(guess);
+  for (const text of [guessedSchedule(source, request), uncalibrated(source, request)]) {
+    if (text !== null) terminal.warn(text);
+  }
   for (const text of unusedAdapters(models.adapters, plan)) terminal.warn(text);
   terminal.emit({ type: "plan", settings, ...plan });
   const { columns, rows } = describePlan(plan);

@@ -68,7 +68,7 @@ const WRITERS: { readonly [F in keyof Request]?: (value: NonNullable<Request[F]>
   ratio: ({ base, distilled }) => [["--ratio", `${base}:${distilled}`]],
   seeds: (seeds) => [["--seeds", seedsText(seeds)]],
   size: ({ width, height }) => [["--size", width === height ? `${width}` : `${width}x${height}`]],
-  switch: (rows) => list(typeof rows === "number" ? "--switch" : "--base-rows")(rows),
+  switch: (rows) => list(Array.isArray(rows) ? "--base-rows" : "--switch")(rows),
   textEncoders: (refs) => refs.map((ref) => ["--text-encoder", ref] as const),
   timesteps: list("--timesteps"),
 };

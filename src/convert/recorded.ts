@@ -223,6 +223,7 @@ const REPLACES: Readonly<Record<string, readonly string[]>> = {
   pair: ["base", "distilled"],
   ratio: ["switch", "baseSteps"],
   switch: ["ratio"],
+  "switch auto": ["ratio", "handoff", "baseScheduler", "baseSteps", "baseSpacing"],
   prompts: ["samples", "batch"],
   seeds: ["samples", "batch"],
   choose: ["samples", "batch"],
@@ -243,7 +244,7 @@ export function overridden(recorded: Recorded, models: Recorded["models"], reque
       // Folders are where models are looked for: which were found is compared by their hashes.
       if (key !== "modelFolders" && JSON.stringify(before) !== JSON.stringify(value)) {
         changes.push(`${key} is ${JSON.stringify(value)}, recorded is ${JSON.stringify(before) ?? "none"}`);
-        for (const other of REPLACES[key] ?? []) kept.delete(other);
+        for (const other of REPLACES[value === "auto" ? `${key} auto` : key] ?? []) kept.delete(other);
       }
       kept.set(key, value);
     }

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { RequestError } from "../errors.js";
 import { requestFields } from "../generate/index.js";
-import { MODES, samplingFields } from "../sampling/index.js";
+import { MODES, settledFields } from "../sampling/index.js";
 import { MEASURES } from "./measures.js";
 
 const text = z.string().min(1);
@@ -10,7 +10,7 @@ const count = z.int().min(0);
 
 /** Sampling options of a row, as in a generate request. */
 const sampling = z.strictObject({
-  ...samplingFields,
+  ...settledFields,
   mode: z.enum(MODES),
   negative: requestFields.negative,
   promptSyntax: requestFields.promptSyntax,

@@ -1,7 +1,7 @@
 export { type AdapterUse, openUses } from "./adapters.js";
 export { type MemoryNeed, type MemoryUse, memoryUses, strategyNeeds, upcastIn, type WeightSize } from "./budget.js";
 export { createGenerateCache, type GenerateCache } from "./cache.js";
-export { withCalibrated } from "./calibrated.js";
+export { uncalibrated, withCalibrated } from "./calibrated.js";
 export { seedsToRun } from "./candidates.js";
 export { eventJson, type GenerateEvent, type Milliseconds, type StepEvent } from "./events.js";
 export { memoryNeeds } from "./fit.js";

@@ -1,6 +1,7 @@
 /** What a request asks for without effect, and what had to be guessed for it, as sentences. */
 import { isGuided, type Plan } from "../sampling/index.js";
 import { counted } from "../tensor/index.js";
+import { uncalibrated } from "./calibrated.js";
 import type { Pair } from "./pair.js";
 import type { PlanSource } from "./plan-source.js";
 import { settingsFor } from "./planning.js";
@@ -40,7 +41,11 @@ export function guessedSchedule(pair: PlanSource, request: GenerateRequest): str
   return `no schedule is known for ${pair.distilled?.ref}: it runs ${counted(steps?.value ?? 0, "step")} of the base's ${scheduler.value}, which is a guess. --pair takes the schedule of a named pair${such}; --scheduler and --timesteps set it`;
 }
 
-const NOTICES: readonly Notice[] = [unguidedNegative, ({ pair, request }) => guessedSchedule(pair, request)];
+const NOTICES: readonly Notice[] = [
+  unguidedNegative,
+  ({ pair, request }) => guessedSchedule(pair, request),
+  ({ pair, request }) => uncalibrated(pair, request),
+];
 
 /** Sentences to show at the start of a run. */
 export const noticesOf = (asked: Asked): string[] => [

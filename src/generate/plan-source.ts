@@ -1,15 +1,7 @@
 /** Schedulers and default settings of a pair, without its models: together with a request they determine a plan. */
 import type { Family } from "../families/index.js";
 import type { ImageSize } from "../models/index.js";
-import type { Handoff, ModelSampling, SamplingRequest } from "../sampling/index.js";
-
-/** Setting of a hybrid that a calibration found best for a pair. */
-export interface Calibrated {
-  readonly sampling: SamplingRequest;
-  /** Day of the calibration, and its result in a sentence. */
-  readonly on: string;
-  readonly about: string;
-}
+import type { Handoff, ModelSampling, SettledRequest } from "../sampling/index.js";
 
 /** Default settings of a named pair. */
 export interface PairDefaults {
@@ -18,6 +10,8 @@ export interface PairDefaults {
   readonly size: ImageSize | null;
   /** Example prompts. */
   readonly prompts: readonly string[];
+  /** Number of initial steps run by the base in a hybrid. */
+  readonly switch?: number;
   /** Step of the base in a hybrid on one schedule. */
   readonly handoff?: Handoff;
   readonly sampling: { readonly base: SamplingDefaults; readonly distilled: SamplingDefaults };
@@ -28,7 +22,7 @@ export type SamplingDefaults = ModelSampling & { readonly guidance: number };
 
 /** Setting of a hybrid that a calibration found best for a pair. */
 export interface Calibrated {
-  readonly sampling: SamplingRequest;
+  readonly sampling: SettledRequest;
   /** Day of the calibration, and its result in a sentence. */
   readonly on: string;
   readonly about: string;

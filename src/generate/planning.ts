@@ -17,6 +17,7 @@ import {
   type SamplerConfig,
   type SamplingRequest,
   type SchedulerConfig,
+  type SettledRequest,
   type SharedSchedule,
   type Spacing,
   samplesPerRow,
@@ -170,8 +171,7 @@ function resolve(pair: PlanSource, asked: SamplingRequest): Resolved {
     return { planned: { mode, skip, distilled: sampler }, settings: { ...run, distilled: settings } };
   }
   const rows = settings.timesteps?.value.length ?? settings.steps?.value ?? 0;
-  const { ratio } = request;
-  const first = request.switch !== undefined ? option(request.switch) : ratio ? option(ratio.distilled) : otherwise(1);
+  const first = firstRows(pair, request);
   const base = hybridBase(pair, request, rows);
   const { anchor } = request;
   return {
@@ -185,6 +185,13 @@ function resolve(pair: PlanSource, asked: SamplingRequest): Resolved {
       distilled: settings,
     },
   };
+}
+
+/** Rows that the base of a hybrid runs. */
+function firstRows({ row }: PlanSource, { switch: rows, ratio }: SettledRequest): Setting<number | readonly number[]> {
+  if (rows !== undefined) return option(rows);
+  if (ratio) return option(ratio.distilled);
+  return row?.switch === undefined ? otherwise(1) : { value: row.switch, from: "pair", pair: row.name };
 }
 
 /** Scheduler and settings as `makePlan` takes them. */

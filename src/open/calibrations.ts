@@ -7,7 +7,7 @@ import { FileError } from "../errors.js";
 import { configFolder, formatJson, hashBlocks, makeFolder, parseJson, writeWhole } from "../files/index.js";
 import type { Calibrated, PlanSource } from "../generate/index.js";
 import { resolveReference } from "../lookup/index.js";
-import { samplingFields } from "../sampling/index.js";
+import { settledFields } from "../sampling/index.js";
 import type { ReadonlyData } from "../schema/index.js";
 
 const estimate = z.object({ mean: z.number(), low: z.number().nullable(), high: z.number().nullable(), n: z.number() });
@@ -17,7 +17,7 @@ const entrySchema = z.object({
   distilled: z.string(),
   /** Hash of the models' files; null where they were not on this machine. */
   files: z.string().nullable(),
-  sampling: z.strictObject(samplingFields),
+  sampling: z.strictObject(settledFields),
   on: z.string(),
   about: z.string(),
   /** Shares of the distilled model's diversity and CLIP score; null where no hybrid helps. */

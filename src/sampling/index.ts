@@ -31,9 +31,12 @@ export {
   PREDICTIONS,
   type Ratio,
   type SamplingRequest,
+  type Settled,
+  type SettledRequest,
   SPACINGS,
   type Spacing,
   samplingFields,
+  settledFields,
 } from "./options.js";
 export * from "./plan.js";
 export * from "./plan-json.js";

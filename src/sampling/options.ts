@@ -18,6 +18,8 @@ const number = (low: number, high?: number) => {
   const from = z.number({ error }).min(low, error);
   return high === undefined ? from : from.max(high, error);
 };
+/** Value of `switch` that takes the calibrated setting of the pair. */
+const AUTO = "auto";
 const SHARE = "expected a number above 0 and below 1";
 const spacing = z.enum(SPACINGS, { error: `expected one of ${SPACINGS.join(", ")}` });
 
@@ -79,6 +81,10 @@ export const modelFields = grouped("sampler", {
   }),
 } as const);
 
+const rows = z.union([integer(0), z.array(integer(0)).min(1)], {
+  error: "expected a number of rows, or a list of row numbers",
+});
+
 /** Sampling of a run. */
 export const samplingFields = grouped("hybrid", {
   mode: option(z.enum(MODES, { error: `expected one of ${MODES.join(", ")}` }), {
@@ -87,14 +93,15 @@ export const samplingFields = grouped("hybrid", {
     about: "models that run (default: hybrid where there is a distilled model)",
   }),
   switch: option(
-    z.union([integer(0), z.array(integer(0)).min(1)], {
-      error: "expected a number of rows, or a list of row numbers",
+    z.union([...rows.options, z.literal(AUTO)], {
+      error: "expected a number of rows, a list of row numbers, or auto",
     }),
     {
       flag: "--switch <k>",
-      about: "hybrid: number of initial steps run by the base (default: 1)",
-      read: (text) => (Number.isNaN(digits(text)) ? undefined : digits(text)),
-      expected: "an integer, at least 0",
+      about:
+        "hybrid: number of initial steps run by the base, or auto: the calibrated setting (default: the calibrated or the pair's, else 1)",
+      read: (text) => (text.trim() === AUTO ? AUTO : Number.isNaN(digits(text)) ? undefined : digits(text)),
+      expected: "an integer, at least 0, or auto",
     },
     {
       flag: "--base-rows <list>",
@@ -204,13 +211,17 @@ export const samplingFields = grouped("hybrid", {
   }),
 } as const);
 
+/** Sampling of a run that does not depend on a calibration: experiments, and calibrations themselves. */
+export const settledFields = { ...samplingFields, switch: rows.exactOptional() } as const;
+
 /** Sampling of one model. Missing fields come from the checkpoint. */
 export type ModelSampling = InputOf<typeof modelFields>;
 
 /**
  * Sampling of a run. Missing fields come from the pair or the checkpoint.
  *
- * `switch` is the number of initial steps run by the base in a hybrid, or a list of its rows; default 1, or b with a ratio a:b. `ratio` a:b
+ * `switch` is the number of initial steps run by the base in a hybrid, or a list of its rows; default 1, or b with a ratio a:b. "auto" takes
+ * the calibrated hand-off of the pair as a whole; without a calibration the pair's own number, else 1. `ratio` a:b
  * replaces b rows of the distilled schedule by a steps of a separate base schedule (Gandikota and Bau 2025, Fig. 7c), instead of
  * `baseSteps`. `anchor` runs that many steps of a separate base schedule and jumps from there to the switch (Wu et al. 2026, DP-DMD, with the
  * base in place of a trained first step). `skip` drops initial steps. `guidanceRescale` is φ of Lin et al. 2023, §3.4.
@@ -218,6 +229,12 @@ export type ModelSampling = InputOf<typeof modelFields>;
  * finishes `keep` of them.
  */
 export type SamplingRequest = InputOf<typeof samplingFields>;
+/** Sampling of a run whose `switch` is decided: not `auto`. */
+export type SettledRequest = Settled<SamplingRequest>;
+/** A request in which `switch` is decided. */
+export type Settled<R extends Pick<SamplingRequest, "switch">> = Omit<R, "switch"> & {
+  readonly switch?: Exclude<NonNullable<R["switch"]>, "auto">;
+};
 export type Ratio = NonNullable<SamplingRequest["ratio"]>;
 export type Handoff = (typeof HANDOFFS)[number];
 export type Spacing = (typeof SPACINGS)[number];

@@ -8,8 +8,9 @@ import path from "node:path";
 import { adapterFacts } from "../adapters/index.js";
 import { codeOf, FileError, VariegateError } from "../errors.js";
 import { explained, hashFile, makeFolder, writeWhole } from "../files/index.js";
+import type { GenerateRequest } from "../generate/index.js";
 import { EMBEDDED_ADAPTERS, listModels, type ModelFolder, resolveReference } from "../lookup/index.js";
-import { type OpenedPair, openAdapter } from "../open/index.js";
+import { type OpenedPair, type OpenOptions, openAdapter, type PairReference } from "../open/index.js";
 import { Refusal } from "./refusal.js";
 
 export const ORIGINS = ["package", "folder", "workspace"] as const;
@@ -30,6 +31,21 @@ export interface AddedAdapter extends NamedAdapter {
 
 /** The workspace as a model folder. */
 export const workspaceModels = (workspace: string): ModelFolder => ({ kind: "comfy", path: path.resolve(workspace) });
+
+/** Models as they were named, without the model folder of the workspace: for records, which name adapters and their hashes. */
+export function withoutWorkspace(models: PairReference & OpenOptions, workspace: string): PairReference & OpenOptions {
+  const own = path.resolve(workspace);
+  const { modelFolders = [], ...rest } = models;
+  const others = modelFolders.filter((folder) => folder.path !== own);
+  return { ...rest, ...(others.length > 0 && { modelFolders: others }) };
+}
+
+/** True if a request names an adapter that is in the workspace. */
+export async function namesWorkspace(workspace: string, { adapters = [], prompts }: GenerateRequest): Promise<boolean> {
+  const own = new Set((await readdir(lorasIn(workspace)).catch(() => [])).map(stem));
+  const inPrompts = prompts.flatMap((prompt) => [...prompt.matchAll(/<lora:([^:>]+)/g)].map(([, name = ""]) => name));
+  return [...adapters.map(({ ref }) => ref), ...inPrompts].some((ref) => own.has(stem(ref)));
+}
 
 const ADVICE = "choose another --workspace";
 const lorasIn = (workspace: string): string => path.join(path.resolve(workspace), "models", "loras");

@@ -2,10 +2,18 @@
 import { type RecordedRun, recordedPng } from "../convert/index.js";
 import { RequestError } from "../errors.js";
 import { previewUrl } from "../files/index.js";
-import { eventJson, type GenerateCache, type GenerateEvent, generate, type StepEvent } from "../generate/index.js";
+import {
+  eventJson,
+  type GenerateCache,
+  type GenerateEvent,
+  generate,
+  type StepEvent,
+  withCalibrated,
+} from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type OpenedPair, type OpenOptions, type PairReference, sourceFiles } from "../open/index.js";
 import { openPreview, type Preview } from "../trajectory/index.js";
+import { withoutWorkspace } from "./adapter-files.js";
 import type { Run, RunEvent } from "./run.js";
 import type { Workspace } from "./workspace.js";
 
@@ -50,8 +58,9 @@ export async function* execute(
   const preview = run.previews === "none" ? null : await fastestPreview(pair);
   const recorded: RecordedRun = {
     machine: describeRun(pair),
-    models,
-    request,
+    models: withoutWorkspace(models, workspace.folder),
+    // With the calibrated setting, so that the record does not depend on this machine.
+    request: withCalibrated(pair, request),
     sources: sourceFiles(pair, models, request, signal, true),
   };
   recorded.sources.catch(() => {});

@@ -1,8 +1,10 @@
 /** Route that writes a request for other programs: as a command, as code of the library, as a diffusers script, as a ComfyUI workflow. */
+import path from "node:path";
 import { createRoute, z } from "@hono/zod-openapi";
 import { comfyWorkflow, commandLine, diffusersScript, libraryCode } from "../convert/index.js";
 import { checkRequest, type GenerateRequest } from "../generate/index.js";
 import type { PairReference } from "../open/index.js";
+import { namesWorkspace, withoutWorkspace } from "./adapter-files.js";
 import { type Api, inWords } from "./api.js";
 import { json, refusals, requestBody, requestContent } from "./schemas.js";
 import type { Studio } from "./studio.js";
@@ -34,7 +36,7 @@ function parted(models: PairReference, { adapters = [], ...request }: GenerateRe
   return { reference: { ...models, adapters: [...(models.adapters ?? []), ...adapters] }, request };
 }
 
-type Writer = (studio: Studio, request: GenerateRequest) => Promise<Text> | Text;
+type Writer = (studio: Pick<Studio, "pair" | "models">, request: GenerateRequest) => Promise<Text> | Text;
 
 const WRITERS: { readonly [F in (typeof FORMS)[number]]: Writer } = {
   command: ({ models }, request) => ({ text: commandLine(models, request), file: "run.sh", notices: [] }),
@@ -54,13 +56,31 @@ const WRITERS: { readonly [F in (typeof FORMS)[number]]: Writer } = {
   },
 };
 
+/** Models as a text names them: without the model folder of the workspace where the request has no adapter of it. */
+async function namedModels({ models, workspace: { folder } }: Studio, request: GenerateRequest) {
+  return (await namesWorkspace(folder, request)) ? models : withoutWorkspace(models, folder);
+}
+
+/** A text with the workspace relative to the folder in which the studio was started, so that it can be shown to others. */
+function portable(written: Text, workspace: string): Text {
+  const place = path.resolve(workspace);
+  const relative = path.relative(process.cwd(), place) || ".";
+  const quoted = (text: string) => JSON.stringify(text).slice(1, -1);
+  const text = written.text.replaceAll(place, relative).replaceAll(quoted(place), quoted(relative));
+  const notices = written.notices.map((notice) => notice.replaceAll(place, relative));
+  if (text !== written.text) notices.push("its paths begin at the folder in which the studio was started");
+  return { ...written, text, notices };
+}
+
 export function addExportRoutes(app: Api, studio: Studio): void {
   app.openapi(
     exportRoute,
     async (c) => {
       const request = c.req.valid("json");
       checkRequest(studio.pair, request);
-      return c.json(await WRITERS[c.req.valid("query").as](studio, request), 200);
+      const models = await namedModels(studio, request);
+      const written = await WRITERS[c.req.valid("query").as]({ pair: studio.pair, models }, request);
+      return c.json(portable(written, studio.workspace.folder), 200);
     },
     inWords(requestBody),
   );

@@ -3290,8 +3290,8 @@ export interface components {
             readonly spacing?: "leading" | "trailing" | "linspace";
             /** @description number of sampling steps (default: the pair's) */
             readonly steps?: number;
-            /** @description hybrid: number of initial steps run by the base (default: 1) */
-            readonly switch?: number | readonly number[];
+            /** @description hybrid: number of initial steps run by the base, or auto: the calibrated setting (default: the calibrated or the pair's, else 1) */
+            readonly switch?: number | readonly number[] | "auto";
             /** @description side of a decoding tile in latents, or off (default: by the memory budget) */
             readonly tile?: number | "off";
             /** @description timesteps, such as 999,749,499,249, instead of a number of steps */
@@ -3632,8 +3632,8 @@ export interface components {
             readonly spacing?: "leading" | "trailing" | "linspace";
             /** @description number of sampling steps (default: the pair's) */
             readonly steps?: number;
-            /** @description hybrid: number of initial steps run by the base (default: 1) */
-            readonly switch?: number | readonly number[];
+            /** @description hybrid: number of initial steps run by the base, or auto: the calibrated setting (default: the calibrated or the pair's, else 1) */
+            readonly switch?: number | readonly number[] | "auto";
             /** @description side of a decoding tile in latents, or off (default: by the memory budget) */
             readonly tile?: number | "off";
             /** @description timesteps, such as 999,749,499,249, instead of a number of steps */

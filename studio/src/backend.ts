@@ -24,6 +24,12 @@ export interface PlanRow {
   readonly guidance?: number;
 }
 
+/** Rows of a plan, and where the number of rows that the base runs comes from. */
+export interface Plan {
+  readonly rows: readonly PlanRow[];
+  readonly switchFrom: string;
+}
+
 /** Events of a run that the page reads. */
 export type RunEvent =
   | { readonly type: "queued"; readonly ahead: number }
@@ -139,7 +145,7 @@ export type PairReference = { readonly pair: string } | { readonly base: string;
 
 export interface Backend {
   pair(): Promise<PairFacts>;
-  plan(request: Request): Promise<readonly PlanRow[]>;
+  plan(request: Request): Promise<Plan>;
   /** Generates. Resolves with the last event. @throws BackendError when the request is refused */
   run(request: Request, options: RunOptions): Promise<RunEvent & { readonly type: "ended" }>;
   /** Ends a run after its current model call. */

@@ -122,8 +122,17 @@ const traceOf = ({ steps, commit, concepts }: Schemas["ImageTrace"]): Trace => (
 export const httpBackend: Backend = {
   pair: () => send<PairFacts>("GET", "/api/pair"),
   async plan(request) {
-    const { plan } = await send<{ plan: { rows: PlanRow[] } }>("POST", "/api/plan", request);
-    return plan.rows;
+    const { plan, settings } = await send<{
+      plan: { rows: PlanRow[] };
+      settings: { switch?: { from: string; on?: string; pair?: string } };
+    }>("POST", "/api/plan", request);
+    const { from = "", on = "", pair = "" } = settings.switch ?? {};
+    const words: Readonly<Record<string, string>> = {
+      calibrated: `by the calibration of ${on}`,
+      pair: `by the pair ${pair}`,
+      default: "the default; variegate calibrate finds this pair’s own",
+    };
+    return { rows: plan.rows, switchFrom: words[from] ?? "" };
   },
   async run(request, { previews, lane, onEvent, onAccepted, signal }) {
     const client = { "Variegate-Client": `${tab}.${lane}` };

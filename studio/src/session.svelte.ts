@@ -31,6 +31,8 @@ export interface Session {
   /** Rows of the plan, and those of the distilled model alone. */
   readonly plan: readonly PlanRow[];
   readonly fewSteps: number;
+  /** Where the number of rows that the base runs comes from. */
+  readonly switchFrom: string;
   /** What the page has to say: why settings do not fit together, or what came of an action. */
   readonly said: Said | null;
   say(text: string, isBad?: boolean): void;
@@ -84,6 +86,7 @@ export function createSession(backend: Backend, onChanged: () => void): Session 
   let pair = $state.raw<PairFacts | null>(null);
   let plan = $state.raw<readonly PlanRow[]>([]);
   let fewSteps = $state(4);
+  let switchFrom = $state("");
   /** Why the settings have no plan. */
   let unplanned = $state<string | null>(null);
   let note = $state.raw<Said | null>(null);
@@ -109,10 +112,11 @@ export function createSession(backend: Backend, onChanged: () => void): Session 
     try {
       const request = requestOf(settings);
       const few = requestOf({ ...settings, switch: 0, baseAlone: false, adapters: [] });
-      const [rows, steps] = await Promise.all([backend.plan(request), backend.plan(few).catch(() => [])]);
+      const [made, alone] = await Promise.all([backend.plan(request), backend.plan(few).catch(() => null)]);
       if (turn !== asked) return;
-      plan = rows;
-      const count = steps.filter(({ kind }) => kind === "step").length;
+      plan = made.rows;
+      switchFrom = made.switchFrom;
+      const count = alone?.rows.filter(({ kind }) => kind === "step").length ?? 0;
       if (count > 0) fewSteps = count;
       unplanned = null;
     } catch (error) {
@@ -175,6 +179,9 @@ export function createSession(backend: Backend, onChanged: () => void): Session 
     },
     get fewSteps() {
       return fewSteps;
+    },
+    get switchFrom() {
+      return switchFrom;
     },
     get said() {
       return unplanned === null ? note : { text: unplanned, bad: true };

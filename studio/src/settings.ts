@@ -18,8 +18,8 @@ export interface Settings {
   readonly prompt: string;
   readonly negative: string | null;
   readonly seeds: readonly number[];
-  /** Rows run by the base, or their numbers. */
-  readonly switch: number | readonly number[];
+  /** Rows run by the base, their numbers, or the calibrated setting of the pair. */
+  readonly switch: number | readonly number[] | "auto";
   /** The base alone, on its own schedule. */
   readonly baseAlone: boolean;
   /** Steps of the base's own schedule that replace the first rows; null for the same rows. */
@@ -57,7 +57,9 @@ export function seedsFor(count: number, seeds: readonly number[]): number[] {
   return [...kept, ...Array.from({ length: count - kept.length }, (_, i) => next + i)];
 }
 
-export const rowsByBase = (k: Settings["switch"]): number => (typeof k === "number" ? k : k.length);
+/** Number of rows run by the base; null where the server decides it. */
+export const rowsByBase = (k: Settings["switch"]): number | null =>
+  k === "auto" ? null : typeof k === "number" ? k : k.length;
 
 function adapterRequest({ ref, scale, on, only, given }: AdapterSetting, seeds: readonly number[]): RequestAdapter {
   if (given !== null) return { ref, scale: given, on };
@@ -98,6 +100,7 @@ export function requestOf(settings: Settings): Request {
   const k = rowsByBase(settings.switch);
   const mode = baseAlone ? "base" : k === 0 ? "distilled" : "hybrid";
   const kept = baseAlone ? Object.fromEntries(Object.entries(rest).filter(([name]) => !FEW_STEP.includes(name))) : rest;
+  const isRatio = baseSteps !== null && k !== null;
   return {
     ...kept,
     prompts: [prompt],
@@ -106,16 +109,16 @@ export function requestOf(settings: Settings): Request {
     ...(negative !== null && { negative }),
     ...(guidance !== null && !baseAlone && { guidance }),
     ...(mode === "hybrid" && {
-      ...(baseSteps === null ? { switch: copied(settings.switch) } : { ratio: { base: baseSteps, distilled: k } }),
+      ...(isRatio ? { ratio: { base: baseSteps, distilled: k } } : { switch: copied(settings.switch) }),
       ...(baseGuidance !== null && { baseGuidance }),
-      ...(handoff !== null && baseSteps === null && { handoff }),
+      ...(handoff !== null && !isRatio && k !== null && { handoff }),
     }),
     ...(baseAlone && baseGuidance !== null && { guidance: baseGuidance }),
     ...(adapters.length > 0 && { adapters: adapters.map((adapter) => adapterRequest(adapter, seeds)) }),
   };
 }
 
-const copied = (k: Settings["switch"]): number | number[] => (typeof k === "number" ? k : [...k]);
+const copied = (k: Settings["switch"]): number | number[] | "auto" => (typeof k === "object" ? [...k] : k);
 
 /** The control of an adapter in a request. */
 function adapterSetting({ ref, scale = 1, on = "both" }: RequestAdapter): AdapterSetting {

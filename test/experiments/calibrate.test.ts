@@ -7,7 +7,7 @@ import {
   type Table,
   verdictOf,
 } from "../../src/experiments/index.js";
-import { planFor, settingsFor, withCalibrated } from "../../src/generate/index.js";
+import { planFor, settingsFor, uncalibrated, withCalibrated } from "../../src/generate/index.js";
 import { calibratedOf } from "../../src/open/calibrations.js";
 import { forgetCalibration, keepCalibration, openPlanSource } from "../../src/open/index.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -76,6 +76,15 @@ describe("a stored calibration", () => {
     for (const asked of [{ switch: 1 }, { handoff: "lcm" }, { mode: "distilled" }, { baseGuidance: 2 }] as const) {
       expect(planFor(pair, asked)).toEqual(planFor(source, asked));
     }
+    const auto = { ...pair, row: null };
+    expect(withCalibrated(auto, { switch: "auto", baseGuidance: 2 })).toEqual({ ...sampling, baseGuidance: 2 });
+    expect(settingsFor(auto, { switch: "auto" }).handoff).toEqual({
+      value: "ddim",
+      from: "calibrated",
+      on: "2026-01-02",
+    });
+    expect(uncalibrated(auto, { switch: "auto" })).toBeNull();
+    expect(() => planFor(auto, { switch: "auto", ratio: { base: 2, distilled: 1 } })).toThrow(/leave out --ratio/);
     expect(await forgetCalibration(source, file)).toBe(true);
     expect(await forgetCalibration(source, file)).toBe(false);
     expect(await calibratedOf(source, file)).toBeNull();
@@ -86,5 +95,20 @@ describe("a stored calibration", () => {
     const pair = { ...source, calibrated: { ...numbers, sampling: { mode: "distilled" } as const } };
     expect(planFor(pair, {})).toEqual(planFor(source, { mode: "distilled" }));
     expect(planFor(pair, { mode: "hybrid" })).toEqual(planFor(source, { mode: "hybrid" }));
+    expect(planFor(pair, { switch: "auto" })).toEqual(planFor(source, { mode: "distilled" }));
+    expect(planFor(pair, { mode: "hybrid", switch: "auto" })).toEqual(planFor(source, { switch: 0 }));
+  });
+
+  it("is not there at first: auto takes the pair's own number of steps, else one, and says so", async () => {
+    const source = await openPlanSource({});
+    expect(planFor(source, { switch: "auto" })).toEqual(planFor(source, { switch: 1 }));
+    expect(uncalibrated(source, { switch: "auto" })).toMatch(
+      /1 step, the default; variegate calibrate --pair embedded /,
+    );
+    expect(uncalibrated(source, {})).toBeNull();
+    expect(uncalibrated(source, { mode: "distilled", switch: "auto" })).toBeNull();
+    const own = { ...source, row: source.row && { ...source.row, switch: 2 } };
+    expect(settingsFor(own, { switch: "auto" }).switch).toEqual({ value: 2, from: "pair", pair: "embedded" });
+    expect(uncalibrated(own, { switch: "auto" })).toBeNull();
   });
 });

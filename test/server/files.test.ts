@@ -69,6 +69,7 @@ describe("adapters of a studio", { timeout: 240_000 }, () => {
       const image = (await events(id)).find(({ type }) => type === "image");
       const { image: saved } = z.object({ image: z.object({ id: z.string() }) }).parse(image?.data);
       const png = z.instanceof(Buffer).parse((await send("GET", `api/images/${saved.id}`)).body);
+      expect(png.includes(workspace)).toBe(false);
       const restored = await upload("api/restore", png, "image/png");
       expect(restored).toMatchObject({
         status: 200,
@@ -77,6 +78,14 @@ describe("adapters of a studio", { timeout: 240_000 }, () => {
       pixels.push(/"pixels":"(\w+)"/.exec(png.toString("latin1"))?.[1] ?? "");
     }
     expect(pixels[0]).toBe(pixels[1]);
+    for (const form of ["command", "library"]) {
+      const { body } = await send("POST", `api/export?as=${form}`, use("my smile"));
+      const { text } = z.object({ text: z.string() }).parse(body);
+      // The place of the workspace is told from where the studio was started.
+      expect([text.split(workspace).length, text.split(path.relative(process.cwd(), workspace)).length]).toEqual([
+        2, 2,
+      ]);
+    }
     expect(pixels[0]).not.toBe(pixels[2]);
 
     expect((await send("DELETE", "api/adapters/smile.base")).status).toBe(403);
@@ -190,7 +199,7 @@ describe("routes without a run", { timeout: 120_000 }, () => {
     const as = async (form: string, body: object = request) => send("POST", `api/export?as=${form}`, body);
     expect((await as("command")).body).toMatchObject({
       text: expect.stringMatching(
-        /^variegate generate 'a fox' --threads 1 --comfy \S+ --switch 2 --seeds 0-1 --lora-base smile\.base$/,
+        /^variegate generate 'a fox' --threads 1 --switch 2 --seeds 0-1 --lora-base smile\.base$/,
       ),
     });
     expect((await as("library")).body).toMatchObject({ text: expect.stringContaining('"switch": 2') });

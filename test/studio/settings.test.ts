@@ -13,7 +13,7 @@ const settings: fc.Arbitrary<Settings> = seeds.chain((chosen) =>
       prompt: fc.string({ minLength: 1 }),
       negative: maybe(fc.string()),
       seeds: fc.constant(chosen),
-      switch: fc.oneof(fc.nat(4), fc.constant([0, 2])),
+      switch: fc.oneof(fc.nat(4), fc.constant([0, 2]), fc.constant("auto" as const)),
       baseAlone: fc.boolean(),
       baseSteps: maybe(fc.integer({ min: 1, max: 50 })),
       baseGuidance: maybe(fc.integer({ min: 0, max: 12 })),
@@ -31,7 +31,8 @@ const settings: fc.Arbitrary<Settings> = seeds.chain((chosen) =>
       ),
       rest: fc.constantFrom({}, { clipSkip: 1, size: { width: 64, height: 48 } }),
     })
-    .map((all) => ({ ...all, baseSteps: typeof all.switch === "number" && all.switch > 0 ? all.baseSteps : null })),
+    .map((all) => ({ ...all, baseSteps: typeof all.switch === "number" && all.switch > 0 ? all.baseSteps : null }))
+    .map((all) => ({ ...all, handoff: all.switch === "auto" ? null : all.handoff })),
 );
 
 describe("settings", () => {
