@@ -21,7 +21,7 @@ export async function previewUrl({ width, height, data }: RgbImage, side: number
   const { default: sharp } = await import("sharp");
   const image = sharp(data, { raw: { width, height, channels: 3 } });
   const shown = image.resize(side, side, { fit: "inside", withoutEnlargement: true });
-  return urlOf("webp", await shown.webp({ quality: 80 }).toBuffer());
+  return urlOf("webp", await shown.webp({ quality: 80, effort: 0 }).toBuffer());
 }
 
 const urlOf = (type: string, bytes: Buffer): string => `data:image/${type};base64,${bytes.toString("base64")}`;

@@ -96,7 +96,8 @@ export async function* denoise(
         s.state = stepped.state;
         x0.push(stepped.x0);
         if (cache) keepRow(run, s, row, index, stepped.x0, cache);
-        yield stepEvent(run, row, index, s, { xt, x0: stepped.x0, next: s.xt });
+        const following = unit.length - 1 - i;
+        yield stepEvent(run, row, index, s, { xt, x0: stepped.x0, next: s.xt, following });
       }
       left.push(...(row.choice ? yield* choose(run, row.choice, index, unit, x0) : unit));
     }
@@ -135,12 +136,15 @@ function unitsOf({ job }: Run, group: readonly Sample[]): Sample[][] {
 
 /** Takes the samples of a group to the state after a row that the cache has. */
 function* reuse(run: Run, row: Row, index: number, group: readonly Sample[]): Generator<GenerateEvent> {
-  for (const s of group) {
+  for (const [i, s] of group.entries()) {
     const state = s.kept[index];
     if (!state) continue;
     const { xt } = s;
     resume(s, state);
-    if (row.kind === "step" && state.x0) yield stepEvent(run, row, index, s, { xt, x0: state.x0, next: s.xt });
+    const following = group.length - 1 - i;
+    if (row.kind === "step" && state.x0) {
+      yield stepEvent(run, row, index, s, { xt, x0: state.x0, next: s.xt, following });
+    }
   }
 }
 
@@ -149,7 +153,7 @@ function stepEvent(
   { model, timestep, from, to }: StepRow,
   index: number,
   { prompt, seed }: Sample,
-  latents: Pick<StepEvent, "xt" | "x0" | "next">,
+  latents: Pick<StepEvent, "xt" | "x0" | "next" | "following">,
 ): StepEvent {
   const steps = job.plan.rows.flatMap((row, i) => (row.kind === "step" ? [i] : []));
   const place = { row: index, step: steps.indexOf(index), steps: steps.length };

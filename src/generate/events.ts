@@ -33,6 +33,8 @@ export type GenerateEvent =
       readonly batch: readonly SampleKey[];
       /** Number of them in one model call. */
       readonly perCall: number;
+      /** Number of images of the same call of the decoder that follow, without another call between them. */
+      readonly following: number;
     } & SampleKey)
   | { readonly type: "done"; readonly images: number; readonly calls: number; readonly milliseconds: Milliseconds };
 
@@ -52,6 +54,8 @@ export interface StepEvent extends SampleKey {
   readonly xt: FloatTensor;
   readonly x0: FloatTensor;
   readonly next: FloatTensor;
+  /** Number of samples whose event of this row follows, without a model call between them. */
+  readonly following: number;
 }
 
 /** Time of a run by phase, summed over all images. Loading is not part of it. */
@@ -64,11 +68,11 @@ export interface Milliseconds {
 /** JSON form of an event. Latents and pixels are replaced by their shapes and sizes. */
 export function eventJson(event: GenerateEvent): Readonly<Record<string, unknown>> {
   if (event.type === "step") {
-    const { xt, x0: _x0, next: _next, ...rest } = event;
+    const { xt, x0: _x0, next: _next, following: _, ...rest } = event;
     return { ...rest, latents: xt.shape };
   }
   if (event.type === "image") {
-    const { image, latents, batch: _, perCall: _perCall, ...rest } = event;
+    const { image, latents, batch: _, perCall: _perCall, following: _following, ...rest } = event;
     return { ...rest, width: image.width, height: image.height, latents: latents.shape };
   }
   return { ...event };

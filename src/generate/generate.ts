@@ -168,7 +168,8 @@ async function* decode(run: Run, group: readonly Sample[]): AsyncGenerator<Gener
       const batch = shared.map((s) => ({ prompt: s.prompt, seed: s.seed }));
       const perCall = Math.min(job.batch, batch.length);
       if (image) timings.images++;
-      if (image) yield { type: "image", image, latents: xt, batch, perCall, prompt, seed };
+      const following = some.length - 1 - i;
+      if (image) yield { type: "image", image, latents: xt, batch, perCall, following, prompt, seed };
     }
   }
 }

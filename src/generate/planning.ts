@@ -33,8 +33,17 @@ import type { ModelSource, PlanSource } from "./plan-source.js";
 import { choiceFor, ownChoice, type SchedulerChoice } from "./scheduler-choice.js";
 import type { ModelSettings, Origin, Setting, Settings } from "./settings.js";
 
+/** Configs that were validated: every plan of a model reads the same one. */
+const parsed = new WeakMap<ModelSource["scheduler"], SchedulerConfig>();
+
+function parsedScheduler({ scheduler }: ModelSource): SchedulerConfig {
+  const config = parsed.get(scheduler) ?? parseScheduler(scheduler.config, scheduler.file);
+  parsed.set(scheduler, config);
+  return config;
+}
+
 function schedulerOf(pair: PlanSource, model: ModelSource, { name, fields }: SchedulerChoice): SchedulerConfig {
-  const file = parseScheduler(model.scheduler.config, model.scheduler.file);
+  const file = parsedScheduler(model);
   const own = FAMILIES[pair.family].amendsScheduler ? amendForStableDiffusion(file) : file;
   const chosen = name ?? own.className;
   return chosen === own.className && Object.keys(fields).length === 0 ? own : switchScheduler(own, chosen, fields);

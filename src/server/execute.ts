@@ -26,6 +26,8 @@ export interface Served {
   readonly cache: GenerateCache;
 }
 
+type ImageEvent = GenerateEvent & { readonly type: "image" };
+
 /** Pixels of the longer side of a preview. */
 const PREVIEW_SIDE = 256;
 
@@ -64,34 +66,56 @@ export async function* execute(
     sources: sourceFiles(pair, models, request, signal, true),
   };
   recorded.sources.catch(() => {});
+  let shown: StepEvent[] = [];
+  let made: ImageEvent[] = [];
+  let isFirst = true;
   for await (const event of generate(pair, request, signal, cache)) {
     if (event.type === "image") {
-      yield { type: "image", image: await saved(pair, workspace, run, recorded, event) };
+      made.push(event);
+      if (event.following > 0) continue;
+      yield* saved(pair, workspace, run, recorded, made);
+      made = [];
       continue;
     }
     yield { ...eventJson(event), type: event.type };
-    if (event.type === "step" && preview && (event.step === 0 || run.previews === "all")) {
-      yield await previewOf(preview, event);
-    }
+    if (event.type !== "step" || !preview || !isPreviewed(event, run.previews)) continue;
+    shown.push(event);
+    // The first picture appears at once; the others of its call are decoded together.
+    if (!isFirst && event.following > 0) continue;
+    yield* previewsOf(preview, shown);
+    [shown, isFirst] = [[], false];
   }
 }
 
-async function previewOf(preview: Preview, { prompt, seed, step, x0 }: StepEvent): Promise<RunEvent> {
-  const [image] = await preview([x0]);
-  return { type: "preview", prompt, seed, step, image: image ? await previewUrl(image, PREVIEW_SIDE) : "" };
+/** True for steps that are shown. The x0 of a last step without noise is the image itself. */
+const isPreviewed = ({ step, steps, to }: StepEvent, previews: Run["previews"]): boolean =>
+  step === 0 || (previews === "all" && (step < steps - 1 || to.sigma > 0));
+
+async function* previewsOf(preview: Preview, events: readonly StepEvent[]): AsyncGenerator<RunEvent> {
+  const images = await preview(events.map(({ x0 }) => x0));
+  const urls = await Promise.all(images.map((image) => previewUrl(image, PREVIEW_SIDE)));
+  for (const [i, { prompt, seed, step }] of events.entries()) {
+    yield { type: "preview", prompt, seed, step, image: urls[i] ?? "" };
+  }
 }
 
-async function saved(
+/** Encodes and saves images of one call at the same time. @throws FileError, MachineError once those before the fault are announced */
+async function* saved(
   pair: OpenedPair,
   workspace: Workspace,
   run: Run,
   recorded: RecordedRun,
-  event: GenerateEvent & { readonly type: "image" },
-) {
-  const { prompt, seed } = event;
-  const { width, height } = event.image;
-  const png = await recordedPng(pair, recorded, event);
-  const image = await workspace.save(png, { run: run.id, prompt, seed, width, height });
-  run.images.push(image);
-  return image;
+  events: readonly ImageEvent[],
+): AsyncGenerator<RunEvent> {
+  const encoded = events.map(async (event) => {
+    const { prompt, seed, image } = event;
+    const png = await recordedPng(pair, recorded, event);
+    return { png, run: run.id, prompt, seed, width: image.width, height: image.height };
+  });
+  const { images, error } = await workspace.save(await Promise.all(encoded));
+  for (const image of images) {
+    run.images.push(image);
+    yield { type: "image", image };
+  }
+  if (error !== null) throw error;
 }

@@ -50,7 +50,8 @@ export interface Part {
 export interface History {
   addRun(run: RunRecord): void;
   setState(id: string, state: RunState, error: Problem | null): void;
-  addImage(image: ImageRecord): void;
+  /** Adds images in one transaction. */
+  addImages(images: readonly ImageRecord[]): void;
   setFavourite(id: string, favourite: boolean): void;
   run(id: string): RunRecord | null;
   runs(part: Part): RunRecord[];
@@ -110,6 +111,25 @@ export function openHistory(file: string): History {
       throw new MachineError(`${file}: cannot be written: ${reasonOf(error)}; ${advice}`, { cause: error });
     }
   };
+  /** Writes that are on the disk when they return. Others are there after them, or at the latest when the log is merged. */
+  const durably = (writes: () => void): void => {
+    db.exec("PRAGMA synchronous = FULL");
+    try {
+      writes();
+    } finally {
+      db.exec("PRAGMA synchronous = NORMAL");
+    }
+  };
+  const transaction = (writes: () => void): void => {
+    write("BEGIN", []);
+    try {
+      writes();
+      write("COMMIT", []);
+    } catch (error) {
+      if (db.inTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  };
   const one = (sql: string, ...values: (string | number)[]) => db.get(sql, values);
   const newest = (sql: string, table: string, { limit, before }: Part) =>
     before === undefined
@@ -127,15 +147,17 @@ export function openHistory(file: string): History {
     setState(id, state, error) {
       write("UPDATE run SET state = ?, error = ? WHERE id = ?", [state, error && JSON.stringify(error), id]);
     },
-    addImage({ id, run, prompt, seed, width, height, bytes, sha256, favourite, created }) {
-      write(
-        `INSERT INTO image (id, run, prompt, seed, width, height, bytes, sha256, favourite, created)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        [id, run, prompt, seed, width, height, bytes, sha256, favourite, created],
-      );
+    addImages(images) {
+      const insert = ({ id, run, prompt, seed, width, height, bytes, sha256, favourite, created }: ImageRecord) =>
+        write(
+          `INSERT INTO image (id, run, prompt, seed, width, height, bytes, sha256, favourite, created)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          [id, run, prompt, seed, width, height, bytes, sha256, favourite, created],
+        );
+      durably(() => transaction(() => images.forEach(insert)));
     },
     setFavourite(id, favourite) {
-      write("UPDATE image SET favourite = ? WHERE id = ?", [favourite, id]);
+      durably(() => write("UPDATE image SET favourite = ? WHERE id = ?", [favourite, id]));
     },
     run: (id) => runRow.nullable().parse(one("SELECT * FROM run WHERE id = ?", id)),
     runs: (part) => newest("SELECT * FROM run WHERE 1", "run", part).map((row) => runRow.parse(row)),
@@ -146,7 +168,7 @@ export function openHistory(file: string): History {
       newest("SELECT * FROM image WHERE favourite = 1", "image", part).map((row) => imageRow.parse(row)),
     imageIds: () => new Set(db.all("SELECT id FROM image").map((row) => idRow.parse(row).id)),
     removeRun(id) {
-      write("DELETE FROM run WHERE id = ?", [id]);
+      durably(() => write("DELETE FROM run WHERE id = ?", [id]));
     },
     close() {
       try {
@@ -176,7 +198,7 @@ function open(file: string) {
     // with a rollback journal. Without shared memory it needs exclusive locking, set before the first access.
     db.exec("PRAGMA locking_mode = EXCLUSIVE");
     db.exec("PRAGMA journal_mode = WAL");
-    db.exec("PRAGMA synchronous = FULL");
+    db.exec("PRAGMA synchronous = NORMAL");
     const { user_version: layout } = versionRow.parse(db.get("PRAGMA user_version"));
     if (layout > LAYOUT)
       throw new FileError(file, `was written by a newer version (layout ${layout}, expected ${LAYOUT})`);

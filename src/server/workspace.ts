@@ -6,11 +6,18 @@ import { codeOf, FileError, RequestError } from "../errors.js";
 import { makeFolder, removePartials, tryLock, writeWhole } from "../files/index.js";
 import { type History, type ImageRecord, isFull, openHistory } from "./history.js";
 
+export interface NewImage extends Pick<ImageRecord, "run" | "prompt" | "seed" | "width" | "height"> {
+  readonly png: Uint8Array;
+}
+
 export interface Workspace {
   readonly folder: string;
   readonly history: History;
-  /** Saves an image: first its file, then its row. It is kept from the moment in which this returns. */
-  save(png: Uint8Array, facts: Pick<ImageRecord, "run" | "prompt" | "seed" | "width" | "height">): Promise<ImageRecord>;
+  /**
+   * Saves images: first their files, at the same time, then their rows in one transaction, in order. They are kept from the moment in which
+   * this returns. Where a file cannot be written, the images before it are saved.
+   */
+  save(images: readonly NewImage[]): Promise<{ readonly images: readonly ImageRecord[]; readonly error: unknown }>;
   /** The PNG file of an image in the history. @throws FileError when it is gone */
   read(id: string): Promise<Uint8Array>;
   /** Removes a run, its images and their files. */
@@ -38,14 +45,19 @@ export async function openWorkspace(folder: string): Promise<Workspace> {
     return {
       folder,
       history,
-      async save(png, facts) {
-        const id = randomUUID();
-        await writeWhole(fileOf(id), png, "start with another --workspace");
-        const sha256 = createHash("sha256").update(png).digest("hex");
-        const created = new Date().toISOString();
-        const image = { id, ...facts, bytes: png.length, sha256, favourite: false, created };
-        history.addImage(image);
-        return image;
+      async save(all) {
+        const made = all.map(({ png, ...facts }) => ({
+          ...{ id: randomUUID(), ...facts, bytes: png.length, favourite: false, created: new Date().toISOString() },
+          sha256: createHash("sha256").update(png).digest("hex"),
+        }));
+        const written = await Promise.allSettled(
+          all.map(({ png }, i) => writeWhole(fileOf(made[i]?.id ?? ""), png, "start with another --workspace")),
+        );
+        const failed = written.find((result) => result.status === "rejected");
+        const images = failed ? made.slice(0, written.indexOf(failed)) : made;
+        for (const { id } of made.slice(images.length)) await rm(fileOf(id), { force: true });
+        history.addImages(images);
+        return { images, error: failed?.reason ?? null };
       },
       async read(id) {
         return readFile(fileOf(id)).catch((error: unknown) => {

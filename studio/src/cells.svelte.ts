@@ -68,7 +68,11 @@ export function createCells(): Cells {
         }));
       } else if (event.type === "image") {
         const { image } = event;
-        change(keyOf(image), () => ({ image, shown: image.url }));
+        // The x0 of the last step is the image.
+        change(keyOf(image), ({ frames, of }) => ({
+          ...{ image, shown: image.url },
+          frames: of > 0 ? placed(frames, of - 1, image.url) : frames,
+        }));
       }
     },
     setImage(image) {

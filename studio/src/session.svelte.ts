@@ -62,6 +62,8 @@ export interface Session {
   adopt(request: Request): void;
   /** Sets everything as it was in a run, and shows its images. */
   restore(run: Run): void;
+  /** Sets everything as it was in the run of an image, and selects it. */
+  open(image: Image): Promise<void>;
   start(): Promise<void>;
   /** Progress of another pair that is being opened. */
   readonly opening: string | null;
@@ -203,6 +205,12 @@ export function createSession(backend: Backend, onChanged: () => void): Session 
     adopt(request) {
       set(settingsOf(request), "");
       void generate();
+    },
+    async open(image) {
+      const run = await attempt(() => backend.one(image.run));
+      if (!run) return;
+      restore(run);
+      selected = image.seed;
     },
     edit(patch) {
       set({ ...settings, ...patch }, "text");

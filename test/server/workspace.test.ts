@@ -1,23 +1,26 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { FileError, RequestError } from "../../src/errors.js";
 import { openWorkspace } from "../../src/server/workspace.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const SAVER = fileURLToPath(new URL("../support/saver.mjs", import.meta.url));
 /** A kill takes half a second. It was run with 50. */
-const KILLS = 8;
+const KILLS = 5;
 const run = (id: string, state: "done" | "running" = "done") => ({
   ...{ id, client: "c", created: "2026-01-01", state, error: null },
   request: { prompts: ["a fox"], seeds: [3] },
 });
 const png = (text: string) => Buffer.from(text);
+const record = z.object({ id: z.string(), seed: z.number() });
+const saved = z.tuple([record, record]);
 const facts = { run: "1", prompt: 0, seed: 3, width: 6, height: 4 };
 
 describe("a workspace", () => {
@@ -25,8 +28,11 @@ describe("a workspace", () => {
     const folder = temporaryFolder();
     const first = await openWorkspace(folder);
     for (const id of ["1", "2", "3"]) first.history.addRun(run(id, id === "3" ? "running" : "done"));
-    const a = await first.save(png("one"), facts);
-    const b = await first.save(png("another"), { ...facts, seed: 4 });
+    const { images } = await first.save([
+      { ...facts, png: png("one") },
+      { ...facts, seed: 4, png: png("another") },
+    ]);
+    const [a, b] = saved.parse(images);
     first.history.setFavourite(b.id, true);
     first.history.setState("2", "failed", { message: "no", field: "seeds" });
     await first.close();
@@ -39,13 +45,24 @@ describe("a workspace", () => {
     ]);
     expect(history.runs({ limit: 9, before: "2" })).toEqual([run("1")]);
     expect(history.run("2")?.error).toEqual({ message: "no", field: "seeds" });
-    expect(history.imagesOf("1")).toEqual([a, { ...b, favourite: true }]);
+    expect(history.imagesOf("1")).toEqual([images[0], { ...images[1], favourite: true }]);
     expect(history.favourites({ limit: 5 }).map(({ id }) => id)).toEqual([b.id]);
     expect(Buffer.from(await second.read(a.id)).toString()).toBe("one");
     expect([history.run("9"), history.image("9")]).toEqual([null, null]);
     await second.removeRun("1");
     expect([history.image(a.id), history.run("1"), readdirSync(path.join(folder, "images"))]).toEqual([null, null, []]);
     await second.close();
+  });
+
+  it("has no row of an image whose file cannot be written, and says why", async () => {
+    const folder = temporaryFolder();
+    const workspace = await openWorkspace(folder);
+    workspace.history.addRun(run("1"));
+    rmSync(path.join(folder, "images"), { recursive: true });
+    const { images, error } = await workspace.save([{ ...facts, png: png("one") }]);
+    expect([images, error]).toEqual([[], expect.any(FileError)]);
+    expect(workspace.history.imagesOf("1")).toEqual([]);
+    await workspace.close();
   });
 
   it("is refused while it is open, with the process that has it", async () => {
@@ -62,7 +79,8 @@ describe("a workspace", () => {
     const folder = temporaryFolder();
     const first = await openWorkspace(folder);
     first.history.addRun(run("1"));
-    const image = await first.save(png("one"), facts);
+    const { images } = await first.save([{ ...facts, png: png("one") }]);
+    const [image] = z.tuple([record]).parse(images);
     await first.close();
     const stray = path.join(folder, "images", "00000000-0000-4000-8000-000000000000.png");
     writeFileSync(stray, "half");

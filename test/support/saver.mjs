@@ -6,7 +6,8 @@ const [folder = "", run = ""] = process.argv.slice(2);
 const { history, save } = await openWorkspace(folder);
 history.addRun({ id: run, client: "c", created: "", state: "running", request: { prompts: ["x"] }, error: null });
 for (let seed = 0; ; seed++) {
-  const image = await save(randomBytes(2_000 + seed), { run, prompt: 0, seed, width: 6, height: 4 });
+  const png = randomBytes(2_000 + seed);
+  const [image] = (await save([{ png, run, prompt: 0, seed, width: 6, height: 4 }])).images;
   if (seed % 5 === 4) history.setFavourite(image.id, true);
   process.stdout.write(`${image.id} ${image.sha256}\n`);
 }
