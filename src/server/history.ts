@@ -1,5 +1,6 @@
 /** History of a workspace in SQLite: runs and their saved images. Holds no pixels; those are files beside it. */
-import { rmdirSync } from "node:fs";
+import { rmdirSync, statfsSync } from "node:fs";
+import path from "node:path";
 import sqlite from "node-sqlite3-wasm";
 import { z } from "zod";
 import { codeOf, FileError, MachineError, reasonOf } from "../errors.js";
@@ -108,7 +109,8 @@ export function openHistory(file: string): History {
       db.run(sql, values);
     } catch (error) {
       const advice = "make room on the disk, or start with another --workspace";
-      throw new MachineError(`${file}: cannot be written: ${reasonOf(error)}; ${advice}`, { cause: error });
+      const reason = hasRoom(file) ? reasonOf(error) : "the disk is full";
+      throw new MachineError(`${file}: cannot be written: ${reason}; ${advice}`, { cause: error });
     }
   };
   /** Writes that are on the disk when they return. Others are there after them, or at the latest when the log is merged. */
@@ -183,6 +185,14 @@ export function openHistory(file: string): History {
 
 /** True for the system's error of a full disk. */
 export const isFull = (error: unknown): boolean => ["ENOSPC", "EDQUOT"].includes(codeOf(error));
+
+/** Bytes that a transaction may need. SQLite does not say whether a disk that it could not write is full. */
+const TRANSACTION = 65_536;
+
+function hasRoom(file: string): boolean {
+  const { bavail, bsize } = statfsSync(path.dirname(file));
+  return bavail * bsize >= TRANSACTION;
+}
 
 function open(file: string) {
   // The library's own lock is a folder, which a killed process leaves. The lock of the workspace is held, so no process has it now.

@@ -68,7 +68,7 @@ describe("a studio in trouble", { timeout: 240_000 }, () => {
     const disk = path.join(temporaryFolder(), "disk");
     mkdirSync(disk);
     const words = ["studio", "--json", "--port", "0", "--threads", "1", "--workspace", path.join(disk, "studio")];
-    const script = 'mount -t tmpfs -o size=800k tmpfs "$0" && exec "$@"';
+    const script = 'mount -t tmpfs -o size=500k tmpfs "$0" && exec "$@"';
     const child = spawn("unshare", ["-rm", "sh", "-c", script, disk, process.execPath, BIN, ...words]);
     let stderr = "";
     child.stderr.on("data", (text) => {
@@ -81,6 +81,7 @@ describe("a studio in trouble", { timeout: 240_000 }, () => {
       prompts: ["a fox"],
       seeds: Array.from({ length: 200 }, (_, i) => i),
       mode: "distilled",
+      steps: 1,
       size: SIZE,
     });
     const headers = { "content-type": "application/json" };
