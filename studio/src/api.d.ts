@@ -2980,6 +2980,8 @@ export interface components {
                     readonly whole: number;
                 };
             }[];
+            /** @description hybrid: k steps of the base's separate schedule (30 unless --base-steps), then a jump along their mean velocity to the switch */
+            readonly anchor?: number;
             /** @description hybrid: guidance scale of the base (default: 0) */
             readonly baseGuidance?: number;
             /** @description hybrid: scheduler of a separate schedule for the base */
@@ -3323,6 +3325,8 @@ export interface components {
                     readonly whole: number;
                 };
             }[];
+            /** @description hybrid: k steps of the base's separate schedule (30 unless --base-steps), then a jump along their mean velocity to the switch */
+            readonly anchor?: number;
             /** @description hybrid: guidance scale of the base (default: 0) */
             readonly baseGuidance?: number;
             /** @description hybrid: scheduler of a separate schedule for the base */
