@@ -223,7 +223,7 @@ const REPLACES: Readonly<Record<string, readonly string[]>> = {
   pair: ["base", "distilled"],
   ratio: ["switch", "baseSteps"],
   switch: ["ratio"],
-  "switch auto": ["ratio", "handoff", "baseScheduler", "baseSteps", "baseSpacing"],
+  "switch auto": ["ratio", "anchor", "handoff", "baseScheduler", "baseSteps", "baseSpacing"],
   prompts: ["samples", "batch"],
   seeds: ["samples", "batch"],
   choose: ["samples", "batch"],
