@@ -33,6 +33,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: "records x0 at every step of each model: when a run commits, and the effect of single rows",
     load: async () => (await import("./commands/trace.js")).addTrace,
   },
+  explore: {
+    about: "finds the main directions of a prompt's variety, and which of them each model loses",
+    load: async () => (await import("./commands/trace.js")).addExplore,
+  },
   slide: {
     about: "generates one prompt at every scale of a slider, with base, distilled and hybrid",
     load: async () => (await import("./commands/trace.js")).addSlide,

@@ -1,6 +1,14 @@
 export { correlation, rankCorrelation } from "./correlation.js";
 export { type ValueCoverage, valueCoverage } from "./coverage.js";
 export {
+  coordinates,
+  correlationRatio,
+  type Directions,
+  principalDirections,
+  totalVariance,
+  variance,
+} from "./directions.js";
+export {
   cosineDistance,
   type Distances,
   distancePerPrompt,

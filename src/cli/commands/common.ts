@@ -51,7 +51,7 @@ export const TRACE_SEEDS = [0, 1, 2, 3];
 const { mode: _mode, seeds, ...withoutMode } = requestFields;
 
 /** The field `seeds`, whose help states other defaults. */
-const seedsFrom = (defaults: readonly number[]) =>
+export const seedsFrom = (defaults: readonly number[]) =>
   option(
     seeds.unwrap(),
     ...formsOf(seeds).map((form) => ({

@@ -1,6 +1,7 @@
-/** `trace` and `slide`: commands that run one prompt in several modes. */
+/** `trace`, `explore` and `slide`: commands that run one prompt in several modes. */
 import type { Command } from "commander";
 import { slideFields } from "../../control/fields.js";
+import { exploreFields } from "../../explore/fields.js";
 import { traceFields } from "../../trajectory/fields.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
@@ -13,6 +14,7 @@ import {
   outputOf,
   requestOf,
   resumeFields,
+  seedsFrom,
   severalModesFields,
   TRACE_SEEDS,
   withExamples,
@@ -35,6 +37,28 @@ export function addTrace(command: Command): void {
       prompt,
     };
     await runTrace(terminal, modelsOf(given), request, outputOf(given), interrupted);
+  });
+}
+
+/** Default seeds of `explore`. */
+const EXPLORE_SEEDS = Array.from({ length: 64 }, (_, i) => i);
+
+export function addExplore(command: Command): void {
+  const fields = { ...severalModesFields, seeds: seedsFrom(EXPLORE_SEEDS) };
+  addFields(addFields(withModels(command), { ...fields, ...seedFields }), exploreFields);
+  withExamples(
+    withOutputAndTables(addFields(command, resumeFields)).argument("<prompt>", "prompt"),
+    'variegate explore "a cartoon character" --seeds 0-31',
+    'variegate explore "a cartoon character" --seeds 0-127 --directions 6 --mode base,distilled --out explored',
+  ).action(async (prompt: string, given: Given) => {
+    const { runExplore } = await import("../explore.js");
+    const terminal = openTerminal(outputFormatOf(given));
+    const request = {
+      ...requestOf(terminal, fields, given, EXPLORE_SEEDS),
+      ...fieldsOf(exploreFields, given),
+      prompt,
+    };
+    await runExplore(terminal, modelsOf(given), request, outputOf(given), interrupted);
   });
 }
 

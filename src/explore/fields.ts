@@ -1,0 +1,2 @@
+/** Part of this room that describes requests. Help and options load it without the code that runs models. */
+export { exploreFields } from "./request.js";
