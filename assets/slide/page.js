@@ -12,6 +12,8 @@ const MEASURES = new Map([
   ["change of CLIP score, %", (s) => s.change],
   ["CLIP score to the concept", (s) => s.clipScore],
   ["distance to scale 0", (s) => s.distance],
+  // Needs no CLIP, so that there is always a measure.
+  [`pixel distance to scale ${slide.reference}`, (s) => s.pixels],
 ]);
 for (const [name, of] of MEASURES)
   if (slide.rows.some((r) => r.stops.some((s) => of(s) === null))) MEASURES.delete(name);
@@ -32,14 +34,14 @@ const hasIntervals = slide.rows.every(({ stops }) =>
 );
 
 /**
- * The measure that sees the change best; the distance to scale 0, which grows with any change, only where there is no other. Changes without
+ * The measure that sees the change best; distances, which grow with any change, only where there is no other. Changes without
  * intervals are compared among the classifier's numbers, which have one unit, where there are any.
  */
 function clearest() {
   const [...names] = MEASURES.keys();
   const classified = names.filter((name) => name.endsWith("(classifier)"));
   const comparable = hasIntervals || classified.length === 0 ? names : classified;
-  const directed = comparable.filter((name) => name !== "distance to scale 0");
+  const directed = comparable.filter((name) => !name.includes("distance to scale"));
   return directed.sort((a, b) => clearness(MEASURES.get(b)) - clearness(MEASURES.get(a)))[0] ?? names[0];
 }
 
@@ -145,11 +147,9 @@ function drawMeasures() {
 
 function drawTable() {
   const rows = slide.rows.flatMap(({ mode, stops }) => stops.map((s, i) => ({ mode, i, ...s })));
-  const number = (e, digits) => (e === null ? "–" : e.mean.toFixed(digits));
+  const digitsOf = (name) => (name.includes("CLIP score") ? 1 : 3);
   const table = document.createElement("table");
-  const readings = Object.keys(rows[0]?.readings ?? {});
-  const measures = ["CLIP score to the concept", "change, %", "distance to scale 0"];
-  const head = ["mode", "scale", ...measures, ...readings.map((name) => `${name} (classifier)`)];
+  const head = ["mode", "scale", ...MEASURES.keys()];
   const line = (cells, tag, hidden) => {
     const row = document.createElement("tr");
     table.append(row);
@@ -163,8 +163,8 @@ function drawTable() {
   };
   line(head, "th");
   for (const r of rows) {
-    const numbers = [number(r.clipScore, 1), number(r.change, 1), number(r.distance, 3)];
-    line([r.mode, String(r.scale), ...numbers, ...readings.map((name) => number(r.readings[name], 3))], "td", r.i);
+    const numbers = [...MEASURES].map(([name, of]) => of(r).mean.toFixed(digitsOf(name)));
+    line([r.mode, String(r.scale), ...numbers], "td", r.i);
   }
   at("table").replaceChildren(table);
 }

@@ -60,7 +60,7 @@ export async function runSlide(
     const files = await write(folder, done, images, record);
     terminal.emit({ type: "slide", ...done.slide });
     terminal.emit({ type: "run", out: folder.dir, files });
-    printSummary(terminal, folder.dir, done.slide);
+    printSummary(terminal, folder.dir, done.slide, request.clip === "none");
   } finally {
     ended.abort();
     await pair.close();
@@ -146,8 +146,13 @@ async function write(
   return [...files, await folder.write("slide.json", Buffer.from(`${json}\n`))];
 }
 
-/** Prints the classifier's attributes first, which see what a slider changes; columns without a value are left out. */
-function printSummary(terminal: Terminal, dir: string, { rows, concept }: Slide): void {
+/** Prints the classifier's attributes first, which see what a slider changes; columns without a value are left out. Pixels are compared where CLIP's features are not. */
+function printSummary(
+  terminal: Terminal,
+  dir: string,
+  { rows, concept, reference }: Slide,
+  withoutClip: boolean,
+): void {
   const readings = Object.keys(rows[0]?.stops[0]?.readings ?? {});
   const stops = rows.flatMap(({ mode, stops: own }) => own.map((stop) => ({ mode, ...stop })));
   type Stop = (typeof stops)[number];
@@ -159,6 +164,12 @@ function printSummary(terminal: Terminal, dir: string, { rows, concept }: Slide)
     { title: "CLIP score to the concept", of: (s) => one(s.clipScore) },
     { title: "change, %", of: (s) => one(s.change), drop: 1 },
     { title: "distance to scale 0", of: (s) => formatEstimate(s.distance), drop: 2 },
+    // Beside a CLIP's distance, this one only takes room.
+    {
+      title: `pixel distance to scale ${reference}`,
+      of: (s) => (s.distance === null ? formatEstimate(s.pixels) : "–"),
+      drop: 3,
+    },
   ];
   terminal.table(
     columns.filter((c) => stops.some((s) => c.of(s) !== "–")),
@@ -169,7 +180,8 @@ function printSummary(terminal: Terminal, dir: string, { rows, concept }: Slide)
     terminal.print(
       "CLIP compares the whole image with the text; where it and the classifier disagree, the classifier sees the attribute.",
     );
-  if (concept === null) terminal.print('--concept "…" measures the CLIP score to a text');
+  const withoutClipText = withoutClip ? " with a CLIP, which --clip names" : "";
+  if (concept === null) terminal.print(`--concept "…" measures the CLIP score to a text${withoutClipText}`);
   terminal.print(`page    ${dir}/slide.html`);
   terminal.print(`strips  ${dir}/strips.png`);
   for (const { mode } of rows) terminal.print(`images  ${dir}/${mode}/`);

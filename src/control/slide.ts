@@ -3,7 +3,7 @@
  * trained on one model applied to the other (control distillation: Gandikota and Bau 2025, §4).
  */
 import { RequestError } from "../errors.js";
-import { clipScore, clipScoreChange, evaluate, type Reading } from "../evaluation/index.js";
+import { clipScore, clipScoreChange, evaluate, pixelDistance, type Reading } from "../evaluation/index.js";
 import {
   type GenerateEvent,
   type GenerateRequest,
@@ -18,7 +18,7 @@ import { type Mode, madeAgain } from "../sampling/index.js";
 import type { RgbImage } from "../tensor/index.js";
 import type { SlideRequest } from "./request.js";
 
-/** Effect of one scale in one mode, over seeds. Measures are null without a CLIP, a concept, or scale 0. */
+/** Effect of one scale in one mode, over seeds. Measures by CLIP are null without a CLIP, a concept, or scale 0. */
 export interface SlideStop {
   readonly scale: number;
   /** CLIP score of image and concept. */
@@ -27,6 +27,8 @@ export interface SlideStop {
   readonly change: Estimate | null;
   /** CLIP distance to the image of the same seed at scale 0: total change. */
   readonly distance: Estimate | null;
+  /** Root mean square difference of pixels, 0…1, to the image of the same seed at the scale `reference`; needs no CLIP. */
+  readonly pixels: Estimate;
   /** Numeric predictions of the pair's classifier, such as the strength of a smile; empty without a classifier. */
   readonly readings: Readonly<Record<string, Estimate>>;
 }
@@ -55,6 +57,8 @@ export interface Slide {
   readonly concept: string | null;
   readonly slider: string;
   readonly scales: readonly number[];
+  /** Scale that pixels are compared with: 0, or the first where 0 is not among the scales. */
+  readonly reference: number;
   readonly seeds: readonly number[];
   readonly rows: readonly SlideRow[];
 }
@@ -135,20 +139,41 @@ export async function* slide(
         own.map((s) => s.images),
         own.map(() => prompt),
       ));
-    rows.push({ mode, stops: stopsOf(scales, reading, text) });
+    rows.push({ mode, stops: stopsOf(scales, own, reading, text) });
   }
   yield {
     type: "slide",
-    slide: { prompt, concept: concept ?? null, slider, scales, seeds, rows },
+    slide: {
+      prompt,
+      concept: concept ?? null,
+      slider,
+      scales,
+      reference: scales[referenceOf(scales)] ?? 0,
+      seeds,
+      rows,
+    },
     strips,
   };
 }
 
 const keyOf = ({ prompt, seed }: SampleKey): string => `${prompt}-${seed}`;
 
+/** Index of the scale that pixels are compared with. */
+const referenceOf = (scales: readonly number[]): number => Math.max(0, scales.indexOf(0));
+
 /** Measures of each scale. reading: outer index seed, inner index scale; text: CLIP features of the concept. */
-function stopsOf(scales: readonly number[], reading: Reading | null, text: Float32Array | null): SlideStop[] {
+function stopsOf(
+  scales: readonly number[],
+  own: readonly SlideStrip[],
+  reading: Reading | null,
+  text: Float32Array | null,
+): SlideStop[] {
   const zero = scales.indexOf(0);
+  const first = referenceOf(scales);
+  const pixels = ({ images }: SlideStrip, i: number): number[] => {
+    const [image, other] = [images[i], images[first]];
+    return image && other ? [pixelDistance(image.data, other.data)] : [];
+  };
   const strips = reading?.features ?? [];
   const numbers = reading?.attributes?.numbers ?? [];
   const overSeeds = (values: readonly number[]): Estimate | null =>
@@ -170,5 +195,6 @@ function stopsOf(scales: readonly number[], reading: Reading | null, text: Float
     clipScore: scores && overSeeds(scores[i] ?? []),
     change: scores && clipScoreChange(scores[i] ?? [], scores[zero] ?? []),
     distance: overSeeds(column(i).flatMap((image, s) => (reference[s] ? [cosineDistance(image, reference[s])] : []))),
+    pixels: meanEstimate(own.flatMap((strip) => pixels(strip, i)).map((v) => [v])),
   }));
 }

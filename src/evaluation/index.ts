@@ -13,7 +13,14 @@ export { type AttributeReading, type Evaluator, evaluate, type Reading } from ".
 export { attributesForPrompt, type NounAttribute, openAttributes } from "./nouns.js";
 export { type Attribute, attributeFinder, phrasesFinder, phrasesOf } from "./phrases.js";
 export { type KeptDiversity, keptDiversity, type Summary, summarise } from "./summary.js";
-export { distancesOf, latentDistancesOf, type Variety, type VarietyMeasure, varietyOf } from "./variety.js";
+export {
+  distancesOf,
+  latentDistancesOf,
+  pixelDistance,
+  type Variety,
+  type VarietyMeasure,
+  varietyOf,
+} from "./variety.js";
 export {
   type AttributePredictors,
   openInformation,

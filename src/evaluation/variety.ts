@@ -25,8 +25,8 @@ export interface Variety {
   readonly share: Estimate | null;
 }
 
-/** Root mean square difference of two images of one size, as a share of the range of pixel values. */
-function pixelDistance(a: Uint8Array, b: Uint8Array): number {
+/** Root mean square difference of two images of one size, as a share of the range of pixel values. a, b: values of 0…255 */
+export function pixelDistance(a: Uint8Array, b: Uint8Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += ((a[i] ?? 0) - (b[i] ?? 0)) ** 2;
   return Math.sqrt(sum / a.length) / 255;

@@ -167,6 +167,21 @@ describe("slide", { timeout: 60_000 }, () => {
     60_000,
   );
 
+  it("measures pixels without a CLIP, in the table and on the page", () => {
+    const dir = path.join(folder, "pixels");
+    const { status, stdout } = variegate(
+      ...["slide", "a cartoon character", "--slider", slider, "--scales", "0.5,1", "--mode", "distilled"],
+      ...["--base", "embedded:base", "--distilled", "embedded:distilled", "--clip", "none", "--size", "64x48"],
+      ...["--out", dir],
+    );
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/pixel distance to scale 0\.5\n.*\ndistilled +0\.5 +0\.000\ndistilled +1 +0\.[0-9]*[1-9]/);
+    expect(stdout).toMatch(/--concept .* with a CLIP, which --clip names/);
+    const page = openPage(path.join(dir, "slide.html"));
+    expect(page.text("#finding")).toMatch(/^From scale 0\.5 to 1, pixel distance to scale 0\.5: distilled 0\.00 → 0/);
+    expect(page.document.querySelectorAll("#table tr").length).toBe(3);
+  });
+
   it.each([
     ["no slider", 2, /required option '--slider/, ["x"]],
     ["scales that are none", 2, /--scales .*'a'.*scales/, ["x", "--slider", slider, "--scales", "a"]],

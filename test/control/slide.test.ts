@@ -6,7 +6,7 @@ import { type SlideEvent, type SlideRequest, slide } from "../../src/control/ind
 import { RequestError } from "../../src/errors.js";
 import { generate } from "../../src/generate/index.js";
 import { openPair } from "../../src/open/index.js";
-import { createRng } from "../../src/tensor/index.js";
+import { createRng, type RgbImage } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const LAYER = "mid_block.resnets.0.conv1";
@@ -70,8 +70,26 @@ describe("slide", { timeout: 60_000 }, async () => {
       expect(stops.map((s) => s.scale)).toEqual([-0.3, 0, 0.3]);
       expect(stops[1]).toMatchObject({ change: { mean: 0 }, distance: { mean: 0 } });
       for (const i of [0, 2]) expect(stops[i]?.distance?.mean).toBeGreaterThan(1e-3);
+      expect(stops[1]?.pixels.mean).toBe(0);
       expect(stops[0]?.clipScore?.mean).not.toBe(stops[2]?.clipScore?.mean);
     }
+  });
+
+  it("compares pixels with those of the same seed at scale 0, or else at the first scale", async () => {
+    const difference = (a: RgbImage | undefined, b: RgbImage | undefined) =>
+      Math.sqrt((a?.data ?? []).reduce((sum, v, i) => sum + ((v - (b?.data[i] ?? 0)) / 255) ** 2, 0) / (3 * 64 * 48));
+    const [one, two] = done.strips.filter(({ mode }) => mode === "distilled").map(({ images }) => images);
+    const mean = (difference(one?.[2], one?.[1]) + difference(two?.[2], two?.[1])) / 2;
+    expect(done.slide.reference).toBe(0);
+    expect(done.slide.rows[0]?.stops[2]?.pixels.mean).toBeCloseTo(mean, 9);
+    const { concept: _, ...plain } = request;
+    const other = await run({ ...plain, scales: [0.3, 0.6], seeds: [3], modes: ["distilled"], clip: "none" });
+    expect(other.slide.reference).toBe(0.3);
+    const [first, second] = other.slide.rows[0]?.stops ?? [];
+    expect([first?.distance, first?.clipScore, first?.pixels.mean]).toEqual([null, null, 0]);
+    const [images] = other.strips.map((strip) => strip.images);
+    expect(second?.pixels.mean).toBeCloseTo(difference(images?.[1], images?.[0]), 9);
+    expect(second?.pixels.mean).toBeGreaterThan(1e-3);
   });
 
   it("refuses what cannot be", async () => {
