@@ -34,7 +34,7 @@ export async function runInspect(terminal: Terminal, models: PairReference, file
     terminal.emit({ type: "adapter", ...description, ...facts, model: pair.base.ref, fits, problem });
     const { kinds, dialects, ranks, alphas, parameters, layers, about } = { ...description, ...facts };
     const byKind = Object.entries(kinds).map(([kind, n]) => `${n} × ${kind}`);
-    const shown = alphas.slice(0, 6).map((a) => (a === null ? "none" : String(a)));
+    const shown = alphas.slice(0, 6).map((a) => (a === null ? "none" : `${Number(a.toPrecision(6))}`));
     terminal.print(`${file}: ${about}`);
     terminal.print([byKind.join(", "), dialects.join(", ")].filter((text) => text !== "").join(" · "));
     terminal.print(

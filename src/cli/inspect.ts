@@ -44,6 +44,9 @@ export async function runPlan(
   as: PlanForm,
 ): Promise<void> {
   const source = await openPlanSource(models, { ...models, ...fetching(terminal) });
+  for (const text of [guessedSchedule(source, request), uncalibrated(source, request)]) {
+    if (text !== null) terminal.warn(text);
+  }
   if (as !== "table") {
     const prompts = request.prompts.length > 0 ? request.prompts : (source.row?.prompts.slice(0, 1) ?? []);
     if (prompts.length === 0) throw new RequestError(`--as ${as} needs a prompt`);
@@ -53,9 +56,6 @@ export async function runPlan(
   const plan = planFor(source, request);
   checkGroup(settledMethods(request.diversity), request.seeds?.length ?? 2);
   const settings = settingsFor(source, request);
-  for (const text of [guessedSchedule(source, request), uncalibrated(source, request)]) {
-    if (text !== null) terminal.warn(text);
-  }
   for (const text of unusedAdapters(models.adapters, plan)) terminal.warn(text);
   terminal.emit({ type: "plan", settings, ...plan });
   const { columns, rows } = describePlan(plan);

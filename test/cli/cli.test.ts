@@ -40,6 +40,15 @@ describe("plan --as diffusers", { timeout: 60_000 }, () => {
     expect(stdout).toContain("pipe.load_lora_weights(");
     expect(stdout).not.toContain("load_state_dict");
   });
+  it("says on stderr that the schedule is a guess", () => {
+    const unet = path.join(temporaryFolder(), "mine");
+    cpSync(path.join(BASE, "../distilled/unet"), unet, { recursive: true });
+    const words = ["plan", "a fox", "--base", "embedded:base", "--distilled", unet, "--as", "diffusers"];
+    const { status, stdout, stderr } = variegate(...words);
+    expect(stderr).toMatch(/no schedule is known for .*mine: .*a guess\. --pair .*--scheduler/);
+    expect(status).toBe(0);
+    expect(stdout).toContain("import torch");
+  });
 });
 
 describe("plan --as comfyui", { timeout: 60_000 }, () => {
