@@ -44,12 +44,13 @@ const asked = process.argv.slice(2);
 if (process.env.npm_config_prefer_offline !== "true") await mustReachRegistry();
 for (const node of asked.length > 0 ? asked : NODES) {
   process.stdout.write(`\nNode ${node}\n`);
+  // A busy machine is not a fault of a version.
   const args = [
     "-y",
     "-p",
     `node@${node}`,
     "-c",
-    `node --version && node node_modules/vitest/vitest.mjs run ${QUICK.join(" ")}`,
+    `node --version && node node_modules/vitest/vitest.mjs run --testTimeout 60000 ${QUICK.join(" ")}`,
   ];
   const start = performance.now();
   const { status } = spawnSync("npx", args, { stdio: "inherit", shell: process.platform === "win32" });
