@@ -77,7 +77,9 @@ describe("slide", { timeout: 60_000 }, async () => {
 
   it("compares pixels with those of the same seed at scale 0, or else at the first scale", async () => {
     const difference = (a: RgbImage | undefined, b: RgbImage | undefined) =>
-      Math.sqrt((a?.data ?? []).reduce((sum, v, i) => sum + ((v - (b?.data[i] ?? 0)) / 255) ** 2, 0) / (3 * 64 * 48));
+      Math.sqrt(
+        [...(a?.data ?? [])].reduce((sum, v, i) => sum + ((v - (b?.data[i] ?? 0)) / 255) ** 2, 0) / (3 * 64 * 48),
+      );
     const [one, two] = done.strips.filter(({ mode }) => mode === "distilled").map(({ images }) => images);
     const mean = (difference(one?.[2], one?.[1]) + difference(two?.[2], two?.[1])) / 2;
     expect(done.slide.reference).toBe(0);
