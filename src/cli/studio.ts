@@ -27,7 +27,9 @@ export async function runStudio(
   { workspace = "out/studio", port = PORT, address = "127.0.0.1", open = false, token: asked }: StudioCommandOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const token = asked === true ? randomBytes(24).toString("base64url") : (asked ?? null);
+  // A flag without a text must not hide the variable.
+  const token =
+    asked === true ? process.env["VARIEGATE_TOKEN"] || randomBytes(24).toString("base64url") : (asked ?? null);
   const server = await serveStudio({
     ...{ models, workspace, address, port, token },
     opening: fetching(terminal, signal),

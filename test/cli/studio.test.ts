@@ -87,8 +87,9 @@ describe("variegate studio", { timeout: 120_000 }, () => {
         `#!/bin/sh\necho "$1" > ${opened}.part; mv ${opened}.part ${opened}\n`,
         { mode: 0o755 },
       );
-      const found = { PATH: `${folder}:${process.env["PATH"]}` };
+      const found = { PATH: `${folder}:${process.env["PATH"]}`, VARIEGATE_TOKEN: "kept out of the list" };
       const studio = await start(["--workspace", path.join(folder, "a"), "--port", "0", "--open", "--token"], found);
+      expect(studio.token).toBe("kept out of the list");
       while (!existsSync(opened)) await sleep(20);
       expect(readFileSync(opened, "utf8")).toBe(`${studio.url}\n`);
       expect(await studio.end()).toEqual({ status: 0, stderr: "" });

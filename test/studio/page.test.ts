@@ -122,25 +122,35 @@ describe("the page of the studio", () => {
   inBrowser(
     "has no fault that axe-core finds, in both themes, empty and with images, a dialog and a trace",
     async (browser) => {
-      for (const colorScheme of ["light", "dark"] as const) {
-        const { page, complaints } = await openStudioPage(browser, client.url(), { colorScheme });
-        await page.getByRole("heading", { name: "Hand-off" }).waitFor();
-        await check(page, `${colorScheme}, first`);
-        await generate(page, "a cartoon character", 3);
-        await images(page).getByRole("button").first().press("Enter");
-        await page.getByRole("img", { name: /^Commit curve/ }).waitFor();
-        await addSlider(page, "smile.base");
-        await saved(page, 3);
-        await page.getByRole("checkbox", { name: "Beside base and distilled" }).check();
-        await check(page, `${colorScheme}, images`);
-        await page.getByRole("button", { name: "library code" }).click();
-        await check(page, `${colorScheme}, text`);
-        await page.keyboard.press("Escape");
-        await page.getByRole("button", { name: "Change" }).click();
-        await page.getByRole("button", { name: "sdxl-dmd2", exact: true }).waitFor();
-        await check(page, `${colorScheme}, models`);
-        expect(complaints).toEqual([]);
-      }
+      const { page, complaints } = await openStudioPage(browser, client.url());
+      const checkBoth = async (state: string) => {
+        for (const colorScheme of ["light", "dark"] as const) {
+          await page.emulateMedia({ colorScheme });
+          await check(page, `${colorScheme}, ${state}`);
+        }
+      };
+      await page.getByRole("heading", { name: "Hand-off" }).waitFor();
+      await checkBoth("first");
+      await generate(page, "a cartoon character", 2);
+      await images(page).getByRole("button").first().press("Enter");
+      await page.getByRole("combobox", { name: "Beside" }).selectOption("seed 1");
+      await page.getByRole("img", { name: "first step of seed 1" }).waitFor();
+      await page.getByRole("img", { name: /^Commit curve/ }).waitFor();
+      await page.getByRole("button", { name: "Compare two" }).click();
+      await page.getByRole("list", { name: "Images to compare" }).getByRole("button").first().click();
+      await addSlider(page, "smile.base");
+      await saved(page, 2);
+      const beside = page.getByRole("checkbox", { name: "Beside base and distilled" });
+      await beside.check();
+      await checkBoth("images");
+      await beside.uncheck();
+      await page.getByRole("button", { name: "library code" }).click();
+      await checkBoth("text");
+      await page.keyboard.press("Escape");
+      await page.getByRole("button", { name: "Change" }).click();
+      await page.getByRole("button", { name: "sdxl-dmd2", exact: true }).waitFor();
+      await checkBoth("models");
+      expect(complaints).toEqual([]);
     },
     180_000,
   );
@@ -174,6 +184,61 @@ describe("the page of the studio", () => {
       await dropFile(page, "0.png", z.instanceof(Buffer).parse(body));
       await grin.waitFor({ state: "detached", timeout: 60_000 });
       await saved(page, 2);
+      expect(complaints).toEqual([]);
+    },
+    120_000,
+  );
+
+  inBrowser(
+    "chooses seeds, takes the calibrated setting, measures beside base and distilled, and compares two images of the history",
+    async (browser) => {
+      const { page, complaints } = await openStudioPage(browser, client.url());
+      await generate(page, "a cartoon character with antennae", 2);
+      const seeds = () =>
+        images(page)
+          .getByRole("listitem")
+          .evaluateAll((all) => all.map((item) => item.getAttribute("aria-label")));
+      await page.getByRole("spinbutton", { name: "Keep", exact: true }).fill("3");
+      await page.getByRole("spinbutton", { name: "Previews", exact: true }).fill("6");
+      await page.getByRole("button", { name: "Choose", exact: true }).click();
+      await expect.poll(async () => (await seeds()).length, { timeout: 60_000 }).toBe(3);
+      await saved(page, 3);
+      const request = {
+        prompts: ["a cartoon character with antennae"],
+        seeds: [0, 1, 2, 3, 4, 5],
+        choose: { keep: 3, of: 6 },
+        chooseFit: 0.1,
+      };
+      const { body } = await client.send("POST", "api/runs", request);
+      const { id } = z.object({ id: z.string() }).parse(body);
+      const chosen = (await client.events(id, { until: "chosen" })).at(-1)?.data;
+      expect(chosen).toMatchObject({ of: 6 });
+      expect(await seeds()).toEqual(
+        z
+          .array(z.number())
+          .parse(chosen?.["seeds"])
+          .map((seed) => `seed ${seed}`),
+      );
+
+      await page.getByRole("button", { name: "Auto", exact: true }).click();
+      await page.getByText("the default; variegate calibrate").waitFor();
+      expect(await switchOf(page).inputValue()).toBe("1");
+      await page.keyboard.press("2");
+      expect(await page.getByRole("button", { name: "Auto", pressed: true }).count()).toBe(0);
+      await saved(page, 3);
+
+      await page.getByRole("checkbox", { name: "Beside base and distilled" }).check();
+      const measured = page.getByRole("img", { name: /^Diversity: base 0\.\d+, distilled 0\.\d+, grid 0\.\d+$/ });
+      await measured.waitFor({ timeout: 60_000 });
+      expect(await page.getByText(/(base|distilled) \d\.\d+, interval from 5 images on/).count()).toBe(2);
+
+      await page.getByRole("button", { name: "Compare two" }).click();
+      const picks = page.getByRole("list", { name: "Images to compare" }).getByRole("button");
+      await picks.nth(0).click();
+      await picks.nth(1).click();
+      expect(await page.getByRole("list", { name: "Compared" }).getByRole("img").count()).toBe(2);
+      const rows = page.getByRole("region", { name: "Compare" }).getByRole("row");
+      expect(await rows.allTextContents()).toEqual([expect.stringMatching(/^seed\s*\d\s*\d$/)]);
       expect(complaints).toEqual([]);
     },
     120_000,

@@ -1,9 +1,13 @@
 /** Chromium for tests of how a page behaves. Where there is none they are skipped, which a line on stderr says. */
 import { type Browser, chromium } from "playwright-core";
-import { it } from "vitest";
+import { afterAll, it } from "vitest";
 import { chromiumPath } from "../../src/inspect/chromium.js";
 
 const program = chromiumPath();
+
+/** One for all tests of a file. Each test has pages of its own, which are closed after it. */
+let shared: Promise<Browser> | undefined;
+afterAll(async () => (await shared)?.close());
 
 /** A test that needs Chromium. */
 export function inBrowser(name: string, test: (browser: Browser) => Promise<void>, timeout: number): void {
@@ -12,11 +16,12 @@ export function inBrowser(name: string, test: (browser: Browser) => Promise<void
   it.skipIf(!program)(
     name,
     async () => {
-      const browser = await chromium.launch({ executablePath: program ?? "", args: ["--no-sandbox"] });
+      shared ??= chromium.launch({ executablePath: program ?? "", args: ["--no-sandbox"] });
+      const browser = await shared;
       try {
         await test(browser);
       } finally {
-        await browser.close();
+        for (const context of browser.contexts()) await context.close();
       }
     },
     timeout,
