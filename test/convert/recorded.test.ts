@@ -213,7 +213,7 @@ describe("readRecorded", () => {
       `its textual inversion pip (012345678901) is ${at("webui2/embeddings/pip.safetensors")}, whose hash is ${hashes[1]}`,
     );
     expect(await saying("Lora hashes: mine")).toContain("not read from its A1111 parameters: Lora hashes: mine");
-  }, 60_000);
+  }, 120_000);
 
   it("has an image beside it that other programs read", async () => {
     const { comments = [] } = await sharp(at("first/0.png")).metadata();
