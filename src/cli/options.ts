@@ -26,11 +26,12 @@ export function commandOf(request: SamplingRequest): string[] {
   const { ratio, choose, diversity, switch: rows } = request;
   const plain = Object.entries(FLAGS).flatMap(([name, flag]) => {
     const value = request[name as keyof typeof FLAGS];
-    return value === undefined || (name === "switch" && Array.isArray(rows)) ? [] : [`${flag} ${String(value)}`];
+    return value === undefined || (name === "switch" && typeof rows === "object") ? [] : [`${flag} ${String(value)}`];
   });
   return [
     ...plain,
     ...(Array.isArray(rows) ? [`--base-rows ${rows.join(",")}`] : []),
+    ...(typeof rows === "object" && "sigma" in rows ? [`--switch σ=${rows.sigma}`] : []),
     ...(ratio ? [`--ratio ${ratio.base}:${ratio.distilled}`] : []),
     ...(choose ? [`--choose ${choose.keep}/${choose.of}`] : []),
     ...settledMethods(diversity).map((method) => `--diversity ${methodText(method)}`),

@@ -68,7 +68,10 @@ const WRITERS: { readonly [F in keyof Request]?: (value: NonNullable<Request[F]>
   ratio: ({ base, distilled }) => [["--ratio", `${base}:${distilled}`]],
   seeds: (seeds) => [["--seeds", seedsText(seeds)]],
   size: ({ width, height }) => [["--size", width === height ? `${width}` : `${width}x${height}`]],
-  switch: (rows) => list(Array.isArray(rows) ? "--base-rows" : "--switch")(rows),
+  switch: (rows) =>
+    typeof rows === "object" && "sigma" in rows
+      ? [["--switch", `σ=${rows.sigma}`]]
+      : list(typeof rows === "object" ? "--base-rows" : "--switch")(rows),
   textEncoders: (refs) => refs.map((ref) => ["--text-encoder", ref] as const),
   timesteps: list("--timesteps"),
 };

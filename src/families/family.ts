@@ -84,6 +84,8 @@ export interface FamilyFacts {
     readonly shift?: number;
     /** The autoencoder overflows in float16 (force_upcast). */
     readonly upcast: boolean;
+    /** Side of an image token in pixels, on which dynamic shifts depend; absent for UNets. */
+    readonly pixelsPerToken?: number;
     /** Latent height and width that the denoiser was trained for, where its files do not state them. */
     readonly side: number;
   };
@@ -94,7 +96,14 @@ export interface FamilyFacts {
   /** The pipeline corrects steps_offset and clip_sample in a checkpoint's scheduler config. */
   readonly amendsScheduler: boolean;
   /** Default steps and guidance scale of the diffusers pipeline. */
-  readonly sampling: { readonly steps: number; readonly guidance: number };
+  readonly sampling: {
+    readonly steps: number;
+    readonly guidance: number;
+    /**
+     * Noise level σ / (α + σ) near which the base of a hybrid ends, where one step of few decides too little. Default: after one step.
+     */
+    readonly switchLevel?: number;
+  };
   /**
    * What is added to a guidance scale g to get that of Ho and Salimans 2022, uncond + g (cond − uncond): 1 where the pipeline computes
    * cond + g (cond − uncond). Default 0.
@@ -102,6 +111,8 @@ export interface FamilyFacts {
   readonly guidanceOffset?: 0 | 1;
   /** The pipeline gives a flow schedule the sigmas 1 … 1 / n for n steps, instead of the scheduler's own. */
   readonly evenSigmas?: boolean;
+  /** The dynamic shift of the schedule depends on the number of steps too, as in FLUX.2. */
+  readonly stepwiseShift?: boolean;
   /** Without a negative prompt, the unconditional embedding is zeros and not that of "", unless model_index.json says otherwise. */
   readonly zeroNegative: boolean;
   /** Numbers of parameters, for estimates before a download. */

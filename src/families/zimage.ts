@@ -48,7 +48,7 @@ export const zimage: FamilyFacts = {
     },
   },
   unet: { heads: null, headFeatures: 128 },
-  latents: { scale: 0.3611, shift: 0.1159, upcast: true, side: 128 },
+  latents: { scale: 0.3611, shift: 0.1159, upcast: true, pixelsPerToken: 16, side: 128 },
   scheduler: {
     _class_name: "FlowMatchEulerDiscreteScheduler",
     num_train_timesteps: 1000,
@@ -57,7 +57,7 @@ export const zimage: FamilyFacts = {
   },
   ambiguousPrediction: false,
   amendsScheduler: false,
-  sampling: { steps: 50, guidance: 5 },
+  sampling: { steps: 50, guidance: 5, switchLevel: 0.8 },
   guidanceOffset: 1,
   evenSigmas: true,
   zeroNegative: false,

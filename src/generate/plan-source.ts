@@ -32,6 +32,8 @@ export interface Calibrated {
 export interface PlanSource {
   readonly row: PairDefaults | null;
   readonly family: Family;
+  /** Size of the image that a request without a size makes, and the side of an image token in pixels: flow schedules depend on their number. */
+  readonly image?: { readonly size: ImageSize; readonly pixelsPerToken: number };
   readonly base: ModelSource;
   readonly distilled: ModelSource | null;
   /** Default hand-off by calibration; null or undefined without one. */

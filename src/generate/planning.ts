@@ -1,8 +1,10 @@
 /** Creates a plan from a request, the defaults of a named pair and the checkpoint's scheduler config. */
 import { RequestError } from "../errors.js";
-import { FAMILIES } from "../families/index.js";
+import { FAMILIES, factsOf } from "../families/index.js";
+import type { ImageSize } from "../models/index.js";
 import {
   amendForStableDiffusion,
+  type DynamicShift,
   evenSigmas,
   type Handoff,
   isGuided,
@@ -22,7 +24,10 @@ import {
   type Spacing,
   samplesPerRow,
   settledMethods,
+  stepsToLevel,
+  stepwiseShift,
   switchScheduler,
+  type TimestepSpec,
   traitsOf,
   withChoice,
   withDiversity,
@@ -126,8 +131,11 @@ function guidanceOf({ family }: PlanSource, settings: GuidanceFields & Pick<Mode
   };
 }
 
+/** What determines a plan: how to sample, and the image size, which some flow schedules depend on. */
+export type PlannedRequest = SamplingRequest & { readonly size?: ImageSize | undefined };
+
 /** Creates the plan of a request. Loads no model. @throws RequestError, UnsupportedConfigError */
-export function planFor(pair: PlanSource, request: SamplingRequest): Plan {
+export function planFor(pair: PlanSource, request: PlannedRequest): Plan {
   const plan = makePlan(planRequestFor(pair, request));
   const methods = settledMethods(request.diversity);
   const varied = withDiversity(plan, methods, {
@@ -147,11 +155,11 @@ export function callsPerImage(pair: PlanSource, plan: Plan): number {
 }
 
 /** Settings of the plan of a request, each with its origin. @throws RequestError, UnsupportedConfigError */
-export const settingsFor = (pair: PlanSource, request: SamplingRequest): Settings =>
+export const settingsFor = (pair: PlanSource, request: PlannedRequest): Settings =>
   originsOf(pair, request, resolve(pair, request).settings);
 
 /** Fills in every default of a request for a plan. @throws RequestError, UnsupportedConfigError */
-export const planRequestFor = (pair: PlanSource, request: SamplingRequest): PlanRequest =>
+export const planRequestFor = (pair: PlanSource, request: PlannedRequest): PlanRequest =>
   resolve(pair, request).planned;
 
 interface Resolved {
@@ -159,7 +167,7 @@ interface Resolved {
   readonly settings: Settings;
 }
 
-function resolve(pair: PlanSource, asked: SamplingRequest): Resolved {
+function resolve(pair: PlanSource, asked: PlannedRequest): Resolved {
   const request = withCalibrated(pair, asked);
   const mode = request.mode ?? (pair.distilled ? "hybrid" : "base");
   if (mode !== "base" && !pair.distilled) {
@@ -174,13 +182,13 @@ function resolve(pair: PlanSource, asked: SamplingRequest): Resolved {
   };
   const which = mode === "base" ? "base" : "distilled";
   const { scheduler, settings } = samplerOf(pair, request, which);
-  const sampler = samplerConfig(pair, scheduler, settings);
+  const sampler = samplerConfig(pair, request, scheduler, settings);
   if (mode === "base") return { planned: { mode, skip, base: sampler }, settings: { ...run, base: settings } };
   if (mode === "distilled") {
     return { planned: { mode, skip, distilled: sampler }, settings: { ...run, distilled: settings } };
   }
   const rows = settings.timesteps?.value.length ?? settings.steps?.value ?? 0;
-  const first = firstRows(pair, request);
+  const first = switchOf(pair, request, sampler);
   const base = hybridBase(pair, request, rows);
   const { anchor } = request;
   return {
@@ -196,34 +204,57 @@ function resolve(pair: PlanSource, asked: SamplingRequest): Resolved {
   };
 }
 
-/** Rows that the base of a hybrid runs. */
-function firstRows({ row }: PlanSource, { switch: rows, ratio }: SettledRequest): Setting<number | readonly number[]> {
-  if (rows !== undefined) return option(rows);
+/** Initial steps of the base, or its rows: as asked for, else the pair's, else by the family's level. */
+function switchOf(
+  { family, row }: PlanSource,
+  { switch: asked, ratio }: SettledRequest,
+  sampler: SamplerConfig,
+): Setting<number | readonly number[]> {
+  if (typeof asked === "object" && "sigma" in asked) return option(stepsToLevel(sampler, asked.sigma));
+  if (asked !== undefined) return option(asked);
   if (ratio) return option(ratio.distilled);
-  return row?.switch === undefined ? otherwise(1) : { value: row.switch, from: "pair", pair: row.name };
+  if (row?.switch !== undefined) return { value: row.switch, from: "pair", pair: row.name };
+  const { switchLevel } = factsOf(family).sampling;
+  return otherwise(switchLevel === undefined ? 1 : Math.max(1, stepsToLevel(sampler, switchLevel)));
 }
 
 /** Scheduler and settings as `makePlan` takes them. */
-function samplerConfig(pair: PlanSource, scheduler: SchedulerConfig, settings: ModelSettings): SamplerConfig {
+function samplerConfig(
+  pair: PlanSource,
+  request: PlannedRequest,
+  scheduler: SchedulerConfig,
+  settings: ModelSettings,
+): SamplerConfig {
   const { steps, timesteps, eta } = settings;
   return {
     scheduler,
-    ...(timesteps ? { timesteps: timesteps.value } : extentOf(pair, scheduler, steps?.value)),
+    ...(timesteps ? { timesteps: timesteps.value } : extentOf(pair, request, scheduler, steps?.value)),
     ...guidanceOf(pair, settings),
     eta: eta?.value,
   };
 }
 
-/** Number of steps, or the sigmas that the family's pipeline gives its scheduler for that number. */
-function extentOf({ family }: PlanSource, scheduler: SchedulerConfig, steps: number | undefined) {
-  const even = FAMILIES[family].evenSigmas && traitsOf(scheduler).levels === "flow" && steps !== undefined;
-  return even ? { sigmas: evenSigmas(steps) } : { steps };
+/** Number of steps, or the sigmas that the family's pipeline gives its scheduler for that number; and what moves them for the image size. */
+function extentOf(
+  pair: PlanSource,
+  { size = pair.image?.size }: PlannedRequest,
+  scheduler: SchedulerConfig,
+  steps: number | undefined,
+): TimestepSpec & DynamicShift {
+  if (traitsOf(scheduler).levels !== "flow" || steps === undefined) return { steps };
+  const { evenSigmas: even, stepwiseShift: stepwise } = factsOf(pair.family);
+  const pixels = pair.image?.pixelsPerToken;
+  const tokens = size && pixels && Math.floor(size.width / pixels) * Math.floor(size.height / pixels);
+  return {
+    ...(even ? { sigmas: evenSigmas(steps) } : { steps }),
+    ...(tokens !== undefined && (stepwise ? { mu: stepwiseShift(tokens, steps) } : { tokens })),
+  };
 }
 
 /** The base of a hybrid: on the rows of the distilled schedule, or on its own schedule if the request sets any part of one. */
 function hybridBase(
   pair: PlanSource,
-  request: SamplingRequest,
+  request: PlannedRequest,
   rows: number,
 ): {
   readonly planned: SamplerConfig | SharedSchedule;
@@ -260,7 +291,7 @@ function hybridBase(
   }
   const steps = asked ?? usual;
   return {
-    planned: { ...guided, scheduler, ...extentOf(pair, scheduler, steps), eta },
+    planned: { ...guided, scheduler, ...extentOf(pair, request, scheduler, steps), eta },
     settings: {
       scheduler: baseScheduler === undefined ? file.scheduler : option(scheduler.className),
       ...(readsSpacing(scheduler) && { spacing: baseSpacing === undefined ? file.spacing : option(baseSpacing) }),

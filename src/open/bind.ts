@@ -113,6 +113,7 @@ export async function bindPair(
     family,
     suggestions: files.suggestions ?? [],
     calibrated: files.calibrated ?? null,
+    ...(files.image && { image: files.image }),
     base: model("base", files.base, null),
     distilled: files.distilled && model("distilled", files.distilled, lora),
     text: textEncoders(runtime, family, files.textEncoders, embeddings, beside),

@@ -1,18 +1,24 @@
 /** Plans and memory needs of a named pair from its row alone, without its files. */
 import type { PairRow } from "../catalogue/index.js";
-import { FAMILIES } from "../families/index.js";
+import { FAMILIES, factsOf } from "../families/index.js";
 import { type MemoryNeed, type PlanSource, strategyNeeds, type WeightSize } from "../generate/index.js";
 import type { Compute } from "../networks/index.js";
 import { BYTES } from "../tensor/index.js";
+
+/** Pixels per latent along each side, of all families. */
+const SCALE_FACTOR = 8;
 
 /** Plan source of a named pair; null if its row has no scheduler config of the base. */
 export function knownPair(row: PairRow): PlanSource | null {
   if (!row.scheduler) return null;
   const scheduler = { file: `the pair ${row.name}`, config: row.scheduler, pair: row.name };
   const { family, base, distilled, guidanceFeatures } = row;
+  const { side, pixelsPerToken } = factsOf(family).latents;
+  const size = row.size ?? { width: SCALE_FACTOR * side, height: SCALE_FACTOR * side };
   return {
     row,
     family,
+    ...(pixelsPerToken !== undefined && { image: { size, pixelsPerToken } }),
     base: { ref: base, scheduler, embedsGuidance: false },
     distilled: { ref: distilled, scheduler, embedsGuidance: guidanceFeatures !== null },
   };

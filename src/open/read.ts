@@ -87,10 +87,12 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
     const weights = textEncoders[i]?.weights;
     if (weights) parts.set(component, weights);
   }
+  const size = row?.size ?? base.denoiser.size ?? { width: SIDE * scaleFactor, height: SIDE * scaleFactor };
   return {
     row,
     located,
     family,
+    image: { size, pixelsPerToken: base.denoiser.multiple },
     base,
     distilled,
     textEncoders,
@@ -98,7 +100,7 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
     parts,
     lookup,
     suggestions: located.distilled ? suggestionsFor(located.distilled, family) : [],
-    size: row?.size ?? base.denoiser.size ?? { width: SIDE * scaleFactor, height: SIDE * scaleFactor },
+    size,
     zeroNegative: FAMILIES[family].zeroNegative && checkpoint.index["force_zeros_for_empty_prompt"] !== false,
   };
 }

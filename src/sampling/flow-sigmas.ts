@@ -69,6 +69,18 @@ function dynamicShiftOf({ settings, file }: SchedulerConfig, size: DynamicShift)
   return (sigma, round) => round(round(m) / round(round(m) + round(round(1 / sigma) - 1)));
 }
 
+/**
+ * μ of FLUX.2 for image tokens and a number of steps: a line through the values for 10 and for 200 steps, each linear in the tokens; above
+ * 4300 tokens that of 200 steps (black-forest-labs/flux2, sampling.py; diffusers, pipelines/flux2).
+ */
+export function stepwiseShift(tokens: number, steps: number): number {
+  const many = 0.00016927 * tokens + 0.45666666;
+  if (tokens > 4300) return many;
+  const few = 8.73809524e-5 * tokens + 1.89833333;
+  const slope = (many - few) / 190;
+  return slope * steps + (many - 200 * slope);
+}
+
 /** μ, linear in the number of image tokens through the two points of the config; not clamped (FLUX, SD3, Qwen-Image, Z-Image). */
 function shiftForTokens(settings: SchedulerSettings, tokens: number): number {
   const { base_shift, max_shift, base_image_seq_len, max_image_seq_len } = settings;

@@ -3,7 +3,7 @@ export { isChoosing, samplesPerRow, withChoice } from "./choice.js";
 export type { Choice } from "./choice-spec.js";
 export * from "./describe.js";
 export * from "./diversity.js";
-export { evenSigmas } from "./flow-sigmas.js";
+export { type DynamicShift, evenSigmas, stepwiseShift } from "./flow-sigmas.js";
 export * from "./guidance.js";
 export * from "./guided.js";
 export { conditioned, type Hook, initialNoise } from "./hooks/hook.js";

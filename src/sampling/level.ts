@@ -48,6 +48,9 @@ export const karrasSigma = (level: NoiseLevel): number => level.sigma / level.al
 /** ᾱ: 1 is clean, 0 is pure noise. Outside variance-preserving levels, ᾱ of the level with the same signal-to-noise ratio. */
 export const alphaBar = ({ alpha, sigma }: NoiseLevel): number => alpha ** 2 / (alpha ** 2 + sigma ** 2);
 
+/** Share of noise σ / (α + σ), from 0 to 1: σ of the flow-matching level with the same signal-to-noise ratio. */
+export const noiseShare = ({ alpha, sigma }: NoiseLevel): number => sigma / (alpha + sigma);
+
 /** True when two levels agree within 1e-6, the difference between schedulers that compute a level by different float32 routes. */
 export function sameLevel(a: NoiseLevel, b: NoiseLevel): boolean {
   const near = (x: number, y: number) => Math.abs(x - y) <= 1e-6 * Math.max(x, y);

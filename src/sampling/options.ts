@@ -27,6 +27,13 @@ const spacing = z.enum(SPACINGS, { error: `expected one of ${SPACINGS.join(", ")
 const digits = (text: string): number => (/^\s*\d+\s*$/.test(text) ? Number(text) : Number.NaN);
 const digitLists = (text: string): number[] => text.split(",").map(digits);
 
+/** "2": a number of steps; "σ=0.8" or "sigma=0.8": a noise level. */
+function readSwitch(text: string): number | { sigma: number } | undefined {
+  const [, level] = /^\s*(?:σ|sigma)\s*=\s*(\d*\.?\d+)\s*$/i.exec(text) ?? [];
+  if (level !== undefined) return Number(level) <= 1 ? { sigma: Number(level) } : undefined;
+  return Number.isNaN(digits(text)) ? undefined : digits(text);
+}
+
 /** Sampling of one model: the fields that a named pair sets for each of its models. */
 export const modelFields = grouped("sampler", {
   steps: option(integer(1), {
@@ -81,8 +88,8 @@ export const modelFields = grouped("sampler", {
   }),
 } as const);
 
-const rows = z.union([integer(0), z.array(integer(0)).min(1)], {
-  error: "expected a number of rows, or a list of row numbers",
+const rows = z.union([integer(0), z.array(integer(0)).min(1), z.strictObject({ sigma: number(0, 1) })], {
+  error: "expected a number of rows, a list of row numbers, or a noise level",
 });
 
 /** Sampling of a run. */
@@ -94,14 +101,14 @@ export const samplingFields = grouped("hybrid", {
   }),
   switch: option(
     z.union([...rows.options, z.literal(AUTO)], {
-      error: "expected a number of rows, a list of row numbers, or auto",
+      error: "expected a number of rows, a list of row numbers, a noise level, or auto",
     }),
     {
       flag: "--switch <k>",
       about:
-        "hybrid: number of initial steps run by the base, or auto: the calibrated setting (default: the calibrated or the pair's, else 1)",
-      read: (text) => (text.trim() === AUTO ? AUTO : Number.isNaN(digits(text)) ? undefined : digits(text)),
-      expected: "an integer, at least 0, or auto",
+        "hybrid: number of initial steps run by the base, the noise level it ends near, such as σ=0.8, or auto: the calibrated setting (default: the calibrated, the pair's or the family's)",
+      read: (text) => (text.trim() === AUTO ? AUTO : readSwitch(text)),
+      expected: 'an integer, at least 0, a noise level from 0 to 1 such as "σ=0.8", or auto',
     },
     {
       flag: "--base-rows <list>",
@@ -220,11 +227,12 @@ export type ModelSampling = InputOf<typeof modelFields>;
 /**
  * Sampling of a run. Missing fields come from the pair or the checkpoint.
  *
- * `switch` is the number of initial steps run by the base in a hybrid, or a list of its rows; default 1, or b with a ratio a:b. "auto" takes
- * the calibrated hand-off of the pair as a whole; without a calibration the pair's own number, else 1. `ratio` a:b
- * replaces b rows of the distilled schedule by a steps of a separate base schedule (Gandikota and Bau 2025, Fig. 7c), instead of
- * `baseSteps`. `anchor` runs that many steps of a separate base schedule and jumps from there to the switch (Wu et al. 2026, DP-DMD, with the
- * base in place of a trained first step). `skip` drops initial steps. `guidanceRescale` is φ of Lin et al. 2023, §3.4.
+ * `switch` is the number of initial steps run by the base in a hybrid, a list of its rows, or a noise level σ / (α + σ), which stands for the
+ * number of steps after which the distilled schedule is nearest to it; default b with a ratio a:b, else what the pair or the family has, 1 for
+ * Stable Diffusion. "auto" takes the calibrated hand-off of the pair as a whole; without a calibration the default. `ratio` a:b replaces b rows
+ * of the distilled schedule by a steps of a separate base schedule (Gandikota and Bau 2025, Fig. 7c), instead of `baseSteps`. `anchor` runs that
+ * many steps of a separate base schedule and jumps from there to the switch (Wu et al. 2026, DP-DMD, with the base in place of a trained first
+ * step). `skip` drops initial steps. `guidanceRescale` is φ of Lin et al. 2023, §3.4.
  * `diversity` are methods that bring back variety between seeds, in the order of their list. `choose` runs the first step for `of` seeds and
  * finishes `keep` of them.
  */

@@ -7,7 +7,7 @@ import { anchored } from "./anchor.js";
 import type { Choice } from "./choice-spec.js";
 import type { DynamicShift } from "./flow-sigmas.js";
 import type { Hook } from "./hooks/hook.js";
-import { CLEAN, karrasSigma, type NoiseLevel, noisier, sameLevel } from "./level.js";
+import { CLEAN, karrasSigma, type NoiseLevel, noiseShare, noisier, sameLevel } from "./level.js";
 import type { Handoff } from "./options.js";
 import { checkPrediction } from "./parameterisation.js";
 import { schedule } from "./schedule.js";
@@ -140,6 +140,17 @@ export function makePlan(request: PlanRequest): Plan {
   const rest = segmentOf("distilled", request.distilled, k);
   const target = distilled.rows[first]?.at ?? CLEAN;
   return planOf({ ...own, rows: [...anchored(own.rows, request.anchor, target), ...chain(rest.rows, target)] });
+}
+
+/**
+ * Number of initial steps after which a schedule is nearest to a noise level.
+ * @param share σ / (α + σ), 0 to 1
+ */
+export function stepsToLevel(config: SamplerConfig, share: number): number {
+  const { steps } = schedule(config.scheduler, config, config);
+  const levels = [...steps.map(({ at }) => at), ...steps.slice(-1).map(({ to }) => to)];
+  const distance = levels.map((level) => Math.abs(noiseShare(level) - share));
+  return distance.indexOf(Math.min(...distance));
 }
 
 /** Rows of the steps before the switch: a step that calls the network twice has two. @throws RequestError when there are fewer steps */

@@ -18,8 +18,8 @@ export interface Settings {
   readonly prompt: string;
   readonly negative: string | null;
   readonly seeds: readonly number[];
-  /** Rows run by the base, their numbers, or the calibrated setting of the pair. */
-  readonly switch: number | readonly number[] | "auto";
+  /** Rows run by the base, their numbers, a noise level near which it ends, or the calibrated setting of the pair. */
+  readonly switch: number | readonly number[] | "auto" | { readonly sigma: number };
   /** The base alone, on its own schedule. */
   readonly baseAlone: boolean;
   /** Steps of the base's own schedule that replace the first rows; null for the same rows. */
@@ -59,7 +59,7 @@ export function seedsFor(count: number, seeds: readonly number[]): number[] {
 
 /** Number of rows run by the base; null where the server decides it. */
 export const rowsByBase = (k: Settings["switch"]): number | null =>
-  k === "auto" ? null : typeof k === "number" ? k : k.length;
+  typeof k === "number" ? k : k === "auto" || "sigma" in k ? null : k.length;
 
 function adapterRequest({ ref, scale, on, only, given }: AdapterSetting, seeds: readonly number[]): RequestAdapter {
   if (given !== null) return { ref, scale: given, on };
@@ -118,7 +118,8 @@ export function requestOf(settings: Settings): Request {
   };
 }
 
-const copied = (k: Settings["switch"]): number | number[] | "auto" => (typeof k === "object" ? [...k] : k);
+const copied = (k: Settings["switch"]): number | number[] | "auto" | { sigma: number } =>
+  typeof k !== "object" || "sigma" in k ? k : [...k];
 
 /** The control of an adapter in a request. */
 function adapterSetting({ ref, scale = 1, on = "both" }: RequestAdapter): AdapterSetting {
