@@ -128,6 +128,16 @@ Z_IMAGE_VARIANTS = {
                       "n_layers": 1, "axes_dims": [4, 4, 8]},
 }  # fmt: skip
 
+FLUX2 = {"patch_size": 1, "in_channels": 16, "out_channels": None, "num_layers": 2, "num_single_layers": 2, "attention_head_dim": 16,
+         "num_attention_heads": 2, "joint_attention_dim": 24, "timestep_guidance_channels": 256, "mlp_ratio": 3.0,
+         "axes_dims_rope": [4, 4, 4, 4], "rope_theta": 2000, "eps": 1e-06, "guidance_embeds": False}  # fmt: skip
+FLUX2_VARIANTS = {
+    "flux2": {},
+    "flux2-fast": {},
+    "flux2-other": {"axes_dims_rope": [2, 6, 4, 8], "attention_head_dim": 20, "mlp_ratio": 2.5, "num_layers": 1, "eps": 1e-03, "guidance_embeds": True,
+                    "in_channels": 8, "timestep_guidance_channels": 32, "rope_theta": 100},
+}  # fmt: skip
+
 # --- language models ---------------------------------------------------------------------------------------------------------
 
 # The Hub's config of Qwen3-4B in small: more heads of queries than of keys, and heads wider than features / heads.
@@ -135,6 +145,12 @@ QWEN3 = {"model_type": "qwen3", "attention_bias": False, "hidden_size": 24, "int
          "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "hidden_act": "silu", "rms_norm_eps": 1e-06,
          "rope_theta": 1000000, "rope_scaling": None, "max_position_embeddings": 40960, "sliding_window": None,
          "use_sliding_window": False, "tie_word_embeddings": True, "vocab_size": 384}  # fmt: skip
+
+
+# FLUX.2's text states are read after 9, 18 and 27 layers.
+QWEN3_DEEP = {**QWEN3, "num_hidden_layers": 28, "hidden_size": 8, "intermediate_size": 16, "num_attention_heads": 2, "num_key_value_heads": 1}
+KL_FLUX2 = {key: value for key, value in KL.items() if key != "scaling_factor"} | {"batch_norm_eps": 0.05, "patch_size": [2, 2], "use_quant_conv": True, "use_post_quant_conv": True, "mid_block_add_attention": True}
+FLUX2_STRAY = [["bn.num_batches_tracked", []]]
 
 
 def unet(config, seed, **options):
@@ -170,7 +186,13 @@ def components():
         config, storage = {**Z_IMAGE, **changes}, "sharded" if name == "z-image" else "whole"
         dtype = "bfloat16" if name == "z-image-fast" else "float32"
         found[name] = component("diffusers", "ZImageTransformer2DModel", config, 400_000 + 1_000 * i, dtype=dtype, storage=storage)
+    for i, (name, changes) in enumerate(FLUX2_VARIANTS.items()):
+        dtype = "bfloat16" if name == "flux2-fast" else "float32"
+        found[name] = component("diffusers", "Flux2Transformer2DModel", {**FLUX2, **changes}, 430_000 + 1_000 * i, dtype=dtype)
     found |= {
+        "qwen3-deep": component("transformers", "Qwen3ForCausalLM", QWEN3_DEEP, 440_000, naming="tied"),
+        "vae-flux2": component("diffusers", "AutoencoderKLFlux2", KL_FLUX2, 441_000, stray=FLUX2_STRAY),
+        "vae-flux2-narrow": component("diffusers", "AutoencoderKLFlux2", {**KL_FLUX2, "decoder_block_out_channels": [4, 8, 12], "use_post_quant_conv": False}, 442_000, stray=FLUX2_STRAY),
         "qwen3": component("transformers", "Qwen3Model", QWEN3, 410_000),
         "qwen3-causal": component("transformers", "Qwen3ForCausalLM", {**QWEN3, "rms_norm_eps": 1e-04, "rope_theta": 10000}, 411_000, dtype="bfloat16", storage="sharded", naming="tied"),
         "vae-flux": autoencoder(KL_FLUX, 420_000),
@@ -240,6 +262,22 @@ def z_image(shift, transformer):
     return {"index": Z_IMAGE_INDEX, "scheduler": scheduler, "tokenizers": {"tokenizer": "../test/goldens/tokenizers/qwen"}, "components": parts}
 
 
+FLUX2_INDEX = {
+    "_class_name": "Flux2KleinPipeline", "_diffusers_version": "0.42.1", "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+    "text_encoder": ["transformers", "Qwen3ForCausalLM"], "tokenizer": ["transformers", "Qwen2TokenizerFast"],
+    "transformer": ["diffusers", "Flux2Transformer2DModel"], "vae": ["diffusers", "AutoencoderKLFlux2"],
+}  # fmt: skip
+
+
+def klein(transformer, distilled, vae="vae-flux2"):
+    scheduler = {"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, "use_dynamic_shifting": True, "shift": 3.0,
+                 "base_shift": 0.5, "max_shift": 1.15, "base_image_seq_len": 256, "max_image_seq_len": 4096,
+                 "time_shift_type": "exponential"}  # fmt: skip
+    parts = {"transformer": transformer, "text_encoder": "qwen3-deep", "vae": vae}
+    index = {**FLUX2_INDEX, "is_distilled": distilled}
+    return {"index": index, "scheduler": scheduler, "tokenizers": {"tokenizer": "../test/goldens/tokenizers/qwen"}, "components": parts}
+
+
 LIGHTNING = {**FILES["sdxl"], "timestep_spacing": "trailing"}
 HYPER = {"_class_name": "DDIMScheduler", **SD, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
          "timestep_spacing": "trailing"}  # fmt: skip
@@ -265,6 +303,8 @@ CHECKPOINTS = {
     "sdxl-hyper": sdxl(HYPER, "unet-sdxl-fast"),
     "zimage": z_image(6.0, "z-image"),
     "zimage-turbo": z_image(3.0, "z-image-fast"),
+    "klein": klein("flux2", False),
+    "klein-fast": klein("flux2-fast", True),
 }
 
 

@@ -31,7 +31,7 @@ def instance(component):
 
 def file_names(component, naming):
     """State-dict names as a file of this naming has them, without the positions that older files carry."""
-    names = [[n, list(t.shape)] for n, t in instance(component).state_dict().items() if not n.endswith("position_ids")]
+    names = [[n, list(t.shape)] for n, t in instance(component).state_dict().items() if not n.endswith(("position_ids", "num_batches_tracked"))]
     if naming == "text_model.":
         return [[n if n.startswith(("text_model.", "text_projection")) else f"text_model.{n}", s] for n, s in names]
     if naming == "no text_model.":

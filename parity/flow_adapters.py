@@ -1,6 +1,7 @@
 """Records runs of flow matching pipelines with LoRAs in every dialect that diffusers loads for them."""
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -85,6 +86,33 @@ def z_image_qkv(name):
     return f"{block}.qkv", [f"{block}.to_{part}" for part in "qkv"]
 
 
+def bfl(name):
+    """A layer of FLUX.2 by its name in Black Forest Labs' code; None for layers that have none alone, and for the last norm, which diffusers loads without swapping its halves."""
+    rules = [
+        (r"^transformer_blocks\.(\d+)\.attn\.to_out\.0$", r"double_blocks.\1.img_attn.proj"),
+        (r"^transformer_blocks\.(\d+)\.attn\.to_add_out$", r"double_blocks.\1.txt_attn.proj"),
+        (r"^transformer_blocks\.(\d+)\.ff\.linear_in$", r"double_blocks.\1.img_mlp.0"),
+        (r"^transformer_blocks\.(\d+)\.ff\.linear_out$", r"double_blocks.\1.img_mlp.2"),
+        (r"^transformer_blocks\.(\d+)\.ff_context\.linear_in$", r"double_blocks.\1.txt_mlp.0"),
+        (r"^transformer_blocks\.(\d+)\.ff_context\.linear_out$", r"double_blocks.\1.txt_mlp.2"),
+        (r"^single_transformer_blocks\.(\d+)\.attn\.to_qkv_mlp_proj$", r"single_blocks.\1.linear1"),
+        (r"^single_transformer_blocks\.(\d+)\.attn\.to_out$", r"single_blocks.\1.linear2"),
+        (r"^x_embedder$", "img_in"), (r"^context_embedder$", "txt_in"),
+        (r"^(double_stream_modulation_(?:img|txt)|single_stream_modulation)\.linear$", r"\1.lin"),
+    ]  # fmt: skip
+    return next((re.sub(pattern, to, name) for pattern, to in rules if re.match(pattern, name)), None)
+
+
+def bfl_qkv(name):
+    """to_q or add_q_proj, as the fused layer of Black Forest Labs' code."""
+    found = re.match(r"^transformer_blocks\.(\d+)\.attn\.(to_q|add_q_proj)$", name)
+    if not found:
+        return None
+    image = found[2] == "to_q"
+    parts = ["to_q", "to_k", "to_v"] if image else ["add_q_proj", "add_k_proj", "add_v_proj"]
+    return f"double_blocks.{found[1]}.{'img' if image else 'txt'}_attn.qkv", [f"transformer_blocks.{found[1]}.attn.{part}" for part in parts]
+
+
 KOHYA = ("lora_down.weight", "lora_up.weight")
 DOTS = ("lora.down.weight", "lora.up.weight")
 same = lambda name: name  # noqa: E731
@@ -100,6 +128,15 @@ CASES = {
     "zimage-fused": ("zimage", both(
         fused(z_image_qkv, same, "diffusion_model.", DOTS, alpha=1),
         low_rank(same, "diffusion_model.", DOTS, keep=no_qkv),
+    )),
+    "klein-peft": ("klein", low_rank(same, "transformer.")),
+    "klein-ai-toolkit": ("klein", both(
+        fused(bfl_qkv, same, "diffusion_model.", ("lora_A.weight", "lora_B.weight")),
+        low_rank(bfl, "diffusion_model.", keep=lambda i, name: i % 2 == 0),
+    )),
+    "klein-kohya": ("klein", both(
+        fused(bfl_qkv, underscored, "lora_unet_", KOHYA, alpha=1),
+        low_rank(lambda name: bfl(name) and underscored(bfl(name)), "lora_unet_", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name),
     )),
 }  # fmt: skip
 

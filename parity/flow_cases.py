@@ -11,6 +11,13 @@ def case(mode, steps, guidance, distilled=None, decoder=None, checkpoint="zimage
     return {"pair": pair, "request": {**filled, **request}}
 
 
+KLEIN = {"checkpoint": "klein-fast"}
+
+
+def klein(*args, **request):
+    return case(*args, checkpoint="klein", **request)
+
+
 FLOW_CASES = {
     "zimage": case("base", 5, 4),
     "zimage-plain": case("base", 3, 0, size={"width": 24, "height": 56}, seeds=[3]),
@@ -27,5 +34,13 @@ FLOW_CASES = {
     "zimage-hybrid-1": case("hybrid", 8, 0, FAST, switch=1, baseGuidance=0),
     "zimage-hybrid-3-guided": case("hybrid", 8, 0, FAST, switch=3, baseGuidance=4, negative="sad", size={"width": 24, "height": 40}),
     "zimage-hybrid-own-grid": case("hybrid", 8, 0, FAST, switch=3, baseGuidance=0, baseSteps=20),
+    "klein": klein("base", 5, 4),
+    "klein-plain": klein("base", 3, 0, size={"width": 24, "height": 56}, seeds=[3]),
+    "klein-prompts": klein("base", 2, 2.5, prompts=[HAT, MIXED, "", LONG], seeds=[1]),
+    "klein-distilled": klein("distilled", 4, 0, KLEIN),
+    "klein-distilled-folder": klein("distilled", 4, 0, {"component": "flux2-fast", "as": "transformer"}, seeds=[4]),
+    "klein-hybrid-2": klein("hybrid", 4, 0, KLEIN, switch=2, baseGuidance=0),
+    "klein-hybrid-1-guided": klein("hybrid", 4, 0, KLEIN, switch=1, baseGuidance=4, size={"width": 24, "height": 40}),
+    "klein-hybrid-own-grid": klein("hybrid", 4, 0, KLEIN, switch=2, baseGuidance=3, baseSteps=12, seeds=[9]),
     "zimage-hybrid-own-grid-guided": case("hybrid", 4, 0, FAST, switch=1, baseGuidance=3, baseSteps=6, seeds=[9]),
 }

@@ -1,8 +1,9 @@
-"""Records runs of ZImagePipeline: every latent on the way, the predicted clean ones, and the pictures."""
+"""Records runs of ZImagePipeline and Flux2KleinPipeline: every latent on the way, the predicted clean ones, and the pictures."""
 
 import diffusers
 import numpy as np
 import torch
+from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 
 from .flow_cases import FLOW_CASES
 from .runs import component, hush, open_pipeline
@@ -11,15 +12,19 @@ from .runs import component, hush, open_pipeline
 class FlowWatch:
     """Keeps latents before and after each step, and x0 = x − σ v of the step."""
 
-    def __init__(self):
-        self.latents, self.clean, self.timesteps = [], [], []
+    def __init__(self, grid):
+        self.latents, self.clean, self.timesteps, self.grid = [], [], [], grid
+
+    def spread(self, x):
+        """Tokens on their grid, as the loop of other pipelines has them."""
+        return x.transpose(1, 2).unflatten(2, self.grid) if x.dim() == 3 else x
 
     def add(self, x, velocity, sigma, timestep, after):
         if not self.latents:
-            self.latents.append(x)
-        self.clean.append(x - sigma * velocity)
+            self.latents.append(self.spread(x))
+        self.clean.append(self.spread(x - sigma * velocity))
         self.timesteps.append(float(timestep))
-        self.latents.append(after)
+        self.latents.append(self.spread(after))
 
     def around(self, scheduler):
         step, place = type(scheduler).step, 0
@@ -72,15 +77,23 @@ def run_shared(pipe, distilled, request):
     return images
 
 
-def sigmas_of(scheduler, steps):
-    scheduler.set_timesteps(sigmas=torch.linspace(1.0, 1 / steps, steps).tolist())
+def grid_of(pipe, request):
+    """Rows and columns of image tokens."""
+    side = 2 * pipe.vae_scale_factor
+    return request["size"]["height"] // side, request["size"]["width"] // side
+
+
+def sigmas_of(scheduler, steps, grid):
+    mu = compute_empirical_mu(grid[0] * grid[1], steps) if scheduler.config.use_dynamic_shifting else None
+    scheduler.set_timesteps(sigmas=torch.linspace(1.0, 1 / steps, steps).tolist(), mu=mu)
     return scheduler.sigmas.clone()
 
 
 def run_own_grid(pipe, distilled, scheduler, request, watch):
     """The base walks its own sigmas, the last of which is replaced by that of the distilled row `switch`; the rest runs as ever."""
-    aim = sigmas_of(scheduler, request["steps"])[request["switch"]]
-    own = sigmas_of(pipe.scheduler, request["baseSteps"])
+    grid_size = grid_of(pipe, request)
+    aim = sigmas_of(scheduler, request["steps"], grid_size)[request["switch"]]
+    own = sigmas_of(pipe.scheduler, request["baseSteps"], grid_size)
     grid = [*own[own > aim + 1e-6].tolist(), float(aim)]
     plain, stopped = pipe.scheduler, type(pipe.scheduler).from_config(pipe.scheduler.config)
 
@@ -98,7 +111,7 @@ def run_own_grid(pipe, distilled, scheduler, request, watch):
     x = watch.latents[-1]
     pipe.scheduler, pipe.transformer = scheduler, distilled
     left = torch.linspace(1.0, 1 / request["steps"], request["steps"]).tolist()[request["switch"] :]
-    rest = FlowWatch()
+    rest = FlowWatch(grid_size)
     rest.around(scheduler)
     images = pipe(**options_of(request, request["guidance"]) | {"latents": x, "sigmas": left}).images
     watch.latents += rest.latents[1:]
@@ -109,7 +122,7 @@ def run_own_grid(pipe, distilled, scheduler, request, watch):
 
 
 def run(pipe, pair, request):
-    watch = FlowWatch()
+    watch = FlowWatch(grid_of(pipe, request))
     distilled, scheduler = open_distilled(pair["distilled"], pipe.scheduler) if "distilled" in pair else (None, pipe.scheduler)
     if request["mode"] == "hybrid" and "baseSteps" in request:
         return watch, run_own_grid(pipe, distilled, scheduler, request, watch)

@@ -89,6 +89,33 @@ def run_z_image(model, inputs):
     return {"prediction": -torch.stack(out).squeeze(2)}
 
 
+def flux2_runs(described):
+    config = described["config"]
+    times = [[1000.0, 20.5], [749.25, 500.0]]
+    for i, ((height, breadth), tokens) in enumerate(zip([(3, 5), (4, 2)], [7, 12])):
+        inputs = {
+            "sample": grown(i * 10 + 1, 2, config["in_channels"], height, breadth),
+            "timestep": given(times[i]),
+            "encoder_hidden_states": grown(i * 10 + 2, 2, tokens, config["joint_attention_dim"], scale=3.0),
+        }
+        if config["guidance_embeds"]:
+            inputs["guidance"] = given([4.0, 1.5])
+        yield inputs
+
+
+def run_flux2(model, inputs):
+    """The velocity on the grid of latents; positions as the pipeline numbers them."""
+    sample, text = inputs["sample"], inputs["encoder_hidden_states"]
+    _, channels, height, width = sample.shape
+    grid = torch.cartesian_prod(torch.arange(1), torch.arange(height), torch.arange(width), torch.arange(1))
+    words = torch.cartesian_prod(torch.arange(1), torch.arange(1), torch.arange(1), torch.arange(text.shape[1]))
+    out = model(
+        hidden_states=sample.flatten(2).transpose(1, 2), timestep=inputs["timestep"] / 1000, guidance=inputs.get("guidance"),
+        encoder_hidden_states=text, txt_ids=words, img_ids=grid, return_dict=False,
+    )[0]  # fmt: skip
+    return {"prediction": out.transpose(1, 2).unflatten(2, (height, width))}
+
+
 # --- text and images -----------------------------------------------------------------------------------------------------
 
 
@@ -160,12 +187,32 @@ def run_kl(model, inputs):
     return {"image": model.decode(inputs["latents"]).sample, "mean": posterior.mean, "logvar": posterior.logvar}
 
 
+def folded_runs(described):
+    """Latents as the denoiser of FLUX.2 has them: squares of four are channels, normalised."""
+    for inputs in autoencoder_runs(described):
+        _, channels, height, width = inputs["latents"]["shape"]
+        inputs["latents"] = {**inputs["latents"], "shape": [2, 4 * channels, height, width]}
+        inputs["image"] = {**inputs["image"], "shape": inputs["image"]["shape"]}
+        yield inputs
+
+
+def run_folded(model, inputs):
+    deviation = (model.bn.running_var + model.config.batch_norm_eps).sqrt().view(1, -1, 1, 1)
+    z = inputs["latents"] * deviation + model.bn.running_mean.view(1, -1, 1, 1)
+    batch, channels, height, width = z.shape
+    z = z.reshape(batch, channels // 4, 2, 2, height, width).permute(0, 1, 4, 2, 5, 3).reshape(batch, channels // 4, 2 * height, 2 * width)
+    posterior = model.encode(inputs["image"]).latent_dist
+    return {"image": model.decode(z).sample, "mean": posterior.mean, "logvar": posterior.logvar}
+
+
 def run_tiny(model, inputs):
     return {"image": model.decode(inputs["latents"]).sample, "mean": model.encode(inputs["image"]).latents}
 
 
 RUNS = {
     "UNet2DConditionModel": (unet_runs, run_unet),
+    "Flux2Transformer2DModel": (flux2_runs, run_flux2),
+    "AutoencoderKLFlux2": (folded_runs, run_folded),
     "ZImageTransformer2DModel": (z_image_runs, run_z_image),
     "Qwen3Model": (language_runs, run_language),
     "Qwen3ForCausalLM": (language_runs, run_language),

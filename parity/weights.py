@@ -33,7 +33,7 @@ def grow_one(name, shape, seed):
         return n * 0.5
     if len(shape) >= 2:
         return n / math.sqrt(math.prod(shape[1:]))
-    return 1 + n * 0.1 if name.endswith(".weight") else n * 0.1
+    return 1 + n * 0.1 if name.endswith((".weight", ".running_var")) else n * 0.1
 
 
 def grow(weights):
@@ -54,7 +54,7 @@ def ties(weights):
     for i, (name, shape) in enumerate(weights["tensors"]):
         exact = grow_one(name, shape, weights["seed"] + i).flatten()
         # The other operand of the rule's sums is 1, so the error is measured against that where it is larger.
-        reach = NEAR * (exact.abs().clamp(min=1) if name.endswith(".weight") and len(shape) < 2 else exact.abs())
+        reach = NEAR * (exact.abs().clamp(min=1) if name.endswith((".weight", ".running_var")) and len(shape) < 2 else exact.abs())
         wavers = (exact - reach).to(dtype) != (exact + reach).to(dtype)
         for place in wavers.nonzero().flatten().tolist():
             found += [i, place, float(exact[place].to(dtype))]

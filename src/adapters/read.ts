@@ -4,6 +4,7 @@ import type { Family } from "../families/index.js";
 import { counted, type FloatTensor, float } from "../tensor/index.js";
 import type { Delta, KroneckerFactor, Magnitude, Product } from "./delta.js";
 import { familyProblem } from "./family.js";
+import { fitting } from "./fit.js";
 import { isAdapter, layerOf, type Role, SUPPORTED_KINDS, unsupportedKind } from "./keys.js";
 import { type Layer, type Layers, nameTable, type Part } from "./names.js";
 import { pieceOf } from "./pieces.js";
@@ -60,7 +61,9 @@ export function readAdapter(
   { allowUnmatched = false, metadata = {}, config, family }: ReadOptions = {},
 ): Adapter {
   if (tensors.size === 0) throw new FileError(file, "contains no tensors");
-  const wrongFamily = familyProblem(new Map([...tensors].map(([key, t]) => [key, t.shape])), layers, family);
+  // Families share names of layers: a file that fits as a whole belongs to this model.
+  const shapes = new Map([...tensors].map(([key, t]) => [key, t.shape]));
+  const wrongFamily = fitting(layers)(shapes).fits ? null : familyProblem(shapes, layers, family);
   if (wrongFamily !== null) throw new RequestError(`${file}: ${wrongFamily}`);
   const table = nameTable(layers);
   const groups = new Map<Layer, Map<Role, NamedTensor>>();

@@ -116,6 +116,16 @@ export function autoencoderConfig(file: string, shapes: Shapes, scaling: number 
   };
 }
 
+/** Config of FLUX.2's autoencoder from that of an AutoencoderKL: its decoder may be narrower than its encoder. */
+export function foldedConfig(config: Config, shapes: Shapes): Config {
+  const channels = [...shapes].flatMap(([key, [outputs = 0]]) =>
+    /^encoder\.down_blocks\.\d+\.resnets\.0\.conv2\.weight$/.test(key) ? [[key, outputs] as const] : [],
+  );
+  const encoder = channels.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, outputs]) => outputs);
+  const decoder = config["block_out_channels"];
+  return { ...config, block_out_channels: encoder.length > 0 ? encoder : decoder, decoder_block_out_channels: decoder };
+}
+
 /** Config of an AutoencoderTiny. A missing half is described as the mirror of the other. */
 export function tinyAutoencoderConfig(file: string, shapes: Shapes): Config {
   const halves = { decoder: blocksOf(shapes, "decoder"), encoder: blocksOf(shapes, "encoder") };

@@ -17,7 +17,14 @@ import {
 } from "../families/index.js";
 import { BYTES, type ByteSource, count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { Component } from "./component.js";
-import { autoencoderConfig, type Config, clipConfig, tinyAutoencoderConfig, unetConfig } from "./configs.js";
+import {
+  autoencoderConfig,
+  type Config,
+  clipConfig,
+  foldedConfig,
+  tinyAutoencoderConfig,
+  unetConfig,
+} from "./configs.js";
 import { languageModelConfig, transformerConfig } from "./transformer-configs.js";
 import { readBytes, readWeights } from "./weights.js";
 
@@ -117,6 +124,9 @@ function atTheirPlaces(own: Weights, names: ReadonlyMap<string, SourceTensor>): 
   };
 }
 
+/** Statistics of folded latents, which only FLUX.2's autoencoder has. */
+const FOLDED = "bn.running_mean";
+
 /** Attention matrices of an AutoencoderKL, by current and older names; some files store them as 1×1 convolutions. */
 const ATTENTION = /\.attentions\.\d\.(to_(q|k|v|out\.0)|query|key|value|proj_attn)\.weight$/;
 
@@ -139,9 +149,11 @@ export function autoencoderPart(
     ]),
   );
   const { scale, shift, upcast = false } = family === null ? {} : FAMILIES[family].latents;
-  const inferred = autoencoderConfig(index.source, shapesOf(weights), scale, upcast);
+  const shapes = shapesOf(weights);
+  const inferred = autoencoderConfig(index.source, shapes, scale, upcast);
   const config = shift === undefined ? inferred : { ...inferred, shift_factor: shift };
-  return part(index, "vae", "AutoencoderKL", config, async () => weights);
+  if (!shapes.has(FOLDED)) return part(index, "vae", "AutoencoderKL", config, async () => weights);
+  return part(index, "vae", "AutoencoderKLFlux2", foldedConfig(inferred, shapes), async () => weights);
 }
 
 /** Extracts a TAESD, or one half of it, from a file's tensors. */

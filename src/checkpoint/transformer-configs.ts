@@ -1,4 +1,4 @@
-/** Infers the configs of transformers from tensor names and shapes: Z-Image's denoiser and Qwen3. */
+/** Infers the configs of transformers from tensor names and shapes: denoisers and Qwen3. */
 import type { Shapes } from "../families/index.js";
 import { type Config, reader } from "./configs.js";
 
@@ -22,7 +22,27 @@ function zImageConfig(file: string, shapes: Shapes): Config {
   };
 }
 
+/** Config of a FLUX.2 transformer with diffusers' names. @throws FileError when a tensor is missing */
+function flux2Config(file: string, shapes: Shapes): Config {
+  const { dim, many } = reader(file, shapes);
+  const features = dim("x_embedder.weight", 0);
+  const width = dim("transformer_blocks.0.attn.norm_q.weight", 0);
+  return {
+    in_channels: dim("x_embedder.weight", 1),
+    num_layers: many(/^transformer_blocks\.(\d+)\./),
+    num_single_layers: many(/^single_transformer_blocks\.(\d+)\./),
+    attention_head_dim: width,
+    num_attention_heads: features / width,
+    joint_attention_dim: dim("context_embedder.weight", 1),
+    timestep_guidance_channels: dim("time_guidance_embed.timestep_embedder.linear_1.weight", 1),
+    mlp_ratio: dim("transformer_blocks.0.ff.linear_out.weight", 1) / features,
+    axes_dims_rope: [1, 1, 1, 1].map((share) => (share * width) / 4),
+    guidance_embeds: shapes.has("time_guidance_embed.guidance_embedder.linear_1.weight"),
+  };
+}
+
 const CONFIGS: Readonly<Record<string, (file: string, shapes: Shapes) => Config>> = {
+  Flux2Transformer2DModel: flux2Config,
   ZImageTransformer2DModel: zImageConfig,
 };
 

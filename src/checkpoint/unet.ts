@@ -29,7 +29,7 @@ export async function readUNet(source: ByteSource, like: Component): Promise<Ope
   if (unet.className !== like.className) throw refusal(source.name, recognised, `a ${like.className} was expected`);
   if (unet.className !== "UNet2DConditionModel") {
     // Heads of other widths rotate other shares of their features: the base's config knows them.
-    const { axes_dims: _axes, ...known } = unet.config;
+    const { axes_dims: _axes, axes_dims_rope: _rope, ...known } = unet.config;
     return { unet: { ...unet, config: { ...like.config, ...known } }, scheduler: null, lora: false, metadata };
   }
   const { attention_head_dim: heads, sample_size: _, ...told } = unet.config;

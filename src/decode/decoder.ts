@@ -2,11 +2,11 @@
 import type { Component } from "../checkpoint/index.js";
 import { UnsupportedConfigError } from "../errors.js";
 import {
+  AUTOENCODER_CLASSES,
   type AutoencoderConfig,
   drawDecoder,
   drawTinyDecoder,
   type LatentScaling,
-  parseAutoencoderConfig,
   parseTinyAutoencoderConfig,
   type TinyAutoencoderConfig,
 } from "../models/index.js";
@@ -24,7 +24,7 @@ import type { FloatTensor, WeightIndex } from "../tensor/index.js";
 import { stagedDecoder, type TiledDecoder, windowedDecoder } from "./tiled-decoder.js";
 
 /** Supported autoencoder classes. */
-export const AUTOENCODERS = ["AutoencoderKL", "AutoencoderTiny"] as const;
+export const AUTOENCODERS: readonly string[] = [...Object.keys(AUTOENCODER_CLASSES), "AutoencoderTiny"];
 
 /** Config and weights of a decoder, before a runtime is involved. */
 export interface DecoderFiles {
@@ -55,7 +55,8 @@ export function parseDecoder(component: Component): DecoderFiles {
   const source = { file: component.configFile, config: component.config };
   const { className, weights } = component;
   if (className === "AutoencoderTiny") return { component, config: parseTinyAutoencoderConfig(source), weights };
-  if (className === "AutoencoderKL") return { component, config: parseAutoencoderConfig(source), weights };
+  const parse = AUTOENCODER_CLASSES[className];
+  if (parse) return { component, config: parse(source), weights };
   throw new UnsupportedConfigError({
     file: component.configFile,
     key: "_class_name",

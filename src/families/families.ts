@@ -1,17 +1,18 @@
 /** Supported model families by name. A family is one file and one entry here. */
 import type { FamilyFacts } from "./family.js";
+import { flux2 } from "./flux2.js";
 import { sd1 } from "./sd1.js";
 import { sd2 } from "./sd2.js";
 import { sdxl } from "./sdxl.js";
 import { zimage } from "./zimage.js";
 
 /** Facts of every supported family. */
-export const FAMILIES = { sd1, sd2, sdxl, zimage } as const satisfies Readonly<Record<string, FamilyFacts>>;
+export const FAMILIES = { sd1, sd2, sdxl, zimage, flux2 } as const satisfies Readonly<Record<string, FamilyFacts>>;
 /** Name of a supported family. */
 export type Family = keyof typeof FAMILIES;
 
 /** Names of the supported families, in the order in which recognition tries them. */
-export const FAMILY_NAMES = ["sd1", "sd2", "sdxl", "zimage"] as const satisfies readonly Family[];
+export const FAMILY_NAMES = ["sd1", "sd2", "sdxl", "zimage", "flux2"] as const satisfies readonly Family[];
 
 /** Facts of a family. */
 export const factsOf = (family: Family): FamilyFacts => FAMILIES[family];

@@ -25,8 +25,10 @@ export interface ChatFormat {
   readonly after: string;
   /** Longest input in tokens, with the format's own; what is beyond is cut. */
   readonly tokens: number;
-  /** The denoiser takes text in multiples of this many tokens. */
+  /** The denoiser takes text in multiples of this many tokens; with `tokens` itself it reads all of them, padding too. */
   readonly multiple: number;
+  /** Numbers of layers after which hidden states are read and concatenated. Default: the last but `skip`. */
+  readonly states?: readonly number[];
 }
 
 /** Names of the tensors of a transformer, in files and in adapters. */
@@ -43,6 +45,8 @@ export interface TransformerFacts {
   readonly variants: RegExp;
   /** Layers that only this network has, in keys of adapters with "_" for every ".". */
   readonly adapters: RegExp;
+  /** Layers whose names another network has too, but not their number of outputs for each input. */
+  readonly ratios?: readonly { readonly layer: RegExp; readonly outputs: number }[];
 }
 
 /** Facts of one family. */

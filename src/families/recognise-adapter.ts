@@ -28,7 +28,6 @@ export const familyByText = (features: number): Family | null =>
 /** Layer names of unsupported families, with "_" for every ".", as adapters of all dialects have them. The first match counts. */
 const OTHER_LAYERS: readonly (readonly [RegExp, string])[] = [
   [/(^|_)distilled_guidance_layer_/, "Chroma"],
-  [/(^|_)single_transformer_blocks_\d+_attn_to_qkv_mlp_proj|(^|_)(single|double)_stream_modulation/, "FLUX.2"],
   [/(^|_)single_transformer_blocks_\d+_|(^|_)(double|single)_blocks_\d+_/, "FLUX.1"],
   [/(^|_)joint_blocks_\d+_/, "Stable Diffusion 3"],
   [/(^|_)transformer_blocks_\d+_(img|txt)_m(lp|od)_/, "Qwen-Image"],
@@ -55,10 +54,19 @@ const otherLayer = (keys: readonly string[]): readonly [string, string] | null =
 };
 
 /** Family whose transformer has a layer that the adapter changes, with its key. */
-function ofTransformer(keys: readonly string[]): { readonly family: Family; readonly key: string } | null {
+function ofTransformer(shapes: Shapes): { readonly family: Family; readonly key: string } | null {
+  const keys = [...shapes.keys()];
   for (const family of FAMILY_NAMES) {
-    const pattern = factsOf(family).denoiser.transformer?.adapters;
-    const key = pattern && keys.find((k) => pattern.test(k.replaceAll(".", "_")));
+    const facts = factsOf(family).denoiser.transformer;
+    if (!facts) continue;
+    const key =
+      keys.find((k) => facts.adapters.test(k.replaceAll(".", "_"))) ??
+      facts.ratios?.flatMap(({ layer, outputs }) => {
+        const mine = [...shapes].filter(([k]) => layer.test(k.replaceAll(".", "_")));
+        const size = (role: RegExp, axis: number) => mine.find(([k]) => role.test(k))?.[1][axis] ?? Number.NaN;
+        const fits = size(/lora[._](up|B)\b/, 0) === outputs * size(/lora[._](down|A)\b/, 1);
+        return fits ? [mine[0]?.[0] ?? ""] : [];
+      })[0];
     if (key !== undefined) return { family, key };
   }
   return null;
@@ -69,7 +77,7 @@ export function recogniseAdapter(shapes: Shapes): RecognisedAddition | null {
   const keys = [...shapes.keys()];
   const first = keys.find((k) => ADAPTER.test(k));
   if (first === undefined) return null;
-  const own = ofTransformer(keys);
+  const own = ofTransformer(shapes);
   if (own) {
     const about = `an adapter for ${factsOf(own.family).title}`;
     return { kind: "adapter", family: own.family, about, because: `it has the tensor ${own.key}` };

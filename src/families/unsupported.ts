@@ -80,7 +80,8 @@ export const OTHERS: readonly OtherFamily[] = [
   family("DeepFloyd IF", /^IF[A-Z]/, ["add_embedding.pool.", "encoder_hid_proj."], ["encoder_pooling."]),
 
   // Transformers.
-  family("FLUX.2", /^Flux2/, ["single_stream_modulation."], ["double_stream_modulation_img."]),
+  family("FLUX.2 for image editing, with a cache of reference images", /^Flux2Klein(KV|Inpaint)/),
+  family("FLUX.2 dev, whose text encoder is Mistral", /^Flux2(?!Klein|Transformer)/),
   family("FLUX.3", /^Flux3/, ["early_stream_modulations."], ["x_embedders.image."], ["ref_time_in.in_layer."]),
   family("Chroma", /^Chroma/, ["distilled_guidance_layer."]),
   family(
@@ -97,7 +98,7 @@ export const OTHERS: readonly OtherFamily[] = [
   ),
   family(
     "FLUX.1",
-    /^(Flux|ReduxImage)/,
+    /^(Flux(?!2)|ReduxImage)/,
     ["double_blocks.0.img_attn."],
     ["single_transformer_blocks.0.proj_mlp.", "context_embedder."],
   ),
@@ -178,7 +179,7 @@ export const OTHERS: readonly OtherFamily[] = [
   ]),
   family(
     "an autoencoder of video",
-    /^AutoencoderKL(?=.)/,
+    /^AutoencoderKL(?!$|Flux2$)/,
     ["decoder.conv_in.conv.weight"],
     ["decoder.time_conv_out."],
     ["decoder.conv_in_3d."],
@@ -216,4 +217,4 @@ export const otherClass = (className: string): string | null =>
   OTHERS.find(({ classes }) => classes?.test(className))?.name ?? null;
 
 /** The supported families, in words, for messages about unsupported ones. */
-export const SUPPORTED_FAMILIES = "Stable Diffusion 1.x, 2.x and XL and Z-Image are supported";
+export const SUPPORTED_FAMILIES = "Stable Diffusion 1.x, 2.x and XL, Z-Image and FLUX.2 klein are supported";

@@ -24,7 +24,7 @@ export interface Builder {
   rmsNorm(x: Value, weight: Value, epsilon: number): Value;
   rope(x: Value, cos: Value, sin: Value, o: { interleaved: boolean }): Value;
   /** `causal` defaults to false. */
-  attention(q: Value, k: Value, v: Value, o: { heads: number; causal?: boolean }): Value;
+  attention(q: Value, k: Value, v: Value, o: { heads: number; causal?: boolean; bias?: Value }): Value;
   add(a: Value, b: Value): Value;
   sub(a: Value, b: Value): Value;
   mul(a: Value, b: Value): Value;
@@ -99,7 +99,8 @@ function operations(
     layerNorm: (x, weight, bias, epsilon) => apply({ kind: "layerNorm", epsilon }, x, weight, bias),
     rmsNorm: (x, weight, epsilon) => apply({ kind: "rmsNorm", epsilon }, x, weight),
     rope: (x, cos, sin, { interleaved }) => apply({ kind: "rope", interleaved }, x, cos, sin),
-    attention: (q, k, v, { heads, causal = false }) => apply({ kind: "attention", heads, causal }, q, k, v),
+    attention: (q, k, v, { heads, causal = false, bias }) =>
+      apply({ kind: "attention", heads, causal }, q, k, v, ...(bias ? [bias] : [])),
     add: (a, b) => apply({ kind: "add" }, a, b),
     sub: (a, b) => apply({ kind: "sub" }, a, b),
     mul: (a, b) => apply({ kind: "mul" }, a, b),

@@ -51,12 +51,14 @@ const scaleOf = (g: Builder, scaleIndex: Value, scales: Value): Value =>
   g.transpose(g.embedding(g.transpose(scales, [1, 0]), scaleIndex), [1, 0]);
 
 const rules: { readonly [K in CompositeKind]: Rule<K> } = {
-  attention(g, { heads, causal }, [q, k, v]) {
+  attention(g, { heads, causal }, [q, k, v, bias]) {
     const [batch = 1, length = 1, features] = q.shape;
     const width = known(features) / heads;
     const split = (x: Value) => g.transpose(g.reshape(x, [batch, x.shape[1] ?? 1, heads, width]), [0, 2, 1, 3]);
     const scores = g.mul(g.matmul(split(q), transposed(g, split(k))), scalar(g, 1 / Math.sqrt(width)));
-    const masked = causal ? g.add(scores, causalMask(g, known(length))) : scores;
+    // Rules of operations with fewer inputs get fewer.
+    const moved = (bias as Value | undefined) === undefined ? scores : g.add(scores, bias);
+    const masked = causal ? g.add(moved, causalMask(g, known(length))) : moved;
     const mixed = g.matmul(g.softmax(masked), split(v));
     return g.reshape(g.transpose(mixed, [0, 2, 1, 3]), q.shape);
   },

@@ -60,10 +60,11 @@ const scoresOf = ({ op, inputs: [q, k] }: Lowering<"attention">): number =>
   4 * op.heads * Number(q?.shape[1]) * Number(k?.shape[1]);
 
 /** Attention as one node, which does not hold all scores at once unless it is causal (measured: docs/memory.md). */
-const fusedAttention: Rule<"attention"> = (e, { op, names }) =>
+const fusedAttention: Rule<"attention"> = (e, { op, names: [q = "", k = "", v = "", bias] }) =>
   e.node(
     "MultiHeadAttention",
-    names,
+    // Between them: a bias of the projections, and a mask of the keys.
+    bias === undefined ? [q, k, v] : [q, k, v, "", "", bias],
     { num_heads: { int: op.heads }, ...(op.causal && { unidirectional: { int: 1 } }) },
     MICROSOFT,
   );
@@ -71,7 +72,8 @@ const fusedAttention: Rule<"attention"> = (e, { op, names }) =>
 /** Attention as plain nodes, softmax(q kᵀ / √d + mask) v; in slices of queries where the scores of all exceed `scoreBytes`. */
 const plainAttention: Rule<"attention"> = (e, n) => {
   const { op, inputs, names, output } = n;
-  const [q = "", k = "", v = ""] = names;
+  const [q = "", k = "", v = "", given] = names;
+  const bias = given !== undefined && e.half ? e.cast(given, "float32") : given;
   const [length, features] = [Number(output.shape[1]), Number(output.shape[2])];
   const width = features / op.heads;
   const keyLength = Number(inputs[1]?.shape[1]);
@@ -84,12 +86,18 @@ const plainAttention: Rule<"attention"> = (e, n) => {
     split(v, keyLength, [0, 2, 1, 3]),
   ];
   const parts = Math.min(length, Math.ceil(scoresOf(n) / e.scoreBytes));
+  const biased = (scores: string, from: number, to: number): string => {
+    if (bias === undefined) return scores;
+    const bounds = [e.ints([from]), e.ints([to]), e.ints([2])];
+    return e.node("Add", [scores, to - from === length ? bias : e.node("Slice", [bias, ...bounds])]);
+  };
   const attend = (some: string, from: number, to: number) => {
     // Unscaled scores can overflow float16: there q is scaled first, and softmax runs in float32.
     const scores = e.half
       ? e.cast(e.node("MatMul", [e.node("Mul", [some, e.cast(scale, "float16")]), keys]), "float32")
       : e.node("Mul", [e.node("MatMul", [some, keys]), scale]);
-    const masked = op.causal ? e.node("Add", [scores, e.causalMask(length, from, to)]) : scores;
+    const moved = biased(scores, from, to);
+    const masked = op.causal ? e.node("Add", [moved, e.causalMask(length, from, to)]) : moved;
     const weights = e.node("Softmax", [masked], { axis: { int: -1 } });
     return e.node("MatMul", [e.half ? e.cast(weights, "float16") : weights, values]);
   };

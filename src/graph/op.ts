@@ -77,7 +77,7 @@ export interface Ops {
    *
    * q [B, L, D], k [B, M, D], v [B, M, D] → [B, L, D]. D is split into `heads` parts of d = D / heads features; each head computes
    * softmax(q kᵀ / √d) v, and the results are concatenated. Projections are not included. `causal` masks keys after the query:
-   * query i attends to keys 0 … i, for L = M.
+   * query i attends to keys 0 … i, for L = M. A fourth input, bias [1, 1, L, M], is added to the scores of every sample and head.
    */
   attention: { heads: number; causal: boolean };
   /** a + b, element-wise. Shapes broadcast as in NumPy; a named dimension broadcasts with itself and with 1. */
@@ -289,10 +289,11 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
     return x;
   },
   attention(op, inputs) {
-    const [q, k, v] = inputs.map((i) => i.shape);
+    const [q, k, v, bias] = inputs.map((i) => i.shape);
     if (q?.length !== 3 || k?.length !== 3 || v?.length !== 3)
       return fail(op, inputs, "expected three inputs of three dimensions");
     if (q[2] !== k[2] || k[1] !== v[1]) return fail(op, inputs, "q and k must agree in D, k and v in length");
+    if (bias && bias.join() !== [1, 1, q[1], k[1]].join()) return fail(op, inputs, "expected a bias [1, 1, L, M]");
     if (known(q[2]) % op.heads !== 0) return fail(op, inputs, `${op.heads} heads do not divide D`);
     return [q[0] ?? 1, q[1] ?? 1, v[2] ?? 1];
   },

@@ -23,8 +23,15 @@ export interface AutoencoderConfig {
   /** Channels of the image, C, and of the latents, Z. */
   readonly pixelChannels: number;
   readonly latentChannels: number;
+  /**
+   * The denoiser's latents are folded and normalised (FLUX.2): squares of `side` × `side` are channels of one latent, and each channel is
+   * (z − mean) / √(variance + epsilon) with the statistics of the weights "bn". Null where they are not.
+   */
+  readonly folding: { readonly side: number; readonly epsilon: number } | null;
   /** Channels of each resolution, the highest first. */
   readonly channels: readonly number[];
+  /** Those of the decoder, which may be narrower. */
+  readonly decoderChannels: readonly number[];
   /** Residual blocks of each resolution of the encoder; the decoder has one more. */
   readonly layers: number;
   /** Groups of the group norms. */
@@ -35,7 +42,7 @@ export interface AutoencoderConfig {
   readonly scaling: LatentScaling;
   /** The decoder overflows in float16 and must run in float32. */
   readonly forceUpcast: boolean;
-  /** VAE scale factor f: pixels per latent along each side, a power of two. */
+  /** Pixels per latent of the denoiser along each side, f: the VAE scale factor, a power of two, times the side of a fold. */
   readonly scaleFactor: number;
 }
 
@@ -68,7 +75,9 @@ export function parseAutoencoderConfig(source: ConfigFile): AutoencoderConfig {
     kind: "kl",
     pixelChannels: c.out_channels,
     latentChannels: c.latent_channels,
+    folding: null,
     channels: c.block_out_channels,
+    decoderChannels: c.block_out_channels,
     layers: c.layers_per_block,
     groups: c.norm_num_groups,
     midAttention: c.mid_block_add_attention,
@@ -85,12 +94,40 @@ export function parseAutoencoderConfig(source: ConfigFile): AutoencoderConfig {
   };
 }
 
+const foldedSchema = schema.extend({
+  latent_channels: integer().default(32),
+  block_out_channels: z.array(integer()).min(1).default([128, 256, 512, 512]),
+  decoder_block_out_channels: z.array(integer()).min(1).nullish(),
+  layers_per_block: integer().default(2),
+  batch_norm_eps: z.number().positive().default(1e-4),
+  patch_size: z.tuple([z.literal(2), z.literal(2)], { error: "[2, 2]" }).default([2, 2]),
+});
+
+/** Parses an AutoencoderKLFlux2 config: the same network, between folded latents that a batch norm scales. @throws UnsupportedConfigError naming the key */
+export function parseFoldedAutoencoderConfig(source: ConfigFile): AutoencoderConfig {
+  const c = parseConfig(foldedSchema, source);
+  const [side] = c.patch_size;
+  const plain = parseAutoencoderConfig({ ...source, config: { ...c, scaling_factor: 1 } });
+  return {
+    ...plain,
+    decoderChannels: c.decoder_block_out_channels ?? c.block_out_channels,
+    folding: { side, epsilon: c.batch_norm_eps },
+    scaleFactor: side * plain.scaleFactor,
+  };
+}
+
+/** Parsers of the configs of autoencoders by class. */
+export const AUTOENCODER_CLASSES: Readonly<Record<string, (source: ConfigFile) => AutoencoderConfig>> = {
+  AutoencoderKL: parseAutoencoderConfig,
+  AutoencoderKLFlux2: parseFoldedAutoencoderConfig,
+};
+
 /** Epsilon of all group norms. */
 export const EPSILON = 1e-6;
 
 /**
- * Builds the decoder's graph. Input: latents [B, Z, h, w] in the autoencoder's own scale (see `LatentScaling`). Output: image
- * [B, C, h·f, w·f], about −1…1.
+ * Builds the decoder's graph. Input: latents [B, Z, h, w] in the autoencoder's own scale (see `LatentScaling`), or folded ones of s² Z channels
+ * as the denoiser has them. Output: image [B, C, h·f, w·f], about −1…1.
  * @throws WeightMissingError, WeightShapeError
  */
 export function drawDecoder(c: AutoencoderConfig, index: DrawingWeights, height: number, width: number): Graph {
@@ -98,12 +135,12 @@ export function drawDecoder(c: AutoencoderConfig, index: DrawingWeights, height:
   const root = scope(g, index);
   const w = root.at("decoder");
   let x = drawDecoderHead(g, c, root, height, width);
-  for (const [i, channels] of c.channels.toReversed().entries()) {
+  for (const [i, channels] of c.decoderChannels.toReversed().entries()) {
     const block = w.at("up_blocks").at(i);
     for (let j = 0; j <= c.layers; j++) {
       x = resnet(g, block.at("resnets").at(j), x, { channels, groups: c.groups, epsilon: EPSILON });
     }
-    if (i === c.channels.length - 1) continue;
+    if (i === c.decoderChannels.length - 1) continue;
     const doubled = g.resizeNearest(x, 2 * known(x.shape[2]), 2 * known(x.shape[3]));
     x = conv(g, block.at("upsamplers").at(0).at("conv"), doubled, channels);
   }
@@ -111,14 +148,33 @@ export function drawDecoder(c: AutoencoderConfig, index: DrawingWeights, height:
   return g.finish({ image: conv(g, w.at("conv_out"), x, c.pixelChannels) });
 }
 
-/** The decoder up to its up blocks, all at latent resolution: the graph input "latents" [B, Z, h, w] → [B, C, h, w]. `root`: all weights. */
+/** The decoder up to its up blocks: the graph input "latents" [B, Z, h, w] → [B, C, h, w], or folded [B, s² Z, h, w] → [B, C, s h, s w]. `root`: all weights. */
 export function drawDecoderHead(g: Builder, c: AutoencoderConfig, root: Weights, height: number, width: number): Value {
   const w = root.at("decoder");
-  const [deepest = 1] = c.channels.toReversed();
-  let x = g.input("latents", ["B", c.latentChannels, height, width]);
+  const [deepest = 1] = c.decoderChannels.toReversed();
+  let x = c.folding
+    ? unfolded(g, c, c.folding, root.at("bn"), height, width)
+    : g.input("latents", ["B", c.latentChannels, height, width]);
   if (c.postQuantConv) x = conv(g, root.at("post_quant_conv"), x, c.latentChannels, { kernel: 1 });
   x = conv(g, w.at("conv_in"), x, deepest);
   return middle(g, c, w.at("mid_block"), x);
+}
+
+/** The graph input "latents" [B, s² Z, h, w] in the statistics of the batch norm `w`, spread out: [B, Z, s h, s w]. */
+function unfolded(
+  g: Builder,
+  { latentChannels }: AutoencoderConfig,
+  { side, epsilon }: NonNullable<AutoencoderConfig["folding"]>,
+  w: Weights,
+  height: number,
+  width: number,
+): Value {
+  const channels = latentChannels * side ** 2;
+  const statistic = (name: string) => g.reshape(w.get(name, [channels]), [1, channels, 1, 1]);
+  const deviation = g.sqrt(g.add(statistic("running_var"), g.constant([], Float32Array.of(epsilon))));
+  const x = g.add(g.mul(g.input("latents", ["B", channels, height, width]), deviation), statistic("running_mean"));
+  const split = g.reshape(x, ["B", latentChannels, side, side, height, width]);
+  return g.reshape(g.transpose(split, [0, 1, 4, 2, 5, 3]), ["B", latentChannels, side * height, side * width]);
 }
 
 /**

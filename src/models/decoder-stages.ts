@@ -29,7 +29,8 @@ export interface DecoderStage {
   draw(index: DrawingWeights, height: number, width: number): Graph;
 }
 
-/** Graph of the decoder up to its up blocks, which runs on the whole map: `latents` [1, Z, h, w] → `output` [1, C, h, w]. */
+/** Graph of the decoder up to its up blocks, which runs on the whole map: `latents` [1, Z, h, w] → `output` [1, C, h, w]; with folded
+ * latents [1, s² Z, h, w] → [1, C, s h, s w]. */
 export function drawHead(c: AutoencoderConfig, index: DrawingWeights, height: number, width: number): Graph {
   const g = createBuilder();
   return g.finish({ output: drawDecoderHead(g, c, scope(g, index), height, width) });
@@ -38,7 +39,7 @@ export function drawHead(c: AutoencoderConfig, index: DrawingWeights, height: nu
 /** Stages after the head, in order. The last one returns the image. */
 export function decoderStages(c: AutoencoderConfig): DecoderStage[] {
   const stages: DecoderStage[] = [];
-  const levels = c.channels.toReversed();
+  const levels = c.decoderChannels.toReversed();
   let channels = levels[0] ?? 1;
   for (const [i, out] of levels.entries()) {
     for (let j = 0; j <= c.layers; j++) {

@@ -1,4 +1,5 @@
 export {
+  AUTOENCODER_CLASSES,
   type AutoencoderConfig,
   drawDecoder,
   drawEncoder,
@@ -31,6 +32,9 @@ export type { Conditioning, Denoiser, DenoiserCall, DenoiserShape, ImageSize } f
 export { DENOISER_CLASSES, denoiserOf } from "./denoisers.js";
 export type { DrawingWeights } from "./drawing.js";
 export { type BranchKind, type DreamSimBranch, drawDreamSim, dreamSimBranches } from "./dreamsim.js";
+export { drawFlux2 } from "./flux2.js";
+export { type Flux2Config, parseFlux2Config } from "./flux2-config.js";
+export { flux2Denoiser } from "./flux2-denoiser.js";
 export { drawInception, INCEPTION_SIDE } from "./inception.js";
 export {
   drawLanguageModel,

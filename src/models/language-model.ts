@@ -65,25 +65,32 @@ export function parseLanguageModelConfig(source: ConfigFile): LanguageModelConfi
   };
 }
 
-/** Length of the input and the layer whose hidden state is read. */
+/** Length of the input and the layers whose hidden states are read. */
 export interface LanguageModelShape {
   readonly tokens: number;
-  /** Number of layers that run: 0 gives the token embeddings. The final norm is not applied. */
-  readonly layers: number;
+  /** Numbers of layers after which the hidden state is read, rising: 0 gives the token embeddings. The final norm is not applied. */
+  readonly states: readonly number[];
+  /** The input has padding at its end, which tokens of padding do not read: an attention bias is an input of the graph. */
+  readonly padded: boolean;
 }
 
 /** Names are those of Qwen3ForCausalLM ("model.layers…") or of Qwen3Model ("layers…"). */
 const withoutHead = (w: Weights): Weights => (w.has("model.embed_tokens.weight") ? w.at("model") : w);
 
-/** Builds the graph: input_ids [B, L] int64 → hidden_state [B, L, D]. Weights of layers that do not run are not read. */
+/**
+ * Builds the graph: input_ids [B, L] int64, with `padded` attention_bias [1, 1, L, L] → hidden_state [B, L, n D], the n states of a token one
+ * after the other. Weights of layers after the last state are not read.
+ */
 export function drawLanguageModel(c: LanguageModelConfig, index: DrawingWeights, shape: LanguageModelShape): Graph {
   const g = createBuilder();
   const w = withoutHead(scope(g, index));
   const ids = g.input("input_ids", ["B", shape.tokens], "int64");
   const positions = Array.from({ length: shape.tokens }, (_, i) => [i]);
   const places = rotary(g, { axes: [c.headFeatures], theta: c.theta, product: "float32" }, positions);
+  const bias = shape.padded ? g.input("attention_bias", [1, 1, shape.tokens, shape.tokens]) : undefined;
   let x: Value = g.embedding(w.get("embed_tokens.weight", [c.vocabulary, c.features]), ids);
-  for (let i = 0; i < shape.layers; i++) {
+  const states = shape.states.includes(0) ? [x] : [];
+  for (let i = 0; i < Math.max(...shape.states); i++) {
     const layer = w.at("layers").at(i);
     const attended = headedAttention(g, layer.at("self_attn"), rmsNorm(g, layer.at("input_layernorm"), x, c.epsilon), {
       names: { q: "q_proj", k: "k_proj", v: "v_proj", out: "o_proj", norms: ["q_norm", "k_norm"] },
@@ -92,13 +99,15 @@ export function drawLanguageModel(c: LanguageModelConfig, index: DrawingWeights,
       width: c.headFeatures,
       rotary: places,
       interleaved: false,
-      causal: true,
+      causal: bias === undefined,
+      ...(bias && { bias }),
       epsilon: c.epsilon,
     });
     const h = g.add(x, attended);
     const normal = rmsNorm(g, layer.at("post_attention_layernorm"), h, c.epsilon);
     const names = { gate: "gate_proj", up: "up_proj", down: "down_proj" };
     x = g.add(h, swiGlu(g, layer.at("mlp"), normal, c.hidden, names));
+    if (shape.states.includes(i + 1)) states.push(x);
   }
-  return g.finish({ hidden_state: x });
+  return g.finish({ hidden_state: states.length === 1 ? x : g.concat(states, 2) });
 }

@@ -60,12 +60,14 @@ export interface HeadedAttention {
   /** Pairs of features that are rotated are neighbours, not half a head apart. */
   readonly interleaved: boolean;
   readonly causal: boolean;
+  /** Added to the scores of every head: [1, 1, L, L]. */
+  readonly bias?: Value;
   readonly epsilon: number;
 }
 
 /** Self-attention without biases, with normalised (Henry et al. 2020) and rotated queries and keys. x [B, L, D] → [B, L, D]. */
 export function headedAttention(g: Builder, w: Weights, x: Value, o: HeadedAttention): Value {
-  const { names, heads, keyHeads, width, rotary, interleaved, causal, epsilon } = o;
+  const { names, heads, keyHeads, width, rotary, interleaved, causal, bias, epsilon } = o;
   const project = (name: string, n: number) => linear(g, w.at(name), x, n * width, { bias: false });
   const normed = (y: Value, n: number, norm: string | undefined): Value => {
     if (norm === undefined) return y;
@@ -78,7 +80,7 @@ export function headedAttention(g: Builder, w: Weights, x: Value, o: HeadedAtten
   const k = turned(names.k, keyHeads, names.norms?.[1]);
   const v = project(names.v, keyHeads);
   const shared = (y: Value) => repeatHeads(g, y, width, heads / keyHeads);
-  const mixed = g.attention(q, shared(k), shared(v), { heads, causal });
+  const mixed = g.attention(q, shared(k), shared(v), { heads, causal, ...(bias && { bias }) });
   return linear(g, w.at(names.out), mixed, known(x.shape.at(-1)), { bias: false });
 }
 

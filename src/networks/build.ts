@@ -3,6 +3,10 @@ import type { Component } from "../checkpoint/index.js";
 import { FileError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
 import {
+  AUTOENCODER_CLASSES,
+  type AutoencoderConfig,
+  DENOISER_CLASSES,
+  denoiserOf,
   drawClassifier,
   drawDecoder,
   drawEncoder,
@@ -11,16 +15,11 @@ import {
   drawTextEncoder,
   drawTinyDecoder,
   drawTinyEncoder,
-  drawUNet,
-  parseAutoencoderConfig,
   parseClassifierConfig,
   parseClipConfig,
   parseLanguageModelConfig,
   parseTextEncoderConfig,
   parseTinyAutoencoderConfig,
-  parseUNetConfig,
-  parseZImageConfig,
-  zImageDenoiser,
 } from "../models/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 
@@ -31,21 +30,29 @@ type Draw = (
 
 const has = ({ weights }: WeightIndex, start: string): boolean => [...weights.keys()].some((k) => k.startsWith(start));
 
-/** Graph builders of each class; an autoencoder gives a graph for each half that it has. */
-const CLASSES: Readonly<Record<string, Draw>> = {
-  UNet2DConditionModel: (source, index) => {
-    const config = parseUNetConfig(source);
-    const side = 2 ** config.down.length;
-    return [drawUNet(config, index, { height: side, width: side, tokens: 8 })];
-  },
-  AutoencoderKL: (source, index) => {
-    const config = parseAutoencoderConfig(source);
+function drawAutoencoder(parse: (source: Parameters<Draw>[0]) => AutoencoderConfig): Draw {
+  return (source, index) => {
+    const config = parse(source);
     const side = 2 * config.scaleFactor;
     return [
       drawDecoder(config, index, 2, 2),
       ...(has(index, "encoder.") ? [drawEncoder(config, index, side, side)] : []),
     ];
-  },
+  };
+}
+
+function drawDenoiser(className: string): Draw {
+  return (source, index) => {
+    const denoiser = denoiserOf(className, source, 1);
+    return [denoiser.draw(denoiser.smallest, index)];
+  };
+}
+
+/** Graph builders of each class; an autoencoder gives a graph for each half that it has. */
+const CLASSES: Readonly<Record<string, Draw>> = {
+  ...Object.fromEntries(
+    Object.entries(AUTOENCODER_CLASSES).map(([name, parse]) => [name, drawAutoencoder(parse)] as const),
+  ),
   AutoencoderTiny: (source, index) => {
     const config = parseTinyAutoencoderConfig(source);
     const side = 2 * config.scaleFactor;
@@ -59,10 +66,7 @@ const CLASSES: Readonly<Record<string, Draw>> = {
     const state = { back: 0, finalNorm: true };
     return [drawTextEncoder(text, index, { tokens: 8, state, pooled: true }), drawImageEncoder(image, index)];
   },
-  ZImageTransformer2DModel: (source, index) => {
-    const denoiser = zImageDenoiser(parseZImageConfig(source), 1);
-    return [denoiser.draw(denoiser.smallest, index)];
-  },
+  ...Object.fromEntries(DENOISER_CLASSES.map((name) => [name, drawDenoiser(name)] as const)),
   Qwen3Model: (source, index) => drawLanguage(source, index),
   Qwen3ForCausalLM: (source, index) => drawLanguage(source, index),
   CLIPTextModel: (source, index) => drawText(source, index, false),
@@ -72,7 +76,7 @@ const CLASSES: Readonly<Record<string, Draw>> = {
 /** All layers of a language model; a family may use fewer. */
 const drawLanguage: Draw = (source, index) => {
   const config = parseLanguageModelConfig(source);
-  return [drawLanguageModel(config, index, { tokens: 8, layers: config.layers })];
+  return [drawLanguageModel(config, index, { tokens: 8, states: [config.layers], padded: false })];
 };
 
 const drawText = (...[source, index, pooled]: [...Parameters<Draw>, boolean]): Graph[] => {

@@ -6,7 +6,7 @@ import { type Checkpoint, type Component, readTextEncoder, withTextEncoders } fr
 import { openCheckpoint, openComponentFolder, openFile, openUNet } from "../checkpoint/node/index.js";
 import { AUTOENCODERS, type DecoderFiles, parseDecoder } from "../decode/index.js";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
-import { FAMILIES, type Family } from "../families/index.js";
+import { FAMILIES, type Family, factsOf } from "../families/index.js";
 import type { ModelSource, PlanSource } from "../generate/index.js";
 import type { LookupOptions } from "../lookup/index.js";
 import {
@@ -75,8 +75,10 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
       supported: `${predicted} (out_channels), text-to-image models`,
     });
   }
+  mustDecode(decoder, base);
   const distilled = located.distilled && (await readDistilled(located.distilled, base, scaleFactor, located, family));
-  const features = textEncoders.reduce((n, e) => n + e.config.features, 0);
+  const features =
+    textEncoders.reduce((n, e) => n + e.config.features, 0) * (factsOf(family).text.chat?.states?.length ?? 1);
   if (features !== base.denoiser.textFeatures) {
     throw new RequestError(
       `${located.base.ref}: the denoiser expects ${base.denoiser.textFeatures} text features; its text encoders give ${features}`,
@@ -214,6 +216,17 @@ function readTextEncoders(checkpoint: Checkpoint): TextEncoderParts[] {
     const config = parseTextEncoderConfig(source);
     return { config, tokenizer: createTokenizer(files, config.positions), weights, pooled };
   });
+}
+
+/** Checks that the decoder reads the latents of the denoiser. @throws RequestError */
+function mustDecode({ component, config }: DecoderFiles, { ref, denoiser }: ModelFiles): void {
+  const side = config.kind === "kl" ? (config.folding?.side ?? 1) : 1;
+  const channels = config.latentChannels * side ** 2;
+  if (channels === denoiser.channels) return;
+  throw new RequestError(
+    `${component.configFile} decodes latents of ${channels} channels; those of ${ref} have ${denoiser.channels}`,
+    { field: "decoder" },
+  );
 }
 
 /** Checks that two denoisers can share a run: their inputs and outputs have equal shapes. @throws RequestError */

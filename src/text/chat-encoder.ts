@@ -4,7 +4,7 @@ import type { ChatFormat } from "../families/index.js";
 import { drawLanguageModel, type LanguageModelConfig, type LanguageModelShape } from "../models/index.js";
 import { adapterScales, type Call, finite, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
-import { float, int, type WeightIndex } from "../tensor/index.js";
+import { type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
 import type { AdaptedText, EncodedPrompt, TextEncoders } from "./encoded-prompt.js";
 import type { ChatTokenizer } from "./qwen-tokenizer.js";
 import { type PromptSyntax, plainText } from "./syntax.js";
@@ -24,9 +24,19 @@ interface ChatTokens {
   readonly truncated: number;
 }
 
+/** Added to the scores of keys that are hidden; finite in float16, and far below any score. */
+const HIDDEN = -30_000;
+
+/** Bias [1, 1, L, L] of causal attention to the first n of L tokens. */
+function biasOf(n: number, length: number): FloatTensor {
+  const data = new Float32Array(length * length).fill(HIDDEN);
+  for (let i = 0; i < length; i++) data.fill(0, i * length, i * length + Math.min(i + 1, n));
+  return float([1, 1, length, length], data);
+}
+
 /**
- * Creates the text encoder of a family with a chat format. The stream "text" [1, L, D] is the hidden state before the last layers, which are
- * not loaded; L is the number of tokens rounded up, and the mask "text" [1, L] is 0 where a row holds no token.
+ * Creates the text encoder of a family with a chat format. The stream "text" [1, L, D] has the hidden states that the family reads; later layers
+ * are not loaded. L is the number of tokens rounded up, and the mask "text" [1, L] is 0 where a row holds no token.
  */
 export function chatEncoder(
   runtime: Runtime,
@@ -35,7 +45,9 @@ export function chatEncoder(
   { config, tokenizer, weights }: LanguageModelParts,
   options: NetworkOptions,
 ): Omit<TextEncoders, "encode"> & { encode(prompt: string, adapted: AdaptedText | null): Promise<EncodedPrompt> } {
-  const layers = config.layers - skip;
+  const states = chat.states ?? [config.layers - skip];
+  // A denoiser that reads all rows sees those of padding too, which must then be as the model computes them.
+  const padded = chat.multiple === chat.tokens;
   const encoder = network<LanguageModelShape>(
     "text_encoder_1",
     runtime,
@@ -53,12 +65,13 @@ export function chatEncoder(
     const { ids, truncated } = tokensOf(prompt);
     checkVocabulary(ids, config.vocabulary);
     const tokens = rounded(ids.length);
-    const padding = new Array<number>(tokens - ids.length).fill(0);
+    const padding = new Array<number>(tokens - ids.length).fill(padded ? tokenizer.padding : 0);
     const { outputs } = await encoder.run(
-      { tokens, layers },
+      { tokens, states, padded },
       {
         // Attention is causal, so that tokens do not read the padding after them.
         input_ids: int([1, tokens], [...ids, ...padding]),
+        ...(padded && { attention_bias: biasOf(ids.length, tokens) }),
         ...(adapted && adapted.stack.loraLayers.size > 0 && { adapter_scales: adapterScales([adapted.scales]) }),
       },
       adapted?.stack ?? null,

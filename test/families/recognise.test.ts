@@ -36,7 +36,7 @@ describe("unsupported families", () => {
   it("are told by the classes of their pipelines and networks, which no class of ours is", () => {
     const names = {
       FluxPipeline: "FLUX.1",
-      Flux2Pipeline: "FLUX.2",
+      Flux2Pipeline: "FLUX.2 dev, whose text encoder is Mistral",
       StableDiffusion3Pipeline: "Stable Diffusion 3",
       WanPipeline: "Wan",
       StableVideoDiffusionPipeline: "Stable Video Diffusion",
@@ -61,6 +61,7 @@ describe("unsupported families", () => {
       "StableDiffusionXLPipeline",
       "LatentConsistencyModelPipeline",
       "ZImagePipeline",
+      "Flux2KleinPipeline",
       "CLIPModel",
     ];
     for (const name of [...ours, ...drawn.map((c) => c.class)])
@@ -72,8 +73,10 @@ describe("supported models", () => {
   it.each(drawn)("$class is not taken for another family", ({ class: name, tensors }) => {
     const kinds = {
       UNet2DConditionModel: "unet",
+      Flux2Transformer2DModel: "unet",
       ZImageTransformer2DModel: "unet",
       AutoencoderKL: "autoencoder",
+      AutoencoderKLFlux2: "autoencoder",
       AutoencoderTiny: "tiny autoencoder",
     };
     expect(recognise(new Map(tensors)).kind).toBe(kinds[name as keyof typeof kinds]);
@@ -122,7 +125,6 @@ describe("adapters and textual inversions", () => {
     ["FLUX.1", "transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight"],
     ["FLUX.1", "diffusion_model.double_blocks.7.img_attn.qkv.lora_down.weight"],
     ["FLUX.1", "lora_unet_single_blocks_3_linear1.lora_down.weight"],
-    ["FLUX.2", "transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj.lora_A.weight"],
     ["Stable Diffusion 3", "lora_unet_joint_blocks_3_x_block_attn_qkv.lora_down.weight"],
     ["Qwen-Image", "transformer.transformer_blocks.5.img_mlp.net.2.lora_A.default.weight"],
     ["Wan", "diffusion_model.blocks.3.cross_attn.k.lora_A.weight"],
@@ -140,6 +142,29 @@ describe("adapters and textual inversions", () => {
     "lora_unet_input_blocks_7_1_transformer_blocks_1_ff_net_2.lora_down.weight",
   ])("are Stable Diffusion XL's by layers that only it has: %s", (key) => {
     expect(recognise(down(key, 640))).toMatchObject({ kind: "adapter", family: "sdxl" });
+  });
+
+  it("of FLUX.2 and FLUX.1 have the same names in their authors' code, and are told by the outputs for an input", () => {
+    const lora = (layer: string, outputs: number) =>
+      new Map([
+        [`diffusion_model.${layer}.lora_A.weight`, [4, 3072]],
+        [`diffusion_model.${layer}.lora_B.weight`, [outputs, 4]],
+      ]);
+    expect(recognise(lora("single_blocks.3.linear1", 27648))).toMatchObject({ kind: "adapter", family: "flux2" });
+    expect(recognise(lora("double_blocks.3.txt_mlp.0", 18432))).toMatchObject({ kind: "adapter", family: "flux2" });
+    expect(recognise(lora("single_blocks.3.linear1", 21504))).toMatchObject({
+      kind: "other",
+      about: "an adapter for FLUX.1",
+    });
+  });
+
+  it.each([
+    ["zimage", "diffusion_model.layers.4.attention.to_q.lora_A.weight"],
+    ["zimage", "lora_unet_context_refiner_1_attention_qkv.lora_down.weight"],
+    ["flux2", "transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj.lora_A.weight"],
+    ["flux2", "transformer.transformer_blocks.0.ff_context.linear_in.lora_A.weight"],
+  ])("are %s's by layers that only it has: %s", (family, key) => {
+    expect(recognise(down(key, 640))).toMatchObject({ kind: "adapter", family });
   });
 
   it("have the text features of a Kronecker product's factors", () => {

@@ -91,6 +91,10 @@ const CASES: Record<string, [Inputs, Draw]> = {
     { q: [2, 3, 8], k: [2, 5, 8], v: [2, 5, 8] },
     (g, at) => g.attention(at("q"), at("k"), at("v"), { heads: 2 }),
   ],
+  "attention, bias": [
+    { q: [2, 3, 8], k: [2, 5, 8], v: [2, 5, 8], b: [1, 1, 3, 5] },
+    (g, at) => g.attention(at("q"), at("k"), at("v"), { heads: 2, bias: at("b") }),
+  ],
   "attention, causal": [
     { q: [2, 4, 6], k: [2, 4, 6], v: [2, 4, 6] },
     (g, at) => g.attention(at("q"), at("k"), at("v"), { heads: 3, causal: true }),

@@ -189,6 +189,30 @@ describe("lowering to ONNX", () => {
     expect([...a.data.slice(0, 4)]).toEqual([...x.data.slice(0, 4)].map((v) => expect.closeTo(v, 5)));
   });
 
+  it.each([
+    [true, 2 ** 20],
+    [false, 2 ** 20],
+    [false, 100],
+  ])("a bias hides keys from attention (fused: %s, bytes of scores: %s)", async (fusedAttention, scoreBytes) => {
+    const rng = createRng(6);
+    const [q, k, v] = [rng.randn([2, 3, 8]), rng.randn([2, 5, 8]), rng.randn([2, 5, 8])];
+    const draw = (keys: number, bias?: FloatTensor) => (g: Builder) => {
+      const [a, b, c] = [g.input("q", ["B", 3, 8]), g.input("k", ["B", keys, 8]), g.input("v", ["B", keys, 8])];
+      return g.attention(a, b, c, { heads: 2, ...(bias && { bias: g.constant(bias.shape, bias.data) }) });
+    };
+    // Keys 3 and 4 are hidden from every query.
+    const bias = float(
+      [1, 1, 3, 5],
+      Float32Array.from({ length: 15 }, (_, i) => (i % 5 < 3 ? 0 : -30_000)),
+    );
+    const hidden = await run(draw(5, bias), { q, k, v }, { fusedAttention, scoreBytes });
+    const first = ({ data }: FloatTensor) =>
+      float([2, 3, 8], Float32Array.of(...data.subarray(0, 24), ...data.subarray(40, 64)));
+    const fewer = await run(draw(3), { q, k: first(k), v: first(v) }, { fusedAttention, scoreBytes });
+    close(hidden, [2, 3, 8], [...fewer.data], 5);
+    expect(hidden.data[0]).not.toBeCloseTo((await run(draw(5), { q, k, v }, { fusedAttention })).data[0] ?? 0, 3);
+  });
+
   it.each([false, true])("attention is the same some queries after the other (causal: %s)", async (causal) => {
     const rng = createRng(5);
     const [q, k, v] = [rng.randn([2, 7, 6]), rng.randn([2, 7, 6]), rng.randn([2, 7, 6])];

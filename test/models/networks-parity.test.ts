@@ -3,6 +3,7 @@ import { z } from "zod";
 import { openComponentWeights } from "../../src/checkpoint/node/index.js";
 import { encodeGraph, type Graph } from "../../src/graph/index.js";
 import {
+  AUTOENCODER_CLASSES,
   drawDecoder,
   drawEncoder,
   drawImageEncoder,
@@ -11,8 +12,9 @@ import {
   drawTinyDecoder,
   drawTinyEncoder,
   drawUNet,
-  parseAutoencoderConfig,
+  flux2Denoiser,
   parseClipConfig,
+  parseFlux2Config,
   parseLanguageModelConfig,
   parseTextEncoderConfig,
   parseTinyAutoencoderConfig,
@@ -113,17 +115,30 @@ async function zImage({ config }: ComponentGolden, index: WeightIndex, inputs: I
   return evaluate(graph, { ...feeds, timestep: feed(inputs, "timestep") });
 }
 
+async function flux2({ config }: ComponentGolden, index: WeightIndex, inputs: Inputs): Promise<Outputs> {
+  const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
+  const denoiser = flux2Denoiser(parseFlux2Config({ file: "config.json", config }), 16);
+  const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
+  const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
+  return evaluate(denoiser.draw(shape, index), feeds);
+}
+
 async function languageModel({ config }: ComponentGolden, index: WeightIndex, inputs: Inputs): Promise<Outputs> {
   const c = parseLanguageModelConfig({ file: "config.json", config });
   const prompts = ids(inputs);
   const tokens = prompts[0]?.length ?? 0;
-  const found: Record<string, FloatTensor> = {};
-  for (let layers = 0; layers < c.layers; layers++) {
-    const graph = drawLanguageModel(c, index, { tokens, layers });
-    const { hidden_state: state } = await evaluate(graph, { input_ids: int([prompts.length, tokens], prompts.flat()) });
-    if (state) found[`layer-${layers}`] = state;
-  }
-  return found;
+  const states = Array.from({ length: c.layers }, (_, i) => i);
+  const graph = drawLanguageModel(c, index, { tokens, states, padded: false });
+  const { hidden_state: all } = await evaluate(graph, { input_ids: int([prompts.length, tokens], prompts.flat()) });
+  // [B, L, n D]: the states of a token follow each other.
+  const stateOf = (layer: number): FloatTensor => {
+    const rows = Array.from({ length: prompts.length * tokens }, (_, row) => {
+      const start = (row * states.length + layer) * c.features;
+      return [...(all?.data.subarray(start, start + c.features) ?? [])];
+    });
+    return float([prompts.length, tokens, c.features], Float32Array.from(rows.flat()));
+  };
+  return Object.fromEntries(states.map((layer) => [`layer-${layer}`, stateOf(layer)]));
 }
 
 const ids = (inputs: Inputs): number[][] => {
@@ -214,7 +229,9 @@ async function autoencoder(
     const decoded = await evaluate(drawTinyDecoder(c, index, height(latents), width(latents)), { latents });
     return { ...encoded, ...decoded };
   }
-  const c = parseAutoencoderConfig(source);
+  const parse = AUTOENCODER_CLASSES[className];
+  if (!parse) throw new Error(`${className} is no autoencoder`);
+  const c = parse(source);
   const encoded = await evaluate(drawEncoder(c, index, height(image), width(image)), { image });
   const decoded = await evaluate(drawDecoder(c, index, height(latents), width(latents)), { latents });
   return { ...encoded, ...decoded };
@@ -222,6 +239,7 @@ async function autoencoder(
 
 const COMPUTE: Readonly<Record<string, Compute>> = {
   UNet2DConditionModel: unet,
+  Flux2Transformer2DModel: flux2,
   ZImageTransformer2DModel: zImage,
   Qwen3Model: languageModel,
   Qwen3ForCausalLM: languageModel,
@@ -229,6 +247,7 @@ const COMPUTE: Readonly<Record<string, Compute>> = {
   CLIPTextModelWithProjection: text,
   CLIPModel: clip,
   AutoencoderKL: autoencoder,
+  AutoencoderKLFlux2: autoencoder,
   AutoencoderTiny: autoencoder,
 };
 

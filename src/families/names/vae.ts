@@ -13,7 +13,9 @@ export function vaeNames(keys: readonly string[]): Map<string, string> {
   const levels = new Set(keys.flatMap((k) => /^decoder\.up\.(\d+)\./.exec(k)?.[1] ?? [])).size;
   const found = new Map<string, string>();
   for (const key of keys) {
-    const name = /^(quant_conv|post_quant_conv)\./.test(key) ? key : inHalf(key, levels);
+    // FLUX.2's own code has these convolutions in the halves, and statistics of its folded latents.
+    const outside = /^(?:encoder\.|decoder\.)?((?:post_)?quant_conv\..+)$/.exec(key)?.[1];
+    const name = outside ?? (key.startsWith("bn.") ? key : inHalf(key, levels));
     if (name) found.set(key, name);
   }
   return found;
