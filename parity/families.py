@@ -6,6 +6,7 @@ from pathlib import Path
 
 import diffusers
 import torch
+from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 
 from .steps import SEEDS, SHAPE, walk_through
 
@@ -21,15 +22,26 @@ def make(file, sampling):
     """The base's scheduler as diffusers users change it for the distilled model: X.from_config(pipe.scheduler.config, …)."""
     base = getattr(diffusers, file["_class_name"]).from_config(file)
     changes = {"timestep_spacing": sampling.get("spacing"), "prediction_type": sampling.get("prediction")}
+    if "scheduler" not in sampling:
+        return base
     return getattr(diffusers, sampling["scheduler"]).from_config(base.config, **{k: v for k, v in changes.items() if v})
+
+
+def flow_walk(row, steps):
+    """The sigmas that the pipeline gives its scheduler, and the shift of FLUX.2 for the row's image size."""
+    tokens = (row["size"]["width"] // 16) * (row["size"]["height"] // 16)
+    mu = {"mu": compute_empirical_mu(tokens, steps)} if row["family"] == "flux2" else {}
+    return {"sigmas": torch.linspace(1.0, 1 / steps, steps).tolist(), **mu}
 
 
 def record(store):
     described, tensors = [], {}
     for row in rows():
         sampling = row["sampling"]["distilled"]
-        scheduler = make(row["scheduler"], sampling)
+        scheduler = make(row.get("distilledScheduler") or row["scheduler"], sampling)
         walk = {key: sampling[key] for key in ("timesteps", "steps") if key in sampling}
+        if isinstance(scheduler, diffusers.FlowMatchEulerDiscreteScheduler):
+            walk = flow_walk(row, sampling["steps"])
         latents, _ = walk_through(scheduler, {"walk": walk, "eta": sampling.get("eta", 0.0)})
         described.append({"name": row["name"], "timesteps": scheduler.timesteps.tolist()})
         tensors[row["name"]] = torch.cat(latents)

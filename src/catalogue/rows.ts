@@ -40,9 +40,31 @@ const SD21 = {
   parameters: FAMILIES.sd2.parameters.denoiser,
 } as const;
 
-type Base = Pick<PairRow, "family" | "base" | "scheduler" | "parameters" | "size"> & {
-  readonly sampling: SamplingDefaults;
-};
+const Z_IMAGE = {
+  family: "zimage",
+  base: "Tongyi-MAI/Z-Image",
+  scheduler: FAMILIES.zimage.scheduler,
+  parameters: FAMILIES.zimage.parameters.denoiser,
+  size: square(1024),
+  sampling: { steps: 50, guidance: 4 },
+} as const;
+const KLEIN = {
+  family: "flux2",
+  base: "black-forest-labs/FLUX.2-klein-base-4B",
+  scheduler: FAMILIES.flux2.scheduler,
+  parameters: FAMILIES.flux2.parameters.denoiser,
+  size: square(1024),
+  sampling: { steps: 50, guidance: 4 },
+} as const;
+const KLEIN_9B = {
+  ...KLEIN,
+  base: "black-forest-labs/FLUX.2-klein-base-9B",
+  parameters: 9.079e9,
+  textParameters: 7.568e9,
+} as const;
+
+type Base = Pick<PairRow, "family" | "base" | "scheduler" | "parameters" | "size"> &
+  Pick<PairRow, "textParameters"> & { readonly sampling: SamplingDefaults };
 interface Distilled {
   readonly distilled: string;
   readonly sampling: SamplingDefaults;
@@ -50,6 +72,8 @@ interface Distilled {
   readonly size?: PairRow["size"];
   readonly guidanceFeatures?: number;
   readonly names?: readonly string[];
+  readonly scheduler?: NonNullable<PairRow["distilledScheduler"]>;
+  readonly gated?: boolean;
 }
 
 const row = (name: string, about: string, base: Base, d: Distilled): PairRow => ({
@@ -60,6 +84,8 @@ const row = (name: string, about: string, base: Base, d: Distilled): PairRow => 
   judge: null,
   distilled: d.distilled,
   sampling: { base: base.sampling, distilled: d.sampling },
+  ...(d.scheduler && { distilledScheduler: d.scheduler }),
+  ...(d.gated && { gated: true }),
   size: d.size ?? base.size,
   guidanceFeatures: d.guidanceFeatures ?? null,
   names: d.names ?? [],
@@ -289,6 +315,27 @@ export const PAIRS: readonly PairRow[] = [
   row("sd15-flash", "Flash Diffusion for SD 1.5, 4 steps, LoRA", SD15, {
     ...FLASH,
     distilled: "jasperai/flash-sd/pytorch_lora_weights.safetensors",
+  }),
+  row("zimage-turbo", "Z-Image-Turbo, 8 steps", Z_IMAGE, {
+    names: ["z image turbo", "zimage turbo"],
+    licence: "Apache-2.0",
+    // The same weights as Tongyi-MAI/Z-Image-Turbo in bfloat16: the authors' folder is float32, twice as large.
+    distilled: "Comfy-Org/z_image_turbo/split_files/diffusion_models/z_image_turbo_bf16.safetensors",
+    scheduler: { ...Z_IMAGE.scheduler, shift: 3 },
+    sampling: { steps: 8, guidance: 0 },
+  }),
+  row("klein-4b", "FLUX.2 klein 4B, 4 steps", KLEIN, {
+    names: ["flux 2 klein 4b", "flux2 klein 4b"],
+    licence: "Apache-2.0",
+    distilled: "black-forest-labs/FLUX.2-klein-4B",
+    sampling: { steps: 4, guidance: 0 },
+  }),
+  row("klein-9b", "FLUX.2 klein 9B, 4 steps", KLEIN_9B, {
+    names: ["flux 2 klein 9b", "flux2 klein 9b"],
+    licence: "FLUX non-commercial",
+    gated: true,
+    distilled: "black-forest-labs/FLUX.2-klein-9B",
+    sampling: { steps: 4, guidance: 0 },
   }),
   ...[2, 4, 8, 16].flatMap((n) => [pcm("sdxl", SDXL, n), pcm("sd15", SD15, n)]),
   ...[4, 8, 16].flatMap((n) => [pcm("sdxl", SDXL, n, 7.5), pcm("sd15", SD15, n, 7.5)]),

@@ -35,10 +35,16 @@ export const pairRowSchema = z.strictObject({
   sha256: z.array(z.string().regex(/^[0-9a-f]{64}$/, "expected 64 hexadecimal digits")).default([]),
   /** Scheduler config of the base, where it is known: a plan then needs no file. */
   scheduler: z.record(z.string(), z.unknown()).nullable().default(null),
+  /** Scheduler config of the distilled model, where it differs from the base's. */
+  distilledScheduler: z.record(z.string(), z.unknown()).exactOptional(),
   /** Width of the distilled model's guidance embedding, where guidance is an input of the network. */
   guidanceFeatures: z.int().positive().nullable().default(null),
-  /** Parameters of one UNet, where they are known: the memory needs are then known before a download. */
+  /** Parameters of one UNet or transformer, where they are known: the memory needs are then known before a download. */
   parameters: z.number().positive().nullable().default(null),
+  /** Parameters of the text encoders, where they differ from the family's. */
+  textParameters: z.number().positive().exactOptional(),
+  /** The repository asks to accept its licence: a download needs a token. */
+  gated: z.boolean().exactOptional(),
   sampling: z
     .strictObject({ base: samplingSchema(5).prefault({}), distilled: samplingSchema(0).prefault({}) })
     .prefault({}),

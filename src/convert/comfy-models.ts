@@ -23,7 +23,13 @@ export interface ComfyModels {
 }
 
 /** TAESD of a family: ComfyUI loads it under this name, from an encoder and a decoder. */
-const TINY: { readonly [F in Family]: string } = { sd1: "taesd", sd2: "taesd", sdxl: "taesdxl", zimage: "taef1" };
+const TINY: { readonly [F in Family]: string } = {
+  sd1: "taesd",
+  sd2: "taesd",
+  sdxl: "taesdxl",
+  zimage: "taef1",
+  flux2: "taef2",
+};
 
 /** Adds the loaders of a pair to a workflow. @throws RequestError for a model that ComfyUI's own nodes cannot load */
 export function comfyModels(graph: WorkflowGraph, source: ReadSource, places: ComfyPlaces): ComfyModels {

@@ -14,5 +14,10 @@ export type Family = keyof typeof FAMILIES;
 /** Names of the supported families, in the order in which recognition tries them. */
 export const FAMILY_NAMES = ["sd1", "sd2", "sdxl", "zimage", "flux2"] as const satisfies readonly Family[];
 
+/** Folders of a denoiser in a diffusers checkpoint. */
+export const DENOISER_FOLDERS: readonly string[] = [
+  ...new Set(FAMILY_NAMES.map((name) => FAMILIES[name].denoiser.folder)),
+];
+
 /** Facts of a family. */
 export const factsOf = (family: Family): FamilyFacts => FAMILIES[family];

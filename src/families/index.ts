@@ -1,4 +1,4 @@
-export { FAMILIES, FAMILY_NAMES, type Family, factsOf } from "./families.js";
+export { DENOISER_FOLDERS, FAMILIES, FAMILY_NAMES, type Family, factsOf } from "./families.js";
 export {
   type ChatFormat,
   type FamilyFacts,

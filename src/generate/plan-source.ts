@@ -70,4 +70,6 @@ export interface KnownModel {
   readonly match: string;
   /** Sampling settings of the model's author. */
   readonly sampling: SamplingDefaults;
+  /** Scheduler config of the model's author, for a file without one; null where it is the base's. */
+  readonly scheduler?: Readonly<Record<string, unknown>> | null;
 }

@@ -1,12 +1,13 @@
 /** Selects the files of a repository to download: the components of a pipeline, and for each its config and one set of weights. */
 import { z } from "zod";
+import { DENOISER_FOLDERS, otherClass, SUPPORTED_FAMILIES } from "../families/index.js";
 import { chosenSet, type Variant, weightSets } from "./weight-files.js";
 
 /** Kind of model that a reference has to provide. It decides which files of a repository are needed. */
 export type ModelKind =
   /** A complete pipeline: a diffusers folder, or a single-file checkpoint. */
   | "pipeline"
-  /** A UNet, alone or in a pipeline, or a LoRA: the values of `--distilled`. */
+  /** A denoiser (UNet or transformer), alone or in a pipeline, or a LoRA: the values of `--distilled`. */
   | "unet"
   /** Any model, for inspection. */
   | "model"
@@ -67,8 +68,8 @@ const embeddingFile = firstOf(["learned_embeds.safetensors", "learned_embeds.bin
 /** Layouts to try, in order of precedence. */
 const LAYOUTS: { readonly [W in ModelKind]: readonly Layout[] } = {
   pipeline: [wholePipeline, oneWeightFile],
-  unet: [unetInside, network, loraFile, peftFolder, oneWeightFile],
-  model: [wholePipeline, unetInside, network, loraFile, peftFolder, oneWeightFile],
+  unet: [denoiserInside, network, loraFile, peftFolder, oneWeightFile],
+  model: [wholePipeline, denoiserInside, network, loraFile, peftFolder, oneWeightFile],
   autoencoder: [network, vaeInside, oneWeightFile],
   "text encoder": [network, oneWeightFile],
   clip: [network],
@@ -79,7 +80,7 @@ const LAYOUTS: { readonly [W in ModelKind]: readonly Layout[] } = {
 };
 
 /** Components of a pipeline that generation needs. The safety checker, the feature extractor and parts of a refiner are not. */
-const NETWORKS = ["unet", "vae", "text_encoder", "text_encoder_2"] as const;
+const NETWORKS = [...DENOISER_FOLDERS, "vae", "text_encoder", "text_encoder_2"];
 const TOKENIZERS = ["tokenizer", "tokenizer_2"] as const;
 const TOKENIZER_FILES = [
   "tokenizer.json",
@@ -118,7 +119,7 @@ export function select<F extends Listed>(
 
 const DESCRIPTIONS: { readonly [W in ModelKind]: string } = {
   pipeline: "a pipeline (model_index.json, or one .safetensors file)",
-  unet: "a UNet or a LoRA",
+  unet: "a UNet, a transformer or a LoRA",
   model: "a model or a LoRA",
   autoencoder: "an autoencoder (config.json with weights, vae/, or one file)",
   "text encoder": "a text encoder (config.json with weights, or one file)",
@@ -137,11 +138,11 @@ function wholePipeline<F extends Listed>(folder: Folder<F>, context: SelectionCo
   if (!index) return null;
   const parts = indexSchema.safeParse(context.index).data ?? {};
   const has = (name: string) => partSchema.safeParse(parts[name]).success;
-  if (!has("unet")) {
-    const className = typeof parts["_class_name"] === "string" ? parts["_class_name"] : "a pipeline";
-    return {
-      problem: `is ${className}, which has no UNet; supported: Stable Diffusion 1, 2 and XL`,
-    };
+  const className = typeof parts["_class_name"] === "string" ? parts["_class_name"] : "a pipeline";
+  const other = otherClass(className);
+  if (other !== null || !DENOISER_FOLDERS.some(has)) {
+    const what = other === null ? "which has no UNet or transformer" : `of ${other}`;
+    return { problem: `is ${className}, ${what}; ${SUPPORTED_FAMILIES}` };
   }
   const files: F[] = [index];
   for (const name of NETWORKS.filter(has)) {
@@ -169,11 +170,15 @@ function wholePipeline<F extends Listed>(folder: Folder<F>, context: SelectionCo
   return { root: folder.root, files };
 }
 
-/** The UNet of a pipeline, with its scheduler. */
-function unetInside<F extends Listed>(folder: Folder<F>, context: SelectionContext): Selection<F> | null {
-  const part = componentOf(folder, "unet", context);
-  if (part === null || "problem" in part) return part;
-  return { root: folder.root, files: [...part.files, ...named(folder, [SCHEDULER])] };
+/** The denoiser of a pipeline, with its scheduler. */
+function denoiserInside<F extends Listed>(folder: Folder<F>, context: SelectionContext): Selection<F> | null {
+  for (const name of DENOISER_FOLDERS) {
+    const part = componentOf(folder, name, context);
+    if (part === null) continue;
+    if ("problem" in part) return part;
+    return { root: folder.root, files: [...part.files, ...named(folder, [SCHEDULER])] };
+  }
+  return null;
 }
 
 /** The autoencoder of a pipeline. */

@@ -30,7 +30,13 @@ export function suggestionsFor({ candidates }: Located, family: Family): string[
 }
 
 const modelOf = (match: Match | null, which: keyof PairRow["sampling"]): KnownModel | null =>
-  match && { pair: match.row.name, by: match.by, match: match.match, sampling: match.row.sampling[which] };
+  match && {
+    pair: match.row.name,
+    by: match.by,
+    match: match.match,
+    sampling: match.row.sampling[which],
+    scheduler: which === "distilled" ? (match.row.distilledScheduler ?? null) : null,
+  };
 
 const SHA256 = /^[0-9a-f]{64}\b/i;
 

@@ -20,7 +20,11 @@ export function knownPair(row: PairRow): PlanSource | null {
     family,
     ...(pixelsPerToken !== undefined && { image: { size, pixelsPerToken } }),
     base: { ref: base, scheduler, embedsGuidance: false },
-    distilled: { ref: distilled, scheduler, embedsGuidance: guidanceFeatures !== null },
+    distilled: {
+      ref: distilled,
+      scheduler: row.distilledScheduler ? { ...scheduler, config: row.distilledScheduler } : scheduler,
+      embedsGuidance: guidanceFeatures !== null,
+    },
   };
 }
 
@@ -29,7 +33,7 @@ export function knownPair(row: PairRow): PlanSource | null {
  * share of quantised matrices is known from files only.
  */
 export function memoryNeedsOfRow(
-  { parameters, family, distilled }: PairRow,
+  { parameters, textParameters, family, distilled }: PairRow,
   compute: Compute = "float32",
 ): MemoryNeed[] | null {
   if (parameters === null || compute === "int8") return null;
@@ -37,7 +41,7 @@ export function memoryNeedsOfRow(
   const half = (n: number): WeightSize => ({ bytes: n * BYTES[compute], stored: n * BYTES.float16 });
   const { text, decoder } = FAMILIES[family].parameters;
   return strategyNeeds({
-    text: half(text),
+    text: half(textParameters ?? text),
     base: half(parameters),
     distilled: half(parameters),
     decoder: half(decoder),

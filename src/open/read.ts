@@ -147,7 +147,12 @@ async function readDistilled(
   const width = unet.config["time_cond_proj_dim"];
   const guidanceFeatures = files.embedsGuidance && typeof width === "number" ? width : null;
   const known = await knownDistilled(distilled, { family, isLora: lora, guidanceFeatures, metadata });
-  return { ...files, isLora: lora, ...placeIn(distilled.path, located), known };
+  // A file has no scheduler config: that of the named pair, or of the pair that it is recognised as.
+  const named = located.distilled === distilled && located.row?.distilled === distilled.ref ? located.row : null;
+  const config = named ? named.distilledScheduler : known?.scheduler;
+  const pair = named?.name ?? known?.pair;
+  const own = scheduler === null && config && pair ? { file: `the pair ${pair}`, config, pair } : files.scheduler;
+  return { ...files, scheduler: own, isLora: lora, ...placeIn(distilled.path, located), known };
 }
 
 /** Path of a model if model folders are searched, since its name is not valid without them. */

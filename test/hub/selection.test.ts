@@ -109,10 +109,40 @@ describe("of a pipeline", () => {
       files: ["sd_xl_base_1.0.safetensors"],
     });
   });
-  it("one without a UNet is refused before anything is fetched", () => {
+  it("of transformers is its transformer, with every shard, and not what generation leaves out", () => {
+    const names = [
+      "model_index.json",
+      "scheduler/scheduler_config.json",
+      "transformer/config.json",
+      "transformer/diffusion_pytorch_model.safetensors.index.json",
+      "transformer/diffusion_pytorch_model-00001-of-00002.safetensors",
+      "transformer/diffusion_pytorch_model-00002-of-00002.safetensors",
+      "text_encoder/config.json",
+      "text_encoder/model.safetensors",
+      "tokenizer/tokenizer.json",
+      "vae/config.json",
+      "vae/diffusion_pytorch_model.safetensors",
+    ];
+    const index = {
+      _class_name: "ZImagePipeline",
+      transformer: ["diffusers", "ZImageTransformer2DModel"],
+      text_encoder: ["transformers", "Qwen3Model"],
+      tokenizer: ["transformers", "Qwen2Tokenizer"],
+      scheduler: ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+      vae: ["diffusers", "AutoencoderKL"],
+    };
+    const found = chosen([...names, "assets/example.png", "flux-2-klein-4b.safetensors"], "pipeline", "", { index });
+    if (typeof found === "string") throw new Error(found);
+    expect(found.files.toSorted()).toEqual(names.toSorted());
+    const transformer = names.filter((name) => /^(transformer|scheduler)\//.test(name));
+    const alone = chosen(names, "unet");
+    if (typeof alone === "string") throw new Error(alone);
+    expect(alone.files.toSorted()).toEqual(transformer.toSorted());
+  });
+  it("one of another family is refused by its name before anything is fetched", () => {
     const index = { _class_name: "FluxPipeline", transformer: ["diffusers", "FluxTransformer2DModel"] };
     expect(chosen(["model_index.json", "transformer/a.safetensors"], "pipeline", "", { index })).toMatch(
-      /^is FluxPipeline, which has no UNet/,
+      /^is FluxPipeline, of FLUX\.1; /,
     );
   });
   it("one that lacks what its index names is refused", () => {

@@ -3,7 +3,14 @@ import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { FileError } from "../../errors.js";
-import { FAMILIES, FAMILY_NAMES, type Family, otherClass, SUPPORTED_FAMILIES } from "../../families/index.js";
+import {
+  DENOISER_FOLDERS,
+  FAMILIES,
+  FAMILY_NAMES,
+  type Family,
+  otherClass,
+  SUPPORTED_FAMILIES,
+} from "../../families/index.js";
 import { isFolder } from "../../files/index.js";
 import type { WeightIndex } from "../../tensor/index.js";
 import type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "../component.js";
@@ -84,8 +91,6 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   return { path: folder, className, index, components, scheduler, tokenizers, recognised, notes, family };
 }
 
-/** Folders of a denoiser. Components have it under the name "unet". */
-const DENOISER_FOLDERS: readonly string[] = [...new Set(FAMILY_NAMES.map((name) => FAMILIES[name].denoiser.folder))];
 /** Components that generation needs. */
 const NEEDED = [...DENOISER_FOLDERS, "vae", "text_encoder", "text_encoder_2"];
 
