@@ -7,7 +7,7 @@ import torch
 
 from . import (
     adapters, added_tokens, blocks, clip_skip, component_cases, families, flow_adapters, flow_runs, gradients, hub, intervals, methods, metrics, optimizers, outputs, peft_strength,
-    prompt_syntax, prompts, qwen_tokenizer, recognition, runs, scripts, single_files, sliders, steps, streams, textual_inversion, vision,
+    prompt_syntax, prompts, qwen_tokenizer, recognition, runs, scripts, single_files, sliders, steps, streams, textual_inversion, transformer_files, vision,
 )
 from .store import Store
 
@@ -37,6 +37,7 @@ RECORDERS = {
     "peft-strength": peft_strength.record,
     "scripts": scripts.record,
     "single": single_files.record,
+    "transformer-files": transformer_files.record,
     "gguf": blocks.record,
     "recognition": recognition.record,
     "embedded": runs.record_embedded,

@@ -3,6 +3,7 @@
  * Reads the header only, in pieces, and validates every field.
  */
 import { FileError } from "../errors.js";
+import { recognise, SUPPORTED_FAMILIES } from "../families/index.js";
 import {
   BLOCKS,
   type BlockFormat,
@@ -85,9 +86,11 @@ const OTHERS: Readonly<Record<string, string>> = {
   hyvid: "HunyuanVideo",
   wan: "Wan",
   lumina2: "Lumina 2",
+  qwen2vl: "Qwen2.5-VL, a text encoder",
+  t5encoder: "T5, a text encoder",
   qwen_image: "Qwen-Image",
 };
-/** `general.architecture` of supported UNets; stable-diffusion.cpp omits it. */
+/** `general.architecture` of supported UNets; stable-diffusion.cpp omits it. Those of transformers are shared by several families. */
 const OWN = ["sd1", "sd2", "sdxl"];
 const UNET = /(^|\.)(input_blocks\.0\.0|conv_in)\.weight$/;
 
@@ -221,11 +224,14 @@ function weightOf(source: ByteSource, entry: Entry, start: number, original: Val
 /** @throws FileError when the architecture in the metadata is not supported */
 function mustBeDrawn(file: string, architecture: unknown, entries: readonly Entry[]): void {
   if (typeof architecture !== "string" || OWN.includes(architecture)) return;
+  // Z-Image is written as lumina2, FLUX.2 as flux: the tensors tell.
+  const { kind } = recognise(new Map(entries.map(({ name, shape }) => [name, shape])));
+  if (kind === "unet" || kind === "text encoder") return;
   const known = Object.hasOwn(OTHERS, architecture) ? OTHERS[architecture] : undefined;
   if (known === undefined && entries.some(({ name }) => UNET.test(name))) return;
   throw new FileError(
     file,
-    `is ${known ?? `of the architecture ${JSON.stringify(architecture)}`} (general.architecture); Stable Diffusion 1.x, 2.x and XL are drawn here`,
+    `is ${known ?? `of the architecture ${JSON.stringify(architecture)}`} (general.architecture); ${SUPPORTED_FAMILIES}`,
   );
 }
 

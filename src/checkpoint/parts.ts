@@ -7,7 +7,9 @@ import {
   type Family,
   factsOf,
   ownTensors,
+  QWEN3_NAMES,
   type Recognised,
+  type Renamed,
   recognise,
   type Shapes,
   type SourceTensor,
@@ -180,7 +182,8 @@ export function textEncoderPart(
   { names, prefix }: Pick<Of<"text encoder">, "names" | "prefix">,
   family: Family | null,
 ): Component {
-  const own = under(index.weights, prefix);
+  const stored = under(index.weights, prefix);
+  const own = names === "llama.cpp" ? renamed(stored, otherToOwn(QWEN3_NAMES, stored)) : stored;
   if (own.has("embed_tokens.weight")) {
     return part(index, name, "Qwen3Model", languageModelConfig(index.source, shapesOf(own)), async () => own);
   }
@@ -199,6 +202,10 @@ export function textEncoderPart(
     built.weights,
   );
 }
+
+/** Names in a file → diffusers' or transformers' names, where no tensor is divided. */
+const otherToOwn = (rules: readonly Renamed[], stored: Weights): Map<string, string> =>
+  new Map([...ownTensors(rules, [...stored.keys()])].map(([name, { key }]) => [key, name]));
 
 interface Built {
   readonly shapes: Shapes;

@@ -20,7 +20,7 @@ export type Recognised = { readonly about: string; readonly because: string } & 
     }
   | {
       readonly kind: "text encoder";
-      readonly names: "transformers" | "openclip";
+      readonly names: "transformers" | "openclip" | "llama.cpp";
       readonly prefix: string;
       readonly width: number;
     }
@@ -244,18 +244,18 @@ function measure(keys: readonly string[]): Recognised | null {
 const LANGUAGE_PREFIXES = ["model.", "", "text_encoders.qwen3_4b.transformer.model.", "text_encoder.model."] as const;
 
 function languageModel(shapes: Shapes): Recognised | null {
-  const mark = "layers.0.self_attn.q_norm.weight";
-  const prefix = prefixOf(shapes, LANGUAGE_PREFIXES, mark);
-  const width = shapes.get(`${prefix}embed_tokens.weight`)?.[1];
-  if (prefix === undefined || width === undefined) return null;
-  return {
-    kind: "text encoder",
-    names: "transformers",
-    prefix,
-    width,
-    about: `Qwen3 with ${width} features, a text encoder`,
-    because: `it has the tensor ${prefix}${mark}`,
-  };
+  const dialects = [
+    ["transformers", "layers.0.self_attn.q_norm.weight", "embed_tokens.weight"],
+    ["llama.cpp", "blk.0.attn_q_norm.weight", "token_embd.weight"],
+  ] as const;
+  for (const [names, mark, table] of dialects) {
+    const prefix = prefixOf(shapes, LANGUAGE_PREFIXES, mark);
+    const width = shapes.get(`${prefix}${table}`)?.[1];
+    if (prefix === undefined || width === undefined) continue;
+    const about = `Qwen3 with ${width} features, a text encoder`;
+    return { kind: "text encoder", names, prefix, width, about, because: `it has the tensor ${prefix}${mark}` };
+  }
+  return null;
 }
 
 function textEncoder(shapes: Shapes): Recognised | null {

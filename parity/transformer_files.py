@@ -1,0 +1,75 @@
+"""Where each of diffusers' tensors is in a transformer file with the names of its authors' code, by diffusers' own converters."""
+
+import re
+
+import torch
+from diffusers.loaders.single_file_utils import (
+    convert_flux2_transformer_checkpoint_to_diffusers,
+    convert_z_image_transformer_checkpoint_to_diffusers,
+)
+
+from .component_cases import components
+
+Z_IMAGE = [
+    (r"^all_x_embedder\.2-1\.", "x_embedder."), (r"^all_final_layer\.2-1\.", "final_layer."), (r"\.attention\.to_out\.0\.", ".attention.out."),
+    (r"\.attention\.norm_q\.", ".attention.q_norm."), (r"\.attention\.norm_k\.", ".attention.k_norm."),
+]  # fmt: skip
+FLUX2 = [
+    (r"^x_embedder\.", "img_in."), (r"^context_embedder\.", "txt_in."), (r"^proj_out\.", "final_layer.linear."),
+    (r"^norm_out\.linear\.", "final_layer.adaLN_modulation.1."), (r"^((?:double|single)_stream_modulation\w*)\.linear\.", r"\1.lin."),
+    (r"^time_guidance_embed\.(time)step_embedder\.linear_1\.", r"\1_in.in_layer."),
+    (r"^time_guidance_embed\.(time)step_embedder\.linear_2\.", r"\1_in.out_layer."),
+    (r"^time_guidance_embed\.(guidance)_embedder\.linear_1\.", r"\1_in.in_layer."),
+    (r"^time_guidance_embed\.(guidance)_embedder\.linear_2\.", r"\1_in.out_layer."),
+    (r"^single_transformer_blocks\.(\d+)\.attn\.to_qkv_mlp_proj\.", r"single_blocks.\1.linear1."),
+    (r"^single_transformer_blocks\.(\d+)\.attn\.to_out\.", r"single_blocks.\1.linear2."),
+    (r"^single_transformer_blocks\.(\d+)\.attn\.norm_q\.weight", r"single_blocks.\1.norm.query_norm.scale"),
+    (r"^single_transformer_blocks\.(\d+)\.attn\.norm_k\.weight", r"single_blocks.\1.norm.key_norm.scale"),
+    (r"^transformer_blocks\.(\d+)\.attn\.to_out\.0\.", r"double_blocks.\1.img_attn.proj."),
+    (r"^transformer_blocks\.(\d+)\.attn\.to_add_out\.", r"double_blocks.\1.txt_attn.proj."),
+    (r"^transformer_blocks\.(\d+)\.attn\.norm_q\.weight", r"double_blocks.\1.img_attn.norm.query_norm.scale"),
+    (r"^transformer_blocks\.(\d+)\.attn\.norm_k\.weight", r"double_blocks.\1.img_attn.norm.key_norm.scale"),
+    (r"^transformer_blocks\.(\d+)\.attn\.norm_added_q\.weight", r"double_blocks.\1.txt_attn.norm.query_norm.scale"),
+    (r"^transformer_blocks\.(\d+)\.attn\.norm_added_k\.weight", r"double_blocks.\1.txt_attn.norm.key_norm.scale"),
+    (r"^transformer_blocks\.(\d+)\.ff\.linear_in\.", r"double_blocks.\1.img_mlp.0."), (r"^transformer_blocks\.(\d+)\.ff\.linear_out\.", r"double_blocks.\1.img_mlp.2."),
+    (r"^transformer_blocks\.(\d+)\.ff_context\.linear_in\.", r"double_blocks.\1.txt_mlp.0."),
+    (r"^transformer_blocks\.(\d+)\.ff_context\.linear_out\.", r"double_blocks.\1.txt_mlp.2."),
+]  # fmt: skip
+FUSED = {
+    "z-image": [(r"^(.*\.attention)\.to_([qkv])\.weight$", r"\1.qkv.weight")],
+    "flux2": [(r"^transformer_blocks\.(\d+)\.attn\.to_([qkv])\.weight$", r"double_blocks.\1.img_attn.qkv.weight"),
+              (r"^transformer_blocks\.(\d+)\.attn\.add_([qkv])_proj\.weight$", r"double_blocks.\1.txt_attn.qkv.weight")],
+}  # fmt: skip
+FILES = {
+    "z-image": ("z-image-fast", Z_IMAGE, convert_z_image_transformer_checkpoint_to_diffusers),
+    "flux2": ("flux2-fast", FLUX2, convert_flux2_transformer_checkpoint_to_diffusers),
+}
+
+
+def in_file(tensors, renamed, fused):
+    """Shapes by the names of the file."""
+    found = {}
+    for name, shape in tensors:
+        whole = next(((re.sub(p, to, name)) for p, to in fused if re.match(p, name)), None)
+        if whole:
+            found[whole] = [3 * shape[0], *shape[1:]]
+            continue
+        key = next((re.sub(p, to, name) for p, to in renamed if re.search(p, name)), name)
+        found[key] = shape
+    return found
+
+
+def record(store):
+    for family, (component, renamed, convert) in FILES.items():
+        shapes = in_file(components()[component]["weights"]["tensors"], renamed, FUSED[family])
+        keys = list(shapes)
+        # Each value tells its tensor and its row.
+        marked = {
+            key: (100_000 * i + torch.arange(shape[0]).double()).reshape(-1, *[1] * (len(shape) - 1)).expand(shape).clone()
+            for i, (key, shape) in enumerate(shapes.items())
+        }
+        places = {}
+        for name, tensor in convert(marked).items():
+            rows = tensor.flatten(1)[:, 0] if tensor.dim() > 1 else tensor
+            places[name] = [keys[int(rows[0]) // 100_000], [int(row) % 100_000 for row in rows]]
+        store.put(f"single/transformer-{family}", {"tensors": [[key, list(shape)] for key, shape in shapes.items()], "places": places})

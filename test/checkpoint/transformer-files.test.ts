@@ -1,0 +1,87 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { safetensors, tensorsOf } from "../../src/checkpoint/index.js";
+import { openWeights } from "../../src/checkpoint/node/index.js";
+import { FAMILIES, ownTensors, recognise } from "../../src/families/index.js";
+import { generate } from "../../src/generate/index.js";
+import { openPair } from "../../src/open/index.js";
+import { count, type FloatTensor, float } from "../../src/tensor/index.js";
+import { checkpointFolder, componentFolder } from "../support/checkpoint.js";
+import { temporaryFolder } from "../support/folder.js";
+import { writeGguf } from "../support/gguf.js";
+import { description, farthest } from "../support/parity.js";
+
+const schema = z.object({
+  tensors: z.array(z.tuple([z.string(), z.array(z.number())])),
+  /** diffusers' tensor → tensor of the file, and its rows there. */
+  places: z.record(z.string(), z.tuple([z.string(), z.array(z.number())])),
+});
+const FILES = [
+  { name: "z-image", family: "zimage", component: "z-image-fast", base: "zimage", architecture: "lumina2" },
+  { name: "flux2", family: "flux2", component: "flux2-fast", base: "klein", architecture: "flux" },
+] as const;
+
+describe.each(FILES)(
+  "a transformer file of $name with its authors' names",
+  ({ name, family, component, base, architecture }) => {
+    const { tensors, places } = description(`single/transformer-${name}`, schema);
+    const rules = FAMILIES[family].denoiser.transformer?.names ?? [];
+
+    it("has each tensor where diffusers' converter finds it", () => {
+      const found = ownTensors(
+        rules,
+        tensors.map(([key]) => key),
+      );
+      expect(new Set(found.keys())).toEqual(new Set(Object.keys(places)));
+      const shapes = new Map(tensors);
+      for (const [own, { key, share, swapped }] of found) {
+        const [rows = 0] = shapes.get(key) ?? [];
+        const all = Array.from({ length: rows }, (_, i) => i);
+        const part = share ? all.slice((share[0] * rows) / share[1], ((share[0] + 1) * rows) / share[1]) : all;
+        const half = part.length / 2;
+        const expected = swapped ? [...part.slice(half), ...part.slice(0, half)] : part;
+        expect(places[own], own).toEqual([key, expected]);
+      }
+    });
+
+    it("is recognised, and not taken for another family", () => {
+      const prefixed = new Map(tensors.map(([key, shape]) => [`model.diffusion_model.${key}`, shape] as const));
+      for (const shapes of [new Map(tensors), prefixed]) {
+        expect(recognise(shapes)).toMatchObject({ kind: "unet", family, names: "stability" });
+      }
+    });
+
+    it("gives what the folder gives, in safetensors and in GGUF", { timeout: 60_000 }, async () => {
+      const folder = temporaryFolder();
+      const own = await tensorsOf(
+        await openWeights(path.join(componentFolder(component), "diffusion_pytorch_model.safetensors")),
+      );
+      const inFile: Record<string, FloatTensor> = Object.fromEntries(
+        tensors.map(([key, shape]) => [key, float(shape)]),
+      );
+      for (const [ownName, [key, rows]] of Object.entries(places)) {
+        const { data = new Float32Array(), shape = [] } = own.get(ownName) ?? {};
+        const row = count(shape.slice(1));
+        for (const [i, to] of rows.entries()) inFile[key]?.data.set(data.subarray(i * row, (i + 1) * row), to * row);
+      }
+      const file = path.join(folder, "own-names.safetensors");
+      writeFileSync(file, safetensors(inFile));
+      const gguf = path.join(folder, "own-names.gguf");
+      writeGguf(gguf, inFile, () => "float32", { "general.architecture": architecture });
+      const latentsOf = async (distilled: string) => {
+        const pair = await openPair({ base: checkpointFolder(base), distilled }, { threads: 1 });
+        try {
+          const request = { prompts: ["a hat"], steps: 1, mode: "distilled" as const, size: { width: 40, height: 24 } };
+          for await (const e of generate(pair, request)) if (e.type === "image") return e.latents.data;
+          throw new Error("no picture");
+        } finally {
+          await pair.close();
+        }
+      };
+      const expected = await latentsOf(componentFolder(component));
+      for (const distilled of [file, gguf]) expect(farthest(await latentsOf(distilled), expected)).toBeLessThan(1e-5);
+    });
+  },
+);
