@@ -36,6 +36,7 @@ RECORDERS = {
     "flow-adapters": flow_adapters.record,
     "peft-strength": peft_strength.record,
     "scripts": scripts.record,
+    "flow-scripts": scripts.record_flow,
     "single": single_files.record,
     "transformer-files": transformer_files.record,
     "gguf": blocks.record,

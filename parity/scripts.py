@@ -12,6 +12,8 @@ import numpy
 import torch
 from PIL import Image
 
+from .component_cases import CHECKPOINTS, components
+from .components import write_checkpoint
 from .script_models import MODELS
 
 ROOT = Path(__file__).parent.parent
@@ -56,6 +58,23 @@ CASES = {
 REQUESTS = {"loras": {"prompts": ["a smiling red <zq> wearing a top hat"], "scheduler": "LCMScheduler", "timesteps": [999, 749, 499, 249], "baseGuidance": 2}}
 
 
+FLOW = {
+    "flow-zimage-hybrid": ("zimage", "zimage-turbo", {"steps": 8, "switch": 3, "baseGuidance": 3, "negative": "sad", "guidanceNormalization": 1.0}),
+    "flow-zimage-own-grid": ("zimage", "zimage-turbo", {"steps": 4, "switch": 2, "baseSteps": 8, "guidance": 0}),
+    "flow-klein-hybrid": ("klein", "klein-fast", {"steps": 4, "switch": 1, "baseGuidance": 4}),
+    "flow-klein-base": ("klein", None, {"mode": "base", "steps": 5, "guidance": 4}),
+}  # fmt: skip
+
+
+def run_flow(base, distilled, request):
+    """A script for checkpoints that are written for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = {"base": base} | ({"distilled": distilled} if distilled else {})
+        for part, name in names.items():
+            write_checkpoint(Path(folder) / part, CHECKPOINTS[name], components())
+        return run(request, {part: str(Path(folder) / part) for part in names})
+
+
 def run(request, models={}):
     """Latents and pictures, by prompt and seed."""
     command = ["node", "--input-type=module", "-e", WRITE, json.dumps(request), json.dumps(models)]
@@ -68,10 +87,18 @@ def run(request, models={}):
     return torch.cat([latents[key] for key in sorted(latents)]), torch.stack(images)
 
 
+def record_flow(store):
+    for name, (base, distilled, asked) in FLOW.items():
+        request = {**COMMON, "size": {"width": 40, "height": 24}, **asked}
+        pair = {"base": base} | ({"distilled": {"checkpoint": distilled}} if distilled else {})
+        store.put(f"flow-scripts/{name}", {"pair": pair, "request": request}, {"latents": run_flow(base, distilled, request)[0]})
+
+
 def record(store):
     for name, asked in CASES.items():
         request = {**COMMON, **asked}
         store.put(f"scripts/{name}", {"request": request}, {"latents": run(request)[0]})
+    record_flow(store)
     for name, models in MODELS.items():
         request = {**COMMON, "size": WIDE, **REQUESTS.get(name, {})}
         with tempfile.TemporaryDirectory() as folder:

@@ -22,6 +22,7 @@ import {
 import { adaptersOf } from "./diffusers-adapters.js";
 import { isOneFile, modelsOf } from "./diffusers-models.js";
 import { WEIGHTS_LINES } from "./diffusers-parts.js";
+import { flowScript } from "./flow-script.js";
 import { refuseOwnMethods } from "./own-methods.js";
 import { python, text } from "./python.js";
 import { readSource } from "./read-source.js";
@@ -50,14 +51,10 @@ export async function diffusersScript(
   request: GenerateRequest,
   reference: PairReference = {},
 ): Promise<string> {
-  if (FAMILIES[source.family].text.chat) {
-    throw new RequestError(
-      `--as diffusers writes scripts for Stable Diffusion, not for ${FAMILIES[source.family].title}; leave --as out`,
-    );
-  }
   checkRequest(request);
   refuseOwnMethods("diffusers", source, request);
   const plan = makePlan(planRequestFor(source, request));
+  if (FAMILIES[source.family].denoiser.folder === "transformer") return flowScript(source, request, reference, plan);
   const segments = segmentsOf(source, request, plan);
   const rows = segments.flatMap((s) => s.rows);
   const usesDistilled = rows.some((r) => r.model === "distilled");

@@ -117,6 +117,8 @@ export interface FamilyFacts {
   readonly evenSigmas?: boolean;
   /** The dynamic shift of the schedule depends on the number of steps too, as in FLUX.2. */
   readonly stepwiseShift?: boolean;
+  /** Arguments of the diffusers pipeline that not every pipeline has. */
+  readonly pipelineTakes?: readonly ("negative_prompt" | "cfg_normalization")[];
   /** Without a negative prompt, the unconditional embedding is zeros and not that of "", unless model_index.json says otherwise. */
   readonly zeroNegative: boolean;
   /** Numbers of parameters, for estimates before a download. */
