@@ -21,9 +21,10 @@ interface Layer {
 
 /** Settings of a model by origin. The first layer that has a setting decides. */
 export function layersOf(pair: PlanSource, request: SamplingRequest, which: "base" | "distilled"): readonly Layer[] {
-  const defaults = modelOf(pair, which).embedsGuidance
+  const { embedsGuidance, isDistilled = which === "distilled" } = modelOf(pair, which);
+  const defaults = embedsGuidance
     ? EMBEDDED_GUIDANCE
-    : which === "base"
+    : !isDistilled
       ? FAMILIES[pair.family].sampling
       : FEW_STEPS;
   return [

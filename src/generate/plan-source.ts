@@ -55,6 +55,8 @@ export interface ModelSource {
   };
   /** The guidance scale is an input of the network. */
   readonly embedsGuidance: boolean;
+  /** The checkpoint says that it is distilled: few steps, and no guidance. */
+  readonly isDistilled?: boolean;
   /** True for a LoRA on the base; undefined for a named pair that has not been opened. */
   readonly isLora?: boolean;
   /** The named pair whose model this is, where it was recognised. */

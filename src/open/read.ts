@@ -64,6 +64,7 @@ export async function readPair(located: LocatedPair): Promise<PairFiles> {
     ...modelFiles(located.base, unet, scheduler, scaleFactor),
     ...placeIn(located.base.path, located),
     known: knownBase(located.base),
+    ...(checkpoint.index["is_distilled"] === true && { isDistilled: true }),
   };
   const { in_channels: channels, out_channels: predicted } = base.denoiser.interface;
   if (channels !== predicted) {
