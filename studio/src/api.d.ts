@@ -3292,8 +3292,10 @@ export interface components {
             readonly spacing?: "leading" | "trailing" | "linspace";
             /** @description number of sampling steps (default: the pair's) */
             readonly steps?: number;
-            /** @description hybrid: number of initial steps run by the base, or auto: the calibrated setting (default: the calibrated or the pair's, else 1) */
-            readonly switch?: number | readonly number[] | "auto";
+            /** @description hybrid: number of initial steps run by the base, the noise level it ends near, such as σ=0.8, or auto: the calibrated setting (default: the calibrated, the pair's or the family's) */
+            readonly switch?: number | readonly number[] | {
+                readonly sigma: number;
+            } | "auto";
             /** @description side of a decoding tile in latents, or off (default: by the memory budget) */
             readonly tile?: number | "off";
             /** @description timesteps, such as 999,749,499,249, instead of a number of steps */
@@ -3636,8 +3638,10 @@ export interface components {
             readonly spacing?: "leading" | "trailing" | "linspace";
             /** @description number of sampling steps (default: the pair's) */
             readonly steps?: number;
-            /** @description hybrid: number of initial steps run by the base, or auto: the calibrated setting (default: the calibrated or the pair's, else 1) */
-            readonly switch?: number | readonly number[] | "auto";
+            /** @description hybrid: number of initial steps run by the base, the noise level it ends near, such as σ=0.8, or auto: the calibrated setting (default: the calibrated, the pair's or the family's) */
+            readonly switch?: number | readonly number[] | {
+                readonly sigma: number;
+            } | "auto";
             /** @description side of a decoding tile in latents, or off (default: by the memory budget) */
             readonly tile?: number | "off";
             /** @description timesteps, such as 999,749,499,249, instead of a number of steps */
