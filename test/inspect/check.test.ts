@@ -172,7 +172,7 @@ describe("a diffusers folder", { timeout: 60_000 }, () => {
     ["WanPipeline", "Wan"],
   ])("of another family is refused: %s is %s", async (name, family) => {
     await expect(checkReference(folder(index({ _class_name: name })))).rejects.toThrow(
-      `says ${name}: ${family}; Stable Diffusion 1.x, 2.x and XL and Z-Image are supported`,
+      `says ${name}: ${family}; Stable Diffusion 1.x, 2.x and XL, Z-Image and FLUX.2 klein are supported`,
     );
   });
 
