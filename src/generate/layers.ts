@@ -22,11 +22,7 @@ interface Layer {
 /** Settings of a model by origin. The first layer that has a setting decides. */
 export function layersOf(pair: PlanSource, request: SamplingRequest, which: "base" | "distilled"): readonly Layer[] {
   const { embedsGuidance, isDistilled = which === "distilled" } = modelOf(pair, which);
-  const defaults = embedsGuidance
-    ? EMBEDDED_GUIDANCE
-    : !isDistilled
-      ? FAMILIES[pair.family].sampling
-      : FEW_STEPS;
+  const defaults = embedsGuidance ? EMBEDDED_GUIDANCE : !isDistilled ? FAMILIES[pair.family].sampling : FEW_STEPS;
   return [
     { origin: { from: "option" }, values: request },
     ...authorsLayer(pair, which),
