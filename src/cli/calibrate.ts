@@ -21,13 +21,14 @@ import {
   calibrationFile,
   forgetCalibration,
   keepCalibration,
+  modelFlags,
   type OpenOptions,
   openPlanSource,
   type PairReference,
 } from "../open/index.js";
+import { commandOf } from "../sampling/index.js";
 import { counted } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
-import { commandOf } from "./options.js";
 import { columnsOf } from "./table.js";
 import type { Progress, Terminal } from "./terminal.js";
 import { duration } from "./units.js";
@@ -137,12 +138,6 @@ async function promptsOf(models: Models, { prompts: file, count }: CalibrateOpti
     { field: "prompts" },
   );
 }
-
-/** Flags that name the models of a command. */
-const modelFlags = ({ pair, pairs, base, distilled }: PairReference): string[] =>
-  Object.entries({ pair, pairs, base, distilled }).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name} ${value}`],
-  );
 
 function printTried(terminal: Terminal, { tried, best }: Calibration): void {
   terminal.table(

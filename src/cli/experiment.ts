@@ -10,6 +10,7 @@ import {
   effectsOf,
   type FleetRequest,
   forecast,
+  frontExperiment,
   numbersOf,
   PAPER,
   type PaperName,
@@ -20,7 +21,9 @@ import {
   summaryOf,
   withAttributes,
 } from "../experiments/index.js";
+import type { PlanSource } from "../generate/index.js";
 import type { DownloadOptions } from "../hub/index.js";
+import { openPlanSource } from "../open/index.js";
 import { counted } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { FLEET_COMMANDS, fleetProgress, placesOf, runFleetCommand } from "./fleet.js";
@@ -65,10 +68,17 @@ export async function runExperiment(
   const row = models.base === undefined ? pairNamed(models.pair ?? "embedded", await readPairs(models.pairs)) : null;
   // Of a pair with another distilled model nothing is known.
   const known = row !== null && models.distilled === undefined;
-  const definitions = await definitionsOf(name, file, row?.trial ?? null, row?.prompts ?? [], {
-    ...options,
-    ...fetching(terminal, signal),
-  });
+  const definitions = await definitionsOf(
+    name,
+    file,
+    row?.trial ?? null,
+    row?.prompts ?? [],
+    () => openPlanSource(models, { ...models, ...fetching(terminal, signal) }),
+    {
+      ...options,
+      ...fetching(terminal, signal),
+    },
+  );
   const time = new Date().toISOString().slice(0, 19).replaceAll(":", "").replace("T", "-");
   const out = path.resolve(options.out ?? path.join("out", `experiment-${name}-${time}`));
   const reference = models.reference ?? row?.trial?.reference;
@@ -152,11 +162,16 @@ function printTable(terminal: Terminal, [head = [], ...rows]: readonly (readonly
   terminal.table(columnsOf(head, { claim: { text: true }, measure: { text: true, drop: 1 } }), rows);
 }
 
+/** Name of the experiment that compares all diversity methods, and images of each of its rows. */
+const FRONT = "front";
+const FRONT_IMAGES = 1024;
+
 async function definitionsOf(
   name: string,
   file: string | undefined,
   trial: { readonly prompts: string; readonly controls: readonly Control[] } | null,
   first: readonly string[],
+  source: () => Promise<PlanSource>,
   { prompts, images, sliders, ...sources }: ExperimentOptions & DownloadOptions,
 ): Promise<Definition[]> {
   if (name === "run") {
@@ -167,9 +182,9 @@ async function definitionsOf(
     return [parseDefinition(file, await readJson(file))];
   }
   const isPaper = (n: string): n is PaperName => (PAPER as readonly string[]).includes(n);
-  if (name !== "all" && !isPaper(name)) {
+  if (name !== "all" && name !== FRONT && !isPaper(name)) {
     throw new RequestError(
-      `experiment ${name}: expected ${PAPER.join(", ")}, all, run FILE.json, or status, retry or cancel`,
+      `experiment ${name}: expected ${PAPER.join(", ")}, all, ${FRONT}, run FILE.json, or status, retry or cancel`,
     );
   }
   if (file !== undefined) throw new RequestError(`experiment ${name} takes no file; \`experiment run ${file}\` does`);
@@ -177,6 +192,9 @@ async function definitionsOf(
   const samples =
     from === undefined ? first.map((prompt) => ({ prompt, seed: 0 })) : await readPromptSeeds(from, sources);
   if (samples.length === 0) throw new RequestError("experiment needs prompts: name a file with --prompts");
+  if (name === FRONT) {
+    return [frontExperiment(await source(), { prompts: samples.map((s) => s.prompt), images: images ?? FRONT_IMAGES })];
+  }
   const controls = sliders ?? trial?.controls ?? [];
   if (controls.length === 0 && name === "table1") {
     throw new RequestError('table1 needs sliders or LoRAs: --slider "age.safetensors:1=an old person" (repeatable)');

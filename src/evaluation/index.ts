@@ -12,6 +12,7 @@ export { type DiverseImage, type Diversity, diversity } from "./diversity.js";
 export { type AttributeReading, type Evaluator, evaluate, type Reading } from "./evaluator.js";
 export { attributesForPrompt, type NounAttribute, openAttributes } from "./nouns.js";
 export { type Attribute, attributeFinder, phrasesFinder, phrasesOf } from "./phrases.js";
+export { sharpness } from "./sharpness.js";
 export { type KeptDiversity, keptDiversity, type Summary, summarise } from "./summary.js";
 export {
   distancesOf,

@@ -82,6 +82,8 @@ export const definitionSchema = z.strictObject({
   measures: z.array(z.enum(MEASURES)).min(1),
   /** Measure that is also reported by prompt. */
   byPrompt: z.enum(MEASURES).exactOptional(),
+  /** Measures between which the rows are compared as points of a front: none may be bought by a loss in another. */
+  front: z.array(z.enum(MEASURES)).min(2).exactOptional(),
   /** Label of the x axis. */
   axis: text.exactOptional(),
   claims: z.array(claim).default([]),
@@ -103,7 +105,7 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
   ["reading", "attribute-change"],
   ["reads", "attribute"],
 ]);
-const NAME_FIELDS = new Set(["measure", "measures", "byPrompt"]);
+const NAME_FIELDS = new Set(["measure", "measures", "byPrompt", "front"]);
 
 /** Replaces earlier names in keys and in the fields that name measures. */
 function renamed(value: unknown, isName = false): unknown {

@@ -11,6 +11,7 @@ export { type Definition, type DefinitionInput, type PromptSeed, parseDefinition
 export { PAPER } from "./fields.js";
 export { statesOf } from "./fleet.js";
 export { work } from "./fleet-worker.js";
+export { type Front, frontExperiment } from "./front.js";
 export { claimsOf, effectsOf, NOTE, numbersOf, summaryOf } from "./markdown.js";
 export { kindOf, MEASURES as EXPERIMENT_MEASURES, type MeasureName } from "./measures.js";
 export { methodRows } from "./method-rows.js";

@@ -96,6 +96,11 @@ export function agreementsOf({ rows }: Table): string[][] {
   ];
 }
 
+/** Rows of the front with what dominates them, with a header row; empty without a front. */
+export function frontRows({ front }: Table): string[][] {
+  return front ? [["point", "dominated by"], ...front.points.map((p) => [p.row, p.dominatedBy ?? "none"])] : [];
+}
+
 /** Table of a measure by prompt, with a header row; empty without such a measure. */
 export function promptsOf({ rows, prompts, byPrompt }: Table): string[][] {
   if (!byPrompt) return [];
@@ -145,7 +150,7 @@ export function markdownOf(tables: readonly Table[], about: About): string {
       t.found && `Paper: ${t.found}`,
       ...[t.judgements.length > 0 ? claimsOf(t) : [], reasonsOf(t), effectsOf(t)].filter(filled).map(table),
       table(numbersOf(t)),
-      ...[agreementsOf(t)].filter(filled).map(table),
+      ...[frontRows(t), agreementsOf(t)].filter(filled).map(table),
       ...(t.byPrompt ? [table(promptsOf(t))] : []),
       `${sizeOf(t)}.`,
     ]

@@ -22,6 +22,7 @@ import {
   replicatesOf,
   replicatesRatio,
   type Scale,
+  vendi,
   within01,
 } from "../metrics/index.js";
 import { featuresBy, type ImageReading, type Kind, type Reference, type SampleSet } from "./sample-set.js";
@@ -108,6 +109,9 @@ const attributesIn = ({ images }: SampleSet): AttributeValues[][] | null => {
   return all.every((p, i) => p.length === images[i]?.length) ? all : null;
 };
 
+/** Vendi score of the images of each prompt [prompts]; null without CLIP features. */
+const vendis = (row: SampleSet): number[] | null => featuresBy(row, "clip")?.map((own) => vendi(own)) ?? null;
+
 /** Hits of the attributes that each prompt names, 0 or 1 [prompts][images × named]. */
 function accuracies(row: SampleSet): number[][] | null {
   const { named } = row;
@@ -168,6 +172,13 @@ const KINDS = {
   distance: distance("CLIP distance", "clip"),
   "classifier-distance": distance("classifier distance", "judge"),
   "dreamsim-distance": distance("DreamSim distance", "dreamsim"),
+  vendi: {
+    title: "Vendi score (CLIP)",
+    better: "more",
+    digits: 2,
+    perPrompt: (row) => vendis(row) ?? [],
+    estimate: (row) => orNull(meanEstimate((vendis(row) ?? []).map((v) => [v]))),
+  },
   "attribute-entropy": ofPrompts("entropy of open attributes by CLIP, nats", "more", 2, openEntropies),
   entropy: ofPrompts("entropy of free attributes, nats", "more", 2, entropies),
   accuracy: {
@@ -176,6 +187,9 @@ const KINDS = {
   },
   "clip-score": ofImages("CLIP score (100 cos)", "more", 1, ({ images }) =>
     images.map((p) => p.map((s) => s.clipScore)),
+  ),
+  sharpness: ofImages("sharpness", "–", 4, ({ images }) =>
+    images.map((p) => p.flatMap((s) => s.features["sharpness"]?.[0] ?? [])),
   ),
   change: {
     title: "change of CLIP score, %",

@@ -2,6 +2,7 @@
 import { areaY, dot, line, link, ruleX } from "@observablehq/plot";
 import type { Estimate } from "../metrics/index.js";
 import { type Html, html, loadChart, markup, renderPage, table } from "../report/index.js";
+import { type FrontDetails, frontFigure, frontScript, frontStyle } from "./front-page.js";
 import {
   type About,
   agreementsOf,
@@ -40,8 +41,14 @@ const CLASSES: Readonly<Record<Verdict, string | undefined>> = {
 };
 
 /** Renders the report. */
-export function pageOf(tables: readonly Table[], about: About, samples: Samples): string {
+export function pageOf(
+  tables: readonly Table[],
+  about: About,
+  samples: Samples,
+  details: (table: Table) => FrontDetails,
+): string {
   const links = tables.map((t, i) => html`${i > 0 ? " · " : ""}<a href="#${t.name}">${t.title}</a>`);
+  const withFront = tables.some((t) => t.front !== null);
   const body = html`<h1>Experiments</h1>
 <p><code>${about.command}</code></p>
 ${about.student === null ? "" : html`<p>${about.student}</p>`}
@@ -49,11 +56,11 @@ ${about.student === null ? "" : html`<p>${about.student}</p>`}
 <p>${tables.length > 1 ? links : ""}</p>
 <p>${NOTE}</p>
 <p>${summaryOf(tables)}</p>
-${tables.map((t) => section(t, samples))}`;
-  return renderPage({ title: "Experiments", style: STYLE, body });
+${tables.map((t) => section(t, samples, details(t)))}${withFront ? frontScript() : ""}`;
+  return renderPage({ title: "Experiments", style: withFront ? STYLE + frontStyle() : STYLE, body });
 }
 
-function section(t: Table, samples: Samples): Html {
+function section(t: Table, samples: Samples, details: FrontDetails): Html {
   const claims = claimsOf(t);
   const verdict = (i: number) => CLASSES[t.judgements[i]?.verdict ?? "not tested"];
   const last = (claims[0]?.length ?? 0) - 1;
@@ -63,6 +70,7 @@ function section(t: Table, samples: Samples): Html {
   });
   return html`<h2 id="${t.name}">${t.title}</h2>
 ${t.found === "" ? "" : html`<p>Paper: ${t.found}</p>`}
+${frontFigure(t, details)}
 ${t.judgements.length > 0 ? table(claims, (row, column) => (column === last ? verdict(row) : undefined)) : ""}
 ${[reasonsOf(t), effectsOf(t), numbersOf(t), agreementsOf(t)].map((rows) => (rows.length > 0 ? table(rows) : ""))}
 <div class="plots">${plots(t).map(markup)}</div>

@@ -2,6 +2,9 @@
 import path from "node:path";
 import { writeWhole } from "../files/index.js";
 import { versions } from "../inspect/index.js";
+import { modelFlags } from "../open/index.js";
+import type { SamplingRequest } from "../sampling/index.js";
+import type { FrontDetails } from "./front-page.js";
 import { placesNote, timedPlace } from "./machine.js";
 import { type About, markdownOf } from "./markdown.js";
 import type { ExperimentRequest } from "./request.js";
@@ -9,6 +12,19 @@ import type { Reference } from "./sample-set.js";
 import { type CellResult, readSamples } from "./store.js";
 import type { Table } from "./table.js";
 import type { Work } from "./work.js";
+
+/** Sampling of a row as options of the command line can say it. */
+function samplingIn(works: readonly Work[], name: string, row: string): SamplingRequest {
+  const found = works.find((w) => w.definition.name === name)?.definition.rows.find((r) => r.name === row);
+  const {
+    negative: _negative,
+    size: _size,
+    promptSyntax: _syntax,
+    clipSkip: _skip,
+    ...sampling
+  } = found?.sampling ?? {};
+  return sampling;
+}
 
 /** Writes the files of the report into the run's folder. Returns their names. */
 export async function writeReport(
@@ -44,6 +60,11 @@ export async function writeReport(
       if (first) samples.set(sampleKey(definition.name, row.name), await readSamples(request.out, first.id));
     }
   }
+  const detailsOf = ({ name }: Table): FrontDetails => ({
+    images: (row) => samples.get(sampleKey(name, row)) ?? [],
+    sampling: (row) => samplingIn(works, name, row),
+    models: modelFlags(request),
+  });
   const { models, student } = about;
   const definitions = { models, student, definitions: request.definitions };
   const text = (s: string) => Buffer.from(s);
@@ -52,7 +73,7 @@ export async function writeReport(
     "results.json": text(`${JSON.stringify({ ...about, tables }, null, 1)}\n`),
     "results.parquet": parquetOf(works, results),
     "report.md": text(markdownOf(tables, about)),
-    "report.html": text(pageOf(tables, about, samples)),
+    "report.html": text(pageOf(tables, about, samples, detailsOf)),
   };
   for (const [name, bytes] of Object.entries(files)) await writeWhole(path.join(request.out, name), bytes);
   return Object.keys(files);

@@ -1,6 +1,6 @@
 /** Generates the images of a cell and evaluates them with every instrument. */
 import { decodeLatents } from "../decode/index.js";
-import { evaluate } from "../evaluation/index.js";
+import { evaluate, sharpness } from "../evaluation/index.js";
 import { type GenerateRequest, generate, type Pair, plainPrompts } from "../generate/index.js";
 import { cosineDistance } from "../metrics/index.js";
 import { type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
@@ -29,7 +29,8 @@ export async function generateCell(models: Models, cell: Cell, o: CellOptions): 
   const { pair, evaluator, warm } = models;
   const { row } = cell;
   if (!warm.has(row.name)) {
-    const { choose: _, ...sampling } = row.sampling;
+    // One image has no others to choose from, or to be unlike.
+    const { choose: _, diversity: _methods, ...sampling } = row.sampling;
     const signal = o.signal ? { signal: o.signal } : {};
     await runRequest(pair, requestOf({ ...row, sampling }, cell.samples.slice(0, 1)), signal);
     warm.add(row.name);
@@ -45,6 +46,7 @@ export async function generateCell(models: Models, cell: Cell, o: CellOptions): 
   const features = await featuresOf(models, made.images.flat());
   // "judge" is the name of the classifier in earlier results.
   if (attributes) features["judge"] = attributes.features.flat();
+  features["sharpness"] = made.images.flat().map((image) => Float32Array.of(sharpness(image)));
   const [predicted, numbers] = [attributes?.predicted.flat(), attributes?.numbers.flat()];
   const probabilities = attributes?.probabilities.flat();
   const curves = row.follow ? await curvesOf(models, made.x0, features["clip"] ?? []) : [];

@@ -4,6 +4,7 @@ import {
   inceptionScore,
   indices,
   jackknifeEstimate,
+  kernelDistance,
   mean,
   type Neighbours,
   neighbours,
@@ -160,6 +161,9 @@ async function scores(row: SampleSet): Promise<Replicates | null> {
   return replicatesOf(logits.length, async (at) => inceptionScore(at.flatMap((p) => logits[p] ?? [])));
 }
 
+/** Kernel distance by CLIP features, unbiased for few images (Bińkowski et al. 2018). */
+const kernel = againstReal("clip", (n, m, d) => (n * m + n * n + m * m) * d, kernelDistance, Number.NaN);
+
 const clip = frechetMeasures("Fréchet distance (CLIP)", 3, "clip");
 const inception = frechetMeasures("FID", 2, "inception");
 
@@ -178,6 +182,10 @@ export const SET_MEASURES = {
       return found && { ...jackknifeEstimate(found.point, found.without), n: countOf(row) };
     },
   },
+  kernel: ofSets("kernel distance (CLIP) × 1000", "less", 2, async (row, reference) => {
+    const found = await kernel(row, reference);
+    return found && { point: 1000 * found.point, without: found.without.map((v) => 1000 * v) };
+  }),
   precision: share("precision", "precision"),
   recall: share("recall", "recall"),
 } as const satisfies Record<string, Kind>;

@@ -11,6 +11,7 @@ import { plainPrompts } from "../generate/index.js";
 import { distancePerPrompt, type Estimate, meanEstimate } from "../metrics/index.js";
 import { type ClaimResult, checkClaims, checkEffects, type EffectResult } from "./claims.js";
 import { type Definition, type ExperimentRow, type PromptSeed, promptSeeds } from "./definition.js";
+import { type Front, frontOf } from "./front.js";
 import { placeName, timedPlace } from "./machine.js";
 import { agreementAt, type Estimator, estimator, kindOf, type MeasureName } from "./measures.js";
 import { featuresBy, type ImageReading, type Reference, type SampleSet } from "./sample-set.js";
@@ -45,6 +46,8 @@ export interface Table {
   readonly rows: readonly TableRow[];
   readonly judgements: readonly ClaimResult[];
   readonly effects: readonly EffectResult[];
+  /** Rows as points of a front; null where the definition has none. */
+  readonly front: Front | null;
 }
 
 /** Part of an evaluator that reads texts, and attributes by CLIP where they are asked for. Images are read when they are generated. */
@@ -85,6 +88,7 @@ export async function tableOf(
     rows,
     judgements,
     effects,
+    front: definition.front ? await frontOf(definition, definition.front, sets, estimate) : null,
   };
 }
 

@@ -22,6 +22,7 @@ export {
   lookupFields,
   machineFields,
   modelFields,
+  modelFlags,
   type OpenOptions,
   type PairReference,
   readAdapterReference,

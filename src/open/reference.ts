@@ -180,6 +180,12 @@ export const pairSchema = z.strictObject(modelFields);
 /** Models to open: a named pair, or a base with an optional distilled model. */
 export type PairReference = InputOf<typeof modelFields>;
 
+/** Options of the command line that name the models of a pair. */
+export const modelFlags = ({ pair, pairs, base, distilled }: PairReference): string[] =>
+  Object.entries({ pair, pairs, base, distilled }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name} ${value}`],
+  );
+
 /** Machine to run on, and callbacks for downloads and weight preparation. */
 export interface OpenOptions extends InputOf<typeof machineFields>, DownloadOptions {
   /** CLIPModel that judges images of this pair; default: the pair's own. */

@@ -1,6 +1,7 @@
 export * from "./advance.js";
 export { isChoosing, samplesPerRow, withChoice } from "./choice.js";
 export type { Choice } from "./choice-spec.js";
+export { commandOf } from "./command.js";
 export * from "./describe.js";
 export * from "./diversity.js";
 export { type DynamicShift, evenSigmas, stepwiseShift } from "./flow-sigmas.js";

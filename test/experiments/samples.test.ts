@@ -52,6 +52,20 @@ describe("the samples of a cell", { timeout: 60_000 }, () => {
   });
 });
 
+it("a method that acts between the images of a prompt has all of its seeds", { timeout: 60_000 }, async () => {
+  const own = parseDefinition("x.json", {
+    ...{ ...definition, prompts: ["a cartoon character"], seeds: 2 },
+    rows: [{ name: "apart", sampling: { ...row.sampling, diversity: [{ method: "particles" }] } }],
+  });
+  const [apart] = own.rows;
+  if (!apart) throw new Error("one row");
+  const [both] = cellsOf(own, promptSeeds(own), new Map([[apart.name, await originOf(models, apart, own)]]));
+  if (!both) throw new Error("one cell");
+  const { result, images } = await generateCell(models, both, { workers: 1, place: { host: "here", machine: "cpu" } });
+  expect(images).toHaveLength(2);
+  expect(result.pictures.map((p) => p.features["sharpness"])).toEqual([expect.any(String), expect.any(String)]);
+});
+
 it("the syntax of prompts and the LoRAs that they name are part of what results follow from", async () => {
   const prompts = ["a cartoon character <lora:smile.base:1>"];
   const idOf = async (sampling: object) => {

@@ -143,7 +143,7 @@ export function addExperiment(command: Command): void {
     "variegate experiment table3 --dry-run",
     "variegate experiment table3 --images 32",
   )
-    .argument("<name>", `${PAPER.join(", ")}, all, or run; with --queue also status, retry or cancel`)
+    .argument("<name>", `${PAPER.join(", ")}, all, front, or run; with --queue also status, retry or cancel`)
     .argument(
       "[file]",
       "with run: JSON file with the definition of an experiment; with status, retry, cancel: its name",

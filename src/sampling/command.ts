@@ -1,5 +1,6 @@
 /** A sampling request as options of the command line. */
-import { methodText, type SamplingRequest, settledMethods } from "../sampling/index.js";
+import { methodText, settledMethods } from "./hooks/methods.js";
+import type { SamplingRequest } from "./options.js";
 
 /** Options for fields of a request whose value is a number or a word. */
 const FLAGS = {

@@ -1,0 +1,98 @@
+/** The front of an experiment's rows: which of them another row beats at no more cost, by paired intervals over prompts. */
+import type { PlanSource } from "../generate/index.js";
+import { type Definition, definitionSchema } from "./definition.js";
+import { type Estimator, kindOf, type MeasureName, ratio } from "./measures.js";
+import { methodRows } from "./method-rows.js";
+import type { SampleSet } from "./sample-set.js";
+
+/** Rows as points, compared by some measures. */
+export interface Front {
+  readonly measures: readonly MeasureName[];
+  /** In the order of the rows. */
+  readonly points: readonly {
+    readonly row: string;
+    /** Row that is surely better in one of the measures and surely worse in none; null for a point of the front. */
+    readonly dominatedBy: string | null;
+  }[];
+}
+
+/** How one row is compared with another in a measure: by a 95 % interval of their ratio, or by the numbers where they have no interval. */
+type Comparison = "better" | "worse" | "undecided";
+
+/**
+ * Compares all rows. Row a dominates b if it is surely better in a measure and surely worse in none: its whole
+ * interval of the ratio to b, over the same prompts, lies on one side of 1. Of several, the first with the largest gain in the first measure is
+ * named.
+ */
+export async function frontOf(
+  { rows }: Pick<Definition, "rows">,
+  measures: readonly MeasureName[],
+  sets: ReadonlyMap<string, SampleSet>,
+  estimate: Estimator,
+): Promise<Front> {
+  const points: Front["points"][number][] = [];
+  for (const { name } of rows) {
+    const own = sets.get(name);
+    const stronger: { readonly row: string; readonly gain: number }[] = [];
+    for (const [other, set] of sets) {
+      if (!own || other === name) continue;
+      const verdicts = [];
+      for (const measure of measures) verdicts.push(await compare(measure, set, own, estimate));
+      if (!verdicts.includes("better") || verdicts.includes("worse")) continue;
+      const [first = "distance"] = measures;
+      stronger.push({ row: other, gain: (await ratio(first, set, own, estimate))?.mean ?? 1 });
+    }
+    const [best] = stronger.sort((a, b) => b.gain - a.gain);
+    points.push({ row: name, dominatedBy: best?.row ?? null });
+  }
+  return { measures, points };
+}
+
+async function compare(measure: MeasureName, a: SampleSet, b: SampleSet, estimate: Estimator): Promise<Comparison> {
+  const { better } = kindOf(measure);
+  const found = await ratio(measure, a, b, estimate);
+  if (!found || better === "–") return "undecided";
+  const { mean, low, high } = found;
+  const isExact = kindOf(measure).perPrompt === undefined && kindOf(measure).replicates === undefined;
+  const [from, to] = isExact ? [mean, mean] : [low ?? 0, high ?? Number.POSITIVE_INFINITY];
+  if (from > 1) return better === "more" ? "better" : "worse";
+  if (to < 1) return better === "more" ? "worse" : "better";
+  return "undecided";
+}
+
+/** Measures of the front: diversity by CLIP and by attributes, adherence, fidelity and cost. */
+const FRONT = ["distance", "entropy", "accuracy", "kernel", "calls"] as const satisfies readonly MeasureName[];
+
+export interface FrontRequest {
+  readonly prompts: readonly string[];
+  /** Images of each row. */
+  readonly images: number;
+  /** Most model calls of an image. Default: no limit. */
+  readonly budget?: number;
+}
+
+/** Most prompts of a front, each with equally many seeds. */
+const MOST_PROMPTS = 16;
+
+/** The experiment that compares every diversity method over its settings with base, distilled model and hybrid. */
+export function frontExperiment(pair: PlanSource, { prompts, images, budget }: FrontRequest): Definition {
+  const texts = [...new Set(prompts)].slice(0, MOST_PROMPTS);
+  return definitionSchema.parse({
+    name: "front",
+    title: "Front: diversity, adherence, fidelity and cost of every method",
+    prompts: texts,
+    // A choice of seeds needs an even number.
+    seeds: 2 * Math.max(1, Math.ceil(images / texts.length / 2)),
+    measures: [
+      ...["distance", "dreamsim-distance", "vendi", "entropy", "attribute-entropy"],
+      ...["accuracy", "clip-score", "kernel", "sharpness", "calls", "time"],
+    ],
+    front: [...FRONT],
+    rows: [
+      { name: "base", sampling: { mode: "base" } },
+      { name: "distilled", sampling: { mode: "distilled" } },
+      { name: "hybrid", sampling: { mode: "hybrid", switch: 1 } },
+      ...methodRows(pair, budget === undefined ? {} : { budget }),
+    ],
+  });
+}
