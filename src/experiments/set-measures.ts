@@ -4,7 +4,7 @@ import {
   inceptionScore,
   indices,
   jackknifeEstimate,
-  kernelDistance,
+  kernelDistances,
   mean,
   type Neighbours,
   neighbours,
@@ -161,8 +161,13 @@ async function scores(row: SampleSet): Promise<Replicates | null> {
   return replicatesOf(logits.length, async (at) => inceptionScore(at.flatMap((p) => logits[p] ?? [])));
 }
 
-/** Kernel distance by CLIP features, unbiased for few images (Bińkowski et al. 2018). */
-const kernel = againstReal("clip", (n, m, d) => (n * m + n * n + m * m) * d, kernelDistance, Number.NaN);
+/** Kernel distance by CLIP features, unbiased for few images (Bińkowski et al. 2018); null with too few. */
+const kernel = once(async (row, { features, multiply }): Promise<Replicates | null> => {
+  const [own, real] = [featuresBy(row, "clip") ?? [], features["clip"] ?? []];
+  if (Math.min(own.flat().length, real.length) <= NEIGHBOURS) return null;
+  const distance = await kernelDistances(own, real, multiply);
+  return replicatesOf(own.length, async (prompts) => 1000 * distance(prompts));
+});
 
 const clip = frechetMeasures("Fréchet distance (CLIP)", 3, "clip");
 const inception = frechetMeasures("FID", 2, "inception");
@@ -182,10 +187,7 @@ export const SET_MEASURES = {
       return found && { ...jackknifeEstimate(found.point, found.without), n: countOf(row) };
     },
   },
-  kernel: ofSets("kernel distance (CLIP) × 1000", "less", 2, async (row, reference) => {
-    const found = await kernel(row, reference);
-    return found && { point: 1000 * found.point, without: found.without.map((v) => 1000 * v) };
-  }),
+  kernel: ofSets("kernel distance (CLIP) × 1000", "less", 2, kernel),
   precision: share("precision", "precision"),
   recall: share("recall", "recall"),
 } as const satisfies Record<string, Kind>;

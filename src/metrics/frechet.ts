@@ -1,4 +1,4 @@
-/** Distances of two distributions of Inception features (FID, KID), and the Inception score of one set of class logits (IS). */
+/** Fréchet distance of two distributions of features (FID), and the Inception score of one set of class logits (IS). */
 import { eigenvalues, LARGEST_EIGEN } from "../linalg/index.js";
 import {
   centred,
@@ -104,25 +104,6 @@ export async function nuclearNorm(c: Matrix, multiply: Product, eigen = LARGEST_
     before = now;
   }
   return before;
-}
-
-/**
- * Kernel Inception distance (Bińkowski et al. 2018): unbiased squared MMD with the kernel (x·y / d + 1)³ of all features a [n][d] and
- * b [m][d]. May be negative for similar sets.
- */
-export async function kernelDistance(
-  a: readonly Float32Array[],
-  b: readonly Float32Array[],
-  multiply: Product = plainProduct,
-): Promise<number> {
-  const [xa, xb] = [rowsOf(a), rowsOf(b)];
-  const kernel = async (x: Matrix, y: Matrix) => (await multiply(x, y)).data.map((v) => (v / x.columns + 1) ** 3);
-  const sum = (k: Float64Array) => k.reduce((s, v) => s + v, 0);
-  const within = async (x: Matrix) => {
-    const k = await kernel(x, x);
-    return (sum(k) - sum(k.filter((_, i) => i % (x.rows + 1) === 0))) / (x.rows * (x.rows - 1));
-  };
-  return (await within(xa)) + (await within(xb)) - (2 * sum(await kernel(xa, xb))) / (xa.rows * xb.rows);
 }
 
 /** Inception score (Salimans et al. 2016, §4) of logits [n][classes]: exp of the mean KL divergence from the marginal class distribution. */

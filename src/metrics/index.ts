@@ -39,8 +39,9 @@ export {
   uniform,
   within01,
 } from "./estimate.js";
-export { cholesky, frechetDistance, inceptionScore, kernelDistance, nuclearNorm } from "./frechet.js";
+export { cholesky, frechetDistance, inceptionScore, nuclearNorm } from "./frechet.js";
 export { mutualInformation, shannonEntropy } from "./information.js";
+export { kernelDistance, kernelDistances } from "./kernel.js";
 export { type Neighbours, neighbours } from "./neighbours.js";
 export { softmax } from "./softmax.js";
 export { bestSubset, exactSubset, subsetValue, swappedSubset } from "./subset.js";

@@ -8,6 +8,7 @@ import {
   inceptionScore,
   jackknifeEstimate,
   kernelDistance,
+  kernelDistances,
   meanEstimate,
   meanSimilarity,
   neighbours,
@@ -162,6 +163,20 @@ describe("distributions", () => {
   it("kernel distance by hand", async () => {
     // one feature, x·y + 1 cubed. a = 0, 1: off-diagonal k = 1. b = 1, 2: k(1,2) = 27. between: 1, 1, 8, 27
     expect(await kernelDistance([v(0), v(1)], [v(1), v(2)])).toBeCloseTo(1 + 27 - (2 * (1 + 1 + 8 + 27)) / 4, 9);
+  });
+
+  it("kernel distances of some groups are those of their features alone", async () => {
+    const groups = [drawn(1, 6, 8), drawn(2, 3, 8), drawn(3, 7, 8)];
+    const real = drawn(4, 20, 8);
+    const of = await kernelDistances(groups, real);
+    for (const which of [[0, 1, 2], [0, 2], [1]]) {
+      const alone = await kernelDistance(
+        which.flatMap((g) => groups[g] ?? []),
+        [...real],
+      );
+      expect(of(which)).toBeCloseTo(alone, 9);
+    }
+    expect(of([])).toBeNaN();
   });
 
   it("Inception score is the number of sure, evenly seen classes", () => {
