@@ -137,7 +137,7 @@ function start(figure) {
   choose("y", "up");
   choose("x", "across");
   draw();
-  show(data.points.find((p) => p.dominatedBy === null) ?? data.points[0]);
+  show(data.points.find((p) => p.name === "hybrid") ?? data.points[0]);
   addEventListener("resize", draw);
 }
 

@@ -11,6 +11,7 @@ import {
   type FleetRequest,
   forecast,
   frontExperiment,
+  frontNumbersOf,
   numbersOf,
   PAPER,
   type PaperName,
@@ -121,7 +122,7 @@ export async function runExperiment(
   for (const t of tables) {
     terminal.emit({ type: "table", ...t });
     terminal.print(t.title);
-    printTable(terminal, numbersOf(t));
+    printTable(terminal, t.front ? frontNumbersOf(t) : numbersOf(t));
     terminal.print("");
     for (const rows of [t.judgements.length > 0 ? claimsOf(t) : [], effectsOf(t)]) {
       if (rows.length === 0) continue;
@@ -157,9 +158,17 @@ function fleetOf({ queue, store, as, lease, attempts, backoff }: FleetOptions, m
   };
 }
 
+/** Columns of text, which can be broken, and those that a narrow terminal leaves out. */
+const TEXTS = {
+  claim: { text: true },
+  measure: { text: true, drop: 1 },
+  point: { text: true },
+  "dominated by": { text: true, drop: 1 },
+} as const;
+
 /** Prints a table whose first row is the head. */
 function printTable(terminal: Terminal, [head = [], ...rows]: readonly (readonly string[])[]): void {
-  terminal.table(columnsOf(head, { claim: { text: true }, measure: { text: true, drop: 1 } }), rows);
+  terminal.table(columnsOf(head, TEXTS), rows);
 }
 
 /** Name of the experiment that compares all diversity methods, and images of each of its rows. */

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { formatEstimate } from "../metrics/index.js";
 import { type Html, html, jsonScript, markup } from "../report/index.js";
 import { commandOf, type SamplingRequest } from "../sampling/index.js";
-import { kindOf } from "./measures.js";
+import { kindOf, type MeasureName } from "./measures.js";
 import type { Table } from "./table.js";
 
 const asset = (file: string): string => readFileSync(new URL(`../../assets/front/${file}`, import.meta.url), "utf8");
@@ -23,6 +23,8 @@ export interface FrontDetails {
   readonly models: readonly string[];
 }
 
+const ADHERENCE: readonly MeasureName[] = ["accuracy", "clip-score"];
+
 /** Figure of a front with what the script needs; empty for an experiment without one. */
 export function frontFigure({ name, front, rows, measures, prompts }: Table, details: FrontDetails): Html {
   if (!front) return html``;
@@ -41,10 +43,9 @@ export function frontFigure({ name, front, rows, measures, prompts }: Table, det
     ].join(" "),
   }));
   const axes = shown.map((m) => ({ measure: m, title: kindOf(m).title, better: kindOf(m).better }));
-  const [y, x] = [
-    front.measures[0],
-    front.measures.find((m) => m === "calls" && shown.includes(m)) ?? front.measures[1],
-  ];
+  // Diversity over adherence at first: calls lie in few columns.
+  const [y, second] = front.measures;
+  const x = front.measures.find((m) => ADHERENCE.includes(m) && shown.includes(m)) ?? second;
   return html`<figure class="front" data-front="${name}">
 ${jsonScript(`front-${name}`, { axes, points, x, y, measures: front.measures })}
 <div class="axes"></div>

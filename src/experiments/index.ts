@@ -12,7 +12,7 @@ export { PAPER } from "./fields.js";
 export { statesOf } from "./fleet.js";
 export { work } from "./fleet-worker.js";
 export { type Front, frontExperiment } from "./front.js";
-export { claimsOf, effectsOf, NOTE, numbersOf, summaryOf } from "./markdown.js";
+export { claimsOf, effectsOf, frontNumbersOf, NOTE, numbersOf, summaryOf } from "./markdown.js";
 export { kindOf, MEASURES as EXPERIMENT_MEASURES, type MeasureName } from "./measures.js";
 export { methodRows } from "./method-rows.js";
 export type { ModelRequest } from "./models.js";

@@ -96,8 +96,22 @@ export function agreementsOf({ rows }: Table): string[][] {
   ];
 }
 
+/** Means of the front's measures with what dominates each row, with a header row; the terminal has no room for more. */
+export function frontNumbersOf({ front, rows, measures }: Table): string[][] {
+  const shown = (front?.measures ?? []).filter((m) => measures.includes(m));
+  const [head = [], ...dominated] = frontRows({ front });
+  return [
+    [head[0] ?? "", ...shown.map((m) => kindOf(m).title), head[1] ?? ""],
+    ...rows.map(({ name, values }, i) => [
+      name,
+      ...shown.map((m) => values[m]?.mean.toFixed(kindOf(m).digits) ?? "–"),
+      dominated[i]?.[1] ?? "none",
+    ]),
+  ];
+}
+
 /** Rows of the front with what dominates them, with a header row; empty without a front. */
-export function frontRows({ front }: Table): string[][] {
+export function frontRows({ front }: Pick<Table, "front">): string[][] {
   return front ? [["point", "dominated by"], ...front.points.map((p) => [p.row, p.dominatedBy ?? "none"])] : [];
 }
 
