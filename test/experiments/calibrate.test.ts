@@ -29,7 +29,7 @@ function tableOf(ratios: Readonly<Record<string, Numbers>>): Table {
     values: { calls: { mean: ratios[name]?.[3] ?? 4, low: null, high: null, n: 1 } },
   }));
   const rest = { title: "", found: "", axis: null, prompts: [], seeds: 4, measures: [], paperMeasures: {} };
-  return { name: "calibration", ...rest, byPrompt: null, rows, judgements, effects: [] };
+  return { name: "calibration", ...rest, byPrompt: null, rows, judgements, effects: [], front: null };
 }
 const best = (ratios: Readonly<Record<string, Numbers>>, budget = 1) =>
   recommended(tableOf(ratios), definition, budget).best?.name ?? null;

@@ -106,7 +106,9 @@ describe("a front", async () => {
     const page = openPage(file);
     expectSelfContained(page);
     const points = [...page.document.querySelectorAll(".front .point")];
-    expect(points.map((p) => p.getAttribute("data-name")).sort()).toEqual(["dear", "narrow", "wide", "wild"]);
+    expect(points.map((p) => p.getAttribute("data-name")).toSorted((a, b) => ((a ?? "") < (b ?? "") ? -1 : 1))).toEqual(
+      ["dear", "narrow", "wide", "wild"],
+    );
     expect(page.document.querySelectorAll(".front .dominated")).toHaveLength(1);
     expect(page.text(".front figcaption")).toContain("3 of 4 points are not dominated");
     points

@@ -95,9 +95,13 @@ describe.each<[Stored, number]>([
   });
 });
 
-it.each(["q8_0", "q4_k"] as const)("%s generates what a file with its values generates, to the bit", async (stored) => {
-  expect([...(await picture(whole(stored)))]).toEqual([...(await imagesOf(await unpacked(whole(stored))))]);
-});
+it.each(["q8_0", "q4_k"] as const)(
+  "%s generates what a file with its values generates, to the bit",
+  { timeout: 60_000 },
+  async (stored) => {
+    expect([...(await picture(whole(stored)))]).toEqual([...(await imagesOf(await unpacked(whole(stored))))]);
+  },
+);
 
 describe("a UNet in GGUF", { timeout: 60_000 }, () => {
   const bare = Object.fromEntries(Object.entries(unet).map(([key, t]) => [key.slice(UNET.length), t]));
