@@ -5,6 +5,7 @@ const inside = (room) => `^src/${room}/`;
 // fields.ts is the part of a room that describes requests: help and the parsing of options load it without the code that runs models.
 const face = (room) => `^src/${room}/(index|fields)\\.ts$`;
 const nodeFace = (room) => `^src/${room}/node/index\\.ts$`;
+const webFace = (room) => `^src/${room}/web/index\\.ts$`;
 
 /** Rooms that import Node's modules everywhere (true), or in their folder node/ only. */
 const onNode = new Set(rooms.filter(({ node }) => node === true).map(({ room }) => room));
@@ -19,8 +20,11 @@ module.exports = {
     { from: { path: "^src/index\\.ts$" }, to: { path: "^src/([^/]+/(node/)?index|errors)\\.ts$" } },
     { from: {}, to: { path: "^src/errors\\.ts$" } },
     { from: {}, to: { pathNot: "^src/", dependencyTypesNot: ["core", "local"] } },
-    // The page of the studio knows the server by its API only.
+    // The page of the studio knows the server by its API only, and the engine in the page by its public face.
     { from: { path: "^studio/" }, to: { path: "^studio/" } },
+    { from: { path: "^studio/src/in-page/" }, to: { path: face("browser") } },
+    // What a room has for browsers is for the engine in a page.
+    { from: { path: inside("browser") }, to: { path: webFace("runtime") } },
     ...rooms.map(({ room }) => ({
       from: { path: inside(room), ...(divided.has(room) && { pathNot: `${inside(room)}node/` }) },
       to: { path: inside(room), ...(divided.has(room) && { pathNot: `${inside(room)}node/` }) },

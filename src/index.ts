@@ -3,7 +3,8 @@
  * variegate/adapters, /checkpoint, /control, /convert, /evaluation, /experiments, /files, /hub, /inspect, /instruments, /lookup, /measure,
  * /metrics, /models, /networks, /open, /runtime, /sampling, /tensor, /trajectory; what needs Node in /checkpoint/node and /runtime/node.
  */
-export { PAIRS, type PairRow, readPairs } from "./catalogue/index.js";
+export { PAIRS, type PairRow } from "./catalogue/index.js";
+export { readPairs } from "./catalogue/node/index.js";
 export { type Slide, type SlideRequest, slide } from "./control/index.js";
 export { type ComfyWorkflow, comfyWorkflow, diffusersScript, extractAdapter, mergeAdapters } from "./convert/index.js";
 export { decodeLatents } from "./decode/index.js";

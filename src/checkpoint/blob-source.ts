@@ -5,7 +5,7 @@ import { checkedSource } from "./source.js";
 
 /** @param name for messages; default: the name of a File */
 export function blobSource(blob: Blob, name: string = nameOf(blob)): ByteSource {
-  return checkedSource({ name, size: blob.size }, async (offset, length) => {
+  return checkedSource({ name, blob, size: blob.size }, async (offset, length) => {
     try {
       return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
     } catch (cause) {

@@ -2,6 +2,16 @@ export { blobSource } from "./blob-source.js";
 export { type ClipPadding, type ClipVocabulary, clipTokenizerFiles, parseClipVocabulary } from "./clip-vocabulary.js";
 export type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "./component.js";
 export { type Derivation, type Derive, type DeriveProgress, deriveInMemory } from "./derivation.js";
+export { type FileSystem, folderOf, isFile, nameIn, readJson } from "./file-system.js";
+export {
+  adapterConfig,
+  adapterFile,
+  adapterIn,
+  autoencoderFolder,
+  openCheckpoint,
+  openComponentFolder,
+  openUNet,
+} from "./folder.js";
 export { parseJsonText } from "./json.js";
 export { readAutoencoder, readRecognised, readTextEncoder, refusal, shapesOf } from "./parts.js";
 export { safetensors } from "./safetensors.js";

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { adapterFacts, adapterTensors, type Dialect, LARGEST_RANK } from "../adapters/index.js";
-import { DISTILLED_KEY } from "../catalogue/index.js";
+import { DISTILLED_KEY } from "../catalogue/node/index.js";
 import { safetensors } from "../checkpoint/index.js";
 import { type ExtractedLayer, type ExtractRequest, extractAdapter, mergeAdapters } from "../convert/index.js";
 import { RequestError } from "../errors.js";

@@ -1,6 +1,7 @@
 /** `variegate calibrate`: finds the setting of a hybrid that suits a pair, and stores it as the pair's default. */
 import path from "node:path";
-import { pairNamed, readPairs } from "../catalogue/index.js";
+import { pairNamed } from "../catalogue/index.js";
+import { readPairs } from "../catalogue/node/index.js";
 import { RequestError } from "../errors.js";
 import {
   type Calibration,

@@ -1,6 +1,7 @@
 /** `variegate experiment`: runs tables and figures of the paper, or an experiment of a JSON file. */
 import path from "node:path";
-import { type Control, pairNamed, readPairs } from "../catalogue/index.js";
+import { type Control, pairNamed } from "../catalogue/index.js";
+import { readPairs } from "../catalogue/node/index.js";
 import { readJson } from "../checkpoint/node/index.js";
 import { RequestError } from "../errors.js";
 import {

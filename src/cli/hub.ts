@@ -1,6 +1,7 @@
 /** `variegate models pull`, `models list --cached` and `models remove`: downloads from the Hub, and its cache. */
 
-import { pairNamed, readPairs } from "../catalogue/index.js";
+import { pairNamed } from "../catalogue/index.js";
+import { readPairs } from "../catalogue/node/index.js";
 import { RequestError } from "../errors.js";
 import {
   cachedRepositories,

@@ -1,6 +1,7 @@
 /** `variegate plan`, `models list` and `doctor`: commands that load no model. */
 
-import { type PairRow, pairNamed, readPairs } from "../catalogue/index.js";
+import { type PairRow, pairNamed } from "../catalogue/index.js";
+import { readPairs } from "../catalogue/node/index.js";
 import { comfyWorkflow, diffusersScript } from "../convert/index.js";
 import { RequestError } from "../errors.js";
 import {

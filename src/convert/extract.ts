@@ -151,7 +151,7 @@ async function partsOf(from: string, to: string, lookup: LookupOptions): Promise
 }
 
 async function componentsOf(path: string): Promise<ReadonlyMap<string, Component>> {
-  const lone = loneFolder(path);
+  const lone = await loneFolder(path);
   return lone === null ? (await openCheckpoint(path)).components : new Map([["unet", await openComponentFolder(lone)]]);
 }
 

@@ -35,8 +35,8 @@ export interface Subject {
 /** Recognises a file or folder. @throws FileError for an unsupported architecture or an unreadable file */
 export async function subjectOf(path: string): Promise<Subject> {
   if (!statSync(path).isDirectory()) return fileSubject(path);
-  const folder = loneFolder(path);
-  const adapter = folder === null ? adapterIn(path) : null;
+  const folder = await loneFolder(path);
+  const adapter = folder === null ? await adapterIn(path) : null;
   if (adapter) return fileSubject(adapter);
   if (folder === null || isPipeline(path)) {
     return { ...pipelineFacts(await openCheckpoint(path)), kind: "pipeline" };

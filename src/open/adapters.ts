@@ -1,70 +1,30 @@
-/** Opens adapter files against the layers of a model. */
-import {
-  type Adapter,
-  type AdapterDescription,
-  describeAdapter,
-  type LayerShape,
-  type Layers,
-  layersOf,
-  type Part,
-  readAdapter,
-} from "../adapters/index.js";
-import { tensorsOf } from "../checkpoint/index.js";
-import { adapterConfig, adapterFile, openWeights } from "../checkpoint/node/index.js";
+/** Opens adapter files against the layers of a model, by reference. */
+import { type Adapter, type AdapterDescription, describeAdapter, type Part, readAdapter } from "../adapters/index.js";
+import * as assembly from "../assembly/index.js";
+import { familyOf, layersIn, readAdapterFile } from "../assembly/index.js";
+import { disk } from "../checkpoint/node/index.js";
 import { AdapterShapeError, FileError, RequestError } from "../errors.js";
-import type { Family } from "../families/index.js";
 import { type AdapterUse, openUses } from "../generate/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
-import { count, formatBytes, type WeightIndex } from "../tensor/index.js";
 import type { AdapterReference } from "./reference.js";
 
 /** Parts of a model that adapters can target. */
-export interface Adaptable {
-  readonly parts: ReadonlyMap<Part, () => Promise<WeightIndex>>;
-  /** Default: the family whose text features the UNet reads. */
-  readonly family?: Family;
+export interface Adaptable extends assembly.Adaptable {
   /** Lookup options for adapter files. */
   readonly lookup?: LookupOptions;
 }
 
-/** Layers of a model, by part. */
-export async function layersIn({ parts }: Adaptable): Promise<Layers> {
-  const found = new Map<Part, ReadonlyMap<string, LayerShape>>();
-  for (const [part, weights] of parts) {
-    found.set(part, layersOf([...(await weights()).weights].map(([name, w]) => [name, w.shape] as const)));
-  }
-  return found;
-}
-
-/** Maximum size of an adapter in bytes. The largest known ones hold about two gigabytes. */
-const LARGEST = 4e9;
-
-const familyOf = ({ family }: Adaptable) => (family === undefined ? {} : { family });
-
-/** An adapter file before it is matched to a model. */
-async function readFile(ref: string, lookup: LookupOptions | undefined) {
-  const file = await adapterFile(await locate(ref, "adapter", lookup));
-  const index = await openWeights(file);
-  const bytes = [...index.weights.values()].reduce((n, w) => n + count(w.shape) * 4, 0);
-  if (bytes > LARGEST) throw new FileError(ref, `holds ${formatBytes(bytes)} of tensors: a model, not an adapter`);
-  const config = await adapterConfig(file);
-  return { tensors: await tensorsOf(index), strength: { metadata: index.metadata, ...(config && { config }) } };
-}
+const placeOf = async (ref: string, { lookup }: Adaptable) => ({ ref, path: await locate(ref, "adapter", lookup) });
 
 /**
  * Opens an adapter for a model.
  * @throws FileError when the file is not an adapter; RequestError when it was made for another model
  */
-export async function openAdapter(
+export const openAdapter = async (
   model: Adaptable,
   ref: string,
   options: { readonly allowUnmatched?: boolean; readonly only?: Part } = {},
-): Promise<Adapter> {
-  const { tensors, strength } = await readFile(ref, model.lookup);
-  const { only, ...rest } = options;
-  const adapter = readAdapter(ref, tensors, await layersIn(model), { ...rest, ...strength, ...familyOf(model) });
-  return only ? { ...adapter, targets: adapter.targets.filter((t) => t.part === only) } : adapter;
-}
+): Promise<Adapter> => assembly.openAdapterAt(disk, model, await placeOf(ref, model), options);
 
 /** What an adapter file holds, and the adapter if it fits a model. */
 export interface InspectedAdapter {
@@ -76,7 +36,7 @@ export interface InspectedAdapter {
 
 /** Describes an adapter file, and matches it to a model. @throws FileError when it is not an adapter, or cannot be read */
 export async function inspectAdapter(model: Adaptable, ref: string): Promise<InspectedAdapter> {
-  const { tensors, strength } = await readFile(ref, model.lookup);
+  const { tensors, strength } = await readAdapterFile(disk, await placeOf(ref, model));
   const description = describeAdapter(ref, tensors, strength);
   if (description === null) throw new FileError(ref, "is not an adapter: no key has an adapter's suffix");
   try {

@@ -1,7 +1,8 @@
 /** Evidence of what a model is, gathered without reading its weights, and the named pair that it leads to. */
 import { readFile, realpath } from "node:fs/promises";
 import path from "node:path";
-import { type Evidence, type Match, type PairRow, recogniseBase, recognisePair } from "../catalogue/index.js";
+import type { PairRow } from "../catalogue/index.js";
+import { type Evidence, type Match, recogniseBase, recognisePair } from "../catalogue/node/index.js";
 import type { Family } from "../families/index.js";
 import type { KnownModel } from "../generate/index.js";
 import { type Located, leadsTo } from "./locate.js";

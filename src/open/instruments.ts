@@ -3,15 +3,14 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
-import { readFloats } from "../checkpoint/index.js";
-import { openComponentFolder, openWeights, readJson } from "../checkpoint/node/index.js";
+import { openClipAt } from "../assembly/index.js";
+import { disk, openComponentFolder, openWeights, readJson } from "../checkpoint/node/index.js";
 import { FileError, RequestError } from "../errors.js";
 import { isFolder } from "../files/index.js";
 import {
   type AttributeClassifier,
   type ClipScorer,
   createClassifier,
-  createClip,
   createDino,
   createDreamSim,
   createInception,
@@ -28,13 +27,11 @@ import {
   type DreamSimBranch,
   dreamSimBranches,
   parseClassifierConfig,
-  parseClipConfig,
   parseVitConfig,
   vitConfigOf,
 } from "../models/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { counted, type WeightIndex } from "../tensor/index.js";
-import { createTokenizer } from "../text/index.js";
 
 /** SHA-256 of weight files, by base name. */
 export async function hashed(files: readonly string[]): Promise<HashedFiles> {
@@ -47,38 +44,9 @@ export async function hashed(files: readonly string[]): Promise<HashedFiles> {
   return found;
 }
 
-const preparationSchema = z.object({
-  image_mean: z.tuple([z.number(), z.number(), z.number()]).default([0.48145466, 0.4578275, 0.40821073]),
-  image_std: z.tuple([z.number(), z.number(), z.number()]).default([0.26862954, 0.26130258, 0.27577711]),
-});
-
 /** Opens a CLIPModel folder. @throws RequestError when it is another model, FileError when it cannot be read */
-export async function openClip(ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<ClipScorer> {
-  const place = await locate(ref, "clip", lookup);
-  const folder = await openComponentFolder(place);
-  const { config, configFile: file } = folder;
-  if (config["model_type"] !== "clip") {
-    throw new RequestError(
-      `--clip ${ref} is not a CLIPModel folder: its config says model_type ${JSON.stringify(config["model_type"])}`,
-    );
-  }
-  if (!folder.tokenizer) throw new RequestError(`--clip ${ref} has no tokenizer beside its weights`);
-  const { text, image } = parseClipConfig({ file, config });
-  const tokenizer = createTokenizer(folder.tokenizer, text.positions);
-  const preparation = preparationSchema.parse(
-    (await readJson(`${place}/preprocessor_config.json`, { optional: true })) ?? {},
-  );
-  return createClip(
-    { text, image, tokenizer, weights: folder.weights, logitScale: () => logitScaleOf(folder.weights), preparation },
-    runtime,
-  );
-}
-
-/** exp of `logit_scale`; 100 without one, the value that OpenAI's models end training with. */
-async function logitScaleOf(weights: () => Promise<WeightIndex>): Promise<number> {
-  const weight = (await weights()).weights.get("logit_scale");
-  return weight ? Math.exp((await readFloats(weight))[0] ?? Number.NaN) : 100;
-}
+export const openClip = async (ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<ClipScorer> =>
+  openClipAt(disk, { ref, path: await locate(ref, "clip", lookup) }, runtime);
 
 /** Opens an attribute classifier. @throws FileError, UnsupportedConfigError */
 export async function openClassifier(

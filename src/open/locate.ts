@@ -1,6 +1,7 @@
 /** References of a pair → local paths. Downloads missing files from the Hub; opens none. */
 import path from "node:path";
-import { type PairRow, pairNamed, readPairs } from "../catalogue/index.js";
+import { type PairRow, pairNamed } from "../catalogue/index.js";
+import { readPairs } from "../catalogue/node/index.js";
 import { type LookupOptions, locate, resolveReference } from "../lookup/index.js";
 import type { OpenOptions, PairReference } from "./reference.js";
 

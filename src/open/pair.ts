@@ -1,9 +1,10 @@
 /** Opens a pair of models in three steps: locate its references, read its files, bind them to a runtime. */
+import type { Additions } from "../assembly/index.js";
 import type { PlanSource } from "../generate/index.js";
 import { mustCompute } from "../networks/index.js";
 import { openRuntime } from "../runtime/node/index.js";
 import { openAdapter, openAdapters } from "./adapters.js";
-import { type Additions, bindPair, type OpenedPair } from "./bind.js";
+import { bindPair, type OpenedPair } from "./bind.js";
 import { calibratedOf } from "./calibrations.js";
 import { knownPair } from "./known.js";
 import { locatePair, rowOf } from "./locate.js";

@@ -1,11 +1,8 @@
-/** Opens textual inversions: locates their files and reads the tensors. */
-import path from "node:path";
-import { readFloats } from "../checkpoint/index.js";
-import { openWeights } from "../checkpoint/node/index.js";
-import { RequestError } from "../errors.js";
+/** Opens textual inversions by reference. */
+import { openTextualInversionsAt } from "../assembly/index.js";
+import { disk } from "../checkpoint/node/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
-import { type FloatTensor, float } from "../tensor/index.js";
-import { type TextualInversion, textualInversion, wordsOf } from "../text/index.js";
+import type { TextualInversion } from "../text/index.js";
 import type { PairReference } from "./reference.js";
 
 /** Reference to the textual inversions of a file. Default tokens: the names in the file, else the file name in angle brackets. */
@@ -21,25 +18,9 @@ export async function openTextualInversions(
   widths: readonly number[],
   lookup: LookupOptions = {},
 ): Promise<TextualInversion[]> {
-  const found: TextualInversion[] = [];
+  const places = [];
   for (const { ref, token } of references) {
-    const { weights } = await openWeights(await locate(ref, "textual inversion", lookup));
-    const words = wordsOf(ref, [...weights.keys()]);
-    if (token !== undefined && words.length > 1) {
-      throw new RequestError(
-        `${ref}: has ${words.length} words (${words.map((w) => w.token).join(", ")}), which keep their tokens; leave out =${token}`,
-        { field: "embeddings" },
-      );
-    }
-    const tensors = new Map<string, FloatTensor>();
-    for (const name of words.flatMap((word) => word.tensors)) {
-      const weight = name === null ? undefined : weights.get(name);
-      if (name !== null && weight) tensors.set(name, float(weight.shape, await readFloats(weight)));
-    }
-    const fileName = `<${path.basename(ref).replace(/\.[^.]*$/, "")}>`;
-    for (const word of words) {
-      found.push(textualInversion({ file: ref, tensors }, word, token ?? word.token ?? fileName, widths));
-    }
+    places.push({ ref, token, path: await locate(ref, "textual inversion", lookup) });
   }
-  return found;
+  return openTextualInversionsAt(disk, places, widths);
 }

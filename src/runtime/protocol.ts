@@ -8,14 +8,20 @@ export interface WeightBuffer {
   readonly data: Uint8Array;
 }
 
+/** Weights that the worker reads from a Blob, one at a time. */
+export interface WeightBlob {
+  readonly path: string;
+  readonly data: Blob;
+}
+
 /** An ONNX model and the data of its weights. */
 export interface ModelBytes {
   /** ModelProto. */
   readonly model: Uint8Array;
   /** Base folder of external data in files; null when no weight is mapped from a file. */
   readonly folder: string | null;
-  /** External data in memory. */
-  readonly buffers: readonly WeightBuffer[];
+  /** External data in memory, and in Blobs. */
+  readonly buffers: readonly (WeightBuffer | WeightBlob)[];
   /** Enable prepacking. */
   readonly packed: boolean;
 }

@@ -1,7 +1,8 @@
 /** Routes of models that could be opened: named pairs, files of the model folders, and what a reference is. */
 import { existsSync } from "node:fs";
 import { createRoute, z } from "@hono/zod-openapi";
-import { type PairRow, readPairs } from "../catalogue/index.js";
+import type { PairRow } from "../catalogue/index.js";
+import { readPairs } from "../catalogue/node/index.js";
 import { RequestError } from "../errors.js";
 import { cachedRepositories, parseHubReference } from "../hub/index.js";
 import { checkReference, checkSentences } from "../inspect/index.js";

@@ -6,6 +6,8 @@ export interface SourceName {
   readonly name: string;
   /** Absolute path of a local file, symlinks resolved, which a runtime may map into memory. */
   readonly path?: string;
+  /** The bytes as a Blob, which a runtime may read itself. */
+  readonly blob?: Blob;
 }
 
 /** A random-access byte source. */

@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { PAIRS, pairNamed, readPairs } from "../../src/catalogue/index.js";
+import { PAIRS, pairNamed } from "../../src/catalogue/index.js";
+import { readPairs } from "../../src/catalogue/node/index.js";
 import { FileError } from "../../src/errors.js";
 import { temporaryFolder } from "../support/folder.js";
 

@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { installedPairs } from "../../src/catalogue/packages.js";
+import { installedPairs } from "../../src/catalogue/node/packages.js";
 import { FileError } from "../../src/errors.js";
 import { temporaryFolder } from "../support/folder.js";
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SHA256 } from "../../src/catalogue/hashes.js";
-import { type Evidence, PAIRS, recogniseBase, recognisePair } from "../../src/catalogue/index.js";
+import { PAIRS } from "../../src/catalogue/index.js";
+import { type Evidence, recogniseBase, recognisePair } from "../../src/catalogue/node/index.js";
 
 const evidence = (facts: Partial<Evidence>): Evidence => ({
   ref: "/models/x",

@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { pairNamed, readPairs } from "../../src/catalogue/index.js";
+import { pairNamed } from "../../src/catalogue/index.js";
+import { readPairs } from "../../src/catalogue/node/index.js";
 import { readTensors } from "../../src/checkpoint/node/index.js";
 import { RequestError } from "../../src/errors.js";
 import {

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { DISTILLED_KEY } from "../../src/catalogue/index.js";
+import { DISTILLED_KEY } from "../../src/catalogue/node/index.js";
 import { safetensors } from "../../src/checkpoint/index.js";
 import { readTensors } from "../../src/checkpoint/node/index.js";
 import { type GenerateRequest, guessedSchedule, planFor, settingsFor } from "../../src/generate/index.js";

@@ -1,316 +1,39 @@
-/** Diffusers folders: components with class, config and location of the weights. */
-import { existsSync, statSync } from "node:fs";
-import path from "node:path";
-import { z } from "zod";
-import { FileError } from "../../errors.js";
-import {
-  DENOISER_FOLDERS,
-  FAMILIES,
-  FAMILY_NAMES,
-  type Family,
-  otherClass,
-  SUPPORTED_FAMILIES,
-} from "../../families/index.js";
-import { isFolder } from "../../files/index.js";
-import type { WeightIndex } from "../../tensor/index.js";
-import type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "../component.js";
-import { readSingleFile } from "../single-file.js";
-import { type OpenedUNet, readUNet } from "../unet.js";
-import { clipTokenizer } from "./clip-vocabulary.js";
+/** Diffusers folders, networks and adapters on the disk. */
+import type { FloatTensor, WeightIndex } from "../../tensor/index.js";
+import type { Checkpoint, Component, TokenizerFiles } from "../component.js";
+import * as weights from "../component-weights.js";
+import * as folder from "../folder.js";
+import type { OpenedUNet } from "../unet.js";
+import { type FileWeights, readWeights, tensorsOf } from "../weights.js";
+import { disk } from "./disk.js";
 import { openFile } from "./file-source.js";
-import { readJson, readText } from "./json.js";
-import { contents, openComponentWeights } from "./weights.js";
 
-const object = z.record(z.string(), z.unknown());
-const entry = z.tuple([z.string().nullable(), z.string().nullable()]);
-/** Components that generation does not need, by their names in diffusers' pipelines. */
-const NOT_NEEDED = ["feature_extractor", "image_processor", "safety_checker", "image_encoder", "watermark"];
+/** Opens a file of tensors; its content decides the format, not its extension. @throws FileError describing other content */
+export const openWeights = async (file: string): Promise<FileWeights> => readWeights(await openFile(file));
 
-async function readObject(file: string): Promise<Readonly<Record<string, unknown>>> {
-  const parsed = object.safeParse(await readJson(file));
-  if (parsed.success) return parsed.data;
-  throw new FileError(file, "is JSON, but not an object");
-}
+/** Reads all tensors of a small file as float32, by name. @throws FileError */
+export const readTensors = async (file: string): Promise<Map<string, FloatTensor>> =>
+  tensorsOf(await openWeights(file));
 
-async function mustBeFolder(folder: string): Promise<void> {
-  if (!existsSync(folder)) throw new FileError(folder, "there is no such folder");
-  if (!statSync(folder).isDirectory()) throw new FileError(folder, "is a file; a diffusers folder was expected");
-}
-
-/**
- * Opens a diffusers folder by its model_index.json (by its sub-folders where that is missing), without reading its weights, or a
- * single-file checkpoint.
- * @throws FileError naming the missing part, or the family when it is not supported
- */
-export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  if (existsSync(folder) && !statSync(folder).isDirectory())
-    return readSingleFile(await openFile(folder), clipTokenizer);
-  await mustBeFolder(folder);
-  const indexFile = path.join(folder, "model_index.json");
-  const written = existsSync(indexFile);
-  const index = written ? await readObject(indexFile) : await indexOf(folder);
-  const className = typeof index["_class_name"] === "string" ? index["_class_name"] : "unknown";
-  mustBeDrawn(indexFile, className);
-  const components = new Map<string, Component>();
-  const tokenizers = new Map<string, TokenizerFiles>();
-  const notes = written ? [] : ["model_index.json is missing: the parts are those whose folders are there"];
-  let scheduler: ConfigSource | null = null;
-  for (const [name, value] of Object.entries(index)) {
-    const parsed = entry.safeParse(value);
-    const partClass = parsed.data?.[1];
-    // The index mixes flags and components; an absent component is [null, null].
-    if (!parsed.success || partClass == null) continue;
-    if (!/^\w+$/.test(name)) throw new FileError(indexFile, `${JSON.stringify(name)} is not the name of a component`);
-    const part = path.join(folder, name);
-    if (name === "scheduler") {
-      const file = path.join(part, "scheduler_config.json");
-      scheduler = { file, config: await readObject(file) };
-    } else if (name.startsWith("tokenizer")) {
-      tokenizers.set(name, await openTokenizer(part));
-    } else if (NEEDED.includes(name) && existsSync(path.join(part, "config.json"))) {
-      const { config, configFile } = await readConfig(part);
-      components.set(
-        DENOISER_FOLDERS.includes(name) ? "unet" : name,
-        component(name, partClass, part, configFile, config),
-      );
-    } else if (!NEEDED.includes(name)) {
-      notes.push(
-        `${name} (${partClass}) is left out: ${NOT_NEEDED.includes(name) ? "no picture needs it" : "unknown here"}`,
-      );
-    }
-  }
-  const unet = components.get("unet")?.config ?? {};
-  const family = familyOf(className, unet);
-  if (!scheduler && !written && !FAMILIES[family].ambiguousPrediction) {
-    scheduler = { file: folder, config: FAMILIES[family].scheduler };
-    notes.push(
-      `scheduler/ is missing: taken as ${FAMILIES[family].title} was trained (${scheduler.config["_class_name"]})`,
-    );
-  }
-  const recognised = { about: FAMILIES[family].title, because: [becauseOf(className, written, unet)] };
-  return { path: folder, className, index, components, scheduler, tokenizers, recognised, notes, family };
-}
-
-/** Components that generation needs. */
-const NEEDED = [...DENOISER_FOLDERS, "vae", "text_encoder", "text_encoder_2"];
-
-function becauseOf(className: string, written: boolean, unet: Readonly<Record<string, unknown>>): string {
-  const text = textWidth(unet);
-  const width = text === null ? "" : `; its UNet reads text of ${text} features`;
-  return `${written ? `model_index.json says ${className}` : "its folders are named as a pipeline's"}${width}`;
-}
-
-const familyOf = (className: string, unet: Readonly<Record<string, unknown>>): Family => {
-  const other = FAMILY_NAMES.find((name) => isTransformer(name) && FAMILIES[name].pipeline === className);
-  if (other) return other;
-  if (/XL/.test(className) || unet["addition_embed_type"] === "text_time") return "sdxl";
-  return textWidth(unet) === 1024 ? "sd2" : "sd1";
-};
-
-/** cross_attention_dim of a UNet: a number, or a list with the same number for each block; null for any other value. */
-function textWidth(unet: Readonly<Record<string, unknown>>): number | null {
-  const given = unet["cross_attention_dim"];
-  const [first, ...others]: unknown[] = Array.isArray(given) ? given : [given];
-  return typeof first === "number" && others.every((width) => width === first) ? first : null;
-}
-
-const isTransformer = (family: Family): boolean => FAMILIES[family].denoiser.folder === "transformer";
-
-/** @throws FileError naming the family of the class when it is not supported */
-function mustBeDrawn(file: string, className: string): void {
-  const other = otherClass(className);
-  if (other) throw new FileError(file, `says ${className}: ${other}; ${SUPPORTED_FAMILIES}`);
-}
-
-/** Infers a missing model_index.json from the sub-folders. @throws FileError when none of them is a UNet */
-async function indexOf(folder: string): Promise<Readonly<Record<string, unknown>>> {
-  const has = await contents(folder);
-  const config = async (name: string) => {
-    const file = path.join(folder, name, "config.json");
-    return existsSync(file) ? classOf(await readObject(file)) : null;
-  };
-  const own = path.join(folder, "config.json");
-  if (existsSync(own)) mustBeDrawn(own, classOf(await readObject(own)));
-  const network = path.join(folder, "transformer", "config.json");
-  if (existsSync(network)) mustBeDrawn(network, classOf(await readObject(network)));
-  const found = await Promise.all(NEEDED.map(async (name) => [name, await config(name)] as const));
-  const parts: Readonly<Record<string, readonly [string, string]>> = Object.fromEntries(
-    found.flatMap(([name, cls]) => (cls === null ? [] : [[name, ["", cls] as const]])),
-  );
-  if (!DENOISER_FOLDERS.some((name) => name in parts)) {
-    const named = /\.(safetensors|ckpt|gguf|sft|pt|bin)\b/.test(has) ? "; a file in it may be named itself" : "";
-    throw new FileError(folder, `is no diffusers folder: model_index.json is missing; it has: ${has}${named}`);
-  }
-  const others = ["tokenizer", "tokenizer_2"].filter((name) => existsSync(path.join(folder, name)));
-  const scheduler = existsSync(path.join(folder, "scheduler", "scheduler_config.json"));
-  const transformer = FAMILY_NAMES.find(
-    (name) => isTransformer(name) && parts["transformer"]?.[1] === FAMILIES[name].denoiser.className,
-  );
-  return {
-    _class_name: transformer
-      ? FAMILIES[transformer].pipeline
-      : "text_encoder_2" in parts
-        ? "StableDiffusionXLPipeline"
-        : "StableDiffusionPipeline",
-    ...parts,
-    ...Object.fromEntries(others.map((name) => [name, ["transformers", "CLIPTokenizer"]])),
-    ...(scheduler && { scheduler: ["diffusers", "a scheduler"] }),
-  };
-}
-
-/** diffusers writes its class into the config, transformers writes its architecture. */
-const classOf = (config: Readonly<Record<string, unknown>>): string => {
-  const named =
-    config["_class_name"] ?? (Array.isArray(config["architectures"]) ? config["architectures"][0] : undefined);
-  return typeof named === "string" ? named : "unknown";
-};
-
-async function readConfig(folder: string) {
-  const configFile = path.join(folder, "config.json");
-  return { configFile, config: await readObject(configFile) };
-}
-
-function component(
-  name: string,
-  className: string,
-  folder: string,
-  configFile: string,
-  config: Readonly<Record<string, unknown>>,
-  tokenizer: TokenizerFiles | null = null,
-): Component {
-  // diffusers writes its class into the config, transformers writes its architecture.
-  const stem = "_class_name" in config ? "diffusion_pytorch_model" : "model";
-  let weights: Promise<WeightIndex> | undefined;
-  return {
-    name,
-    className,
-    configFile,
-    config,
-    tokenizer,
-    weights: () => {
-      weights ??= openComponentWeights(folder, stem);
-      return weights;
-    },
-  };
-}
-
+/** See `openComponentWeights` of `component-weights.ts`. */
+export const openComponentWeights = (place: string, stem: string): Promise<WeightIndex> =>
+  weights.openComponentWeights(disk, place, stem);
+/** Opens a diffusers folder or a single-file checkpoint, without reading its weights. @throws FileError naming the missing part */
+export const openCheckpoint = (place: string): Promise<Checkpoint> => folder.openCheckpoint(disk, place);
 /** Opens the folder of one network: config.json, weights, optionally a tokenizer. @throws FileError */
-export async function openComponentFolder(folder: string): Promise<Component> {
-  await mustBeFolder(folder);
-  const { config, configFile } = await readConfig(folder);
-  const className = classOf(config);
-  mustBeDrawn(configFile, className);
-  const hasTokenizer = existsSync(path.join(folder, "tokenizer.json")) || existsSync(path.join(folder, "vocab.json"));
-  const tokenizer = hasTokenizer ? await openTokenizer(folder) : null;
-  return component(path.basename(folder), className, folder, configFile, config, tokenizer);
-}
-
+export const openComponentFolder = (place: string): Promise<Component> => folder.openComponentFolder(disk, place);
 /** Reads the files of a tokenizer. @throws FileError when neither format is complete */
-export async function openTokenizer(folder: string): Promise<TokenizerFiles> {
-  const optional = { optional: true };
-  const file = (name: string) => path.join(folder, name);
-  const files = {
-    folder,
-    tokenizer: await readJson(file("tokenizer.json"), optional),
-    vocab: await readJson(file("vocab.json"), optional),
-    merges: await readText(file("merges.txt"), optional),
-    config: await readJson(file("tokenizer_config.json"), optional),
-    specialTokens: await readJson(file("special_tokens_map.json"), optional),
-    addedTokens: await readJson(file("added_tokens.json"), optional),
-  };
-  if (files.tokenizer === undefined && (files.vocab === undefined || files.merges === undefined)) {
-    throw new FileError(folder, "holds no tokenizer: tokenizer.json, or vocab.json with merges.txt, is needed");
-  }
-  return files;
-}
-
-/** Folder of the only network outside a pipeline: the folder itself, or its unet/ or transformer/; null when there is none. */
-export function loneFolder(ref: string): string | null {
-  return existsSync(path.join(ref, "model_index.json")) ? null : networkIn(ref);
-}
-
-const networkIn = (ref: string): string | null =>
-  [...DENOISER_FOLDERS.map((name) => path.join(ref, name)), ref].find((f) => existsSync(path.join(f, "config.json"))) ??
-  null;
-
-/** File names of adapters, as trainers write them. */
-const ADAPTER_FILES = [
-  "pytorch_lora_weights.safetensors",
-  "pytorch_lora_weights.bin",
-  "adapter_model.safetensors",
-  "adapter_model.bin",
-];
-/** PEFT's config beside its adapter_model files. */
-const ADAPTER_CONFIG = "adapter_config.json";
-
-/**
- * File of an adapter: the given file, or the one in a folder saved by diffusers or PEFT.
- * @throws FileError listing the folder's content when it has none
- */
-export async function adapterFile(place: string): Promise<string> {
-  if (!isFolder(place)) return place;
-  const found = adapterIn(place);
-  if (found) return found;
-  throw new FileError(
-    place,
-    `is a folder without an adapter (${ADAPTER_FILES.join(", ")}); it has: ${await contents(place)}`,
-  );
-}
-
+export const openTokenizer = (place: string): Promise<TokenizerFiles> => folder.openTokenizer(disk, place);
+/** Folder of the only network outside a pipeline; null when there is none. */
+export const loneFolder = (place: string): Promise<string | null> => folder.loneFolder(disk, place);
+/** File of an adapter: the given file, or the one in a folder. @throws FileError listing the folder's content when it has none */
+export const adapterFile = (place: string): Promise<string> => folder.adapterFile(disk, place);
 /** Adapter file in a folder; null when it has none. */
-export const adapterIn = (folder: string): string | null =>
-  ADAPTER_FILES.map((name) => path.join(folder, name)).find((file) => existsSync(file)) ?? null;
-
-/**
- * PEFT's config of an adapter file; undefined for a file of another tool.
- * @throws FileError when a file that PEFT wrote has none, since only the config holds its strength
- */
-export async function adapterConfig(file: string): Promise<{ file: string; fields: unknown } | undefined> {
-  if (!/^adapter_model\.\w+$/.test(path.basename(file))) return undefined;
-  const config = path.join(path.dirname(file), ADAPTER_CONFIG);
-  const fields = await readJson(config, { optional: true });
-  if (fields !== undefined) return { file: config, fields };
-  throw new FileError(file, `${ADAPTER_CONFIG} is missing beside it; PEFT writes the strength there (lora_alpha, r)`);
-}
-
+export const adapterIn = (place: string): Promise<string | null> => folder.adapterIn(disk, place);
+/** PEFT's config of an adapter file. @throws FileError when a file that PEFT wrote has none */
+export const adapterConfig = (file: string): ReturnType<typeof folder.adapterConfig> =>
+  folder.adapterConfig(disk, file);
 /** Folder of an autoencoder: the given one, or vae/ in a pipeline. @throws FileError listing the content found instead */
-export async function autoencoderFolder(place: string): Promise<string> {
-  const found = [place, path.join(place, "vae")].find((folder) => existsSync(path.join(folder, "config.json")));
-  if (found) return found;
-  throw new FileError(
-    place,
-    `holds no autoencoder (config.json with weights, or vae/); it has: ${await contents(place)}`,
-  );
-}
-
-/**
- * Opens a denoiser: a pipeline folder, a folder with unet/ or transformer/ in it, its own folder, a file of weights, which takes its config from `like`, or a
- * LoRA on `like`. @throws FileError describing any other content
- */
-export async function openUNet(ref: string, like: Component): Promise<OpenedUNet> {
-  if (!existsSync(ref)) throw new FileError(ref, "there is no such file or folder");
-  if (!statSync(ref).isDirectory()) {
-    return readUNet(await openFile(ref), like);
-  }
-  // Only the UNet of a pipeline is opened: the other components may be missing.
-  const folder = networkIn(ref);
-  if (folder === null) {
-    const adapter = adapterIn(ref);
-    if (adapter) return readUNet(await openFile(adapter), like);
-    throw new FileError(
-      ref,
-      `holds no denoiser (unet/config.json, transformer/config.json or config.json); it has: ${await contents(ref)}`,
-    );
-  }
-  const unet = await openComponentFolder(folder);
-  if (unet.className !== like.className) {
-    throw new FileError(unet.configFile, `is a ${unet.className}; a ${like.className} was expected, as the base is`);
-  }
-  const own = path.join(ref, "scheduler", "scheduler_config.json");
-  return {
-    unet,
-    scheduler: existsSync(own) ? { file: own, config: await readObject(own) } : null,
-    lora: false,
-    metadata: {},
-  };
-}
+export const autoencoderFolder = (place: string): Promise<string> => folder.autoencoderFolder(disk, place);
+/** Opens a denoiser: a folder, a file of weights that takes its config from `like`, or a LoRA on `like`. @throws FileError */
+export const openUNet = (ref: string, like: Component): Promise<OpenedUNet> => folder.openUNet(disk, ref, like);

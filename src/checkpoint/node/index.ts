@@ -1,5 +1,6 @@
 export { clipTokenizer } from "./clip-vocabulary.js";
 export { derivedFolder, deriveInFile } from "./derived.js";
+export { disk } from "./disk.js";
 export { openFile } from "./file-source.js";
 export {
   adapterConfig,
@@ -9,9 +10,11 @@ export {
   loneFolder,
   openCheckpoint,
   openComponentFolder,
+  openComponentWeights,
   openTokenizer,
   openUNet,
+  openWeights,
+  readTensors,
 } from "./folder.js";
 export { readJson, readText } from "./json.js";
-export { openComponentWeights, openWeights, readTensors } from "./weights.js";
 export { type LazyTensor, writeTensors } from "./write-tensors.js";

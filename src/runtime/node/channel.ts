@@ -7,28 +7,10 @@ import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { MachineError } from "../../errors.js";
-import { type Answer, isNumbered, movable, type Numbered, type Request } from "../protocol.js";
+import type { Channel, ChannelEvents } from "../channel.js";
+import { type Answer, isNumbered, movable, type Numbered } from "../protocol.js";
 import type { Device } from "../runtime.js";
 import { nativeLog } from "./native-log.js";
-
-/** A worker. */
-export interface Channel {
-  /** Sends a request. The buffers of `moved` may be transferred. @throws DataCloneError for values that cannot be copied */
-  send(request: Numbered<Request>, moved: readonly ArrayBufferLike[]): void;
-  /** Keeps this process alive while a request is pending. */
-  ref(): void;
-  unref(): void;
-  /** What native libraries reported on stderr last. */
-  reports(): Promise<readonly string[]>;
-  /** Ends the worker, which must be idle. */
-  stop(): Promise<void>;
-}
-
-export interface ChannelEvents {
-  answer(answer: Numbered<Answer>): void;
-  /** The worker has ended, or cannot be used any more. */
-  ended(error: Error): void;
-}
 
 // The compiled worker, also for tests that run this file from src/, a sibling of dist/.
 const ENTRY = new URL("../../../dist/runtime/node/worker.js", import.meta.url);

@@ -1,8 +1,7 @@
-/** Serves requests with exactly one answer each, also after an error: from a message port, or from a parent process. Independent of models. */
+/** Serves requests from a message port, or from a parent process. Independent of models. */
 import type { MessagePort } from "node:worker_threads";
-import { type Answer, isNumbered, movable, type Numbered, type Request } from "../protocol.js";
-
-type Answering = (request: Request) => Promise<Answer>;
+import { isNumbered, type Numbered, type Request } from "../protocol.js";
+import { type Answering, moved, reply } from "../serve.js";
 
 /** Serves a port until it closes. */
 export function servePort(port: MessagePort, answer: Answering): void {
@@ -19,20 +18,3 @@ export function serveProcess(own: NodeJS.Process, answer: Answering): void {
   own.on("disconnect", () => own.exit());
   own.on("SIGINT", () => {});
 }
-
-async function reply(
-  { id, ...request }: Numbered<Request>,
-  answer: Answering,
-  send: (message: Numbered<Answer>) => void,
-): Promise<void> {
-  try {
-    send({ id, ...(await answer(request)) });
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    send({ id, kind: "failed", message });
-  }
-}
-
-/** Output buffers, which are transferred instead of copied. */
-const moved = (answer: Answer): ArrayBuffer[] =>
-  answer.kind === "ran" ? movable(Object.values(answer.outputs).map((t) => t.data.buffer)) : [];

@@ -1,9 +1,9 @@
 /** Rows of a pair file: a JSON list in the form of the built-in rows, with defaults filled in. */
 import path from "node:path";
 import { z } from "zod";
-import { readJson } from "../checkpoint/node/index.js";
-import { FileError } from "../errors.js";
-import { type PairRow, pairRowSchema } from "./schema.js";
+import { readJson } from "../../checkpoint/node/index.js";
+import { FileError } from "../../errors.js";
+import { type PairRow, pairRowSchema } from "../schema.js";
 
 const noTrial = pairRowSchema.transform((row) => ({ ...row, trial: null }));
 /** A row of a package of pairs, which may have defaults of experiments too. */

@@ -3,14 +3,14 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import type { PairRow } from "../schema.js";
 import { rowsOfFile } from "./rows-of-file.js";
-import type { PairRow } from "./schema.js";
 
 const PACKAGES = ["@variegate/pair-emoji"];
 const FILE = "pairs.json";
 
 /** The folder of this package; in its repository the packages of pairs are in packages/. */
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /**
  * Rows of the packages of pairs that are installed: in this repository, or where Node finds packages from this one or from the project.

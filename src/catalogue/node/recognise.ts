@@ -1,8 +1,8 @@
 /** Recognises a distilled model as that of a named pair, by its reference, hash, repository, metadata, name or config. */
 import path from "node:path";
-import type { Family } from "../families/index.js";
-import { parseHubReference, repositoryOf } from "../hub/index.js";
-import type { PairRow } from "./schema.js";
+import type { Family } from "../../families/index.js";
+import { parseHubReference, repositoryOf } from "../../hub/index.js";
+import type { PairRow } from "../schema.js";
 
 /** What is known of a model without reading its weights. */
 export interface Evidence {

@@ -1,8 +1,9 @@
 /** All named pairs of a run: built-in ones, those of installed packages, and those of a user's pair file. */
+
+import { PAIRS } from "../rows.js";
+import type { PairRow } from "../schema.js";
 import { installedPairs } from "./packages.js";
-import { PAIRS } from "./rows.js";
 import { rowsOfFile } from "./rows-of-file.js";
-import type { PairRow } from "./schema.js";
 
 /**
  * The built-in rows, those of packages of pairs that are installed, and those of `file`. A row replaces earlier ones of its name.

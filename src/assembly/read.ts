@@ -1,0 +1,286 @@
+/** Places of a pair in a file system → its configs, weight indices and tokenizers, checked against each other. Starts no runtime. */
+import type { Part } from "../adapters/index.js";
+import {
+  type Checkpoint,
+  type Component,
+  type FileSystem,
+  isFile,
+  openCheckpoint,
+  openComponentFolder,
+  openUNet,
+  readTextEncoder,
+  withTextEncoders,
+} from "../checkpoint/index.js";
+import { AUTOENCODERS, type DecoderFiles, parseDecoder } from "../decode/index.js";
+import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
+import { FAMILIES, type Family, factsOf } from "../families/index.js";
+import type { KnownModel, ModelSource, PlanSource } from "../generate/index.js";
+import {
+  type Denoiser,
+  denoiserOf,
+  type ImageSize,
+  parseLanguageModelConfig,
+  parseTextEncoderConfig,
+} from "../models/index.js";
+import type { WeightIndex } from "../tensor/index.js";
+import { createQwenTokenizer, createTokenizer, type TextEncoderParts } from "../text/index.js";
+import type { Adaptable } from "./adapters.js";
+import { readDecoder } from "./decoder.js";
+import type { ModelPlace } from "./place.js";
+
+/** Where the models of a pair are. */
+export interface PairPlaces {
+  /** Default settings of a named pair. */
+  readonly row: PlanSource["row"];
+  readonly base: ModelPlace;
+  readonly distilled: ModelPlace | null;
+  readonly textEncoders: readonly string[];
+  readonly decoder: string | null;
+}
+
+/** Facts that a distilled model is recognised by. */
+export interface DistilledFacts {
+  readonly family: Family;
+  readonly isLora: boolean;
+  readonly guidanceFeatures: number | null;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+type Config = Readonly<Record<string, unknown>>;
+
+/** Recognises models as those of a named pair. */
+export interface Recogniser {
+  base(): KnownModel | null;
+  distilled(facts: DistilledFacts): Promise<KnownModel | null>;
+  /** Scheduler config of the named pair, or of the pair that the distilled model was recognised as. */
+  schedulerOf(known: KnownModel | null): { readonly config: Config; readonly pair: string } | null;
+}
+
+const UNKNOWN: Recogniser = { base: () => null, distilled: async () => null, schedulerOf: () => null };
+
+/** Denoiser read from files. */
+export interface ModelFiles extends ModelSource {
+  readonly component: Component;
+  readonly denoiser: Denoiser;
+  readonly weights: () => Promise<WeightIndex>;
+}
+
+/** Pair read from files, without a runtime. */
+export interface PairParts extends PlanSource, Adaptable {
+  readonly family: Family;
+  readonly base: ModelFiles;
+  readonly distilled: ModelFiles | null;
+  readonly textEncoders: readonly TextEncoderParts[];
+  readonly decoder: DecoderFiles;
+  readonly size: ImageSize;
+  readonly zeroNegative: boolean;
+}
+
+/** Default image side in latents, if no config has one. */
+const SIDE = 64;
+
+/**
+ * Reads a pair. Of weight files only headers are read, when first needed.
+ * @throws FileError, UnsupportedConfigError when a part cannot be used; RequestError when the parts do not fit together
+ */
+export async function readParts(
+  files: FileSystem,
+  places: PairPlaces,
+  known: Recogniser = UNKNOWN,
+): Promise<PairParts> {
+  const { row } = places;
+  const checkpoint = await readCheckpoint(files, places);
+  const { family } = checkpoint;
+  const unet = await part(files, checkpoint, "unet", [FAMILIES[family].denoiser.className]);
+  const textEncoders = await readTextEncoders(files, checkpoint);
+  const decoder = await decoderOf(files, places, checkpoint);
+  const scaleFactor = decoder.config.scaleFactor;
+  const scheduler = schedulerOf(checkpoint);
+  const base: ModelFiles = {
+    ...modelFiles(places.base, unet, scheduler, scaleFactor),
+    known: known.base(),
+    ...(checkpoint.index["is_distilled"] === true && { isDistilled: true }),
+  };
+  const { in_channels: channels, out_channels: predicted } = base.denoiser.interface;
+  if (channels !== predicted) {
+    // Inpainting and image-to-image models have additional input channels.
+    throw new UnsupportedConfigError({
+      file: unet.configFile,
+      key: "in_channels",
+      actual: channels,
+      supported: `${predicted} (out_channels), text-to-image models`,
+    });
+  }
+  mustDecode(decoder, base);
+  const distilled =
+    places.distilled &&
+    (await readDistilled(
+      files,
+      places.distilled,
+      base,
+      scaleFactor,
+      (facts) => known.distilled({ family, ...facts }),
+      known,
+    ));
+  const features =
+    textEncoders.reduce((n, e) => n + e.config.features, 0) * (factsOf(family).text.chat?.states?.length ?? 1);
+  if (features !== base.denoiser.textFeatures) {
+    throw new RequestError(
+      `${places.base.ref}: the denoiser expects ${base.denoiser.textFeatures} text features; its text encoders give ${features}`,
+    );
+  }
+  const parts = new Map<Part, () => Promise<WeightIndex>>([["unet", unet.weights]]);
+  for (const [i, { component }] of FAMILIES[family].textEncoders.entries()) {
+    const weights = textEncoders[i]?.weights;
+    if (weights) parts.set(component, weights);
+  }
+  const size = row?.size ?? base.denoiser.size ?? { width: SIDE * scaleFactor, height: SIDE * scaleFactor };
+  return {
+    row,
+    family,
+    image: { size, pixelsPerToken: base.denoiser.multiple },
+    base,
+    distilled,
+    textEncoders,
+    decoder,
+    parts,
+    size,
+    zeroNegative: FAMILIES[family].zeroNegative && checkpoint.index["force_zeros_for_empty_prompt"] !== false,
+  };
+}
+
+/** Checkpoint of the base, with the text encoders of the request. */
+async function readCheckpoint(files: FileSystem, { base, textEncoders }: PairPlaces): Promise<Checkpoint> {
+  const checkpoint = await openCheckpoint(files, base.path);
+  const own: Component[] = [];
+  for (const path of textEncoders) {
+    own.push(
+      await ((await isFile(files, path))
+        ? readTextEncoder(await files.open(path), "text_encoder", checkpoint.family)
+        : openComponentFolder(files, path)),
+    );
+  }
+  return own.length > 0 ? withTextEncoders(checkpoint, own) : checkpoint;
+}
+
+function modelFiles(
+  { ref }: ModelPlace,
+  component: Component,
+  scheduler: ModelSource["scheduler"],
+  scaleFactor: number,
+): ModelFiles {
+  const source = { file: component.configFile, config: component.config };
+  const denoiser = denoiserOf(component.className, source, scaleFactor);
+  const { embedsGuidance } = denoiser;
+  return { ref, component, denoiser, weights: component.weights, scheduler, embedsGuidance, isLora: false };
+}
+
+async function readDistilled(
+  files: FileSystem,
+  distilled: ModelPlace,
+  base: ModelFiles,
+  scaleFactor: number,
+  recognise: (facts: Omit<DistilledFacts, "family">) => Promise<KnownModel | null>,
+  { schedulerOf }: Recogniser,
+): Promise<ModelFiles> {
+  const { unet, scheduler, lora, metadata } = await openUNet(files, distilled.path, base.component);
+  const read = modelFiles(distilled, unet, scheduler ?? base.scheduler, scaleFactor);
+  mustFit(base, read);
+  const width = unet.config["time_cond_proj_dim"];
+  const guidanceFeatures = read.embedsGuidance && typeof width === "number" ? width : null;
+  const known = await recognise({ isLora: lora, guidanceFeatures, metadata });
+  // A file has no scheduler config.
+  const given = scheduler === null ? schedulerOf(known) : null;
+  const own = given ? { file: `the pair ${given.pair}`, ...given } : read.scheduler;
+  return { ...read, scheduler: own, isLora: lora, known };
+}
+
+/** Decoder of the request, or of the checkpoint. */
+async function decoderOf(files: FileSystem, { decoder }: PairPlaces, checkpoint: Checkpoint): Promise<DecoderFiles> {
+  if (decoder === null) return parseDecoder(await part(files, checkpoint, "vae", AUTOENCODERS));
+  // Latents have the scaling factor of the checkpoint's autoencoder, or of its family if it has none.
+  const own = checkpoint.components.get("vae");
+  const scale = own?.className === "AutoencoderKL" ? own.config["scaling_factor"] : undefined;
+  return readDecoder(files, decoder, typeof scale === "number" ? scale : FAMILIES[checkpoint.family].latents.scale);
+}
+
+/** Component of a checkpoint. @throws FileError if it is missing, UnsupportedConfigError if its class is not supported */
+async function part(
+  files: FileSystem,
+  checkpoint: Checkpoint,
+  name: string,
+  classes: readonly string[],
+): Promise<Component> {
+  const component = checkpoint.components.get(name);
+  if (!component && (await isFile(files, checkpoint.path))) {
+    throw new FileError(
+      checkpoint.path,
+      name === "vae"
+        ? "holds no autoencoder; name one with --decoder"
+        : "holds a UNet without text encoders: give it as --distilled, or name them with --text-encoder (one for Stable Diffusion 1.x and 2.x, two for XL)",
+    );
+  }
+  if (!component) {
+    const has = [...checkpoint.components.keys()].join(", ");
+    throw new FileError(checkpoint.path, `${name} is missing; the folder has: ${has || "no components"}`);
+  }
+  if (!classes.includes(component.className)) {
+    throw new UnsupportedConfigError({
+      file: component.configFile,
+      key: "_class_name",
+      actual: component.className,
+      supported: classes.join(", "),
+    });
+  }
+  return component;
+}
+
+function schedulerOf(checkpoint: Checkpoint): ModelSource["scheduler"] {
+  if (checkpoint.scheduler) return checkpoint.scheduler;
+  throw new FileError(
+    checkpoint.path,
+    "scheduler/scheduler_config.json is missing; it holds the noise schedule of the training",
+  );
+}
+
+const CLIPS = ["CLIPTextModel", "CLIPTextModelWithProjection"];
+const LANGUAGE_MODELS = ["Qwen3Model", "Qwen3ForCausalLM"];
+
+/** Text encoders of the family's denoiser, each with its tokenizer. */
+async function readTextEncoders(system: FileSystem, checkpoint: Checkpoint): Promise<TextEncoderParts[]> {
+  const { textEncoders, text } = FAMILIES[checkpoint.family];
+  const read = textEncoders.map(async ({ component: name, tokenizer, pooled }): Promise<TextEncoderParts> => {
+    const component = await part(system, checkpoint, name, text.chat ? LANGUAGE_MODELS : CLIPS);
+    const files = checkpoint.tokenizers.get(tokenizer);
+    if (!files) throw new FileError(checkpoint.path, `the tokenizer of ${name} is missing`);
+    const source = { file: component.configFile, config: component.config };
+    const { weights } = component;
+    if (text.chat) {
+      const config = parseLanguageModelConfig(source);
+      return { kind: "language model", config, tokenizer: createQwenTokenizer(files), weights };
+    }
+    const config = parseTextEncoderConfig(source);
+    return { config, tokenizer: createTokenizer(files, config.positions), weights, pooled };
+  });
+  return Promise.all(read);
+}
+
+/** Checks that the decoder reads the latents of the denoiser. @throws RequestError */
+function mustDecode({ component, config }: DecoderFiles, { ref, denoiser }: ModelFiles): void {
+  const side = config.kind === "kl" ? (config.folding?.side ?? 1) : 1;
+  const channels = config.latentChannels * side ** 2;
+  if (channels === denoiser.channels) return;
+  throw new RequestError(
+    `${component.configFile} decodes latents of ${channels} channels; those of ${ref} have ${denoiser.channels}`,
+    { field: "decoder" },
+  );
+}
+
+/** Checks that two denoisers can share a run: their inputs and outputs have equal shapes. @throws RequestError */
+function mustFit(base: ModelFiles, distilled: ModelFiles): void {
+  const other = distilled.denoiser.interface;
+  const differ = Object.entries(base.denoiser.interface).filter(([key, value]) => other[key] !== value);
+  if (differ.length === 0) return;
+  const list = differ.map(([key, value]) => `${key}: base ${value}, distilled ${other[key]}`).join("; ");
+  throw new RequestError(`${distilled.ref} does not fit ${base.ref}: ${list}`);
+}

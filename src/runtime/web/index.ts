@@ -1,0 +1,2 @@
+export type { RuntimeFiles } from "./files.js";
+export { availableThreads, openRuntime, type WebRuntimeOptions } from "./runtime.js";

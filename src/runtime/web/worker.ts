@@ -1,0 +1,26 @@
+/** Entry point of the worker that runs models in a browser. Its first message names ONNX Runtime's files; requests follow. */
+import type { Answer, Numbered, Request } from "../protocol.js";
+import { moved, reply } from "../serve.js";
+import { answering } from "../sessions.js";
+import type { Start } from "./files.js";
+import { loadOrt } from "./ort.js";
+
+declare const self: DedicatedWorkerGlobalScope;
+
+// ONNX Runtime's threads may be workers of this file, where a bundler has put both into one.
+if (!self.name.startsWith("em-pthread")) {
+  self.addEventListener(
+    "message",
+    ({ data: start }: MessageEvent<Start>) => {
+      const build = loadOrt(start);
+      // The first request reports the failure.
+      build.catch(() => {});
+      const answer = answering(() => build);
+      self.addEventListener("message", ({ data: request }: MessageEvent<Numbered<Request>>) => {
+        const send = (message: Numbered<Answer>) => self.postMessage(message, moved(message));
+        void reply(request, answer, send);
+      });
+    },
+    { once: true },
+  );
+}

@@ -1,0 +1,98 @@
+/** The engine for pages in Chromium: dist/web, built once if its sources are newer, from a static server with the headers that a test names. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const PAGE = path.join(root, "dist", "web");
+const BUILT = path.join(PAGE, "variegate.js");
+const SOURCES = ["src", "studio", "embedded"];
+
+const time = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+const newest = (folder: string): number =>
+  Math.max(
+    ...readdirSync(path.join(root, folder), { recursive: true }).map((file) =>
+      time(path.join(root, folder, String(file))),
+    ),
+  );
+
+/** Builds dist/web if it is older than its sources. Test files that run side by side wait for one build. */
+export async function buildWebPage(): Promise<void> {
+  const lock = path.join(root, "dist", ".web-lock");
+  for (;;) {
+    if (time(BUILT) >= Math.max(...SOURCES.map(newest))) return;
+    try {
+      mkdirSync(lock);
+      break;
+    } catch {
+      if (Date.now() - time(lock) > 120_000) rmSync(lock, { recursive: true, force: true });
+      await sleep(200);
+    }
+  }
+  try {
+    const vite = path.join(root, "node_modules", "vite", "bin", "vite.js");
+    const config = path.join(root, "studio", "vite.web.config.ts");
+    const { status, stderr } = spawnSync(process.execPath, [vite, "build", "--config", config, "--logLevel", "error"], {
+      encoding: "utf8",
+    });
+    if (status !== 0 || !existsSync(BUILT)) throw new Error(`dist/web could not be built: ${stderr}`);
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".json": "application/json",
+  ".svg": "image/svg+xml",
+  ".css": "text/css",
+};
+
+/** Headers with which pages may share memory between threads. */
+export const ISOLATED = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+};
+
+export interface StaticServer {
+  readonly url: string;
+  /** Paths of all requests. */
+  readonly asked: string[];
+  close(): void;
+}
+
+/** Part of tests that runs in a page. */
+const IN_PAGE = fileURLToPath(new URL("./in-page.js", import.meta.url));
+
+/** Serves dist/web with these headers, a blank page at /blank.html, and the part of tests that runs in it. */
+export async function serveWebPage(headers: Readonly<Record<string, string>> = ISOLATED): Promise<StaticServer> {
+  const asked: string[] = [];
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? "", "http://localhost");
+    asked.push(pathname);
+    const name = pathname.endsWith("/") ? `${pathname}index.html` : pathname;
+    const blank = name === "/blank.html" ? Buffer.from("<!doctype html><title>blank</title>") : null;
+    const file = name === "/in-page.js" ? IN_PAGE : path.join(PAGE, path.normalize(name));
+    const body = blank ?? (await readFile(file).catch(() => null));
+    const type = { "content-type": TYPES[path.extname(name)] ?? "application/octet-stream" };
+    response.writeHead(body ? 200 : 404, { ...headers, ...type, "content-length": String(body?.length ?? 0) });
+    response.end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    asked,
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
