@@ -37,6 +37,15 @@ function buildPage() {
   return run("vite/bin/vite.js", "build", join(root, "studio"), "--logLevel", "warn");
 }
 
+const WEB = join("dist", "web", "index.html");
+
+/** Builds the page whose engine is in the page, if its sources are newer. Returns the exit status. */
+export function buildWeb() {
+  if (time(WEB) >= Math.max(newest("src"), newest("studio"), newest("embedded"))) return 0;
+  process.stderr.write("Building the page with its engine …\n");
+  return run("vite/bin/vite.js", "build", "--config", join(root, "studio", "vite.web.config.ts"), "--logLevel", "warn");
+}
+
 /** Compiles and builds. Returns the exit status of what failed; 0 if all is up to date. */
 export const build = () => compile() || buildPage();
 

@@ -3,7 +3,10 @@
  * Independent of processes, except for the exit code that the command line uses.
  */
 
-/** Base class of all errors of Variegate. `exitCode` is the exit status of the command line. */
+/**
+ * Base class of all errors of Variegate. `exitCode` is the exit status of the command line. Each class states its name, since bundlers shorten
+ * names of classes.
+ */
 export abstract class VariegateError extends Error {
   abstract readonly exitCode: 2 | 3 | 4 | 130;
   /** The message without the file it is about, for places that name the file themselves. */
@@ -11,13 +14,13 @@ export abstract class VariegateError extends Error {
 
   constructor(message: string, options?: ErrorOptions, problem = message) {
     super(message, options);
-    this.name = new.target.name;
     this.problem = problem;
   }
 }
 
 /** Invalid request: an unknown option, a value out of range, or an unsupported combination. */
 export class RequestError extends VariegateError {
+  override readonly name: string = "RequestError";
   readonly exitCode = 2;
   /** Path of the invalid field, such as "seeds.0"; undefined when no single field is at fault. */
   readonly field: string | undefined;
@@ -30,6 +33,7 @@ export class RequestError extends VariegateError {
 
 /** Unusable file or folder: missing, truncated, or not in the expected format. */
 export class FileError extends VariegateError {
+  override readonly name: string = "FileError";
   readonly exitCode = 3;
   readonly file: string;
 
@@ -41,6 +45,7 @@ export class FileError extends VariegateError {
 
 /** Unsupported value in a config. Thrown before any weight is loaded. */
 export class UnsupportedConfigError extends VariegateError {
+  override readonly name: string = "UnsupportedConfigError";
   readonly exitCode = 3;
   readonly file: string;
   readonly key: string;
@@ -60,6 +65,7 @@ export class UnsupportedConfigError extends VariegateError {
 
 /** A weight that the config requires is missing from the checkpoint. */
 export class WeightMissingError extends VariegateError {
+  override readonly name: string = "WeightMissingError";
   readonly exitCode = 3;
   readonly tensor: string;
   readonly file: string;
@@ -82,6 +88,7 @@ function mismatch({ actual, expected }: { readonly actual: Shape; readonly expec
 
 /** A weight has a different shape than the config requires. */
 export class WeightShapeError extends VariegateError {
+  override readonly name: string = "WeightShapeError";
   readonly exitCode = 3;
   readonly tensor: string;
   readonly file: string;
@@ -100,6 +107,7 @@ export class WeightShapeError extends VariegateError {
 
 /** An adapter's tensor has a different shape than its layer requires. In `expected`, a free dimension has a name, such as "rank". */
 export class AdapterShapeError extends FileError {
+  override readonly name: string = "AdapterShapeError";
   readonly tensor: string;
   readonly layer: string;
   readonly expected: readonly (number | string)[];
@@ -122,6 +130,7 @@ export class AdapterShapeError extends FileError {
 
 /** A tensor in a file contains NaN or infinity. */
 export class NonFiniteTensorError extends FileError {
+  override readonly name: string = "NonFiniteTensorError";
   readonly tensor: string;
   readonly value: number;
 
@@ -134,6 +143,7 @@ export class NonFiniteTensorError extends FileError {
 
 /** The output of a network contains NaN or infinity: its weights are damaged, or a value overflows its compute type. */
 export class NonFiniteError extends VariegateError {
+  override readonly name: string = "NonFiniteError";
   readonly exitCode = 3;
   readonly network: string;
   /** The call that failed, in words: a step, a prompt. */
@@ -159,6 +169,7 @@ export class NonFiniteError extends VariegateError {
 
 /** The machine cannot run the request: the device is missing, or memory or disk space is insufficient. */
 export class MachineError extends VariegateError {
+  override readonly name: string = "MachineError";
   readonly exitCode = 4;
 }
 

@@ -1,11 +1,13 @@
 /**
- * Builds the engine for pages into dist/web, a folder that any host serves: the library as one module (variegate.js), ONNX Runtime, and the
- * files of the embedded pairs.
+ * Builds the page whose engine is in the page into dist/web, a folder that any host serves: the page, the library as one module
+ * (variegate.js), ONNX Runtime, and the files of the embedded pairs.
  */
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defaultClientConditions, defineConfig, type Plugin } from "vite";
 import { EMBEDDED_FILES } from "../src/browser/embedded.js";
 
@@ -13,7 +15,10 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const read = (path: string) => readFileSync(here(path));
 
 const embedded = new Map(EMBEDDED_FILES.map((file) => [file, read(`../embedded/${file}`)]));
-const EMBEDDED = "embedded/";
+// A download is kept by its address: other weights are at another one.
+const hash = createHash("sha256");
+for (const bytes of embedded.values()) hash.update(bytes);
+const EMBEDDED = `embedded-${hash.digest("hex").slice(0, 8)}/`;
 const ORT = "ort/";
 
 /** Files beside the bundles. WebAssembly is compressed, because not every host compresses. */
@@ -29,15 +34,37 @@ const files: Plugin = {
       emit(`${ORT}${build}.mjs`, readFileSync(`${ort}${build}.mjs`));
       emit(`${ORT}${build}.wasm.gz`, gzipSync(readFileSync(`${ort}${build}.wasm`), { level: 6 }));
     }
+    emit("sw.js", read("web/sw.js"));
+    emit("icon.svg", read("public/icon.svg"));
     emit("bpe_simple_vocab_16e6.txt.gz", read("../assets/clip/bpe_simple_vocab_16e6.txt.gz"));
   },
 };
 
+/** Modules that nothing in a page calls: JSON schemas of requests, and why claims of experiments do not hold on the embedded pairs. */
+const UNUSED = /\/zod\/v4\/core\/(json-schema-processors|to-json-schema)\.js$|\/src\/catalogue\/reasons\.ts$/;
+
+/** Replaces their exports by functions that give an empty list. */
+const withoutUnused: Plugin = {
+  name: "without-unused",
+  load(id) {
+    if (!UNUSED.test(id)) return null;
+    const names = [...readFileSync(id, "utf8").matchAll(/^export (?:const|function) (\w+)/gm)].map(([, name]) => name);
+    return names.map((name) => `export const ${name} = ${name === "REASONS" ? "[]" : "() => []"};`).join("\n");
+  },
+};
+
+const { version } = JSON.parse(read("../package.json").toString("utf8"));
+
 export default defineConfig({
-  root: here("."),
+  root: here("web"),
   base: "./",
   publicDir: false,
-  plugins: [files],
+  plugins: [svelte({ configFile: false }), withoutUnused, files],
+  define: {
+    __EMBEDDED__: JSON.stringify(EMBEDDED),
+    __ORT__: JSON.stringify(ORT),
+    __VERSION__: JSON.stringify(version),
+  },
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions] },
   worker: { format: "es" },
   build: {
@@ -47,11 +74,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: "es2022",
     rolldownOptions: {
-      input: { variegate: here("../src/browser/index.ts") },
+      input: { index: here("web/index.html"), variegate: here("../src/browser/index.ts") },
       preserveEntrySignatures: "strict",
+      // The list of all named pairs is checked as it is made; a page has the embedded ones.
+      treeshake: { moduleSideEffects: (id) => !/\/src\/catalogue\//.test(id) },
       output: {
-        // Errors have the names of their classes.
-        keepNames: true,
         entryFileNames: ({ name }) => (name === "variegate" ? "[name].js" : "assets/[name]-[hash].js"),
       },
     },

@@ -16,7 +16,7 @@ export {
   WeightMissingError,
   WeightShapeError,
 } from "../errors.js";
-export { type Diversity, diversity } from "../evaluation/index.js";
+export { type Diversity, diversity, watch } from "../evaluation/index.js";
 export {
   checkRequest,
   createGenerateCache,
@@ -32,8 +32,9 @@ export {
   requestSchema,
   type SampleKey,
   type StepEvent,
+  settingsFor,
 } from "../generate/index.js";
-export { cosineDistance, rootMeanSquare } from "../metrics/index.js";
+export { cosineDistance, jackknifeEstimate, meanPairwise, pairwise, rootMeanSquare } from "../metrics/index.js";
 export type { RuntimeFiles } from "../runtime/web/index.js";
 export { describePlan, type Mode, type Plan, planJson, type Row } from "../sampling/index.js";
 export type { FloatTensor, RgbImage } from "../tensor/index.js";
@@ -41,5 +42,6 @@ export { stack } from "../tensor/index.js";
 export type { DownloadProgress } from "./download.js";
 export { EMBEDDED_FILES } from "./embedded.js";
 export { openPair, type WebPair } from "./open.js";
+export { type RecognisedFile, recogniseFile } from "./recognise.js";
 export type { ModelReference, WebAdapterReference, WebOptions, WebPairReference } from "./reference.js";
 export { clearDownloads, listDownloads, type StoredDownload } from "./store.js";

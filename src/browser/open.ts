@@ -65,6 +65,7 @@ export async function openPair(reference: WebPairReference & WebOptions = {}): P
   mustCompute(compute, device);
   const row = rowOf(reference);
   const files = filesOf(reference);
+  for (const file of reference.files ?? []) give(files, file);
   const locate = locator(files, reference);
   const { threads, runtime: runtimeFiles } = reference;
   // ONNX Runtime loads while the models do.

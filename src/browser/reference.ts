@@ -26,6 +26,8 @@ export interface WebPairReference {
   readonly adapters?: readonly WebAdapterReference[];
   /** Textual inversions. */
   readonly embeddings?: readonly { readonly ref: ModelReference; readonly token?: string }[];
+  /** Files of the user that references name. */
+  readonly files?: readonly File[];
   /** float16 for WebGPU, int8 for WebAssembly; default float32. */
   readonly compute?: Compute;
 }

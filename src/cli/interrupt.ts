@@ -3,6 +3,7 @@ import { codeOf, VariegateError } from "../errors.js";
 
 /** The run was interrupted. It stops after the current model call; files are complete, and partial downloads are kept. */
 class Interrupted extends VariegateError {
+  override readonly name: string = "Interrupted";
   readonly exitCode = 130;
 }
 

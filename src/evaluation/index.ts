@@ -22,6 +22,7 @@ export {
   type VarietyMeasure,
   varietyOf,
 } from "./variety.js";
+export { type Finding, type Watched, watch } from "./watch.js";
 export {
   type AttributePredictors,
   openInformation,

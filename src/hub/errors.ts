@@ -27,6 +27,7 @@ export type HubErrorKind =
 
 /** The Hub, or the cache in its place, does not provide a file. */
 export class HubError extends FileError {
+  override readonly name: string = "HubError";
   readonly kind: HubErrorKind;
   /** HTTP status; null without a response. */
   readonly status: number | null;

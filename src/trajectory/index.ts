@@ -1,3 +1,4 @@
+export { type Finding, type Watched, watch } from "../evaluation/index.js";
 export {
   type CommitCurve,
   type Committed,
@@ -15,4 +16,3 @@ export type { CausalRow, Trace, TracedMode } from "./result.js";
 export { fitRgb, type RgbFit, SDXL_FIT, showRgb } from "./rgb-fit.js";
 export { spaceOf } from "./summary.js";
 export { modesOf, requestsOf, type TracedImages, type TraceEvent, trace } from "./trace.js";
-export { type Finding, type Watched, watch } from "./watch.js";

@@ -1,9 +1,9 @@
 /** Measures of a trace, as plain JSON. */
+import type { Watched } from "../evaluation/index.js";
 import type { Mode } from "../sampling/index.js";
 import type { CommitCurve, Committed } from "./commit.js";
 import type { RecordedStep } from "./record.js";
 import type { PreviewKind } from "./request.js";
-import type { Watched } from "./watch.js";
 
 /** One value for each space; perceptual is null without a CLIP. */
 export type InSpaces<T> = { readonly latent: T; readonly pixel: T; readonly perceptual: T | null };

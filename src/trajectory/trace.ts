@@ -3,7 +3,7 @@
  * single rows.
  */
 import { RequestError } from "../errors.js";
-import type { Evaluator } from "../evaluation/index.js";
+import { type Evaluator, watch } from "../evaluation/index.js";
 import {
   checkRequest,
   type GenerateEvent,
@@ -32,7 +32,6 @@ import { type Recording, record } from "./record.js";
 import type { TraceRequest } from "./request.js";
 import type { CausalRow, InSpaces, Trace, TracedMode } from "./result.js";
 import { summarise } from "./summary.js";
-import { watch } from "./watch.js";
 
 /** Images of one seed in one mode. */
 export interface TracedImages {

@@ -166,6 +166,8 @@ export interface Backend {
   addAdapter(file: File): Promise<AdapterFacts>;
   /** The request that a PNG or a run.json records. @throws BackendError when it records none */
   restore(file: File): Promise<Restored>;
+  /** Forms that `write` has. */
+  readonly forms: readonly Form[];
   /** The request as text for another program. */
   write(request: Request, form: Form): Promise<Written>;
   diversity(images: readonly string[]): Promise<Diversity>;

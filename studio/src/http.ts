@@ -4,6 +4,7 @@ import {
   type AdapterFacts,
   type Backend,
   BackendError,
+  FORMS,
   type Image,
   type PairFacts,
   type PlanRow,
@@ -161,6 +162,7 @@ export const httpBackend: Backend = {
   },
   addAdapter: async (file) => titled(await sendFile(`/api/adapters?name=${encodeURIComponent(file.name)}`, file)),
   restore: (file) => sendFile("/api/restore", file),
+  forms: FORMS,
   write: (request, form) => send("POST", `/api/export?as=${form}`, request),
   diversity: (images) => send("POST", "/api/diversity", { images }),
   async trace(image, phrases) {

@@ -39,8 +39,12 @@ async function blankPage(headers: Readonly<Record<string, string>>) {
 }
 
 /** Opens the embedded pair in a page, and runs a request. */
-const runIn = (page: Page, request: object, options: object = {}): Promise<InPage> =>
-  page.evaluate(`import("/in-page.js").then(({ run }) => run(${JSON.stringify(request)}, ${JSON.stringify(options)}))`);
+const runIn = (page: Page, request: object, options: object = {}): Promise<InPage> => {
+  const all = { embedded: servers.at(-1)?.embedded, ...options };
+  return page.evaluate(
+    `import("/in-page.js").then(({ run }) => run(${JSON.stringify(request)}, ${JSON.stringify(all)}))`,
+  );
+};
 
 async function inNode(request: typeof REQUEST) {
   await using pair = await openPair();
@@ -97,7 +101,7 @@ describe.skipIf(!program)("the engine in Chromium", { timeout: 120_000 }, () => 
     const list = `import("/variegate.js").then(({ listDownloads }) => listDownloads())`;
     const downloads: { url: string; bytes: number }[] = await page.evaluate(list);
     const decoder = downloads.find(
-      (download) => download.url === `${url}embedded/base/vae/diffusion_pytorch_model.safetensors`,
+      (download) => download.url === `${url}${server.embedded}base/vae/diffusion_pytorch_model.safetensors`,
     );
     expect(decoder?.bytes).toBe(statSync("embedded/base/vae/diffusion_pytorch_model.safetensors").size);
     // Only the code, which the host serves, is asked for again.
@@ -105,7 +109,7 @@ describe.skipIf(!program)("the engine in Chromium", { timeout: 120_000 }, () => 
     await page.reload();
     const second = await runIn(page, request);
     expect(second.images).toEqual(first.images);
-    expect(server.asked.slice(before).filter((path) => path.startsWith("/embedded/"))).toEqual([]);
+    expect(server.asked.slice(before).filter((path) => path.startsWith("/embedded"))).toEqual([]);
     const freed = await page.evaluate(`import("/variegate.js").then(({ clearDownloads }) => clearDownloads())`);
     expect(freed).toBe(downloads.reduce((n, { bytes }) => n + bytes, 0));
     expect(await page.evaluate(list)).toEqual([]);

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const PAGE = path.join(root, "dist", "web");
-const BUILT = path.join(PAGE, "variegate.js");
+const BUILT = path.join(PAGE, "index.html");
 const SOURCES = ["src", "studio", "embedded"];
 
 const time = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
@@ -63,6 +63,8 @@ export const ISOLATED = {
 
 export interface StaticServer {
   readonly url: string;
+  /** Folder of the embedded pairs, whose name has their hash. */
+  readonly embedded: string;
   /** Paths of all requests. */
   readonly asked: string[];
   close(): void;
@@ -89,6 +91,7 @@ export async function serveWebPage(headers: Readonly<Record<string, string>> = I
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/`,
+    embedded: `${readdirSync(PAGE).find((name) => name.startsWith("embedded-"))}/`,
     asked,
     close: () => {
       server.closeAllConnections();
