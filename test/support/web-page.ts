@@ -39,6 +39,8 @@ export async function buildWebPage(): Promise<void> {
     const config = path.join(root, "studio", "vite.web.config.ts");
     const { status, stderr } = spawnSync(process.execPath, [vite, "build", "--config", config, "--logLevel", "error"], {
       encoding: "utf8",
+      // Vitest's own value would build Svelte for development.
+      env: { ...process.env, NODE_ENV: "production" },
     });
     if (status !== 0 || !existsSync(BUILT)) throw new Error(`dist/web could not be built: ${stderr}`);
   } finally {
