@@ -11,8 +11,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Tests start the compiled program and its model worker.
     globalSetup: ["scripts/build.js"],
-    // A hang costs ten seconds. Suites that take longer on a slow machine set their own limit.
-    testTimeout: 10_000,
-    hookTimeout: 30_000,
+    // A hang costs half a minute. Suites that take longer on a slow or busy machine set their own limit.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
   },
 });

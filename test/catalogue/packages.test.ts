@@ -65,5 +65,5 @@ describe("an installed package of pairs", () => {
     expect(plan.stderr).toBe("");
     const rows: unknown = JSON.parse(plan.stdout);
     expect(rows).toMatchObject({ type: "plan", rows: [{ timestep: 999 }, { timestep: 499 }] });
-  }, 60_000);
+  }, 240_000);
 });

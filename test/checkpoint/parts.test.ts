@@ -52,7 +52,7 @@ async function imagesOf(reference: Parameters<typeof openPair>[0]): Promise<numb
   }
 }
 
-describe("parts of a checkpoint in files of their own, as ComfyUI keeps them", { timeout: 60_000 }, () => {
+describe("parts of a checkpoint in files of their own, as ComfyUI keeps them", { timeout: 240_000 }, () => {
   it("generate what the whole generates, whichever text encoder is named first", async () => {
     const picture = await imagesOf({ base: whole });
     expect(picture.some((v) => v !== picture[0])).toBe(true);
@@ -114,7 +114,7 @@ it("the script for diffusers opens one file as diffusers does, with the schedule
   }
 });
 
-describe("an autoencoder alone", { timeout: 60_000 }, () => {
+describe("an autoencoder alone", { timeout: 240_000 }, () => {
   it("has every tensor where diffusers' converter finds it", () => {
     const keys = autoencoder.tensors.map(([k]) => k);
     const places = Object.fromEntries([...vaeNames(keys)].map(([key, name]) => [name, key]));
@@ -130,7 +130,7 @@ describe("an autoencoder alone", { timeout: 60_000 }, () => {
   });
 });
 
-describe.each(["decoder", "encoder"] as const)("a TAESD's %s in its own file", { timeout: 60_000 }, (half) => {
+describe.each(["decoder", "encoder"] as const)("a TAESD's %s in its own file", { timeout: 240_000 }, (half) => {
   const tensors = Object.fromEntries(taesd[half].map(([k, , s], i) => [k, float(s, valuesOf(`${k}.weight`, s, i))]));
   const own = writeSingle(file(`taesdxl_${half}`), tensors);
 
@@ -179,7 +179,7 @@ it("a TAESD's decoder decodes the same by either names", async () => {
   }
 });
 
-describe("Stable Diffusion 2.x", { timeout: 60_000 }, () => {
+describe("Stable Diffusion 2.x", { timeout: 240_000 }, () => {
   const tensors = under("model.diffusion_model.", tensorsOf(singleGolden("sd2")));
   const norm = "output_blocks.11.1.transformer_blocks.0.norm1.bias";
   const { shape } = tensors[norm] ?? float([0], new Float32Array());
@@ -207,7 +207,7 @@ describe("Stable Diffusion 2.x", { timeout: 60_000 }, () => {
   });
 });
 
-describe("text encoders", { timeout: 60_000 }, () => {
+describe("text encoders", { timeout: 240_000 }, () => {
   it("by transformers' names and by OpenCLIP's are the same numbers", () => {
     const keys = Object.keys(under("conditioner.embedders.1.model."));
     expect(new Set(clipNames(keys, 3).keys())).toEqual(new Set(Object.keys(sdxl.places["text_encoder_2"] ?? {})));

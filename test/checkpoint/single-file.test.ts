@@ -16,7 +16,7 @@ import { componentOf, FAMILIES, singleGolden, tensorsOf, writeFolder, writeSingl
 const root = temporaryFolder();
 const file = (name: string) => path.join(root, `${name}.safetensors`);
 
-describe.each(FAMILIES)("a checkpoint of %s in one file", { timeout: 60_000 }, (family) => {
+describe.each(FAMILIES)("a checkpoint of %s in one file", { timeout: 240_000 }, (family) => {
   const single = singleGolden(family);
   const tensors = tensorsOf(single);
   const whole = writeSingle(file(family), tensors);
@@ -80,7 +80,7 @@ describe.each(FAMILIES)("a checkpoint of %s in one file", { timeout: 60_000 }, (
   });
 });
 
-describe("one file", { timeout: 60_000 }, () => {
+describe("one file", { timeout: 240_000 }, () => {
   const sdxl = singleGolden("sdxl");
   const all = tensorsOf(sdxl);
   const only = (keep: (key: string) => boolean) => Object.fromEntries(Object.entries(all).filter(([k]) => keep(k)));
@@ -152,7 +152,7 @@ describe("one file", { timeout: 60_000 }, () => {
   });
 });
 
-describe("CLIP's own vocabulary", { timeout: 60_000 }, () => {
+describe("CLIP's own vocabulary", { timeout: 240_000 }, () => {
   const ids = z.array(z.array(z.number()));
   const golden = description(
     "single/vocabulary",

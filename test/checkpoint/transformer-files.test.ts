@@ -53,7 +53,7 @@ describe.each(FILES)(
       }
     });
 
-    it("gives what the folder gives, in safetensors and in GGUF", { timeout: 60_000 }, async () => {
+    it("gives what the folder gives, in safetensors and in GGUF", { timeout: 240_000 }, async () => {
       const folder = temporaryFolder();
       const own = await tensorsOf(
         await openWeights(path.join(componentFolder(component), "diffusion_pytorch_model.safetensors")),

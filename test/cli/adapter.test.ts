@@ -60,7 +60,7 @@ async function imagesOf(reference: PairReference): Promise<Float32Array> {
 const farthest = (a: Float32Array, b: Float32Array) =>
   a.reduce((w, v, i) => Math.max(w, Math.abs(v - (b[i] ?? Number.NaN))), 0);
 
-describe("adapter", { timeout: 60_000 }, async () => {
+describe("adapter", { timeout: 240_000 }, async () => {
   const live = await imagesOf({ base: "embedded:base", adapters: [{ ref: file, scale: "0.5" }] });
 
   it("inspect says what it is and what it reaches", () => {
@@ -153,7 +153,7 @@ describe("adapter", { timeout: 60_000 }, async () => {
     expect(beyond).toBeLessThan(0.05);
     expect(layers.every((l) => l.rank <= 2)).toBe(true);
     expect(variegate("adapter", "inspect", out).stdout).toMatch(new RegExp(`${layers.length} × LoRA · kohya\nrank 2`));
-  }, 60_000);
+  }, 240_000);
 
   const both = ["extract", "--from", "embedded:base", "--to", "embedded:distilled"];
   it.each([

@@ -33,7 +33,7 @@ function baseWith(part: string, change: (folder: string) => void): string {
 const edit = (file: string, change: (config: Record<string, unknown>) => unknown) =>
   writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(file, "utf8")))));
 
-describe("plan --as diffusers", { timeout: 60_000 }, () => {
+describe("plan --as diffusers", { timeout: 240_000 }, () => {
   it("loads a LoRA as one, whatever its file is called", () => {
     const { status, stdout } = variegate("plan", "a fox", "--pair", "embedded-lora", "--as", "diffusers");
     expect(status).toBe(0);
@@ -51,7 +51,7 @@ describe("plan --as diffusers", { timeout: 60_000 }, () => {
   });
 });
 
-describe("plan --as comfyui", { timeout: 60_000 }, () => {
+describe("plan --as comfyui", { timeout: 240_000 }, () => {
   const asked = ["plan", "a fox", "--pair", "sdxl-dmd2", "--as", "comfyui"];
 
   it("prints a workflow, and on stderr the models that ComfyUI has to have", () => {
@@ -104,7 +104,7 @@ describe("help", () => {
   });
 });
 
-describe("plan", { timeout: 60_000 }, () => {
+describe("plan", { timeout: 240_000 }, () => {
   it("prints the rows of the default hybrid, and where its settings come from", () => {
     const { stdout, status } = variegate("plan");
     expect(status).toBe(0);
@@ -140,7 +140,7 @@ describe("plan", { timeout: 60_000 }, () => {
   });
 });
 
-describe("generate", { timeout: 60_000 }, () => {
+describe("generate", { timeout: 240_000 }, () => {
   it("writes pictures that say how they were made, latents, and a run that goes on where it stopped", async () => {
     const out = path.join(temporaryFolder(), "run");
     const words = [
@@ -189,7 +189,7 @@ describe("generate", { timeout: 60_000 }, () => {
     // Alone instead of in a batch: some processors add up in another order, which may move a pixel by 1.
     const after = await pixels();
     expect(Math.max(...after.map((v, i) => Math.abs(v - (before[i] ?? 999))))).toBeLessThanOrEqual(1);
-  }, 120_000);
+  }, 240_000);
 
   it("gives events as JSON lines and nothing else on stdout", () => {
     const out = path.join(temporaryFolder(), "run");
@@ -228,15 +228,15 @@ describe("generate", { timeout: 60_000 }, () => {
     child.stderr.on("data", (data) => errors.push(String(data)));
     const code = await new Promise((resolve) => child.on("exit", resolve));
     expect(code).toBe(130);
-    expect(errors.join("")).toMatch(/^interrupted/);
+    expect(errors.join("")).toMatch(/^interrupted/m);
     const names = readdirSync(out);
     expect(names.filter((n) => n.includes("partial"))).toEqual([]);
     for (const name of names.filter((n) => n.endsWith(".png")))
       expect((await sharp(path.join(out, name)).metadata()).width).toBe(64);
-  }, 120_000);
+  }, 240_000);
 });
 
-describe("models check and doctor", { timeout: 60_000 }, () => {
+describe("models check and doctor", { timeout: 240_000 }, () => {
   it("checks the embedded base", () => {
     const { stdout, status } = variegate("models", "check", "embedded:base", "--json");
     expect(status).toBe(0);
@@ -259,7 +259,7 @@ describe("models check and doctor", { timeout: 60_000 }, () => {
   });
 });
 
-describe("bad input ends in a line or two and the right exit code", { timeout: 60_000 }, () => {
+describe("bad input ends in a line or two and the right exit code", { timeout: 240_000 }, () => {
   const weights = (folder: string) => path.join(folder, "diffusion_pytorch_model.safetensors");
   it.each<[string, number, RegExp, string[]]>([
     ["an unknown command", 2, /unknown command 'compar'.*\n.*Did you mean compare/, ["compar"]],

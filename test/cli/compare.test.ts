@@ -30,7 +30,7 @@ writeFileSync(weights, bytes);
 const OWN = ["a cartoon character", "--base", "embedded:base", "--distilled", own, "--steps", "4"];
 const FINDING = /^The four-step model (keeps|has) \d+ % of the base's variety.*; the hybrid (keeps|has) \d+ %/;
 
-describe("compare", { timeout: 120_000 }, () => {
+describe("compare", { timeout: 240_000 }, () => {
   const out = fresh();
   const words = ["a red cartoon character wearing a crown", "--seeds", "0-3", "--batch", "1", "--out", out];
 
@@ -103,7 +103,7 @@ describe("compare", { timeout: 120_000 }, () => {
   });
 });
 
-describe("compare of one's own models", { timeout: 120_000 }, () => {
+describe("compare of one's own models", { timeout: 240_000 }, () => {
   it("fetches a small CLIP once where there is none", async () => {
     const { stdout, stderr, status } = await compare([...OWN, "--seeds", "0-1", "--out", fresh()]);
     expect(status).toBe(0);
@@ -143,7 +143,7 @@ describe("compare of one's own models", { timeout: 120_000 }, () => {
   });
 });
 
-describe("compare with attributes", { timeout: 120_000 }, () => {
+describe("compare with attributes", { timeout: 240_000 }, () => {
   const attributes = path.join(temporaryFolder(), "attributes.json");
   writeFileSync(
     attributes,
@@ -194,7 +194,7 @@ describe("compare with attributes", { timeout: 120_000 }, () => {
 });
 
 it("says how the pair's own prompts were chosen, and how its own distilled model was made", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const words = ["--seeds", "0", "--size", "64x48", "--steps", "2", "--clip", "none", "--out"];
   const note = `${PAIRS[0]?.note} ${PAIRS[0]?.promptNote}`;

@@ -26,7 +26,7 @@ const PRINTED: Readonly<Record<string, RegExp>> = {
   "library.ts": /^CLIP distance 0\.\d+, pixel distance 0\.\d+$/m,
 };
 
-describe("examples", { timeout: 120_000 }, () => {
+describe("examples", { timeout: 240_000 }, () => {
   it("type-check against the built package with the strictest options of a user", () => {
     const program = ts.createProgram(files, {
       target: ts.ScriptTarget.ES2022,

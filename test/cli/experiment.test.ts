@@ -56,7 +56,7 @@ const linesIn = (out: string) =>
     .split("\n")
     .filter((line) => line !== "");
 
-describe("variegate experiment", { timeout: 60_000 }, () => {
+describe("variegate experiment", { timeout: 240_000 }, () => {
   it("runs an experiment of the paper over a list of prompts, and writes its report", async () => {
     const list = folder("coco.csv");
     writeFileSync(

@@ -18,7 +18,7 @@ function variegate(...args: string[]) {
   return { status, stdout, stderr };
 }
 
-describe("explore", { timeout: 60_000 }, () => {
+describe("explore", { timeout: 240_000 }, () => {
   it("writes images, numbers and a page, and goes on where it was interrupted", () => {
     const { status, stdout, stderr } = variegate(...WORDS);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });

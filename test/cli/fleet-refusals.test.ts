@@ -22,7 +22,7 @@ const other = written("other", { ...definitionOf("small", 2, 3), title: "Other" 
 /** An error is one or two lines. */
 const linesOf = (text: string) => text.trim().split("\n");
 
-describe.skipIf(NO_REDIS)("refusals of a fleet", { timeout: 120_000 }, () => {
+describe.skipIf(NO_REDIS)("refusals of a fleet", { timeout: 240_000 }, () => {
   let redis: RedisServer;
   let queue: WorkQueue;
   let batch: Batch;
@@ -35,7 +35,7 @@ describe.skipIf(NO_REDIS)("refusals of a fleet", { timeout: 120_000 }, () => {
     run.child.kill("SIGINT");
     expect(await run.ended).toBe(130);
     batch = (await queue.batches())[0] as Batch;
-  }, 120_000);
+  }, 240_000);
   afterAll(() => queue?.close());
 
   const attempt = (models: Parameters<typeof work>[0]["models"] = {}, place = store) =>
@@ -127,7 +127,7 @@ describe.skipIf(NO_REDIS)("refusals of a fleet", { timeout: 120_000 }, () => {
 
 const NO_OPENSSL = NO_REDIS ?? (spawnSync("openssl", ["version"]).status === 0 ? null : "openssl is not installed");
 
-describe.skipIf(NO_OPENSSL)("a server with TLS and users", { timeout: 120_000 }, () => {
+describe.skipIf(NO_OPENSSL)("a server with TLS and users", { timeout: 240_000 }, () => {
   it("is used with the rights of an ACL user, whose password is shown nowhere", async () => {
     const [key, certificate] = [folder("key.pem"), folder("cert.pem")];
     const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];

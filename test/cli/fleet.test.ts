@@ -52,14 +52,14 @@ function expectWhole(out: string, store: string | null): void {
   }
 }
 
-describe.skipIf(NO_REDIS)("a fleet", { timeout: 120_000 }, () => {
+describe.skipIf(NO_REDIS)("a fleet", { timeout: 240_000 }, () => {
   let redis: RedisServer;
   beforeAll(async () => {
     redis = await startRedis();
     const one = variegate(["experiment", "run", file, "--out", folder("one"), "--threads", "1", "--quiet"]);
     expect(await one.ended).toBe(0);
     expect(new Set(cellsIn(folder("one"))).size).toBe(CELLS);
-  }, 120_000);
+  }, 240_000);
 
   it("loses nothing and does nothing twice when workers die or sleep, Redis restarts, and cells are delivered again", async () => {
     const [store, out] = [folder("faults-store"), folder("faults")];

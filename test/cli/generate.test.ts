@@ -21,7 +21,7 @@ const SILENT: Terminal = {
   progress: () => ({ update: nothing, stop: nothing }),
 };
 
-describe("runGenerate with resume", { timeout: 60_000 }, () => {
+describe("runGenerate with resume", { timeout: 240_000 }, () => {
   it("makes again what is missing or was changed, and lists and counts every part", async () => {
     const out = path.join(temporaryFolder(), "run");
     const request = { prompts: ["a crown"], seeds: [0, 1, 2, 3], size: { width: 64, height: 48 }, steps: 2 };
@@ -53,5 +53,5 @@ describe("runGenerate with resume", { timeout: 60_000 }, () => {
     const log = readFileSync(at("events.jsonl"), "utf8");
     const done = log.split("\n").flatMap((line) => (line.includes('"done"') ? [JSON.parse(line).images] : []));
     expect(done).toEqual([4, 3]);
-  }, 60_000);
+  }, 240_000);
 });

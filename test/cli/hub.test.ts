@@ -53,7 +53,7 @@ const pulled = (ref: string, home: string): Promise<string> =>
   });
 const inStore = () => hub.asked.filter((a) => a.at === "store");
 
-describe("models pull", { timeout: 60_000 }, () => {
+describe("models pull", { timeout: 240_000 }, () => {
   it("says what it would fetch, and fetches nothing with --dry-run", async () => {
     const { status, stdout } = await variegate(["models", "pull", "tiny/base", "--dry-run", "--json"]);
     expect(status).toBe(0);
@@ -136,7 +136,7 @@ describe("models pull", { timeout: 60_000 }, () => {
   });
 });
 
-describe("models list --cached and models remove", { timeout: 60_000 }, () => {
+describe("models list --cached and models remove", { timeout: 240_000 }, () => {
   it("show what is there, and take it away", async () => {
     const env = { HF_HOME: temporaryFolder() };
     await pulled("tiny/lora", env.HF_HOME);
@@ -151,7 +151,7 @@ describe("models list --cached and models remove", { timeout: 60_000 }, () => {
   });
 });
 
-describe("models list", { timeout: 60_000 }, () => {
+describe("models list", { timeout: 240_000 }, () => {
   it("shows the named pairs, whatever trees the environment names for other commands", async () => {
     const { status, stdout } = await variegate(["models", "list"], { VARIEGATE_COMFY: "/nowhere" });
     expect(status).toBe(0);
@@ -159,7 +159,7 @@ describe("models list", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a model from the Hub", { timeout: 60_000 }, () => {
+describe("a model from the Hub", { timeout: 240_000 }, () => {
   const request: GenerateRequest = {
     prompts: ["a blue cartoon character"],
     scheduler: "LCMScheduler",

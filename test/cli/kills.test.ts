@@ -4,14 +4,14 @@ import { describe, expect, it } from "vitest";
 
 const SCRIPT = fileURLToPath(new URL("../../scripts/kills.js", import.meta.url));
 
-describe("after kill -9", { timeout: 60_000 }, () => {
+describe("after kill -9", { timeout: 240_000 }, () => {
   it.each([
     ["experiment", 1],
     ["generate", 2],
     ["compare", 2],
     ["slide", 2],
     ["download", 3],
-  ])("%s goes on, and nothing is lost or counted twice", { timeout: 120_000 }, (name, kills) => {
+  ])("%s goes on, and nothing is lost or counted twice", { timeout: 240_000 }, (name, kills) => {
     const words = [SCRIPT, "--kills", String(kills), "--seed", "3", "--only", name];
     const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: "utf8" });
     expect(stderr).toBe("");

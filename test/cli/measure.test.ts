@@ -74,7 +74,7 @@ function measured(...args: string[]) {
   return schema.parse(JSON.parse(stdout));
 }
 
-describe("measure", { timeout: 60_000 }, () => {
+describe("measure", { timeout: 240_000 }, () => {
   it("measures what generate generated, prompt by prompt, and writes the same object and a page", () => {
     const out = folder("measured");
     const result = measured(folder("distilled"), "--reference", folder("base"), "--out", out);

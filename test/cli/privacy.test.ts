@@ -49,7 +49,7 @@ const { sharedObjects } = process.report.getReport();
 console.log(JSON.stringify(sharedObjects));
 `;
 
-describe("files outside of --out", { timeout: 60_000 }, () => {
+describe("files outside of --out", { timeout: 240_000 }, () => {
   it("generate writes none", () => {
     const user = newUser();
     const { status } = user.run(BIN, "generate", PROMPT, "--seeds", "3", "--save-latents", "--out", user.out);
@@ -102,7 +102,7 @@ describe("files outside of --out", { timeout: 60_000 }, () => {
   });
 });
 
-describe("system calls", { timeout: 60_000 }, () => {
+describe("system calls", { timeout: 240_000 }, () => {
   const problem = process.platform === "linux" ? straceProblem() : "strace is for Linux";
 
   it("a file and an address outside are seen", ({ skip }) => {

@@ -27,7 +27,7 @@ writeFileSync(
 );
 const out = path.join(folder, "slid");
 
-describe("slide", { timeout: 60_000 }, () => {
+describe("slide", { timeout: 240_000 }, () => {
   it("writes strips, numbers and a page", () => {
     const { status, stderr, stdout } = variegate(
       ...["slide", "a cartoon character", "--slider", slider, "--scales=-1..1:3", "--seeds", "1,2"],

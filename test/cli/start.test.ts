@@ -30,7 +30,7 @@ const SLOW = [
   ...["bullmq", "ioredis", "@aws-sdk/client-s3", "@aws-sdk/lib-storage"],
 ];
 
-describe("start", { timeout: 60_000 }, () => {
+describe("start", { timeout: 240_000 }, () => {
   it.each([
     [0, ["--help"]],
     [0, ["generate", "--help"]],

@@ -33,7 +33,7 @@ async function start(words: readonly string[], env: Readonly<Record<string, stri
   return { ...printed, pid: child.pid, end };
 }
 
-describe("variegate studio", { timeout: 120_000 }, () => {
+describe("variegate studio", { timeout: 240_000 }, () => {
   it("prints its address, is refused a second time on a workspace, keeps a run that Ctrl-C ends, and ends with 0", async () => {
     const workspace = path.join(temporaryFolder(), "studio");
     const studio = await start(["--workspace", workspace, "--port", "0"]);

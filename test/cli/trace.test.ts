@@ -37,7 +37,7 @@ interface Numbers {
   modes: { mode: string; steps: { timestep: number }[]; commit: { pixel: { mean: unknown[] } } }[];
 }
 
-describe("trace", { timeout: 60_000 }, () => {
+describe("trace", { timeout: 240_000 }, () => {
   const first = variegate(...words, "--quiet");
   const numbers = (): Numbers => JSON.parse(readFileSync(path.join(out, "trace.json"), "utf8"));
 
@@ -91,7 +91,7 @@ describe("trace", { timeout: 60_000 }, () => {
     expect(numbers().modes.map((m) => m.commit.pixel.mean.length)).toEqual(
       before.modes.map((m) => m.commit.pixel.mean.length),
     );
-  }, 60_000);
+  }, 240_000);
 
   it.each([
     ["a watch phrase without a CLIP", /--watch .*--clip/, ["x", "--base", "embedded:base", "--watch", "a hat"]],

@@ -15,7 +15,7 @@ function variegate(...args: string[]) {
 const requestIn = (out: string): Record<string, unknown> =>
   JSON.parse(readFileSync(path.join(out, "run.json"), "utf8")).request;
 
-describe("words of other tools", { timeout: 60_000 }, () => {
+describe("words of other tools", { timeout: 240_000 }, () => {
   it("are understood as the options that they mean", () => {
     const out = path.join(temporaryFolder(), "run");
     const foreign = ["--cfg-scale", "3", "--negative-prompt", "a hat", "--sampler", "DDIMScheduler", "--seed", "5"];
@@ -155,7 +155,7 @@ describe("words of other tools", { timeout: 60_000 }, () => {
   });
 });
 
-describe("suggestions", { timeout: 60_000 }, () => {
+describe("suggestions", { timeout: 240_000 }, () => {
   it.each<[string, RegExp, string[]]>([
     ["a misspelling", /Did you mean --steps\?/, ["generate", "x", "--stpes", "3"]],
     ["a misspelling with a value behind =", /Did you mean --seeds\?/, ["generate", "x", "--seds=3"]],
@@ -183,7 +183,7 @@ describe("suggestions", { timeout: 60_000 }, () => {
   });
 });
 
-describe("without a command", { timeout: 60_000 }, () => {
+describe("without a command", { timeout: 240_000 }, () => {
   it.each([[[]], [["models"]], [["help"]], [["help", "generate"]]])("%j prints help on stdout", (words) => {
     const { status, stdout, stderr } = variegate(...words);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
@@ -191,7 +191,7 @@ describe("without a command", { timeout: 60_000 }, () => {
   });
 });
 
-describe("help", { timeout: 60_000 }, () => {
+describe("help", { timeout: 240_000 }, () => {
   it("groups options, common ones first", () => {
     const { stdout } = variegate("generate", "--help");
     const headings = stdout.split("\n").filter((line) => /^\w.*:$/.test(line));
@@ -236,7 +236,7 @@ describe("a closed pipe", () => {
   );
 });
 
-describe("folders", { timeout: 60_000 }, () => {
+describe("folders", { timeout: 240_000 }, () => {
   it("refuses a file as the output folder", () => {
     const file = path.join(temporaryFolder(), "afile");
     writeFileSync(file, "");
@@ -262,7 +262,7 @@ describe("folders", { timeout: 60_000 }, () => {
   );
 });
 
-describe("a memory budget that is too small", { timeout: 60_000 }, () => {
+describe("a memory budget that is too small", { timeout: 240_000 }, () => {
   it("is said to be so for one model at a time too", () => {
     const out = path.join(temporaryFolder(), "run");
     const few = ["--memory-budget", "0.001", "--mode", "distilled", "--steps", "1", "--out", out];
@@ -274,7 +274,7 @@ describe("a memory budget that is too small", { timeout: 60_000 }, () => {
   });
 });
 
-describe("diversity methods", { timeout: 60_000 }, () => {
+describe("diversity methods", { timeout: 240_000 }, () => {
   it("are listed with their settings, and refused in one line where they make no sense", () => {
     expect(variegate("methods").stdout).toMatch(/^cads +conditioning +adds noise/m);
     expect(variegate("methods", "cads").stdout).toMatch(/^tau2 +0\.9 +0 to 1 +time above which/m);

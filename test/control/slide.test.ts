@@ -39,7 +39,7 @@ async function run(asked: SlideRequest) {
   return last;
 }
 
-describe("slide", { timeout: 60_000 }, async () => {
+describe("slide", { timeout: 240_000 }, async () => {
   const done = await run(request);
 
   it("generates every seed of every mode at every scale", () => {

@@ -67,7 +67,7 @@ const MODELS: Readonly<Record<string, (folder: string) => PairReference>> = {
   }),
 };
 
-describe("scripts of `plan --as diffusers` with other models, run with diffusers", { timeout: 60_000 }, () => {
+describe("scripts of `plan --as diffusers` with other models, run with diffusers", { timeout: 240_000 }, () => {
   it.each(Object.entries(MODELS))("%s", async (name, models) => {
     const { request } = description(`script-models/${name}`, schema);
     await using pair = await openPair({ ...models(temporaryFolder()), threads: 1 });

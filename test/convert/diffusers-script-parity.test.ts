@@ -14,7 +14,7 @@ import { description, EMBEDDED, farthest, LATENTS, namesIn, tensors } from "../s
 
 const schema = z.object({ request: requestSchema });
 
-describe("what the scripts of `plan --as diffusers` generate, run with diffusers", { timeout: 60_000 }, async () => {
+describe("what the scripts of `plan --as diffusers` generate, run with diffusers", { timeout: 240_000 }, async () => {
   const pair = await openPair({}, { threads: 1 });
   afterAll(() => pair.close());
 

@@ -48,7 +48,7 @@ function written({ adapter, model }: Extracted, dialect: Dialect = "kohya"): str
   return file;
 }
 
-describe("an extracted adapter", { timeout: 60_000 }, () => {
+describe("an extracted adapter", { timeout: 240_000 }, () => {
   it("that is exact makes one model of the other", async () => {
     const adapters = [{ ref: written(exact) }];
     expect(farthest(await latents({ base: from, adapters }, "base"), wanted)).toBeLessThan(2e-4);
@@ -76,7 +76,7 @@ describe("an extracted adapter", { timeout: 60_000 }, () => {
   });
 });
 
-describe("models that differ by no adapter", { timeout: 60_000 }, () => {
+describe("models that differ by no adapter", { timeout: 240_000 }, () => {
   it("are refused when they are the same", async () => {
     await expect(extractAdapter({ from, to: from, keep: null }, runtime)).rejects.toThrow(/same weights/);
   });

@@ -9,7 +9,7 @@ import { description, farthest, LATENTS, namesIn, tensors } from "../support/par
 
 const schema = z.object({ pair: pairSchema, request: requestSchema });
 
-describe("what the scripts for flow matching pipelines generate, run with diffusers", { timeout: 60_000 }, () => {
+describe("what the scripts for flow matching pipelines generate, run with diffusers", { timeout: 240_000 }, () => {
   it.each(namesIn("flow-scripts"))("%s", async (name) => {
     const golden = description(`flow-scripts/${name}`, schema);
     const pair = await openPair(pairReference(golden.pair), { threads: 1 });

@@ -19,7 +19,7 @@ const generate = (...words: string[]) =>
   });
 const bytes = (...names: string[]) => readFileSync(at(...names));
 
-describe("generate --from", { timeout: 120_000 }, () => {
+describe("generate --from", { timeout: 240_000 }, () => {
   beforeAll(() => {
     mkdirSync(at("loras"));
     cpSync(path.join(ROOT, "embedded/sliders/smile.base.safetensors"), at("loras/mine.safetensors"));
@@ -29,7 +29,7 @@ describe("generate --from", { timeout: 120_000 }, () => {
       ...["--embedding", "embedded:adapters/pip.safetensors", "--out", "first"],
     );
     expect([status, stderr]).toEqual([0, expect.any(String)]);
-  }, 60_000);
+  }, 240_000);
 
   it("makes the files of a run.json again, byte for byte", () => {
     const { status, stderr } = generate("--from", "first/run.json", "--out", "again");
@@ -213,7 +213,7 @@ describe("readRecorded", () => {
       `its textual inversion pip (012345678901) is ${at("webui2/embeddings/pip.safetensors")}, whose hash is ${hashes[1]}`,
     );
     expect(await saying("Lora hashes: mine")).toContain("not read from its A1111 parameters: Lora hashes: mine");
-  }, 120_000);
+  }, 240_000);
 
   it("has an image beside it that other programs read", async () => {
     const { comments = [] } = await sharp(at("first/0.png")).metadata();

@@ -26,7 +26,7 @@ const farthest = (a: RgbImage, b: RgbImage) => {
   return a.data.reduce((most, v, i) => Math.max(most, Math.abs(v - (b.data[i] ?? Number.NaN))), 0);
 };
 
-describe("tiles", { timeout: 60_000 }, () => {
+describe("tiles", { timeout: 240_000 }, () => {
   it("cover every pixel once, are of one size, and no longer than asked for", () => {
     const side = fc.integer({ min: 1, max: 20 });
     fc.assert(
@@ -86,7 +86,7 @@ describe("tiles", { timeout: 60_000 }, () => {
   });
 });
 
-describe("decoding in tiles", { timeout: 60_000 }, async () => {
+describe("decoding in tiles", { timeout: 240_000 }, async () => {
   /** Latents of real pictures, of a size that no tile divides. */
   const latents: FloatTensor[] = [];
   const prompts = ["a red cartoon character wearing a crown"];

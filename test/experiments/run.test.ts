@@ -46,7 +46,7 @@ const cellsIn = (out: string): string[] =>
     .split("\n")
     .flatMap((line) => (line === "" ? [] : [JSON.parse(line).cell]));
 
-describe("a run of experiments", { timeout: 60_000 }, () => {
+describe("a run of experiments", { timeout: 240_000 }, () => {
   it("generates each cell once, and leaves tables and files", async () => {
     const heard: number[][] = [];
     const { tables, files } = await runExperiments(requestIn("mine", MINE, { ...MINE, name: "again" }), {
@@ -117,7 +117,7 @@ describe("a run of experiments", { timeout: 60_000 }, () => {
   });
 });
 
-describe("the paper's experiments", { timeout: 60_000 }, () => {
+describe("the paper's experiments", { timeout: 240_000 }, () => {
   it("all run on the embedded pair, and every claim has a number", { timeout: 240_000 }, async () => {
     const { trial } = pairNamed("embedded", await readPairs(undefined));
     if (!trial) throw new Error("the embedded pair has a trial");

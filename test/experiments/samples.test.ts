@@ -44,7 +44,7 @@ async function callsOf(run: () => Promise<unknown>): Promise<number> {
   return calls;
 }
 
-describe("the samples of a cell", { timeout: 60_000 }, () => {
+describe("the samples of a cell", { timeout: 240_000 }, () => {
   it("are preceded by one image that warms up, the first time only", async () => {
     const made = () => generateCell(models, cell, { workers: 1, place: { host: "here", machine: "cpu" } });
     expect(await callsOf(made)).toBe(3 * 4 + 4);

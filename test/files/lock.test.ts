@@ -50,7 +50,7 @@ async function release(attempt: Attempt): Promise<void> {
   await attempt.release();
 }
 
-describe("tryLock", { timeout: 60_000 }, () => {
+describe("tryLock", { timeout: 240_000 }, () => {
   it("is taken once, says by whom, and is free again when released", async () => {
     const file = path.join(temporaryFolder(), "new", "folders", "lock");
     const before = new Date().toISOString();
@@ -261,7 +261,7 @@ describe("tryLock", { timeout: 60_000 }, () => {
   });
 });
 
-describe("locked", { timeout: 60_000 }, () => {
+describe("locked", { timeout: 240_000 }, () => {
   it("runs one piece of work after the other, and tells those that wait", async () => {
     const file = fresh();
     const order: string[] = [];

@@ -17,7 +17,7 @@ const schema = z.object({
   metadata: z.record(z.string(), z.string()),
 });
 
-describe("adapters generate as diffusers, PEFT and the LyCORIS formulas do", { timeout: 60_000 }, () => {
+describe("adapters generate as diffusers, PEFT and the LyCORIS formulas do", { timeout: 240_000 }, () => {
   it.each(namesIn("adapters"))("%s", async (name) => {
     const golden = description(`adapters/${name}`, schema);
     const recorded = await tensors(`adapters/${name}`);

@@ -53,7 +53,7 @@ const only = async (adapters: NonNullable<GenerateRequest["adapters"]>, asked: A
 const farthest = (a: Float32Array, b: Float32Array | undefined) =>
   a.reduce((w, v, i) => Math.max(w, Math.abs(v - (b?.[i] ?? Number.NaN))), 0);
 
-describe("adapters that follow each other on one pair", { timeout: 60_000 }, async () => {
+describe("adapters that follow each other on one pair", { timeout: 240_000 }, async () => {
   const shapes = await layersIn(pair);
   const fileWith = (kind: string, layer: string): string => {
     const shape = shapes.get("unet")?.get(layer);
@@ -97,7 +97,7 @@ describe("adapters that follow each other on one pair", { timeout: 60_000 }, asy
   });
 });
 
-describe("adapters on a pair", { timeout: 60_000 }, () => {
+describe("adapters on a pair", { timeout: 240_000 }, () => {
   it("at scale 0 are none at all, to the bit, and leave nothing behind", async () => {
     const none = await only([]);
     expect(await only([{ ref: one, scale: 0 }])).toEqual(none);

@@ -47,7 +47,7 @@ async function callsAfter(first: GenerateRequest, change: GenerateRequest): Prom
   return calls;
 }
 
-describe("a run after another on one cache", { timeout: 120_000 }, () => {
+describe("a run after another on one cache", { timeout: 240_000 }, () => {
   const slider = (scale: number, on: "base" | "distilled") => ({
     ...REQUEST,
     adapters: [{ ref: "smile.distilled", scale, on }],

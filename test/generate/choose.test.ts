@@ -31,7 +31,7 @@ const latentsOf = (events: readonly GenerateEvent[]) =>
 const farthest = (a: Float32Array, b: Float32Array = new Float32Array(1)) =>
   a.reduce((w, v, i) => Math.max(w, Math.abs(v - (b[i] ?? Number.NaN))), 0);
 
-describe("a choice of seeds", { timeout: 120_000 }, () => {
+describe("a choice of seeds", { timeout: 240_000 }, () => {
   it("keeps the set whose pairs have the least energy, of all sets", async () => {
     const events = await eventsOf({ seeds: [5], choose: { keep: 3, of: 7 }, chooseFit: 0 });
     const x0 = events.flatMap((e) => (e.type === "step" && e.step === 0 ? [e.x0.data] : []));

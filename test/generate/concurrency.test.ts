@@ -31,7 +31,7 @@ const REQUESTS: readonly Partial<GenerateRequest>[] = [
   { mode: "base", steps: 2, guidance: 3, ...slider("smile", 1) },
 ];
 
-describe("runs at the same time", { timeout: 60_000 }, () => {
+describe("runs at the same time", { timeout: 240_000 }, () => {
   it("give what each gives alone, on one pair and on two precisions of the same files", async () => {
     const alone: Float32Array[][] = [];
     for (const pair of pairs) {

@@ -40,7 +40,7 @@ async function failure(reference: PairReference, asked: Partial<GenerateRequest>
 const UNET = "unet/diffusion_pytorch_model.safetensors";
 
 describe("a network whose output is not finite stops the run, and is named with its file:", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, () => {
   it.each([Number.NaN, Number.POSITIVE_INFINITY])("the distilled denoiser with %s", async (value) => {
     const distilled = await damaged("embedded:distilled", UNET, "conv_in.weight", value);

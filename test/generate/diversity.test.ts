@@ -30,7 +30,7 @@ async function latents(asked: Asked, prompts = PROMPTS.slice(0, 1), on = pair): 
 const farthest = (a: Float32Array = new Float32Array(1), b: Float32Array = new Float32Array(1)) =>
   a.reduce((w, v, i) => Math.max(w, Math.abs(v - (b[i] ?? Number.NaN))), 0);
 
-describe("a run with a diversity method", { timeout: 120_000 }, () => {
+describe("a run with a diversity method", { timeout: 240_000 }, () => {
   const plains = new Map([pair, loraPair].map((each) => [each, latents({}, undefined, each)]));
 
   // test/sampling/diversity.test.ts holds that the plan is the plain one.

@@ -24,7 +24,7 @@ const latents = (events: readonly GenerateEvent[], seed: number) => {
 const farthest = (a: Float32Array, b: Float32Array) =>
   a.reduce((w, v, i) => Math.max(w, Math.abs(v - (b[i] ?? Number.NaN))), 0);
 
-describe("generate", { timeout: 60_000 }, () => {
+describe("generate", { timeout: 240_000 }, () => {
   it("gives a seed the same picture alone, in a batch, and in another order", async () => {
     const alone = latents(await run({ mode: "hybrid", seeds: [5] }), 5);
     const together = await run({ mode: "hybrid", seeds: [3, 5, 8], batch: 3 });

@@ -25,7 +25,7 @@ async function run(asked: Partial<GenerateRequest>, signal?: AbortSignal, on = p
 }
 const loaded = (events: readonly GenerateEvent[]) => events.flatMap((e) => (e.type === "loaded" ? [e.network] : []));
 
-describe("what is loaded", { timeout: 60_000 }, () => {
+describe("what is loaded", { timeout: 240_000 }, () => {
   it("two sizes in turn keep a session each, and a third", async () => {
     const sizes = [
       { width: 64, height: 64 },
@@ -84,7 +84,7 @@ describe("what is loaded", { timeout: 60_000 }, () => {
   });
 });
 
-describe("numbers that are none", { timeout: 60_000 }, () => {
+describe("numbers that are none", { timeout: 240_000 }, () => {
   it("are an error that names the network and the row, not a black image", async () => {
     const { weights } = await pair.base.weights();
     const shape = weights.get("conv_out.bias")?.shape ?? [];

@@ -23,7 +23,7 @@ const pictures = (events: readonly GenerateEvent[]) =>
 const farthest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((most, v, i) => Math.max(most, Math.abs(v - (b[i] ?? Number.NaN))), 0);
 
-describe("memory", { timeout: 60_000 }, () => {
+describe("memory", { timeout: 240_000 }, () => {
   it("counts what is alive at the same time", () => {
     // x [B, 8] 32 bytes a sample; a = tanh x; b = a + a (a goes); y = b · x: x, b and y are alive at the end
     const g = createBuilder();

@@ -90,7 +90,7 @@ function expectImages(actual: readonly RgbImage[], expected: Uint8Array, request
   }
 }
 
-describe("whole pipelines", { timeout: 60_000 }, () => {
+describe("whole pipelines", { timeout: 240_000 }, () => {
   it.each(namesIn("pipelines"))("%s", async (name) => {
     const golden = description(`pipelines/${name}`, schema);
     const recorded = await tensors(`pipelines/${name}`);
@@ -106,7 +106,7 @@ describe("whole pipelines", { timeout: 60_000 }, () => {
   });
 });
 
-describe("the embedded pair", { timeout: 60_000 }, () => {
+describe("the embedded pair", { timeout: 240_000 }, () => {
   it.each(["base", "distilled", "hybrid"])("%s", async (name) => {
     const golden = description(`embedded/${name}`, embeddedSchema);
     const recorded = await tensors(`embedded/${name}`);

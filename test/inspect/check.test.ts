@@ -24,7 +24,7 @@ symlinkSync(embedded("adapters/blueprint.safetensors"), place("loras/blueprint.s
 writeFileSync(place("loras/page.safetensors"), "<!doctype html><html></html>");
 const modelFolders = [{ kind: "comfy" as const, path: root }];
 
-describe("models check", { timeout: 60_000 }, () => {
+describe("models check", { timeout: 240_000 }, () => {
   it("says of a pipeline what it is, what fits it and what it takes", async () => {
     const report = await checkReference("embedded:base", { modelFolders });
     expect(report).toMatchObject({
@@ -113,7 +113,7 @@ describe("models check", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a diffusers folder", { timeout: 60_000 }, () => {
+describe("a diffusers folder", { timeout: 240_000 }, () => {
   const folder = (change: (folder: string) => void): string => {
     const copy = path.join(temporaryFolder(), "model");
     cpSync(embedded("base"), copy, { recursive: true });

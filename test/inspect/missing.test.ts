@@ -36,7 +36,7 @@ async function reasonFor(folder: string, device: Device): Promise<string> {
   return (await module.tryDevice(device)).why;
 }
 
-describe.runIf(process.platform === "linux" && process.arch === "x64")("CUDA", { timeout: 120_000 }, () => {
+describe.runIf(process.platform === "linux" && process.arch === "x64")("CUDA", { timeout: 240_000 }, () => {
   it("names the missing files of the provider, a file that is no library, and each library that it needs", async () => {
     const folder = installation();
     const put = (name: string, bytes: string | Buffer) => writeFileSync(path.join(folder, PROVIDERS, name), bytes);

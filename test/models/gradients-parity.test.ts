@@ -107,7 +107,7 @@ function withLoss(graph: Graph, output: string, seed: number): Graph {
   });
 }
 
-describe.each(namesIn("gradients"))("gradients of %s equal PyTorch's", { timeout: 60_000 }, (name) => {
+describe.each(namesIn("gradients"))("gradients of %s equal PyTorch's", { timeout: 240_000 }, (name) => {
   it("with respect to every weight and input", async () => {
     const { component, inputs, seed, gradients } = description(`gradients/${name}`, schema);
     const golden = componentGolden(component);

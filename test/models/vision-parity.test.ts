@@ -143,7 +143,7 @@ describe.each(namesIn("vision"))("%s", (name) => {
   });
 });
 
-describe("sizes", { timeout: 60_000 }, async () => {
+describe("sizes", { timeout: 240_000 }, async () => {
   const { sizes } = description(
     "resize",
     z.object({ sizes: z.array(z.tuple([z.number(), z.number(), z.number(), z.number()])) }),

@@ -14,7 +14,7 @@ const drawn = (seed: number, rows: number, columns: number): Matrix => ({
   data: Float64Array.from(createRng(seed).randn([rows, columns]).data),
 });
 
-describe("products through ONNX Runtime", { timeout: 60_000 }, () => {
+describe("products through ONNX Runtime", { timeout: 240_000 }, () => {
   it("are double precision, and a bᵀ", async () => {
     const [a, b] = [drawn(1, 310, 290), drawn(2, 270, 290)];
     const [fast, plain] = [await multiply(a, b), await plainProduct(a, b)];

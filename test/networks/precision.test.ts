@@ -44,7 +44,7 @@ const of = <T>(map: ReadonlyMap<number, T>, seed: number): T => {
 /** Mean difference of two pictures, of 255. */
 const off = (a: Uint8Array, b: Uint8Array) => a.reduce((n, v, i) => n + Math.abs(v - (b[i] ?? 255)), 0) / a.length;
 
-describe("int8 on the processor", { timeout: 60_000 }, () => {
+describe("int8 on the processor", { timeout: 240_000 }, () => {
   const slider = { ref: "embedded:sliders/smile.base.safetensors", scale: "2" };
 
   it("generates nearly what float32 generates, and not the same", async () => {
@@ -99,7 +99,7 @@ describe("int8 on the processor", { timeout: 60_000 }, () => {
   });
 });
 
-describe("weights that are made anew", { timeout: 60_000 }, () => {
+describe("weights that are made anew", { timeout: 240_000 }, () => {
   /** A linear layer over a weight in memory, or in blocks of a file. */
   const graphOver = (bytes: WeightBytes): Graph => {
     const g = createBuilder();
@@ -142,7 +142,7 @@ describe("weights that are made anew", { timeout: 60_000 }, () => {
   });
 });
 
-describe("what is computed in", { timeout: 60_000 }, () => {
+describe("what is computed in", { timeout: 240_000 }, () => {
   it("stands in run.json", async () => {
     expect(describeRun(await opened({})).compute).toBe("float32");
     expect(describeRun(await opened({ compute: "int8" })).compute).toBe("int8");

@@ -48,7 +48,7 @@ describe("pairs of flow matching families", () => {
     );
   });
 
-  it("read the same text with llama.cpp's names of Qwen3", { timeout: 60_000 }, async () => {
+  it("read the same text with llama.cpp's names of Qwen3", { timeout: 240_000 }, async () => {
     const own = await tensorsOf(await openWeights(path.join(componentFolder("qwen3"), "model.safetensors")));
     const names = otherLayers(QWEN3_NAMES, [...own.keys()]);
     const renamed: Record<string, FloatTensor> = {};

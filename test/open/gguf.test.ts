@@ -103,7 +103,7 @@ it.each(["q8_0", "q4_k"] as const)(
   },
 );
 
-describe("a UNet in GGUF", { timeout: 60_000 }, () => {
+describe("a UNet in GGUF", { timeout: 240_000 }, () => {
   const bare = Object.fromEntries(Object.entries(unet).map(([key, t]) => [key.slice(UNET.length), t]));
 
   const stored = (name: string, tensors: Readonly<Record<string, FloatTensor>>) =>
@@ -151,7 +151,7 @@ describe("a UNet in GGUF", { timeout: 60_000 }, () => {
   });
 });
 
-describe("unpacked weights", { timeout: 60_000 }, () => {
+describe("unpacked weights", { timeout: 240_000 }, () => {
   const file = path.join(root, "kept.gguf");
   writeGguf(file, all, (name) => (name.startsWith(UNET) ? "q8_0" : "float32"));
   const files = () => readdirSync(derivedFolder()).sort();

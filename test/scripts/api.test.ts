@@ -7,4 +7,4 @@ it("the API page is up to date with the docstrings (npm run docs)", () => {
   const { status, stderr } = spawnSync(process.execPath, [script, "--check"], { encoding: "utf8" });
   expect(stderr).toBe("");
   expect(status).toBe(0);
-}, 120_000);
+}, 240_000);

@@ -165,7 +165,7 @@ describe("adapters of a studio", { timeout: 240_000 }, () => {
   });
 });
 
-describe("restore", { timeout: 120_000 }, () => {
+describe("restore", { timeout: 240_000 }, () => {
   it("refuses what records no run, and says why", async () => {
     for (const [bytes, type, why] of [
       [Buffer.from("{}"), "application/json", /record is damaged/],
@@ -193,7 +193,7 @@ describe("restore", { timeout: 120_000 }, () => {
   });
 });
 
-describe("routes without a run", { timeout: 120_000 }, () => {
+describe("routes without a run", { timeout: 240_000 }, () => {
   it("write a request for other programs, or say what those cannot do", async () => {
     const request = { prompts: ["a fox"], seeds: [0, 1], switch: 2, adapters: [{ ref: "smile.base", on: "base" }] };
     const as = async (form: string, body: object = request) => send("POST", `api/export?as=${form}`, body);

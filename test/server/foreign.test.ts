@@ -20,7 +20,7 @@ const a1111 = z.object({
   variegate: z.object({ request: z.looseObject({}), unsupported: z.array(z.object({ field: z.string() })) }),
 });
 
-describe("OpenAI's API", { timeout: 120_000 }, () => {
+describe("OpenAI's API", { timeout: 240_000 }, () => {
   const generate = (body: object) => send("POST", "v1/images/generations", { size: "64x48", ...body });
 
   it("makes images with a hand-off, and names what has no effect", async () => {
@@ -67,7 +67,7 @@ describe("OpenAI's API", { timeout: 120_000 }, () => {
   });
 });
 
-describe("A1111's API", { timeout: 120_000 }, () => {
+describe("A1111's API", { timeout: 240_000 }, () => {
   const txt2img = (body: object) =>
     send("POST", "sdapi/v1/txt2img", { width: 64, height: 48, steps: 2, cfg_scale: 1, ...body });
 

@@ -20,7 +20,7 @@ const statusOf = (url: string, headers: Readonly<Record<string, string>>): Promi
       .end();
   });
 
-describe("the guard", { timeout: 60_000 }, () => {
+describe("the guard", { timeout: 240_000 }, () => {
   it.each<[string, Record<string, string>, number]>([
     ["its own address", {}, 200],
     ["localhost", { host: "localhost:7860" }, 200],

@@ -16,7 +16,7 @@ const settled = async () => {
   return pair();
 };
 
-describe("other models", { timeout: 60_000 }, () => {
+describe("other models", { timeout: 240_000 }, () => {
   it("take the place of those of the studio, with its history", async () => {
     const request = { prompts: ["a cartoon character"], seeds: [1], size: { width: 64, height: 48 } };
     const run = z.object({ id: z.string() });

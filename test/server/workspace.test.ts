@@ -104,7 +104,7 @@ describe("a workspace", () => {
   );
 
   it("has every image that it said was saved, killed again and again while it saves", {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     const folder = temporaryFolder();
     const saved = new Map<string, string>();

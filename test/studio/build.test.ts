@@ -37,7 +37,7 @@ describe("the built page", () => {
   });
 });
 
-describe("types of the API", { timeout: 60_000 }, () => {
+describe("types of the API", { timeout: 240_000 }, () => {
   it("are those of the server's OpenAPI document", async () => {
     const script = fileURLToPath(new URL("../../scripts/studio-types.js", import.meta.url));
     const ended = await promisify(execFile)(process.execPath, [script, "--check"]);

@@ -20,7 +20,7 @@ const switchOf = (page: Page) => page.getByRole("slider", { name: "Switch", exac
 /** Addresses of the pictures of the grid, once all are saved images. */
 async function saved(page: Page, count: number): Promise<string[]> {
   const pictures = images(page).locator("img[src^='/api/images/']");
-  await expect.poll(() => pictures.count(), { timeout: 60_000 }).toBe(count);
+  await expect.poll(() => pictures.count(), { timeout: 240_000 }).toBe(count);
   return pictures.evaluateAll((all) => all.map((picture) => picture.getAttribute("src") ?? ""));
 }
 
@@ -85,7 +85,7 @@ describe("the page of the studio", () => {
       await page.keyboard.press("2");
       await expect.poll(() => switchOf(page).inputValue()).toBe("2");
       await expect
-        .poll(async () => (await saved(page, 3)).some((src) => first.includes(src)), { timeout: 60_000 })
+        .poll(async () => (await saved(page, 3)).some((src) => first.includes(src)), { timeout: 240_000 })
         .toBe(false);
       const rows = page.getByRole("list", { name: "Plan" }).getByRole("button");
       expect(await rows.evaluateAll((all) => all.map((row) => row.getAttribute("aria-label")))).toEqual([
@@ -166,23 +166,23 @@ describe("the page of the studio", () => {
 
       // A pickle that would run a command, named as a LoRA.
       await dropFile(page, "grin.safetensors", Buffer.from("cos\nsystem\n(S'touch /tmp/owned'\ntR."));
-      await expect.poll(() => alert.textContent(), { timeout: 60_000 }).toMatch(/grin\.safetensors/);
+      await expect.poll(() => alert.textContent(), { timeout: 240_000 }).toMatch(/grin\.safetensors/);
       await dropFile(page, "image.png", Buffer.from("not a PNG"));
-      await expect.poll(() => alert.textContent(), { timeout: 60_000 }).not.toMatch(/grin\.safetensors/);
+      await expect.poll(() => alert.textContent(), { timeout: 240_000 }).not.toMatch(/grin\.safetensors/);
       expect(await page.getByRole("slider", { name: "grin" }).count()).toBe(0);
 
       await dropFile(page, "grin.safetensors", readFileSync(slider));
       const grin = page.getByRole("slider", { name: "grin", exact: true });
-      await grin.waitFor({ timeout: 60_000 });
+      await grin.waitFor({ timeout: 240_000 });
       await expect
-        .poll(async () => (await saved(page, 2)).some((src) => before.includes(src)), { timeout: 60_000 })
+        .poll(async () => (await saved(page, 2)).some((src) => before.includes(src)), { timeout: 240_000 })
         .toBe(false);
       await grin.press("End");
       await expect.poll(() => grin.inputValue()).toBe("3");
 
       const { body } = await client.send("GET", own);
       await dropFile(page, "0.png", z.instanceof(Buffer).parse(body));
-      await grin.waitFor({ state: "detached", timeout: 60_000 });
+      await grin.waitFor({ state: "detached", timeout: 240_000 });
       await saved(page, 2);
       expect(complaints).toEqual([]);
     },
@@ -201,7 +201,7 @@ describe("the page of the studio", () => {
       await page.getByRole("spinbutton", { name: "Keep", exact: true }).fill("3");
       await page.getByRole("spinbutton", { name: "Previews", exact: true }).fill("6");
       await page.getByRole("button", { name: "Choose", exact: true }).click();
-      await expect.poll(async () => (await seeds()).length, { timeout: 60_000 }).toBe(3);
+      await expect.poll(async () => (await seeds()).length, { timeout: 240_000 }).toBe(3);
       await saved(page, 3);
       const request = {
         prompts: ["a cartoon character with antennae"],
@@ -229,7 +229,7 @@ describe("the page of the studio", () => {
 
       await page.getByRole("checkbox", { name: "Beside base and distilled" }).check();
       const measured = page.getByRole("img", { name: /^Diversity: base 0\.\d+, distilled 0\.\d+, grid 0\.\d+$/ });
-      await measured.waitFor({ timeout: 60_000 });
+      await measured.waitFor({ timeout: 240_000 });
       expect(await page.getByText(/(base|distilled) \d\.\d+, interval from 5 images on/).count()).toBe(2);
 
       await page.getByRole("button", { name: "Compare two" }).click();

@@ -79,7 +79,7 @@ function beginning(lora: TrainedLora): Tensors {
 /** Layers in byte order of their names, in which the golden counts seeds. */
 const sorted = (layers: ReadonlyMap<string, LayerShape>) => new Map([...layers].sort(([a], [b]) => (a < b ? -1 : 1)));
 
-describe.each(namesIn("sliders"))("updates of the slider %s equal PyTorch's", { timeout: 120_000 }, (name) => {
+describe.each(namesIn("sliders"))("updates of the slider %s equal PyTorch's", { timeout: 240_000 }, (name) => {
   it("in loss and in every matrix", async () => {
     const golden = description(`sliders/${name}`, schema);
     const recorded = await tensors(`sliders/${name}`);

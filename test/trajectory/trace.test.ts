@@ -31,7 +31,7 @@ async function run(asked: TraceRequest, kept: readonly Recording[] = []) {
   return { events, ...last };
 }
 
-describe("trace", { timeout: 60_000 }, async () => {
+describe("trace", { timeout: 240_000 }, async () => {
   const full = await run(request);
 
   it("has every step of every mode and seed, with x0 and x_t as images", () => {

@@ -47,7 +47,7 @@ async function valuesOf(weights: ReadonlyMap<string, Weight>) {
 }
 const DOUBLED = { a: [2, 4, 6, 8, 10, 12], b: [-2, 0, 1, 16] };
 
-describe("derive", { timeout: 60_000 }, () => {
+describe("derive", { timeout: 240_000 }, () => {
   it("makes a file once for calls at the same time, all of which succeed", async () => {
     const { derivations, made } = await doubling();
     const progress: [number, number][][] = [[], [], []];

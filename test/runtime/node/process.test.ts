@@ -34,7 +34,7 @@ const alive = (pid: number) => {
   }
 };
 
-describe.runIf(process.platform === "linux")("a device other than the CPU", { timeout: 120_000 }, () => {
+describe.runIf(process.platform === "linux")("a device other than the CPU", { timeout: 240_000 }, () => {
   it("whose driver crashes ends its own process only, and the caller gets an error", () => {
     const script = `
       const runtime = openRuntime({ device: "webgpu", threads: 1 });

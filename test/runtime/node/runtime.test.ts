@@ -32,7 +32,7 @@ function program(script: string, ...flags: string[]) {
 describe("the runtime", () => {
   it.runIf(process.platform === "linux")(
     "leaves weights in half precision where they lie when asked to",
-    { timeout: 60_000 },
+    { timeout: 240_000 },
     () => {
       const n = 4096;
       const file = path.join(temporaryFolder(), "weights");
