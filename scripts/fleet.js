@@ -116,7 +116,7 @@ async function measureOverhead({ url }, dir) {
   });
   const models = await openModels({});
   const origins = new Map();
-  for (const row of definition.rows) origins.set(row.name, await originOf(models, row));
+  for (const row of definition.rows) origins.set(row.name, await originOf(models, row, definition));
   const cells = new Map(cellsOf(definition, promptSeeds(definition), origins).map((cell) => [cell.id, cell]));
   const place = { host: "here", machine: "cpu" };
   for (const [where, address] of [
