@@ -11,7 +11,7 @@ const result = (cell: string, place: CellResult["place"], milliseconds: number, 
   ...{ cell, calls: 4, milliseconds, workers, timesteps: [999] },
   ...(place && { place }),
   pictures: [
-    { prompt: 0, seed: 0, features: {}, factors: null, probabilities: null, numbers: null, curve: null, steps: null },
+    { prompt: "a", seed: 0, features: {}, factors: null, probabilities: null, numbers: null, curve: null, steps: null },
   ],
 });
 
@@ -47,7 +47,7 @@ describe("times of several machines", () => {
     });
     const [row] = definition.rows;
     if (!row) throw new Error("there is a row");
-    const cells = ["a", "b"].map((id, prompt) => ({ id, row, samples: [{ prompt, seed: 0 }], calls: 4 }));
+    const cells = ["a", "b"].map((id) => ({ id, row, samples: [{ prompt: id, seed: 0 }], calls: 4 }));
     const origins = new Map([["base", { plan: { rows: [] } as never, calls: 4, steps: 4, weights: "w" }]]);
     const results = new Map([result("a", FAST, 100), result("b", SLOW, 900)].map((r) => [r.cell, r]));
     const table = await tableOf({ definition, cells: cells as never, origins }, results, new Map(), null);
