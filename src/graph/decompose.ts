@@ -22,7 +22,10 @@ const COMPOSITE = [
   "product",
 ] as const;
 
-type Rule<K extends OpKind> = (g: Builder, op: Op<K>, inputs: readonly [Value, Value, Value, Value, Value]) => Value;
+/** Inputs of an operation; those that it lacks repeat the first, so that a rule reads as many as its operation has. */
+type Inputs = readonly [Value, Value, Value, Value, Value];
+/** `count`: number of inputs that the operation has, for one with inputs that may be left out. */
+type Rule<K extends OpKind> = (g: Builder, op: Op<K>, inputs: Inputs, count: number) => Value;
 
 const scalar = (g: Builder, value: number): Value => g.constant([], Float32Array.of(value));
 const transposed = (g: Builder, x: Value): Value => {
@@ -51,13 +54,12 @@ const scaleOf = (g: Builder, scaleIndex: Value, scales: Value): Value =>
   g.transpose(g.embedding(g.transpose(scales, [1, 0]), scaleIndex), [1, 0]);
 
 const rules: { readonly [K in CompositeKind]: Rule<K> } = {
-  attention(g, { heads, causal }, [q, k, v, bias]) {
+  attention(g, { heads, causal }, [q, k, v, bias], count) {
     const [batch = 1, length = 1, features] = q.shape;
     const width = known(features) / heads;
     const split = (x: Value) => g.transpose(g.reshape(x, [batch, x.shape[1] ?? 1, heads, width]), [0, 2, 1, 3]);
     const scores = g.mul(g.matmul(split(q), transposed(g, split(k))), scalar(g, 1 / Math.sqrt(width)));
-    // Rules of operations with fewer inputs get fewer.
-    const moved = (bias as Value | undefined) === undefined ? scores : g.add(scores, bias);
+    const moved = count > 3 ? g.add(scores, bias) : scores;
     const masked = causal ? g.add(moved, causalMask(g, known(length))) : moved;
     const mixed = g.matmul(g.softmax(masked), split(v));
     return g.reshape(g.transpose(mixed, [0, 2, 1, 3]), q.shape);
@@ -112,7 +114,7 @@ function replaced<K extends CompositeKind>(g: Builder, op: Op<K>, inputs: readon
   const kind: K = op.kind;
   const [a, b = a, c = a, d = a, e = a] = inputs;
   if (!a || !b || !c || !d || !e) throw new RangeError(`${kind} has no inputs`);
-  return rules[kind](g, op, [a, b, c, d, e]);
+  return rules[kind](g, op, [a, b, c, d, e], inputs.length);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Charts of the page by Observable Plot, in the page's colours. Plot is loaded with the first chart. */
 import type { PlotOptions } from "@observablehq/plot";
 
-type Plot = typeof import("@observablehq/plot");
+type Plot = typeof import("./plot.js");
 
 let plot = $state.raw<Plot | null>(null);
 
@@ -19,7 +19,7 @@ export const draw =
   (optionsOf: (plot: Plot) => PlotOptions) =>
   (node: Element): (() => void) => {
     if (!plot) {
-      void import("@observablehq/plot").then((loaded) => {
+      void import("./plot.js").then((loaded) => {
         plot = loaded;
       });
       return () => {};

@@ -343,9 +343,9 @@ describe("bad input ends in a line or two and the right exit code", { timeout: 2
     ],
     [
       "a tensor of another shape",
-      /conv_in\.weight in .* is \[48, 4, 3, 3\]; the config asks for \[48, 8, 3, 3\]/,
+      /time_embedding\.linear_1\.weight in .* is \[192, 48\]; the config asks for \[128, 32\]/,
       "unet",
-      (f) => edit(path.join(f, "config.json"), (c) => ({ ...c, in_channels: 8, out_channels: 8 })),
+      (f) => edit(path.join(f, "config.json"), (c) => ({ ...c, block_out_channels: [32, 64, 96] })),
     ],
     [
       "a missing tensor",

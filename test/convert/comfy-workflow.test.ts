@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { PAIRS, pairNamed } from "../../src/catalogue/index.js";
 import { type ComfyWorkflow, comfyWorkflow } from "../../src/convert/index.js";
 import { RequestError } from "../../src/errors.js";
+import { FAMILIES } from "../../src/families/index.js";
 import type { GenerateRequest, PlanSource } from "../../src/generate/index.js";
 import { knownPair, openPair, openPlanSource, type PairReference } from "../../src/open/index.js";
 import { expectValid, linked, nodeOf, nodesOf } from "../support/comfy.js";
@@ -174,13 +175,20 @@ describe("models", () => {
     for (const { name } of rows) {
       await made({}, {}, name).catch((error: unknown) => {
         expect(error).toBeInstanceOf(RequestError);
-        expect(String(error)).toMatch(/(TCD|guidance scale as an input).*; use /);
+        expect(String(error)).toMatch(
+          /(TCD|guidance scale as an input).*; use |writes workflows for Stable Diffusion, not for/,
+        );
         refused.push(name);
       });
     }
     expect(refused).toEqual(
       rows
-        .filter((row) => row.sampling.distilled.scheduler === "TCDScheduler" || row.guidanceFeatures !== null)
+        .filter(
+          (row) =>
+            row.sampling.distilled.scheduler === "TCDScheduler" ||
+            row.guidanceFeatures !== null ||
+            FAMILIES[row.family].text.chat !== undefined,
+        )
         .map(({ name }) => name),
     );
     expect(rows.length - refused.length).toBeGreaterThan(20);
