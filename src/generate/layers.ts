@@ -34,12 +34,12 @@ export function layersOf(pair: PlanSource, request: SamplingRequest, which: "bas
 function authorsLayer(pair: PlanSource, which: "base" | "distilled"): readonly Layer[] {
   const { known, scheduler } = modelOf(pair, which);
   if (known) {
-    const { sampling, ...match } = known;
+    const { sampling, pair: row, by, match } = known;
     const { scheduler: name, timesteps, steps = timesteps?.length, guidance } = sampling;
     // A scheduler config beside the model is closer to its author than a name that looks alike.
     const other = scheduler !== pair.base.scheduler && name !== scheduler.config["_class_name"];
     const values = other ? { ...(steps !== undefined && { steps }), guidance } : sampling;
-    return [{ origin: { from: "recognised", ...match }, values }];
+    return [{ origin: { from: "recognised", pair: row, by, match }, values }];
   }
   return pair.row ? [{ origin: { from: "pair", pair: pair.row.name }, values: pair.row.sampling[which] }] : [];
 }
