@@ -24,6 +24,11 @@ def by_name(tensors):
     return sorted(([name, list(shape)] for name, shape in tensors), key=lambda t: t[0].encode())
 
 
+def near_one(name):
+    """Factors of a normalisation, and the variance of the normalised latents of FLUX.2's autoencoder."""
+    return name.endswith(".weight") or name == "bn.running_var"
+
+
 def grow_one(name, shape, seed):
     """One weight, float32. Scaled so that activations stay near 1 through any depth."""
     if name.endswith("logit_scale"):
@@ -33,7 +38,7 @@ def grow_one(name, shape, seed):
         return n * 0.5
     if len(shape) >= 2:
         return n / math.sqrt(math.prod(shape[1:]))
-    return 1 + n * 0.1 if name.endswith((".weight", ".running_var")) else n * 0.1
+    return 1 + n * 0.1 if near_one(name) else n * 0.1
 
 
 def grow(weights):
@@ -54,7 +59,7 @@ def ties(weights):
     for i, (name, shape) in enumerate(weights["tensors"]):
         exact = grow_one(name, shape, weights["seed"] + i).flatten()
         # The other operand of the rule's sums is 1, so the error is measured against that where it is larger.
-        reach = NEAR * (exact.abs().clamp(min=1) if name.endswith((".weight", ".running_var")) and len(shape) < 2 else exact.abs())
+        reach = NEAR * (exact.abs().clamp(min=1) if near_one(name) and len(shape) < 2 else exact.abs())
         wavers = (exact - reach).to(dtype) != (exact + reach).to(dtype)
         for place in wavers.nonzero().flatten().tolist():
             found += [i, place, float(exact[place].to(dtype))]

@@ -32,8 +32,10 @@ describe("the public API", () => {
     for (const [name, { default: file }] of Object.entries(exports)) {
       if (name === ".") continue;
       expect(name).toMatch(/^\.\/[a-z]+(\/node)?$/);
-      expect(existsSync(new URL(`../src/${name}/index.ts`, import.meta.url))).toBe(true);
-      expect(file).toBe(`./dist/${name.slice(2)}/index.js`);
+      // dist/web is the page.
+      const room = name === "./web" ? "browser" : name.slice(2);
+      expect(existsSync(new URL(`../src/${room}/index.ts`, import.meta.url))).toBe(true);
+      expect(file).toBe(`./dist/${room}/index.js`);
     }
   });
 

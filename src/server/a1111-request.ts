@@ -41,16 +41,16 @@ export type Txt2Img = z.output<typeof txt2imgSchema>;
 const READ = new Set(Object.keys(txt2imgSchema.shape));
 
 /** Values with which a field of A1111 asks for nothing. For other fields: null, false, 0, "" and what is empty. */
-const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
-  subseed: [-1, 0],
-  subseed_strength: [0, -1],
-  seed_resize_from_h: [-1, 0],
-  seed_resize_from_w: [-1, 0],
-  s_churn: [0],
-  s_noise: [1],
-  s_tmax: [0],
-  script_name: ["None"],
-};
+const NEUTRAL: ReadonlyMap<string, readonly unknown[]> = new Map<string, readonly unknown[]>([
+  ["subseed", [-1, 0]],
+  ["subseed_strength", [0, -1]],
+  ["seed_resize_from_h", [-1, 0]],
+  ["seed_resize_from_w", [-1, 0]],
+  ["s_churn", [0]],
+  ["s_noise", [1]],
+  ["s_tmax", [0]],
+  ["script_name", ["None"]],
+]);
 
 /** Fields of the second pass, which only `enable_hr` starts; and those that change what A1111 keeps on its disk. */
 const WITHOUT_EFFECT = /^(hr_|firstphase_|denoising_strength$|do_not_save_|save_images$|infotext$|script_args$)/;
@@ -66,7 +66,7 @@ const isEmpty = (value: unknown): boolean =>
 /** Fields that ask for something that is not done. */
 export function unsupportedFields(body: Txt2Img): Unsupported[] {
   const fields = Object.entries(body).filter(([field, value]) => {
-    if (READ.has(field) || (NEUTRAL[field] ?? []).includes(value)) return false;
+    if (READ.has(field) || NEUTRAL.get(field)?.includes(value)) return false;
     return !isEmpty(value) && !(WITHOUT_EFFECT.test(field) && body["enable_hr"] !== true);
   });
   const settings = unsupportedSettings(body.override_settings ?? {});

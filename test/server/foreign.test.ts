@@ -148,6 +148,7 @@ describe("A1111's API", { timeout: 240_000 }, () => {
     ],
     ["a second pass", { enable_hr: true, hr_scale: 2, firstphase_width: 0 }, ["enable_hr", "hr_scale"]],
     ["extensions", { alwayson_scripts: { controlnet: { args: [] } }, tiling: true }, ["alwayson_scripts", "tiling"]],
+    ["fields that every object has", { toString: null, constructor: 1 }, ["constructor"]],
   ])("names of %s what is not done", (_, body, fields) => {
     expect(unsupportedFields(body).map(({ field }) => field)).toEqual(fields);
   });

@@ -26,7 +26,7 @@ export function valuesOf(name: string, shape: readonly number[], seed: number): 
     const scale = Math.fround(Math.sqrt(count(shape.slice(1))));
     return data.map((v) => v / scale);
   }
-  return /\.(weight|running_var)$/.test(name)
+  return name.endsWith(".weight") || name === "bn.running_var"
     ? data.map((v) => 1 + Math.fround(Math.fround(0.1) * v))
     : data.map((v) => Math.fround(0.1) * v);
 }
