@@ -13,9 +13,7 @@ import {
 } from "../tensor/index.js";
 import { unpack } from "./blocks.js";
 import { type Container, containerOf } from "./container.js";
-import { readGguf } from "./gguf.js";
 import { readSafetensors } from "./safetensors.js";
-import { readTorchFile } from "./torchzip.js";
 
 const ENDINGS = [".safetensors", ".sft", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".tar"];
 
@@ -24,11 +22,17 @@ export interface FileWeights extends WeightIndex {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Reader of each container format. */
+/** Reader of each container format; loaded when it is needed, so that a page starts without those of other formats. */
 const READERS: { readonly [C in Container]: (source: ByteSource) => Promise<Omit<FileWeights, "source">> } = {
   safetensors: readSafetensors,
-  torch: async (source) => ({ weights: await readTorchFile(source), metadata: {} }),
-  gguf: async (source) => ({ weights: (await readGguf(source)).weights, metadata: {} }),
+  async torch(source) {
+    const { readTorchFile } = await import("./torchzip.js");
+    return { weights: await readTorchFile(source), metadata: {} };
+  },
+  async gguf(source) {
+    const { readGguf } = await import("./gguf.js");
+    return { weights: (await readGguf(source)).weights, metadata: {} };
+  },
 };
 
 /** Container by file extension, for files with unknown first bytes: its reader reports the error. */
