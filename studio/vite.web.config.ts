@@ -79,6 +79,8 @@ export default defineConfig({
       // The list of all named pairs is checked as it is made; a page has the embedded ones.
       treeshake: { moduleSideEffects: (id) => !/\/src\/catalogue\//.test(id) },
       output: {
+        // The setting that keeps zod from eval is made before any chunk makes a schema.
+        codeSplitting: { groups: [{ name: "zod", test: /node_modules\/zod\/|no-eval/ }] },
         entryFileNames: ({ name }) => (name === "variegate" ? "[name].js" : "assets/[name]-[hash].js"),
       },
     },
