@@ -1,7 +1,7 @@
 /**
  * Directions of a prompt's variety: the principal directions of the features of a model's images, how much of the variance along each other
  * models keep, and which attribute a direction follows. Analysis of what a distilled model lost (Gandikota and Bau 2025, §3), by directions
- * that nobody names beforehand.
+ * that are not named beforehand.
  */
 import { RequestError } from "../errors.js";
 import { type Evaluator, evaluate, type Reading } from "../evaluation/index.js";
