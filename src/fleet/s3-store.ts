@@ -110,6 +110,9 @@ function problem(error: unknown, place: string, what: string): Error {
       { cause: error },
     );
   }
+  if (reasonOf(error) === "Region is missing") {
+    return new MachineError(`${place} ${what}: there is no region; set AWS_REGION`, { cause: error });
+  }
   const advice: Readonly<Record<string, string>> = {
     NoSuchBucket: "the bucket does not exist",
     AccessDenied: "these credentials may not",

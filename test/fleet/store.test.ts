@@ -116,6 +116,17 @@ it("a store in a folder says in one line why it cannot be used", async () => {
   await expect(attempt).rejects.toThrow(/file is not a folder.*choose another --store/);
 });
 
+it("a bucket without a region is refused with the variable that names one", async () => {
+  for (const name of ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_PROFILE"])
+    vi.stubEnv(name, undefined);
+  for (const name of ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+    vi.stubEnv(name, path.join(temporaryFolder(), "none"));
+  const store = await openStore("s3://bucket/prefix");
+  await expect(store.read("a")).rejects.toThrow(
+    "s3://bucket/prefix/a cannot be read: there is no region; set AWS_REGION",
+  );
+});
+
 it.each([
   ["ftp://host/x", "expected s3://bucket[/prefix] or a folder"],
   ["s3://", "expected s3://bucket[/prefix] or a folder"],
