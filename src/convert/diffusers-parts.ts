@@ -173,3 +173,14 @@ async function textEncoder(ref: string, lookup: LookupOptions, family: Family): 
     ],
   };
 }
+
+/** The end of every script: generates each prompt and seed, and saves the images as NUMBER-SEED.png. */
+export const SAVE_LINES: readonly string[] = [
+  "",
+  "",
+  "latents = {}",
+  "for number, prompt in enumerate(prompts):",
+  "    for seed in seeds:",
+  "        latents[number, seed], image = generate(prompt, seed)",
+  '        image.save(f"{number}-{seed}.png")',
+];

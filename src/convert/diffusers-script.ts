@@ -21,7 +21,7 @@ import {
 } from "../sampling/index.js";
 import { adaptersOf } from "./diffusers-adapters.js";
 import { isOneFile, modelsOf } from "./diffusers-models.js";
-import { WEIGHTS_LINES } from "./diffusers-parts.js";
+import { SAVE_LINES, WEIGHTS_LINES } from "./diffusers-parts.js";
 import { flowScript } from "./flow-script.js";
 import { refuseOwnMethods } from "./own-methods.js";
 import { python, text } from "./python.js";
@@ -113,13 +113,7 @@ export async function diffusersScript(
     `    x = ${plan.initNoiseScale === 1 ? "" : `${plan.initNoiseScale} * `}torch.randn(shape, generator=generator).to(device)`,
     ...segments.flatMap((s, i) => segmentLines(s, i, plan)).map((line) => `    ${line}`),
     ...decodeLines(models.normalised).map((line) => `    ${line}`),
-    "",
-    "",
-    "latents = {}",
-    "for number, prompt in enumerate(prompts):",
-    "    for seed in seeds:",
-    "        latents[number, seed], image = generate(prompt, seed)",
-    '        image.save(f"{number}-{seed}.png")',
+    ...SAVE_LINES,
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -10,6 +10,7 @@ import type { GenerateRequest, ModelSource, PlanSource } from "../generate/index
 import { resolveReference } from "../lookup/index.js";
 import type { PairReference } from "../open/index.js";
 import { isGuided, type Plan, type StepRow } from "../sampling/index.js";
+import { SAVE_LINES } from "./diffusers-parts.js";
 import { file, folder, isLocal } from "./diffusers-reference.js";
 import { text } from "./python.js";
 
@@ -86,13 +87,7 @@ export function flowScript(source: PlanSource, request: GenerateRequest, referen
     "        side = 2 * pipe.vae_scale_factor",
     "        x = x.transpose(1, 2).unflatten(2, (height // side, width // side))",
     "    return x, image",
-    "",
-    "",
-    "latents = {}",
-    "for number, prompt in enumerate(prompts):",
-    "    for seed in seeds:",
-    "        latents[number, seed], image = generate(prompt, seed)",
-    '        image.save(f"{number}-{seed}.png")',
+    ...SAVE_LINES,
   ];
   if (denoiser.folder !== "transformer") throw new RangeError(`${denoiser.className} is no transformer`);
   return `${lines.join("\n")}\n`;
