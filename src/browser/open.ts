@@ -11,10 +11,10 @@ import {
 } from "../assembly/index.js";
 import { EMBEDDED_PAIRS, type PairRow } from "../catalogue/index.js";
 import { deriveInMemory } from "../checkpoint/index.js";
-import { RequestError } from "../errors.js";
+import { MachineError, RequestError } from "../errors.js";
 import { type AdapterUse, openUses } from "../generate/index.js";
-import { mustCompute } from "../networks/index.js";
-import { openRuntime } from "../runtime/web/index.js";
+import { type Compute, mustCompute } from "../networks/index.js";
+import { openRuntime, webGpuAdapter } from "../runtime/web/index.js";
 import { EMBEDDED_FILES } from "./embedded.js";
 import { type WebFiles, webFiles } from "./file-system.js";
 import { type Locate, locator } from "./locate.js";
@@ -39,6 +39,20 @@ function budget(): number {
   return SHARE * Math.min(ADDRESSABLE, told);
 }
 
+/**
+ * Precision on a device: the asked one, else float16 where WebGPU has it, else float32.
+ * @throws MachineError when the device is not there, or does not compute in it; RequestError when it never does
+ */
+async function computeOn(device: "cpu" | "webgpu", asked: Compute | undefined): Promise<Compute> {
+  mustCompute(asked ?? "float32", device);
+  if (device !== "webgpu") return asked ?? "float32";
+  const { float16 } = await webGpuAdapter();
+  if (asked === "float16" && !float16) {
+    throw new MachineError("this graphics adapter does not compute in float16: it lacks shader-f16\nleave out compute");
+  }
+  return asked ?? (float16 ? "float16" : "float32");
+}
+
 /** Row of the named pair; null for a reference that names models. @throws RequestError for another name */
 function rowOf({ pair, base }: WebPairReference): PairRow | null {
   if (pair === undefined && base !== undefined) return null;
@@ -53,7 +67,7 @@ function rowOf({ pair, base }: WebPairReference): PairRow | null {
 /**
  * Opens a pair. Configs and weight headers are read and checked now; networks load when a run first needs them.
  * @throws FileError, UnsupportedConfigError when a part cannot be used; RequestError when the parts do not fit together; MachineError when
- * there is no space for a download
+ * there is no space for a download, or the browser has no WebGPU
  * @example
  * const pair = await openPair({ embedded: "/models/embedded/" });
  * for await (const event of generate(pair, { prompts: ["a cartoon character"], seeds: [0, 1, 2, 3] })) {
@@ -61,8 +75,8 @@ function rowOf({ pair, base }: WebPairReference): PairRow | null {
  * }
  */
 export async function openPair(reference: WebPairReference & WebOptions = {}): Promise<WebPair> {
-  const { compute = "float32", device = "cpu", memoryBudget = budget(), onPrepare } = reference;
-  mustCompute(compute, device);
+  const { device = "cpu", memoryBudget = budget(), onPrepare } = reference;
+  const compute = await computeOn(device, reference.compute);
   const row = rowOf(reference);
   const files = filesOf(reference);
   for (const file of reference.files ?? []) give(files, file);

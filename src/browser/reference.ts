@@ -28,7 +28,7 @@ export interface WebPairReference {
   readonly embeddings?: readonly { readonly ref: ModelReference; readonly token?: string }[];
   /** Files of the user that references name. */
   readonly files?: readonly File[];
-  /** float16 for WebGPU, int8 for WebAssembly; default float32. */
+  /** float16 for WebGPU, int8 for WebAssembly. Default: float16 where the graphics adapter has shader-f16, else float32. */
   readonly compute?: Compute;
 }
 

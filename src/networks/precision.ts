@@ -30,13 +30,11 @@ export const FLOAT32: Precision = { compute: "float32" };
 export function mustCompute(compute: Compute, device: Device): void {
   if (compute === "float16" && device === "cpu") {
     throw new RequestError(
-      "--compute float16 is for GPUs: ONNX Runtime's kernels for the processor would turn every value to float32 and back; take --compute float32 or int8, or another --device",
+      "compute float16 is for GPUs: ONNX Runtime's kernels for the processor would turn every value to float32 and back; take float32 or int8, or another device",
     );
   }
   if (compute === "int8" && device !== "cpu") {
-    throw new RequestError(
-      `--compute int8 is for the processor; on ${device} take --compute float16, or leave it out for float32`,
-    );
+    throw new RequestError(`compute int8 is for the processor; on ${device} take float16, or leave compute out`);
   }
 }
 

@@ -12,8 +12,20 @@ export interface Platform {
   readonly openChannel: OpenChannel;
   /** Places the weights of a model. @throws FileError when one cannot be read; MachineError when they are too large */
   place(weights: Model["weights"]): Promise<Pick<Buffered, "placed" | "own"> & Pick<ModelBytes, "buffers" | "folder">>;
+  /** What to do about common failures. */
+  readonly advice: Advice;
   /** The worker may be ended only after it has answered once: ending it while it loads ONNX Runtime would crash the process. */
   readonly mustStart: boolean;
+}
+
+/** What to do about a failure, in the words of a platform's options. */
+export interface Advice {
+  /** The memory does not suffice. */
+  readonly memory: string;
+  /** The device does not compute in float16. */
+  readonly float16: string;
+  /** The device is not there. */
+  readonly device: string;
 }
 
 /** Starts a worker, and returns its runtime. */
@@ -45,7 +57,7 @@ export function workerRuntime(platform: Platform): Runtime {
 }
 
 /** Starts a worker. `ask` sends a request and returns the answer. */
-function startWorker({ device, openChannel, mustStart }: Platform) {
+function startWorker({ device, openChannel, mustStart, advice }: Platform) {
   const waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>();
   const running = new Set<Promise<Answer>>();
   let serial = 0;
@@ -83,7 +95,7 @@ function startWorker({ device, openChannel, mustStart }: Platform) {
     running.add(asked);
     const answer = await asked.finally(() => running.delete(asked));
     if (answer.kind === "refused") throw new RangeError(answer.message);
-    if (answer.kind === "failed") throw explained(answer.message, device, await worker.reports());
+    if (answer.kind === "failed") throw explained(answer.message, device, advice, await worker.reports());
     if (!isKind(answer, expected)) throw new MachineError(`the model worker answered ${answer.kind}, not ${expected}`);
     return answer;
   };
@@ -106,23 +118,21 @@ const isKind = <K extends Answer["kind"]>(answer: Answer, kind: K): answer is Ex
   answer.kind === kind;
 
 /** Error with the message of ONNX Runtime, what native libraries reported, and advice for common causes. */
-function explained(message: string, device: Device, reports: readonly string[]): MachineError {
+function explained(message: string, device: Device, advice: Advice, reports: readonly string[]): MachineError {
   // Native messages begin with a source location and the failed condition.
   const short = (message.split("\n")[0] ?? message).replace(/^\/\S+\.cc:.* was false\. /, "");
   if (/bad_alloc|failed to allocate|out of memory/i.test(message)) {
-    return new MachineError(`not enough memory for the model on ${device} (${short}); try a smaller --batch or --size`);
+    return new MachineError(`not enough memory for the model on ${device} (${short}); ${advice.memory}`);
   }
   if (/requires f16|f16 but the device|shader-f16/i.test(message)) {
-    return new MachineError(
-      `this ${device} device does not compute in float16; leave out --compute, or see variegate doctor`,
-    );
+    return new MachineError(`this ${device} device does not compute in float16; ${advice.float16}`);
   }
   if (
     /shared library|no available adapter|not supported|backend not found|adapter/i.test(message) &&
     device !== "cpu"
   ) {
     const problem = `${device} is not available here (${[short, ...reports].join("; ")})`;
-    return new MachineError(`${problem}; try --device cpu, or see variegate doctor`, undefined, problem);
+    return new MachineError(`${problem}; ${advice.device}`, undefined, problem);
   }
   return new MachineError(`ONNX Runtime on ${device}: ${short}`);
 }

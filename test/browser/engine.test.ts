@@ -1,23 +1,12 @@
 import { statSync } from "node:fs";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { generate, openPair } from "../../src/index.js";
-import { chromiumPath } from "../../src/inspect/chromium.js";
+import { launch, program, runInNode, runIn as runPair, worst } from "../support/in-chromium.js";
 import { buildWebPage, ISOLATED, type StaticServer, serveWebPage } from "../support/web-page.js";
 
-const program = chromiumPath();
 if (!program) process.stderr.write("SKIPPED, since there is no Chromium: test/browser (apt-get install -y chromium)\n");
 
 const REQUEST = { prompts: ["a red cartoon character"], seeds: [0, 5] };
-
-/** What a run in a page gives back. */
-interface InPage {
-  readonly events: string[];
-  readonly images: { readonly seed: number; readonly data: number[] }[];
-  readonly threads: boolean;
-  readonly violations: string[];
-  readonly error: string | null;
-}
 
 let browser: Browser;
 const servers: StaticServer[] = [];
@@ -39,31 +28,13 @@ async function blankPage(headers: Readonly<Record<string, string>>) {
 }
 
 /** Opens the embedded pair in a page, and runs a request. */
-const runIn = (page: Page, request: object, options: object = {}): Promise<InPage> => {
-  const all = { embedded: servers.at(-1)?.embedded, ...options };
-  return page.evaluate(
-    `import("/in-page.js").then(({ run }) => run(${JSON.stringify(request)}, ${JSON.stringify(all)}))`,
-  );
-};
-
-async function inNode(request: typeof REQUEST) {
-  await using pair = await openPair();
-  const events: string[] = [];
-  const images: { seed: number; data: Uint8Array }[] = [];
-  for await (const event of generate(pair, request)) {
-    events.push(event.type);
-    if (event.type === "image") images.push({ seed: event.seed, data: event.image.data });
-  }
-  return { events, images };
-}
-
-const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
-  a.length === b.length ? Math.max(...Array.from(a, (v, i) => Math.abs(v - (b[i] ?? 255)))) : 255;
+const runIn = (page: Page, request: object, options: object = {}) =>
+  runPair(page, request, { embedded: servers.at(-1)?.embedded, ...options });
 
 describe.skipIf(!program)("the engine in Chromium", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     await buildWebPage();
-    browser = await chromium.launch({ executablePath: program ?? "", args: ["--no-sandbox"] });
+    browser = await launch();
   }, 120_000);
   afterAll(async () => {
     await browser.close();
@@ -72,7 +43,7 @@ describe.skipIf(!program)("the engine in Chromium", { timeout: 120_000 }, () => 
 
   it("makes Node's images with Node's events, and asks no other origin", async () => {
     const { page, origins, server } = await blankPage(ISOLATED);
-    const [here, node] = [await runIn(page, REQUEST), await inNode(REQUEST)];
+    const [here, node] = [await runIn(page, REQUEST), await runInNode(REQUEST)];
     expect(here.error).toBeNull();
     expect(here.threads).toBe(true);
     expect(here.events).toEqual(node.events);

@@ -1,15 +1,49 @@
 /** Part of tests that runs in a page: opens a pair, runs a request, and gives back what a test compares. */
+
+/** Bytes that pages read from Blobs, and that reach the worker in buffers and as Blobs. */
+function watchBytes() {
+  const bytes = { read: 0, buffers: 0, blobs: 0 };
+  const { arrayBuffer } = Blob.prototype;
+  Blob.prototype.arrayBuffer = function () {
+    bytes.read += this.size;
+    return arrayBuffer.call(this);
+  };
+  const { postMessage } = Worker.prototype;
+  Worker.prototype.postMessage = function (message, moved) {
+    for (const { data } of message?.bytes?.buffers ?? []) {
+      if (data instanceof Blob) bytes.blobs += data.size;
+      else bytes.buffers += data.byteLength;
+    }
+    return postMessage.call(this, message, moved);
+  };
+  return {
+    bytes,
+    stop() {
+      Blob.prototype.arrayBuffer = arrayBuffer;
+      Worker.prototype.postMessage = postMessage;
+    },
+  };
+}
+
+/** The file that was given to the page's input. */
+const given = () => document.querySelector("input").files[0];
+
+/** `base: "the given file"` names the file of the page's input. */
 export async function run(request, { abortAfter = null, ...options } = {}) {
   const violations = [];
   document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
   const { openPair, generate } = await import("/variegate.js");
   const events = [];
   const images = [];
+  const downloads = [];
   const abort = new AbortController();
   let error = null;
   let pair = null;
+  const watch = watchBytes();
+  if (options.base === "the given file") options.base = given();
+  const onDownload = (progress) => downloads.push(progress);
   try {
-    pair = await openPair({ runtime: { folder: "ort/", gzip: true }, ...options });
+    pair = await openPair({ runtime: { folder: "ort/", gzip: true }, onDownload, ...options });
     for await (const event of generate(pair, request, abort.signal)) {
       events.push(event.type);
       if (event.type === abortAfter) abort.abort(new Error("stopped by the test"));
@@ -19,5 +53,6 @@ export async function run(request, { abortAfter = null, ...options } = {}) {
     error = `${thrown.name}: ${thrown.message}`;
   }
   await pair?.close();
-  return { events, images, violations, error, threads: crossOriginIsolated };
+  watch.stop();
+  return { events, images, violations, downloads, bytes: watch.bytes, error, threads: crossOriginIsolated };
 }

@@ -82,7 +82,7 @@ export async function serveWebPage(headers: Readonly<Record<string, string>> = I
     const { pathname } = new URL(request.url ?? "", "http://localhost");
     asked.push(pathname);
     const name = pathname.endsWith("/") ? `${pathname}index.html` : pathname;
-    const blank = name === "/blank.html" ? Buffer.from("<!doctype html><title>blank</title>") : null;
+    const blank = name === "/blank.html" ? Buffer.from("<!doctype html><title>blank</title><input type=file>") : null;
     const file = name === "/in-page.js" ? IN_PAGE : path.join(PAGE, path.normalize(name));
     const body = blank ?? (await readFile(file).catch(() => null));
     const type = { "content-type": TYPES[path.extname(name)] ?? "application/octet-stream" };

@@ -1,2 +1,3 @@
+export { webGpuAdapter } from "./adapter.js";
 export type { RuntimeFiles } from "./files.js";
 export { availableThreads, openRuntime, type WebRuntimeOptions } from "./runtime.js";

@@ -1,7 +1,7 @@
 /** Runtime for browsers: onnxruntime-web in a worker, as WebAssembly or on WebGPU. */
 import { MachineError, RequestError } from "../../errors.js";
 import type { Channel, ChannelEvents } from "../channel.js";
-import { workerRuntime } from "../client.js";
+import { type Advice, workerRuntime } from "../client.js";
 import { type Answer, movable, type Numbered } from "../protocol.js";
 import type { Runtime, RuntimeOptions } from "../runtime.js";
 import type { RuntimeFiles, Start } from "./files.js";
@@ -11,6 +11,12 @@ export interface WebRuntimeOptions extends RuntimeOptions {
   /** Where ONNX Runtime's files are; default: as the bundler of the page found them. */
   readonly files?: RuntimeFiles;
 }
+
+const ADVICE: Advice = {
+  memory: "take fewer seeds at once, a smaller size, int8 as compute, or a TAESD as decoder",
+  float16: "leave out compute",
+  device: "leave out device to run in WebAssembly",
+};
 
 /** Threads by default: all processors where the page may share memory between them, else one. */
 export const availableThreads = (): number => (crossOriginIsolated ? navigator.hardwareConcurrency : 1);
@@ -30,6 +36,7 @@ export function openRuntime({ device = "cpu", threads = availableThreads(), file
     device,
     threads: start.threads,
     place,
+    advice: ADVICE,
     mustStart: false,
     openChannel: (on) => openWorker(start, on),
   });
