@@ -5,6 +5,7 @@ import { ask } from "./download.js";
 import { ADAPTER_FOLDERS } from "./embedded.js";
 import type { WebFiles } from "./file-system.js";
 import type { WebOptions } from "./reference.js";
+import { keep, kept } from "./store.js";
 
 export type ModelKind = "pipeline" | "unet" | "text encoder" | "autoencoder" | "adapter" | "textual inversion";
 
@@ -71,17 +72,32 @@ async function onTheHub(
   inside = "",
 ): Promise<string> {
   const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-  const response = await ask(`${hub}/api/models/${id}/revision/${encodeURIComponent(revision)}`, {
+  const { sha, siblings } = await listed(`${hub}/api/models/${id}/revision/${encodeURIComponent(revision)}`, id, {
     headers,
     ...(signal && { signal }),
   });
-  if (!response.ok) {
-    const why = response.status === 401 || response.status === 403 ? "; it is private or gated: give a token" : "";
-    throw new FileError(id, `as a Hub id: the Hub answered ${response.status}${why}`);
-  }
-  const { sha, siblings } = infoSchema.parse(await response.json());
   const address = (file: string) => `${hub}/${id}/resolve/${sha}/${file.split("/").map(encodeURIComponent).join("/")}`;
   const addresses = new Map(siblings.map(({ rfilename }) => [rfilename, address(rfilename)]));
   const root = files.mount(`${id}@${sha}`, addresses, headers);
   return inside === "" ? root : `${root}/${inside}`;
+}
+
+/** The list of a repository's files: of now, or the last one where the Hub cannot be reached. */
+async function listed(address: string, id: string, init: RequestInit): Promise<z.output<typeof infoSchema>> {
+  let response: Response;
+  try {
+    response = await ask(address, init);
+  } catch (error) {
+    const before = error instanceof FileError ? await kept(address) : null;
+    if (!before) throw error;
+    return infoSchema.parse(JSON.parse(await before.text()));
+  }
+  if (!response.ok) {
+    const why = response.status === 401 || response.status === 403 ? "; it is private or gated: give a token" : "";
+    throw new FileError(id, `as a Hub id: the Hub answered ${response.status}${why}`);
+  }
+  const list = infoSchema.parse(await response.json());
+  const text = new Blob([JSON.stringify(list)]);
+  await keep(address, text.stream(), text.size);
+  return list;
 }

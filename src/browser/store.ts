@@ -60,7 +60,7 @@ export async function keep(
   const isSmall = size !== null && size <= IN_MEMORY;
   if (!dir || !(await hasSpace(size))) {
     if (dir && !isSmall) throw await full(url, size);
-    return new Response(body).blob();
+    return inMemory(body);
   }
   const name = await nameOf(url);
   const handle = await dir.getFileHandle(name, { create: true });
@@ -72,10 +72,22 @@ export async function keep(
     await note.close();
     return file;
   } catch (error) {
-    await dir.removeEntry(name).catch(() => {});
+    for (const file of [`${name}.json`, name]) await dir.removeEntry(file).catch(() => {});
     if (error instanceof DOMException && error.name === "QuotaExceededError") throw await full(url, size);
     throw error;
   }
+}
+
+async function inMemory(body: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Blob> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  await body.pipeTo(
+    new WritableStream({
+      write(part) {
+        parts.push(part);
+      },
+    }),
+  );
+  return new Blob(parts);
 }
 
 async function hasSpace(size: number | null): Promise<boolean> {

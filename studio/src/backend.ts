@@ -141,9 +141,22 @@ export interface ModelReport {
 }
 
 /** A named pair, or a base with a distilled model. */
-export type PairReference = { readonly pair: string } | { readonly base: string; readonly distilled?: string };
+export type PairReference = ({ readonly pair: string } | { readonly base: string; readonly distilled?: string }) & {
+  /** Token of the Hub, for backends with options. */
+  readonly token?: string;
+  readonly device?: "webgpu";
+};
+
+/** What `openPair` takes. */
+export interface Takes {
+  /** Kinds of references, in words. */
+  readonly about: string;
+  /** A token, and a device. */
+  readonly options: boolean;
+}
 
 export interface Backend {
+  readonly takes: Takes;
   pair(): Promise<PairFacts>;
   plan(request: Request): Promise<Plan>;
   /** Generates. Resolves with the last event. @throws BackendError when the request is refused */

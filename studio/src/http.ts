@@ -121,6 +121,7 @@ const traceOf = ({ steps, commit, concepts }: Schemas["ImageTrace"]): Trace => (
 });
 
 export const httpBackend: Backend = {
+  takes: { about: "A path, a Hub id, or a name in ComfyUI's or A1111's folders.", options: false },
   pair: () => send<PairFacts>("GET", "/api/pair"),
   async plan(request) {
     const { plan, settings } = await send<{

@@ -82,6 +82,22 @@ const commitOf = (files: Files): string => {
   return hash.digest("hex");
 };
 
+const siblingsOf = (files: Files) => Object.keys(files).map((rfilename) => ({ rfilename }));
+
+/** Lets pages of other origins read, as the real ones do. Answers what browsers ask beforehand. */
+function allow({ method, headers }: IncomingMessage, response: ServerResponse): boolean {
+  if (headers.origin === undefined) return false;
+  response.setHeader("access-control-allow-origin", headers.origin);
+  response.setHeader("access-control-expose-headers", "ETag, Content-Range, Link, X-Error-Code");
+  if (method !== "OPTIONS") return false;
+  response.writeHead(204, {
+    "access-control-allow-methods": "GET, HEAD, OPTIONS",
+    "access-control-allow-headers": headers["access-control-request-headers"] ?? "",
+  });
+  response.end();
+  return true;
+}
+
 const listen = (server: Server) =>
   new Promise<string>((resolve) => {
     server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
@@ -110,6 +126,7 @@ export async function startHub(repositories: Record<string, Repository>): Promis
   };
 
   const store = createServer((request, response) => {
+    if (allow(request, response)) return;
     const { prank } = note("store", request);
     const hash = (request.url ?? "").slice(1).split("?")[0] ?? "";
     for (const repository of Object.values(hub.repositories)) {
@@ -123,6 +140,7 @@ export async function startHub(repositories: Record<string, Repository>): Promis
   const storeAddress = await listen(store);
 
   const server = createServer((request, response) => {
+    if (allow(request, response)) return;
     const { one, prank } = note("hub", request);
     if (prank && "status" in prank) return void response.writeHead(prank.status, prank.headers).end();
     if (prank && "json" in prank) return void json(response, prank.json);
@@ -144,7 +162,7 @@ export async function startHub(repositories: Record<string, Repository>): Promis
       ([name, f]) => name === revision || commitOf(f) === revision,
     )?.[1];
     if (!files) return refuse(404, "RevisionNotFound", `Invalid rev id: ${revision}`);
-    if (api && what === "revision") return json(response, { id, sha: commitOf(files), siblings: [] });
+    if (api && what === "revision") return json(response, { id, sha: commitOf(files), siblings: siblingsOf(files) });
     if (api && what === "tree") return listing(response, url, files);
     if (what !== "resolve") return refuse(404);
     if (repository.gated && !knows) return refuse(401, "GatedRepo", `Access to model ${id} is restricted.`);

@@ -25,7 +25,6 @@ import {
   type Backend,
   BackendError,
   type PairFacts,
-  type PairReference,
   type PlanRow,
   type Request,
   type RunEvent,
@@ -92,13 +91,17 @@ export async function inPageBackend(onProgress: (text: string | null) => void): 
   const turns = createTurns();
   const going = new Map<string, Going>();
 
-  async function open(reference: WebPairReference, say: (text: string) => void): Promise<Opened> {
+  async function open(
+    reference: WebPairReference & Pick<WebOptions, "device">,
+    say: (text: string) => void,
+    token?: string,
+  ): Promise<Opened> {
     const progress = new Map<string, DownloadProgress>();
     const onDownload = (each: DownloadProgress) => {
       progress.set(each.url, each);
       say(progressText(progress));
     };
-    const pair = await openPair({ ...EMBEDDED_FILES, ...reference, files, onDownload });
+    const pair = await openPair({ ...EMBEDDED_FILES, ...reference, ...(token && { token }), files, onDownload });
     return { pair, reference, cache: createGenerateCache(CACHE) };
   }
 
@@ -177,6 +180,7 @@ export async function inPageBackend(onProgress: (text: string | null) => void): 
   }
 
   return {
+    takes: { about: "A file dropped on the page, an address, or a Hub id.", options: true },
     pair: () => told(async () => factsOf((await opened).pair)),
     plan: (request) =>
       told(async () => {
@@ -274,9 +278,10 @@ export async function inPageBackend(onProgress: (text: string | null) => void): 
       const { about, because } = await told(() => recogniseFile(file));
       return { ok: true, sentences: [`${ref} is ${about} (${because}).`] };
     },
-    openPair: (reference, say) =>
+    openPair: ({ token, ...reference }, say) =>
       told(async () => {
-        const next = await open(referenceOf(reference), say);
+        // The token is not part of what is kept or written.
+        const next = await open(reference, say, token);
         const before = await opened.catch(() => null);
         for (const own of going.values()) stop(own, "cancelled");
         await turns.take(async () => {
@@ -290,8 +295,6 @@ export async function inPageBackend(onProgress: (text: string | null) => void): 
 
 /** Most runs that are listed at once. */
 const PAGE = 100;
-
-const referenceOf = (reference: PairReference): WebPairReference => reference;
 
 function stop(run: Going, state: Going["state"]): void {
   run.state = state;
