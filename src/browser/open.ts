@@ -18,6 +18,7 @@ import { openRuntime, webGpuAdapter } from "../runtime/web/index.js";
 import { EMBEDDED_FILES } from "./embedded.js";
 import { type WebFiles, webFiles } from "./file-system.js";
 import { type Locate, locator } from "./locate.js";
+import { defaultBudget, mustFit } from "./memory.js";
 import type { ModelReference, WebOptions, WebPairReference } from "./reference.js";
 
 /** A pair that generates in this page. */
@@ -27,16 +28,6 @@ export interface WebPair extends BoundPair {
   addFile(file: File): string;
   /** Adapters that a request may name: embedded ones, and files of the user. */
   readonly adapterNames: readonly string[];
-}
-
-/** Share of the memory that a run may use, and what WebAssembly can address. */
-const SHARE = 0.75;
-const ADDRESSABLE = 2 ** 32;
-
-/** Default memory budget in bytes. Browsers tell the device's memory roughly, and at most 8 GB. */
-function budget(): number {
-  const told = "deviceMemory" in navigator ? Number(navigator.deviceMemory) * 2 ** 30 : ADDRESSABLE;
-  return SHARE * Math.min(ADDRESSABLE, told);
 }
 
 /**
@@ -67,7 +58,7 @@ function rowOf({ pair, base }: WebPairReference): PairRow | null {
 /**
  * Opens a pair. Configs and weight headers are read and checked now; networks load when a run first needs them.
  * @throws FileError, UnsupportedConfigError when a part cannot be used; RequestError when the parts do not fit together; MachineError when
- * there is no space for a download, or the browser has no WebGPU
+ * there is no space for a download, the weights do not fit WebAssembly, or the browser has no WebGPU
  * @example
  * const pair = await openPair({ embedded: "/models/embedded/" });
  * for await (const event of generate(pair, { prompts: ["a cartoon character"], seeds: [0, 1, 2, 3] })) {
@@ -75,7 +66,7 @@ function rowOf({ pair, base }: WebPairReference): PairRow | null {
  * }
  */
 export async function openPair(reference: WebPairReference & WebOptions = {}): Promise<WebPair> {
-  const { device = "cpu", memoryBudget = budget(), onPrepare } = reference;
+  const { device = "cpu", memoryBudget = defaultBudget(), onPrepare } = reference;
   const compute = await computeOn(device, reference.compute);
   const row = rowOf(reference);
   const files = filesOf(reference);
@@ -86,6 +77,8 @@ export async function openPair(reference: WebPairReference & WebOptions = {}): P
   const runtime = openRuntime({ device, ...(threads && { threads }), ...(runtimeFiles && { files: runtimeFiles }) });
   try {
     const parts = await readReferenced(files, locate, row, reference);
+    // A graphics card has memory of its own, whose size browsers do not tell.
+    if (device === "cpu") await mustFit(parts, compute, memoryBudget);
     const open = adapterOpener(files, locate, parts);
     const bound = await bindParts(parts, await additionsOf(files, locate, parts, open, reference), runtime, {
       ...{ compute, memoryBudget, onPrepare },

@@ -46,60 +46,90 @@ export async function kept(url: string): Promise<Blob | null> {
   return dir && name !== null && (await fileIn(dir, `${name}.json`)) ? fileIn(dir, name) : null;
 }
 
+type Bytes = Uint8Array<ArrayBuffer>;
+
 /**
- * Keeps a download of a known size. Small ones are held in memory where they cannot be kept.
+ * Keeps a download. Up to 256 MB are held in memory where they cannot be kept.
  * @param size bytes; null where the server did not say
- * @throws MachineError when there is no space for it
+ * @throws MachineError when there is no space for a larger one
  */
-export async function keep(
-  url: string,
-  body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  size: number | null,
-): Promise<Blob> {
+export async function keep(url: string, body: ReadableStream<Bytes>, size: number | null): Promise<Blob> {
   const dir = await folder();
-  const isSmall = size !== null && size <= IN_MEMORY;
-  if (!dir || !(await hasSpace(size))) {
-    if (dir && !isSmall) throw await full(url, size);
-    return inMemory(body);
-  }
-  const name = await nameOf(url);
-  const handle = await dir.getFileHandle(name, { create: true });
+  const isLarge = dir !== null && size !== null && size > IN_MEMORY;
+  if (isLarge) await mustHaveSpace(url, size);
+  const reader = body.getReader();
+  const head = await read(reader, isLarge ? 0 : dir ? IN_MEMORY : Number.POSITIVE_INFINITY);
+  if (!dir) return head.bytes;
   try {
-    await body.pipeTo(await handle.createWritable());
-    const file = await handle.getFile();
-    const note = await (await dir.getFileHandle(`${name}.json`, { create: true })).createWritable();
-    await note.write(JSON.stringify({ url, bytes: file.size } satisfies StoredDownload));
-    await note.close();
+    return await write(dir, url, head.bytes, head.isWhole ? null : reader);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    if (head.isWhole) return head.bytes;
+    await reader.cancel();
+    throw full(url, size, error.cause);
+  }
+}
+
+/** Reads more than so many bytes, or all. */
+async function read(reader: ReadableStreamDefaultReader<Bytes>, most: number) {
+  const parts: Bytes[] = [];
+  let length = 0;
+  while (length <= most && most > 0) {
+    const { value } = await reader.read();
+    if (!value) return { bytes: new Blob(parts), isWhole: true };
+    parts.push(value);
+    length += value.length;
+  }
+  return { bytes: new Blob(parts), isWhole: false };
+}
+
+/** The browser could not write: its storage is full, in most cases. Chromium names that AbortError, others QuotaExceededError. */
+class StorageError extends Error {}
+
+const stored = <T>(writing: Promise<T>): Promise<T> =>
+  writing.catch((cause: unknown) => {
+    throw new StorageError("", { cause });
+  });
+
+/** Writes a file and then its note, or nothing. */
+async function write(
+  dir: FileSystemDirectoryHandle,
+  url: string,
+  head: Blob,
+  rest: ReadableStreamDefaultReader<Bytes> | null,
+): Promise<File> {
+  const name = await nameOf(url);
+  let writable: FileSystemWritableFileStream | undefined;
+  try {
+    const handle = await stored(dir.getFileHandle(name, { create: true }));
+    writable = await stored(handle.createWritable());
+    await stored(writable.write(head));
+    for (let part = await rest?.read(); part?.value; part = await rest?.read())
+      await stored(writable.write(part.value));
+    await stored(writable.close());
+    const file = await stored(handle.getFile());
+    const note = await stored((await dir.getFileHandle(`${name}.json`, { create: true })).createWritable());
+    await stored(note.write(JSON.stringify({ url, bytes: file.size } satisfies StoredDownload)));
+    await stored(note.close());
     return file;
   } catch (error) {
+    await writable?.abort().catch(() => {});
     for (const file of [`${name}.json`, name]) await dir.removeEntry(file).catch(() => {});
-    if (error instanceof DOMException && error.name === "QuotaExceededError") throw await full(url, size);
     throw error;
   }
 }
 
-async function inMemory(body: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Blob> {
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  await body.pipeTo(
-    new WritableStream({
-      write(part) {
-        parts.push(part);
-      },
-    }),
-  );
-  return new Blob(parts);
+/** Some browsers tell what is free, some a fixed number: then only writing shows it. */
+async function mustHaveSpace(url: string, size: number): Promise<void> {
+  const { quota = size, usage = 0 } = await navigator.storage.estimate();
+  if (quota - usage < size) throw full(url, size, null);
 }
 
-async function hasSpace(size: number | null): Promise<boolean> {
-  const { quota = 0, usage = 0 } = await navigator.storage.estimate();
-  return quota - usage > (size ?? 0);
-}
-
-async function full(url: string, size: number | null): Promise<MachineError> {
-  const { quota = 0, usage = 0 } = await navigator.storage.estimate();
-  const needs = size === null ? "more" : formatBytes(size);
+function full(url: string, size: number | null, cause: unknown): MachineError {
+  const needs = size === null ? `more than ${formatBytes(IN_MEMORY)}` : formatBytes(size);
   return new MachineError(
-    `the browser's storage is full: ${url} needs ${needs}, ${formatBytes(Math.max(0, quota - usage))} are free; clear earlier downloads, or free space on the disk`,
+    `the browser's storage has no space for ${url}, which needs ${needs}\nclear earlier downloads, or free space on the disk`,
+    { cause },
   );
 }
 

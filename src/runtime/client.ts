@@ -119,9 +119,12 @@ const isKind = <K extends Answer["kind"]>(answer: Answer, kind: K): answer is Ex
 
 /** Error with the message of ONNX Runtime, what native libraries reported, and advice for common causes. */
 function explained(message: string, device: Device, advice: Advice, reports: readonly string[]): MachineError {
-  // Native messages begin with a source location and the failed condition.
-  const short = (message.split("\n")[0] ?? message).replace(/^\/\S+\.cc:.* was false\. /, "");
-  if (/bad_alloc|failed to allocate|out of memory/i.test(message)) {
+  // Native messages begin with the failed call in browsers, a source location and the failed condition.
+  const short = (message.split("\n")[0] ?? message)
+    .replace(/^failed to call \w+\(\)\. ERROR_CODE: \d+, ERROR_MESSAGE: /, "")
+    .replace(/^\/\S+\.cc:.* was false\. |^\/\S+safeint\.h:.*\(\) /, "");
+  // A size overflows where pointers have 32 bits.
+  if (/bad_alloc|failed to allocate|out of memory|SafeIntOnOverflow/i.test(message)) {
     return new MachineError(`not enough memory for the model on ${device} (${short}); ${advice.memory}`);
   }
   if (/requires f16|f16 but the device|shader-f16/i.test(message)) {

@@ -37,7 +37,7 @@ describe.skipIf(!program)("WebGPU in Chromium", { timeout: 600_000 }, () => {
   afterAll(() => server.close());
 
   it("makes Node's images, in float32 where the adapter lacks shader-f16", async ({ skip }) => {
-    const browser = await launch("--enable-unsafe-webgpu");
+    const browser = await launch({ args: ["--enable-unsafe-webgpu"] });
     try {
       const { page } = await blankPage(browser);
       const float16: boolean | null = await page.evaluate(ADAPTER);
@@ -59,7 +59,7 @@ describe.skipIf(!program)("WebGPU in Chromium", { timeout: 600_000 }, () => {
   });
 
   it("is refused in two lines where there is none, before anything is downloaded", async () => {
-    const browser = await launch("--disable-gpu");
+    const browser = await launch({ args: ["--disable-gpu"] });
     try {
       const { page } = await blankPage(browser);
       const before = server.asked.length;

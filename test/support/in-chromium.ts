@@ -1,18 +1,39 @@
 /** Runs of the engine in a page of Chromium, and of Node, for comparison. */
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, chromium, type LaunchOptions, type Page } from "playwright-core";
 import { type GenerateRequest, generate, openPair, type PairReference } from "../../src/index.js";
 import { chromiumPath } from "../../src/inspect/chromium.js";
 
 /** Chromium; null where there is none. */
 export const program = chromiumPath();
 
-export const launch = (...args: string[]): Promise<Browser> =>
-  chromium.launch({ executablePath: program ?? "", args: ["--no-sandbox", ...args] });
+export const launch = ({ args = [], ...options }: LaunchOptions = {}): Promise<Browser> =>
+  chromium.launch({ executablePath: program ?? "", args: ["--no-sandbox", ...args], ...options });
+
+export interface PlainTensor {
+  readonly shape: number[];
+  readonly data: number[];
+}
 
 /** What a run in a page gives back (in-page.js). */
 export interface InPage {
   readonly events: string[];
-  readonly images: { readonly seed: number; readonly data: number[] }[];
+  readonly images: {
+    readonly prompt: number;
+    readonly seed: number;
+    readonly width: number;
+    readonly height: number;
+    readonly data: number[];
+  }[];
+  /** Steps, where they were asked for. `goesOn`: x_t is what the step before gave. */
+  readonly steps: {
+    readonly prompt: number;
+    readonly seed: number;
+    readonly timestep: number;
+    readonly goesOn: boolean;
+    readonly xt: PlainTensor;
+    readonly next: PlainTensor;
+    readonly x0: PlainTensor;
+  }[];
   readonly threads: boolean;
   readonly violations: string[];
   readonly downloads: { readonly url: string; readonly done: number; readonly total: number | null }[];

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+const HERE = fileURLToPath(new URL(".", import.meta.url));
 const PAGE = path.join(root, "dist", "web");
 const BUILT = path.join(PAGE, "index.html");
 const SOURCES = ["src", "studio", "embedded"];
@@ -72,18 +73,23 @@ export interface StaticServer {
   close(): void;
 }
 
-/** Part of tests that runs in a page. */
-const IN_PAGE = fileURLToPath(new URL("./in-page.js", import.meta.url));
+/** Parts of tests that run in a page. */
+const IN_PAGE = ["/in-page.js", "/in-background.js"];
+/** A page with an input for a file, and one that runs in the background. */
+const PAGES: Readonly<Record<string, string>> = {
+  "/blank.html": "<!doctype html><title>blank</title><input type=file>",
+  "/background.html": "<!doctype html><script type=module src=/in-background.js></script>",
+};
 
-/** Serves dist/web with these headers, a blank page at /blank.html, and the part of tests that runs in it. */
+/** Serves dist/web with these headers, pages for tests, and the parts of tests that run in them. */
 export async function serveWebPage(headers: Readonly<Record<string, string>> = ISOLATED): Promise<StaticServer> {
   const asked: string[] = [];
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "", "http://localhost");
     asked.push(pathname);
     const name = pathname.endsWith("/") ? `${pathname}index.html` : pathname;
-    const blank = name === "/blank.html" ? Buffer.from("<!doctype html><title>blank</title><input type=file>") : null;
-    const file = name === "/in-page.js" ? IN_PAGE : path.join(PAGE, path.normalize(name));
+    const blank = PAGES[name] === undefined ? null : Buffer.from(PAGES[name]);
+    const file = IN_PAGE.includes(name) ? path.join(HERE, name) : path.join(PAGE, path.normalize(name));
     const body = blank ?? (await readFile(file).catch(() => null));
     const type = { "content-type": TYPES[path.extname(name)] ?? "application/octet-stream" };
     response.writeHead(body ? 200 : 404, { ...headers, ...type, "content-length": String(body?.length ?? 0) });

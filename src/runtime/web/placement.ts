@@ -6,7 +6,7 @@ import type { WeightBlob } from "../protocol.js";
 import type { Model, Placement } from "../runtime.js";
 
 /** Bytes that WebAssembly can address. */
-const ADDRESSABLE = 2 ** 32;
+export const ADDRESSABLE = 2 ** 32;
 /** Bytes of a window into a Blob: offsets in external data are 32-bit numbers in ONNX Runtime's build for browsers. */
 const WINDOW = 2 ** 31;
 
@@ -52,6 +52,6 @@ function mustFit(weights: Model["weights"]): void {
   for (const bytes of weights.values()) size += bytes.in === "memory" ? bytes.bytes.length : bytes.length;
   if (size < ADDRESSABLE) return;
   throw new MachineError(
-    `the weights of this network take ${formatBytes(size)}; WebAssembly in a browser addresses ${formatBytes(ADDRESSABLE)}: take a smaller model, or one in float16`,
+    `the weights of this network take ${formatBytes(size)}; WebAssembly in a browser addresses ${formatBytes(ADDRESSABLE)}: take int8 as compute, a smaller model, or a TAESD as decoder`,
   );
 }
