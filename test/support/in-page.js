@@ -28,13 +28,17 @@ function watchBytes() {
 /** The file that was given to the page's input. */
 const given = () => document.querySelector("input").files[0];
 
-/** `base: "the given file"` names the file of the page's input. */
-export async function run(request, { abortAfter = null, ...options } = {}) {
+/** A tensor as JSON. */
+const plain = ({ shape, data }) => ({ shape, data: [...data] });
+
+/** `base: "the given file"` names the file of the page's input. With `keepSteps` the tensors of all steps are given back. */
+export async function run(request, { abortAfter = null, keepSteps = false, ...options } = {}) {
   const violations = [];
   document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
   const { openPair, generate } = await import("/variegate.js");
   const events = [];
   const images = [];
+  const steps = [];
   const downloads = [];
   const abort = new AbortController();
   let error = null;
@@ -47,12 +51,23 @@ export async function run(request, { abortAfter = null, ...options } = {}) {
     for await (const event of generate(pair, request, abort.signal)) {
       events.push(event.type);
       if (event.type === abortAfter) abort.abort(new Error("stopped by the test"));
-      if (event.type === "image") images.push({ seed: event.seed, data: [...event.image.data] });
+      if (event.type === "image") {
+        const { width, height, data } = event.image;
+        images.push({ prompt: event.prompt, seed: event.seed, width, height, data: [...data] });
+      }
+      if (event.type === "step" && keepSteps) {
+        const { prompt, seed, timestep, xt, next, x0 } = event;
+        const before = steps.findLast((step) => step.prompt === prompt && step.seed === seed);
+        // Latents that go on are one object.
+        const goesOn = before?.latents === xt;
+        steps.push({ prompt, seed, timestep, goesOn, latents: next, xt: plain(xt), next: plain(next), x0: plain(x0) });
+      }
     }
   } catch (thrown) {
     error = `${thrown.name}: ${thrown.message}`;
   }
   await pair?.close();
   watch.stop();
-  return { events, images, violations, downloads, bytes: watch.bytes, error, threads: crossOriginIsolated };
+  for (const step of steps) delete step.latents;
+  return { events, images, steps, violations, downloads, bytes: watch.bytes, error, threads: crossOriginIsolated };
 }
