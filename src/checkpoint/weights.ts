@@ -11,7 +11,6 @@ import {
   type Weight,
   type WeightIndex,
 } from "../tensor/index.js";
-import { unpack } from "./blocks.js";
 import { type Container, containerOf } from "./container.js";
 import { readSafetensors } from "./safetensors.js";
 
@@ -66,6 +65,8 @@ export async function readBytes({ name, shape, bytes }: Weight): Promise<Uint8Ar
   }
   const stored = await bytes.source.read(bytes.offset, bytes.length);
   if (bytes.in === "source") return stored;
+  // Loaded where a file has blocks.
+  const { unpack } = await import("./blocks.js");
   const values = unpack(bytes.format, stored).subarray(bytes.skip, bytes.skip + count(shape));
   const { scale } = bytes;
   if (scale !== undefined) for (let i = 0; i < values.length; i++) values[i] = (values[i] ?? 0) * scale;

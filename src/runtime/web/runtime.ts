@@ -31,7 +31,9 @@ export function openRuntime({ device = "cpu", threads = availableThreads(), file
       field: "device",
     });
   }
-  const start: Start = { device, threads: crossOriginIsolated ? threads : 1, files: files ? absolute(files) : null };
+  // Threads are of the build without WebGPU (worker.ts), which computes little on the processor.
+  const shared = crossOriginIsolated && device === "cpu";
+  const start: Start = { device, threads: shared ? threads : 1, files: files ? absolute(files) : null };
   return workerRuntime({
     device,
     threads: start.threads,

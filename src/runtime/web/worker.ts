@@ -7,8 +7,9 @@ import { loadOrt } from "./ort.js";
 
 declare const self: DedicatedWorkerGlobalScope;
 
-// ONNX Runtime's threads may be workers of this file, where a bundler has put both into one.
-if (!self.name.startsWith("em-pthread")) {
+// ONNX Runtime's threads are workers of this file where a bundler has put both into one, as Vite does by default: the build then takes over.
+if (self.name.startsWith("em-pthread")) void import("onnxruntime-web/wasm");
+else {
   self.addEventListener(
     "message",
     ({ data: start }: MessageEvent<Start>) => {

@@ -106,8 +106,16 @@ export async function inPageBackend(onProgress: (text: string | null) => void): 
   }
 
   let opened = open({}, onProgress);
+  const warming = new AbortController();
+  /** Loads the networks while the user types: a run for nobody, which the first real one ends. */
+  const warm = async ({ pair }: Opened) => {
+    for await (const _ of generate(pair, { prompts: [""] }, warming.signal));
+  };
   opened.then(
-    () => onProgress(null),
+    (first) => {
+      onProgress(null);
+      turns.take(() => warm(first)).catch(() => {});
+    },
     (error) => onProgress(String(error)),
   );
 
@@ -195,6 +203,7 @@ export async function inPageBackend(onProgress: (text: string | null) => void): 
       const { pair } = await told(() => opened);
       await told(() => checkRequest(pair, requestSchema.parse(request)));
       for (const other of going.values()) if (other.lane === lane) stop(other, "superseded");
+      warming.abort();
       const id = crypto.randomUUID();
       const own: Going = { lane, controller: new AbortController(), state: "cancelled" };
       going.set(id, own);
@@ -284,6 +293,7 @@ export async function inPageBackend(onProgress: (text: string | null) => void): 
         const next = await open(reference, say, token);
         const before = await opened.catch(() => null);
         for (const own of going.values()) stop(own, "cancelled");
+        warming.abort();
         await turns.take(async () => {
           opened = Promise.resolve(next);
           await before?.pair.close();
