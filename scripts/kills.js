@@ -7,14 +7,13 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { tsImport } from "tsx/esm/api";
+import { killStudio } from "./studio-kills.js";
 
 const { startHub, filesOf, blobName } = await tsImport("../test/support/hub.ts", import.meta.url);
 const BIN = fileURLToPath(new URL("../bin/variegate.js", import.meta.url));
@@ -238,38 +237,11 @@ function mustResume(sizes) {
   }
 }
 
-const SAVER = fileURLToPath(new URL("../test/support/saver.mjs", import.meta.url));
-
-/** Kills a process that saves images in a workspace, at a random time; the history must have every image that was announced. */
+/** Kills a studio that generates. */
 async function killedStudio(count) {
-  const { openWorkspace } = await import("../dist/server/workspace.js");
-  const dir = path.join(root, "studio");
-  const saved = new Map();
-  for (let kill = 0; kill < count; kill++) {
-    const child = spawn(process.execPath, [SAVER, dir, String(kill)], { stdio: ["ignore", "pipe", "inherit"] });
-    let text = "";
-    child.stdout.on("data", (part) => {
-      text += part;
-    });
-    await once(child.stdout, "data");
-    await sleep(random() * 60);
-    child.kill("SIGKILL");
-    await once(child, "close");
-    for (const line of text.split("\n").slice(0, -1)) saved.set(...line.split(" "));
-    const { history, read, close } = await openWorkspace(dir);
-    for (const [id, sha256] of saved) {
-      must(history.image(id)?.sha256 === sha256, `image ${id} is lost from the history`);
-      const hash = createHash("sha256")
-        .update(await read(id))
-        .digest("hex");
-      must(hash === sha256, `the file of image ${id} is not the one that was saved`);
-    }
-    const files = readdirSync(path.join(dir, "images")).map((name) => path.basename(name, ".png"));
-    must(files.sort().join() === [...history.imageIds()].sort().join(), "files and history name other images");
-    must(history.run(String(kill))?.state === "interrupted", `run ${kill} is ${history.run(String(kill))?.state}`);
-    await close();
-  }
-  print(`studio: ${count} kills, ${saved.size} images announced; none lost`);
+  print(
+    `studio: ${await killStudio({ bin: BIN, workspace: path.join(root, "studio"), count, random, must })}; none lost`,
+  );
 }
 
 /** Runs a command to its end, or kills it at `strike`. Resolves with its duration and the number of changes in the folder. */

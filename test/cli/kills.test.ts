@@ -11,6 +11,7 @@ describe("after kill -9", { timeout: 240_000 }, () => {
     ["compare", 2],
     ["slide", 2],
     ["download", 3],
+    ["studio", 2],
   ])("%s goes on, and nothing is lost or counted twice", { timeout: 240_000 }, (name, kills) => {
     const words = [SCRIPT, "--kills", String(kills), "--seed", "3", "--only", name];
     const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: "utf8" });
