@@ -137,8 +137,8 @@ export function libraryCode(models: Models, request: GenerateRequest): string {
     'import { generate, openPair, savePng } from "variegate";',
     "",
     `const pair = await openPair(${Object.keys(named).length === 0 ? "" : literal(named)});`,
-    `const request = ${literal(request)};`,
-    "for await (const event of generate(pair, request)) {",
+    // Within the call, so that TypeScript reads its words as those of a request.
+    `for await (const event of generate(pair, ${literal(request)})) {`,
     '  if (event.type === "image") await savePng(event.image, event.prompt + "-" + event.seed + ".png");',
     "}",
     "await pair.close();",

@@ -4,6 +4,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { afterAll, describe, expect, it } from "vitest";
+import { libraryCode } from "../../src/convert/index.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const examples = readdirSync(path.join(root, "examples")).filter((f) => f.endsWith(".ts"));
@@ -14,6 +15,10 @@ const fromReadme = path.join(folder, "library.ts");
 const [, code = ""] = /```ts\n([\s\S]*?)```/.exec(readFileSync(path.join(root, "README.md"), "utf8")) ?? [];
 mkdirSync(folder, { recursive: true });
 writeFileSync(fromReadme, code);
+/** Library code as the studio writes it. */
+const copied = path.join(folder, "copied.ts");
+const adapters = [{ ref: "smile.base", scale: { whole: 1, samples: [{ seed: 3, scale: 0 }] }, on: "both" as const }];
+writeFileSync(copied, libraryCode({ pair: "embedded" }, { prompts: ["a fox"], mode: "hybrid", switch: 2, adapters }));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const files = [...examples.map((file) => path.join(root, "examples", file)), fromReadme];
@@ -28,7 +33,7 @@ const PRINTED: Readonly<Record<string, RegExp>> = {
 
 describe("examples", { timeout: 240_000 }, () => {
   it("type-check against the built package with the strictest options of a user", () => {
-    const program = ts.createProgram(files, {
+    const program = ts.createProgram([...files, copied], {
       target: ts.ScriptTarget.ES2022,
       module: ts.ModuleKind.NodeNext,
       moduleResolution: ts.ModuleResolutionKind.NodeNext,
