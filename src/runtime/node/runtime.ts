@@ -1,5 +1,8 @@
 /** Runtime for Node: onnxruntime-node in a worker. */
+import { access } from "node:fs/promises";
 import os from "node:os";
+import { FileError } from "../../errors.js";
+import type { StoredBytes } from "../../tensor/index.js";
 import { type Advice, workerRuntime } from "../client.js";
 import type { Runtime, RuntimeOptions } from "../runtime.js";
 import { openChannel } from "./channel.js";
@@ -22,9 +25,26 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
   return workerRuntime({
     device,
     threads,
-    place,
+    async place(weights) {
+      await mustBeThere(weights);
+      return place(weights);
+    },
     advice: ADVICE,
     mustStart: device === "cpu",
     openChannel: (on) => openChannel(device, on),
   });
+}
+
+/** Files may be moved or removed while a model is open. ONNX Runtime would say so in the words of its format. */
+async function mustBeThere(weights: ReadonlyMap<string, StoredBytes>): Promise<void> {
+  const files = new Set(
+    [...weights.values()].flatMap((bytes) => (bytes.in === "source" ? (bytes.source.path ?? []) : [])),
+  );
+  for (const file of files) {
+    await access(file).catch((error: unknown) => {
+      throw new FileError(file, "is no longer there, or cannot be read; its model was opened from it", {
+        cause: error,
+      });
+    });
+  }
 }

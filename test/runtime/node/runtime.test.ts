@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { realpathSync, truncateSync, writeFileSync } from "node:fs";
+import { realpathSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { openFile } from "../../../src/checkpoint/node/index.js";
-import { MachineError } from "../../../src/errors.js";
+import { FileError, MachineError } from "../../../src/errors.js";
 import { createBuilder, encodeGraph } from "../../../src/graph/index.js";
 import { openRuntime } from "../../../src/runtime/node/index.js";
 import { createRng, float, int, type Tensor } from "../../../src/tensor/index.js";
@@ -30,6 +30,22 @@ function program(script: string, ...flags: string[]) {
 }
 
 describe("the runtime", () => {
+  it("names a file that was removed after it was opened", async () => {
+    const file = path.join(temporaryFolder(), "weights");
+    writeFileSync(file, new Float32Array([1, 2]));
+    const source = await openFile(file);
+    rmSync(file);
+    const g = createBuilder();
+    const bytes = { in: "source", source, offset: 0, length: 8 } as const;
+    const w = g.weight({ name: "w", dtype: "float32", shape: [2], bytes });
+    const model = encodeGraph(g.finish({ y: g.add(g.input("x", [2]), w) }));
+    const runtime = openRuntime({ threads: 1 });
+    const loaded = runtime.load(model);
+    await expect(loaded).rejects.toThrow(FileError);
+    await expect(loaded).rejects.toThrow(/weights: is no longer there, or cannot be read/);
+    await runtime.close();
+  });
+
   it.runIf(process.platform === "linux")(
     "leaves weights in half precision where they lie when asked to",
     { timeout: 240_000 },
