@@ -80,7 +80,9 @@ export async function modelsFor(adapter: WeightIndex, request: CheckRequest): Pr
     try {
       const parts = adaptableParts([...(await openCheckpoint(path)).components.values()]);
       const { fits, why } = explain(fitting(await layersIn({ parts }))(shapesOf(adapter.weights)));
-      if (fits || ref !== embedded.ref || given.length + others.length === 0) reports.push({ ref, fits, why });
+      // The embedded base is reported where it does not fit only if it was named, or nothing else was.
+      const isAsked = ref !== embedded.ref || given.some((g) => g.ref === ref) || given.length + others.length === 0;
+      if (fits || isAsked) reports.push({ ref, fits, why });
     } catch (error) {
       if (!(error instanceof VariegateError)) throw error;
       if (given.some((g) => g.ref === ref)) throw error;

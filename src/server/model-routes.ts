@@ -39,9 +39,10 @@ const checkBody = z
 
 const reportSchema = z
   .object({
-    ok: z
-      .boolean()
-      .openapi({ description: "a pipeline or checkpoint that can be a base, or another model that is supported" }),
+    ok: z.boolean().openapi({
+      description:
+        "a pipeline or checkpoint that can be a base, or another model that is supported and fits the base, where one is named",
+    }),
     kind: z.string(),
     family: z.string().nullable(),
     sentences: z.array(z.string()),
@@ -92,7 +93,8 @@ export function addModelRoutes(app: Api, { pair, models }: Pick<Studio, "pair" |
       const { ref, base } = c.req.valid("json");
       for (const each of [ref, ...(base === undefined ? [] : [base])]) await mustNotDownload(each);
       const report = await checkReference(ref, { ...pair.lookup, ...(base !== undefined && { base }) });
-      const ok = report.missing.length === 0;
+      const fits = report.models.every((model) => model.ref !== base || model.fits);
+      const ok = report.missing.length === 0 && fits;
       const sentences = checkSentences(report, pair.engine.memoryBudget);
       return c.json({ ok, kind: report.kind, family: report.family, sentences }, 200);
     },
