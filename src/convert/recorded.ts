@@ -109,6 +109,8 @@ function recordIn(file: string, text: string): Recorded {
   if ("seed" in json && !("models" in json)) {
     throw new FileError(file, "was made by an earlier version, which did not record the models; give its run.json");
   }
+  if (!("request" in json))
+    throw new FileError(file, "is JSON, but no record of a run; expected a run.json of `variegate generate`");
   const read = recordSchema.safeParse(json);
   if (!read.success) {
     const issue = read.error.issues[0];

@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import type { GenerateRequest } from "../generate/index.js";
 import type { ImageRecord } from "./history.js";
 import { Refusal } from "./refusal.js";
-import type { Run } from "./run.js";
+import { inOrder, type Run } from "./run.js";
 import type { Studio } from "./studio.js";
 
 export interface MadeImage {
@@ -53,7 +53,8 @@ export async function make(
     throw new Refusal(run.error?.field === undefined ? 503 : 400, run.error?.message ?? "the run failed");
   if (run.state !== "done") throw new Refusal(409, `the run is ${run.state}`);
   const images = [];
-  for (const image of run.images) images.push({ image, png: await studio.workspace.read(image.id) });
+  for (const image of inOrder({ ...request }, run.images))
+    images.push({ image, png: await studio.workspace.read(image.id) });
   return { run, images, notices };
 }
 

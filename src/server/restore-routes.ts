@@ -1,4 +1,5 @@
 /** Route that reads how a run was made, from a PNG or a run.json, for the models of this studio. */
+import { createHash } from "node:crypto";
 import { createRoute, z } from "@hono/zod-openapi";
 import { differences, type Recorded, readRecord } from "../convert/index.js";
 import { FileError, RequestError, VariegateError } from "../errors.js";
@@ -29,6 +30,14 @@ const restoreRoute = createRoute({
   path: "/api/restore",
   summary: "The request that made a PNG, or that a run.json records",
   request: {
+    query: z.strictObject({
+      name: z
+        .string()
+        .min(1)
+        .max(255)
+        .optional()
+        .openapi({ description: "name of the file, for what is said about it" }),
+    }),
     body: {
       content: { "image/png": file, "application/json": { schema: z.unknown() }, "application/octet-stream": file },
       required: true,
@@ -56,6 +65,18 @@ async function renamed({ pair, workspace }: Studio, { request, sources }: Record
   return { ...request, adapters };
 }
 
+/**
+ * The request of the run that saved an image of this workspace. The record of a PNG names the seeds that shared its batch; the run may have
+ * more, and its grid is to come back whole.
+ */
+function savedHere({ workspace: { history } }: Studio, bytes: Buffer): Pick<Recorded, "request" | "image"> | null {
+  const image = history.imageWithHash(createHash("sha256").update(bytes).digest("hex"));
+  const request = requestBody.safeParse(image && history.run(image.run)?.request).data;
+  // The seeds of a choice are those of its record.
+  if (!image || !request || request.choose) return null;
+  return { request, image: { prompt: image.prompt, seed: image.seed } };
+}
+
 /** What differs from the record, or why the request cannot run here. */
 async function noticesOf({ pair, models }: Studio, recorded: Recorded, request: GenerateRequest): Promise<string[]> {
   const notices = [...recorded.unread];
@@ -79,12 +100,13 @@ export function addRestoreRoutes(app: Api, studio: Studio): void {
   app.openapi(restoreRoute, async (c) => {
     const bytes = Buffer.from(await c.req.arrayBuffer());
     if (bytes.length === 0) throw new RequestError("the body is empty; expected a PNG or a run.json");
-    const recorded = await readRecord("the file", bytes);
-    const request = await renamed(studio, recorded);
+    const { name = "the file" } = c.req.valid("query");
+    const recorded = await readRecord(name, bytes);
+    const { request, image } = savedHere(studio, bytes) ?? {
+      request: await renamed(studio, recorded),
+      image: recorded.image,
+    };
     const notices = await noticesOf(studio, recorded, request);
-    return c.json(
-      { request: requestBody.parse(request), image: recorded.image, version: recorded.version, notices },
-      200,
-    );
+    return c.json({ request: requestBody.parse(request), image, version: recorded.version, notices }, 200);
   });
 }

@@ -53,6 +53,18 @@ export type RunEvent =
   /** Last event of a run. */
   | { readonly type: "ended"; readonly state: EndState; readonly error: RunRecord["error"] };
 
+/**
+ * Images by prompt, then in the order of the request's seeds. Those that begin with rows of an earlier run are saved apart, because they
+ * share no model call with the others.
+ */
+export function inOrder<I extends Pick<ImageRecord, "prompt" | "seed">>(
+  { seeds }: RunRecord["request"],
+  images: readonly I[],
+): I[] {
+  const places = new Map(Array.isArray(seeds) ? seeds.map((seed, place) => [seed, place]) : []);
+  return [...images].sort((a, b) => a.prompt - b.prompt || (places.get(a.seed) ?? 0) - (places.get(b.seed) ?? 0));
+}
+
 /** Why a run was aborted: its state afterwards. */
 export class RunStopped extends Error {
   constructor(readonly state: EndState) {

@@ -4,7 +4,7 @@ import { requestFields, requestSchema } from "../generate/index.js";
 import { type Fields, formsOf } from "../schema/index.js";
 import type { RunRecord } from "./history.js";
 import { type ImageRecord, problemSchema, RUN_STATES } from "./history.js";
-import { PREVIEWS, type Run } from "./run.js";
+import { inOrder, PREVIEWS, type Run } from "./run.js";
 
 /**
  * JSON schema of fields of a request, with the words of their options. Written here because the generator of the document takes optional
@@ -112,7 +112,7 @@ export const runView = (
   images: readonly ImageRecord[],
   ahead: number | null,
 ): z.output<typeof runSchema> => ({
-  ...{ id, client, created, state, ahead, error, images: images.map(imageView) },
+  ...{ id, client, created, state, ahead, error, images: inOrder(request, images).map(imageView) },
   request: { ...request },
   events: `/api/runs/${id}/events`,
 });

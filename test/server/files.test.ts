@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { safetensors } from "../../src/checkpoint/index.js";
+import { readPngText } from "../../src/files/index.js";
 import { safeName } from "../../src/server/adapter-files.js";
 import { float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -168,7 +169,7 @@ describe("adapters of a studio", { timeout: 240_000 }, () => {
 describe("restore", { timeout: 240_000 }, () => {
   it("refuses what records no run, and says why", async () => {
     for (const [bytes, type, why] of [
-      [Buffer.from("{}"), "application/json", /record is damaged/],
+      [Buffer.from('{"request":{}}'), "application/json", /record is damaged/],
       [Buffer.from('{"a":'), "application/octet-stream", /neither a run\.json nor a PNG/],
       [Buffer.from("\x89PNG\r\n\x1a\n cut"), "image/png", /the file/],
     ] as const) {
@@ -176,6 +177,34 @@ describe("restore", { timeout: 240_000 }, () => {
       expect(status).toBe(422);
       expect(message(body)).toMatch(why);
     }
+  });
+
+  it("names the file", async () => {
+    const { body } = await upload("api/restore?name=notes.json", Buffer.from("{}"), "application/json");
+    expect(message(body)).toBe(
+      "notes.json: is JSON, but no record of a run; expected a run.json of `variegate generate`",
+    );
+  });
+
+  it("brings back the whole run of a PNG of this workspace, whose batch had a part of its seeds", async () => {
+    const request = { prompts: ["a cartoon character with one eye"], size: { width: 64, height: 48 } };
+    const make = async (seeds: number[]) => {
+      const { body } = await send("POST", "api/runs", { ...request, seeds });
+      const all = await events(z.object({ id: z.string() }).parse(body).id);
+      return all.flatMap(({ type, data }) =>
+        type === "image" ? z.object({ image: z.object({ id: z.string(), seed: z.number() }) }).parse(data).image : [],
+      );
+    };
+    await make([2, 5]);
+    const made = await make([1, 2, 3, 5]);
+    const own = made.find(({ seed }) => seed === 5);
+    const png = z.instanceof(Buffer).parse((await send("GET", `api/images/${own?.id}`)).body);
+    expect(JSON.parse((await readPngText(png)).get("variegate") ?? "{}")).toMatchObject({ request: { seeds: [2, 5] } });
+    expect((await upload("api/restore", png, "image/png")).body).toMatchObject({
+      request: { ...request, seeds: [1, 2, 3, 5] },
+      image: { prompt: 0, seed: 5 },
+      notices: [],
+    });
   });
 
   it("finds an adapter that a record names by a path, by its hash", async () => {
@@ -223,6 +252,13 @@ describe("routes without a run", { timeout: 240_000 }, () => {
       ok: true,
       family: "sdxl",
       sentences: expect.arrayContaining([expect.stringMatching(/use it with --base/)]),
+    });
+    const lora = path.join(temporaryFolder(), "other.safetensors");
+    writeFileSync(lora, SD15);
+    const beside = await send("POST", "api/models/check", { ref: lora, base: "embedded:base" });
+    expect(beside.body).toMatchObject({
+      ok: false,
+      sentences: expect.arrayContaining([expect.stringMatching(/^embedded:base does not fit/)]),
     });
     const away = await check("nowhere/never");
     expect([away.status, message(away.body)]).toEqual([400, expect.stringMatching(/is not in the Hub's cache/)]);

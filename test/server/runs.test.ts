@@ -66,6 +66,15 @@ describe("a run", { timeout: 240_000 }, () => {
     }
   });
 
+  it("lists images in the order of its seeds, though those of an earlier run are saved apart", async () => {
+    const prompts = ["a cartoon character with horns"];
+    await events((await submit({ ...REQUEST, prompts, seeds: [5, 7] })).id);
+    const { id } = await submit({ ...REQUEST, prompts, seeds: [4, 5, 6, 7] });
+    const made = (await events(id)).filter(({ type }) => type === "image");
+    expect(made.map(({ data }) => data["image"])).toMatchObject([{ seed: 4 }, { seed: 6 }, { seed: 5 }, { seed: 7 }]);
+    expect(run.parse((await send("GET", `api/runs/${id}`)).body).images.map(({ seed }) => seed)).toEqual([4, 5, 6, 7]);
+  });
+
   it("goes on for a reader that comes back with the id of its last event", async () => {
     const { id } = await submit(REQUEST, "?previews=all");
     const first = await events(id, { until: "preview" });
