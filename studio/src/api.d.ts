@@ -1259,7 +1259,10 @@ export interface paths {
         /** The request that made a PNG, or that a run.json records */
         readonly post: {
             readonly parameters: {
-                readonly query?: never;
+                readonly query?: {
+                    /** @description name of the file, for what is said about it */
+                    readonly name?: string;
+                };
                 readonly header?: never;
                 readonly path?: never;
                 readonly cookie?: never;
@@ -2834,7 +2837,7 @@ export interface components {
         readonly ModelReport: {
             readonly family: string | null;
             readonly kind: string;
-            /** @description a pipeline or checkpoint that can be a base, or another model that is supported */
+            /** @description a pipeline or checkpoint that can be a base, or another model that is supported and fits the base, where one is named */
             readonly ok: boolean;
             readonly sentences: readonly string[];
         };

@@ -162,7 +162,7 @@ export const httpBackend: Backend = {
     return adapters.map(titled);
   },
   addAdapter: async (file) => titled(await sendFile(`/api/adapters?name=${encodeURIComponent(file.name)}`, file)),
-  restore: (file) => sendFile("/api/restore", file),
+  restore: (file) => sendFile(`/api/restore?name=${encodeURIComponent(file.name)}`, file),
   forms: FORMS,
   write: (request, form) => send("POST", `/api/export?as=${form}`, request),
   diversity: (images) => send("POST", "/api/diversity", { images }),

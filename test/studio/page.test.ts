@@ -87,6 +87,7 @@ describe("the page of the studio", () => {
       await expect
         .poll(async () => (await saved(page, 3)).some((src) => first.includes(src)), { timeout: 240_000 })
         .toBe(false);
+      const second = await saved(page, 3);
       const rows = page.getByRole("list", { name: "Plan" }).getByRole("button");
       expect(await rows.evaluateAll((all) => all.map((row) => row.getAttribute("aria-label")))).toEqual([
         "row 1, timestep 999: base",
@@ -105,14 +106,19 @@ describe("the page of the studio", () => {
 
       await page.keyboard.press("Control+z");
       await expect.poll(() => switchOf(page).inputValue()).toBe("1");
-      const last = await saved(page, 3);
+      await expect
+        .poll(async () => (await saved(page, 3)).some((src) => second.includes(src)), { timeout: 240_000 })
+        .toBe(false);
+      await page.waitForLoadState("networkidle");
 
       await page.reload();
       expect(await saved(page, 3)).toHaveLength(3);
+      // The bars of an image of the history are the rows of the plan.
+      await expect.poll(() => page.locator(".steps .base").count()).toBe(3);
+      expect(await page.locator(".steps .distilled").count()).toBe(9);
       expect(await page.getByRole("textbox", { name: "Prompt", exact: true }).inputValue()).toBe(
         "a cartoon character with one eye",
       );
-      expect(last).not.toEqual(first);
       expect([...origins]).toEqual([new URL(client.url()).origin]);
       expect(complaints).toEqual([]);
     },
@@ -252,10 +258,13 @@ describe("the page of the studio", () => {
         height: 844,
         reducedMotion: "reduce",
       });
-      await generate(page, "a cartoon character wearing a crown", 2);
+      await generate(page, "a cartoon character wearing a crown", 6);
+      const look = page.getByRole("heading", { name: "Look inside seed 0" });
       await images(page).getByRole("button").first().click();
+      // Below the grid, which is higher than the window.
+      await expect.poll(async () => ((await look.boundingBox())?.y ?? 844) < 200).toBe(true);
       await addSlider(page, "smile.base");
-      await saved(page, 2);
+      await saved(page, 6);
       const overflow = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth");
       expect(overflow).toBeLessThanOrEqual(0);
       const moving = await page.evaluate(
