@@ -79,7 +79,7 @@ async function use(url, told, kill) {
         told.favourites.set(image.id, true);
       }
     }
-    if (n % 2 === 0) continue;
+    if ((n + kill) % 2 === 0) continue;
     // Whether it is gone is not known until it is answered.
     forget(told, run.id);
     await ask("DELETE", `/api/runs/${run.id}`);

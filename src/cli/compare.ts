@@ -1,19 +1,18 @@
 /** `variegate compare`: base, distilled and hybrid side by side, as a finding, a table of measures and a contact sheet. */
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { type RecordedRun, recordedPng } from "../convert/index.js";
+import type { RecordedRun } from "../convert/index.js";
 import { RequestError } from "../errors.js";
 import { type Evaluator, evaluate, type PromptedAttribute } from "../evaluation/index.js";
 import { formatJson } from "../files/index.js";
 import {
   checkRequest,
   eventJson,
+  type GenerateEvent,
   type GenerateRequest,
-  generate,
   plainPrompts,
   planFor,
   requestForMode,
-  type SampleKey,
   seedsToRun,
   settingsFor,
   withCalibrated,
@@ -37,12 +36,19 @@ import { choiceOf, keepChoice, requestForKept, samplesOf, undecided, withoutChoi
 import { type ComparedMode, columnsFor, comparedModes, resultJson, sheetRows, type Timing } from "./comparison.js";
 import { fetching } from "./fetching.js";
 import { findingOf } from "./finding.js";
-import { warnOf } from "./notices.js";
 import { openResumableFolder, type ResumeOptions, type RunFolder } from "./run-folder.js";
-import { nameOf, type RowName, resumed, type SampleImage, writeImage } from "./samples.js";
+import {
+  followRows,
+  generateRow,
+  nameOf,
+  type Output,
+  type Row,
+  type RowName,
+  resumed,
+  type SampleImage,
+} from "./samples.js";
 import { drawSheet } from "./sheet.js";
 import type { Progress, Terminal } from "./terminal.js";
-import { tileOf } from "./units.js";
 
 export async function runCompare(
   terminal: Terminal,
@@ -157,12 +163,6 @@ function earlierCheck({ dir }: RunFolder): string | undefined {
 
 const SELF_CHECK = "self-check.json";
 
-interface Output {
-  readonly terminal: Terminal;
-  readonly folder: RunFolder;
-  readonly signal: AbortSignal;
-}
-
 /** Images of one mode, and the time of those that were generated. */
 export interface MadeImages {
   readonly images: readonly (readonly SampleImage<RowName>["image"][])[];
@@ -201,23 +201,27 @@ async function generateAll(
   for (const { name, request } of rows) {
     const whole = request.choose ? requestForKept(request, chosen) : request;
     const plan = planFor(pair, whole);
-    const { prompts } = request;
-    const found = await resumed(o.folder, { mode: name, plan, samples: samplesOf(whole) }, (s) =>
-      nameOf(name, s, prompts.length),
-    );
+    const row: Row<RowName> = {
+      name,
+      run: { ...record, request: withoutChoice(request), ...choiceOf(request) },
+      fileOf: (sample) => nameOf(name, sample, request.prompts.length),
+    };
+    const found = await resumed(o.folder, { mode: name, plan, samples: samplesOf(whole) }, row.fileOf);
     const open = request.choose ? undecided(request, chosen) : [];
     const steps = plan.rows.filter((row) => row.kind === "step").length;
-    works.push({ name, request, whole, open, ...found, ticks: (found.left.length + open.length) * (steps + 1) });
+    works.push({ row, request, whole, open, ...found, ticks: (found.left.length + open.length) * (steps + 1) });
   }
   const total = works.reduce((n, { ticks }) => n + ticks, 0);
-  const progress = o.terminal.progress(total, "loading");
-  const task = { progress, ticker: { ticks: 0 }, chosen };
+  const follower = followRows(pair, o, total);
   const all: MadeImages[] = [];
-  for (const { name, request, whole, open, kept, left } of works) {
-    const run = { ...record, request: withoutChoice(request), ...choiceOf(request) };
+  for (const { row, request, whole, open, kept, left } of works) {
     const of = [...kept];
     for (const [asked, samples] of [[request, open] as const, [whole, left] as const]) {
-      if (samples.length > 0) of.push(...(await generateRow(pair, run, { name, request: asked, samples, ...task }, o)));
+      const onEvent = (event: GenerateEvent) => {
+        keepChoice(o.folder, asked, event, chosen);
+        if (event.type === "done") o.folder.log({ ...eventJson(event), mode: row.name });
+      };
+      of.push(...(await generateRow(pair, row, { request: asked, samples, follower, signal: o.signal, onEvent })));
     }
     const seeds = (prompt: number) => chosen.get(prompt) ?? [];
     const samples = request.prompts.map((_, prompt) =>
@@ -228,42 +232,10 @@ async function generateAll(
     const images = samples.map((own) => own.map(({ image }) => image));
     const complete = samples.flat().every((s) => s.latents);
     const latents = complete ? samples.map((own) => own.flatMap((s) => s.latents ?? [])) : null;
-    all.push({ images, latents, files: of.map((s) => s.file), timings: o.folder.timings(name) });
+    all.push({ images, latents, files: of.map((s) => s.file), timings: o.folder.timings(row.name) });
   }
-  progress.update(task.ticker.ticks, "measuring");
-  progress.stop();
+  follower.end();
   return all;
-}
-
-/** A part of a row that is generated: its request and samples, and what all parts share. */
-interface Part extends ComparedRow {
-  readonly samples: readonly SampleKey[];
-  readonly progress: Progress;
-  readonly ticker: { ticks: number };
-  readonly chosen: Map<number, readonly number[]>;
-}
-
-async function generateRow(
-  pair: OpenedPair,
-  run: RecordedRun,
-  { name, request, samples, progress, ticker, chosen }: Part,
-  { terminal, folder, signal }: Output,
-): Promise<SampleImage<RowName>[]> {
-  const made: SampleImage<RowName>[] = [];
-  for await (const event of generate(pair, { ...request, samples: [...samples] }, signal)) {
-    terminal.emit({ mode: name, ...eventJson(event) });
-    warnOf(terminal, event);
-    keepChoice(folder, request, event, chosen);
-    if (event.type === "step") progress.update(++ticker.ticks, `${name}: ${event.model} at ${event.timestep}`);
-    if (event.type === "tile") progress.update(ticker.ticks + event.done / event.total, `${name}: ${tileOf(event)}`);
-    if (event.type === "image") {
-      const file = nameOf(name, event, request.prompts.length);
-      made.push(await writeImage(folder, file, { ...event, mode: name }, await recordedPng(pair, run, event)));
-      progress.update(++ticker.ticks, `${name}: ${file}`);
-    }
-    if (event.type === "done") folder.log({ ...eventJson(event), mode: name });
-  }
-  return made;
 }
 
 /** How the pair's distilled model was made and its prompts were chosen, where those ran. */

@@ -1,7 +1,7 @@
 /** `variegate explore`: images of one prompt in each mode, the main directions of their variety, and a page of strips along them. */
-import { type RecordedRun, recordedPng } from "../convert/index.js";
+import type { RecordedRun } from "../convert/index.js";
 import { type Exploration, type ExploreRequest, exploration, exploreRequests } from "../explore/index.js";
-import { eventJson, generate, planFor, settingsFor, withCalibrated } from "../generate/index.js";
+import { planFor, settingsFor, withCalibrated } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { formatEstimate } from "../metrics/index.js";
 import {
@@ -20,12 +20,10 @@ import { explorePage } from "./explore-page.js";
 import { directionName, explorationFinding } from "./explored.js";
 import { fetching } from "./fetching.js";
 import { percent } from "./finding.js";
-import { warnOf } from "./notices.js";
-import { openResumableFolder, type ResumeOptions, type RunFolder } from "./run-folder.js";
-import { nameOf, resumed, type SampleImage, writeImage } from "./samples.js";
+import { openResumableFolder, type ResumeOptions } from "./run-folder.js";
+import { followRows, generateRow, nameOf, type Output, type Row, resumed, type SampleImage } from "./samples.js";
 import { columnsOf } from "./table.js";
 import type { Terminal } from "./terminal.js";
-import { tileOf } from "./units.js";
 
 export async function runExplore(
   terminal: Terminal,
@@ -79,48 +77,26 @@ export async function runExplore(
   }
 }
 
-interface Output {
-  readonly terminal: Terminal;
-  readonly folder: RunFolder;
-  readonly signal: AbortSignal;
-}
-
 /** Reads the images that the folder keeps, and generates the others. */
-async function generateAll(
-  pair: OpenedPair,
-  runs: readonly RecordedRun[],
-  { terminal, folder, signal }: Output,
-): Promise<SampleImage[]> {
+async function generateAll(pair: OpenedPair, runs: readonly RecordedRun[], output: Output): Promise<SampleImage[]> {
   const works = [];
-  const images: SampleImage[] = [];
+  let ticks = 0;
   for (const run of runs) {
     const { mode = "base", seeds = [0] } = run.request;
+    const row: Row = { name: mode, run, fileOf: (sample) => nameOf(mode, sample, 1) };
     const plan = planFor(pair, run.request);
     const samples = seeds.map((seed) => ({ prompt: 0, seed }));
-    const { kept, left } = await resumed(folder, { mode, plan, samples }, (s) => nameOf(mode, s, 1));
-    images.push(...kept);
-    works.push({ run, mode, left, ticks: left.length * (stepsOf(plan).length + 1) });
+    const { kept, left } = await resumed(output.folder, { mode, plan, samples }, row.fileOf);
+    works.push({ row, kept, left });
+    ticks += left.length * (stepsOf(plan).length + 1);
   }
-  const progress = terminal.progress(
-    works.reduce((n, { ticks }) => n + ticks, 0),
-    "loading",
-  );
-  let ticks = 0;
-  for (const { run, mode, left } of works) {
-    for await (const event of left.length > 0 ? generate(pair, { ...run.request, samples: [...left] }, signal) : []) {
-      terminal.emit({ mode, ...eventJson(event) });
-      warnOf(terminal, event);
-      if (event.type === "step") progress.update(++ticks, `${mode}: ${event.model} at ${event.timestep}`);
-      if (event.type === "tile") progress.update(ticks + event.done / event.total, `${mode}: ${tileOf(event)}`);
-      if (event.type === "image") {
-        const png = await recordedPng(pair, run, event);
-        images.push(await writeImage(folder, nameOf(mode, event, 1), { ...event, mode }, png));
-        progress.update(++ticks, `${mode}: seed ${event.seed}`);
-      }
-    }
+  const follower = followRows(pair, output, ticks);
+  const images: SampleImage[] = [];
+  for (const { row, kept, left } of works) {
+    const work = { request: row.run.request, samples: left, follower, signal: output.signal };
+    images.push(...kept, ...(await generateRow(pair, row, work)));
   }
-  progress.update(ticks, "measuring");
-  progress.stop();
+  follower.end();
   return images;
 }
 

@@ -1,15 +1,8 @@
 /** `variegate slide`: one prompt at every scale of a slider in each mode, as images, strips, a page and measures. */
 
 import { type Slide, type SlideEvent, type SlideRequest, slide, slideRequests } from "../control/index.js";
-import { type RecordedRun, recordedPng } from "../convert/index.js";
-import {
-  eventJson,
-  type GenerateRequest,
-  planFor,
-  type SampleKey,
-  settingsFor,
-  unusedAdapters,
-} from "../generate/index.js";
+import type { RecordedRun } from "../convert/index.js";
+import { type GenerateRequest, planFor, settingsFor, unusedAdapters } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { formatEstimate } from "../metrics/index.js";
 import {
@@ -23,14 +16,12 @@ import {
 import type { Mode } from "../sampling/index.js";
 import { stepsOf } from "../trajectory/index.js";
 import { fetching } from "./fetching.js";
-import { warnOf } from "./notices.js";
 import { slidePage } from "./page.js";
 import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
-import { resumed, type SampleImage, writeImage } from "./samples.js";
+import { followRows, type Output, type Row, resumed, type SampleImage } from "./samples.js";
 import { drawSheet } from "./sheet.js";
 import type { Column } from "./table.js";
 import type { Terminal } from "./terminal.js";
-import { tileOf } from "./units.js";
 
 type Done = Extract<SlideEvent, { readonly type: "slide" }>;
 
@@ -67,53 +58,36 @@ export async function runSlide(
   }
 }
 
-interface Output {
-  readonly terminal: Terminal;
-  readonly folder: RunFolder;
-  readonly signal: AbortSignal;
-}
-
-/** Name of the file of a seed at a scale: `mode/seed_scale.png`. */
-const nameFor = (mode: Mode, { prompt, seed }: SampleKey, scales: readonly number[]): string =>
-  `${mode}/${seed}_${scales[prompt]}.png`;
-
-/** Reads the images that the folder keeps, generates the others, and measures all. */
+/** Reads the images that the folder keeps, generates the others, and measures all. A file is `mode/seed_scale.png`. */
 async function generateAll(
   pair: OpenedPair,
   request: SlideRequest,
   runs: readonly RecordedRun[],
-  { terminal, folder, signal }: Output,
+  output: Output,
 ): Promise<{ readonly done: Done; readonly images: readonly SampleImage[] }> {
   const { scales } = request;
   const images: SampleImage[] = [];
-  const works = new Map<Mode, RecordedRun>();
-  let total = 0;
+  const rows = new Map<Mode, Row>();
+  let ticks = 0;
   for (const run of runs) {
     const { mode = "base", seeds = [0] } = run.request;
+    const row: Row = { name: mode, run, fileOf: ({ prompt, seed }) => `${mode}/${seed}_${scales[prompt]}.png` };
     const samples = seeds.flatMap((seed) => scales.map((_, prompt) => ({ prompt, seed })));
     const plan = planFor(pair, run.request);
-    const { kept, left } = await resumed(folder, { mode, plan, samples }, (s) => nameFor(mode, s, scales));
+    const { kept, left } = await resumed(output.folder, { mode, plan, samples }, row.fileOf);
     images.push(...kept);
-    works.set(mode, run);
-    total += left.length * (stepsOf(plan).length + 1);
+    rows.set(mode, row);
+    ticks += left.length * (stepsOf(plan).length + 1);
   }
-  const progress = terminal.progress(total, "loading");
-  let ticks = 0;
-  for await (const event of slide(pair, request, signal, [...images])) {
+  const follower = followRows(pair, output, ticks);
+  for await (const event of slide(pair, request, output.signal, [...images])) {
     if (event.type === "slide") {
-      progress.stop();
+      follower.end();
       return { done: event, images };
     }
-    const { mode } = event;
-    terminal.emit(eventJson(event));
-    warnOf(terminal, event);
-    if (event.type === "step") progress.update(++ticks, `${mode}: ${event.model} at ${event.timestep}`);
-    if (event.type === "tile") progress.update(ticks + event.done / event.total, `${mode}: ${tileOf(event)}`);
-    const run = works.get(mode);
-    if (event.type === "image" && run) {
-      images.push(await writeImage(folder, nameFor(mode, event, scales), event, await recordedPng(pair, run, event)));
-      progress.update(++ticks, `${mode}: scale ${scales[event.prompt]}`);
-    }
+    const row = rows.get(event.mode);
+    const made = row && (await follower.follow(row, event));
+    if (made) images.push(made);
   }
   throw new Error("slide ended without its last event");
 }
