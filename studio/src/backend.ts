@@ -55,12 +55,17 @@ export interface SampleKey {
 
 export type Previews = "none" | "first" | "all";
 
-export interface RunOptions {
+export interface FollowOptions {
+  readonly onEvent: (event: RunEvent) => void;
+  /** Stops listening. */
+  readonly signal: AbortSignal;
+}
+
+export interface RunOptions extends FollowOptions {
   /** Steps whose x0 is sent as an image. */
   readonly previews: Previews;
   /** Runs of one lane supersede each other. */
   readonly lane: string;
-  readonly onEvent: (event: RunEvent) => void;
   /** Called with the id when the run is accepted. */
   readonly onAccepted?: (id: string) => void;
   /** Stops listening, and cancels the run if it has not been superseded. */
@@ -161,6 +166,10 @@ export interface Backend {
   plan(request: Request): Promise<Plan>;
   /** Generates. Resolves with the last event. @throws BackendError when the request is refused */
   run(request: Request, options: RunOptions): Promise<RunEvent & { readonly type: "ended" }>;
+  /** The run of a grid that waits or goes on, of this page before it was loaded again, else of another one; null if there is none. */
+  going(): Promise<Run | null>;
+  /** Follows a run from its beginning, as far as its events are kept. Resolves with the last one. */
+  follow(run: Run, options: FollowOptions): Promise<RunEvent & { readonly type: "ended" }>;
   /** Ends a run after its current model call. */
   cancel(id: string): Promise<void>;
   /** Removes a superseded run, unless one of its images is a favourite. */

@@ -27,10 +27,18 @@ const EVENTS: { readonly [T in RunEvent["type"]]: true } = {
   ended: true,
 };
 
-/** Name of this tab, so that two tabs do not supersede each other's runs. */
-const tab = crypto.getRandomValues(new Uint32Array(2)).join("-");
+const TAB = "tab";
+/**
+ * Name of this tab, so that two tabs do not supersede each other's runs. It is there only between two loads of the page: a tab that is
+ * duplicated in the meantime gets a name of its own.
+ */
+const tab = sessionStorage.getItem(TAB) ?? crypto.getRandomValues(new Uint32Array(2)).join("-");
+sessionStorage.removeItem(TAB);
+addEventListener("pagehide", () => sessionStorage.setItem(TAB, tab));
+addEventListener("pageshow", () => sessionStorage.removeItem(TAB));
 
-/** Clients of this page whose runs are no grid. */
+/** Clients of pages: those whose runs are a grid, and the others. */
+const GRIDS = /^[\d-]+\.grid$/;
 const OTHER_LANES = /^[\d-]+\.(?!grid$)/;
 
 interface Problem {
@@ -143,6 +151,12 @@ export const httpBackend: Backend = {
     signal.throwIfAborted();
     return follow(run.events, onEvent, signal);
   },
+  async going() {
+    const { runs } = await send<{ runs: Run[] }>("GET", "/api/runs?limit=100");
+    const going = runs.filter(({ state, client }) => (state === "queued" || state === "running") && GRIDS.test(client));
+    return going.find(({ client }) => client === `${tab}.grid`) ?? going[0] ?? null;
+  },
+  follow: ({ events }, { onEvent, signal }) => follow(events, onEvent, signal),
   cancel: (id) => send("POST", `/api/runs/${id}/cancel`),
   async forget(id) {
     try {

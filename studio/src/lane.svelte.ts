@@ -1,5 +1,14 @@
 /** One lane of runs: the newest request supersedes the one before it, and its events go to cells. */
-import { type Backend, BackendError, type Image, type Previews, type Request, type RunEvent } from "./backend.js";
+import {
+  type Backend,
+  BackendError,
+  type FollowOptions,
+  type Image,
+  type Previews,
+  type Request,
+  type Run,
+  type RunEvent,
+} from "./backend.js";
 import { type Cells, createCells } from "./cells.svelte.js";
 
 export interface Lane {
@@ -12,6 +21,8 @@ export interface Lane {
   readonly notices: readonly string[];
   /** Runs a request. Resolves with true when it ended with all its images; false if it was superseded, stopped or failed. */
   run(request: Request, previews?: Previews, onEvent?: (event: RunEvent) => void): Promise<boolean>;
+  /** Follows a run that goes on already, with what it has made. Resolves as `run` does. */
+  join(run: Run): Promise<boolean>;
   /** Id of the run that was accepted last. */
   readonly id: string | null;
   /** Ends the run after its current model call. What it has made stays. */
@@ -34,9 +45,10 @@ export function createLane(backend: Backend, name: string): Lane {
   let isShown = true;
   let asked = 0;
 
+  /** Shows a run until it ends. */
   async function perform(
     request: Request,
-    previews: Previews,
+    begin: (options: FollowOptions) => ReturnType<Backend["follow"]>,
     watch: (event: RunEvent) => void = () => {},
   ): Promise<boolean> {
     const mine = new AbortController();
@@ -44,17 +56,12 @@ export function createLane(backend: Backend, name: string): Lane {
     controller = mine;
     Object.assign(state, { busy: true, ahead: 0, error: null, notices: [] });
     [started, isShown] = [performance.now(), false];
-    const old = id;
-    id = null;
     const { prompts, seeds = [0] } = request;
     const samples = request.samples ?? prompts.flatMap((_, prompt) => seeds.map((seed) => ({ prompt, seed })));
     cells.begin(samples);
     try {
-      const { state: end, error } = await backend.run(request, {
-        ...{ previews, lane: name, signal: mine.signal },
-        onAccepted: (accepted) => {
-          id = accepted;
-        },
+      const { state: end, error } = await begin({
+        signal: mine.signal,
         onEvent(event) {
           if (controller !== mine) return;
           if (event.type === "queued") state.ahead = event.ahead;
@@ -65,7 +72,6 @@ export function createLane(backend: Backend, name: string): Lane {
           watch(event);
         },
       });
-      if (old !== null) void backend.forget(old);
       if (error) state.error = error.message;
       return end === "done";
     } catch (error) {
@@ -100,7 +106,26 @@ export function createLane(backend: Backend, name: string): Lane {
     async run(request, previews = "all", onEvent = undefined) {
       const turn = ++asked;
       while (!isShown && performance.now() - started < PATIENCE) await pause(20);
-      return turn === asked ? perform(request, previews, onEvent) : false;
+      if (turn !== asked) return false;
+      const old = id;
+      id = null;
+      const onAccepted = (accepted: string) => {
+        id = accepted;
+      };
+      const begin = async (options: FollowOptions) => {
+        const ended = await backend.run(request, { ...options, previews, lane: name, onAccepted });
+        if (old !== null) void backend.forget(old);
+        return ended;
+      };
+      return perform(request, begin, onEvent);
+    },
+    join(run) {
+      asked++;
+      id = run.id;
+      return perform(run.request, (options) => {
+        for (const image of run.images) options.onEvent({ type: "image", image });
+        return backend.follow(run, options);
+      });
     },
     show(images) {
       this.stop();

@@ -251,11 +251,13 @@ export function createSession(backend: Backend, onChanged: () => void): Session 
       void attempt(readAdapters);
       await attempt(async () => {
         pair = await backend.pair();
-        const [newest] = await backend.history();
-        if (newest) {
-          restore(newest);
+        const going = await backend.going();
+        const run = going ?? (await backend.history())[0];
+        if (run) {
+          restore(run);
           past = [];
         } else void readPlan();
+        if (going) void grid.join(going).then((isDone) => isDone && onChanged());
       });
     },
   };

@@ -126,6 +126,49 @@ describe("the page of the studio", () => {
   );
 
   inBrowser(
+    "shows the run that goes on after a reload, and goes on with it",
+    async (browser) => {
+      const { page, complaints } = await openStudioPage(browser, client.url());
+      await generate(page, "a cartoon character that was there before", 2);
+      const prompt = page.getByRole("textbox", { name: "Prompt", exact: true });
+      const stop = page.getByRole("button", { name: "Stop", exact: true });
+      const newest = async () => {
+        const { body } = await client.send("GET", "api/runs?limit=2");
+        return z
+          .object({ runs: z.array(z.object({ id: z.string(), state: z.string(), client: z.string() })) })
+          .parse(body).runs;
+      };
+      await page.getByRole("spinbutton", { name: "Seeds", exact: true }).fill("64");
+      await prompt.fill("a cartoon character that is being made");
+      await prompt.press("Enter");
+      await expect.poll(async () => (await newest())[0]?.state, { timeout: 60_000 }).toBe("running");
+      const [going] = await newest();
+
+      await page.reload();
+      await expect.poll(() => prompt.inputValue()).toBe("a cartoon character that is being made");
+      await expect.poll(() => images(page).getByRole("listitem").count()).toBe(64);
+      expect(await stop.isEnabled()).toBe(true);
+      // Its first x0 of before the reload.
+      await images(page).locator("img[src^='data:']").first().waitFor();
+      expect((await newest())[0]).toEqual({ ...going, state: "running" });
+
+      // The page is the client that it was: its next run supersedes this one.
+      await switchOf(page).press("ArrowRight");
+      await expect.poll(async () => (await newest())[0]?.id).not.toBe(going?.id);
+      await page.reload();
+      await expect.poll(() => switchOf(page).inputValue()).toBe("2");
+      await saved(page, 64);
+      await expect.poll(() => stop.isDisabled()).toBe(true);
+      expect((await newest())[0]).toMatchObject({ state: "done", client: going?.client });
+      // Removed by the page where it saw its own run end.
+      const { status, body } = await client.send("GET", `api/runs/${going?.id}`);
+      if (status !== 404) expect(body).toMatchObject({ state: "superseded" });
+      expect(complaints).toEqual([]);
+    },
+    180_000,
+  );
+
+  inBrowser(
     "has no fault that axe-core finds, in both themes, empty and with images, a dialog and a trace",
     async (browser) => {
       const { page, complaints } = await openStudioPage(browser, client.url());

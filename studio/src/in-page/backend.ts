@@ -188,6 +188,11 @@ export async function inPageBackend(onProgress: (text: string | null) => void): 
   }
 
   return {
+    // A run ends with its page.
+    going: async () => null,
+    follow: async () => {
+      throw new BackendError("no run goes on");
+    },
     takes: { about: "A file dropped on the page, an address, or a Hub id.", options: true },
     pair: () => told(async () => factsOf((await opened).pair)),
     plan: (request) =>
