@@ -53,13 +53,52 @@ const withoutUnused: Plugin = {
   },
 };
 
+const TOKENIZERS = /\/@huggingface\/tokenizers\/dist\//;
+const ZOD_SCHEMAS = /\/zod\/v4\/classic\/schemas\.js$/;
+/** The only types that this engine's tokenizers have (src/text): byte-level BPE, which is never decoded. */
+const TOKENIZER_TYPES = ["NFC", "Lowercase", "Replace", "Sequence", "Split", "ByteLevel", "BPE"];
+
+/** Parts of libraries that a bundler keeps because they are found by name, and that nothing in the engine names. */
+const CUTS: readonly (readonly [file: RegExp, part: RegExp, by: string | ((part: string, name: string) => string)])[] =
+  [
+    [TOKENIZERS, /^ +case "(\w+)":\n +return new .*\n/gm, (part, type) => (TOKENIZER_TYPES.includes(type) ? part : "")],
+    [TOKENIZERS, /^(function create_(?:post_processor|decoder)\(.*)\n[\s\S]*?^\}/gm, "$1 return null; }"],
+    [TOKENIZERS, /^(function create_tokenizer_model\((\w+).*)\n[\s\S]*?^\}/m, "$1 return new BPE_default($2); }"],
+    // Translates regular expressions of Oniguruma. The engine's are the same in JavaScript.
+    [
+      TOKENIZERS,
+      /rewrite_oniguruma_to_js\(\s*normalize_bloom_split_char_class\(pattern\.Regex\)\s*\)/,
+      "pattern.Regex",
+    ],
+    // Methods of strings for addresses, identifiers and dates.
+    [ZOD_SCHEMAS, /^ +\w+\(params\) \{\n +return this\.check\((core\._\w+\(Zod\w+|iso\.\w+\()[\s\S]*?\n +\},\n/gm, ""],
+  ];
+
+const withoutParts: Plugin = {
+  name: "without-parts",
+  transform(code, id) {
+    const cuts = CUTS.filter(([file]) => file.test(id));
+    if (cuts.length === 0) return null;
+    const rest = cuts.reduce((left, [, part, by]) => {
+      // A newer release of the library has other code.
+      if (left.search(part) < 0) this.error(`${id} has nothing that matches ${part}`);
+      return typeof by === "string" ? left.replace(part, by) : left.replace(part, by);
+    }, code);
+    return { code: rest, map: null };
+  },
+};
+
+/** Modules of the engine that do something when they are loaded; the others are left out where nothing of them is used. */
+const ACTING = /\/src\/(browser\/no-eval|runtime\/web\/worker)\.ts$/;
+const SOURCE = here("../src/");
+
 const { version } = JSON.parse(read("../package.json").toString("utf8"));
 
 export default defineConfig({
   root: here("web"),
   base: "./",
   publicDir: false,
-  plugins: [svelte({ configFile: false }), withoutUnused, files],
+  plugins: [svelte({ configFile: false }), withoutUnused, withoutParts, files],
   define: {
     __EMBEDDED__: JSON.stringify(EMBEDDED),
     __ORT__: JSON.stringify(ORT),
@@ -76,8 +115,7 @@ export default defineConfig({
     rolldownOptions: {
       input: { index: here("web/index.html"), variegate: here("../src/browser/index.ts") },
       preserveEntrySignatures: "strict",
-      // The list of all named pairs is checked as it is made; a page has the embedded ones.
-      treeshake: { moduleSideEffects: (id) => !/\/src\/catalogue\//.test(id) },
+      treeshake: { moduleSideEffects: (id) => !id.startsWith(SOURCE) || ACTING.test(id) },
       output: {
         // The setting that keeps zod from eval is made before any chunk makes a schema.
         codeSplitting: { groups: [{ name: "zod", test: /node_modules\/zod\/|no-eval/ }] },

@@ -41,8 +41,11 @@ function closedVocabulary(vocabulary: Readonly<Record<string, number>>): Readonl
   return words.length < OPEN_VOCABULARY ? new Set(words.map((word) => word.slice(0, -WORD_END.length))) : undefined;
 }
 
-/** CLIP's pre-tokens: contractions, runs of letters, single digits, runs of other characters. */
-const PIECES = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+/**
+ * CLIP's pre-tokens: contractions, runs of letters, single digits, runs of other characters. Written without \s, which the original's
+ * expressions and JavaScript's read differently.
+ */
+const PIECES = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\p{White_Space}\\p{L}\\p{N}]+";
 
 const splitting = (regex: string) => ({ type: "Split", pattern: { Regex: regex }, behavior: "Removed", invert: true });
 
@@ -59,7 +62,7 @@ function clipPipeline(
       type: "Sequence",
       normalizers: [
         { type: "NFC" },
-        { type: "Replace", pattern: { Regex: "\\s+" }, content: " " },
+        { type: "Replace", pattern: { Regex: "\\p{White_Space}+" }, content: " " },
         // JavaScript lower-cases a final Σ to ς; the original lower-cases every character on its own.
         { type: "Replace", pattern: { String: "Σ" }, content: "σ" },
         { type: "Lowercase" },

@@ -19,10 +19,10 @@ const PIECES = [
   "'(?:[sS]|[tT]|[rR][eE]|[vV][eE]|[mM]|[lL][lL]|[dD])",
   "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+",
   "\\p{N}",
-  " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*",
-  "\\s*[\\r\\n]+",
-  "\\s+(?!\\S)",
-  "\\s+",
+  " ?[^\\p{White_Space}\\p{L}\\p{N}]+[\\r\\n]*",
+  "\\p{White_Space}*[\\r\\n]+",
+  "\\p{White_Space}+(?!\\P{White_Space})",
+  "\\p{White_Space}+",
 ].join("|");
 
 /** Creates a tokenizer from the files of a folder. @throws FileError when a file is invalid, or a token is missing from the vocabulary */
