@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { mean, mutualInformation, shannonEntropy, softmax, uniform } from "../../src/metrics/index.js";
+import { createRng } from "../../src/tensor/index.js";
+import { description } from "../support/parity.js";
 
 /** H(mean p) − mean H(p), without correction. */
 const plugIn = (p: readonly (readonly number[])[]) =>
@@ -66,5 +69,23 @@ describe("mutual information", () => {
       expect(plain, `${n} images`).toBeLessThan(0);
       expect(Math.abs(corrected), `${n} images`).toBeLessThan(0.6 * Math.abs(plain));
     }
+  });
+});
+
+describe("mutual information by SciPy's entropies", () => {
+  const logits = z.object({ seed: z.number(), shape: z.tuple([z.number(), z.number()]), scale: z.number() });
+  const schema = z.object({
+    cases: z.record(z.string(), z.object({ logits, plain: z.number(), jackknife: z.number() })),
+  });
+  const { cases } = description("information", schema);
+
+  it.each(Object.entries(cases))("%s: the jackknife of each image left out", (_, golden) => {
+    const { seed, shape, scale } = golden.logits;
+    const { data } = createRng(seed).randn(shape);
+    const p = Array.from({ length: shape[0] }, (_, i) => {
+      return softmax(data.slice(i * shape[1], (i + 1) * shape[1]).map((v) => v * Math.fround(scale)));
+    });
+    expect(plugIn(p)).toBeCloseTo(golden.plain, 6);
+    expect(mutualInformation(p)).toBeCloseTo(golden.jackknife, 6);
   });
 });
