@@ -28,6 +28,7 @@ import {
   stepwiseShift,
   switchScheduler,
   type TimestepSpec,
+  takesHandoff,
   traitsOf,
   withChoice,
   withDiversity,
@@ -189,7 +190,7 @@ function resolve(pair: PlanSource, asked: PlannedRequest): Resolved {
   }
   const rows = settings.timesteps?.value.length ?? settings.steps?.value ?? 0;
   const first = switchOf(pair, request, sampler);
-  const base = hybridBase(pair, request, rows);
+  const base = hybridBase(pair, request, rows, sampler);
   const { anchor } = request;
   return {
     planned: { mode, skip, distilled: sampler, switch: first.value, base: base.planned, anchor },
@@ -256,6 +257,7 @@ function hybridBase(
   pair: PlanSource,
   request: PlannedRequest,
   rows: number,
+  distilled: SamplerConfig,
 ): {
   readonly planned: SamplerConfig | SharedSchedule;
   readonly settings: ModelSettings;
@@ -276,7 +278,7 @@ function hybridBase(
   };
   const guided = guidanceOf(pair, shared);
   if ([baseScheduler, baseSpacing, asked, anchor].every((given) => given === undefined)) {
-    const handoff = handoffOf(pair, request);
+    const handoff = handoffOf(pair, request, distilled);
     return {
       planned: { ...guided, prediction: scheduler.settings.prediction_type, handoff: handoff.value },
       settings: { scheduler: { value: "shared", from: "distilled" }, ...shared },
@@ -313,9 +315,13 @@ const ANCHOR_STEPS = 30;
 /** Hand-off of a pair for which none is named. */
 const DEFAULT_HANDOFF: Handoff = "schedule";
 
-function handoffOf({ row }: PlanSource, { handoff }: SamplingRequest): Setting<Handoff> {
+function handoffOf({ row }: PlanSource, { handoff }: SamplingRequest, distilled: SamplerConfig): Setting<Handoff> {
   if (handoff !== undefined) return option(handoff);
-  return row?.handoff === undefined ? otherwise(DEFAULT_HANDOFF) : { value: row.handoff, from: "pair", pair: row.name };
+  if (row?.handoff === undefined) return otherwise(DEFAULT_HANDOFF);
+  // A pair's hand-off yields to a scheduler of the request whose steps it cannot replace.
+  const { rows } = makePlan({ mode: "distilled", distilled });
+  const fits = rows.every((step) => step.kind === "step" && takesHandoff(step.solver));
+  return fits ? { value: row.handoff, from: "pair", pair: row.name } : otherwise(DEFAULT_HANDOFF);
 }
 
 /** Steps of the full base schedule in which `base` steps replace `distilled` of `rows`. @throws RequestError if it is not an integer, or no row is left */

@@ -62,5 +62,5 @@ export {
   scheduleFields,
   WITHOUT_EQUIVALENT,
 } from "./scheduler-names.js";
-export type { SolverSpec } from "./solver-spec.js";
+export { type SolverSpec, takesHandoff } from "./solver-spec.js";
 export { refusesTimesteps, type TimestepSpec } from "./timesteps.js";

@@ -111,13 +111,17 @@ export interface SolverContext {
 /** Makes the coefficients of step i. */
 export type SolverRule = (context: SolverContext, step: ScheduleStep, i: number) => SolverSpec;
 
+/** True for a step of one call without a history, which a hand-off by another solver can replace. */
+export const takesHandoff = (solver: SolverSpec): boolean =>
+  solver.kind !== "pndm" && (solver.kind !== "linear" || (!solver.open && solver.kept === 0));
+
 /**
  * The step of a base that runs a row of the distilled schedule: "ddim" keeps the predicted noise (Song et al. 2021, eq. 12, η = 0), "lcm"
  * draws new noise (Luo et al. 2023, algorithm 3).
  * @throws RequestError for a row that belongs to a step of two calls, or to a history
  */
 export function handoffSolver(kind: "ddim" | "lcm", solver: SolverSpec, to: NoiseLevel): SolverSpec {
-  if (solver.kind === "pndm" || (solver.kind === "linear" && (solver.open || solver.kept !== 0))) {
+  if (!takesHandoff(solver)) {
     const name = solver.kind === "linear" ? solver.method : solver.kind;
     throw new RequestError(
       `--handoff ${kind} replaces a step of one call; the distilled schedule's solver ${name} needs several; leave it out`,

@@ -189,6 +189,13 @@ describe("hand-off", () => {
     expect(settingsFor(withDdim, { handoff: "lcm" }).handoff).toEqual({ value: "lcm", from: "option" });
   });
 
+  it("of a pair yields to a scheduler whose steps it cannot replace, where the request's is refused", () => {
+    const heun = { scheduler: "HeunDiscreteScheduler", steps: 3 };
+    expect(settingsFor(withDdim, heun).handoff).toEqual({ value: "schedule", from: "default" });
+    expect(planFor(withDdim, heun)).toEqual(planFor(source(), heun));
+    expect(() => planFor(withDdim, { ...heun, handoff: "ddim" })).toThrow(/--handoff ddim replaces a step of one call/);
+  });
+
   it("is refused beside a schedule of the base's own, where the pair's has no effect", () => {
     expect(() => planFor(source(), { handoff: "ddim", baseSteps: 3 })).toThrow(RequestError);
     expect(planFor(withDdim, { baseSteps: 3 })).toEqual(planFor(source(), { baseSteps: 3 }));
