@@ -59,7 +59,7 @@ export function comfyPlan(asked: PlanRequest, plan: Plan): ComfyPlan {
   let rows: StepRow[] = [];
   const close = () => {
     const [first] = rows;
-    if (first) runs.push(samplerRun(configOf(asked, first.model), first, rows));
+    if (first) runs.push(samplerRun(configOf(asked, first.model), handoffOf(asked, first.model), first, rows));
     rows = [];
   };
   for (const row of plan.rows) {
@@ -104,12 +104,27 @@ function configOf(asked: PlanRequest, model: ModelName): SamplerConfig {
   return asked.mode === "hybrid" && model === "base" && "scheduler" in asked.base ? asked.base : asked.distilled;
 }
 
-function samplerRun({ scheduler }: SamplerConfig, first: StepRow, rows: readonly StepRow[]): SamplerRun {
+/** ComfyUI's samplers of the steps that a base takes on the distilled schedule by another solver than that schedule's. */
+const HANDOFFS = { ddim: "ddim", lcm: "lcm" } as const;
+
+/** Sampler of a model's rows that are such hand-offs; undefined where the schedule's own solver takes them. */
+function handoffOf(asked: PlanRequest, model: ModelName): string | undefined {
+  if (asked.mode !== "hybrid" || model !== "base" || "scheduler" in asked.base) return undefined;
+  const { handoff = "schedule" } = asked.base;
+  return handoff === "schedule" ? undefined : HANDOFFS[handoff];
+}
+
+function samplerRun(
+  { scheduler }: SamplerConfig,
+  handoff: string | undefined,
+  first: StepRow,
+  rows: readonly StepRow[],
+): SamplerRun {
   const { className, settings } = scheduler;
   if (settings.rescale_betas_zero_snr) {
     refuse("rescale_betas_zero_snr (zero terminal SNR) has other sigmas in ComfyUI", "use --as diffusers");
   }
-  const sampler = comfyName(scheduler);
+  const sampler = handoff ?? comfyName(scheduler);
   const why = sampler === null ? "ComfyUI has no sampler of this kind" : DIFFERENT[sampler];
   if (sampler === null || why !== undefined) return refuse(`${className}: ${why}`, INSTEAD);
   checkHistory(className, rows);

@@ -49,7 +49,7 @@ export function workflowFor(source: ReadSource, request: GenerateRequest, places
       field: "promptSyntax",
     });
   }
-  refuseOwnMethods("comfyui", source, request);
+  refuseOwnMethods("comfyui", request);
   const asked = planRequestFor(source, request);
   const plan = comfyPlan(asked, makePlan(asked));
   for (const run of plan.runs) if (run.kind === "sample") checkGuidance(source, run.model);

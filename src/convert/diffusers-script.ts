@@ -20,6 +20,7 @@ import {
   scalesLatents,
 } from "../sampling/index.js";
 import { adaptersOf } from "./diffusers-adapters.js";
+import { handOffLines, handOffSteps } from "./diffusers-handoff.js";
 import { isOneFile, modelsOf } from "./diffusers-models.js";
 import { SAVE_LINES, WEIGHTS_LINES } from "./diffusers-parts.js";
 import { flowScript } from "./flow-script.js";
@@ -29,6 +30,8 @@ import { readSource } from "./read-source.js";
 
 /** Consecutive rows run by one scheduler object. */
 interface Segment {
+  /** Variable of the scheduler object, which several segments may share. */
+  readonly variable: string;
   readonly scheduler: string;
   readonly classes: readonly string[];
   /** Its latents are x / α. */
@@ -38,6 +41,12 @@ interface Segment {
   readonly first: number;
   readonly rows: readonly StepRow[];
   readonly eta: number | undefined;
+}
+
+/** Consecutive rows of the base on the distilled schedule that another solver than the schedule's takes, by formula. */
+interface HandOff {
+  readonly variable: null;
+  readonly rows: readonly StepRow[];
 }
 
 /**
@@ -52,11 +61,14 @@ export async function diffusersScript(
   reference: PairReference = {},
 ): Promise<string> {
   checkRequest(request);
-  refuseOwnMethods("diffusers", source, request);
+  refuseOwnMethods("diffusers", request);
   const plan = makePlan(planRequestFor(source, request));
   if (FAMILIES[source.family].denoiser.folder === "transformer") return flowScript(source, request, reference, plan);
-  const segments = segmentsOf(source, request, plan);
-  const rows = segments.flatMap((s) => s.rows);
+  const parts = partsOf(source, request, plan);
+  const segments = parts.filter((part): part is Segment => part.variable !== null);
+  const schedulers = new Map(segments.map((s) => [s.variable, s.scheduler]));
+  const handOff = parts.find((part) => part.variable === null);
+  const rows = parts.flatMap((s) => s.rows);
   const usesDistilled = rows.some((r) => r.model === "distilled");
   const named = [...(reference.adapters ?? []), ...(request.adapters ?? [])].length > 0;
   const models = await modelsOf(await readSource(source), reference, { usesDistilled, named });
@@ -92,7 +104,7 @@ export async function diffusersScript(
     "",
     ...(functions.length > 0 ? ["", ...functions] : []),
     ...load,
-    ...segments.map((s, i) => `${nameOf(i)} = ${s.scheduler}`),
+    ...[...schedulers].map(([variable, scheduler]) => `${variable} = ${scheduler}`),
     size
       ? `width, height = ${size.width}, ${size.height}`
       : "width = height = pipe.unet.config.sample_size * pipe.vae_scale_factor",
@@ -106,12 +118,15 @@ export async function diffusersScript(
     "",
     "",
     ...(segments.some(drawsPath) ? BROWNIAN_LINES : []),
+    ...(handOff ? handOffLines(handOff.rows) : []),
     "@torch.no_grad()",
     "def generate(prompt, seed):",
     `    text = ${facts.adapted ? "{model: encode(prompt, model) for model in scales}" : "encode(prompt)"}`,
     "    generator = torch.Generator().manual_seed(seed)",
     `    x = ${plan.initNoiseScale === 1 ? "" : `${plan.initNoiseScale} * `}torch.randn(shape, generator=generator).to(device)`,
-    ...segments.flatMap((s, i) => segmentLines(s, i, plan)).map((line) => `    ${line}`),
+    ...parts
+      .flatMap((part) => (part.variable === null ? handOffSteps(part.rows) : segmentLines(part, plan)))
+      .map((line) => `    ${line}`),
     ...decodeLines(models.normalised).map((line) => `    ${line}`),
     ...SAVE_LINES,
   ];
@@ -159,15 +174,13 @@ const pipelineModule = ({ sdxl }: Facts) => {
   return `diffusers.pipelines.${name}.pipeline_${name}`;
 };
 
-const nameOf = (i: number) => (i === 0 ? "scheduler" : "then");
-
 function heading({ rows }: Plan): string {
   const steps = rows.map((r) => (r.kind === "renoise" ? "noise" : `${r.model} ${Math.round(r.timestep)}`));
   return `${steps.join(", ")}.`;
 }
 
-/** Splits rows by scheduler object: one for a shared schedule, two if the base has its own. */
-function segmentsOf(source: PlanSource, request: GenerateRequest, plan: Plan): Segment[] {
+/** Splits rows by what takes them: one scheduler object for a shared schedule, two if the base has its own, or a formula. */
+function partsOf(source: PlanSource, request: GenerateRequest, plan: Plan): (Segment | HandOff)[] {
   const asked = planRequestFor(source, request);
   const skip = asked.skip ?? 0;
   const steps = plan.rows.filter((r): r is StepRow => r.kind === "step");
@@ -177,7 +190,9 @@ function segmentsOf(source: PlanSource, request: GenerateRequest, plan: Plan): S
     config: SamplerConfig,
     first: number,
     rows: readonly StepRow[],
+    variable = "scheduler",
   ): Segment => ({
+    variable,
     ...schedulerLine(source, which, own ? ownChoice(source, request) : choiceFor(source, request, which)),
     scaled: scalesLatents(config.scheduler),
     setTimesteps: setTimesteps(config),
@@ -187,8 +202,13 @@ function segmentsOf(source: PlanSource, request: GenerateRequest, plan: Plan): S
   });
   if (asked.mode === "base") return [segment("base", false, asked.base, rowsBefore(asked.base, skip), steps)];
   if (asked.mode === "distilled" || !("scheduler" in asked.base)) {
+    const before = rowsBefore(asked.distilled, skip);
+    const shared = (rows: readonly StepRow[], first: number) =>
+      segment("distilled", false, asked.distilled, before + first, rows);
+    const { handoff = "schedule" } = asked.mode === "hybrid" && !("scheduler" in asked.base) ? asked.base : {};
+    if (handoff !== "schedule") return sharedParts(steps, shared);
     checkShared(steps);
-    return [segment("distilled", false, asked.distilled, rowsBefore(asked.distilled, skip), steps)];
+    return [shared(steps, 0)];
   }
   const base = steps.filter((r) => r.model === "base");
   const rest = steps.slice(base.length);
@@ -196,9 +216,36 @@ function segmentsOf(source: PlanSource, request: GenerateRequest, plan: Plan): S
   return [
     ...(base.length > 0 ? [segment("base", true, asked.base, rowsBefore(asked.base, skip), base)] : []),
     ...(rest.length > 0
-      ? [segment("distilled", false, asked.distilled, rowsBefore(asked.distilled, base.length > 0 ? k : skip), rest)]
+      ? [
+          segment(
+            "distilled",
+            false,
+            asked.distilled,
+            rowsBefore(asked.distilled, base.length > 0 ? k : skip),
+            rest,
+            base.length > 0 ? "then" : "scheduler",
+          ),
+        ]
       : []),
   ];
+}
+
+/** Rows of one schedule whose base rows are hand-offs by formula. @throws RequestError where a distilled row has a history that they are part of */
+function sharedParts(
+  steps: readonly StepRow[],
+  shared: (rows: readonly StepRow[], first: number) => Segment,
+): (Segment | HandOff)[] {
+  const late = steps.find(({ solver }) => solver.kind === "linear" && solver.outputs.length > 1);
+  if (late) {
+    throw new RequestError("--as diffusers: the distilled scheduler has a history; give --handoff schedule", {
+      field: "handoff",
+    });
+  }
+  const starts = [...steps.keys()].filter((i) => i === 0 || steps[i]?.model !== steps[i - 1]?.model);
+  return starts.map((start, i) => {
+    const rows = steps.slice(start, starts[i + 1]);
+    return rows[0]?.model === "base" ? { variable: null, rows } : shared(rows, start);
+  });
 }
 
 /** Rows of the first steps of a schedule: a step that calls the network twice has two. */
@@ -259,8 +306,8 @@ function schedulerLine(
   return { scheduler: `${chosen}.from_config(${from}${changed.join("")})`, classes: [chosen] };
 }
 
-function segmentLines(s: Segment, i: number, plan: Plan): string[] {
-  const scheduler = nameOf(i);
+function segmentLines(s: Segment, plan: Plan): string[] {
+  const scheduler = s.variable;
   const at = plan.rows.findIndex((r) => r.kind === "step" && r === s.rows[0]);
   const noise = plan.rows[at - 1];
   const lines: string[] = [];

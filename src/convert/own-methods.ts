@@ -1,12 +1,12 @@
 /** Parts of a request that other tools cannot run. */
 import { RequestError } from "../errors.js";
-import { type GenerateRequest, type PlanSource, planRequestFor } from "../generate/index.js";
+import type { GenerateRequest } from "../generate/index.js";
 
 /**
  * @param form name of the form that the plan is written in, as `--as` takes it
- * @throws RequestError for diversity methods and hand-offs, which are written for this program's loop
+ * @throws RequestError for diversity methods, choices of seeds and jumps, which are written for this program's loop
  */
-export function refuseOwnMethods(form: string, source: PlanSource, request: GenerateRequest): void {
+export function refuseOwnMethods(form: string, request: GenerateRequest): void {
   const { diversity: [method] = [] } = request;
   if (method) {
     throw new RequestError(`--as ${form} takes no diversity method; leave --diversity ${method.method} out`, {
@@ -22,11 +22,4 @@ export function refuseOwnMethods(form: string, source: PlanSource, request: Gene
   if (request.anchor !== undefined) {
     throw new RequestError(`--as ${form} knows no jump; leave --anchor out`, { field: "anchor" });
   }
-  const asked = planRequestFor(source, request);
-  const handoff = asked.mode === "hybrid" && !("scheduler" in asked.base) ? asked.base.handoff : undefined;
-  if (handoff === undefined || handoff === "schedule") return;
-  throw new RequestError(
-    `--as ${form} knows no hand-off by ${handoff}; give --handoff schedule, or --base-scheduler DDIMScheduler with --base-steps and --base-spacing trailing`,
-    { field: "handoff" },
-  );
 }
