@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
-import { evaluate, generate, keptDiversity, openEvaluator, openPair, PAIRS, slide, summarise } from "variegate";
+import { evaluate, generate, keptDiversity, openEvaluator, openPair, slide, summarise } from "variegate";
 import { mutualInformation, shannonEntropy } from "variegate/metrics";
 import { openClassifier } from "variegate/open";
 import { judged, openWorld, psnr, reconstructed, zeroShot } from "./instruments.js";
@@ -42,21 +42,28 @@ const ADAPTERS = {
     wanted: { color: ["pink"], shape: ["square"], hat: ["crown"], extra: ["antennae"], eyes: [3] },
   },
 };
+/** The base's step: it draws new noise, or keeps the noise that it predicts. Stated, because pairs have defaults of their own. */
+const LCM = { handoff: "lcm" };
+const DDIM = { handoff: "ddim" };
 /** [name, pair, request]; the first is what the others are held against. */
 const MODES = [
   ["base, 25 steps", "embedded", { mode: "base" }],
   ["base, 50 steps", "embedded", { mode: "base", steps: 50 }],
   ["distilled", "embedded", { mode: "distilled" }],
-  ["hybrid, k = 1", "embedded", { mode: "hybrid", switch: 1 }],
-  ["hybrid, k = 2", "embedded", { mode: "hybrid", switch: 2 }],
-  ["hybrid, k = 1, guided", "embedded", { mode: "hybrid", switch: 1, baseGuidance: 5 }],
-  ["hybrid, k = 1, DDIM", "embedded", { mode: "hybrid", switch: 1, baseScheduler: "DDIMScheduler", baseSpacing: "trailing", baseSteps: 4, baseGuidance: 0 }],
+  ["hybrid, k = 1", "embedded", { mode: "hybrid", switch: 1, ...LCM }],
+  ["hybrid, k = 2", "embedded", { mode: "hybrid", switch: 2, ...LCM }],
+  ["hybrid, k = 1, guided", "embedded", { mode: "hybrid", switch: 1, ...LCM, baseGuidance: 5 }],
+  ["hybrid, k = 1, DDIM", "embedded", { mode: "hybrid", switch: 1, ...DDIM }],
   ["hybrid, 2 of 8 steps", "embedded", { mode: "hybrid", switch: 1, baseScheduler: "DDIMScheduler", baseSpacing: "trailing", baseSteps: 8, baseGuidance: 0 }],
   ["distilled, LoRA", "embedded-lora", { mode: "distilled" }],
-  ["hybrid, LoRA, k = 1", "embedded-lora", { mode: "hybrid", switch: 1 }],
+  ["hybrid, LoRA, k = 1", "embedded-lora", { mode: "hybrid", switch: 1, ...LCM }],
+  ["hybrid, LoRA, k = 1, DDIM", "embedded-lora", { mode: "hybrid", switch: 1, ...DDIM }],
   ["distilled, LCM", "embedded-lcm", { mode: "distilled" }],
-  ["hybrid, LCM, k = 1", "embedded-lcm", { mode: "hybrid", switch: 1 }],
-].filter(([, pair]) => PAIRS.some((row) => row.name === pair));
+  ["hybrid, LCM, k = 1", "embedded-lcm", { mode: "hybrid", switch: 1, ...LCM }],
+  ["distilled, taught", "embedded-taught", { mode: "distilled" }],
+  ["hybrid, taught, k = 1", "embedded-taught", { mode: "hybrid", switch: 1, ...LCM }],
+  ["hybrid, taught, k = 1, DDIM", "embedded-taught", { mode: "hybrid", switch: 1, ...DDIM }],
+];
 
 /** Entropy of factors over the prompts that leave them free, as a share of the world's own: both free of bias by the number of images. */
 function shareOfWorld({ probabilities, named }, priors, factors) {

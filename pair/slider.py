@@ -11,7 +11,7 @@ from .sampling import acting, four_steps
 NEUTRAL = "a cartoon character"
 SLIDERS = {
     "smile": ("a smiling cartoon character", "a sad cartoon character", {"base": 1.5, "distilled": .4}),
-    "eye-size": ("a cartoon character with big eyes", "a cartoon character with small eyes", {"base": 3.0, "distilled": 3.0}),
+    "eye-size": ("a cartoon character with big eyes", "a cartoon character with small eyes", {"base": 3.0, "distilled": 1.0}),
 }
 """What more and less of it is called, and how many times their difference scale 1 moves. The words for eye size say less than those for a smile, which
 on the base was at its end at scale 1 at a strength of 3. The distilled model's every step moves far: at 1.5 its smile turned back at scale 2, at 0.75 it

@@ -19,6 +19,7 @@ BATCH = 32
 SHARED = {"guidance": 0, "baseGuidance": 0, "timesteps": GRID, "scheduler": "LCMScheduler"}
 DDIM = {"baseScheduler": "DDIMScheduler", "baseSpacing": "trailing"}
 CONSISTENT = {"guidance": 5, "baseGuidance": 0, "steps": 4, "scheduler": "LCMScheduler"}
+TAUGHT = "../packages/pair-taught/distilled"  # from the shipped folder
 MODES = {
     "base, 25 steps": ("distilled", {"mode": "base", "steps": STEPS, "guidance": GUIDANCE}),
     "base, 50 steps": ("distilled", {"mode": "base", "steps": 2 * STEPS, "guidance": GUIDANCE}),
@@ -30,8 +31,12 @@ MODES = {
     "hybrid, 2 of 8 steps": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 8}),
     "distilled, LoRA": ("adapters/distilled.safetensors", {"mode": "distilled", **SHARED}),
     "hybrid, LoRA, k = 1": ("adapters/distilled.safetensors", {"mode": "hybrid", "switch": 1, **SHARED}),
+    "hybrid, LoRA, k = 1, DDIM": ("adapters/distilled.safetensors", {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 4}),
     "distilled, LCM": ("consistent", {"mode": "distilled", **CONSISTENT}),
     "hybrid, LCM, k = 1": ("consistent", {"mode": "hybrid", "switch": 1, **CONSISTENT}),
+    "distilled, taught": (TAUGHT, {"mode": "distilled", **SHARED}),
+    "hybrid, taught, k = 1": (TAUGHT, {"mode": "hybrid", "switch": 1, **SHARED}),
+    "hybrid, taught, k = 1, DDIM": (TAUGHT, {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 4}),
 }
 ALONE = {"base": {"mode": "distilled", "steps": STEPS, "guidance": GUIDANCE}, "distilled": {"mode": "distilled", **SHARED}}
 """One UNet for all rows, whichever it is."""

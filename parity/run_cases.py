@@ -115,6 +115,6 @@ EMBEDDED_HAT = "a cartoon character wearing a top hat"
 EMBEDDED = {
     "base": {"mode": "base", "steps": 25, "guidance": 5},
     "distilled": {"mode": "distilled", "timesteps": DMD2, "guidance": 0, **LCM},
-    "hybrid": {"mode": "hybrid", "switch": 1, "timesteps": DMD2, "guidance": 0, "baseGuidance": 0, **LCM},
+    "hybrid": {"mode": "hybrid", "switch": 1, "handoff": "schedule", "timesteps": DMD2, "guidance": 0, "baseGuidance": 0, **LCM},
 }
 EMBEDDED_COMMON = {"prompts": [EMBEDDED_HAT], "seeds": [0, 5], "size": {"width": 64, "height": 64}}

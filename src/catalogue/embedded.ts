@@ -30,14 +30,16 @@ const EMBEDDED: PairRow = {
     base: { steps: 25, guidance: 5 },
     distilled: { scheduler: "LCMScheduler", timesteps: [999, 749, 499, 249], guidance: 0 },
   },
+  // Measured against an LCM step at equal calls: docs/diversity.md.
+  handoff: "ddim",
   size: null,
   licence: "CC0-1.0",
   source: "embedded/README.md",
   // The first two of the card's list, pair/prompts.json.
   prompts: ["a cartoon character", "a red cartoon character"],
   note:
-    "The four-step model's distillation was stopped early, because it then loses variety, and it was trained to continue from the base's " +
-    "first step (pair/README.md).",
+    "The four-step model was made by distribution matching alone, with no term or choice whose purpose is diversity; its last checkpoint " +
+    "ships (pair/README.md).",
   promptNote: "The default prompts are the first two of the card's list.",
   package: "variegate",
   trial: {
@@ -66,7 +68,7 @@ export const EMBEDDED_PAIRS: readonly PairRow[] = [
     name: "embedded-lora",
     about: "the embedded pair in one set of weights: the distilled model as a LoRA on the base",
     distilled: "embedded:adapters/distilled.safetensors",
-    note: "The LoRA first learned to repeat the embedded four-step model, and was then distilled itself (pair/README.md).",
+    note: "The LoRA was distilled by itself, by the plain recipe of the four-step model (pair/README.md).",
     promptNote: "",
   },
   {

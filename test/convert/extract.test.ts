@@ -25,6 +25,7 @@ async function latents(reference: PairReference, mode: Mode): Promise<Float32Arr
     const request = {
       mode,
       ...sampling?.distilled,
+      ...(mode === "hybrid" && { handoff: "schedule" as const }),
       prompts: ["a cartoon character"],
       seeds: [3],
       size: { width: 64, height: 48 },

@@ -163,9 +163,10 @@ describe("adapters on a pair", { timeout: 240_000 }, () => {
       for (const way of ways) {
         for (const [key, latents] of ways[0] ?? []) expect(farthest(latents, way.get(key))).toBeLessThan(1e-4);
       }
+      const ownRows = { mode: "hybrid", switch: 4, handoff: "schedule" } as const;
       // The base's rows are the base's, the rest are those of the base with the adapter on.
       const [, grown] = [...(await imagesOf({ ...grid, mode: "distilled" }, lora)).values()];
-      const [, like] = [...(await imagesOf({ ...grid, mode: "hybrid", switch: 4, adapters: [{ ref: one }] })).values()];
+      const [, like] = [...(await imagesOf({ ...grid, ...ownRows, adapters: [{ ref: one }] })).values()];
       expect(grown && farthest(grown, like)).toBeLessThan(1e-4);
     } finally {
       await lora.close();

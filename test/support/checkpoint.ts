@@ -208,7 +208,7 @@ function distilledPath(distilled: NonNullable<z.output<typeof pairSchema>["disti
 }
 
 /** A request as goldens tell it. */
-export const requestSchema = z.object({
+export const requestSchema = z.strictObject({
   mode: z.enum(["base", "distilled", "hybrid"]).exactOptional(),
   prompts: z.array(z.string()),
   seeds: z.array(z.number()),
@@ -230,6 +230,8 @@ export const requestSchema = z.object({
   eta: z.number().exactOptional(),
   switch: z.union([z.number(), z.array(z.number())]).exactOptional(),
   skip: z.number().exactOptional(),
+  handoff: z.enum(["schedule", "ddim", "lcm"]).exactOptional(),
+  prediction: z.enum(["epsilon", "v_prediction", "sample"]).exactOptional(),
   ratio: z.object({ base: z.number(), distilled: z.number() }).exactOptional(),
   baseSpacing: z.enum(["leading", "trailing", "linspace"]).exactOptional(),
   adapters: z

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { PairRow } from "../schema.js";
 import { rowsOfFile } from "./rows-of-file.js";
 
-const PACKAGES = ["@variegate/pair-emoji"];
+const PACKAGES = ["@variegate/pair-emoji", "@variegate/pair-taught"];
 const FILE = "pairs.json";
 
 /** The folder of this package; in its repository the packages of pairs are in packages/. */
