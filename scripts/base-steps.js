@@ -9,11 +9,11 @@ import { evaluate, generate, keptDiversity, openEvaluator, openPair } from "vari
 
 const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8"));
 const ddim = (baseSteps) => ({ baseScheduler: "DDIMScheduler", baseSpacing: "trailing", baseSteps });
-/** With trailing spacing, one of 4, two of 8 and seven of 25 steps lie above t = 749. */
+/** With trailing spacing, two of 8 and seven of 25 steps lie above t = 749. */
 const BASE_STEPS = {
   "none (the distilled model)": { mode: "distilled" },
-  "one LCM step (the hybrid, k = 1)": {},
-  "one DDIM step": ddim(4),
+  "one LCM step": { handoff: "lcm" },
+  "one DDIM step (the hybrid, k = 1)": { handoff: "ddim" },
   "two DDIM steps of eight": ddim(8),
   "seven DDIM steps of 25": ddim(25),
 };

@@ -132,7 +132,7 @@ describe("compare of one's own models", { timeout: 240_000 }, () => {
     expect(stdout).toMatch(FINDING);
     expect(stdout).toMatch(/pixel distance/);
     expect(stdout.replace(/\s+/g, " ")).toMatch(/By latents the shares are \d+ % and \d+ %\./);
-    expect(stdout).not.toMatch(/NaN|–|stopped early/);
+    expect(stdout).not.toMatch(/NaN|–|distribution matching/);
     expect(hub.asked).toEqual([]);
   });
 
@@ -198,11 +198,11 @@ it("says how the pair's own prompts were chosen, and how its own distilled model
 }, async () => {
   const words = ["--seeds", "0", "--size", "64x48", "--steps", "2", "--clip", "none", "--out"];
   const note = `${PAIRS[0]?.note} ${PAIRS[0]?.promptNote}`;
-  expect(note).toMatch(/stopped early.*default prompts/);
+  expect(note).toMatch(/distribution matching alone.*default prompts/);
   expect((await compare([...words, fresh()])).stdout).toContain(note);
   const other = await compare(["--distilled", own, ...words, fresh()]);
   expect(other.status).toBe(0);
-  expect(other.stdout).not.toMatch(/stopped early|default prompts/);
+  expect(other.stdout).not.toMatch(/distribution matching|default prompts/);
 });
 
 it("every named pair names its CLIP", () => {
