@@ -1,9 +1,17 @@
 /** Opens adapter files against the layers of a model, by reference. */
-import { type Adapter, type AdapterDescription, describeAdapter, type Part, readAdapter } from "../adapters/index.js";
+import {
+  type Adapter,
+  type AdapterDescription,
+  describeAdapter,
+  fitting,
+  type Part,
+  readAdapter,
+} from "../adapters/index.js";
 import * as assembly from "../assembly/index.js";
 import { familyOf, layersIn, readAdapterFile } from "../assembly/index.js";
-import { disk } from "../checkpoint/node/index.js";
-import { AdapterShapeError, FileError, RequestError } from "../errors.js";
+import { readWeights, shapesOf } from "../checkpoint/index.js";
+import { adapterFile, disk, openFile } from "../checkpoint/node/index.js";
+import { AdapterShapeError, FileError, RequestError, VariegateError } from "../errors.js";
 import { type AdapterUse, openUses } from "../generate/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
 import type { AdapterReference } from "./reference.js";
@@ -25,6 +33,22 @@ export const openAdapter = async (
   ref: string,
   options: { readonly allowUnmatched?: boolean; readonly only?: Part } = {},
 ): Promise<Adapter> => assembly.openAdapterAt(disk, model, await placeOf(ref, model), options);
+
+/** Those of these files that are adapters of a model, by the names and shapes in their headers: no values are read. */
+export async function adaptersOf(model: Adaptable, files: readonly string[]): Promise<ReadonlySet<string>> {
+  const compare = fitting(await layersIn(model));
+  const fits = async (file: string): Promise<boolean> => {
+    try {
+      const { weights } = await readWeights(await openFile(await adapterFile(file)));
+      return weights.size > 0 && compare(shapesOf(weights)).fits;
+    } catch (error) {
+      if (error instanceof VariegateError) return false;
+      throw error;
+    }
+  };
+  const found = await Promise.all(files.map(async (file) => ((await fits(file)) ? [file] : [])));
+  return new Set(found.flat());
+}
 
 /** What an adapter file holds, and the adapter if it fits a model. */
 export interface InspectedAdapter {

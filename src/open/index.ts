@@ -1,5 +1,12 @@
 export { layersIn } from "../assembly/index.js";
-export { type Adaptable, type InspectedAdapter, inspectAdapter, openAdapter, openAdapters } from "./adapters.js";
+export {
+  type Adaptable,
+  adaptersOf,
+  type InspectedAdapter,
+  inspectAdapter,
+  openAdapter,
+  openAdapters,
+} from "./adapters.js";
 export { machineBudget, memoryNeedsOfFiles, type OpenedPair } from "./bind.js";
 export { calibrationFile, forgetCalibration, keepCalibration } from "./calibrations.js";
 export { openDecoder } from "./decoder.js";

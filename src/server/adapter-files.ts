@@ -10,7 +10,7 @@ import { codeOf, FileError, VariegateError } from "../errors.js";
 import { explained, hashFile, makeFolder, writeWhole } from "../files/index.js";
 import type { GenerateRequest } from "../generate/index.js";
 import { EMBEDDED_ADAPTERS, listModels, type ModelFolder, resolveReference } from "../lookup/index.js";
-import { type OpenedPair, type OpenOptions, openAdapter, type PairReference } from "../open/index.js";
+import { adaptersOf, type OpenedPair, type OpenOptions, openAdapter, type PairReference } from "../open/index.js";
 import { Refusal } from "./refusal.js";
 
 export const ORIGINS = ["package", "folder", "workspace"] as const;
@@ -84,21 +84,17 @@ const named = ({ ref, name, from }: NamedAdapter): NamedAdapter => ({ ref, name,
 
 /** Adapters that a request may name. Those of the package are for the embedded models: where they do not fit, they are left out. */
 export async function listAdapters(workspace: string, pair: OpenedPair): Promise<NamedAdapter[]> {
-  const all: NamedAdapter[] = [];
-  for (const adapter of await placedAdapters(workspace, pair)) {
-    if (adapter.from !== "package" || (await fits(pair, adapter.path))) all.push(named(adapter));
-  }
-  return all;
+  const all = await placedAdapters(workspace, pair);
+  const packaged = all.filter(({ from }) => from === "package").map((adapter) => adapter.path);
+  const fit = fitOf.get(pair) ?? adaptersOf(pair, packaged);
+  fitOf.set(pair, fit);
+  fit.catch(() => fitOf.delete(pair));
+  const fits = await fit;
+  return all.filter((adapter) => adapter.from !== "package" || fits.has(adapter.path)).map(named);
 }
 
-const fits = (pair: OpenedPair, file: string): Promise<boolean> =>
-  openAdapter(pair, file).then(
-    () => true,
-    (error: unknown) => {
-      if (error instanceof VariegateError) return false;
-      throw error;
-    },
-  );
+/** Adapters of the package that fit a pair: neither changes while a studio is open. Failures are not kept. */
+const fitOf = new WeakMap<OpenedPair, Promise<ReadonlySet<string>>>();
 
 /** The adapter whose file has this hash, by the name that a request uses; null if there is none. */
 export async function adapterWithHash(workspace: string, pair: OpenedPair, sha256: string): Promise<string | null> {
