@@ -102,6 +102,7 @@ async function makeImages(
       // With the calibrated setting, so that the record does not depend on this machine.
       request: withCalibrated(pair, withoutChoice(request)),
       ...choiceOf(request),
+      ...(again && !again.changed && again.recorded.whole && { whole: again.recorded.whole }),
       // Large files are hashed while the models load and run.
       sources: sourceFiles(pair, opened, request, ended.signal),
     };

@@ -27,6 +27,11 @@ export interface RecordedRun {
   readonly machine: Readonly<Record<string, unknown>> & { readonly versions: { readonly variegate: string } };
   readonly models: PairReference & OpenOptions;
   readonly request: GenerateRequest;
+  /**
+   * The request as it was made, where images record it beside the one for their batch: the batch makes an image again to the bit, the
+   * whole brings back what it was made with. `image` is the image among those of the whole; by default the one that is written.
+   */
+  readonly whole?: { readonly request: GenerateRequest; readonly image?: SampleKey };
   /** How the seeds were chosen from more, where they were. */
   readonly choice?: Readonly<Record<string, unknown>>;
   /** Hashes may still be computed while the first images are made. */
@@ -54,6 +59,7 @@ export async function recordedPng(pair: OpenedPair, run: RecordedRun, event: Ima
     models,
     request,
     image,
+    ...(run.whole && wholeOf(run.whole, event)),
     plan: planJson(plan),
     sources,
     ...(run.choice && { choice: run.choice }),
@@ -65,6 +71,11 @@ export async function recordedPng(pair: OpenedPair, run: RecordedRun, event: Ima
     parameters: infotextOf(pair, run, { prompt, sample: event, size, plan, sources }),
   });
 }
+
+/** A whole request and an image of it, as `readRecord` reads them. In the order of the schema's keys. */
+const wholeOf = ({ request, image }: NonNullable<RecordedRun["whole"]>, { prompt, seed }: SampleKey) => ({
+  whole: { request: parseRequest(requestSchema, request), image: image ?? { prompt, seed } },
+});
 
 /**
  * The request for the batch of an image, and the image's place in it. The whole batch is needed: in another batch a network rounds

@@ -34,6 +34,8 @@ export interface Recorded {
   readonly request: GenerateRequest;
   /** The image, of those that the request makes; null for all. */
   readonly image: SampleKey | null;
+  /** The whole run of a PNG whose request is that of a batch, and the image among its own; null where it is not recorded. */
+  readonly whole: { readonly request: GenerateRequest; readonly image: SampleKey } | null;
   readonly sources: readonly Pick<SourceFile, "role" | "ref" | "file" | "sha256">[];
   readonly plan: Plan | null;
   /** SHA-256 of the pixels of each image. */
@@ -64,6 +66,7 @@ const recordSchema = z.object({
   plan: z.unknown(),
   choice: z.unknown().optional(),
   image: sampleSchema.optional(),
+  whole: z.object({ request: requestSchema, image: sampleSchema }).optional(),
   pixels: hash.optional(),
   files: z.array(sampleSchema.extend({ pixels: hash.optional() })).optional(),
 });
@@ -116,7 +119,7 @@ function recordIn(file: string, text: string): Recorded {
     const issue = read.error.issues[0];
     throw new FileError(file, `its record is damaged: ${issue?.path.join(".") || "the whole"}: ${issue?.message}`);
   }
-  const { versions, models, request, sources, plan, image, pixels, files = [], choice } = read.data;
+  const { versions, models, request, sources, plan, image, whole, pixels, files = [], choice } = read.data;
   for (const ref of [models.base, models.distilled, models.decoder, models.pairs, ...sources.map((s) => s.ref)]) {
     if (ref !== undefined && /^(\\\\|\/\/)/.test(ref)) throw new FileError(file, `names a network share: ${ref}`);
   }
@@ -128,6 +131,7 @@ function recordIn(file: string, text: string): Recorded {
     networks: [],
     request,
     image: image ?? null,
+    whole: whole ?? null,
     sources,
     plan: parsePlan(plan, file),
     chosen: choice !== undefined,
@@ -192,6 +196,7 @@ function fromInfotext(file: string, { prompt, negative, settings }: Infotext): R
     networks,
     request: read.data,
     image: null,
+    whole: null,
     sources: [],
     plan: null,
     pixels: [],

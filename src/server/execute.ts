@@ -63,6 +63,8 @@ export async function* execute(
     models: withoutWorkspace(models, workspace.folder),
     // With the calibrated setting, so that the record does not depend on this machine.
     request: withCalibrated(pair, request),
+    // A choice is recorded as its batch: the whole would choose again.
+    ...(!request.choose && { whole: { request: withCalibrated(pair, request) } }),
     sources: sourceFiles(pair, models, request, signal, true),
   };
   recorded.sources.catch(() => {});

@@ -57,8 +57,6 @@ export interface History {
   run(id: string): RunRecord | null;
   runs(part: Part): RunRecord[];
   image(id: string): ImageRecord | null;
-  /** The newest image whose PNG file has this SHA-256: another run may have made the same. */
-  imageWithHash(sha256: string): ImageRecord | null;
   /** Images of a run, in the order in which they were saved. */
   imagesOf(run: string): ImageRecord[];
   favourites(part: Part): ImageRecord[];
@@ -166,8 +164,6 @@ export function openHistory(file: string): History {
     run: (id) => runRow.nullable().parse(one("SELECT * FROM run WHERE id = ?", id)),
     runs: (part) => newest("SELECT * FROM run WHERE 1", "run", part).map((row) => runRow.parse(row)),
     image: (id) => imageRow.nullable().parse(one("SELECT * FROM image WHERE id = ?", id)),
-    imageWithHash: (sha256) =>
-      imageRow.nullable().parse(one("SELECT * FROM image WHERE sha256 = ? ORDER BY number DESC LIMIT 1", sha256)),
     imagesOf: (run) =>
       db.all("SELECT * FROM image WHERE run = ? ORDER BY number", [run]).map((row) => imageRow.parse(row)),
     favourites: (part) =>

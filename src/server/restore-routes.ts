@@ -1,5 +1,4 @@
 /** Route that reads how a run was made, from a PNG or a run.json, for the models of this studio. */
-import { createHash } from "node:crypto";
 import { createRoute, z } from "@hono/zod-openapi";
 import { differences, type Recorded, readRecord } from "../convert/index.js";
 import { FileError, RequestError, VariegateError } from "../errors.js";
@@ -47,7 +46,11 @@ const restoreRoute = createRoute({
 });
 
 /** Adapters by the names that this studio has for them: a record may name a path, whose hash it has. */
-async function renamed({ pair, workspace }: Studio, { request, sources }: Recorded): Promise<GenerateRequest> {
+async function renamed(
+  { pair, workspace }: Studio,
+  request: GenerateRequest,
+  sources: Recorded["sources"],
+): Promise<GenerateRequest> {
   if (!request.adapters) return request;
   const adapters = [];
   for (const adapter of request.adapters) {
@@ -65,18 +68,6 @@ async function renamed({ pair, workspace }: Studio, { request, sources }: Record
   return { ...request, adapters };
 }
 
-/**
- * The request of the run that saved an image of this workspace. The record of a PNG names the seeds that shared its batch; the run may have
- * more, and its grid is to come back whole.
- */
-function savedHere({ workspace: { history } }: Studio, bytes: Buffer): Pick<Recorded, "request" | "image"> | null {
-  const image = history.imageWithHash(createHash("sha256").update(bytes).digest("hex"));
-  const request = requestBody.safeParse(image && history.run(image.run)?.request).data;
-  // The seeds of a choice are those of its record.
-  if (!image || !request || request.choose) return null;
-  return { request, image: { prompt: image.prompt, seed: image.seed } };
-}
-
 /** What differs from the record, or why the request cannot run here. */
 async function noticesOf({ pair, models }: Studio, recorded: Recorded, request: GenerateRequest): Promise<string[]> {
   const notices = [...recorded.unread];
@@ -86,7 +77,7 @@ async function noticesOf({ pair, models }: Studio, recorded: Recorded, request: 
   }
   try {
     checkRequest(pair, request);
-    const adapters = request.adapters !== recorded.request.adapters;
+    const adapters = request.adapters !== (recorded.whole ?? recorded).request.adapters;
     const sources = await sourceFiles(pair, models, request, undefined, true);
     notices.push(...differences(recorded, sources, planFor(pair, request), adapters && recorded.plan === null));
   } catch (error) {
@@ -102,10 +93,8 @@ export function addRestoreRoutes(app: Api, studio: Studio): void {
     if (bytes.length === 0) throw new RequestError("the body is empty; expected a PNG or a run.json");
     const { name = "the file" } = c.req.valid("query");
     const recorded = await readRecord(name, bytes);
-    const { request, image } = savedHere(studio, bytes) ?? {
-      request: await renamed(studio, recorded),
-      image: recorded.image,
-    };
+    const { request: given, image } = recorded.whole ?? recorded;
+    const request = await renamed(studio, given, recorded.sources);
     const notices = await noticesOf(studio, recorded, request);
     return c.json({ request: requestBody.parse(request), image, version: recorded.version, notices }, 200);
   });

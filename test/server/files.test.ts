@@ -9,10 +9,12 @@ import { readPngText } from "../../src/files/index.js";
 import { safeName } from "../../src/server/adapter-files.js";
 import { float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
+import { runProgram } from "../support/program.js";
 import { studioForTests } from "../support/studio.js";
 
 const workspace = temporaryFolder();
 const { send, upload, events, errors } = studioForTests({ workspace });
+const elsewhere = studioForTests();
 
 const SMILE = readFileSync(fileURLToPath(new URL("../../embedded/sliders/smile.base.safetensors", import.meta.url)));
 const loras = path.join(workspace, "models", "loras");
@@ -186,25 +188,42 @@ describe("restore", { timeout: 240_000 }, () => {
     );
   });
 
-  it("brings back the whole run of a PNG of this workspace, whose batch had a part of its seeds", async () => {
-    const request = { prompts: ["a cartoon character with one eye"], size: { width: 64, height: 48 } };
-    const make = async (seeds: number[]) => {
-      const { body } = await send("POST", "api/runs", { ...request, seeds });
+  it("brings back in another workspace the whole run of a PNG, which generate --from makes again from its batch", async () => {
+    const request = {
+      prompts: ["a cartoon character with horns", "a cartoon character with one eye"],
+      size: { width: 64, height: 48 },
+    };
+    const make = async (seeds: number[], prompts = request.prompts) => {
+      const { body } = await send("POST", "api/runs", { ...request, prompts, seeds });
       const all = await events(z.object({ id: z.string() }).parse(body).id);
       return all.flatMap(({ type, data }) =>
-        type === "image" ? z.object({ image: z.object({ id: z.string(), seed: z.number() }) }).parse(data).image : [],
+        type === "image"
+          ? z.object({ image: z.object({ id: z.string(), prompt: z.number(), seed: z.number() }) }).parse(data).image
+          : [],
       );
     };
-    await make([2, 5]);
+    await make([2, 5], request.prompts.slice(1));
     const made = await make([1, 2, 3, 5]);
-    const own = made.find(({ seed }) => seed === 5);
+    const own = made.find(({ prompt, seed }) => prompt === 1 && seed === 5);
     const png = z.instanceof(Buffer).parse((await send("GET", `api/images/${own?.id}`)).body);
-    expect(JSON.parse((await readPngText(png)).get("variegate") ?? "{}")).toMatchObject({ request: { seeds: [2, 5] } });
-    expect((await upload("api/restore", png, "image/png")).body).toMatchObject({
-      request: { ...request, seeds: [1, 2, 3, 5] },
+    expect(JSON.parse((await readPngText(png)).get("variegate") ?? "{}")).toMatchObject({
+      request: { prompts: request.prompts.slice(1), seeds: [2, 5] },
       image: { prompt: 0, seed: 5 },
-      notices: [],
     });
+    for (const place of [upload, elsewhere.upload]) {
+      expect((await place("api/restore", png, "image/png")).body).toMatchObject({
+        request: { ...request, seeds: [1, 2, 3, 5] },
+        image: { prompt: 1, seed: 5 },
+        notices: [],
+      });
+    }
+    const folder = temporaryFolder();
+    const [from, out] = [path.join(folder, "image.png"), path.join(folder, "again")];
+    writeFileSync(from, png);
+    const { status, stderr } = await runProgram(["generate", "--from", from, "--out", out]);
+    expect([status, stderr]).toEqual([0, expect.stringContaining("1 of 1 image equals the recorded one")]);
+    // The record too, to the byte.
+    expect(readFileSync(path.join(out, "5.png")).equals(png)).toBe(true);
   });
 
   it("finds an adapter that a record names by a path, by its hash", async () => {

@@ -257,10 +257,10 @@ export async function inPageBackend(onProgress: (text: string | null) => void): 
       told(async () => {
         const text = /\.json$/i.test(file.name) ? await file.text() : await readPngText(file, "variegate");
         const record = text === null ? null : JSON.parse(text);
-        const given = record?.request ?? null;
+        const { request: given = null, image = null } = record?.whole ?? record ?? {};
         const read = requestSchema.safeParse(given);
         if (!read.success) throw new BackendError(`${file.name} records no run of this page`);
-        return { request: given, image: record.image ?? null, notices: [] };
+        return { request: given, image, notices: [] };
       }),
     forms: ["library"],
     write: async (request) => ({
