@@ -95,7 +95,7 @@ function startWorker({ device, openChannel, mustStart, advice }: Platform) {
     running.add(asked);
     const answer = await asked.finally(() => running.delete(asked));
     if (answer.kind === "refused") throw new RangeError(answer.message);
-    if (answer.kind === "failed") throw explained(answer.message, device, advice, await worker.reports());
+    if (answer.kind === "failed") throw explained(answer, device, advice, await worker.reports());
     if (!isKind(answer, expected)) throw new MachineError(`the model worker answered ${answer.kind}, not ${expected}`);
     return answer;
   };
@@ -118,14 +118,20 @@ const isKind = <K extends Answer["kind"]>(answer: Answer, kind: K): answer is Ex
   answer.kind === kind;
 
 /** Error with the message of ONNX Runtime, what native libraries reported, and advice for common causes. */
-function explained(message: string, device: Device, advice: Advice, reports: readonly string[]): MachineError {
+function explained(
+  { message, memory }: Extract<Answer, { kind: "failed" }>,
+  device: Device,
+  advice: Advice,
+  reports: readonly string[],
+): MachineError {
   // Native messages begin with the failed call in browsers, a source location and the failed condition.
   const short = (message.split("\n")[0] ?? message)
     .replace(/^failed to call \w+\(\)\. ERROR_CODE: \d+, ERROR_MESSAGE: /, "")
     .replace(/^\/\S+\.cc:.* was false\. |^\/\S+safeint\.h:.*\(\) /, "");
   // A size overflows where pointers have 32 bits.
   if (/bad_alloc|failed to allocate|out of memory|SafeIntOnOverflow/i.test(message)) {
-    return new MachineError(`not enough memory for the model on ${device} (${short}); ${advice.memory}`);
+    const facts = memory === undefined ? short : `${short}; ${memory}`;
+    return new MachineError(`not enough memory for the model on ${device} (${facts}); ${advice.memory}`);
   }
   if (/requires f16|f16 but the device|shader-f16/i.test(message)) {
     return new MachineError(`this ${device} device does not compute in float16; ${advice.float16}`);

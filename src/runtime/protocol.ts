@@ -61,7 +61,8 @@ export type Answer =
   | { readonly kind: "released" }
   /** The request is invalid: a programming error, not a failure of the machine. */
   | { readonly kind: "refused"; readonly message: string }
-  | { readonly kind: "failed"; readonly message: string };
+  /** `memory`: how much memory the models of this worker take, in words, where it is known. */
+  | { readonly kind: "failed"; readonly message: string; readonly memory?: string };
 
 /** Transferable buffers: each once, without empty and already transferred ones. */
 export const movable = (buffers: Iterable<ArrayBufferLike>): ArrayBuffer[] =>

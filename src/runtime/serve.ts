@@ -3,17 +3,22 @@ import { type Answer, movable, type Numbered, type Request } from "./protocol.js
 
 export type Answering = (request: Request) => Promise<Answer>;
 
-/** Answers a request, and sends the answer. */
+/**
+ * Answers a request, and sends the answer.
+ * @param memory how much memory the models take, in words, where the platform knows it
+ */
 export async function reply(
   { id, ...request }: Numbered<Request>,
   answer: Answering,
   send: (message: Numbered<Answer>) => void,
+  memory: () => string | undefined = () => undefined,
 ): Promise<void> {
   try {
     send({ id, ...(await answer(request)) });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    send({ id, kind: "failed", message });
+    const taken = memory();
+    send({ id, kind: "failed", message, ...(taken !== undefined && { memory: taken }) });
   }
 }
 

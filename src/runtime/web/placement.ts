@@ -4,9 +4,8 @@ import { formatBytes, type StoredBytes } from "../../tensor/index.js";
 import { bufferWeights } from "../buffers.js";
 import type { WeightBlob } from "../protocol.js";
 import type { Model, Placement } from "../runtime.js";
+import { ADDRESSABLE } from "./addressable.js";
 
-/** Bytes that WebAssembly can address. */
-export const ADDRESSABLE = 2 ** 32;
 /** Bytes of a window into a Blob: offsets in external data are 32-bit numbers in ONNX Runtime's build for browsers. */
 const WINDOW = 2 ** 31;
 

@@ -4,6 +4,7 @@ import { moved, reply } from "../serve.js";
 import { answering } from "../sessions.js";
 import type { Start } from "./files.js";
 import { loadOrt } from "./ort.js";
+import { watchMemory } from "./wasm-memory.js";
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -13,13 +14,14 @@ else {
   self.addEventListener(
     "message",
     ({ data: start }: MessageEvent<Start>) => {
+      const memory = watchMemory();
       const build = loadOrt(start);
       // The first request reports the failure.
       build.catch(() => {});
       const answer = answering(() => build);
       self.addEventListener("message", ({ data: request }: MessageEvent<Numbered<Request>>) => {
         const send = (message: Numbered<Answer>) => self.postMessage(message, moved(message));
-        void reply(request, answer, send);
+        void reply(request, answer, send, memory);
       });
     },
     { once: true },

@@ -1,0 +1,2 @@
+/** Bytes that WebAssembly can address. */
+export const ADDRESSABLE = 2 ** 32;
