@@ -1,13 +1,15 @@
+import { readdirSync } from "node:fs";
 import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type FloatTensor, float } from "../../src/tensor/index.js";
-import { pairReference } from "../support/checkpoint.js";
+import { componentFolder, componentGolden, pairReference, stemOf } from "../support/checkpoint.js";
 import { filesOf, type Hub, startHub } from "../support/hub.js";
-import { type InPage, launch, type PlainTensor, program, runIn } from "../support/in-chromium.js";
+import { computeIn, type InPage, launch, type PlainTensor, program, runIn } from "../support/in-chromium.js";
+import { expectOutputs, networkSchema } from "../support/network-golden.js";
 import { expectPainted, type PaintedEvent, painted, pipelineSchema } from "../support/painted.js";
 import { description, tensors } from "../support/parity.js";
-import { buildWebPage, type StaticServer, serveWebPage } from "../support/web-page.js";
+import { buildWebPage, bundleForPages, ISOLATED, type StaticServer, serveWebPage } from "../support/web-page.js";
 
 /** Pipelines whose networks are those of every family, with guidance, negative prompts, hand-offs, and storage in parts, halves and archives. */
 const NAMES = [
@@ -22,9 +24,25 @@ const NAMES = [
   "klein-hybrid-1-guided",
 ];
 
+/** Single networks, one of each kind. */
+const NETWORKS = [
+  "unet-sd1",
+  "unet-sdxl",
+  "vae-sd1",
+  "vae-flux2",
+  "taesd",
+  "text-sd1",
+  "text-sdxl-2",
+  "clip",
+  "qwen3",
+  "z-image",
+  "flux2",
+];
+
+const tensor = ({ shape, data }: PlainTensor): FloatTensor => float(shape, Float32Array.from(data));
+
 /** Events of a page, with tensors as in Node. */
 function eventsOf({ steps, images }: InPage): PaintedEvent[] {
-  const tensor = ({ shape, data }: PlainTensor): FloatTensor => float(shape, Float32Array.from(data));
   const last = new Map<string, FloatTensor>();
   const taken = steps.map((step): PaintedEvent => {
     const key = `${step.prompt} ${step.seed}`;
@@ -42,14 +60,14 @@ function eventsOf({ steps, images }: InPage): PaintedEvent[] {
   return [...taken, ...seen];
 }
 
-describe.skipIf(!program)("goldens of whole pipelines in Chromium", { timeout: 200_000 }, () => {
+describe.skipIf(!program)("goldens in Chromium", { timeout: 200_000 }, () => {
   let browser: Browser;
   let server: StaticServer;
   let hub: Hub;
   let page: Page;
   beforeAll(async () => {
     await buildWebPage();
-    server = await serveWebPage();
+    server = await serveWebPage(ISOLATED, await bundleForPages("networks-in-page"));
     hub = await startHub({});
     browser = await launch();
     page = await (await browser.newContext()).newPage();
@@ -70,7 +88,28 @@ describe.skipIf(!program)("goldens of whole pipelines in Chromium", { timeout: 2
     return isFile ? `${id}/${path.basename(place)}` : id;
   }
 
-  it.each(NAMES)("%s", async (name) => {
+  it.each(NETWORKS)("network %s", async (name) => {
+    const { component, runs } = description(`networks/${name}`, networkSchema);
+    const golden = componentGolden(component);
+    const folder = componentFolder(component);
+    const id = published(folder);
+    const computed = await computeIn(page, {
+      network: { class: golden.class, config: golden.config },
+      stem: stemOf(golden),
+      files: Object.fromEntries(
+        readdirSync(folder).map((file) => [file, `${hub.endpoint}/${id}/resolve/main/${file}`]),
+      ),
+      runs: runs.map(({ inputs }) => inputs),
+    });
+    const recorded = await tensors(`networks/${name}`);
+    expect(computed.length).toBe(runs.length);
+    for (const [i, run] of runs.entries()) {
+      const outputs = Object.fromEntries((computed[i] ?? []).map((each) => [each.name, tensor(each)]));
+      expectOutputs(outputs, run, i, recorded);
+    }
+  });
+
+  it.each(NAMES)("pipeline %s", async (name) => {
     const golden = description(`pipelines/${name}`, pipelineSchema);
     const models = Object.entries(pairReference(golden.pair)).map(([part, place]) => [part, published(String(place))]);
     const run = await runIn(page, golden.request, {

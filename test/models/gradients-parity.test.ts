@@ -26,7 +26,8 @@ import {
 import { openRuntime } from "../../src/runtime/node/index.js";
 import { count, createRng, float, int, type Tensor, type Weight } from "../../src/tensor/index.js";
 import { type ComponentGolden, componentFolder, componentGolden, stemOf } from "../support/checkpoint.js";
-import { description, type Input, inputSchema, namesIn, tensorOf, tensors } from "../support/parity.js";
+import { type Input, inputSchema, tensorOf } from "../support/inputs.js";
+import { description, namesIn, tensors } from "../support/parity.js";
 
 const schema = z.object({
   component: z.string(),

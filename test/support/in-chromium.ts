@@ -2,6 +2,7 @@
 import { type Browser, chromium, type LaunchOptions, type Page } from "playwright-core";
 import { type GenerateRequest, generate, openPair, type PairReference } from "../../src/index.js";
 import { chromiumPath } from "../../src/inspect/chromium.js";
+import type { Inputs, NetworkClass } from "./network.js";
 
 /** Chromium; null where there is none. */
 export const program = chromiumPath();
@@ -41,6 +42,18 @@ export interface InPage {
   readonly bytes: { readonly read: number; readonly buffers: number; readonly blobs: number };
   readonly error: string | null;
 }
+
+/** What networks-in-page.js computes: a network, its files by name with their addresses, and the inputs of its runs. */
+export interface NetworkInPage {
+  readonly network: NetworkClass;
+  readonly stem: string;
+  readonly files: Readonly<Record<string, string>>;
+  readonly runs: readonly Inputs[];
+}
+
+/** Computes the outputs of a network in a page of a server with the bundle of networks-in-page.js, for each run. */
+export const computeIn = (page: Page, asked: NetworkInPage): Promise<(PlainTensor & { readonly name: string })[][]> =>
+  page.evaluate(`import("/bundled/networks-in-page.js").then(({ compute }) => compute(${JSON.stringify(asked)}))`);
 
 /** Opens a pair in a page, and runs a request. `abortAfter`: the kind of event after which it is aborted. */
 export const runIn = (page: Page, request: object, options: object): Promise<InPage> =>

@@ -1,11 +1,11 @@
-/** What parity/ recorded under test/goldens: descriptions, tensors, inputs grown from seeds, and how near is near enough. */
+/** What parity/ recorded under test/goldens: descriptions, tensors, and how near is near enough. */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
-import { z } from "zod";
+import type { z } from "zod";
 import { readFloats } from "../../src/checkpoint/index.js";
 import { openWeights } from "../../src/checkpoint/node/index.js";
-import { count, createRng, type FloatTensor, float, int, type Tensor } from "../../src/tensor/index.js";
+import { count, type FloatTensor, float } from "../../src/tensor/index.js";
 
 export const GOLDENS = fileURLToPath(new URL("../goldens/", import.meta.url));
 export const EMBEDDED = fileURLToPath(new URL("../../embedded/", import.meta.url));
@@ -58,28 +58,6 @@ export async function tensors(name: string): Promise<Recorded> {
       return raw.subarray(place.offset, place.offset + place.length);
     },
   };
-}
-
-/** An input: grown from a seed, or values in nested lists. */
-export const inputSchema = z.union([
-  z.object({ seed: z.number(), shape: z.array(z.number()), scale: z.number().default(1) }),
-  z.object({ values: z.union([z.array(z.number()), z.array(z.array(z.number()))]) }),
-]);
-export type Input = z.output<typeof inputSchema>;
-
-/** The tensor of an input: floats, or int64 with `whole`. */
-export function tensorOf(input: Input, whole = false): Tensor {
-  if ("seed" in input) {
-    const { data } = createRng(input.seed).randn(input.shape);
-    return float(
-      input.shape,
-      data.map((v) => Math.fround(v * input.scale)),
-    );
-  }
-  const inner = input.values.find((row): row is number[] => Array.isArray(row));
-  const shape = inner ? [input.values.length, inner.length] : [input.values.length];
-  const values = input.values.flat();
-  return whole ? int(shape, values) : float(shape, Float32Array.from(values));
 }
 
 /** Largest difference over the root mean square of what is expected; infinite where a value is not a number or lengths differ. */

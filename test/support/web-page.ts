@@ -7,6 +7,8 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { build, defaultClientConditions } from "vite";
+import { temporaryFolder } from "./folder.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -73,23 +75,61 @@ export interface StaticServer {
   close(): void;
 }
 
+/** Bundles a part of tests that uses the engine's own modules into a folder, which a page imports as `/bundled/name.js`. */
+export async function bundleForPages(name: string): Promise<string> {
+  const folder = temporaryFolder();
+  await build({
+    configFile: false,
+    root,
+    base: "./",
+    publicDir: false,
+    logLevel: "error",
+    resolve: { conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions] },
+    worker: { format: "es" },
+    build: {
+      outDir: folder,
+      emptyOutDir: false,
+      assetsInlineLimit: 0,
+      target: "es2022",
+      modulePreload: false,
+      rolldownOptions: {
+        input: path.join(HERE, `${name}.js`),
+        preserveEntrySignatures: "strict",
+        output: { entryFileNames: "[name].js" },
+      },
+    },
+  });
+  return folder;
+}
+
 /** Parts of tests that run in a page. */
 const IN_PAGE = ["/in-page.js", "/in-background.js"];
+const BUNDLED = "/bundled/";
 /** A page with an input for a file, and one that runs in the background. */
 const PAGES: Readonly<Record<string, string>> = {
   "/blank.html": "<!doctype html><title>blank</title><input type=file>",
   "/background.html": "<!doctype html><script type=module src=/in-background.js></script>",
 };
 
-/** Serves dist/web with these headers, pages for tests, and the parts of tests that run in them. */
-export async function serveWebPage(headers: Readonly<Record<string, string>> = ISOLATED): Promise<StaticServer> {
+/**
+ * Serves dist/web with these headers, pages for tests, and the parts of tests that run in them.
+ * @param bundled folder of bundleForPages
+ */
+export async function serveWebPage(
+  headers: Readonly<Record<string, string>> = ISOLATED,
+  bundled: string | null = null,
+): Promise<StaticServer> {
   const asked: string[] = [];
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "", "http://localhost");
     asked.push(pathname);
     const name = pathname.endsWith("/") ? `${pathname}index.html` : pathname;
     const blank = PAGES[name] === undefined ? null : Buffer.from(PAGES[name]);
-    const file = IN_PAGE.includes(name) ? path.join(HERE, name) : path.join(PAGE, path.normalize(name));
+    const file = IN_PAGE.includes(name)
+      ? path.join(HERE, name)
+      : bundled !== null && name.startsWith(BUNDLED)
+        ? path.join(bundled, path.normalize(name.slice(BUNDLED.length)))
+        : path.join(PAGE, path.normalize(name));
     const body = blank ?? (await readFile(file).catch(() => null));
     const type = { "content-type": TYPES[path.extname(name)] ?? "application/octet-stream" };
     response.writeHead(body ? 200 : 404, { ...headers, ...type, "content-length": String(body?.length ?? 0) });
