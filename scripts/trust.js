@@ -9,8 +9,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { generate, measure, openPair } from "variegate";
 import { encodePng, writeWhole } from "variegate/files";
-import { correlation, rankCorrelation } from "variegate/metrics";
-import { uniform } from "variegate/tensor";
+import { correlation, rankCorrelation, uniform } from "variegate/metrics";
 
 const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8"));
 const MODES = ["base", "distilled", "hybrid"];
