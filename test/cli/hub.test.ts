@@ -164,6 +164,7 @@ describe("a model from the Hub", { timeout: 240_000 }, () => {
     prompts: ["a blue cartoon character"],
     scheduler: "LCMScheduler",
     timesteps: [999, 749, 499, 249],
+    handoff: "schedule",
     seeds: [3],
   };
   const pictures = async (models: Parameters<typeof openPair>[0]) => {
@@ -181,8 +182,8 @@ describe("a model from the Hub", { timeout: 240_000 }, () => {
 
   it("is fetched on first use, mapped where it lies, and generates the same", async () => {
     const words = ["generate", "a blue cartoon character", "--base", "tiny/base", "--distilled", "tiny/distilled:unet"];
-    // The repository is not recognised as the embedded pair, whose schedule is therefore given.
-    const schedule = ["--scheduler", "LCMScheduler", "--timesteps", "999,749,499,249"];
+    // The repository is not recognised as the embedded pair, whose schedule and hand-off are therefore given.
+    const schedule = ["--scheduler", "LCMScheduler", "--timesteps", "999,749,499,249", "--handoff", "schedule"];
     const rest = ["--lora", "tiny/sliders/smile.base.safetensors:1.5", ...schedule, "--seeds", "3", "--json"];
     const out = path.join(temporaryFolder(), "out");
     const own = path.join(temporaryFolder(), "own");
