@@ -137,19 +137,19 @@ describe.each(KINDS)("a queue %s", (_, missing, start) => {
     "tries a failed task again after a while that doubles, and sets it aside after the third time",
     async () => {
       const [a, b] = await both();
-      const batch = batchOf({ backoff: 500, lease: 5000 });
+      const batch = batchOf({ backoff: 1500, lease: 20_000 });
       await a.add(batch, ["bad", "good"]);
       await (await taken(a, batch)).fail("first");
       expect(await a.counts(batch.name)).toEqual({ waiting: 1, delayed: 1, running: 0, failed: 0 });
       expect((await taken(b, batch)).id).toBe("good");
       expect(await b.take(batch)).toBeNull();
       let start = Date.now();
-      const second = await takenSoon(b, batch, 1000);
+      const second = await takenSoon(b, batch, 10_000);
       expect([second.id, second.failures]).toEqual(["bad", 1]);
       await second.fail("second");
       start = Date.now();
-      const third = await takenSoon(a, batch, 1000);
-      expect(Date.now() - start).toBeGreaterThanOrEqual(200);
+      const third = await takenSoon(a, batch, 10_000);
+      expect(Date.now() - start).toBeGreaterThanOrEqual(1500);
       await third.fail("third: the reason");
       expect(await b.failed(batch.name)).toEqual([{ id: "bad", reason: "third: the reason" }]);
       expect((await b.counts(batch.name)).failed).toBe(1);
@@ -246,16 +246,16 @@ describe.each(KINDS)("a queue %s", (_, missing, start) => {
       "renews the lease of a task that takes longer, and gives it back when the worker is stopped",
       async () => {
         const [a, b] = await both();
-        const batch = batchOf({ lease: 300 });
+        const batch = batchOf({ lease: 1000 });
         await a.add(batch, ["a"]);
         const stop = new AbortController();
         const run = consume(
           a,
           batch,
-          { make: (_, signal) => sleep(5000, undefined, { signal }), keep: async () => {} },
+          { make: (_, signal) => sleep(20_000, undefined, { signal }), keep: async () => {} },
           { signal: stop.signal },
         );
-        const end = Date.now() + 700;
+        const end = Date.now() + 2500;
         while (Date.now() < end) {
           await sleep(20);
           expect(await b.take(batch)).toBeNull();
