@@ -175,7 +175,9 @@ function queueOn({ bullmq }: Packages, client: Redis, shown: string): WorkQueue 
       await write(batch);
       const opts = { attempts: batch.attempts, removeOnComplete: true };
       for (let at = 0; at < ids.length; at += CHUNK) {
-        const jobs = ids.slice(at, at + CHUNK).map((id) => ({ name: "t", data: {}, opts: { ...opts, jobId: id } }));
+        const jobs = ids
+          .slice(at, at + CHUNK)
+          .map((id) => ({ name: "t", data: {}, opts: { ...opts, jobId: jobOf(id) } }));
         await queue(batch.name).addBulk(jobs);
       }
     },
@@ -208,18 +210,14 @@ function queueOn({ bullmq }: Packages, client: Redis, shown: string): WorkQueue 
 
     async failed(name) {
       const jobs = await queue(name).getFailed();
-      return jobs.map((job) => ({ id: job.id ?? "", reason: job.failedReason || DIED }));
+      return jobs.map((job) => ({ id: taskOf(job), reason: job.failedReason || DIED }));
     },
 
     async retry(name) {
       const jobs = await queue(name).getFailed();
       const [batch] = (await batches()).filter((b) => b.name === name);
       for (const job of jobs) await job.remove();
-      if (batch)
-        await this.add(
-          batch,
-          jobs.flatMap((job) => job.id ?? []),
-        );
+      if (batch) await this.add(batch, jobs.map(taskOf));
       return jobs.length;
     },
 
@@ -257,6 +255,11 @@ function queueOn({ bullmq }: Packages, client: Redis, shown: string): WorkQueue 
   };
 }
 
+/** A job's id begins with a letter, because BullMQ refuses those of digits alone, which one hash in two thousand has. */
+const MARK = "t";
+const jobOf = (task: string): string => `${MARK}${task}`;
+const taskOf = ({ id = "" }: Job): string => id.slice(MARK.length);
+
 function leaseOf(batch: Batch, job: Job, token: string, failures: number): Lease {
   const { expire } = timesOf(batch);
   /** False where Redis says that the task is not this lease's; other errors are thrown. */
@@ -270,7 +273,7 @@ function leaseOf(batch: Batch, job: Job, token: string, failures: number): Lease
     }
   };
   return {
-    id: job.id ?? "",
+    id: taskOf(job),
     failures,
     renew: async () => (await job.extendLock(token, expire)) === 1,
     done: () => unlessLost(() => job.moveToCompleted(null, token, false)),

@@ -162,6 +162,16 @@ describe.each(KINDS)("a queue %s", (_, missing, start) => {
     },
   );
 
+  it.skipIf(missing)("takes names of digits alone, which hashes have at times", async () => {
+    const [a, b] = await both();
+    const batch = batchOf();
+    await a.add(batch, ["1234567890123456"]);
+    const lease = await taken(b, batch);
+    expect(lease.id).toBe("1234567890123456");
+    await lease.fail("once");
+    expect((await b.counts(batch.name)).delayed).toBe(1);
+  });
+
   it.skipIf(missing)("sets aside a task whose processes died three times", async () => {
     const [a] = await both();
     const batch = batchOf({ lease: 200 });
