@@ -108,7 +108,8 @@ async function write(
       await stored(writable.write(part.value));
     await stored(writable.close());
     const file = await stored(handle.getFile());
-    const note = await stored((await dir.getFileHandle(`${name}.json`, { create: true })).createWritable());
+    const noted = await stored(dir.getFileHandle(`${name}.json`, { create: true }));
+    const note = await stored(noted.createWritable());
     await stored(note.write(JSON.stringify({ url, bytes: file.size } satisfies StoredDownload)));
     await stored(note.close());
     return file;
