@@ -107,7 +107,7 @@ export async function inPageBackend(onProgress: (text: string | null) => void): 
 
   let opened = open({}, onProgress);
   const warming = new AbortController();
-  /** Loads the networks while the user types: a run for nobody, which the first real one ends. */
+  /** Loads the networks while the user types: a run whose image is not shown, which the first real one ends. */
   const warm = async ({ pair }: Opened) => {
     for await (const _ of generate(pair, { prompts: [""] }, warming.signal));
   };
