@@ -21,6 +21,7 @@ import {
   type SchedulerConfig,
   type SettledRequest,
   type SharedSchedule,
+  type SolverSpec,
   type Spacing,
   samplesPerRow,
   settledMethods,
@@ -318,9 +319,10 @@ const DEFAULT_HANDOFF: Handoff = "schedule";
 function handoffOf({ row }: PlanSource, { handoff }: SamplingRequest, distilled: SamplerConfig): Setting<Handoff> {
   if (handoff !== undefined) return option(handoff);
   if (row?.handoff === undefined) return otherwise(DEFAULT_HANDOFF);
-  // A pair's hand-off yields to a scheduler of the request whose steps it cannot replace.
+  // A pair's hand-off yields to a scheduler of the request whose steps it cannot replace, or whose history it would become part of.
   const { rows } = makePlan({ mode: "distilled", distilled });
-  const fits = rows.every((step) => step.kind === "step" && takesHandoff(step.solver));
+  const hasHistory = (solver: SolverSpec) => solver.kind === "linear" && solver.outputs.length > 1;
+  const fits = rows.every((row) => row.kind === "step" && takesHandoff(row.solver) && !hasHistory(row.solver));
   return fits ? { value: row.handoff, from: "pair", pair: row.name } : otherwise(DEFAULT_HANDOFF);
 }
 

@@ -111,7 +111,7 @@ export interface SolverContext {
 /** Makes the coefficients of step i. */
 export type SolverRule = (context: SolverContext, step: ScheduleStep, i: number) => SolverSpec;
 
-/** True for a step of one call without a history, which a hand-off by another solver can replace. */
+/** True for a step of one call that begins from its own latents, which a hand-off by another solver can replace. */
 export const takesHandoff = (solver: SolverSpec): boolean =>
   solver.kind !== "pndm" && (solver.kind !== "linear" || (!solver.open && solver.kept === 0));
 

@@ -193,6 +193,8 @@ describe("hand-off", () => {
     const heun = { scheduler: "HeunDiscreteScheduler", steps: 3 };
     expect(settingsFor(withDdim, heun).handoff).toEqual({ value: "schedule", from: "default" });
     expect(planFor(withDdim, heun)).toEqual(planFor(source(), heun));
+    const multistep = { scheduler: "DPMSolverMultistepScheduler", steps: 4 };
+    expect(settingsFor(withDdim, multistep).handoff).toEqual({ value: "schedule", from: "default" });
     expect(() => planFor(withDdim, { ...heun, handoff: "ddim" })).toThrow(/--handoff ddim replaces a step of one call/);
   });
 
