@@ -16,6 +16,7 @@ import { runMemory } from "./memory.js";
 import { matmulPeak, timeSliders, timeStep } from "./networks.js";
 import { runStudioBench } from "./studio.js";
 import { makeSyntheticSdxl } from "./synthetic.js";
+import { runWebBench } from "./web.js";
 
 const threads = os.availableParallelism();
 const embedded = fileURLToPath(new URL("../embedded/base/unet/", import.meta.url));
@@ -82,6 +83,7 @@ async function traceTimes(pair: OpenedPair) {
 
 const BENCHES: readonly Bench[] = [
   { name: "studio", onRequest: true, run: runStudioBench },
+  { name: "web", onRequest: true, run: runWebBench },
   {
     name: "embedded",
     async run(report) {
