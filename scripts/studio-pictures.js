@@ -1,9 +1,11 @@
 /**
- * Makes the pictures of the studio's page in docs/: studio.png, and studio.webp, in which the switch moves. Needs a build, Chromium, and a
- * minute.
+ * Makes the pictures of the studio's page in docs/: studio.png, studio.webp, in which the switch moves, and browser.png, the page with its engine
+ * in it (dist/web). Needs a build, Chromium, and two minutes.
  *
  *     node scripts/studio-pictures.js [--chromium /usr/bin/chromium]
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,6 +31,10 @@ const server = await serveStudio({
   onError: (error) => {
     throw error;
   },
+});
+/** The page with its engine in it, from its own server. */
+const web = spawn(process.execPath, [fileURLToPath(new URL("web.js", import.meta.url)), "--json", "--port", "0"], {
+  stdio: ["ignore", "pipe", "inherit"],
 });
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 try {
@@ -84,8 +90,20 @@ try {
   await sharp(await page.screenshot())
     .png({ palette: true, quality: 90, effort: 10 })
     .toFile(docs("studio.png"));
+
+  const [line] = await once(web.stdout, "data");
+  await page.goto(JSON.parse(String(line)).url);
+  await page.getByRole("textbox", { name: "Prompt" }).fill("a cartoon character with one eye");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await whole();
+  await page.getByText("95 %:").waitFor({ timeout: 60_000 });
+  await page.locator("#opening").waitFor({ state: "hidden" });
+  await sharp(await page.screenshot())
+    .png({ palette: true, quality: 90, effort: 10 })
+    .toFile(docs("browser.png"));
 } finally {
   await browser.close();
+  web.kill();
   await server.close();
   rmSync(workspace, { recursive: true, force: true });
 }

@@ -6,7 +6,7 @@ import { keep, kept } from "./store.js";
 export interface DownloadProgress {
   readonly url: string;
   readonly done: number;
-  /** Bytes in total; null where the server does not say. */
+  /** Bytes in total; null where the server does not say. Equal to `done` when the file is complete. */
   readonly total: number | null;
 }
 
@@ -47,6 +47,7 @@ export async function download(url: string, { signal, onDownload, headers }: Dow
   });
   const file = await keep(url, body, total);
   signal?.throwIfAborted();
+  onDownload?.({ url, done: file.size, total: file.size });
   return file;
 }
 

@@ -35,6 +35,9 @@ describe.skipIf(!program)("the page with its engine", { timeout: 200_000 }, () =
     await expect.poll(() => images.getByRole("listitem").count()).toBe(2);
     expect(await images.getByText("seed 1").count()).toBe(1);
     expect(await page.getByRole("slider", { name: "Switch" }).inputValue()).toBe("1");
+    // CLIP, which measures the diversity, is downloaded after the images.
+    await page.getByText("CLIP distance between seeds").waitFor();
+    await expect.poll(() => page.locator("#opening").isHidden()).toBe(true);
 
     await dropFile(page, "hat.safetensors", readFileSync("embedded/adapters/blueprint.safetensors"));
     await page.getByRole("slider", { name: /hat/ }).first().waitFor();

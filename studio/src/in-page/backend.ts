@@ -75,16 +75,17 @@ interface Going {
   state: "cancelled" | "superseded";
 }
 
-/** Progress of downloads in words. */
-function progressText(progress: ReadonlyMap<string, DownloadProgress>): string {
+/** Progress of downloads in words; null when none goes on. */
+function progressText(progress: ReadonlyMap<string, DownloadProgress>): string | null {
   const all = [...progress.values()];
+  if (all.every(({ done, total }) => done === total)) return null;
   const megabytes = (n: number) => (n / 1e6).toFixed(1);
   const done = all.reduce((n, p) => n + p.done, 0);
   const total = all.reduce((n, p) => n + (p.total ?? p.done), 0);
   return `Downloading ${megabytes(done)} of ${megabytes(total)} MB`;
 }
 
-/** @param onProgress called while the first pair is being opened; with null when it is open */
+/** @param onProgress called while files of the first pair are downloaded, also later ones; with null when none is */
 export async function inPageBackend(onProgress: (text: string | null) => void): Promise<Backend> {
   const runs = await openRunStore();
   const files: File[] = [];
@@ -93,7 +94,7 @@ export async function inPageBackend(onProgress: (text: string | null) => void): 
 
   async function open(
     reference: WebPairReference & Pick<WebOptions, "device">,
-    say: (text: string) => void,
+    say: (text: string | null) => void,
     token?: string,
   ): Promise<Opened> {
     const progress = new Map<string, DownloadProgress>();
@@ -295,7 +296,7 @@ export async function inPageBackend(onProgress: (text: string | null) => void): 
     openPair: ({ token, ...reference }, say) =>
       told(async () => {
         // The token is not part of what is kept or written.
-        const next = await open(reference, say, token);
+        const next = await open(reference, (text) => say(text ?? ""), token);
         const before = await opened.catch(() => null);
         for (const own of going.values()) stop(own, "cancelled");
         warming.abort();
