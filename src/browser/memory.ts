@@ -16,20 +16,24 @@ export function defaultBudget(): number {
 }
 
 /**
- * Checks that the weights of a pair can be loaded into WebAssembly, one network at a time if need be.
- * @throws MachineError with their size and a smaller choice
+ * Precision of a pair in WebAssembly, which must hold its weights, one network at a time if need be: the asked one, else float32 where it fits,
+ * and int8 otherwise.
+ * @throws MachineError when the weights do not fit, with their size and a smaller choice
  */
-export async function mustFit(parts: PairParts, compute: Compute, budget: number): Promise<void> {
+export async function computeThatFits(parts: PairParts, asked: Compute | undefined, budget: number): Promise<Compute> {
   const least = async (type: Compute) =>
     Math.min(...memoryUses(await memoryNeedsOfParts(parts, type), budget).map(({ bytes }) => bytes));
+  const compute = asked ?? "float32";
   const bytes = await least(compute);
-  if (bytes <= ADDRESSABLE) return;
+  if (bytes <= ADDRESSABLE) return compute;
   const quantised = compute === "int8" ? bytes : await least("int8");
-  const advice =
-    quantised <= ADDRESSABLE
-      ? `take int8 as compute, which needs ${formatBytes(quantised)}`
-      : "take a smaller model, or, for a large decoder, a TAESD as decoder";
+  const fits = quantised <= ADDRESSABLE;
+  if (fits && asked === undefined) return "int8";
+  const advice = fits
+    ? `leave compute out for int8, which needs ${formatBytes(quantised)}`
+    : "take a smaller model, or, for a large decoder, a TAESD as decoder";
+  const [need, of] = fits ? [bytes, compute] : [quantised, "int8"];
   throw new MachineError(
-    `the weights of these models need ${formatBytes(bytes)} in ${compute}; WebAssembly in a browser addresses ${formatBytes(ADDRESSABLE)}\n${advice}`,
+    `the weights of these models need ${formatBytes(need)} in ${of}; WebAssembly in a browser addresses ${formatBytes(ADDRESSABLE)}\n${advice}`,
   );
 }

@@ -18,7 +18,7 @@ import { openRuntime, webGpuAdapter } from "../runtime/web/index.js";
 import { EMBEDDED_FILES } from "./embedded.js";
 import { type WebFiles, webFiles } from "./file-system.js";
 import { type Locate, locator } from "./locate.js";
-import { defaultBudget, mustFit } from "./memory.js";
+import { computeThatFits, defaultBudget } from "./memory.js";
 import type { ModelReference, WebOptions, WebPairReference } from "./reference.js";
 
 /** A pair that generates in this page. */
@@ -31,12 +31,10 @@ export interface WebPair extends BoundPair {
 }
 
 /**
- * Precision on a device: the asked one, else float16 where WebGPU has it, else float32.
- * @throws MachineError when the device is not there, or does not compute in it; RequestError when it never does
+ * Precision on WebGPU: the asked one, else float16 where the adapter has it, else float32.
+ * @throws MachineError when there is no adapter, or it does not compute in the asked one
  */
-async function computeOn(device: "cpu" | "webgpu", asked: Compute | undefined): Promise<Compute> {
-  mustCompute(asked ?? "float32", device);
-  if (device !== "webgpu") return asked ?? "float32";
+async function computeOnWebGpu(asked: Compute | undefined): Promise<Compute> {
   const { float16 } = await webGpuAdapter();
   if (asked === "float16" && !float16) {
     throw new MachineError("this graphics adapter does not compute in float16: it lacks shader-f16\nleave out compute");
@@ -67,7 +65,8 @@ function rowOf({ pair, base }: WebPairReference): PairRow | null {
  */
 export async function openPair(reference: WebPairReference & WebOptions = {}): Promise<WebPair> {
   const { device = "cpu", memoryBudget = defaultBudget(), onPrepare } = reference;
-  const compute = await computeOn(device, reference.compute);
+  mustCompute(reference.compute ?? "float32", device);
+  const onWebGpu = device === "webgpu" ? await computeOnWebGpu(reference.compute) : null;
   const row = rowOf(reference);
   const files = filesOf(reference);
   for (const file of reference.files ?? []) give(files, file);
@@ -78,7 +77,7 @@ export async function openPair(reference: WebPairReference & WebOptions = {}): P
   try {
     const parts = await readReferenced(files, locate, row, reference);
     // A graphics card has memory of its own, whose size browsers do not tell.
-    if (device === "cpu") await mustFit(parts, compute, memoryBudget);
+    const compute = onWebGpu ?? (await computeThatFits(parts, reference.compute, memoryBudget));
     const open = adapterOpener(files, locate, parts);
     const bound = await bindParts(parts, await additionsOf(files, locate, parts, open, reference), runtime, {
       ...{ compute, memoryBudget, onPrepare },

@@ -28,7 +28,7 @@ export interface WebPairReference {
   readonly embeddings?: readonly { readonly ref: ModelReference; readonly token?: string }[];
   /** Files of the user that references name. */
   readonly files?: readonly File[];
-  /** float16 for WebGPU, int8 for WebAssembly. Default: float16 where the graphics adapter has shader-f16, else float32. */
+  /** Default on WebGPU: float16 where the adapter has shader-f16, else float32; in WebAssembly: float32 where it fits, else int8. */
   readonly compute?: Compute;
 }
 
