@@ -138,6 +138,16 @@ FLUX2_VARIANTS = {
                     "in_channels": 8, "timestep_guidance_channels": 32, "rope_theta": 100},
 }  # fmt: skip
 
+FLUX1 = {"patch_size": 1, "in_channels": 64, "out_channels": None, "num_layers": 2, "num_single_layers": 2, "attention_head_dim": 16,
+         "num_attention_heads": 2, "joint_attention_dim": 24, "pooled_projection_dim": 32, "guidance_embeds": True,
+         "axes_dims_rope": [4, 4, 8]}  # fmt: skip
+FLUX1_VARIANTS = {
+    "flux1": {},
+    "flux1-fast": {"guidance_embeds": False},
+    "flux1-other": {"axes_dims_rope": [2, 6, 4], "attention_head_dim": 12, "num_attention_heads": 3, "num_layers": 1, "num_single_layers": 3,
+                    "in_channels": 16, "pooled_projection_dim": 20},
+}  # fmt: skip
+
 # --- language models ---------------------------------------------------------------------------------------------------------
 
 # The Hub's config of Qwen3-4B in small: more heads of queries than of keys, and heads wider than features / heads.
@@ -146,6 +156,11 @@ QWEN3 = {"model_type": "qwen3", "attention_bias": False, "hidden_size": 24, "int
          "rope_theta": 1000000, "rope_scaling": None, "max_position_embeddings": 40960, "sliding_window": None,
          "use_sliding_window": False, "tie_word_embeddings": True, "vocab_size": 384}  # fmt: skip
 
+
+# Heads that are together wider than the hidden states, and a feed-forward width that no power of two divides.
+T5 = {"model_type": "t5", "d_model": 24, "d_kv": 8, "d_ff": 37, "num_layers": 3, "num_heads": 4, "feed_forward_proj": "gated-gelu",
+      "layer_norm_epsilon": 1e-06, "relative_attention_num_buckets": 32, "relative_attention_max_distance": 128, "dropout_rate": 0.1,
+      "tie_word_embeddings": False, "vocab_size": 512, "pad_token_id": 0, "eos_token_id": 1}  # fmt: skip
 
 # FLUX.2's text states are read after 9, 18 and 27 layers.
 QWEN3_DEEP = {**QWEN3, "num_hidden_layers": 28, "hidden_size": 8, "intermediate_size": 16, "num_attention_heads": 2, "num_key_value_heads": 1}
@@ -189,7 +204,12 @@ def components():
     for i, (name, changes) in enumerate(FLUX2_VARIANTS.items()):
         dtype = "bfloat16" if name == "flux2-fast" else "float32"
         found[name] = component("diffusers", "Flux2Transformer2DModel", {**FLUX2, **changes}, 430_000 + 1_000 * i, dtype=dtype)
+    for i, (name, changes) in enumerate(FLUX1_VARIANTS.items()):
+        dtype, storage = "bfloat16" if name == "flux1-fast" else "float32", "sharded" if name == "flux1" else "whole"
+        found[name] = component("diffusers", "FluxTransformer2DModel", {**FLUX1, **changes}, 450_000 + 1_000 * i, dtype=dtype, storage=storage)
     found |= {
+        "t5": component("transformers", "T5EncoderModel", T5, 460_000, storage="sharded", naming="tied"),
+        "t5-other": component("transformers", "T5EncoderModel", {**T5, "relative_attention_num_buckets": 20, "relative_attention_max_distance": 50, "layer_norm_epsilon": 1e-03, "num_layers": 1}, 461_000, dtype="bfloat16", naming="tied"),
         "qwen3-deep": component("transformers", "Qwen3ForCausalLM", QWEN3_DEEP, 440_000, naming="tied"),
         "vae-flux2": component("diffusers", "AutoencoderKLFlux2", KL_FLUX2, 441_000, stray=FLUX2_STRAY),
         "vae-flux2-narrow": component("diffusers", "AutoencoderKLFlux2", {**KL_FLUX2, "decoder_block_out_channels": [4, 8, 12], "use_post_quant_conv": False}, 442_000, stray=FLUX2_STRAY),
@@ -278,6 +298,23 @@ def klein(transformer, distilled, vae="vae-flux2"):
     return {"index": index, "scheduler": scheduler, "tokenizers": {"tokenizer": "../test/goldens/tokenizers/qwen"}, "components": parts}
 
 
+FLUX1_INDEX = {
+    "_class_name": "FluxPipeline", "_diffusers_version": "0.42.1", "feature_extractor": [None, None], "image_encoder": [None, None],
+    "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"], "text_encoder": ["transformers", "CLIPTextModel"],
+    "text_encoder_2": ["transformers", "T5EncoderModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
+    "tokenizer_2": ["transformers", "T5TokenizerFast"], "transformer": ["diffusers", "FluxTransformer2DModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+}  # fmt: skip
+
+
+def flux1(transformer, **schedule):
+    scheduler = {"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, "base_shift": 0.5, "max_shift": 1.15,
+                 "base_image_seq_len": 256, "max_image_seq_len": 4096, **schedule}  # fmt: skip
+    parts = {"transformer": transformer, "text_encoder": "text-sdxl-1", "text_encoder_2": "t5", "vae": "vae-flux"}
+    tokenizers = {"tokenizer": "base/tokenizer", "tokenizer_2": "../test/goldens/tokenizers/t5"}
+    return {"index": FLUX1_INDEX, "scheduler": scheduler, "tokenizers": tokenizers, "components": parts}
+
+
 LIGHTNING = {**FILES["sdxl"], "timestep_spacing": "trailing"}
 HYPER = {"_class_name": "DDIMScheduler", **SD, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
          "timestep_spacing": "trailing"}  # fmt: skip
@@ -305,6 +342,8 @@ CHECKPOINTS = {
     "zimage-turbo": z_image(3.0, "z-image-fast"),
     "klein": klein("flux2", False),
     "klein-fast": klein("flux2-fast", True),
+    "flux1": flux1("flux1", use_dynamic_shifting=True, shift=3.0),
+    "flux1-fast": flux1("flux1-fast", use_dynamic_shifting=False, shift=1.0),
 }
 
 

@@ -37,7 +37,7 @@ def file_names(component, naming):
     if naming == "no text_model.":
         return [[n.removeprefix("text_model."), s] for n, s in names]
     if naming == "tied":
-        return [[n, s] for n, s in names if n != "lm_head.weight"]
+        return [[n, s] for n, s in names if n not in ("lm_head.weight", "encoder.embed_tokens.weight")]
     if naming == "old attention":
         for new, old in OLD_ATTENTION.items():
             names = [[n.replace(f".{new}.", f".{old}.") if ".attentions.0." in n else n, s] for n, s in names]

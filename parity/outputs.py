@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from diffusers import FluxPipeline
 from transformers.utils import logging
 
 from .component_cases import END, START, components
@@ -116,6 +117,34 @@ def run_flux2(model, inputs):
     return {"prediction": out.transpose(1, 2).unflatten(2, (height, width))}
 
 
+def flux1_runs(described):
+    config = described["config"]
+    channels, times = config["in_channels"] // 4, [[1000.0, 20.5], [749.25, 500.0]]
+    for i, ((height, breadth), tokens) in enumerate(zip([(6, 10), (8, 4)], [7, 12])):
+        inputs = {
+            "sample": grown(i * 10 + 1, 2, channels, height, breadth),
+            "timestep": given(times[i]),
+            "encoder_hidden_states": grown(i * 10 + 2, 2, tokens, config["joint_attention_dim"], scale=3.0),
+            "pooled_projections": grown(i * 10 + 3, 2, config["pooled_projection_dim"], scale=2.0),
+        }
+        if config["guidance_embeds"]:
+            inputs["guidance"] = given([3.5, 1.0])
+        yield inputs
+
+
+def run_flux1(model, inputs):
+    """The velocity on the grid of latents, packed and unpacked as the pipeline does."""
+    sample, text = inputs["sample"], inputs["encoder_hidden_states"]
+    batch, channels, height, width = sample.shape
+    packed = FluxPipeline._pack_latents(sample, batch, channels, height, width)
+    ids = FluxPipeline._prepare_latent_image_ids(batch, height // 2, width // 2, "cpu", torch.float32)
+    out = model(
+        hidden_states=packed, timestep=inputs["timestep"] / 1000, guidance=inputs.get("guidance"), pooled_projections=inputs["pooled_projections"],
+        encoder_hidden_states=text, txt_ids=torch.zeros(text.shape[1], 3), img_ids=ids, return_dict=False,
+    )[0]  # fmt: skip
+    return {"prediction": FluxPipeline._unpack_latents(out, 8 * height, 8 * width, 8)}
+
+
 # --- text and images -----------------------------------------------------------------------------------------------------
 
 
@@ -155,6 +184,16 @@ def language_runs(_):
 def run_language(model, inputs):
     states = model(inputs["input_ids"], output_hidden_states=True).hidden_states
     return {f"layer-{i}": state for i, state in enumerate(states[:-1])}
+
+
+def t5_runs(_):
+    """More tokens than the farthest distance that is told apart; padding is attended to."""
+    long = [(7 * i * i + 3 * i) % 500 + 3 for i in range(139)] + [1]
+    yield {"input_ids": given([long, [5, 300, 17, 1] + [0] * 136])}
+
+
+def run_t5(model, inputs):
+    return {"hidden_state": model(inputs["input_ids"]).last_hidden_state}
 
 
 def clip_runs(_):
@@ -214,6 +253,8 @@ RUNS = {
     "Flux2Transformer2DModel": (flux2_runs, run_flux2),
     "AutoencoderKLFlux2": (folded_runs, run_folded),
     "ZImageTransformer2DModel": (z_image_runs, run_z_image),
+    "FluxTransformer2DModel": (flux1_runs, run_flux1),
+    "T5EncoderModel": (t5_runs, run_t5),
     "Qwen3Model": (language_runs, run_language),
     "Qwen3ForCausalLM": (language_runs, run_language),
     "CLIPTextModel": (text_runs, run_text),

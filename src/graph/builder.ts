@@ -24,13 +24,14 @@ export interface Builder {
   rmsNorm(x: Value, weight: Value, epsilon: number): Value;
   rope(x: Value, cos: Value, sin: Value, o: { interleaved: boolean }): Value;
   /** `causal` defaults to false. */
-  attention(q: Value, k: Value, v: Value, o: { heads: number; causal?: boolean; bias?: Value }): Value;
+  attention(q: Value, k: Value, v: Value, o: { heads: number; causal?: boolean; bias?: Value; scale?: number }): Value;
   add(a: Value, b: Value): Value;
   sub(a: Value, b: Value): Value;
   mul(a: Value, b: Value): Value;
   div(a: Value, b: Value): Value;
   silu(x: Value): Value;
   gelu(x: Value): Value;
+  geluTanh(x: Value): Value;
   quickGelu(x: Value): Value;
   relu(x: Value): Value;
   tanh(x: Value): Value;
@@ -99,14 +100,15 @@ function operations(
     layerNorm: (x, weight, bias, epsilon) => apply({ kind: "layerNorm", epsilon }, x, weight, bias),
     rmsNorm: (x, weight, epsilon) => apply({ kind: "rmsNorm", epsilon }, x, weight),
     rope: (x, cos, sin, { interleaved }) => apply({ kind: "rope", interleaved }, x, cos, sin),
-    attention: (q, k, v, { heads, causal = false, bias }) =>
-      apply({ kind: "attention", heads, causal }, q, k, v, ...(bias ? [bias] : [])),
+    attention: (q, k, v, { heads, causal = false, bias, scale }) =>
+      apply({ kind: "attention", heads, causal, ...(scale !== undefined && { scale }) }, ...defined(q, k, v, bias)),
     add: (a, b) => apply({ kind: "add" }, a, b),
     sub: (a, b) => apply({ kind: "sub" }, a, b),
     mul: (a, b) => apply({ kind: "mul" }, a, b),
     div: (a, b) => apply({ kind: "div" }, a, b),
     silu: (x) => apply({ kind: "silu" }, x),
     gelu: (x) => apply({ kind: "gelu" }, x),
+    geluTanh: (x) => apply({ kind: "geluTanh" }, x),
     quickGelu: (x) => apply({ kind: "quickGelu" }, x),
     relu: (x) => apply({ kind: "relu" }, x),
     tanh: (x) => apply({ kind: "tanh" }, x),

@@ -27,6 +27,7 @@ const rules: { readonly [K in OpKind]: Rule } = {
   div: none,
   silu: none,
   gelu: none,
+  geluTanh: none,
   quickGelu: none,
   relu: none,
   tanh: none,

@@ -18,6 +18,7 @@ const COMPOSITE = [
   "lowRankConv",
   "silu",
   "gelu",
+  "geluTanh",
   "quickGelu",
   "product",
 ] as const;
@@ -54,11 +55,11 @@ const scaleOf = (g: Builder, scaleIndex: Value, scales: Value): Value =>
   g.transpose(g.embedding(g.transpose(scales, [1, 0]), scaleIndex), [1, 0]);
 
 const rules: { readonly [K in CompositeKind]: Rule<K> } = {
-  attention(g, { heads, causal }, [q, k, v, bias], count) {
+  attention(g, { heads, causal, scale }, [q, k, v, bias], count) {
     const [batch = 1, length = 1, features] = q.shape;
     const width = known(features) / heads;
     const split = (x: Value) => g.transpose(g.reshape(x, [batch, x.shape[1] ?? 1, heads, width]), [0, 2, 1, 3]);
-    const scores = g.mul(g.matmul(split(q), transposed(g, split(k))), scalar(g, 1 / Math.sqrt(width)));
+    const scores = g.mul(g.matmul(split(q), transposed(g, split(k))), scalar(g, scale ?? 1 / Math.sqrt(width)));
     const moved = count > 3 ? g.add(scores, bias) : scores;
     const masked = causal ? g.add(moved, causalMask(g, known(length))) : moved;
     const mixed = g.matmul(g.softmax(masked), split(v));
@@ -103,6 +104,11 @@ const rules: { readonly [K in CompositeKind]: Rule<K> } = {
   },
   silu: (g, _, [x]) => g.mul(x, g.sigmoid(x)),
   gelu: (g, _, [x]) => g.mul(x, g.mul(g.add(g.erf(g.mul(x, scalar(g, Math.SQRT1_2))), scalar(g, 1)), scalar(g, 0.5))),
+  geluTanh(g, _, [x]) {
+    const cubic = g.mul(g.add(g.mul(g.mul(x, x), scalar(g, 0.044715)), scalar(g, 1)), x);
+    const curve = g.tanh(g.mul(cubic, scalar(g, Math.sqrt(2 / Math.PI))));
+    return g.mul(x, g.mul(g.add(curve, scalar(g, 1)), scalar(g, 0.5)));
+  },
   quickGelu: (g, _, [x]) => g.mul(x, g.sigmoid(g.mul(x, scalar(g, 1.702)))),
   product: (g, _, [a, b]) => g.matmul(a, g.transpose(b, [1, 0])),
 };

@@ -65,11 +65,15 @@ const fusedAttention: Rule<"attention"> = (e, { op, names: [q = "", k = "", v = 
     "MultiHeadAttention",
     // Between them: a bias of the projections, and a mask of the keys.
     bias === undefined ? [q, k, v] : [q, k, v, "", "", bias],
-    { num_heads: { int: op.heads }, ...(op.causal && { unidirectional: { int: 1 } }) },
+    {
+      num_heads: { int: op.heads },
+      ...(op.causal && { unidirectional: { int: 1 } }),
+      ...(op.scale !== undefined && { scale: { float: op.scale } }),
+    },
     MICROSOFT,
   );
 
-/** Attention as plain nodes, softmax(q kᵀ / √d + mask) v; in slices of queries where the scores of all exceed `scoreBytes`. */
+/** Attention as plain nodes, softmax(scale · q kᵀ + mask) v; in slices of queries where the scores of all exceed `scoreBytes`. */
 const plainAttention: Rule<"attention"> = (e, n) => {
   const { op, inputs, names, output } = n;
   const [q = "", k = "", v = "", given] = names;
@@ -79,7 +83,7 @@ const plainAttention: Rule<"attention"> = (e, n) => {
   const keyLength = Number(inputs[1]?.shape[1]);
   const split = (x: string, rows: number, order: readonly number[]) =>
     e.node("Transpose", [e.node("Reshape", [x, e.ints([0, rows, op.heads, width])])], { perm: { ints: order } });
-  const scale = e.floats([1], 1 / Math.sqrt(width));
+  const scale = e.floats([1], op.scale ?? 1 / Math.sqrt(width));
   const [queries, keys, values] = [
     split(q, length, [0, 2, 1, 3]),
     split(k, keyLength, [0, 2, 3, 1]),
@@ -197,6 +201,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   div: sameAs("Div"),
   silu: (e, { names }) => e.node("QuickGelu", names, { alpha: { float: 1 } }, MICROSOFT),
   gelu: sameAs("Gelu"),
+  geluTanh: (e, { names }) => e.node("Gelu", names, { approximate: { string: "tanh" } }),
   quickGelu: (e, { names }) => e.node("QuickGelu", names, { alpha: { float: 1.702 } }, MICROSOFT),
   relu: sameAs("Relu"),
   tanh: sameAs("Tanh"),
@@ -283,6 +288,7 @@ export const COMPUTE_TYPES: { readonly [K in OpKind]: FloatType | "given" } = {
   div: "given",
   silu: "given",
   gelu: "given",
+  geluTanh: "given",
   quickGelu: "given",
   relu: "given",
   tanh: "given",

@@ -77,9 +77,10 @@ export interface Ops {
    *
    * q [B, L, D], k [B, M, D], v [B, M, D] → [B, L, D]. D is split into `heads` parts of d = D / heads features; each head computes
    * softmax(q kᵀ / √d) v, and the results are concatenated. Projections are not included. `causal` masks keys after the query:
-   * query i attends to keys 0 … i, for L = M. A fourth input, bias [1, 1, L, M], is added to the scores of every sample and head.
+   * query i attends to keys 0 … i, for L = M. A fourth input, bias [1 or B, 1 or heads, L, M], is added to the scores. `scale` replaces
+   * 1 / √d, as in T5, which has 1.
    */
-  attention: { heads: number; causal: boolean };
+  attention: { heads: number; causal: boolean; scale?: number };
   /** a + b, element-wise. Shapes broadcast as in NumPy; a named dimension broadcasts with itself and with 1. */
   add: Record<never, never>;
   /** a − b, with broadcasting. */
@@ -92,6 +93,8 @@ export interface Ops {
   silu: Record<never, never>;
   /** x · Φ(x) with the normal distribution function Φ, computed with erf (not the tanh approximation). Shape as x. */
   gelu: Record<never, never>;
+  /** x / 2 · (1 + tanh(√(2 / π) (x + 0.044715 x³))): the approximation of GELU by Hendrycks and Gimpel 2016. Shape as x. */
+  geluTanh: Record<never, never>;
   /** x · sigmoid(1.702 x): the approximation of GELU in OpenAI's CLIP. Shape as x. */
   quickGelu: Record<never, never>;
   /** max(x, 0). Shape as x. */
@@ -293,7 +296,9 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
     if (q?.length !== 3 || k?.length !== 3 || v?.length !== 3)
       return fail(op, inputs, "expected three inputs of three dimensions");
     if (q[2] !== k[2] || k[1] !== v[1]) return fail(op, inputs, "q and k must agree in D, k and v in length");
-    if (bias && bias.join() !== [1, 1, q[1], k[1]].join()) return fail(op, inputs, "expected a bias [1, 1, L, M]");
+    const fits = ([batch, heads, ...rest]: readonly Dim[]) =>
+      (batch === 1 || batch === q[0]) && (heads === 1 || heads === op.heads) && rest.join() === [q[1], k[1]].join();
+    if (bias && !fits(bias)) return fail(op, inputs, "expected a bias [1 or B, 1 or heads, L, M]");
     if (known(q[2]) % op.heads !== 0) return fail(op, inputs, `${op.heads} heads do not divide D`);
     return [q[0] ?? 1, q[1] ?? 1, v[2] ?? 1];
   },
@@ -303,6 +308,7 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
   div: broadcast,
   silu: same,
   gelu: same,
+  geluTanh: same,
   quickGelu: same,
   relu: same,
   tanh: same,

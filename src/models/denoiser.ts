@@ -60,6 +60,8 @@ export interface Denoiser {
   readonly smallest: DenoiserShape;
   /** Features of the text conditioning, D. */
   readonly textFeatures: number;
+  /** Length of the text conditioning that the network was trained with, where the text encoder can give several. */
+  readonly textTokens?: number;
   /** Shape of one sample's latents [1, C, h, w] for an image. */
   latents(size: ImageSize): readonly [1, number, number, number];
   /** Builds the graph. Its output "prediction" has the shape of the latents. @throws WeightMissingError, WeightShapeError */

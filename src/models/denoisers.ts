@@ -1,6 +1,8 @@
 /** Denoisers by the class of their config. */
 import type { ConfigFile } from "./config.js";
 import type { Denoiser } from "./denoiser.js";
+import { parseFlux1Config } from "./flux1-config.js";
+import { flux1Denoiser } from "./flux1-denoiser.js";
 import { parseFlux2Config } from "./flux2-config.js";
 import { flux2Denoiser } from "./flux2-denoiser.js";
 import { parseUNetConfig } from "./unet-config.js";
@@ -12,6 +14,7 @@ type Make = (source: ConfigFile, scaleFactor: number) => Denoiser;
 
 const DENOISERS: Readonly<Record<string, Make>> = {
   UNet2DConditionModel: (source, scaleFactor) => unetDenoiser(parseUNetConfig(source), scaleFactor),
+  FluxTransformer2DModel: (source, scaleFactor) => flux1Denoiser(parseFlux1Config(source), scaleFactor),
   Flux2Transformer2DModel: (source, scaleFactor) => flux2Denoiser(parseFlux2Config(source), scaleFactor),
   ZImageTransformer2DModel: (source, scaleFactor) => zImageDenoiser(parseZImageConfig(source), scaleFactor),
 };

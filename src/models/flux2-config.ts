@@ -22,6 +22,8 @@ export interface Flux2Config {
   /** The guidance scale is embedded (FLUX.2 dev). */
   readonly embedsGuidance: boolean;
   readonly epsilon: number;
+  /** No layer has a bias. */
+  readonly bias: false;
   readonly rotary: RotaryConfig;
 }
 
@@ -68,6 +70,7 @@ export function parseFlux2Config(source: ConfigFile): Flux2Config {
     timeFeatures: c.timestep_guidance_channels,
     embedsGuidance: c.guidance_embeds,
     epsilon: c.eps,
+    bias: false,
     rotary: { axes: c.axes_dims_rope, theta: c.rope_theta, product: "float64" },
   };
 }

@@ -32,6 +32,9 @@ export type { Conditioning, Denoiser, DenoiserCall, DenoiserShape, ImageSize } f
 export { DENOISER_CLASSES, denoiserOf } from "./denoisers.js";
 export type { DrawingWeights } from "./drawing.js";
 export { type BranchKind, type DreamSimBranch, drawDreamSim, dreamSimBranches } from "./dreamsim.js";
+export { drawFlux1 } from "./flux1.js";
+export { type Flux1Config, parseFlux1Config } from "./flux1-config.js";
+export { flux1Denoiser } from "./flux1-denoiser.js";
 export { drawFlux2 } from "./flux2.js";
 export { type Flux2Config, parseFlux2Config } from "./flux2-config.js";
 export { flux2Denoiser } from "./flux2-denoiser.js";
@@ -43,6 +46,7 @@ export {
   parseLanguageModelConfig,
 } from "./language-model.js";
 export { drawLpips, type Trunk, trunkOf } from "./lpips.js";
+export { drawT5, parseT5Config, relativeBuckets, type T5Config, type T5Shape } from "./t5.js";
 export { drawUNet, type UNetShape } from "./unet.js";
 export { parseUNetConfig, type UNetConfig } from "./unet-config.js";
 export { unetDenoiser } from "./unet-denoiser.js";

@@ -1,5 +1,6 @@
 /** Layers that diffusion transformers and language models share: RMS norms, attention with normalised and rotated heads, gated feed-forward, modulation. */
 import { type Builder, known, type Value } from "../graph/index.js";
+import { sinusoid } from "./embedding.js";
 import { linear, type Weights } from "./layers.js";
 import type { Rotary } from "./rotary.js";
 
@@ -26,6 +27,24 @@ export function modulations(g: Builder, m: Value, n: number): Value[] {
 /** x · (1 + scale): x [B, L, D], scale [B, 1, D] → [B, L, D]. */
 export const scaled = (g: Builder, x: Value, scale: Value): Value =>
   g.mul(x, g.add(scale, g.constant([], Float32Array.of(1))));
+
+/** Widths of `embeddedScalar`: of the sinusoid, and of the result. */
+export interface ScalarEmbedding {
+  readonly features: number;
+  readonly out: number;
+  readonly bias: boolean;
+}
+
+/** linear_2 (silu (linear_1 x)), as diffusers' TimestepEmbedding: x [B, F] → [B, out]. */
+export function embedded(g: Builder, w: Weights, x: Value, { out, bias }: Omit<ScalarEmbedding, "features">): Value {
+  return linear(g, w.at("linear_2"), g.silu(linear(g, w.at("linear_1"), x, out, { bias })), out, { bias });
+}
+
+/** Scalars through a sinusoid and `embedded`: values [B] → [B, out]. */
+export function embeddedScalar(g: Builder, w: Weights, values: Value, o: ScalarEmbedding): Value {
+  const waves = sinusoid(g, g.reshape(values, ["B", 1]), { features: o.features, cosFirst: true, shift: 0 });
+  return embedded(g, w, waves, o);
+}
 
 /** Names of the layers of a gated feed-forward network. */
 export interface GatedNames {

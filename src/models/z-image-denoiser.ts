@@ -2,7 +2,8 @@
 import { RequestError } from "../errors.js";
 import { float, stack } from "../tensor/index.js";
 import type { Denoiser, DenoiserShape, ImageSize } from "./denoiser.js";
-import { drawZImage, PATCH, STREAM_MULTIPLE } from "./z-image.js";
+import { PATCH } from "./patches.js";
+import { drawZImage, STREAM_MULTIPLE } from "./z-image.js";
 import type { ZImageConfig } from "./z-image-config.js";
 
 /** Size of an image in pixels that diffusers' pipeline makes by default; the config does not state one. */

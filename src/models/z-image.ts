@@ -7,12 +7,11 @@ import type { DenoiserShape } from "./denoiser.js";
 import type { DrawingWeights } from "./drawing.js";
 import { sinusoid } from "./embedding.js";
 import { linear, scope, type Weights } from "./layers.js";
+import { PATCH, patches, unfolded } from "./patches.js";
 import { type Rotary, rotary } from "./rotary.js";
 import { headedAttention, modulations, plainNorm, rmsNorm, scaled, swiGlu } from "./transformer-layers.js";
 import type { ZImageConfig } from "./z-image-config.js";
 
-/** Side of a patch in latents. */
-export const PATCH = 2;
 /** Each stream is filled to a multiple of this many tokens. */
 export const STREAM_MULTIPLE = 32;
 /** Features of the time embedding where D is larger, and of its hidden layer. */
@@ -35,7 +34,7 @@ export function drawZImage(c: ZImageConfig, index: DrawingWeights, { height, wid
   const [rows, columns] = [height / PATCH, width / PATCH];
   const time = timeEmbedding(g, w.at("t_embedder.mlp"), g.input("timestep", ["B"]), c);
 
-  const image = padded(g, linear(g, w.at("all_x_embedder.2-1"), patches(g, sample), c.features), w);
+  const image = padded(g, linear(g, w.at("all_x_embedder.2-1"), patches(g, sample, "channel last"), c.features), w);
   const imagePlaces = rotary(g, c.rotary, imagePositions(rows, columns, tokens));
   const text = textTokens(g, w, c, tokens);
   const textPositions = Array.from({ length: tokens }, (_, i) => [1 + i, 0, 0]);
@@ -56,7 +55,7 @@ export function drawZImage(c: ZImageConfig, index: DrawingWeights, { height, wid
   const normal = scaled(g, plainNorm(g, out, FINAL_EPSILON), g.reshape(scale, ["B", 1, c.features]));
   const velocity = linear(g, last.at("linear"), normal, PATCH * PATCH * c.channels);
   // The network gives x0 − ε.
-  const prediction = g.mul(unfolded(g, velocity, c.channels, rows, columns), g.constant([], Float32Array.of(-1)));
+  const prediction = g.mul(unfolded(g, velocity, rows, columns, "channel last"), g.constant([], Float32Array.of(-1)));
   return g.finish({ prediction });
 }
 
@@ -123,20 +122,4 @@ function imagePositions(rows: number, columns: number, tokens: number): number[]
   return Array.from({ length: filled(n) }, (_, i) =>
     i < n ? [tokens + 1, Math.floor(i / columns), i % columns] : [0, 0, 0],
   );
-}
-
-/** Patches of 2 × 2, with values in the order (row, column, channel): x [B, C, H, W] → [B, H W / 4, 4 C]. */
-function patches(g: Builder, x: Value): Value {
-  const [batch = 1, channels, height, width] = x.shape;
-  const [rows, columns] = [known(height) / PATCH, known(width) / PATCH];
-  const split = g.reshape(x, [batch, known(channels), rows, PATCH, columns, PATCH]);
-  const turned = g.transpose(split, [0, 2, 4, 3, 5, 1]);
-  return g.reshape(turned, [batch, rows * columns, PATCH * PATCH * known(channels)]);
-}
-
-/** The inverse of `patches`: x [B, rows columns, 4 C] → [B, C, 2 rows, 2 columns]. */
-function unfolded(g: Builder, x: Value, channels: number, rows: number, columns: number): Value {
-  const batch = x.shape[0] ?? 1;
-  const split = g.reshape(x, [batch, rows, columns, PATCH, PATCH, channels]);
-  return g.reshape(g.transpose(split, [0, 5, 1, 3, 2, 4]), [batch, channels, PATCH * rows, PATCH * columns]);
 }

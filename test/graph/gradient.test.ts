@@ -95,6 +95,10 @@ const CASES: Record<string, [Inputs, Draw]> = {
     { q: [2, 3, 8], k: [2, 5, 8], v: [2, 5, 8], b: [1, 1, 3, 5] },
     (g, at) => g.attention(at("q"), at("k"), at("v"), { heads: 2, bias: at("b") }),
   ],
+  "attention, bias of each sample and head, scale": [
+    { q: [2, 3, 8], k: [2, 5, 8], v: [2, 5, 8], b: [2, 2, 3, 5] },
+    (g, at) => g.attention(at("q"), at("k"), at("v"), { heads: 2, bias: at("b"), scale: 1 }),
+  ],
   "attention, causal": [
     { q: [2, 4, 6], k: [2, 4, 6], v: [2, 4, 6] },
     (g, at) => g.attention(at("q"), at("k"), at("v"), { heads: 3, causal: true }),
@@ -142,6 +146,7 @@ const CASES: Record<string, [Inputs, Draw]> = {
   ],
   silu: [{ x: [3, 4] }, (g, at) => g.silu(at("x"))],
   gelu: [{ x: [3, 4] }, (g, at) => g.gelu(at("x"))],
+  geluTanh: [{ x: [3, 4] }, (g, at) => g.geluTanh(at("x"))],
   quickGelu: [{ x: [3, 4] }, (g, at) => g.quickGelu(at("x"))],
   relu: [{ x: [3, 4] }, (g, at) => g.relu(at("x"))],
   tanh: [{ x: [3, 4] }, (g, at) => g.tanh(at("x"))],

@@ -213,6 +213,31 @@ describe("lowering to ONNX", () => {
     expect(hidden.data[0]).not.toBeCloseTo((await run(draw(5), { q, k, v }, { fusedAttention })).data[0] ?? 0, 3);
   });
 
+  it.each([
+    [true, 2 ** 20],
+    [false, 2 ** 20],
+    [false, 20],
+  ])(
+    "a bias of each head, and a scale of the scores (fused: %s, bytes of scores: %s)",
+    async (fusedAttention, scoreBytes) => {
+      // Two heads of one feature, two queries, two keys: head h has scores 3 q k + bias[h].
+      const [q, k, v] = [
+        float([1, 2, 2], Float32Array.of(1, 0, 0, 1)),
+        float([1, 2, 2], Float32Array.of(1, 2, 0, 1)),
+        float([1, 2, 2], Float32Array.of(1, 10, 3, 20)),
+      ];
+      const bias = Float32Array.of(0, 1, 0, 0, 2, 0, 0, -1);
+      const draw = (g: Builder) => {
+        const [a, b, c] = [g.input("q", [1, 2, 2]), g.input("k", [1, 2, 2]), g.input("v", [1, 2, 2])];
+        return g.attention(a, b, c, { heads: 2, bias: g.constant([1, 2, 2, 2], bias), scale: 3 });
+      };
+      const first = (a: number, b: number) => 1 / (1 + Math.exp(b - a));
+      const mixed = (a: number, b: number, x: number, y: number) => first(a, b) * x + (1 - first(a, b)) * y;
+      const expected = [mixed(3, 1, 1, 3), mixed(2, 0, 10, 20), mixed(0, 0, 1, 3), mixed(6, 2, 10, 20)];
+      close(await run(draw, { q, k, v }, { fusedAttention, scoreBytes }), [1, 2, 2], expected, 5);
+    },
+  );
+
   it.each([false, true])("attention is the same some queries after the other (causal: %s)", async (causal) => {
     const rng = createRng(5);
     const [q, k, v] = [rng.randn([2, 7, 6]), rng.randn([2, 7, 6]), rng.randn([2, 7, 6])];
@@ -283,6 +308,11 @@ describe("lowering to ONNX", () => {
     );
     // x Φ(x) with Φ(−2) = 0.0227501, Φ(−0.5) = 0.3085375, Φ(0.5) = 0.6914625, Φ(3) = 0.9986501
     close(await run((g) => g.gelu(g.input("x", [4])), { x }), [4], [-0.0455003, -0.1542688, 0.3457312, 2.9959503]);
+    close(
+      await run((g) => g.geluTanh(g.input("x", [4])), { x }),
+      [4],
+      [...x.data].map((v) => (v / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3)))),
+    );
   });
 
   it("picks one row for each sample and looks up words", async () => {

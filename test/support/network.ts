@@ -7,19 +7,24 @@ import {
   drawEncoder,
   drawImageEncoder,
   drawLanguageModel,
+  drawT5,
   drawTextEncoder,
   drawTinyDecoder,
   drawTinyEncoder,
   drawUNet,
+  flux1Denoiser,
   flux2Denoiser,
   parseClipConfig,
+  parseFlux1Config,
   parseFlux2Config,
   parseLanguageModelConfig,
+  parseT5Config,
   parseTextEncoderConfig,
   parseTinyAutoencoderConfig,
   parseUNetConfig,
   parseZImageConfig,
   pooledIndex,
+  relativeBuckets,
   type TextEncoderConfig,
   zImageDenoiser,
 } from "../../src/models/index.js";
@@ -122,6 +127,30 @@ async function flux2(
   const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
   const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
   return evaluate(denoiser.draw(shape, index), feeds);
+}
+
+async function flux1(
+  { config }: NetworkClass,
+  index: WeightIndex,
+  inputs: Inputs,
+  evaluate: Evaluate,
+): Promise<Outputs> {
+  const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
+  const denoiser = flux1Denoiser(parseFlux1Config({ file: "config.json", config }), 8);
+  const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
+  const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
+  return evaluate(denoiser.draw(shape, index), feeds);
+}
+
+async function t5({ config }: NetworkClass, index: WeightIndex, inputs: Inputs, evaluate: Evaluate): Promise<Outputs> {
+  const c = parseT5Config({ file: "config.json", config });
+  const prompts = ids(inputs);
+  const tokens = prompts[0]?.length ?? 0;
+  const feeds = {
+    input_ids: int([prompts.length, tokens], prompts.flat()),
+    position_buckets: int([tokens, tokens], relativeBuckets(tokens, c)),
+  };
+  return evaluate(drawT5(c, index, { tokens, masked: false }), feeds);
 }
 
 async function languageModel(
@@ -253,8 +282,10 @@ async function autoencoder(
 
 const COMPUTE: Readonly<Record<string, Compute>> = {
   UNet2DConditionModel: unet,
+  FluxTransformer2DModel: flux1,
   Flux2Transformer2DModel: flux2,
   ZImageTransformer2DModel: zImage,
+  T5EncoderModel: t5,
   Qwen3Model: languageModel,
   Qwen3ForCausalLM: languageModel,
   CLIPTextModel: text,

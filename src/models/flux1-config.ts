@@ -1,0 +1,72 @@
+/** The config of a FLUX.1 transformer (diffusers' FluxTransformer2DModel), parsed and checked. */
+import { z } from "zod";
+import { FileError } from "../errors.js";
+import { type ConfigFile, integer, oneOf, parseConfig } from "./config.js";
+import { PATCH } from "./patches.js";
+import type { RotaryConfig } from "./rotary.js";
+import type { StreamsConfig } from "./streams.js";
+
+/** A parsed config. */
+export interface Flux1Config extends StreamsConfig {
+  /** Channels of the latents, of which 2 × 2 are a token. */
+  readonly channels: number;
+  /** Features of an image token that the network reads: more than those of the latents in variants that read images. */
+  readonly tokenFeatures: number;
+  /** Blocks with two streams, and with one. */
+  readonly doubleLayers: number;
+  readonly singleLayers: number;
+  readonly textFeatures: number;
+  /** Features of the pooled text. */
+  readonly pooledFeatures: number;
+  /** The guidance scale is embedded (FLUX.1-dev). */
+  readonly embedsGuidance: boolean;
+  readonly rotary: RotaryConfig;
+}
+
+const schema = z.object({
+  patch_size: oneOf([1], 1),
+  in_channels: integer().default(64),
+  out_channels: integer().nullish(),
+  num_layers: integer().default(19),
+  num_single_layers: integer().default(38),
+  attention_head_dim: integer().default(128),
+  num_attention_heads: integer().default(24),
+  joint_attention_dim: integer().default(4096),
+  pooled_projection_dim: integer().default(768),
+  guidance_embeds: oneOf([true, false], false),
+  axes_dims_rope: z.array(integer()).length(3, { error: "three integers" }).default([16, 56, 56]),
+});
+
+/** Base of the frequencies of the rotary embedding, and epsilon of the norms: the same in all configs. */
+const THETA = 10_000;
+const EPSILON = 1e-6;
+
+/** Parses a config. @throws UnsupportedConfigError naming the key; FileError where the sizes contradict each other */
+export function parseFlux1Config(source: ConfigFile): Flux1Config {
+  const c = parseConfig(schema, source);
+  const turned = c.axes_dims_rope.reduce((n, d) => n + d, 0);
+  if (turned !== c.attention_head_dim || c.axes_dims_rope.some((d) => d % 2 !== 0)) {
+    throw new FileError(
+      source.file,
+      `axes_dims_rope ${JSON.stringify(c.axes_dims_rope)} must be even numbers that add up to attention_head_dim, ${c.attention_head_dim}`,
+    );
+  }
+  const out = c.out_channels ?? c.in_channels;
+  if (out % PATCH ** 2 !== 0) {
+    throw new FileError(source.file, `${out} output channels are not those of 2 × 2 latents: expected a multiple of 4`);
+  }
+  return {
+    channels: out / PATCH ** 2,
+    tokenFeatures: c.in_channels,
+    features: c.num_attention_heads * c.attention_head_dim,
+    heads: c.num_attention_heads,
+    epsilon: EPSILON,
+    bias: true,
+    doubleLayers: c.num_layers,
+    singleLayers: c.num_single_layers,
+    textFeatures: c.joint_attention_dim,
+    pooledFeatures: c.pooled_projection_dim,
+    embedsGuidance: c.guidance_embeds,
+    rotary: { axes: c.axes_dims_rope, theta: THETA, product: "float64" },
+  };
+}
