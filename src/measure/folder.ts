@@ -1,10 +1,9 @@
 /** Reads folders of images from any tool: files, the prompt of each, and pixels. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import path from "node:path";
 import { FileError, RequestError, reasonOf } from "../errors.js";
-import { isFolder, readPngText } from "../files/index.js";
+import { IMAGE_FILE, isFolder, type Label, NOT_SAMPLES, OTHER_IMAGE, readImage } from "../files/index.js";
 import { counted, type RgbImage } from "../tensor/index.js";
-import { type Label, labelOf } from "./labels.js";
 import { type PromptList, promptFor } from "./prompts.js";
 
 /** Image file that can be measured. */
@@ -36,13 +35,6 @@ export interface ImageFolder {
   readonly skipped: readonly Skipped[];
 }
 
-const IMAGE_FILE = /\.(png|jpe?g|jpe|jfif|jif|webp|avif|tiff?|gif)$/i;
-/** Image files that cannot be read. They are named, since a measure depends on the number of images. */
-const OTHER_IMAGE = /\.(bmp|dib|p[bgpn]m|pam|hei[cf]|jxl|jp2|j2k|jpx|tga|psd|exr|hdr|qoi|pcx|dng|cr[23]|nef|arw)$/i;
-/** Files that Variegate writes next to its samples. */
-const NOT_SAMPLES = new Set(["sheet.png", "filmstrip.png", "grid.png"]);
-const LARGEST_FILE = 200_000_000;
-const LARGEST_IMAGE = 64_000_000;
 const DEEPEST = 6;
 
 /** An image file, or an entry that may hold images and is not read, with the reason. */
@@ -137,29 +129,6 @@ function usualSize(images: readonly Size[]): string {
   const counts = new Map<string, number>();
   for (const image of images) counts.set(sizeOf(image), (counts.get(sizeOf(image)) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "";
-}
-
-async function readImage(file: string): Promise<{ image: RgbImage; label: Label | null }> {
-  const { size } = statSync(file);
-  if (size > LARGEST_FILE) throw new RequestError(`has ${size} bytes; expected at most ${LARGEST_FILE}`);
-  if (size === 0) throw new RequestError("is empty");
-  const bytes = readFileSync(file);
-  const { default: sharp } = await import("sharp");
-  try {
-    // Transparency is flattened to white, grey is expanded to three channels, and the EXIF orientation is applied.
-    const { data, info } = await sharp(bytes, { limitInputPixels: LARGEST_IMAGE, failOn: "error" })
-      .autoOrient()
-      .flatten({ background: "#ffffff" })
-      .toColourspace("srgb")
-      .raw({ depth: "uchar" })
-      .toBuffer({ resolveWithObject: true });
-    const { width, height, channels } = info;
-    if (channels !== 3) throw new RequestError(`has ${channels} channels`);
-    return { image: { width, height, data: new Uint8Array(data) }, label: labelOf(await readPngText(bytes)) };
-  } catch (error) {
-    if (error instanceof RequestError) throw error;
-    throw new RequestError(`cannot be read as an image (${reasonOf(error)})`, { cause: error });
-  }
 }
 
 /** Groups images by prompt, in the order of the files. */

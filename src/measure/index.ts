@@ -11,5 +11,4 @@ import type { Page } from "./page.js";
 
 /** Renders a measurement as one HTML page. The plotting library is loaded on demand. */
 export const measurePage = async (page: Page): Promise<string> => (await import("./page.js")).measurePage(page);
-export { labelOf } from "./labels.js";
 export { promptFor } from "./prompts.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { labelOf } from "../../src/measure/labels.js";
+import { labelOf } from "../../src/files/labels.js";
 
 const label = (key: string, text: string) => labelOf(new Map([[key, text]]));
 

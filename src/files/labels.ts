@@ -1,6 +1,6 @@
 /** Reads the prompt of a PNG from the text chunks of Variegate, Automatic1111 and ComfyUI. */
 import { z } from "zod";
-import { parseJson } from "../files/index.js";
+import { parseJson } from "./json.js";
 
 /** Prompt of an image, and the tool that wrote it. */
 export interface Label {
