@@ -42,7 +42,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/trace.js")).addSlide,
   },
   train: {
-    about: "trains sliders on the base or on the distilled model",
+    about: "trains LoRAs on a folder of images, and sliders, on the base or on the distilled model",
     load: async () => (await import("./commands/train.js")).addTrain,
   },
   studio: {

@@ -7,6 +7,7 @@ export {
   decoderPrecision,
   parseDecoder,
 } from "./decoder.js";
+export { createEncoder, type Encoder, type LatentDistribution } from "./encoder.js";
 export type { TileProgress } from "./tiled-decoder.js";
 export {
   crop,

@@ -1,7 +1,7 @@
 /** Interface of a denoiser, the same for every family: latents, a timestep and conditioning → a prediction. */
 
 import type { Graph } from "../graph/index.js";
-import type { FloatTensor, Tensor } from "../tensor/index.js";
+import { type FloatTensor, float, type Tensor } from "../tensor/index.js";
 import type { DrawingWeights } from "./drawing.js";
 
 /** Size of an image in pixels. */
@@ -33,13 +33,19 @@ export interface DenoiserShape {
 export interface DenoiserCall {
   /** x_t of each sample, B × [1, C, h, w]. */
   readonly latents: readonly FloatTensor[];
-  /** Timestep of the plan's row; may be fractional. */
-  readonly timestep: number;
+  /** Timestep of all samples, or of each, B entries; may be fractional. */
+  readonly timestep: number | readonly number[];
   /** Conditioning of each sample, B entries. */
   readonly conditioning: readonly Conditioning[];
   /** Guidance scale; read by networks that embed it. */
   readonly guidance: number;
   readonly size: ImageSize;
+}
+
+/** Timesteps of a call, [B]. */
+export function timestepsOf({ latents, timestep }: Pick<DenoiserCall, "latents" | "timestep">): FloatTensor {
+  const each = typeof timestep === "number" ? latents.map(() => timestep) : timestep;
+  return float([latents.length], Float32Array.from(each));
 }
 
 /** A denoising network: its shapes, its graph, and the inputs of a forward pass. */

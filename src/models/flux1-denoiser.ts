@@ -1,6 +1,6 @@
 /** The transformer of FLUX.1 as a denoiser. */
 import { float, stack } from "../tensor/index.js";
-import type { Denoiser, ImageSize } from "./denoiser.js";
+import { type Denoiser, type ImageSize, timestepsOf } from "./denoiser.js";
 import { drawFlux1 } from "./flux1.js";
 import type { Flux1Config } from "./flux1-config.js";
 import { PATCH } from "./patches.js";
@@ -32,7 +32,7 @@ export function flux1Denoiser(config: Flux1Config, scaleFactor: number): Denoise
     draw: (shape, index) => drawFlux1(config, index, shape),
     inputs: ({ latents, timestep, conditioning, guidance }) => ({
       sample: stack(latents),
-      timestep: filled(latents.length, timestep),
+      timestep: timestepsOf({ latents, timestep }),
       encoder_hidden_states: stack(conditioning.flatMap((c) => c.streams["text"] ?? [])),
       pooled_projections: stack(conditioning.flatMap((c) => c.pooled ?? [])),
       ...(config.embedsGuidance && { guidance: filled(latents.length, guidance) }),

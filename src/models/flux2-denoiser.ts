@@ -1,6 +1,6 @@
 /** The transformer of FLUX.2 as a denoiser. */
 import { float, stack } from "../tensor/index.js";
-import type { Denoiser, ImageSize } from "./denoiser.js";
+import { type Denoiser, type ImageSize, timestepsOf } from "./denoiser.js";
 import { drawFlux2 } from "./flux2.js";
 import type { Flux2Config } from "./flux2-config.js";
 
@@ -27,7 +27,7 @@ export function flux2Denoiser(config: Flux2Config, scaleFactor: number): Denoise
     draw: (shape, index) => drawFlux2(config, index, shape),
     inputs: ({ latents, timestep, conditioning, guidance }) => ({
       sample: stack(latents),
-      timestep: filled(latents.length, timestep),
+      timestep: timestepsOf({ latents, timestep }),
       encoder_hidden_states: stack(conditioning.flatMap((c) => c.streams["text"] ?? [])),
       ...(config.embedsGuidance && { guidance: filled(latents.length, guidance) }),
     }),

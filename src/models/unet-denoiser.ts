@@ -1,6 +1,6 @@
 /** The UNet of Stable Diffusion and SDXL as a denoiser. */
 import { float, stack, type Tensor } from "../tensor/index.js";
-import type { Denoiser, DenoiserCall } from "./denoiser.js";
+import { type Denoiser, type DenoiserCall, timestepsOf } from "./denoiser.js";
 import { guidanceEmbedding } from "./guidance-embedding.js";
 import { drawUNet } from "./unet.js";
 import type { UNetConfig } from "./unet-config.js";
@@ -33,7 +33,7 @@ function inputs(config: UNetConfig, { latents, timestep, conditioning, guidance,
   const batch = latents.length;
   const feeds: Record<string, Tensor> = {
     sample: stack(latents),
-    timestep: float([batch], new Float32Array(batch).fill(timestep)),
+    timestep: timestepsOf({ latents, timestep }),
     encoder_hidden_states: stack(conditioning.flatMap((c) => c.streams["text"] ?? [])),
   };
   if (config.textTime) {

@@ -1,7 +1,7 @@
 /** The transformer of Z-Image as a denoiser. */
 import { RequestError } from "../errors.js";
 import { float, stack } from "../tensor/index.js";
-import type { Denoiser, DenoiserShape, ImageSize } from "./denoiser.js";
+import { type Denoiser, type DenoiserShape, type ImageSize, timestepsOf } from "./denoiser.js";
 import { PATCH } from "./patches.js";
 import { drawZImage, STREAM_MULTIPLE } from "./z-image.js";
 import type { ZImageConfig } from "./z-image-config.js";
@@ -28,7 +28,7 @@ export function zImageDenoiser(config: ZImageConfig, scaleFactor: number): Denoi
     },
     inputs: ({ latents, timestep, conditioning }) => ({
       sample: stack(latents),
-      timestep: float([latents.length], new Float32Array(latents.length).fill(timestep)),
+      timestep: timestepsOf({ latents, timestep }),
       encoder_hidden_states: stack(conditioning.flatMap((c) => c.streams["text"] ?? [])),
       text_mask: stack(
         conditioning.map(({ streams, masks }) => {

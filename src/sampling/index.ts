@@ -39,6 +39,7 @@ export {
   samplingFields,
   settledFields,
 } from "./options.js";
+export { outputOf, x0Error } from "./parameterisation.js";
 export * from "./plan.js";
 export * from "./plan-json.js";
 export { type Schedule, type ScheduleStep, schedule } from "./schedule.js";

@@ -70,3 +70,12 @@ export function checkPrediction(prediction: Prediction, at: NoiseLevel): void {
     );
   }
 }
+
+/** The network's output that gives this x0 and this ε, at the level of x_t = α x0 + σ ε: what a network is trained to give. x0, ε [shape] → [shape]. */
+export function outputOf(prediction: Prediction, at: NoiseLevel, x0: FloatTensor, eps: FloatTensor): FloatTensor {
+  const { x0: weights } = WEIGHTS[prediction](at);
+  return combine([(1 - weights.xt * at.alpha) / weights.output, x0], [(-weights.xt * at.sigma) / weights.output, eps]);
+}
+
+/** Error of x0 for an error of 1 of the network's output: σ/α for ε, σ for v and flow, 1 for x0. */
+export const x0Error = (prediction: Prediction, at: NoiseLevel): number => Math.abs(WEIGHTS[prediction](at).x0.output);

@@ -1,14 +1,86 @@
 /** Part of this room that describes requests. Help and options load it without the code that runs models. */
 import { z } from "zod";
-import { grouped, option, required } from "../schema/index.js";
+import { requestFields } from "../generate/fields.js";
+import { formsOf, grouped, option, required } from "../schema/index.js";
 
 /** Layers that a LoRA changes, by the names of the Concept Sliders trainer. */
 export const LAYER_CHOICES = ["noxattn", "xattn", "xattn-strict", "selfattn", "full"] as const;
 /** Kinds of layers: attention alone (lierla), or the layers of residual blocks, down- and upsamplers too (c3lier). */
 export const LORA_TYPES = ["lierla", "c3lier"] as const;
 
+/** Weights of noise levels in the denoising loss. */
+export const WEIGHTING_CHOICES = ["none", "min-snr", "debiased"] as const;
+
 const text = z.string().trim().min(1);
 const above = z.number().positive();
+
+/** Defaults of an objective that help states. */
+interface Defaults {
+  readonly iterations: number;
+  readonly learningRate: number;
+  readonly alpha: string;
+  readonly layers: (typeof LAYER_CHOICES)[number];
+  readonly type: (typeof LORA_TYPES)[number];
+}
+
+/** How a LoRA is trained, whatever the objective. */
+const trainingFields = (d: Defaults) =>
+  ({
+    on: option(z.enum(["base", "distilled"]), {
+      flag: "--on <model>",
+      about: "model that is trained; the distilled one at the noise levels of its own steps (default: base)",
+    }),
+    batch: option(z.int().min(1), {
+      flag: "--batch <n>",
+      aliases: ["--train-batch-size"],
+      about: "samples of an update (default: 4)",
+    }),
+    iterations: option(z.int().min(1), {
+      flag: "--iterations <n>",
+      aliases: ["--max-train-steps"],
+      about: `number of updates (default: ${d.iterations})`,
+    }),
+    learningRate: option(above, {
+      flag: "--learning-rate <n>",
+      about: `largest learning rate of AdamW, after 10 updates of warm-up, falling to 0 by a cosine (default: ${d.learningRate})`,
+    }),
+    rank: option(z.int().min(1).max(1024), { flag: "--rank <n>", about: "rank of the LoRA (default: 4)" }),
+    alpha: option(above, {
+      flag: "--alpha <n>",
+      about: `the change is alpha / rank times the matrices (default: ${d.alpha})`,
+    }),
+    layers: option(z.enum(LAYER_CHOICES), {
+      flag: "--layers <choice>",
+      about: `layers that are changed: noxattn (all but cross-attention), xattn, xattn-strict, selfattn, full (default: ${d.layers})`,
+    }),
+    type: option(z.enum(LORA_TYPES), {
+      flag: "--type <type>",
+      about: `lierla: attention alone; c3lier: residual blocks too (default: ${d.type})`,
+    }),
+    seed: option(z.int().min(0), { flag: "--seed <n>", about: "seed of all that is drawn (default: 0)" }),
+    sampleEvery: option(z.int().min(0), {
+      flag: "--sample-every <n>",
+      about:
+        "updates between two rows of samples with fixed seeds, in samples/; 0 for none (default: a fifth of the run)",
+    }),
+  }) as const;
+
+/** Defaults of `train slider`. */
+export const SLIDER_DEFAULTS = {
+  iterations: 150,
+  learningRate: 2e-3,
+  alpha: "1",
+  layers: "noxattn",
+  type: "c3lier",
+} as const satisfies Defaults;
+/** Defaults of `train lora`. */
+export const LORA_DEFAULTS = {
+  iterations: 200,
+  learningRate: 1e-3,
+  alpha: "the rank",
+  layers: "full",
+  type: "lierla",
+} as const satisfies Defaults;
 
 /** What a slider moves, and on which model. */
 export const sliderFields = grouped("task", {
@@ -22,29 +94,60 @@ export const sliderFields = grouped("task", {
     flag: "--strength <n>",
     about: "η: how many times the difference of the two predictions a scale of 1 moves (default: 2, distilled 1)",
   }),
-  on: option(z.enum(["base", "distilled"]), {
-    flag: "--on <model>",
-    about: "model that is trained, at the noise levels of its own steps (default: base)",
+  ...trainingFields(SLIDER_DEFAULTS),
+} as const);
+
+/** What a LoRA learns from images, and on which model. */
+export const loraFields = grouped("task", {
+  caption: option(text, {
+    flag: "--caption <prompt>",
+    aliases: ["--instance-prompt"],
+    about: 'caption of every image, in place of their own, such as "a photo of sks cat"',
   }),
-  batch: option(z.int().min(1), {
-    flag: "--batch <n>",
-    about: "samples of an update (default: 4)",
+  size: option(requestFields.size.unwrap(), {
+    ...formsOf(requestFields.size)[0],
+    flag: "--size <WxH>",
+    aliases: ["--resolution"],
+    about: "size that images are brought to: the area of the buckets (default: the pair's)",
   }),
-  iterations: option(z.int().min(1), { flag: "--iterations <n>", about: "number of updates (default: 150)" }),
-  learningRate: option(above, {
-    flag: "--learning-rate <n>",
-    about: "largest learning rate of AdamW, after 10 updates of warm-up, falling to 0 by a cosine (default: 0.002)",
+  crop: option(z.boolean(), {
+    flag: "--crop",
+    aliases: ["--center-crop"],
+    about: "crop every image to --size, instead of to the bucket of its aspect ratio",
   }),
-  rank: option(z.int().min(1).max(1024), { flag: "--rank <n>", about: "rank of the LoRA (default: 4)" }),
-  alpha: option(above, { flag: "--alpha <n>", about: "the change is alpha / rank times the matrices (default: 1)" }),
-  layers: option(z.enum(LAYER_CHOICES), {
-    flag: "--layers <choice>",
+  flip: option(z.boolean(), {
+    flag: "--flip",
+    aliases: ["--random-flip"],
+    about: "train on mirror images too; not for what has a left and a right, such as text",
+  }),
+  weighting: option(z.enum(WEIGHTING_CHOICES), {
+    flag: "--weighting <name>",
+    about: "weights of noise levels in the loss: none, min-snr, debiased (default: debiased; with --snr-gamma min-snr)",
+  }),
+  snrGamma: option(above, { flag: "--snr-gamma <n>", about: "γ of the min-SNR weights (default: 5)" }),
+  noiseOffset: option(z.number().min(0), {
+    flag: "--noise-offset <n>",
+    about: "noise that all pixels of a channel share, for darker and brighter images, such as 0.05 (default: 0)",
+  }),
+  classPrompt: option(text, {
+    flag: "--class-prompt <prompt>",
     about:
-      "layers that are changed: noxattn (all but cross-attention), xattn, xattn-strict, selfattn, full (default: noxattn)",
+      'keeps what the model knows of the class, such as "a photo of a cat", by images that it makes itself (DreamBooth)',
   }),
-  type: option(z.enum(LORA_TYPES), {
-    flag: "--type <type>",
-    about: "lierla: attention alone; c3lier: residual blocks too (default: c3lier)",
+  classImages: option(z.int().min(1), {
+    flag: "--class-images <n>",
+    aliases: ["--num-class-images"],
+    about: "number of these images (default: 32)",
   }),
-  seed: option(z.int().min(0), { flag: "--seed <n>", about: "seed of all that is drawn (default: 0)" }),
+  priorWeight: option(z.number().min(0), {
+    flag: "--prior-weight <n>",
+    aliases: ["--prior-loss-weight"],
+    about: "weight of their loss (default: 1)",
+  }),
+  samplePrompt: option(text, {
+    flag: "--sample-prompt <prompt>",
+    aliases: ["--validation-prompt"],
+    about: "prompt of the samples on the way (default: the first caption)",
+  }),
+  ...trainingFields(LORA_DEFAULTS),
 } as const);

@@ -1,5 +1,21 @@
 export { type CheckpointContent, checkpointOf, readCheckpoint } from "./checkpoint.js";
-export { LAYER_CHOICES, LORA_TYPES } from "./fields.js";
+export {
+  denoising,
+  type LoraRequest,
+  type NoisySample,
+  noisySample,
+  offsetNoise,
+  weightingOf,
+} from "./denoising.js";
+export {
+  type CaptionedImage,
+  type EncodeOptions,
+  type Example,
+  encodeImages,
+  sizesOf,
+  type TrainingImages,
+} from "./examples.js";
+export { LAYER_CHOICES, LORA_DEFAULTS, LORA_TYPES, SLIDER_DEFAULTS } from "./fields.js";
 export {
   adapterOf,
   chooseLayers,
@@ -11,5 +27,6 @@ export {
   type TrainedLora,
 } from "./lora.js";
 export { type Batch, type LossNetwork, openLoss, withSquaredError } from "./loss.js";
+export { type Objective, trainedModel } from "./objective.js";
 export { type TrainingState, type TrainOptions, train, type UpdateEvent } from "./run.js";
-export { openSlider, type SliderBatches, type SliderRequest, sliderTarget } from "./slider.js";
+export { openSlider, type SliderRequest, sliderTarget } from "./slider.js";

@@ -4,7 +4,7 @@ import type { Pair } from "../generate/index.js";
 import { clipped, globalNorm, type Optimizer, type OptimizerState, type Tensors } from "../optim/index.js";
 import type { TrainedLora } from "./lora.js";
 import { type LossNetwork, openLoss } from "./loss.js";
-import type { SliderBatches } from "./slider.js";
+import type { Objective } from "./objective.js";
 
 /** Everything that a run goes on from. */
 export interface TrainingState {
@@ -39,20 +39,19 @@ export interface TrainOptions {
  */
 export async function* train(
   pair: Pair,
-  batches: SliderBatches,
+  objective: Objective,
   lora: TrainedLora,
   begun: { readonly parameters: Tensors; readonly state?: TrainingState },
   { updates, optimizer: plain, clip = 1, signal }: TrainOptions,
 ): AsyncGenerator<UpdateEvent, void, undefined> {
   const optimizer = clipped(clip, plain);
   let state = begun.state ?? { update: 0, parameters: begun.parameters, optimizer: optimizer.init(begun.parameters) };
-  const { model, shape, samples } = batches;
-  const network: LossNetwork = await openLoss(pair, model, lora, shape, samples);
+  const network: LossNetwork = await openLoss(pair, objective.model, lora);
   try {
     while (state.update < updates) {
       signal?.throwIfAborted();
       const start = performance.now();
-      const { loss, gradients } = await lossOf(network, batches, lora, state, signal);
+      const { loss, gradients } = await lossOf(network, objective, lora, state, signal);
       const norm = globalNorm(gradients);
       if (!Number.isFinite(loss) || !Number.isFinite(norm)) throw diverged(state.update);
       const moved = optimizer.update(state.parameters, gradients, state.optimizer);
@@ -67,13 +66,13 @@ export async function* train(
 /** Loss and gradients of the next batch. @throws RequestError where the model itself gives NaN with the LoRA */
 async function lossOf(
   network: LossNetwork,
-  batches: SliderBatches,
+  objective: Objective,
   lora: TrainedLora,
   { update, parameters }: TrainingState,
   signal: AbortSignal | undefined,
 ) {
   try {
-    return await network.run(await batches.batch(update, lora, parameters, signal), parameters);
+    return await network.run(await objective.batch(update, lora, parameters, signal), parameters);
   } catch (error) {
     if (error instanceof NonFiniteError && update > 0) throw diverged(update);
     throw error;
@@ -82,5 +81,5 @@ async function lossOf(
 
 const diverged = (update: number): Error =>
   new RequestError(
-    `training diverges: the loss of update ${update + 1} is not finite; a smaller --learning-rate or --strength may help. The last checkpoint is kept`,
+    `training diverges: the loss of update ${update + 1} is not finite; a smaller --learning-rate may help. The last checkpoint is kept`,
   );

@@ -3,10 +3,9 @@
  * moves by s · η · (ε(positive) − ε(negative)) from the unchanged model's.
  */
 import { constant, stackOn } from "../adapters/index.js";
-import { RequestError } from "../errors.js";
-import { generate, type Model, type Pair, planFor } from "../generate/index.js";
+import { generate, type Pair, planFor } from "../generate/index.js";
 import { uniform } from "../metrics/index.js";
-import type { Conditioning, DenoiserShape } from "../models/index.js";
+import type { Conditioning } from "../models/index.js";
 import { adapterScales, floats } from "../networks/index.js";
 import type { Tensors } from "../optim/index.js";
 import type { Row, StepRow } from "../sampling/index.js";
@@ -14,31 +13,18 @@ import type { InputOf } from "../schema/index.js";
 import { type FloatTensor, float, sample } from "../tensor/index.js";
 import type { sliderFields } from "./fields.js";
 import { adapterOf, type TrainedLora } from "./lora.js";
-import type { Batch } from "./loss.js";
+import { type Objective, trainedModel } from "./objective.js";
 
 /** A slider to train: three prompts, the model, and how it is trained. */
 export type SliderRequest = InputOf<typeof sliderFields>;
 
-/** Batches of a slider, each drawn from its number alone, so that a run that goes on draws what one in a piece does. */
-export interface SliderBatches {
-  readonly model: Model;
-  readonly shape: DenoiserShape;
-  readonly samples: number;
-  batch(update: number, lora: TrainedLora, parameters: Tensors, signal?: AbortSignal): Promise<Batch>;
-}
-
-/** Prepares the batches: encodes the three prompts. @throws RequestError for a model that cannot be trained */
-export async function openSlider(pair: Pair, o: SliderRequest): Promise<SliderBatches> {
+/** Prepares a slider's objective: encodes the three prompts. @throws RequestError for a model that cannot be trained */
+export async function openSlider(pair: Pair, o: SliderRequest): Promise<Objective> {
   const { on = "base", batch: samples = 4, seed = 0 } = o;
   // A step of a few-step model moves the image further (measured on the embedded pair).
   const { strength = on === "distilled" ? 1 : 2 } = o;
   const { size } = pair;
-  const model = pair[on];
-  if (!model) throw new RequestError("there is no distilled model: name one with --distilled, or train --on base");
-  if (model.lora)
-    throw new RequestError(
-      "the distilled model is a LoRA on the base: train --on base, or merge it first (adapter merge)",
-    );
+  const model = trainedModel(pair, on);
   const { denoiser, network } = model;
   const whole = { mode: on, prompts: [o.concept] };
   const most = stepsIn(planFor(pair, whole).rows).length;
@@ -87,8 +73,6 @@ export async function openSlider(pair: Pair, o: SliderRequest): Promise<SliderBa
 
   return {
     model,
-    shape,
-    samples,
     async batch(update, lora, values, signal) {
       const draw = uniform((seed + 1) * 7919 + update);
       const row = steps[Math.floor(draw() * steps.length)];
@@ -98,7 +82,7 @@ export async function openSlider(pair: Pair, o: SliderRequest): Promise<SliderBa
       const targets: FloatTensor[] = [];
       for (const xt of latents) targets.push(sliderTarget(await predictions(xt, row), scale * strength));
       const { timestep, guidance } = row;
-      return { latents, timestep, conditioning: neutral, guidance, size, targets, scale };
+      return { latents, timestep, conditioning: latents.map(() => neutral), guidance, size, targets, scale };
     },
   };
 }

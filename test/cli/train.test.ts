@@ -37,9 +37,14 @@ describe("variegate train slider", { timeout: 240_000 }, () => {
       expect(loss).toBeGreaterThan(0);
       expect(norm).toBeGreaterThan(0);
     }
-    expect(readdirSync(whole).sort()).toEqual(
-      ["checkpoint.safetensors", "events.jsonl", "run.json", "slider.kohya.safetensors", "slider.safetensors"].sort(),
-    );
+    expect(readdirSync(whole).sort()).toEqual([
+      "checkpoint.safetensors",
+      "events.jsonl",
+      "run.json",
+      "samples",
+      "slider.kohya.safetensors",
+      "slider.safetensors",
+    ]);
     const images = [];
     for (const file of ["slider.safetensors:3", "slider.kohya.safetensors:3", "slider.safetensors:0"]) {
       const out = fresh();

@@ -1,6 +1,6 @@
 /** `train`: adapters made on this machine. */
 import type { Command } from "commander";
-import { sliderFields } from "../../train/fields.js";
+import { loraFields, sliderFields } from "../../train/fields.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
 import { openTerminal } from "../terminal.js";
@@ -15,17 +15,33 @@ import {
   withOutput,
 } from "./common.js";
 
+const SMILE =
+  'variegate train slider --concept "a cartoon character" --positive "a smiling cartoon character" --negative "a sad cartoon character"';
+const IMAGES = 'variegate generate "a red cartoon character with a hat" --seeds 0-7 --out pictures';
+
 export function addTrain(train: Command): void {
-  const smile = 'variegate train slider --concept "a cartoon character" --positive "a smiling cartoon character"';
-  const example = `${smile} --negative "a sad cartoon character"`;
-  withExamples(train, example, `${example} --on distilled --out smile`);
+  withExamples(train, IMAGES, "variegate train lora pictures --out red", SMILE);
 
   const slider = withOutput(addFields(addFields(withModels(train.command("slider")), sliderFields), resumeFields));
-  withExamples(slider, example, `${example} --on distilled --out smile`)
+  withExamples(slider, SMILE, `${SMILE} --on distilled --out smile`)
     .description("trains a Concept Slider: a LoRA whose scale moves a concept between two prompts")
     .action(async (given: Given) => {
-      const { runTrainSlider } = await import("../train.js");
+      const [{ runTraining }, { sliderTraining }] = [await import("../train.js"), await import("../train-slider.js")];
+      const training = sliderTraining(fieldsOf(sliderFields, given));
       const terminal = openTerminal(outputFormatOf(given));
-      await runTrainSlider(terminal, modelsOf(given), fieldsOf(sliderFields, given), outputOf(given), interrupted);
+      await runTraining(terminal, modelsOf(given), training, outputOf(given), interrupted);
+    });
+
+  const lora = withOutput(addFields(addFields(withModels(train.command("lora")), loraFields), resumeFields));
+  withExamples(lora, IMAGES, "variegate train lora pictures --out red")
+    .argument("<folder>", "images, with captions in .txt files beside them, metadata.jsonl or captions.csv")
+    .description(
+      "trains a LoRA on a folder of images with captions: a subject, a style (DreamBooth with --class-prompt)",
+    )
+    .action(async (folder: string, given: Given) => {
+      const [{ runTraining }, { loraTraining }] = [await import("../train.js"), await import("../train-lora.js")];
+      const terminal = openTerminal(outputFormatOf(given));
+      const training = loraTraining(terminal, folder, fieldsOf(loraFields, given), interrupted);
+      await runTraining(terminal, modelsOf(given), training, outputOf(given), interrupted);
     });
 }

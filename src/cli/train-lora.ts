@@ -1,0 +1,97 @@
+/** `variegate train lora`: a LoRA from a folder of images with captions, with prior preservation where a class is named. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { RequestError } from "../errors.js";
+import { decodePng, encodePng } from "../files/index.js";
+import { generate } from "../generate/index.js";
+import type { OpenedPair } from "../open/index.js";
+import {
+  type CaptionedImage,
+  denoising,
+  encodeImages,
+  LORA_DEFAULTS,
+  type LoraRequest,
+  sizesOf,
+  weightingOf,
+} from "../train/index.js";
+import { readImages } from "../train/node/index.js";
+import type { RunFolder } from "./run-folder.js";
+import type { Terminal } from "./terminal.js";
+import type { Training } from "./train.js";
+
+/** Images of the class, by default. */
+const CLASS_IMAGES = 32;
+/** Samples in one call while they are made. */
+const TOGETHER = 8;
+
+export function loraTraining(terminal: Terminal, folder: string, request: LoraRequest, signal: AbortSignal): Training {
+  const { classPrompt, classImages, priorWeight, rank = 4 } = request;
+  const given = Object.entries({ "--class-images": classImages, "--prior-weight": priorWeight });
+  const [alone] = given.flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
+  weightingOf(request);
+  if (alone && classPrompt === undefined) throw new RequestError(`${alone} needs --class-prompt beside it`);
+  return {
+    name: "lora",
+    request: { layers: LORA_DEFAULTS.layers, type: LORA_DEFAULTS.type, alpha: rank, ...request },
+    iterations: request.iterations ?? LORA_DEFAULTS.iterations,
+    learningRate: request.learningRate ?? LORA_DEFAULTS.learningRate,
+    async prepare(pair) {
+      const images = await readImages(folder, { caption: request.caption, sizes: sizesOf(pair, request), signal });
+      const prompt = request.samplePrompt ?? images[0]?.caption ?? "";
+      return {
+        from: images.map(({ file, caption, image }) => ({
+          file,
+          caption,
+          pixels: createHash("sha256").update(image.data).digest("hex"),
+        })),
+        views: [{ prompt, scale: 1 }],
+        async objective(run) {
+          const kept = await imagesOfClass(terminal, pair, run, request, signal);
+          const progress = terminal.progress(images.length + kept.length, "encoding images");
+          const encoded = await encodeImages(pair, images, kept, {
+            ...request,
+            signal,
+            onImage: (done) => progress.update(done, "encoding images"),
+            onTruncated: (caption) =>
+              terminal.warn(`a caption is longer than the text encoders read, and is cut: ${caption}`),
+          });
+          progress.stop();
+          return denoising(pair, encoded, request);
+        },
+        shown: (file) => `variegate compare ${JSON.stringify(prompt)} --lora ${file}`,
+      };
+    },
+  };
+}
+
+/** Images that the model makes of the class, in `class/` of the run; those of an interrupted run are read. */
+async function imagesOfClass(
+  terminal: Terminal,
+  pair: OpenedPair,
+  run: RunFolder,
+  { classPrompt, classImages = CLASS_IMAGES, on = "base", size }: LoraRequest,
+  signal: AbortSignal,
+): Promise<CaptionedImage[]> {
+  if (classPrompt === undefined) return [];
+  const nameOf = (seed: number) => `class/${seed}.png`;
+  const found: CaptionedImage[] = [];
+  const missing: number[] = [];
+  for (let seed = 0; seed < classImages; seed++) {
+    const file = run.kept.get(nameOf(seed))?.file;
+    if (file === undefined) missing.push(seed);
+    else found.push({ file, caption: classPrompt, image: await decodePng(await readFile(path.join(run.dir, file))) });
+  }
+  if (missing.length === 0) return found;
+  const progress = terminal.progress(classImages, "images of the class", { format: String, done: found.length });
+  const request = { mode: on, prompts: [classPrompt], seeds: missing, batch: TOGETHER, ...(size && { size }) };
+  for await (const event of generate(pair, request, signal)) {
+    if (event.type !== "image") continue;
+    const file = nameOf(event.seed);
+    run.log({ type: "class image", seed: event.seed, ...(await run.write(file, await encodePng(event.image))) });
+    found.push({ file, caption: classPrompt, image: event.image });
+    progress.update(found.length, "images of the class");
+  }
+  progress.stop();
+  return found.sort((a, b) => a.file.localeCompare(b.file, "en", { numeric: true }));
+}

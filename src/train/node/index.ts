@@ -1,0 +1,1 @@
+export { type FolderOptions, readImages } from "./images.js";

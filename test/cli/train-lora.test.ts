@@ -1,0 +1,118 @@
+import { spawn } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import sharp from "sharp";
+import { beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "../support/folder.js";
+import { runProgram } from "../support/program.js";
+
+const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
+const fresh = () => path.join(temporaryFolder(), "run");
+const pictures = fresh();
+/** A run of four small updates. */
+const small = (...words: readonly string[]) => [
+  ...["train", "lora", pictures, "--iterations", "4", "--batch", "2", "--rank", "2", "--sample-every", "2"],
+  ...["--class-prompt", "a cartoon character", "--class-images", "2", "--on", "distilled", ...words],
+];
+const eventsOf = (out: string) =>
+  readFileSync(path.join(out, "events.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
+describe("variegate train lora", { timeout: 240_000 }, () => {
+  const whole = fresh();
+
+  beforeAll(async () => {
+    // Two sizes, so that batches come from two buckets; captions are those that the images record.
+    for (const [size, seeds] of [
+      ["64", "0,1"],
+      ["80x48", "2,3"],
+    ] as const) {
+      const out = fresh();
+      const words = ["a red cartoon character", "--mode", "distilled", "--size", size, "--seeds", seeds];
+      expect((await runProgram(["generate", ...words, "--out", out])).status).toBe(0);
+      mkdirSync(pictures, { recursive: true });
+      for (const file of readdirSync(out).filter((f) => f.endsWith(".png")))
+        cpSync(path.join(out, file), path.join(pictures, file));
+    }
+  });
+
+  it("writes a LoRA in two formats that changes the model, its own images of the class, and samples", async () => {
+    const { status, stdout } = await runProgram(small("--out", whole, "--json"));
+    expect(status).toBe(0);
+    const updates = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+      .filter((e) => e.type === "update");
+    expect(updates.map((e) => [e.update, e.updates])).toEqual([1, 2, 3, 4].map((n) => [n, 4]));
+    for (const { loss, norm } of updates) expect(Math.min(loss, norm)).toBeGreaterThan(0);
+    expect(readdirSync(path.join(whole, "class")).sort()).toEqual(["0.png", "1.png"]);
+    expect(readdirSync(path.join(whole, "samples"))).toHaveLength(3 * 4);
+    const sample = (update: string) =>
+      sharp(path.join(whole, `samples/${update}_0_1.png`))
+        .raw()
+        .toBuffer();
+    expect(await sample("000000")).not.toEqual(await sample("000004"));
+    const { from, updates: made } = JSON.parse(readFileSync(path.join(whole, "run.json"), "utf8"));
+    expect(from).toHaveLength(4);
+    expect(from[0]).toMatchObject({ file: "0.png", caption: "a red cartoon character" });
+    expect(made).toBe(4);
+    const images = [];
+    for (const file of ["lora.safetensors:3", "lora.kohya.safetensors:3", "lora.safetensors:0"]) {
+      const out = fresh();
+      const words = ["generate", "a cartoon character", "--mode", "distilled", "--lora", path.join(whole, file)];
+      expect((await runProgram([...words, "--out", out])).status).toBe(0);
+      images.push(await sharp(path.join(out, "0.png")).raw().toBuffer());
+    }
+    const [peft, kohya, off] = images;
+    const apart = (other: Buffer | undefined) =>
+      Math.max(...[...(other ?? [])].map((v, i) => Math.abs(v - (peft?.[i] ?? 0))));
+    expect(apart(kohya)).toBeLessThanOrEqual(1);
+    expect(apart(off)).toBeGreaterThan(1);
+  });
+
+  it("goes on after Ctrl-C, to the same LoRA to the bit", async () => {
+    const out = fresh();
+    const words = small("--out", out);
+    const child = spawn(process.execPath, [BIN, ...words, "--json", "--quiet"], { stdio: ["ignore", "pipe", "pipe"] });
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    child.stdout.once("data", () => child.kill("SIGINT"));
+    expect(await ended).toBe(130);
+    expect(existsSync(path.join(out, "lora.safetensors"))).toBe(false);
+    const done = eventsOf(out).filter((e) => e.type === "update").length;
+    expect(done).toBeGreaterThan(0);
+    expect(done).toBeLessThan(4);
+    expect((await runProgram(words)).status).toBe(2);
+    expect((await runProgram([...words, "--resume"])).status).toBe(0);
+    expect(eventsOf(out).filter((e) => e.type === "update")).toHaveLength(4);
+    for (const name of ["lora.safetensors", "samples/000004_0_3.png"])
+      expect(readFileSync(path.join(out, name))).toEqual(readFileSync(path.join(whole, name)));
+    writeFileSync(path.join(pictures, "0.txt"), "another caption");
+    const other = await runProgram([...words, "--resume", "--caption", "another caption"]);
+    expect([other.status, other.stderr]).toEqual([2, expect.stringContaining("other options")]);
+  });
+
+  it.each([
+    [["--snr-gamma", "5", "--weighting", "debiased"], 2, /--snr-gamma is that of --weighting min-snr, not of debiased/],
+    [["--pair", "embedded-lora"], 2, /is a LoRA on the base: train --on base/],
+    [["--weighting", "snr"], 2, /--weighting.*min-snr/],
+    [["--size", "1024"], 3, /is tiny beside 1024 × 1024/],
+  ] as const)("refuses %j in a line", async (words, code, said) => {
+    const out = fresh();
+    const { status, stderr } = await runProgram(small(...words, "--out", out));
+    expect([status, stderr]).toEqual([code, expect.stringMatching(said)]);
+    expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);
+  });
+
+  it("refuses options of prior preservation without a class, and a folder without captions", async () => {
+    const alone = await runProgram(["train", "lora", pictures, "--class-images", "4"]);
+    expect([alone.status, alone.stderr]).toEqual([2, expect.stringMatching(/--class-images needs --class-prompt/)]);
+    const bare = temporaryFolder();
+    await sharp(path.join(pictures, "0.png")).toFile(path.join(bare, "bare.png"));
+    const { status, stderr } = await runProgram(["train", "lora", bare]);
+    expect([status, stderr]).toEqual([3, expect.stringMatching(/no caption for 1 of 1 image \(bare\.png\)/)]);
+  });
+});
