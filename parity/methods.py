@@ -182,6 +182,28 @@ def record_groups(cases, tensors):
     cases["farthest"] = [{"cutoff": c, "kept": farthest(draws, c)} for c in (0.4, 1.5)]
 
 
+def contrastive(x, anchors, temperature):
+    """InfoNCE of van den Oord et al. 2018 with cosines, whose positive is the sample's own anchor, by torch's cross entropy."""
+    with torch.enable_grad():
+        own = x.clone().requires_grad_()
+        units, fixed = (torch.nn.functional.normalize(v.flatten(1), dim=1) for v in (own, anchors))
+        logits = units @ units.T
+        n = len(x)
+        logits = torch.where(torch.eye(n, dtype=torch.bool), (units * fixed).sum(1)[:, None], logits) / temperature
+        loss = torch.nn.functional.cross_entropy(logits, torch.arange(n))
+        (gradient,) = torch.autograd.grad(loss, own)
+    return float(loss), gradient
+
+
+def record_contrastive(cases, tensors):
+    tensors["anchors"] = tensors["five"] + 0.2 * noise([5, 4, 3, 5], 9).double()
+    cases["contrastive-noise"] = []
+    for i, temperature in enumerate((0.1, 1.0)):
+        loss, gradient = contrastive(tensors["five"], tensors["anchors"], temperature)
+        cases["contrastive-noise"].append({"temperature": temperature, "loss": loss})
+        tensors[f"contrastive-noise.{i}"] = gradient
+
+
 def record_apg(cases, tensors):
     cond, uncond, before = (noise([1, 4, 3, 5], seed).double() for seed in (6, 7, 8))
     tensors["cond"], tensors["uncond"], tensors["before"] = cond, uncond, before
@@ -217,5 +239,6 @@ def record(store):
         cases["embedding-noise"].append({"seed": 40 + i, **hook})
         tensors[f"embedding-noise.{i}"] = embedding_noise(y, 40 + i, **hook)
     record_groups(cases, tensors)
+    record_contrastive(cases, tensors)
     record_apg(cases, tensors)
     store.put("methods", cases, {key: value.float() for key, value in tensors.items()})

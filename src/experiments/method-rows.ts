@@ -14,6 +14,7 @@ const SETTINGS: readonly string[] = [
   ...["interval", "late-guidance", "apg"],
   ...["particles", "particles:scale=2", "dpp", "rke", "siblings", "siblings:scale=0.5"],
   ...["low-frequency", "low-frequency:strength=1", "spread", "antithetic", "farthest"],
+  ...["contrastive-noise:iterations=1", "contrastive-noise"],
   ...["partial-lora", "partial-lora:scale=0"],
 ];
 

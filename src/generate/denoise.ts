@@ -1,26 +1,23 @@
 /** Runs the rows of a plan over a group of samples: model calls in batches, then one solver step for each sample. */
-import type { Conditioning } from "../models/index.js";
-import { adapterScales, type Call, finite } from "../networks/index.js";
+import { finite } from "../networks/index.js";
 import {
   advance,
   type Choice,
-  conditioned,
   groupOutputs,
-  guided,
-  hooksOf,
   isGrouped,
-  isGuided,
   type ModelName,
   type Plan,
   type Row,
   type StepRow,
 } from "../sampling/index.js";
-import { type FloatTensor, sample as sampleAt } from "../tensor/index.js";
+import type { FloatTensor } from "../tensor/index.js";
 import { chosen } from "./choose.js";
 import type { GenerateEvent, StepEvent } from "./events.js";
+import { optimiseNoise } from "./optimise-noise.js";
+import { callOf, predict, shapeOf } from "./predict.js";
 import { keepRow, resume } from "./reuse.js";
 import type { Run } from "./run.js";
-import { type Sample, textLength } from "./sample.js";
+import type { Sample } from "./sample.js";
 
 /** Consecutive rows that call one model, with their index in the plan. */
 export interface Phase {
@@ -74,6 +71,7 @@ export async function* denoise(
     if (milliseconds > 0) yield { type: "loaded", network: row.model, milliseconds };
     const left: Sample[] = [];
     for (const unit of unitsOf(run, group)) {
+      await optimiseNoise(run, row, index, unit);
       const outputs: FloatTensor[] = [];
       for (let at = 0; at < unit.length; at += job.batch) {
         signal?.throwIfAborted();
@@ -158,82 +156,4 @@ function stepEvent(
   const steps = job.plan.rows.flatMap((row, i) => (row.kind === "step" ? [i] : []));
   const place = { row: index, step: steps.indexOf(index), steps: steps.length };
   return { type: "step", ...place, model, timestep, from, to, ...latents, prompt, seed };
-}
-
-/** Facts of a model call for messages. */
-const callOf = ({ bindings }: Run, { model, timestep }: StepRow, index: number): Call => ({
-  network: `the ${model} denoiser`,
-  at: `row ${index} (timestep ${timestep})`,
-  weights: bindings(model).model.weights,
-});
-
-/** Shape of a call for samples of one text length. */
-function shapeOf(
-  { pair, job }: Run,
-  [first]: readonly Sample[],
-  tokens = first ? textLength(first) : pair.text.tokens,
-) {
-  const [, , height, width] = pair.base.denoiser.latents(job.size);
-  return { height, width, tokens };
-}
-
-type Side = "conditional" | "unconditional";
-
-/** Conditioning of a sample at a row. Diversity methods change that of the prompt, not that of the negative prompt. */
-function conditioningOf({ conditioning, seed }: Sample, row: StepRow, step: number, side: Side): Conditioning[] {
-  const own = conditioning.get(row.model)?.[side];
-  if (!own) return [];
-  return [side === "conditional" ? conditioned(hooksOf(row), own, { seed, step }) : own];
-}
-
-/** Guided predictions of a batch, B × [1, C, h, w]. With classifier-free guidance each sample is predicted twice. */
-async function predict(run: Run, row: StepRow, index: number, batch: readonly Sample[]): Promise<FloatTensor[]> {
-  const { model } = run.bindings(row.model);
-  if (!isGuided(row) || model.denoiser.embedsGuidance) return forward(run, row, index, batch, ["conditional"]);
-  const lengths = new Set(SIDES.flatMap((side) => batch.flatMap((s) => textLengthOf(s, row, side))));
-  // Texts of one length share a call; other texts have calls of their own.
-  const calls: readonly (readonly Side[])[] = lengths.size > 1 ? SIDES.map((side) => [side]) : [SIDES];
-  const outputs: FloatTensor[] = [];
-  for (const sides of calls) outputs.push(...(await forward(run, row, index, batch, sides)));
-  return batch.map((s, i) => {
-    const [uncond, cond] = [outputs[i], outputs[batch.length + i]];
-    if (!cond || !uncond) throw new RangeError(`the ${row.model} denoiser gave ${outputs.length} predictions`);
-    const { output, momentum } = guided(row, { xt: s.xt, cond, uncond, momentum: s.momentum });
-    s.momentum = momentum;
-    return output;
-  });
-}
-
-/** Both sides of classifier-free guidance, in the order of a call. */
-const SIDES: readonly Side[] = ["unconditional", "conditional"];
-
-const textLengthOf = ({ conditioning }: Sample, { model }: StepRow, side: Side): readonly number[] =>
-  conditioning.get(model)?.[side].streams["text"]?.shape.slice(1, 2) ?? [];
-
-/** Predictions of one call, all samples of the first side first. */
-async function forward(
-  run: Run,
-  row: StepRow,
-  index: number,
-  batch: readonly Sample[],
-  sides: readonly Side[],
-): Promise<FloatTensor[]> {
-  const { model, network, denoiser } = run.bindings(row.model);
-  const repeated = <T>(items: readonly T[]): readonly T[] => sides.flatMap(() => items);
-  const conditioning = sides.flatMap((side) => batch.flatMap((s) => conditioningOf(s, row, index, side)));
-  const feeds = model.denoiser.inputs({
-    latents: repeated(batch.map((s) => s.xt)),
-    timestep: row.timestep,
-    conditioning,
-    guidance: row.guidance,
-    size: run.job.size,
-  });
-  if (denoiser && denoiser.stack.loraLayers.size > 0) {
-    feeds["adapter_scales"] = adapterScales(repeated(batch.map((s) => denoiser.scales(index, s))));
-  }
-  const tokens = conditioning[0]?.streams["text"]?.shape[1];
-  const { outputs } = await network.run(shapeOf(run, batch, tokens), feeds, denoiser?.stack ?? null);
-  run.timings.calls += conditioning.length;
-  const prediction = await finite(outputs["prediction"], callOf(run, row, index));
-  return conditioning.map((_, i) => sampleAt(prediction, i));
 }

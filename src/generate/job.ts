@@ -1,7 +1,7 @@
 /** A job: a request with every default filled in, opened adapters, and its plan. */
 import { RequestError } from "../errors.js";
 import type { ImageSize } from "../models/index.js";
-import { checkGroup, type Plan, settledMethods } from "../sampling/index.js";
+import { checkGroup, noiseOptimisationOf, type Plan, settledMethods } from "../sampling/index.js";
 import { parseRequest } from "../schema/index.js";
 import { lorasOf, type PromptSyntax } from "../text/index.js";
 import { type AdapterUse, isOff, openUses } from "./adapters.js";
@@ -76,7 +76,7 @@ export async function jobFor(pair: Pair, request: GenerateRequest, cache: Genera
 /** Checks a request against a pair without opening its adapters. @throws RequestError with the invalid field */
 export function checkRequest(pair: Pair, request: GenerateRequest): void {
   parseRequest(requestSchema, request);
-  planFor(pair, request);
+  checkGradients(pair, planFor(pair, request));
   const { clipSkip = 0, size = pair.size } = request;
   checkChoice(request);
   checkGroup(settledMethods(request.diversity), seedsToRun(request).length);
@@ -102,6 +102,15 @@ export function checkRequest(pair: Pair, request: GenerateRequest): void {
       { field: "offload" },
     );
   }
+}
+
+/** @throws RequestError for a plan with gradients of weights that have none */
+function checkGradients({ engine: { compute } }: Pair, { rows }: Plan): void {
+  if (compute === "float32" || !rows.some((row) => row.kind === "step" && noiseOptimisationOf(row))) return;
+  throw new RequestError(
+    `--diversity contrastive-noise needs gradients, which are computed in float32, not in ${compute}; leave out --compute`,
+    { field: "diversity" },
+  );
 }
 
 /** @throws RequestError for markup that is not valid in the syntax of the prompts */

@@ -13,6 +13,7 @@ import {
   type Plan,
   type PlanRequest,
   parseScheduler,
+  passesOf,
   type Ratio,
   readsSpacing,
   refusesTimesteps,
@@ -147,12 +148,16 @@ export function planFor(pair: PlanSource, request: PlannedRequest): Plan {
   return withChoice(varied, request);
 }
 
-/** Evaluations of a network for one image: two for a step with classifier-free guidance; with a choice of seeds, those of dropped seeds too. */
+/**
+ * Evaluations of a network for one image: two for a step with classifier-free guidance; those of an optimisation before a step, gradients among
+ * them; with a choice of seeds, those of dropped seeds too.
+ */
 export function callsPerImage(pair: PlanSource, plan: Plan): number {
   const samples = samplesPerRow(plan);
   return plan.rows.reduce((n, row, i) => {
     if (row.kind !== "step") return n;
-    return n + (isGuided(row) && !pair[row.model]?.embedsGuidance ? 2 : 1) * (samples[i] ?? 1);
+    const sides = isGuided(row) && !pair[row.model]?.embedsGuidance ? 2 : 1;
+    return n + sides * passesOf(row) * (samples[i] ?? 1);
   }, 0);
 }
 

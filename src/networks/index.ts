@@ -14,4 +14,5 @@ export {
   type Preparing,
   prepareWeights,
 } from "./precision.js";
+export { openPullback, type Pullback } from "./pullback.js";
 export { createSessionPool, type SessionPool } from "./sessions.js";

@@ -59,7 +59,7 @@ function checkTogether(methods: readonly DiversityMethod[]): void {
   for (const [i, name] of names.entries()) {
     if (names.indexOf(name) < i) throw refusal(`${name} is given twice; expected it once`);
     const other = names.find((n) => METHODS[name].excludes.includes(n));
-    if (other) throw refusal(`${name} and ${other} exclude each other: both decide the same; give one of them`);
+    if (other) throw refusal(`${name} and ${other} exclude each other; give one of them`);
   }
 }
 
@@ -112,6 +112,12 @@ export const madeAgain = <S extends { readonly prompt: number }>(
 
 /** Hooks of a row; none for most. */
 export const hooksOf = ({ hooks = [] }: StepRow): readonly Hook[] => hooks;
+
+/** The hook by which the noise is optimised before a row, with gradients of its network; undefined for none. */
+export const noiseOptimisationOf = (row: StepRow) => hooksOf(row).find((hook) => hook.kind === "contrastive-noise");
+
+/** Passes of a row's network for each of its sides: one, and two for each iteration of an optimisation before it, of which one is a gradient. */
+export const passesOf = (row: StepRow): number => 1 + 2 * (noiseOptimisationOf(row)?.iterations ?? 0);
 
 /** Hooks of the first row, which change the initial noise. */
 export function noiseHooksOf({ rows: [first] }: Plan): readonly Hook[] {

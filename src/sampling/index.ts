@@ -7,6 +7,7 @@ export * from "./diversity.js";
 export { type DynamicShift, evenSigmas, stepwiseShift } from "./flow-sigmas.js";
 export * from "./guidance.js";
 export * from "./guided.js";
+export { contrastiveLoss, noiseStep } from "./hooks/contrastive-noise.js";
 export { conditioned, type Hook, initialNoise } from "./hooks/hook.js";
 export { ACTS, type Acts } from "./hooks/method.js";
 export {
@@ -22,6 +23,7 @@ export {
   settledMethods,
 } from "./hooks/methods.js";
 export * from "./level.js";
+export { combine } from "./linear.js";
 export * from "./noise.js";
 export {
   HANDOFFS,
@@ -39,7 +41,7 @@ export {
   samplingFields,
   settledFields,
 } from "./options.js";
-export { outputOf, x0Error } from "./parameterisation.js";
+export { cleanWeights, outputOf, x0Error } from "./parameterisation.js";
 export * from "./plan.js";
 export * from "./plan-json.js";
 export { type Schedule, type ScheduleStep, schedule } from "./schedule.js";

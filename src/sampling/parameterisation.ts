@@ -6,7 +6,7 @@ import { combine } from "./linear.js";
 import type { Prediction } from "./scheduler-fields.js";
 
 /** Weights of x_t and of the network's output. */
-interface Weights {
+export interface Weights {
   readonly xt: number;
   readonly output: number;
 }
@@ -55,6 +55,9 @@ export function predict(
   }
   return { x0: clean, eps: combine([eps.xt, xt], [eps.output, output]) };
 }
+
+/** Weights of x0 at a noise level: x0 = xt · x_t + output · the network's output. */
+export const cleanWeights = (prediction: Prediction, at: NoiseLevel): Weights => WEIGHTS[prediction](at).x0;
 
 /** The network's output that gives this x0: the inverse of `predict`. x_t, x0 [shape] → [shape]. */
 export function outputAt(prediction: Prediction, at: NoiseLevel, xt: FloatTensor, x0: FloatTensor): FloatTensor {

@@ -61,3 +61,28 @@ it("is checked before anything is loaded", async () => {
   );
   await expect(latents({ diversity: [{ method: "cads", scale: -1 }] })).rejects.toThrow(/-1.*from 0 to 10/);
 });
+
+it("contrastive noise is refused in int8, which has no gradient", async () => {
+  const int8 = await openPair({ compute: "int8" }, { threads: 1 });
+  const asked = { prompts: PROMPTS, ...usual, diversity: settledMethods([{ method: "contrastive-noise" }]) };
+  await expect(generate(int8, asked).next()).rejects.toThrow(/needs gradients.*float32, not in int8/);
+  await int8.close();
+});
+
+it("contrastive noise moves the first predictions of the samples apart", { timeout: 120_000 }, async () => {
+  const apart = async (asked: Asked): Promise<number> => {
+    const first: Float32Array[] = [];
+    const request = { prompts: PROMPTS.slice(0, 1), ...usual, mode: "distilled" as const, ...asked };
+    for await (const event of generate(pair, request)) {
+      if (event.type === "step" && event.step === 0) first.push(Float32Array.from(event.x0.data));
+    }
+    return Math.min(
+      ...first.flatMap((a, i) => first.slice(0, i).map((b) => Math.hypot(...a.map((v, k) => v - (b[k] ?? 0))))),
+    );
+  };
+  const plain = await apart({});
+  const few = await apart({ diversity: settledMethods([{ method: "contrastive-noise", iterations: 1 }]) });
+  const more = await apart({ diversity: settledMethods([{ method: "contrastive-noise", iterations: 6 }]) });
+  expect(few).toBeGreaterThan(plain);
+  expect(more).toBeGreaterThan(few);
+});

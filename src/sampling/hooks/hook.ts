@@ -4,6 +4,7 @@ import { createRng, type FloatTensor } from "../../tensor/index.js";
 import { type AntitheticHook, antithetic, antitheticHookSchema } from "./antithetic.js";
 import { type ApgHook, apgHookSchema } from "./apg.js";
 import { type CadsHook, cads, cadsHookSchema } from "./cads.js";
+import { type ContrastiveNoiseHook, contrastiveNoiseHookSchema } from "./contrastive-noise.js";
 import { type DppHook, dpp, dppHookSchema } from "./dpp.js";
 import {
   drawEmbeddingNoise,
@@ -26,7 +27,7 @@ export type GuidanceHook = ApgHook;
 /** Hooks that change x0 of all samples of a prompt. */
 export type GroupHook = ParticlesHook | DppHook | RkeHook | SiblingsHook;
 /** Hooks that change the initial noise of all samples of a prompt. */
-export type NoiseHook = LowFrequencyHook | SpreadHook | AntitheticHook | FarthestHook;
+export type NoiseHook = LowFrequencyHook | SpreadHook | AntitheticHook | FarthestHook | ContrastiveNoiseHook;
 
 /** A hook of a row. */
 export type Hook = ConditioningHook | GuidanceHook | GroupHook | NoiseHook;
@@ -43,6 +44,7 @@ export const hookSchema = z.discriminatedUnion("kind", [
   spreadHookSchema,
   antitheticHookSchema,
   farthestHookSchema,
+  contrastiveNoiseHookSchema,
 ]);
 
 /** True for hooks by which the samples of a prompt depend on each other. */
@@ -58,6 +60,7 @@ const JOINS: { readonly [K in Hook["kind"]]: boolean } = {
   spread: true,
   antithetic: true,
   farthest: true,
+  "contrastive-noise": true,
 };
 export const joinsSamples = ({ kind }: Hook): boolean => JOINS[kind];
 

@@ -5,6 +5,7 @@ import { nearest, type ReadonlyData } from "../../schema/index.js";
 import { ANTITHETIC, antitheticSchema } from "./antithetic.js";
 import { APG, apgSchema } from "./apg.js";
 import { CADS, cadsSchema } from "./cads.js";
+import { CONTRASTIVE_NOISE, contrastiveNoiseSchema } from "./contrastive-noise.js";
 import { DPP, dppSchema } from "./dpp.js";
 import { EMBEDDING_NOISE, embeddingNoiseSchema } from "./embedding-noise.js";
 import { FARTHEST, farthestSchema } from "./farthest.js";
@@ -33,6 +34,7 @@ const SCHEMAS = [
   spreadSchema,
   antitheticSchema,
   farthestSchema,
+  contrastiveNoiseSchema,
   partialLoraSchema,
 ] as const;
 
@@ -57,6 +59,7 @@ export const METHODS: { readonly [N in MethodName]: Method<Settings[N], Hook> } 
   spread: SPREAD,
   antithetic: ANTITHETIC,
   farthest: FARTHEST,
+  "contrastive-noise": CONTRASTIVE_NOISE,
   "partial-lora": PARTIAL_LORA,
 };
 

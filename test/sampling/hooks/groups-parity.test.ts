@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { antithetic } from "../../../src/sampling/hooks/antithetic.js";
 import { apg } from "../../../src/sampling/hooks/apg.js";
+import { contrastiveLoss, noiseStep } from "../../../src/sampling/hooks/contrastive-noise.js";
 import { dpp } from "../../../src/sampling/hooks/dpp.js";
 import { farthest } from "../../../src/sampling/hooks/farthest.js";
 import { lowFrequency } from "../../../src/sampling/hooks/low-frequency.js";
@@ -25,6 +26,7 @@ const golden = description(
     spread: z.array(z.object({ strength: n })),
     antithetic: z.array(z.object({ strength: n })),
     farthest: z.array(z.object({ cutoff: n, kept: z.array(n) })),
+    "contrastive-noise": z.array(z.object({ temperature: n, loss: n })),
     apg: z.array(z.object({ guidance: n, eta: n, norm: n, momentum: n })),
   }),
 );
@@ -62,6 +64,13 @@ describe("methods on the samples of a prompt compute what their sources state", 
     );
   }
 
+  it.each(golden["contrastive-noise"])("contrastive noise, temperature $temperature", (hook) => {
+    const { loss, gradients } = contrastiveLoss(hook, groupOf("five"), groupOf("anchors"));
+    expect(loss).toBeCloseTo(hook.loss, 6);
+    const name = `contrastive-noise.${golden["contrastive-noise"].indexOf(hook)}`;
+    expectClose(stack(gradients), recorded.float(name), { within: WITHIN, what: name });
+  });
+
   it.each(golden.farthest)("farthest, cutoff $cutoff", ({ cutoff, kept }) => {
     const all = recorded.float("draws");
     const [samples = 0, candidates = 0, c = 0, h = 0, w = 0] = all.shape;
@@ -73,6 +82,15 @@ describe("methods on the samples of a prompt compute what their sources state", 
     expect(chosen.map((z, i) => draws[i]?.indexOf(z))).toEqual(kept);
     expect(new Set(kept).size).toBeGreaterThan(1);
   });
+});
+
+it("a step of contrastive noise goes against the gradient, and keeps the length of the noise", () => {
+  const [z, gradient] = [createRng(1).randn([1, 4, 3, 5]), createRng(2).randn([1, 4, 3, 5])];
+  const moved = noiseStep({ rate: 0.1 }, z, gradient);
+  const dot = (a: FloatTensor, b: FloatTensor) => a.data.reduce((sum, v, i) => sum + v * (b.data[i] ?? 0), 0);
+  expect(Math.sqrt(dot(moved, moved) / dot(z, z))).toBeCloseTo(1, 6);
+  expect(dot(moved, gradient)).toBeLessThan(dot(z, gradient));
+  expect(noiseStep({ rate: 0.1 }, z, float([1, 4, 3, 5], new Float32Array(60)))).toBe(z);
 });
 
 describe("adaptive projected guidance", () => {

@@ -1,0 +1,92 @@
+/** Products of a network's transposed Jacobian with a cotangent: how an input would have to change for its output to change. */
+import type { Stack } from "../adapters/index.js";
+import {
+  bindDimensions,
+  createBuilder,
+  encodeGraph,
+  type Graph,
+  gradientOf,
+  rebuild,
+  withGradients,
+} from "../graph/index.js";
+import type { DrawingWeights } from "../models/index.js";
+import type { Runtime, Upcast } from "../runtime/index.js";
+import type { FloatTensor, Tensor, WeightIndex } from "../tensor/index.js";
+import { adaptedWeights, stackInputs } from "./adapted.js";
+import { floats } from "./network.js";
+
+export interface PullbackOptions<S> {
+  readonly runtime: Runtime;
+  /** Time at which half-precision weights are upcast. */
+  readonly upcast: Upcast;
+  readonly weights: () => Promise<WeightIndex>;
+  readonly draw: (shape: S, index: DrawingWeights) => Graph;
+  readonly stack: Stack | null;
+  /** Names of the output and of the input. */
+  readonly of: string;
+  readonly to: string;
+}
+
+export interface Pullback<S> {
+  /** Cotangent of the output [its shape] → of the input [its shape]. `shape` and `feeds` are those of a call of the network. */
+  run(shape: S, feeds: Readonly<Record<string, Tensor>>, cotangent: FloatTensor): Promise<FloatTensor>;
+  /** Releases the sessions. */
+  release(): Promise<void>;
+}
+
+const COTANGENT = "cotangent";
+const PRODUCT = "product";
+
+/** The pullback of a network in float32. It has sessions of its own, one for each shape and batch size, loaded when they are first run. */
+export function openPullback<S>({ runtime, upcast, weights, draw, stack, of, to }: PullbackOptions<S>): Pullback<S> {
+  const sessions = new Map<string, ReturnType<typeof load>>();
+  async function load(shape: S, feeds: Readonly<Record<string, Tensor>>) {
+    const index = await weights();
+    const drawn = draw(shape, adaptedWeights(index, stack));
+    const constant = stack ? await stackInputs(index, stack, [...drawn.inputs.keys()]) : {};
+    const bound = bindDimensions(drawn, sizesOf(drawn, { ...constant, ...feeds }));
+    const graph = withGradients(withProduct(bound, of), { of: PRODUCT, to: [to] });
+    return { session: await runtime.load(encodeGraph(graph), upcast), constant };
+  }
+  return {
+    async run(shape, feeds, cotangent) {
+      const key = JSON.stringify([shape, cotangent.shape]);
+      const loading = sessions.get(key) ?? load(shape, feeds);
+      sessions.set(key, loading);
+      const { session, constant } = await loading;
+      const { outputs } = await session.run({ ...constant, ...feeds, [COTANGENT]: cotangent });
+      return floats(outputs[gradientOf(to)]);
+    },
+    async release() {
+      for (const loading of sessions.values()) await (await loading).session.release();
+      sessions.clear();
+    },
+  };
+}
+
+/** Sizes of a graph's named dimensions, from the tensors of its inputs. */
+function sizesOf(graph: Graph, tensors: Readonly<Record<string, Tensor>>): Record<string, number> {
+  const sizes: Record<string, number> = {};
+  for (const [name, { shape }] of graph.inputs) {
+    for (const [axis, dim] of shape.entries()) {
+      const size = tensors[name]?.shape[axis];
+      if (typeof dim === "string" && size !== undefined) sizes[dim] = size;
+    }
+  }
+  return sizes;
+}
+
+/** Extends a graph by the sum of an output's products with the input `cotangent`. */
+function withProduct(graph: Graph, of: string): Graph {
+  const output = graph.outputs.get(of);
+  if (!output) throw new RangeError(`the graph has no ${of}`);
+  const g = createBuilder();
+  const y = rebuild(graph, g)(output);
+  const shape = y.shape.map(Number);
+  return g.finish({
+    [PRODUCT]: g.sum(
+      g.mul(y, g.input(COTANGENT, shape)),
+      shape.map((_, axis) => axis),
+    ),
+  });
+}
