@@ -2,7 +2,7 @@
 
 import { type Slide, type SlideEvent, type SlideRequest, slide, slideRequests } from "../control/index.js";
 import type { RecordedRun } from "../convert/index.js";
-import { type GenerateRequest, planFor, settingsFor, unusedAdapters } from "../generate/index.js";
+import { type GenerateRequest, planFor, settingsFor, unusedAdapters, withCalibrated } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { formatEstimate } from "../metrics/index.js";
 import {
@@ -37,16 +37,18 @@ export async function runSlide(
   const ended = new AbortController();
   try {
     await pair.openAdapter(request.slider, { allowUnmatched: request.allowUnmatched ?? false });
-    const requests = slideRequests(pair, request);
-    const plans = requests.map((r) => planFor(pair, r));
+    const asked = slideRequests(pair, request);
+    const plans = asked.map((r) => planFor(pair, r));
     for (const text of unusedAdapters(models.adapters, ...plans)) terminal.warn(text);
     const folder = await openResumableFolder("slide", { models, request, plans }, options);
     const machine = describeRun(pair);
+    // Records hold what a calibration of this machine decided.
+    const requests = asked.map((r) => withCalibrated(pair, r));
     const sources = sourceFiles(pair, opened, requests[0] ?? { prompts: [] }, ended.signal);
     sources.catch(() => {});
     const runs = requests.map((own): RecordedRun => ({ machine, models, request: own, sources }));
     const { done, images } = await generateAll(pair, request, runs, { terminal, folder, signal });
-    const settings = requests.map((r) => settingsFor(pair, r));
+    const settings = asked.map((r) => settingsFor(pair, r));
     const record = { ...machine, models, requests, settings, sources: await sources };
     const files = await write(folder, done, images, record);
     terminal.emit({ type: "slide", ...done.slide });

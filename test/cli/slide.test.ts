@@ -46,6 +46,38 @@ describe("slide", { timeout: 240_000 }, () => {
     expect(rows.map((r) => r.stops.length)).toEqual([3]);
   });
 
+  it("records the setting of a calibration, so that its images can be made again elsewhere", () => {
+    const calibrations = path.join(folder, "calibrations.json");
+    const entry = {
+      ...{ base: "embedded:base", distilled: "embedded:distilled", files: null, sampling: { switch: 2 } },
+      ...{ on: "2026-01-01", about: "", diversity: null, adherence: null, prompts: 1, seeds: 1 },
+    };
+    writeFileSync(calibrations, JSON.stringify({ pairs: [entry] }));
+    const dir = path.join(folder, "calibrated");
+    const words = [
+      "slide",
+      "a cartoon character",
+      "--slider",
+      slider,
+      "--scales=0,1",
+      "--seeds",
+      "1",
+      "--mode",
+      "hybrid",
+    ];
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [BIN, ...words, "--size", "64x48", "--out", dir, "--quiet"],
+      {
+        encoding: "utf8",
+        env: { ...process.env, VARIEGATE_CALIBRATIONS: calibrations },
+      },
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const { requests } = JSON.parse(readFileSync(path.join(dir, "slide.json"), "utf8")) as { requests: object[] };
+    expect(requests).toEqual([expect.objectContaining({ mode: "hybrid", switch: 2 })]);
+  });
+
   describe("with --resume", () => {
     const dir = path.join(folder, "resumed");
     const options = ["--seeds", "1,2", "--mode", "distilled,hybrid", "--size", "64x48", "--out", dir];
