@@ -1,5 +1,4 @@
 /** `variegate train lora`: a LoRA from a folder of images with captions, with prior preservation where a class is named. */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { RequestError } from "../errors.js";
@@ -18,7 +17,7 @@ import {
 import { readImages } from "../train/node/index.js";
 import type { RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
-import type { Training } from "./train.js";
+import { factsOf, falling, type Training } from "./train.js";
 
 /** Images of the class, by default. */
 const CLASS_IMAGES = 32;
@@ -27,6 +26,7 @@ const TOGETHER = 8;
 
 export function loraTraining(terminal: Terminal, folder: string, request: LoraRequest, signal: AbortSignal): Training {
   const { classPrompt, classImages, priorWeight, rank = 4 } = request;
+  const { iterations = LORA_DEFAULTS.iterations, learningRate = LORA_DEFAULTS.learningRate } = request;
   const given = Object.entries({ "--class-images": classImages, "--prior-weight": priorWeight });
   const [alone] = given.flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
   weightingOf(request);
@@ -34,17 +34,13 @@ export function loraTraining(terminal: Terminal, folder: string, request: LoraRe
   return {
     name: "lora",
     request: { layers: LORA_DEFAULTS.layers, type: LORA_DEFAULTS.type, alpha: rank, ...request },
-    iterations: request.iterations ?? LORA_DEFAULTS.iterations,
-    learningRate: request.learningRate ?? LORA_DEFAULTS.learningRate,
+    iterations,
+    learningRate: falling(learningRate, iterations),
     async prepare(pair) {
       const images = await readImages(folder, { caption: request.caption, sizes: sizesOf(pair, request), signal });
       const prompt = request.samplePrompt ?? images[0]?.caption ?? "";
       return {
-        from: images.map(({ file, caption, image }) => ({
-          file,
-          caption,
-          pixels: createHash("sha256").update(image.data).digest("hex"),
-        })),
+        from: images.map(factsOf),
         views: [{ prompt, scale: 1 }],
         async objective(run) {
           const kept = await imagesOfClass(terminal, pair, run, request, signal);

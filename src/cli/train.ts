@@ -1,4 +1,5 @@
 /** A training run of any objective, in a folder: checkpoints from which it goes on, samples on the way, and the adapter that it gives. */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { adapterTensors, constant, layersOf } from "../adapters/index.js";
@@ -8,9 +9,10 @@ import { encodePng, formatJson } from "../files/index.js";
 import { generate } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type OpenedPair, type OpenOptions, openPair, type PairReference } from "../open/index.js";
-import { adamw, SCHEDULES, type Tensors } from "../optim/index.js";
+import { adamw, type LearningRate, SCHEDULES, type Tensors } from "../optim/index.js";
 import {
   adapterOf,
+  type CaptionedImage,
   checkpointOf,
   chooseLayers,
   firstValues,
@@ -50,7 +52,9 @@ export interface Training {
     readonly sampleEvery?: number;
   };
   readonly iterations: number;
-  readonly learningRate: number;
+  readonly learningRate: LearningRate;
+  /** Largest norm of the gradients. Default 1. */
+  readonly clip?: number;
   /** Reads what the objective needs from outside, before the folder of the run is made. */
   prepare(pair: OpenedPair): Promise<Prepared>;
 }
@@ -64,6 +68,16 @@ export interface Prepared {
   /** A command line that shows the result, and its beginning of a line. */
   shown(file: string): string;
 }
+
+/** Warm-up, and a cosine that falls to 0. */
+export const falling = (peak: number, steps: number): LearningRate => SCHEDULES.cosine({ peak, warmup: WARMUP, steps });
+
+/** Facts of an image that a run follows from. */
+export const factsOf = ({ file, caption, image }: CaptionedImage) => ({
+  file,
+  caption,
+  pixels: createHash("sha256").update(image.data).digest("hex"),
+});
 
 /** Where a run is shown and written, and what interrupts it. */
 interface Run {
@@ -108,18 +122,17 @@ export async function runTraining(
 /** Makes the updates that are left. Returns the last state; null where there was none to make. */
 async function updates(run: Run, objective: Objective): Promise<TrainingState | null> {
   const { terminal, folder, pair, training, lora, signal } = run;
-  const { iterations, learningRate, request } = training;
+  const { iterations, learningRate, request, clip } = training;
   const state = await earlier(folder);
-  const optimizer = adamw({
-    learningRate: SCHEDULES.cosine({ peak: learningRate, warmup: WARMUP, steps: iterations }),
-  });
+  const optimizer = adamw({ learningRate });
+  const options = { updates: iterations, optimizer, signal, ...(clip !== undefined && { clip }) };
   const progress = terminal.progress(iterations, "loading", { format: String, done: state?.update ?? 0 });
   const begun = { parameters: firstValues(lora, request.seed ?? 0), ...(state && { state }) };
   const every = request.sampleEvery ?? Math.ceil(iterations / ROWS);
   let last = state;
   try {
     if (!state && every > 0) await sampled(run, 0, begun.parameters);
-    for await (const event of train(pair, objective, lora, begun, { updates: iterations, optimizer, signal })) {
+    for await (const event of train(pair, objective, lora, begun, options)) {
       const { state: next, ...numbers } = event;
       last = next;
       const { update } = numbers;

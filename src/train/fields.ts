@@ -1,7 +1,7 @@
 /** Part of this room that describes requests. Help and options load it without the code that runs models. */
 import { z } from "zod";
 import { requestFields } from "../generate/fields.js";
-import { formsOf, grouped, option, required } from "../schema/index.js";
+import { formsOf, grouped, option } from "../schema/index.js";
 
 /** Layers that a LoRA changes, by the names of the Concept Sliders trainer. */
 export const LAYER_CHOICES = ["noxattn", "xattn", "xattn-strict", "selfattn", "full"] as const;
@@ -84,12 +84,31 @@ export const LORA_DEFAULTS = {
 
 /** What a slider moves, and on which model. */
 export const sliderFields = grouped("task", {
-  concept: required(text, {
+  concept: option(text, {
     flag: "--concept <prompt>",
     about: 'what the slider changes, such as "a cartoon character"',
   }),
-  positive: required(text, { flag: "--positive <prompt>", about: "more of it at a positive scale" }),
-  negative: required(text, { flag: "--negative <prompt>", about: "more of it at a negative scale" }),
+  positive: option(text, { flag: "--positive <prompt>", about: "more of it at a positive scale" }),
+  negative: option(text, { flag: "--negative <prompt>", about: "more of it at a negative scale" }),
+  prompts: option(text, {
+    flag: "--prompts <file>",
+    about: "rows of prompts in the YAML of the official trainer, in place of these three",
+  }),
+  attributes: option(text, {
+    flag: "--attributes <list>",
+    about:
+      'attributes that the slider leaves alone, such as "male, female": all prompts are trained with each before them',
+  }),
+  positiveImages: option(text, {
+    flag: "--positive-images <dir>",
+    about:
+      "images at a positive scale, in place of prompts; those with the same names in --negative-images are their counterparts",
+  }),
+  negativeImages: option(text, { flag: "--negative-images <dir>", about: "their counterparts at a negative scale" }),
+  parity: option(z.boolean(), {
+    flag: "--parity",
+    about: "the official trainer's arithmetic, schedule and defaults, with its quirks, on the base",
+  }),
   strength: option(above, {
     flag: "--strength <n>",
     about: "η: how many times the difference of the two predictions a scale of 1 moves (default: 2, distilled 1)",

@@ -16,6 +16,7 @@ export {
   type TrainingImages,
 } from "./examples.js";
 export { LAYER_CHOICES, LORA_DEFAULTS, LORA_TYPES, SLIDER_DEFAULTS } from "./fields.js";
+export { type ImagePairs, imageSlider } from "./image-slider.js";
 export {
   adapterOf,
   chooseLayers,
@@ -28,5 +29,7 @@ export {
 } from "./lora.js";
 export { type Batch, type LossNetwork, openLoss, withSquaredError } from "./loss.js";
 export { type Objective, trainedModel } from "./objective.js";
+export { OFFICIAL_DEFAULTS, openOfficialSlider } from "./official-slider.js";
 export { type TrainingState, type TrainOptions, train, type UpdateEvent } from "./run.js";
 export { openSlider, type SliderRequest, sliderTarget } from "./slider.js";
+export { rowOfRequest, type SliderRow, withAttributes } from "./slider-rows.js";

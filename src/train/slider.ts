@@ -3,9 +3,9 @@
  * moves by s · η · (ε(positive) − ε(negative)) from the unchanged model's.
  */
 import { constant, stackOn } from "../adapters/index.js";
-import { generate, type Pair, planFor } from "../generate/index.js";
+import { type GenerateRequest, generate, type Model, type Pair, planFor } from "../generate/index.js";
 import { uniform } from "../metrics/index.js";
-import type { Conditioning } from "../models/index.js";
+import type { Conditioning, ImageSize } from "../models/index.js";
 import { adapterScales, floats } from "../networks/index.js";
 import type { Tensors } from "../optim/index.js";
 import type { Row, StepRow } from "../sampling/index.js";
@@ -14,43 +14,36 @@ import { type FloatTensor, float, sample } from "../tensor/index.js";
 import type { sliderFields } from "./fields.js";
 import { adapterOf, type TrainedLora } from "./lora.js";
 import { type Objective, trainedModel } from "./objective.js";
+import { rowOfRequest, type SliderRow } from "./slider-rows.js";
 
 /** A slider to train: three prompts, the model, and how it is trained. */
 export type SliderRequest = InputOf<typeof sliderFields>;
 
-/** Prepares a slider's objective: encodes the three prompts. @throws RequestError for a model that cannot be trained */
-export async function openSlider(pair: Pair, o: SliderRequest): Promise<Objective> {
+/** Prepares a slider's objective: encodes the prompts of its rows. @throws RequestError for a model that cannot be trained */
+export async function openSlider(
+  pair: Pair,
+  o: SliderRequest,
+  rows: readonly SliderRow[] = [rowOfRequest(o)],
+): Promise<Objective> {
   const { on = "base", batch: samples = 4, seed = 0 } = o;
-  // A step of a few-step model moves the image further (measured on the embedded pair).
-  const { strength = on === "distilled" ? 1 : 2 } = o;
-  const { size } = pair;
   const model = trainedModel(pair, on);
-  const { denoiser, network } = model;
-  const whole = { mode: on, prompts: [o.concept] };
-  const most = stepsIn(planFor(pair, whole).rows).length;
-  const request = { ...whole, ...(most > MOST_STEPS && { steps: MOST_STEPS }) };
-  const { rows } = planFor(pair, request);
-  const steps = stepsIn(rows);
-  const encoded: Conditioning[] = [];
-  for (const prompt of [o.concept, o.positive, o.negative]) encoded.push(await pair.text.encode(prompt, 0));
-  const [neutral, ...directions] = encoded;
-  if (!neutral) throw new RangeError("a slider needs a concept");
-  const [, , height, width] = denoiser.latents(size);
-  const shape = { height, width, tokens: neutral.streams["text"]?.shape[1] ?? 0 };
+  const encoded: EncodedRow[] = [];
+  for (const row of rows) encoded.push(await encodeRow(pair, row, o));
+  const { size } = pair;
 
-  /** Latents x_t of `samples` runs of the concept with the LoRA at a scale, before a step. */
+  /** Latents x_t of `samples` runs of the target with the LoRA at a scale, before a step. */
   async function statesAt(
+    { request, steps }: EncodedRow,
     row: StepRow,
     update: number,
     { lora, values, scale, signal }: Trained,
   ): Promise<FloatTensor[]> {
-    const seeds = Array.from({ length: samples }, (_, i) => (seed + 1) * FIRST + update * samples + i);
     const adapter = { adapter: adapterOf(lora, values), scale: constant(scale), on: "both" } as const;
     const found: FloatTensor[] = [];
     const step = steps.indexOf(row);
     for await (const event of generate(
       { ...pair, adapters: [...pair.adapters, adapter] },
-      { ...request, seeds, batch: samples },
+      { ...request, seeds: seedsOf(seed, update, samples), batch: samples },
       signal,
     )) {
       if (event.type === "step" && event.step === step) found.push(event.xt);
@@ -59,32 +52,77 @@ export async function openSlider(pair: Pair, o: SliderRequest): Promise<Objectiv
     return found;
   }
 
-  /** Predictions of the unchanged model for each prompt. */
-  async function predictions(latents: FloatTensor, { timestep, guidance }: StepRow): Promise<FloatTensor[]> {
-    const conditioning = [neutral, ...directions].flatMap((c) => c ?? []);
-    const feeds = denoiser.inputs({ latents: conditioning.map(() => latents), timestep, conditioning, guidance, size });
-    const stack = stackOn("unet", pair.adapters);
-    if (stack && stack.loraLayers.size > 0)
-      feeds["adapter_scales"] = adapterScales(conditioning.map(() => stack.scales(0, { prompt: 0, seed: 0 })));
-    const { outputs } = await network.run(shape, feeds, stack);
-    const all = floats(outputs["prediction"]);
-    return conditioning.map((_, i) => sample(all, i));
-  }
-
   return {
     model,
     async batch(update, lora, values, signal) {
       const draw = uniform((seed + 1) * 7919 + update);
-      const row = steps[Math.floor(draw() * steps.length)];
-      if (!row) throw new RangeError("the plan has no step");
+      const picked = encoded.length === 1 ? 0 : Math.floor(draw() * encoded.length);
+      const own = encoded[picked];
+      const row = own?.steps[Math.floor(draw() * own.steps.length)];
+      if (!own || !row) throw new RangeError("the plan has no step");
       const scale = update % 2 === 0 ? 1 : -1;
-      const latents = await statesAt(row, update, { lora, values, scale, ...(signal && { signal }) });
-      const targets: FloatTensor[] = [];
-      for (const xt of latents) targets.push(sliderTarget(await predictions(xt, row), scale * strength));
+      const latents = await statesAt(own, row, update, { lora, values, scale, ...(signal && { signal }) });
       const { timestep, guidance } = row;
-      return { latents, timestep, conditioning: latents.map(() => neutral), guidance, size, targets, scale };
+      const targets: FloatTensor[] = [];
+      for (const xt of latents) {
+        const found = await predictionsOf(pair, model, { xt, timestep, guidance, size, conditioning: own.directions });
+        targets.push(sliderTarget(found, scale * own.strength));
+      }
+      return { latents, timestep, conditioning: latents.map(() => own.target), guidance, size, targets, scale };
     },
   };
+}
+
+/** A row with its prompts encoded, and the runs of its target. */
+interface EncodedRow {
+  readonly target: Conditioning;
+  /** Neutral, positive, negative. */
+  readonly directions: readonly Conditioning[];
+  /** η, negative for a concept that is erased. */
+  readonly strength: number;
+  readonly request: GenerateRequest;
+  readonly steps: readonly StepRow[];
+}
+
+async function encodeRow(pair: Pair, row: SliderRow, { on = "base", strength }: SliderRequest): Promise<EncodedRow> {
+  const whole = { mode: on, prompts: [row.target] };
+  const most = stepsIn(planFor(pair, whole).rows).length;
+  const request = { ...whole, ...(most > MOST_STEPS && { steps: MOST_STEPS }) };
+  const directions: Conditioning[] = [];
+  for (const prompt of [row.neutral, row.positive, row.negative]) directions.push(await pair.text.encode(prompt, 0));
+  // A step of a few-step model moves the image further (measured on the embedded pair).
+  const own = strength ?? row.strength ?? (on === "distilled" ? 1 : 2);
+  return {
+    target: await pair.text.encode(row.target, 0),
+    directions,
+    strength: row.action === "erase" ? -own : own,
+    request,
+    steps: stepsIn(planFor(pair, request).rows),
+  };
+}
+
+/** Predictions of the unchanged model for one x_t and several prompts. */
+export async function predictionsOf(
+  pair: Pair,
+  { denoiser, network }: Model,
+  o: {
+    readonly xt: FloatTensor;
+    readonly timestep: number;
+    readonly guidance: number;
+    readonly size: ImageSize;
+    readonly conditioning: readonly Conditioning[];
+  },
+): Promise<FloatTensor[]> {
+  const { xt, conditioning, ...call } = o;
+  const feeds = denoiser.inputs({ ...call, latents: conditioning.map(() => xt), conditioning });
+  const stack = stackOn("unet", pair.adapters);
+  if (stack && stack.loraLayers.size > 0)
+    feeds["adapter_scales"] = adapterScales(conditioning.map(() => stack.scales(0, { prompt: 0, seed: 0 })));
+  const [, , height, width] = denoiser.latents(o.size);
+  const shape = { height, width, tokens: conditioning[0]?.streams["text"]?.shape[1] ?? 0 };
+  const { outputs } = await network.run(shape, feeds, stack);
+  const all = floats(outputs["prediction"]);
+  return conditioning.map((_, i) => sample(all, i));
 }
 
 /** Most steps of the runs whose states are trained on: to reach a state of a base's 25 or 50 would take most of the time. */
@@ -93,6 +131,10 @@ const stepsIn = (rows: readonly Row[]): StepRow[] => rows.flatMap((row) => (row.
 
 /** Seeds of a run begin here, times its own seed and 1: beyond those that people choose. */
 const FIRST = 1_000_000;
+
+/** Seeds of the states of an update. */
+export const seedsOf = (seed: number, update: number, samples: number): number[] =>
+  Array.from({ length: samples }, (_, i) => (seed + 1) * FIRST + update * samples + i);
 
 interface Trained {
   readonly lora: TrainedLora;

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
@@ -95,8 +95,66 @@ describe("variegate train slider", { timeout: 240_000 }, () => {
     expect(stderr).toMatch(/training diverges: the loss of update \d+ is not finite; a smaller --learning-rate/);
   });
 
+  it("reads the official trainer's rows, and trains with its arithmetic", async () => {
+    const yaml = path.join(temporaryFolder(), "prompts.yaml");
+    const row = { target: "a cartoon character", positive: "a smiling cartoon character", resolution: 64 };
+    const rows = [
+      { ...row, unconditional: "a sad cartoon character", neutral: row.target, action: "enhance", guidance_scale: 4 },
+    ];
+    writeFileSync(yaml, JSON.stringify(rows));
+    const words = ["train", "slider", "--prompts", yaml, "--attributes", "red, green", "--iterations", "2"];
+    for (const parity of [[], ["--parity"]]) {
+      const out = fresh();
+      const small = [
+        ...words,
+        ...parity,
+        "--rank",
+        "1",
+        "--layers",
+        "xattn",
+        "--type",
+        "lierla",
+        "--sample-every",
+        "0",
+      ];
+      const { status, stderr } = await runProgram([...small, "--batch", "1", "--out", out]);
+      expect([status, stderr]).toEqual([0, expect.not.stringMatching(/error/i)]);
+      expect(eventsOf(out).filter((e) => e.type === "update")).toHaveLength(2);
+      const run = JSON.parse(readFileSync(path.join(out, "run.json"), "utf8"));
+      expect(run.from.map((r: { target: string }) => r.target)).toEqual([
+        "red a cartoon character",
+        "green a cartoon character",
+      ]);
+    }
+  });
+
+  it("trains on pairs of images from two folders", async () => {
+    const [more, less] = [fresh(), fresh()];
+    for (const [out, prompt] of [
+      [more, "a smiling cartoon character"],
+      [less, "a sad cartoon character"],
+    ] as const) {
+      const words = ["generate", prompt, "--mode", "distilled", "--seeds", "0,1", "--out", out];
+      expect((await runProgram(words)).status).toBe(0);
+    }
+    const words = ["train", "slider", "--positive-images", more, "--negative-images", less, "--rank", "1"];
+    const out = fresh();
+    const few = ["--iterations", "2", "--batch", "1", "--layers", "xattn", "--sample-every", "0"];
+    const { status } = await runProgram([...words, "--concept", "a cartoon character", ...few, "--out", out]);
+    expect(status).toBe(0);
+    expect(existsSync(path.join(out, "slider.safetensors"))).toBe(true);
+    const bare = await runProgram(words);
+    expect([bare.status, bare.stderr]).toEqual([2, expect.stringMatching(/--concept is missing/)]);
+    rmSync(path.join(less, "1.png"));
+    const lone = await runProgram([...words, "--concept", "a cartoon character"]);
+    expect([lone.status, lone.stderr]).toEqual([2, expect.stringMatching(/has no counterpart of 1\.png/)]);
+  });
+
   it.each([
-    [["--concept", "a character", "--positive", "a happy character"], /--negative/],
+    [["--concept", "a character", "--positive", "a happy character"], /--negative is missing/],
+    [[...PROMPTS, "--prompts", "x.yaml"], /--prompts and --positive exclude each other/],
+    [[...PROMPTS, "--parity", "--on", "distilled"], /--parity is the official trainer, which trains the base/],
+    [["--prompts", "none.yaml"], /none\.yaml: there is no such file/],
     [[...PROMPTS, "--strength", "0"], /strength/],
     [[...PROMPTS, "--pair", "embedded-lora", "--on", "distilled"], /is a LoRA on the base: train --on base/],
     [[...PROMPTS, "--layers", "attention"], /--layers.*noxattn/],

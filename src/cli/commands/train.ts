@@ -27,8 +27,8 @@ export function addTrain(train: Command): void {
     .description("trains a Concept Slider: a LoRA whose scale moves a concept between two prompts")
     .action(async (given: Given) => {
       const [{ runTraining }, { sliderTraining }] = [await import("../train.js"), await import("../train-slider.js")];
-      const training = sliderTraining(fieldsOf(sliderFields, given));
       const terminal = openTerminal(outputFormatOf(given));
+      const training = sliderTraining(terminal, fieldsOf(sliderFields, given), interrupted);
       await runTraining(terminal, modelsOf(given), training, outputOf(given), interrupted);
     });
 
