@@ -16,6 +16,7 @@ import { runMemory } from "./memory.js";
 import { matmulPeak, timeSliders, timeStep } from "./networks.js";
 import { runStudioBench } from "./studio.js";
 import { makeSyntheticSdxl } from "./synthetic.js";
+import { timeTraining } from "./train.js";
 import { runWebBench } from "./web.js";
 
 const threads = os.availableParallelism();
@@ -204,6 +205,7 @@ const BENCHES: readonly Bench[] = [
       }
     },
   },
+  { name: "train", run: (report) => timeTraining(threads, report) },
   { name: "memory", onRequest: true, run: (report) => runMemory(report, threads) },
 ];
 

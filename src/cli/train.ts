@@ -27,11 +27,15 @@ import {
 import { fetching } from "./fetching.js";
 import { openResumableFolder, type ResumeOptions, type RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
+import { type ShownRun, trainPage } from "./train-page.js";
 
 /** Updates between two checkpoints. */
 const EVERY = 20;
 const WARMUP = 10;
 const CHECKPOINT = "checkpoint.safetensors";
+/** The page of a run, and the updates between two states of it. */
+const PAGE = "index.html";
+const SHOWN = 10;
 /** Seeds of the samples on the way. */
 const SEEDS = [0, 1, 2, 3];
 /** Rows of samples of a run, beside the unchanged model's. */
@@ -131,6 +135,7 @@ async function updates(run: Run, objective: Objective): Promise<TrainingState | 
   const every = request.sampleEvery ?? Math.ceil(iterations / ROWS);
   let last = state;
   try {
+    await shown(run, "running");
     if (!state && every > 0) await sampled(run, 0, begun.parameters);
     for await (const event of train(pair, objective, lora, begun, options)) {
       const { state: next, ...numbers } = event;
@@ -141,15 +146,29 @@ async function updates(run: Run, objective: Objective): Promise<TrainingState | 
       progress.update(update, `loss ${numbers.loss.toPrecision(3)}`);
       if (update % EVERY === 0 || update === iterations) await keep(folder, next);
       if (every > 0 && (update % every === 0 || update === iterations)) await sampled(run, update, next.parameters);
+      if (update % SHOWN === 0) await shown(run, "running");
     }
+    await shown(run, "finished");
   } catch (error) {
     // A run that diverges keeps its last checkpoint instead.
     if (signal.aborted && last) await keep(folder, last);
+    await shown(run, "stopped");
     throw error;
   } finally {
     progress.stop();
   }
   return last;
+}
+
+/** Writes the page of the run, `index.html`. */
+async function shown({ folder, training: { name, iterations } }: Run, state: ShownRun["state"]): Promise<void> {
+  const page = await trainPage({
+    dir: folder.dir,
+    title: `train ${name}: ${path.basename(folder.dir)}`,
+    iterations,
+    state,
+  });
+  await folder.write(PAGE, Buffer.from(page));
 }
 
 /** Writes what the model gives with the LoRA as it is now, at fixed seeds: `samples/UPDATE_VIEW_SEED.png`. */
@@ -206,6 +225,6 @@ async function conclude({ terminal, folder, pair, models, training, prepared, lo
   terminal.emit({ type: "run", out: folder.dir, files });
   const where = path.relative("", folder.dir) || ".";
   terminal.print(`${name.padEnd(7)} ${where}/${peft} (PEFT), ${where}/${kohya}`);
-  if (existsSync(path.join(folder.dir, "samples"))) terminal.print(`samples ${where}/samples/`);
+  terminal.print(`page    ${where}/${PAGE}`);
   terminal.print(`try     ${prepared.shown(`${where}/${peft}`)}`);
 }

@@ -28,6 +28,7 @@ const PRINTED: Readonly<Record<string, RegExp>> = {
   "01-compare.ts": /hybrid: 4 steps, CLIP distance 0\.\d+, pixel distance 0\.\d+/,
   "02-cancel.ts": /five steps are enough/,
   "05-experiment.ts": /more diverse: agrees$/m,
+  "07-train.ts": /scale -2: smile -\d\.\d+\n.*\nscale 2: smile \d/,
   "library.ts": /^CLIP distance 0\.\d+, pixel distance 0\.\d+$/m,
 };
 

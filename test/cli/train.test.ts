@@ -40,11 +40,18 @@ describe("variegate train slider", { timeout: 240_000 }, () => {
     expect(readdirSync(whole).sort()).toEqual([
       "checkpoint.safetensors",
       "events.jsonl",
+      "index.html",
       "run.json",
       "samples",
       "slider.kohya.safetensors",
       "slider.safetensors",
     ]);
+    const page = readFileSync(path.join(whole, "index.html"), "utf8");
+    expect(page).toContain("4 of 4 updates, finished");
+    // Loss and gradient norm; samples of five states at two scales with four seeds; a finished run stays as it is.
+    expect(page.match(/<svg/g)).toHaveLength(2);
+    expect(page.match(/<img src="samples\//g)).toHaveLength(5 * 2 * 4);
+    expect(page).not.toContain("location.reload");
     const images = [];
     for (const file of ["slider.safetensors:3", "slider.kohya.safetensors:3", "slider.safetensors:0"]) {
       const out = fresh();
@@ -68,6 +75,7 @@ describe("variegate train slider", { timeout: 240_000 }, () => {
     expect(await ended).toBe(130);
     expect(existsSync(path.join(out, "checkpoint.safetensors"))).toBe(true);
     expect(existsSync(path.join(out, "slider.safetensors"))).toBe(false);
+    expect(readFileSync(path.join(out, "index.html"), "utf8")).toMatch(/of 4 updates, stopped/);
     const done = eventsOf(out).filter((e) => e.type === "update").length;
     expect(done).toBeGreaterThan(0);
     expect(done).toBeLessThan(4);
