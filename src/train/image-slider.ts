@@ -7,7 +7,7 @@ import type { Pair } from "../generate/index.js";
 import { denoising } from "./denoising.js";
 import type { Example } from "./examples.js";
 import type { Objective } from "./objective.js";
-import type { SliderRequest } from "./slider.js";
+import type { SliderRequest } from "./slider-rows.js";
 
 /** Both images of each pair, in one order. */
 export interface ImagePairs {

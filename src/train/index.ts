@@ -31,5 +31,5 @@ export { type Batch, type LossNetwork, openLoss, withSquaredError } from "./loss
 export { type Objective, trainedModel } from "./objective.js";
 export { OFFICIAL_DEFAULTS, openOfficialSlider } from "./official-slider.js";
 export { type TrainingState, type TrainOptions, train, type UpdateEvent } from "./run.js";
-export { openSlider, type SliderRequest, sliderTarget } from "./slider.js";
-export { rowOfRequest, type SliderRow, withAttributes } from "./slider-rows.js";
+export { openSlider, sliderTarget } from "./slider.js";
+export { rowOfRequest, type SliderRequest, type SliderRow, withAttributes } from "./slider-rows.js";

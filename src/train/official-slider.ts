@@ -8,8 +8,8 @@ import { uniform } from "../metrics/index.js";
 import type { FloatTensor } from "../tensor/index.js";
 import { adapterOf } from "./lora.js";
 import { type Objective, trainedModel } from "./objective.js";
-import { predictionsOf, type SliderRequest, seedsOf, sliderTarget } from "./slider.js";
-import type { SliderRow } from "./slider-rows.js";
+import { predictionsOf, seedsOf, sliderTarget } from "./slider.js";
+import type { SliderRequest, SliderRow } from "./slider-rows.js";
 
 /** The trainer's scheduler, whatever that of the checkpoint. */
 const DDIM = {

@@ -1,6 +1,10 @@
 /** Rows of prompts that a slider learns from, as the official trainer has them (Gandikota et al. 2024, arXiv 2311.12092). */
 import { RequestError } from "../errors.js";
-import type { SliderRequest } from "./slider.js";
+import type { InputOf } from "../schema/index.js";
+import type { sliderFields } from "./fields.js";
+
+/** A slider to train: what it learns from, the model, and how it is trained. */
+export type SliderRequest = InputOf<typeof sliderFields>;
 
 /** One row: the model learns for `target` to predict neutral ± η (positive − negative). */
 export interface SliderRow {

@@ -9,15 +9,10 @@ import type { Conditioning, ImageSize } from "../models/index.js";
 import { adapterScales, floats } from "../networks/index.js";
 import type { Tensors } from "../optim/index.js";
 import type { Row, StepRow } from "../sampling/index.js";
-import type { InputOf } from "../schema/index.js";
 import { type FloatTensor, float, sample } from "../tensor/index.js";
-import type { sliderFields } from "./fields.js";
 import { adapterOf, type TrainedLora } from "./lora.js";
 import { type Objective, trainedModel } from "./objective.js";
-import { rowOfRequest, type SliderRow } from "./slider-rows.js";
-
-/** A slider to train: three prompts, the model, and how it is trained. */
-export type SliderRequest = InputOf<typeof sliderFields>;
+import { rowOfRequest, type SliderRequest, type SliderRow } from "./slider-rows.js";
 
 /** Prepares a slider's objective: encodes the prompts of its rows. @throws RequestError for a model that cannot be trained */
 export async function openSlider(
