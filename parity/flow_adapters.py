@@ -6,11 +6,14 @@ import tempfile
 from pathlib import Path
 
 import torch
+from diffusers.loaders import lora_pipeline
 from safetensors.torch import save_file
 
 from .adapters import RANK, factors, layers, noise_of
+from .component_cases import FLUX1
 from .flow_cases import case
 from .flow_runs import run
+from .narrow import narrowed
 from .runs import hush, open_pipeline
 
 SCALE = 0.7
@@ -113,6 +116,32 @@ def bfl_qkv(name):
     return f"double_blocks.{found[1]}.{'img' if image else 'txt'}_attn.qkv", [f"transformer_blocks.{found[1]}.attn.{part}" for part in parts]
 
 
+def bfl1(name):
+    """A layer of FLUX.1 by its name in Black Forest Labs' code; None for layers that have none alone."""
+    rules = [
+        (r"^transformer_blocks\.(\d+)\.attn\.to_out\.0$", r"double_blocks.\1.img_attn.proj"),
+        (r"^transformer_blocks\.(\d+)\.attn\.to_add_out$", r"double_blocks.\1.txt_attn.proj"),
+        (r"^transformer_blocks\.(\d+)\.ff\.net\.0\.proj$", r"double_blocks.\1.img_mlp.0"),
+        (r"^transformer_blocks\.(\d+)\.ff\.net\.2$", r"double_blocks.\1.img_mlp.2"),
+        (r"^transformer_blocks\.(\d+)\.ff_context\.net\.0\.proj$", r"double_blocks.\1.txt_mlp.0"),
+        (r"^transformer_blocks\.(\d+)\.ff_context\.net\.2$", r"double_blocks.\1.txt_mlp.2"),
+        (r"^transformer_blocks\.(\d+)\.norm1\.linear$", r"double_blocks.\1.img_mod.lin"),
+        (r"^transformer_blocks\.(\d+)\.norm1_context\.linear$", r"double_blocks.\1.txt_mod.lin"),
+        (r"^single_transformer_blocks\.(\d+)\.proj_out$", r"single_blocks.\1.linear2"),
+        (r"^single_transformer_blocks\.(\d+)\.norm\.linear$", r"single_blocks.\1.modulation.lin"),
+    ]
+    return next((re.sub(pattern, to, name) for pattern, to in rules if re.match(pattern, name)), None)
+
+
+def bfl1_single(name):
+    """to_q of a block with one stream, as the fused layer of Black Forest Labs' code."""
+    found = re.match(r"^single_transformer_blocks\.(\d+)\.attn\.to_q$", name)
+    if not found:
+        return None
+    block = f"single_transformer_blocks.{found[1]}"
+    return f"single_blocks.{found[1]}.linear1", [f"{block}.attn.to_q", f"{block}.attn.to_k", f"{block}.attn.to_v", f"{block}.proj_mlp"]
+
+
 KOHYA = ("lora_down.weight", "lora_up.weight")
 DOTS = ("lora.down.weight", "lora.up.weight")
 same = lambda name: name  # noqa: E731
@@ -138,6 +167,13 @@ CASES = {
         fused(bfl_qkv, underscored, "lora_unet_", KOHYA, alpha=1),
         low_rank(lambda name: bfl(name) and underscored(bfl(name)), "lora_unet_", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name),
     )),
+    "flux1-peft": ("flux1", low_rank(same, "transformer.")),
+    "flux1-ai-toolkit": ("flux1", low_rank(same, "transformer.", keep=lambda i, name: "attn" in name or "proj_mlp" in name)),
+    "flux1-kohya": ("flux1", both(
+        fused(bfl_qkv, underscored, "lora_unet_", KOHYA, alpha=1),
+        fused(bfl1_single, underscored, "lora_unet_", KOHYA, alpha=2),
+        low_rank(lambda name: bfl1(name) and underscored(bfl1(name)), "lora_unet_", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name),
+    )),
 }  # fmt: skip
 
 
@@ -148,6 +184,8 @@ def paint(pipe, request):
 
 def record(store):
     hush()
+    width = FLUX1["num_attention_heads"] * FLUX1["attention_head_dim"]
+    lora_pipeline._convert_kohya_flux_lora_to_diffusers = narrowed(lora_pipeline._convert_kohya_flux_lora_to_diffusers, width)
     for number, (name, (checkpoint, write)) in enumerate(CASES.items()):
         pipe = open_pipeline(checkpoint)
         request = case("base", 2, 1, checkpoint=checkpoint, seeds=[3])["request"]

@@ -18,6 +18,13 @@ def klein(*args, **request):
     return case(*args, checkpoint="klein", **request)
 
 
+SCHNELL = {"checkpoint": "flux1-fast"}
+
+
+def flux1(*args, **request):
+    return case(*args, checkpoint="flux1", **request)
+
+
 FLOW_CASES = {
     "zimage": case("base", 5, 4),
     "zimage-plain": case("base", 3, 0, size={"width": 24, "height": 56}, seeds=[3]),
@@ -42,5 +49,14 @@ FLOW_CASES = {
     "klein-hybrid-2": klein("hybrid", 4, 0, KLEIN, switch=2, baseGuidance=0),
     "klein-hybrid-1-guided": klein("hybrid", 4, 0, KLEIN, switch=1, baseGuidance=4, size={"width": 24, "height": 40}),
     "klein-hybrid-own-grid": klein("hybrid", 4, 0, KLEIN, switch=2, baseGuidance=3, baseSteps=12, seeds=[9]),
+    "flux1": flux1("base", 5, 3.5),
+    "flux1-weak-guidance": flux1("base", 3, 1, size={"width": 24, "height": 56}, seeds=[3]),
+    "flux1-prompts": flux1("base", 2, 2.5, prompts=[HAT, MIXED, "", LONG], seeds=[1]),
+    "flux1-schnell": flux1("distilled", 4, 0, SCHNELL),
+    "flux1-schnell-true-guidance": flux1("distilled", 2, 2, SCHNELL, negative="sad, blurry! " * 8, seeds=[1]),
+    "flux1-distilled-folder": flux1("distilled", 8, 3.5, {"component": "flux1", "as": "transformer"}, seeds=[4]),
+    "flux1-hybrid-1": flux1("hybrid", 4, 0, SCHNELL, switch=1, baseGuidance=3.5, size={"width": 24, "height": 40}),
+    "flux1-hybrid-3": flux1("hybrid", 8, 3.5, {"component": "flux1", "as": "transformer"}, switch=3, baseGuidance=1.5, seeds=[4]),
+    "flux1-hybrid-own-grid": flux1("hybrid", 4, 0, SCHNELL, switch=1, baseGuidance=3.5, baseSteps=12, seeds=[9]),
     "zimage-hybrid-own-grid-guided": case("hybrid", 4, 0, FAST, switch=1, baseGuidance=3, baseSteps=6, seeds=[9]),
 }

@@ -1,8 +1,9 @@
-"""Records runs of ZImagePipeline and Flux2KleinPipeline: every latent on the way, the predicted clean ones, and the pictures."""
+"""Records runs of ZImagePipeline, Flux2KleinPipeline and FluxPipeline: every latent on the way, the predicted clean ones, and the pictures."""
 
 import diffusers
 import numpy as np
 import torch
+from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 
 from .flow_cases import FLOW_CASES
@@ -12,12 +13,15 @@ from .runs import component, hush, open_pipeline
 class FlowWatch:
     """Keeps latents before and after each step, and x0 = x − σ v of the step."""
 
-    def __init__(self, grid):
-        self.latents, self.clean, self.timesteps, self.grid = [], [], [], grid
+    def __init__(self, grid, packs=False):
+        self.latents, self.clean, self.timesteps, self.grid, self.packs = [], [], [], grid, packs
 
     def spread(self, x):
-        """Tokens on their grid, as the loop of other pipelines has them."""
-        return x.transpose(1, 2).unflatten(2, self.grid) if x.dim() == 3 else x
+        """Tokens on their grid, as the loop of other pipelines has them; unpacked where a token is 2 × 2 latents."""
+        if x.dim() != 3:
+            return x
+        grid = x.transpose(1, 2).unflatten(2, self.grid)
+        return torch.nn.functional.pixel_shuffle(grid, 2) if self.packs else grid
 
     def add(self, x, velocity, sigma, timestep, after):
         if not self.latents:
@@ -47,7 +51,39 @@ def open_distilled(distilled, scheduler):
     return component(distilled["component"]), type(scheduler).from_config(scheduler.config)
 
 
-def options_of(request, guidance):
+class Told:
+    """A FLUX.1 transformer that takes its own text and guidance, whatever the pipeline gives."""
+
+    def __init__(self, pipe, model, request):
+        options = text_options(request, request["guidance"], model)
+        self.model, self.guidance = model, options["guidance_scale"] if model.config.guidance_embeds else None
+        self.text = [pipe.encode_prompt(p, max_sequence_length=options["max_sequence_length"])[0] for p in request["prompts"]]
+        self.text = torch.cat([t for t in self.text for _ in request["seeds"]])
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def __call__(self, hidden_states, **given):
+        guidance = None if self.guidance is None else torch.full([len(hidden_states)], float(self.guidance))
+        own = {"encoder_hidden_states": self.text, "txt_ids": torch.zeros(self.text.shape[1], 3), "guidance": guidance}
+        return self.model(hidden_states=hidden_states, **{**given, **own})
+
+
+def text_options(request, guidance, model):
+    """Guidance and text length of FLUX.1: embedded in dev, by two forward passes in schnell."""
+    if model.config.guidance_embeds:
+        return {"guidance_scale": guidance, "max_sequence_length": 512}
+    negative = [request.get("negative", "")] * len(request["prompts"])
+    return {"guidance_scale": 0, "true_cfg_scale": guidance, "max_sequence_length": 256, "negative_prompt": negative}
+
+
+def options_of(pipe, request, guidance):
+    if isinstance(pipe, diffusers.FluxPipeline):
+        return common_options(request, guidance) | text_options(request, guidance, pipe.transformer)
+    return common_options(request, guidance)
+
+
+def common_options(request, guidance):
     prompts = request["prompts"]
     options = {
         "prompt": list(prompts), "num_images_per_prompt": len(request["seeds"]), "guidance_scale": guidance, "output_type": "np",
@@ -66,13 +102,15 @@ def options_of(request, guidance):
 def run_shared(pipe, distilled, request):
     """The base takes the first `switch` steps of the distilled model's schedule."""
     base, switch = pipe.transformer, request["switch"]
+    if isinstance(pipe, diffusers.FluxPipeline):
+        distilled = Told(pipe, distilled, request)
 
     def hand_over(pipe, i, _t, _kept):
         if i + 1 == switch:
             pipe.transformer, pipe._guidance_scale = distilled, request["guidance"]
         return {}
 
-    images = pipe(**options_of(request, request["baseGuidance"]), callback_on_step_end=hand_over).images
+    images = pipe(**options_of(pipe, request, request["baseGuidance"]), callback_on_step_end=hand_over).images
     pipe.transformer = base
     return images
 
@@ -83,17 +121,33 @@ def grid_of(pipe, request):
     return request["size"]["height"] // side, request["size"]["width"] // side
 
 
-def sigmas_of(scheduler, steps, grid):
-    mu = compute_empirical_mu(grid[0] * grid[1], steps) if scheduler.config.use_dynamic_shifting else None
-    scheduler.set_timesteps(sigmas=torch.linspace(1.0, 1 / steps, steps).tolist(), mu=mu)
+def mu_of(pipe, scheduler, steps, tokens):
+    config = scheduler.config
+    if not config.use_dynamic_shifting:
+        return None
+    if isinstance(pipe, diffusers.FluxPipeline):
+        return calculate_shift(tokens, config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift)
+    return compute_empirical_mu(tokens, steps)
+
+
+def even_sigmas(pipe, steps):
+    """1 … 1 / n in the precision of the pipeline."""
+    if isinstance(pipe, diffusers.ZImagePipeline):
+        return torch.linspace(1.0, 1 / steps, steps).tolist()
+    return np.linspace(1.0, 1 / steps, steps)
+
+
+def sigmas_of(pipe, scheduler, steps, grid):
+    mu = mu_of(pipe, scheduler, steps, grid[0] * grid[1])
+    scheduler.set_timesteps(sigmas=even_sigmas(pipe, steps), mu=mu)
     return scheduler.sigmas.clone()
 
 
 def run_own_grid(pipe, distilled, scheduler, request, watch):
     """The base walks its own sigmas, the last of which is replaced by that of the distilled row `switch`; the rest runs as ever."""
     grid_size = grid_of(pipe, request)
-    aim = sigmas_of(scheduler, request["steps"], grid_size)[request["switch"]]
-    own = sigmas_of(pipe.scheduler, request["baseSteps"], grid_size)
+    aim = sigmas_of(pipe, scheduler, request["steps"], grid_size)[request["switch"]]
+    own = sigmas_of(pipe, pipe.scheduler, request["baseSteps"], grid_size)
     grid = [*own[own > aim + 1e-6].tolist(), float(aim)]
     plain, stopped = pipe.scheduler, type(pipe.scheduler).from_config(pipe.scheduler.config)
 
@@ -107,13 +161,15 @@ def run_own_grid(pipe, distilled, scheduler, request, watch):
     stopped.set_timesteps = set_timesteps
     watch.around(stopped)
     pipe.scheduler = stopped
-    pipe(**options_of(request, request["baseGuidance"]) | {"output_type": "latent"})
+    pipe(**options_of(pipe, request, request["baseGuidance"]) | {"output_type": "latent"})
     x = watch.latents[-1]
+    if watch.packs:
+        x = torch.nn.functional.pixel_unshuffle(x, 2).flatten(2).transpose(1, 2)
     pipe.scheduler, pipe.transformer = scheduler, distilled
-    left = torch.linspace(1.0, 1 / request["steps"], request["steps"]).tolist()[request["switch"] :]
-    rest = FlowWatch(grid_size)
+    left = even_sigmas(pipe, request["steps"])[request["switch"] :]
+    rest = FlowWatch(grid_size, watch.packs)
     rest.around(scheduler)
-    images = pipe(**options_of(request, request["guidance"]) | {"latents": x, "sigmas": left}).images
+    images = pipe(**options_of(pipe, request, request["guidance"]) | {"latents": x, "sigmas": left}).images
     watch.latents += rest.latents[1:]
     watch.clean += rest.clean
     watch.timesteps += rest.timesteps
@@ -122,7 +178,7 @@ def run_own_grid(pipe, distilled, scheduler, request, watch):
 
 
 def run(pipe, pair, request):
-    watch = FlowWatch(grid_of(pipe, request))
+    watch = FlowWatch(grid_of(pipe, request), isinstance(pipe, diffusers.FluxPipeline))
     distilled, scheduler = open_distilled(pair["distilled"], pipe.scheduler) if "distilled" in pair else (None, pipe.scheduler)
     if request["mode"] == "hybrid" and "baseSteps" in request:
         return watch, run_own_grid(pipe, distilled, scheduler, request, watch)
@@ -131,7 +187,7 @@ def run(pipe, pair, request):
     if request["mode"] == "hybrid":
         return watch, run_shared(pipe, distilled, request)
     pipe.transformer = distilled or pipe.transformer
-    return watch, pipe(**options_of(request, request["guidance"])).images
+    return watch, pipe(**options_of(pipe, request, request["guidance"])).images
 
 
 def record(store):

@@ -12,7 +12,7 @@ CLASSES = {
     "AutoencoderKLHunyuanVideo": "an autoencoder of video", "AutoencoderKLTemporalDecoder": "an autoencoder of video",
     "ChromaTransformer2DModel": "Chroma", "CogVideoXTransformer3DModel": "CogVideoX", "CogView4Transformer2DModel": "CogView",
     "ControlNetModel": "a ControlNet", "CosmosTransformer3DModel": "Cosmos", "DiTTransformer2DModel": "DiT",
-    "FluxControlNetModel": "a ControlNet of FLUX or Qwen-Image", "FluxTransformer2DModel": "FLUX.1",
+    "FluxControlNetModel": "a ControlNet of FLUX or Qwen-Image", 
     "HunyuanVideoTransformer3DModel": "HunyuanVideo", "I2VGenXLUNet": "I2VGen-XL", "Kandinsky3UNet": "Kandinsky 3",
     "Kandinsky5Transformer3DModel": "Kandinsky 5", "LTX2VideoTransformer3DModel": "LTX-2", "LTXVideoTransformer3DModel": "LTX-Video",
     "Lumina2Transformer2DModel": "Lumina", "MochiTransformer3DModel": "Mochi", "MotionAdapter": "AnimateDiff",
@@ -21,13 +21,13 @@ CLASSES = {
     "StableCascadeUNet": "Stable Cascade", "T2IAdapter": "a T2I-Adapter", "UNet3DConditionModel": "ModelScope's text to video",
     "UNetMotionModel": "AnimateDiff", "UNetSpatioTemporalConditionModel": "Stable Video Diffusion", "WanTransformer3DModel": "Wan",
     # Drawn here.
-    "AutoencoderKL": None, "AutoencoderKLFlux2": None, "AutoencoderTiny": None, "Flux2Transformer2DModel": None, "UNet2DConditionModel": None, "ZImageTransformer2DModel": None,
+    "AutoencoderKL": None, "AutoencoderKLFlux2": None, "AutoencoderTiny": None, "Flux2Transformer2DModel": None, "FluxTransformer2DModel": None, "UNet2DConditionModel": None, "ZImageTransformer2DModel": None,
 }  # fmt: skip
 
 # What diffusers looks for → what it should be taken for.
 ORIGINALS = {
     "animatediff": "AnimateDiff", "auraflow": "AuraFlow", "chroma": "Chroma", "controlnet": "a ControlNet", "cosmos-1.0": "Cosmos",
-    "flux": "FLUX.1", "flux2": "a transformer of FLUX.2 klein", "hidream": "HiDream", "hunyuan-video": "HunyuanVideo", "ltx-video": "LTX-Video", "lumina2": "Lumina",
+    "flux": "a variant of FLUX.1", "flux2": "a transformer of FLUX.2 klein", "hidream": "HiDream", "hunyuan-video": "HunyuanVideo", "ltx-video": "LTX-Video", "lumina2": "Lumina",
     "mochi-1-preview": "Mochi", "playground-v2-5": "Playground v2.5, which is trained on EDM's noise levels", "sana": "Sana",
     "sd3": "Stable Diffusion 3", "sd35_large": "Stable Diffusion 3.5 large", "stable_cascade_stage_b": "Stable Cascade",
     "stable_cascade_stage_c": "Stable Cascade", "wan": "Wan", "wan_vae": "the autoencoder of Wan", "xl_refiner": "the SDXL refiner",

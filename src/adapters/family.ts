@@ -16,7 +16,9 @@ function familyOf(layers: Layers): Family | null {
  */
 export function familyProblem(shapes: Shapes, layers: Layers, family: Family | null = familyOf(layers)): string | null {
   const found = recogniseAdapter(shapes);
-  if (found === null || (found.kind !== "other" && (found.family === null || found.family === family))) return null;
+  if (found === null) return null;
+  const possible = found.kind === "other" ? [] : (found.families ?? (found.family === null ? [] : [found.family]));
+  if (found.kind !== "other" && (possible.length === 0 || possible.some((own) => own === family))) return null;
   if (found.kind !== "other" && family === null) return null;
   const here = family === null ? "not" : FAMILIES[family].title;
   return `is ${found.about}; the model is ${here} (${found.because})`;

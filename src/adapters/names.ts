@@ -88,10 +88,13 @@ function* fusedLayers(
   }
   for (const [name, parts] of groups) {
     const [first] = parts;
-    if (!first || parts.length !== (first.at.share?.[1] ?? 1)) continue;
-    const [rows = 0, ...rest] = first.shape.weight;
+    if (!first) continue;
+    const [, of = 1, some = 1] = first.at.share ?? [];
+    if (parts.reduce((n, { at }) => n + (at.share?.[2] ?? 1), 0) !== of) continue;
+    const [all = 0, ...rest] = first.shape.weight;
+    const rows = all / some;
     const pieces = parts.map(({ name, at }): Piece => {
-      const [i] = at.share ?? [0];
+      const [i, , n = 1] = at.share ?? [0, 1];
       return {
         name,
         rows: at.swapped
@@ -99,11 +102,11 @@ function* fusedLayers(
               [rows / 2, rows],
               [0, rows / 2],
             ]
-          : [[i * rows, (i + 1) * rows]],
+          : [[i * rows, (i + n) * rows]],
       };
     });
-    const bias = first.shape.bias && [rows * parts.length];
-    yield { name, layer: { part, name: first.name, weight: [rows * parts.length, ...rest], bias, pieces } };
+    const bias = first.shape.bias && [rows * of];
+    yield { name, layer: { part, name: first.name, weight: [rows * of, ...rest], bias, pieces } };
   }
 }
 

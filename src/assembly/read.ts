@@ -20,10 +20,11 @@ import {
   denoiserOf,
   type ImageSize,
   parseLanguageModelConfig,
+  parseT5Config,
   parseTextEncoderConfig,
 } from "../models/index.js";
 import type { WeightIndex } from "../tensor/index.js";
-import { createQwenTokenizer, createTokenizer, type TextEncoderParts } from "../text/index.js";
+import { createQwenTokenizer, createT5Tokenizer, createTokenizer, type TextEncoderParts } from "../text/index.js";
 import type { Adaptable } from "./adapters.js";
 import { readDecoder } from "./decoder.js";
 import type { ModelPlace } from "./place.js";
@@ -96,11 +97,14 @@ export async function readParts(
   const decoder = await decoderOf(files, places, checkpoint);
   const scaleFactor = decoder.config.scaleFactor;
   const scheduler = schedulerOf(checkpoint);
-  const base: ModelFiles = {
+  const read: ModelFiles = {
     ...modelFiles(places.base, unet, scheduler, scaleFactor),
     known: known.base(),
-    ...(checkpoint.index["is_distilled"] === true && { isDistilled: true }),
   };
+  const isDistilled =
+    checkpoint.index["is_distilled"] === true ||
+    (factsOf(family).sampling.embedded !== undefined && !read.embedsGuidance);
+  const base: ModelFiles = { ...read, ...(isDistilled && { isDistilled }) };
   const { in_channels: channels, out_channels: predicted } = base.denoiser.interface;
   if (channels !== predicted) {
     // Inpainting and image-to-image models have additional input channels.
@@ -122,15 +126,17 @@ export async function readParts(
       (facts) => known.distilled({ family, ...facts }),
       known,
     ));
+  const facts = FAMILIES[family].textEncoders;
   const features =
-    textEncoders.reduce((n, e) => n + e.config.features, 0) * (factsOf(family).text.chat?.states?.length ?? 1);
+    textEncoders.reduce((n, e, i) => n + (facts[i]?.states === false ? 0 : e.config.features), 0) *
+    (factsOf(family).text.chat?.states?.length ?? 1);
   if (features !== base.denoiser.textFeatures) {
     throw new RequestError(
       `${places.base.ref}: the denoiser expects ${base.denoiser.textFeatures} text features; its text encoders give ${features}`,
     );
   }
   const parts = new Map<Part, () => Promise<WeightIndex>>([["unet", unet.weights]]);
-  for (const [i, { component }] of FAMILIES[family].textEncoders.entries()) {
+  for (const [i, { component }] of facts.entries()) {
     const weights = textEncoders[i]?.weights;
     if (weights) parts.set(component, weights);
   }
@@ -243,22 +249,27 @@ function schedulerOf(checkpoint: Checkpoint): ModelSource["scheduler"] {
   );
 }
 
-const CLIPS = ["CLIPTextModel", "CLIPTextModelWithProjection"];
-const LANGUAGE_MODELS = ["Qwen3Model", "Qwen3ForCausalLM"];
+/** Classes of text encoders in transformers. */
+const CLASSES = {
+  clip: ["CLIPTextModel", "CLIPTextModelWithProjection"],
+  "language model": ["Qwen3Model", "Qwen3ForCausalLM"],
+  t5: ["T5EncoderModel"],
+} as const;
 
 /** Text encoders of the family's denoiser, each with its tokenizer. */
 async function readTextEncoders(system: FileSystem, checkpoint: Checkpoint): Promise<TextEncoderParts[]> {
-  const { textEncoders, text } = FAMILIES[checkpoint.family];
-  const read = textEncoders.map(async ({ component: name, tokenizer, pooled }): Promise<TextEncoderParts> => {
-    const component = await part(system, checkpoint, name, text.chat ? LANGUAGE_MODELS : CLIPS);
+  const { textEncoders } = FAMILIES[checkpoint.family];
+  const read = textEncoders.map(async ({ kind, component: name, tokenizer, pooled }): Promise<TextEncoderParts> => {
+    const component = await part(system, checkpoint, name, CLASSES[kind]);
     const files = checkpoint.tokenizers.get(tokenizer);
     if (!files) throw new FileError(checkpoint.path, `the tokenizer of ${name} is missing`);
     const source = { file: component.configFile, config: component.config };
     const { weights } = component;
-    if (text.chat) {
+    if (kind === "language model") {
       const config = parseLanguageModelConfig(source);
-      return { kind: "language model", config, tokenizer: createQwenTokenizer(files), weights };
+      return { kind, config, tokenizer: createQwenTokenizer(files), weights };
     }
+    if (kind === "t5") return { kind, config: parseT5Config(source), tokenizer: createT5Tokenizer(files), weights };
     const config = parseTextEncoderConfig(source);
     return { config, tokenizer: createTokenizer(files, config.positions), weights, pooled };
   });

@@ -1,4 +1,4 @@
 export { EMBEDDED_PAIRS } from "./embedded.js";
 export { pairNamed } from "./named.js";
 export { DEFAULT_CLIP, PAIRS } from "./rows.js";
-export type { Control, PairRow, Reason, SamplingDefaults, Trial } from "./schema.js";
+export { type Control, isLoraRow, type PairRow, type Reason, type SamplingDefaults, type Trial } from "./schema.js";

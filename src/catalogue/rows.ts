@@ -63,6 +63,15 @@ const KLEIN_9B = {
   textParameters: 7.568e9,
 } as const;
 
+const FLUX1 = {
+  family: "flux1",
+  base: "black-forest-labs/FLUX.1-dev",
+  scheduler: FAMILIES.flux1.scheduler,
+  parameters: FAMILIES.flux1.parameters.denoiser,
+  size: square(1024),
+  sampling: { steps: 28, guidance: 3.5 },
+} as const;
+
 type Base = Pick<PairRow, "family" | "base" | "scheduler" | "parameters" | "size"> &
   Pick<PairRow, "textParameters"> & { readonly sampling: SamplingDefaults };
 interface Distilled {
@@ -74,6 +83,7 @@ interface Distilled {
   readonly names?: readonly string[];
   readonly scheduler?: NonNullable<PairRow["distilledScheduler"]>;
   readonly gated?: boolean;
+  readonly lora?: boolean;
 }
 
 const row = (name: string, about: string, base: Base, d: Distilled): PairRow => ({
@@ -86,6 +96,7 @@ const row = (name: string, about: string, base: Base, d: Distilled): PairRow => 
   sampling: { base: base.sampling, distilled: d.sampling },
   ...(d.scheduler && { distilledScheduler: d.scheduler }),
   ...(d.gated && { gated: true }),
+  ...(d.lora && { lora: true }),
   size: d.size ?? base.size,
   guidanceFeatures: d.guidanceFeatures ?? null,
   names: d.names ?? [],
@@ -336,6 +347,29 @@ export const PAIRS: readonly PairRow[] = [
     gated: true,
     distilled: "black-forest-labs/FLUX.2-klein-9B",
     sampling: { steps: 4, guidance: 0 },
+  }),
+  row("flux1-schnell", "FLUX.1-schnell over FLUX.1-dev, 4 steps without guidance", FLUX1, {
+    names: ["schnell"],
+    licence: "Apache-2.0; the base FLUX.1-dev non-commercial",
+    gated: true,
+    distilled: "black-forest-labs/FLUX.1-schnell",
+    scheduler: { ...FLUX1.scheduler, use_dynamic_shifting: false, shift: 1 },
+    sampling: { steps: 4, guidance: 0 },
+  }),
+  row("flux1-turbo-alpha", "FLUX.1-Turbo-Alpha, 8 steps, LoRA on FLUX.1-dev", FLUX1, {
+    names: ["turbo alpha"],
+    licence: "FLUX.1-dev non-commercial",
+    gated: true,
+    lora: true,
+    distilled: "alimama-creative/FLUX.1-Turbo-Alpha/diffusion_pytorch_model.safetensors",
+    sampling: { steps: 8, guidance: 3.5 },
+  }),
+  row("flux1-hyper-8", "Hyper-SD for FLUX.1-dev, 8 steps, LoRA at a scale of 0.125", FLUX1, {
+    names: hyperNames(8),
+    licence: "FLUX.1-dev non-commercial",
+    gated: true,
+    distilled: hyper("Hyper-FLUX.1-dev-8steps-lora"),
+    sampling: { steps: 8, guidance: 3.5, loraScale: 0.125 },
   }),
   ...[2, 4, 8, 16].flatMap((n) => [pcm("sdxl", SDXL, n), pcm("sd15", SD15, n)]),
   ...[4, 8, 16].flatMap((n) => [pcm("sdxl", SDXL, n, 7.5), pcm("sd15", SD15, n, 7.5)]),

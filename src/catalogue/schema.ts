@@ -6,7 +6,12 @@ import type { ReadonlyData } from "../schema/index.js";
 
 /** Sampling options of one model of a pair, unless the request sets them. @param guidance scale where none is given */
 const samplingSchema = (guidance: number) =>
-  z.strictObject({ ...modelFields, guidance: modelFields.guidance.unwrap().default(guidance) });
+  z.strictObject({
+    ...modelFields,
+    guidance: modelFields.guidance.unwrap().default(guidance),
+    /** Scale of a distilled model that is a LoRA, where its author uses another than 1. */
+    loraScale: z.number().positive().exactOptional(),
+  });
 
 const pixels = z.int().min(8).max(16384);
 
@@ -43,6 +48,8 @@ export const pairRowSchema = z.strictObject({
   parameters: z.number().positive().nullable().default(null),
   /** Parameters of the text encoders, where they differ from the family's. */
   textParameters: z.number().positive().exactOptional(),
+  /** The distilled model is a LoRA on the base; by default where its reference says so. */
+  lora: z.boolean().exactOptional(),
   /** The repository asks to accept its licence: a download needs a token. */
   gated: z.boolean().exactOptional(),
   sampling: z
@@ -73,6 +80,10 @@ export type PairRow = ReadonlyData<z.output<typeof pairRowSchema>> & {
   /** Defaults of experiments; null where there are none. Not a part of a user's pair files. */
   readonly trial: Trial | null;
 };
+
+/** Whether the distilled model of a row is a LoRA on the base. */
+export const isLoraRow = ({ lora, distilled }: Pick<PairRow, "lora" | "distilled">): boolean =>
+  lora ?? /lora/i.test(distilled);
 
 /** Prompts, real images and adapters to run experiments with. */
 export interface Trial {

@@ -14,6 +14,7 @@ import {
   type Shapes,
   type SourceTensor,
   SUPPORTED_FAMILIES,
+  T5_NAMES,
   tinyNames,
   vaeNames,
 } from "../families/index.js";
@@ -27,7 +28,7 @@ import {
   tinyAutoencoderConfig,
   unetConfig,
 } from "./configs.js";
-import { languageModelConfig, transformerConfig } from "./transformer-configs.js";
+import { languageModelConfig, t5Config, transformerConfig } from "./transformer-configs.js";
 import { readBytes, readWeights } from "./weights.js";
 
 type Weights = ReadonlyMap<string, Weight>;
@@ -183,7 +184,11 @@ export function textEncoderPart(
   family: Family | null,
 ): Component {
   const stored = under(index.weights, prefix);
-  const own = names === "llama.cpp" ? renamed(stored, otherToOwn(QWEN3_NAMES, stored)) : stored;
+  const dialect = stored.has("enc.output_norm.weight") ? T5_NAMES : QWEN3_NAMES;
+  const own = names === "llama.cpp" ? renamed(stored, otherToOwn(dialect, stored)) : stored;
+  if (own.has("encoder.final_layer_norm.weight")) {
+    return part(index, name, "T5EncoderModel", t5Config(index.source, shapesOf(own)), async () => own);
+  }
   if (own.has("embed_tokens.weight")) {
     return part(index, name, "Qwen3Model", languageModelConfig(index.source, shapesOf(own)), async () => own);
   }
@@ -228,7 +233,7 @@ function asOpenClip(own: Weights, drop: number): Built {
 
 const placedShape = (shape: readonly number[], { share, transposed }: SourceTensor): readonly number[] => {
   const [rows = 0, ...rest] = shape;
-  if (share) return [rows / share[1], ...rest];
+  if (share) return [(rows / share[1]) * (share[2] ?? 1), ...rest];
   return transposed ? shape.toReversed() : shape;
 };
 
@@ -237,8 +242,13 @@ async function placed(weight: Weight, place: SourceTensor): Promise<Weight> {
   const shape = placedShape(weight.shape, place);
   if (place.share) {
     const n = count(shape);
-    const [index, of] = place.share;
-    return { ...weight, name: `${weight.name}[${index}/${of}]`, shape, bytes: valuesFrom(weight, index * n, n) };
+    const [index, of, parts = 1] = place.share;
+    return {
+      ...weight,
+      name: `${weight.name}[${index}/${of}]`,
+      shape,
+      bytes: valuesFrom(weight, (index * n) / parts, n),
+    };
   }
   if (place.swapped) return swapped(weight);
   if (!place.transposed) return weight;

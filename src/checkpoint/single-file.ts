@@ -1,6 +1,6 @@
 /** Single-file checkpoints, as A1111 and ComfyUI use them: all components in the file, with the settings of their original configs. */
 import { FileError } from "../errors.js";
-import { FAMILIES, type Family } from "../families/index.js";
+import { FAMILIES, type Family, type TextEncoderFacts } from "../families/index.js";
 import { type ByteSource, counted, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { ClipPadding } from "./clip-vocabulary.js";
 import type { Checkpoint, Component, TokenizerFiles } from "./component.js";
@@ -37,7 +37,7 @@ export async function readSingleFile(
   ]);
   const tokenizers = new Map<string, TokenizerFiles>();
   for (const { component: name, tokenizer, padding, singleFile } of facts.textEncoders) {
-    tokenizers.set(tokenizer, await clipTokenizer(padding));
+    if (padding !== "<pad>") tokenizers.set(tokenizer, await clipTokenizer(padding));
     if (recognised.kind === "checkpoint") components.set(name, textEncoderPart(index, name, singleFile, family));
   }
   if (index.weights.has(`${VAE}decoder.conv_in.weight`)) {
@@ -111,22 +111,36 @@ async function predictionOf(
   };
 }
 
-/** The checkpoint with text encoders from other files, in the order of its family. @throws FileError when their number differs */
+/** The kind of a text encoder, by its class in transformers. */
+const kindOf = ({ className }: Component): TextEncoderFacts["kind"] =>
+  className === "T5EncoderModel" ? "t5" : className.startsWith("CLIP") ? "clip" : "language model";
+
+/**
+ * The checkpoint with text encoders from other files, in the order of its family. In a family with several kinds the checkpoint's own stay
+ * where none of a kind is given. @throws FileError when their number differs
+ */
 export function withTextEncoders(checkpoint: Checkpoint, encoders: readonly Component[]): Checkpoint {
   const facts = FAMILIES[checkpoint.family];
-  const wanted = facts.textEncoders.length;
-  if (encoders.length !== wanted) {
-    throw new FileError(
-      checkpoint.path,
-      `is ${facts.title}, which reads ${counted(wanted, "text encoder")}; ${encoders.length} given`,
-    );
-  }
+  const kinds = [...new Set(facts.textEncoders.map(({ kind }) => kind))];
   const width = ({ config }: Component) => Number(config["hidden_size"] ?? 0);
   const components = new Map(checkpoint.components);
-  // The narrower encoder, OpenAI's, comes first.
-  for (const [i, encoder] of encoders.toSorted((a, b) => width(a) - width(b)).entries()) {
-    const name = facts.textEncoders[i]?.component ?? "";
-    components.set(name, { ...encoder, name });
-  }
-  return { ...checkpoint, components };
+  const used = kinds.flatMap((kind) => {
+    const wanted = facts.textEncoders.filter((e) => e.kind === kind);
+    // The narrower encoder, OpenAI's, comes first.
+    const given = encoders
+      .filter((e) => kinds.length === 1 || kindOf(e) === kind)
+      .toSorted((a, b) => width(a) - width(b));
+    if (given.length !== wanted.length && (given.length > 0 || kinds.length === 1)) return [];
+    for (const [i, encoder] of given.entries()) {
+      const name = wanted[i]?.component ?? "";
+      components.set(name, { ...encoder, name });
+    }
+    return given;
+  });
+  if (used.length === encoders.length && encoders.length > 0) return { ...checkpoint, components };
+  const names = kinds.length > 1 ? `: ${facts.textEncoders.map(({ about }) => about).join(" and ")}` : "";
+  throw new FileError(
+    checkpoint.path,
+    `is ${facts.title}, which reads ${counted(facts.textEncoders.length, "text encoder")}${names}; ${encoders.length} given`,
+  );
 }

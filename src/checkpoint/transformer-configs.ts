@@ -41,7 +41,27 @@ function flux2Config(file: string, shapes: Shapes): Config {
   };
 }
 
+/** Config of a FLUX.1 transformer with diffusers' names. @throws FileError when a tensor is missing */
+function flux1Config(file: string, shapes: Shapes): Config {
+  const { dim, many } = reader(file, shapes);
+  const width = dim("transformer_blocks.0.attn.norm_q.weight", 0);
+  const turned = 2 * Math.round((7 / 32) * width);
+  return {
+    in_channels: dim("x_embedder.weight", 1),
+    out_channels: dim("proj_out.weight", 0),
+    num_layers: many(/^transformer_blocks\.(\d+)\./),
+    num_single_layers: many(/^single_transformer_blocks\.(\d+)\./),
+    attention_head_dim: width,
+    num_attention_heads: dim("x_embedder.weight", 0) / width,
+    joint_attention_dim: dim("context_embedder.weight", 1),
+    pooled_projection_dim: dim("time_text_embed.text_embedder.linear_1.weight", 1),
+    guidance_embeds: shapes.has("time_text_embed.guidance_embedder.linear_1.weight"),
+    axes_dims_rope: [width - 2 * turned, turned, turned],
+  };
+}
+
 const CONFIGS: Readonly<Record<string, (file: string, shapes: Shapes) => Config>> = {
+  FluxTransformer2DModel: flux1Config,
   Flux2Transformer2DModel: flux2Config,
   ZImageTransformer2DModel: zImageConfig,
 };
@@ -49,6 +69,24 @@ const CONFIGS: Readonly<Record<string, (file: string, shapes: Shapes) => Config>
 /** Config of a transformer with diffusers' names. @throws FileError when a tensor is missing */
 export const transformerConfig = (className: string, file: string, shapes: Shapes): Config =>
   CONFIGS[className]?.(file, shapes) ?? {};
+
+/** Config of an encoder of T5 1.1. @throws FileError when a tensor is missing */
+export function t5Config(file: string, shapes: Shapes): Config {
+  const { dim, many } = reader(file, shapes);
+  const first = "encoder.block.0.layer";
+  const table = shapes.has("shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight";
+  const heads = dim(`${first}.0.SelfAttention.relative_attention_bias.weight`, 1);
+  return {
+    model_type: "t5",
+    d_model: dim(table, 1),
+    vocab_size: dim(table, 0),
+    d_ff: dim(`${first}.1.DenseReluDense.wi_0.weight`, 0),
+    d_kv: dim(`${first}.0.SelfAttention.q.weight`, 0) / heads,
+    num_layers: many(/^encoder\.block\.(\d+)\./),
+    num_heads: heads,
+    relative_attention_num_buckets: dim(`${first}.0.SelfAttention.relative_attention_bias.weight`, 0),
+  };
+}
 
 /** Config of a Qwen3 without its head. @throws FileError when a tensor is missing */
 export function languageModelConfig(file: string, shapes: Shapes): Config {

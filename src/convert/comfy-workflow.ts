@@ -31,7 +31,7 @@ export async function comfyWorkflow(
   request: GenerateRequest,
   reference: PairReference = {},
 ): Promise<ComfyWorkflow> {
-  if (FAMILIES[source.family].text.chat) {
+  if (FAMILIES[source.family].denoiser.folder === "transformer") {
     throw new RequestError(
       `--as comfyui writes workflows for Stable Diffusion, not for ${FAMILIES[source.family].title}; leave --as out`,
     );

@@ -25,7 +25,9 @@ const refuse = (problem: string, field?: string): never => {
  * @throws RequestError for rows that are no Euler steps along one flow, and for models and adapters that it does not load
  */
 export function flowScript(source: PlanSource, request: GenerateRequest, reference: PairReference, plan: Plan): string {
-  const { denoiser, pipelineTakes = [] } = factsOf(source.family);
+  const { title, sampling, denoiser, pipelineTakes = [] } = factsOf(source.family);
+  if (sampling.embedded)
+    refuse(`there are no scripts for ${title}, whose models take different guidance and text lengths`);
   const rows = rowsOf(plan);
   checkReference(request, reference);
   const guided = rows.some(isGuided);

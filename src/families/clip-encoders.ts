@@ -9,6 +9,7 @@ const encoder = (
   names: "transformers" | "openclip",
   { prefix, ...place }: Place,
 ): TextEncoderFacts => ({
+  kind: "clip",
   ...place,
   about,
   width,

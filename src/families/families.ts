@@ -1,5 +1,6 @@
 /** Supported model families by name. A family is one file and one entry here. */
 import type { FamilyFacts } from "./family.js";
+import { flux1 } from "./flux1.js";
 import { flux2 } from "./flux2.js";
 import { sd1 } from "./sd1.js";
 import { sd2 } from "./sd2.js";
@@ -7,12 +8,14 @@ import { sdxl } from "./sdxl.js";
 import { zimage } from "./zimage.js";
 
 /** Facts of every supported family. */
-export const FAMILIES = { sd1, sd2, sdxl, zimage, flux2 } as const satisfies Readonly<Record<string, FamilyFacts>>;
+export const FAMILIES = { sd1, sd2, sdxl, zimage, flux2, flux1 } as const satisfies Readonly<
+  Record<string, FamilyFacts>
+>;
 /** Name of a supported family. */
 export type Family = keyof typeof FAMILIES;
 
 /** Names of the supported families, in the order in which recognition tries them. */
-export const FAMILY_NAMES = ["sd1", "sd2", "sdxl", "zimage", "flux2"] as const satisfies readonly Family[];
+export const FAMILY_NAMES = ["sd1", "sd2", "sdxl", "zimage", "flux2", "flux1"] as const satisfies readonly Family[];
 
 /** Folders of a denoiser in a diffusers checkpoint. */
 export const DENOISER_FOLDERS: readonly string[] = [

@@ -4,6 +4,7 @@ import type { Renamed } from "./names/transformer.js";
 
 /** A text encoder of a family. Encoders are listed in the order in which their features are concatenated. */
 export interface TextEncoderFacts {
+  readonly kind: "clip" | "language model" | "t5";
   /** Folders in a diffusers checkpoint. */
   readonly component: "text_encoder" | "text_encoder_2";
   readonly tokenizer: "tokenizer" | "tokenizer_2";
@@ -11,12 +12,14 @@ export interface TextEncoderFacts {
   readonly about: string;
   /** Features of its token embeddings. */
   readonly width: number;
-  /** The pooled output of this encoder conditions the denoiser. */
-  readonly pooled: boolean;
+  /** The pooled output of this encoder conditions the denoiser, after its text projection or without. */
+  readonly pooled: boolean | "unprojected";
+  /** Its hidden states are part of the text conditioning. Default true. */
+  readonly states?: false;
   /** Prefix and naming scheme of its tensors in a single-file checkpoint. */
   readonly singleFile: { readonly prefix: string; readonly names: "transformers" | "openclip" };
   /** Padding token of prompts. */
-  readonly padding: "<|endoftext|>" | "!";
+  readonly padding: "<|endoftext|>" | "!" | "<pad>";
 }
 
 /** How a prompt is written for a language model, and how many of its tokens are read. */
@@ -43,6 +46,11 @@ export interface TransformerFacts {
   readonly unused: readonly string[];
   /** Tensors of variants that need more than text. */
   readonly variants: RegExp;
+  /** Variants that are told by the number of features of an image token: the layer that reads it in both dialects, and names by features. */
+  readonly inputs?: {
+    readonly layers: readonly [diffusers: string, other: string];
+    readonly variants: Readonly<Record<number, string>>;
+  };
   /** Layers that only this network has, in keys of adapters with "_" for every ".". */
   readonly adapters: RegExp;
   /** Layers whose names another network has too, but not their number of outputs for each input. */
@@ -71,6 +79,8 @@ export interface FamilyFacts {
     readonly projection: boolean;
     /** Chat format of prompts, for a text encoder that is a language model. */
     readonly chat?: ChatFormat;
+    /** Length of the text conditioning of T5, unless the denoiser was trained with another. */
+    readonly tokens?: number;
   };
   /** Class of the denoiser, and its folder in a diffusers checkpoint. */
   readonly denoiser: {
@@ -107,14 +117,19 @@ export interface FamilyFacts {
      * Noise level σ / (α + σ) near which the base of a hybrid ends, where one step of few decides too little. Default: after one step.
      */
     readonly switchLevel?: number;
+    /**
+     * Defaults of a distilled model that takes the guidance scale as an input, in a family whose base does. A model without the input is
+     * distilled, and has no guidance.
+     */
+    readonly embedded?: { readonly steps: number; readonly guidance: number };
   };
   /**
    * What is added to a guidance scale g to get that of Ho and Salimans 2022, uncond + g (cond − uncond): 1 where the pipeline computes
    * cond + g (cond − uncond). Default 0.
    */
   readonly guidanceOffset?: 0 | 1;
-  /** The pipeline gives a flow schedule the sigmas 1 … 1 / n for n steps, instead of the scheduler's own. */
-  readonly evenSigmas?: boolean;
+  /** The pipeline gives a flow schedule the sigmas 1 … 1 / n for n steps, computed in this precision, instead of the scheduler's own. */
+  readonly evenSigmas?: "float32" | "float64";
   /** The dynamic shift of the schedule depends on the number of steps too, as in FLUX.2. */
   readonly stepwiseShift?: boolean;
   /** Arguments of the diffusers pipeline that not every pipeline has. */

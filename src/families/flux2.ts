@@ -8,6 +8,7 @@ export const flux2: FamilyFacts = {
   index: {},
   textEncoders: [
     {
+      kind: "language model",
       component: "text_encoder",
       tokenizer: "tokenizer",
       about: "Qwen3 4B or 8B",
@@ -64,7 +65,7 @@ export const flux2: FamilyFacts = {
   amendsScheduler: false,
   // One of four steps ends at σ = 0.97, where little is decided; after two it is 0.91 at 1024 px, after three 0.77.
   sampling: { steps: 50, guidance: 4, switchLevel: 0.85 },
-  evenSigmas: true,
+  evenSigmas: "float64",
   stepwiseShift: true,
   zeroNegative: false,
   parameters: { denoiser: 3.876e9, text: 4.022e9, decoder: 0.084e9 },

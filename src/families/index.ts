@@ -9,6 +9,7 @@ export {
 export { denoiserLayerNames } from "./layer-names.js";
 export { clipNames, type SourceTensor } from "./names/clip.js";
 export { QWEN3_NAMES } from "./names/qwen3.js";
+export { T5_NAMES } from "./names/t5.js";
 export { tinyNames } from "./names/taesd.js";
 export { type OtherLayer, otherLayers, ownTensors, type Renamed } from "./names/transformer.js";
 export { diffusersNames, stabilityNames } from "./names/unet.js";

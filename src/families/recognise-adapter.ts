@@ -7,7 +7,12 @@ export type Shapes = ReadonlyMap<string, readonly number[]>;
 
 /** A recognised adapter or textual inversion, or one for an unsupported family ("other"). `about` and `because` as in `Recognised`. */
 export type RecognisedAddition = { readonly about: string; readonly because: string } & (
-  | { readonly kind: "adapter" | "textual inversion"; readonly family: Family | null }
+  | {
+      readonly kind: "adapter" | "textual inversion";
+      readonly family: Family | null;
+      /** Families whose layers have the same names, where one of them is meant. */
+      readonly families?: readonly Family[];
+    }
   | { readonly kind: "other" }
 );
 
@@ -28,7 +33,6 @@ export const familyByText = (features: number): Family | null =>
 /** Layer names of unsupported families, with "_" for every ".", as adapters of all dialects have them. The first match counts. */
 const OTHER_LAYERS: readonly (readonly [RegExp, string])[] = [
   [/(^|_)distilled_guidance_layer_/, "Chroma"],
-  [/(^|_)single_transformer_blocks_\d+_|(^|_)(double|single)_blocks_\d+_/, "FLUX.1"],
   [/(^|_)joint_blocks_\d+_/, "Stable Diffusion 3"],
   [/(^|_)transformer_blocks_\d+_(img|txt)_m(lp|od)_/, "Qwen-Image"],
   [/(^|_)double_stream_blocks_\d+_/, "HiDream"],
@@ -37,6 +41,9 @@ const OTHER_LAYERS: readonly (readonly [RegExp, string])[] = [
   [/(^|_)(noise|context)_refiner_\d+_|(^|_)layers_\d+_adaLN_/, "Lumina"],
   [/(^|_)motion_modules_\d+_/, "AnimateDiff"],
 ];
+
+/** Layers that FLUX.1 and FLUX.2 both have under these names. */
+const FLUX = /(^|_)single_transformer_blocks_\d+_|(^|_)(double|single)_blocks_\d+_/;
 
 /** Transformer blocks outside of a UNet's blocks. */
 const TRANSFORMER = /^(lora_|lycoris_)?(unet_|transformer_|diffusion_model_|base_model_model_)*transformer_blocks_\d+_/;
@@ -83,6 +90,17 @@ export function recogniseAdapter(shapes: Shapes): RecognisedAddition | null {
     return { kind: "adapter", family: own.family, about, because: `it has the tensor ${own.key}` };
   }
   const other = otherLayer(keys);
+  const either = keys.find((key) => FLUX.test(key.replaceAll(".", "_")));
+  if (either !== undefined && (!other || other[0].includes("FLUX"))) {
+    const because = `it has the tensor ${either}, which both have`;
+    return {
+      kind: "adapter",
+      family: null,
+      families: ["flux1", "flux2"],
+      about: "an adapter for FLUX.1 or FLUX.2",
+      because,
+    };
+  }
   if (other) {
     return {
       kind: "other",

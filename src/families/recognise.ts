@@ -64,6 +64,7 @@ export function recognise(shapes: Shapes): Recognised {
     recogniseTextualInversion(shapes) ??
     transformer(shapes) ??
     languageModel(shapes) ??
+    t5(shapes) ??
     other(keys) ??
     whole(keys, shapes) ??
     unet(shapes) ??
@@ -158,6 +159,10 @@ function transformer(shapes: Shapes): Recognised | null {
       const prefix = UNET_PREFIXES.find((p) => marks.every((mark) => shapes.has(`${p}${mark}`)));
       if (prefix === undefined) continue;
       if ([...shapes.keys()].some((key) => facts.variants.test(key))) return null;
+      const entry = facts.inputs?.layers[names === "diffusers" ? 0 : 1];
+      const features = shapes.get(`${prefix}${entry}.weight`)?.[1] ?? 0;
+      const variant = facts.inputs?.variants[features];
+      if (variant) return { kind: "other", about: variant, because: `an image token has ${features} features` };
       return {
         kind: "unet",
         family,
@@ -253,6 +258,36 @@ function languageModel(shapes: Shapes): Recognised | null {
     const width = shapes.get(`${prefix}${table}`)?.[1];
     if (prefix === undefined || width === undefined) continue;
     const about = `Qwen3 with ${width} features, a text encoder`;
+    return { kind: "text encoder", names, prefix, width, about, because: `it has the tensor ${prefix}${mark}` };
+  }
+  return null;
+}
+
+/** Prefixes of T5's names, by tool. */
+const T5_PREFIXES = [
+  "",
+  "text_encoders.t5xxl.transformer.",
+  "t5xxl.transformer.",
+  "text_encoder_2.",
+  "transformer.",
+] as const;
+
+/** The encoder of T5 1.1, whose feed-forward network is gated, without a decoder. */
+function t5(shapes: Shapes): Recognised | null {
+  const dialects = [
+    [
+      "transformers",
+      "encoder.block.0.layer.1.DenseReluDense.wi_1.weight",
+      ["shared.weight", "encoder.embed_tokens.weight"],
+    ],
+    ["llama.cpp", "enc.blk.0.ffn_gate.weight", ["token_embd.weight"]],
+  ] as const;
+  for (const [names, mark, tables] of dialects) {
+    const prefix = prefixOf(shapes, T5_PREFIXES, mark);
+    if (prefix === undefined || shapes.has(`${prefix}decoder.block.0.layer.0.SelfAttention.q.weight`)) continue;
+    const width = tables.flatMap((table) => shapes.get(`${prefix}${table}`)?.[1] ?? [])[0];
+    if (width === undefined) continue;
+    const about = `T5 with ${width} features, a text encoder`;
     return { kind: "text encoder", names, prefix, width, about, because: `it has the tensor ${prefix}${mark}` };
   }
   return null;

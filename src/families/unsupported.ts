@@ -96,9 +96,13 @@ export const OTHERS: readonly OtherFamily[] = [
     ["mlp_t5.0.", "pooler.q_proj."],
     ["text_embedder.linear_1.", "norm_out.linear.", "blocks.0.norm3."],
   ),
+  family("FLUX.1 Kontext, for image editing", /^FluxKontext/),
+  family("FLUX.1 Fill, for inpainting", /^Flux(Fill|Inpaint|DifferentialImg2Img|Img2Img)/),
+  family("FLUX.1 Canny or Depth, which reads an image", /^FluxControl(?!Net)/),
+  family("FLUX.1 Redux, which reads an image", /^(FluxPriorRedux|ReduxImage)/, ["redux_up."]),
   family(
-    "FLUX.1",
-    /^(Flux(?!2)|ReduxImage)/,
+    "a variant of FLUX.1",
+    /^Flux(?!2|Pipeline$|Transformer2DModel$)/,
     ["double_blocks.0.img_attn."],
     ["single_transformer_blocks.0.proj_mlp.", "context_embedder."],
   ),
@@ -191,7 +195,7 @@ export const OTHERS: readonly OtherFamily[] = [
     ["encoder.project_in.conv."],
     ["decoder.up_blocks.1.0.conv1."],
   ),
-  family("a T5 text encoder, as FLUX and Stable Diffusion 3 have", /^(UM)?T5/i, [
+  family("a T5 model that is not an encoder of T5 1.1", /^(UMT5|MT5|T5(?!EncoderModel$))/i, [
     "encoder.block.0.layer.0.SelfAttention.",
   ]),
   family("a language model", undefined, ["layers.0.self_attn.q_proj.weight", "layers.0.mlp.gate_proj.weight"]),
@@ -217,4 +221,4 @@ export const otherClass = (className: string): string | null =>
   OTHERS.find(({ classes }) => classes?.test(className))?.name ?? null;
 
 /** The supported families, in words, for messages about unsupported ones. */
-export const SUPPORTED_FAMILIES = "Stable Diffusion 1.x, 2.x and XL, Z-Image and FLUX.2 klein are supported";
+export const SUPPORTED_FAMILIES = "Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein and FLUX.1 are supported";

@@ -8,6 +8,7 @@ export const zimage: FamilyFacts = {
   index: {},
   textEncoders: [
     {
+      kind: "language model",
       component: "text_encoder",
       tokenizer: "tokenizer",
       about: "Qwen3 4B",
@@ -59,7 +60,7 @@ export const zimage: FamilyFacts = {
   amendsScheduler: false,
   sampling: { steps: 50, guidance: 5, switchLevel: 0.8 },
   guidanceOffset: 1,
-  evenSigmas: true,
+  evenSigmas: "float32",
   pipelineTakes: ["negative_prompt", "cfg_normalization"],
   zeroNegative: false,
   parameters: { denoiser: 6.155e9, text: 4.022e9, decoder: 0.084e9 },

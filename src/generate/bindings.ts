@@ -3,6 +3,7 @@ import { constant, type Part, type Scale } from "../adapters/index.js";
 import type { ModelName, Plan } from "../sampling/index.js";
 import { type AdapterBinding, type AdapterUse, bindAdapters } from "./adapters.js";
 import type { Job } from "./job.js";
+import { loraScaleOf } from "./layers.js";
 import type { Model, Pair } from "./pair.js";
 
 export interface ModelBinding {
@@ -18,18 +19,22 @@ export type Bindings = (model: ModelName) => ModelBinding;
 
 const TEXT_PARTS = ["text_encoder", "text_encoder_2"] as const satisfies readonly Part[];
 
-/** Scale of the distilled LoRA: 1, or that of each row. */
-function loraScale({ rows }: Plan): Scale {
-  if (rows.every((row) => row.kind === "renoise" || row.loraScale === undefined)) return constant(1);
-  const scales = rows.map((row, i) => ({ from: i, to: i, scale: row.kind === "step" ? (row.loraScale ?? 1) : 1 }));
-  return { ...constant(1), rows: scales };
+/** Scale of the distilled LoRA: its author's, times that of each row. */
+function loraScale({ rows }: Plan, own: number): Scale {
+  if (rows.every((row) => row.kind === "renoise" || row.loraScale === undefined)) return constant(own);
+  const scales = rows.map((row, i) => ({
+    from: i,
+    to: i,
+    scale: own * (row.kind === "step" ? (row.loraScale ?? 1) : 1),
+  }));
+  return { ...constant(own), rows: scales };
 }
 
 /** Binds the models of a pair for a job. */
 export function bindModels(pair: Pair, { adapters, offload, plan }: Job): Bindings {
   const shared = offload === "shared";
   const lora = pair.distilled?.lora;
-  const own: AdapterUse[] = lora ? [{ adapter: lora, scale: loraScale(plan), on: "distilled" }] : [];
+  const own: AdapterUse[] = lora ? [{ adapter: lora, scale: loraScale(plan, loraScaleOf(pair)), on: "distilled" }] : [];
   const bind = (name: ModelName): ModelBinding | null => {
     const model = pair[name];
     if (!model) return null;

@@ -23,13 +23,16 @@ function sharedLength(prompt: number, negative: number): number {
   return length;
 }
 
-const isGuidedPlan = ({ rows }: Plan): boolean => rows.some((row) => row.kind === "step" && isGuided(row));
+/** Whether a model of the plan also predicts without the prompt. */
+const isGuidedPlan = (pair: Pick<Pair, "base" | "distilled">, { rows }: Plan): boolean =>
+  rows.some((row) => row.kind === "step" && isGuided(row) && !pair[row.model]?.denoiser.embedsGuidance);
 
 /** Length L of the text of each prompt of a job; with guidance that of a call with prompt and negative prompt, or the longer of two calls. Runs no network. */
-export function textLengths({ text, zeroNegative }: Pair, job: Job): number[] {
+export function textLengths(pair: Pair, job: Job): number[] {
+  const { text, zeroNegative } = pair;
   const { prompts, promptSyntax: syntax, negative } = job;
   const zeros = negative === null && zeroNegative;
-  const other = zeros || !isGuidedPlan(job.plan) ? 1 : text.lengthOf(negative ?? "", syntax);
+  const other = zeros || !isGuidedPlan(pair, job.plan) ? 1 : text.lengthOf(negative ?? "", syntax);
   const shared = text.copies ? sharedLength : Math.max;
   return prompts.map((prompt) => shared(text.lengthOf(prompt, syntax), other));
 }
@@ -46,29 +49,37 @@ function repeatedTo<C extends Conditioning>(length: number, encoded: C): C {
 export function promptEncoder({ pair, job, bindings, cache }: Run) {
   const known = new Map<string, Promise<EncodedSides>>();
   const { promptSyntax: syntax, clipSkip, negative } = job;
-  const isGuidedRun = isGuidedPlan(job.plan);
+  const isGuidedRun = isGuidedPlan(pair, job.plan);
 
-  async function encode(prompt: string, adapted: Adapted, facts: readonly unknown[]): Promise<EncodedSides> {
-    const conditional = await pair.text.encode(prompt, clipSkip, adapted, syntax);
+  async function encode(
+    prompt: string,
+    adapted: Adapted,
+    length: number | undefined,
+    facts: readonly unknown[],
+  ): Promise<EncodedSides> {
+    const conditional = await pair.text.encode(prompt, clipSkip, adapted, syntax, length);
     const sides = (a: EncodedPrompt, b: Conditioning): EncodedSides => {
       return { conditional: a, unconditional: b, key: JSON.stringify([...facts, lengthOf(a)]) };
     };
-    if (negative === null && pair.zeroNegative) return sides(conditional, pair.text.zeros(conditional));
+    // Zeros too where no step reads it.
+    if (!isGuidedRun || (negative === null && pair.zeroNegative)) {
+      return sides(conditional, pair.text.zeros(conditional));
+    }
     // In diffusers clip skip applies to the prompt only, in A1111 and ComfyUI to both.
     const negativeSkip = syntax === "plain" ? 0 : clipSkip;
-    const unconditional = await pair.text.encode(negative ?? "", negativeSkip, adapted, syntax);
-    if (!isGuidedRun || !pair.text.copies) return sides(conditional, unconditional);
-    const length = sharedLength(lengthOf(conditional), lengthOf(unconditional));
-    return sides(repeatedTo(length, conditional), repeatedTo(length, unconditional));
+    const unconditional = await pair.text.encode(negative ?? "", negativeSkip, adapted, syntax, length);
+    if (!pair.text.copies) return sides(conditional, unconditional);
+    const shared = sharedLength(lengthOf(conditional), lengthOf(unconditional));
+    return sides(repeatedTo(shared, conditional), repeatedTo(shared, unconditional));
   }
 
-  async function encodedOf(prompt: string, adapted: Adapted): Promise<EncodedSides> {
+  async function encodedOf(prompt: string, adapted: Adapted, length: number | undefined): Promise<EncodedSides> {
     const stacks = adapted.map((own) => own && [own.stack.graphKey, own.stack.inputKey, own.scales]);
-    const facts = [prompt, syntax, clipSkip, stacks];
+    const facts = [prompt, syntax, clipSkip, stacks, length];
     const key = JSON.stringify([...facts, negative, isGuidedRun]);
     const kept = cache?.texts.get(key);
     if (kept) return kept;
-    const encoding = known.get(key) ?? encode(prompt, adapted, facts);
+    const encoding = known.get(key) ?? encode(prompt, adapted, length, facts);
     known.set(key, encoding);
     const made = await encoding;
     cache?.texts.set(key, made, sizeOf(made.conditional) + sizeOf(made.unconditional));
@@ -86,7 +97,8 @@ export function promptEncoder({ pair, job, bindings, cache }: Run) {
       const adapted = bindings(model).text.map(
         (binding) => binding && { stack: binding.stack, scales: binding.scales(row, sample) },
       );
-      const made = await encodedOf(job.prompts[sample.prompt] ?? "", adapted);
+      const length = pair[model]?.denoiser.textTokens;
+      const made = await encodedOf(job.prompts[sample.prompt] ?? "", adapted, length);
       conditioning.set(model, made);
       truncated = Math.max(truncated, made.conditional.truncated);
     }

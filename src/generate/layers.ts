@@ -1,5 +1,5 @@
 /** The sources of a model's settings, in order of precedence: the request, the model's author, defaults. */
-import { FAMILIES } from "../families/index.js";
+import { factsOf } from "../families/index.js";
 import type { SamplingRequest } from "../sampling/index.js";
 import type { ModelSource, PlanSource, SamplingDefaults } from "./plan-source.js";
 import type { ModelSettings, Origin, Setting } from "./settings.js";
@@ -22,7 +22,9 @@ interface Layer {
 /** Settings of a model by origin. The first layer that has a setting decides. */
 export function layersOf(pair: PlanSource, request: SamplingRequest, which: "base" | "distilled"): readonly Layer[] {
   const { embedsGuidance, isDistilled = which === "distilled" } = modelOf(pair, which);
-  const defaults = embedsGuidance ? EMBEDDED_GUIDANCE : !isDistilled ? FAMILIES[pair.family].sampling : FEW_STEPS;
+  const { sampling } = factsOf(pair.family);
+  const embedded = isDistilled || !sampling.embedded ? (sampling.embedded ?? EMBEDDED_GUIDANCE) : sampling;
+  const defaults = embedsGuidance ? embedded : isDistilled ? FEW_STEPS : sampling;
   return [
     { origin: { from: "option" }, values: request },
     ...authorsLayer(pair, which),
@@ -38,11 +40,18 @@ function authorsLayer(pair: PlanSource, which: "base" | "distilled"): readonly L
     const { scheduler: name, timesteps, steps = timesteps?.length, guidance } = sampling;
     // A scheduler config beside the model is closer to its author than a name that looks alike.
     const other = scheduler !== pair.base.scheduler && name !== scheduler.config["_class_name"];
-    const values = other ? { ...(steps !== undefined && { steps }), guidance } : sampling;
+    const { loraScale } = sampling;
+    const values = other
+      ? { ...(steps !== undefined && { steps }), guidance, ...(loraScale !== undefined && { loraScale }) }
+      : sampling;
     return [{ origin: { from: "recognised", pair: row, by, match }, values }];
   }
   return pair.row ? [{ origin: { from: "pair", pair: pair.row.name }, values: pair.row.sampling[which] }] : [];
 }
+
+/** Scale of the distilled model's LoRA, as its author uses it. */
+export const loraScaleOf = (pair: PlanSource): number =>
+  settingIn(authorsLayer(pair, "distilled"), "loraScale")?.value ?? 1;
 
 /** A setting, from the first layer that has it. */
 export function settingIn<K extends keyof SamplingDefaults>(

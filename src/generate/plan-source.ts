@@ -18,7 +18,11 @@ export interface PairDefaults {
 }
 
 /** Default sampling settings of one model. */
-export type SamplingDefaults = ModelSampling & { readonly guidance: number };
+export type SamplingDefaults = ModelSampling & {
+  readonly guidance: number;
+  /** Scale of a distilled model that is a LoRA; default 1. */
+  readonly loraScale?: number;
+};
 
 /** Setting of a hybrid that a calibration found best for a pair. */
 export interface Calibrated {

@@ -253,7 +253,7 @@ function extentOf(
   const pixels = pair.image?.pixelsPerToken;
   const tokens = size && pixels && Math.floor(size.width / pixels) * Math.floor(size.height / pixels);
   return {
-    ...(even ? { sigmas: evenSigmas(steps) } : { steps }),
+    ...(even ? { sigmas: evenSigmas(steps, even) } : { steps }),
     ...(tokens !== undefined && (stepwise ? { mu: stepwiseShift(tokens, steps) } : { tokens })),
   };
 }
@@ -279,7 +279,7 @@ function hybridBase(
   const file = schedulerSettings(pair, pair.base, scheduler);
   const shared: ModelSettings = {
     prediction: file.prediction,
-    guidance: baseGuidance === undefined ? otherwise(0) : option(baseGuidance),
+    guidance: baseGuidance === undefined ? usualGuidance(pair) : option(baseGuidance),
     ...guidanceIn(request),
   };
   const guided = guidanceOf(pair, shared);
@@ -314,6 +314,12 @@ function hybridBase(
     },
   };
 }
+
+/** Guidance of the base's steps in a hybrid: none; that of the model where it is an input of the network, for which 0 is not none. */
+const usualGuidance = (pair: PlanSource): Setting<number> =>
+  (pair.base.embedsGuidance && factsOf(pair.family).sampling.embedded
+    ? settingIn(layersOf(pair, {}, "base"), "guidance")
+    : undefined) ?? otherwise(0);
 
 /** Steps of the base's schedule of which an anchor takes the first: those of DP-DMD's teacher. */
 const ANCHOR_STEPS = 30;

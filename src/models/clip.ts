@@ -110,8 +110,8 @@ export interface TextEncoderShape {
    * (`hidden_states[-(back + 1)]` in transformers). `finalNorm` applies the final layer norm to it.
    */
   readonly state: { readonly back: number; readonly finalNorm: boolean };
-  /** Also return the pooled, projected text. */
-  readonly pooled: boolean;
+  /** Also return the pooled text, after the text projection or without. */
+  readonly pooled: boolean | "unprojected";
   /** Take textual-inversion embeddings, which are not in the vocabulary, as inputs; default false. */
   readonly textualInversion?: boolean;
 }
@@ -121,7 +121,7 @@ export interface TextEncoderShape {
  *
  * Inputs: input_ids [B, L] int64; with `pooled` pooled_index [B] int64; with `textualInversion` textual_inversion [B, L, D] and
  * vocabulary_mask [B, L, 1], which is 0 at positions that take their embedding from textual_inversion and 1 elsewhere.
- * Outputs: hidden_state [B, L, D]; with `pooled` text_embeds [B, P].
+ * Outputs: hidden_state [B, L, D]; with `pooled` text_embeds [B, P], unprojected [B, D].
  * @throws WeightMissingError, WeightShapeError; RangeError when the encoder does not have the hidden state
  */
 export function drawTextEncoder(c: TextEncoderConfig, index: DrawingWeights, shape: TextEncoderShape): Graph {
@@ -154,7 +154,10 @@ export function drawTextEncoder(c: TextEncoderConfig, index: DrawingWeights, sha
   const outputs = { hidden_state: shape.state.finalNorm ? norm(hidden) : hidden };
   if (!shape.pooled) return g.finish(outputs);
   const pooled = g.pickRow(norm(state(0)), g.input("pooled_index", ["B"], "int64"));
-  const embeds = linear(g, root.at("text_projection"), pooled, c.projection, { bias: false });
+  const embeds =
+    shape.pooled === "unprojected"
+      ? pooled
+      : linear(g, root.at("text_projection"), pooled, c.projection, { bias: false });
   return g.finish({ ...outputs, text_embeds: embeds });
 }
 

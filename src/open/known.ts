@@ -1,5 +1,5 @@
 /** Plans and memory needs of a named pair from its row alone, without its files. */
-import type { PairRow } from "../catalogue/index.js";
+import { isLoraRow, type PairRow } from "../catalogue/index.js";
 import { FAMILIES, factsOf } from "../families/index.js";
 import { type MemoryNeed, type PlanSource, strategyNeeds, type WeightSize } from "../generate/index.js";
 import type { Compute } from "../networks/index.js";
@@ -13,17 +13,18 @@ export function knownPair(row: PairRow): PlanSource | null {
   if (!row.scheduler) return null;
   const scheduler = { file: `the pair ${row.name}`, config: row.scheduler, pair: row.name };
   const { family, base, distilled, guidanceFeatures } = row;
+  const embedsGuidance = factsOf(family).sampling.embedded !== undefined;
   const { side, pixelsPerToken } = factsOf(family).latents;
   const size = row.size ?? { width: SCALE_FACTOR * side, height: SCALE_FACTOR * side };
   return {
     row,
     family,
     ...(pixelsPerToken !== undefined && { image: { size, pixelsPerToken } }),
-    base: { ref: base, scheduler, embedsGuidance: false },
+    base: { ref: base, scheduler, embedsGuidance },
     distilled: {
       ref: distilled,
       scheduler: row.distilledScheduler ? { ...scheduler, config: row.distilledScheduler } : scheduler,
-      embedsGuidance: guidanceFeatures !== null,
+      embedsGuidance: guidanceFeatures !== null || (embedsGuidance && isLoraRow(row)),
     },
   };
 }
@@ -32,10 +33,8 @@ export function knownPair(row: PairRow): PlanSource | null {
  * Memory for the weights of a named pair, from the number of parameters in its row. Null without that number, and for int8, where the
  * share of quantised matrices is known from files only.
  */
-export function memoryNeedsOfRow(
-  { parameters, textParameters, family, distilled }: PairRow,
-  compute: Compute = "float32",
-): MemoryNeed[] | null {
+export function memoryNeedsOfRow(row: PairRow, compute: Compute = "float32"): MemoryNeed[] | null {
+  const { parameters, textParameters, family } = row;
   if (parameters === null || compute === "int8") return null;
   // Stored in half precision, like the Hub's files.
   const half = (n: number): WeightSize => ({ bytes: n * BYTES[compute], stored: n * BYTES.float16 });
@@ -45,6 +44,6 @@ export function memoryNeedsOfRow(
     base: half(parameters),
     distilled: half(parameters),
     decoder: half(decoder),
-    isLora: /lora/i.test(distilled),
+    isLora: isLoraRow(row),
   });
 }

@@ -30,8 +30,12 @@ export function flowSigmas(config: SchedulerConfig, spec: TimestepSpec, size: Dy
   return (spacing ? spacing(first, last, count) : stretched).map(Math.fround);
 }
 
-/** n sigmas from 1 to 1 / n, evenly spaced, with the float32 rounding of torch.linspace. n is at least 1. */
-export function evenSigmas(n: number): number[] {
+/** n sigmas from 1 to 1 / n, evenly spaced, with the rounding of torch.linspace in float32 or of numpy.linspace in float64. n is at least 1. */
+export function evenSigmas(n: number, precision: "float32" | "float64"): number[] {
+  if (precision === "float64") {
+    const step = (1 / n - 1) / (n - 1);
+    return Array.from({ length: n }, (_, i) => (i === 0 ? 1 : i === n - 1 ? 1 / n : i * step + 1));
+  }
   const step = n > 1 ? Math.fround(Math.fround(Math.fround(1 / n) - 1) / (n - 1)) : 0;
   const end = Math.fround(1 / n);
   return Array.from({ length: n }, (_, i) =>

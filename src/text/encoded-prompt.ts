@@ -27,7 +27,8 @@ export interface UnusedInversion {
 export interface TextEncoders {
   /**
    * Encodes a prompt. `clipSkip` skips that many more layers at the end, 0 … `maxClipSkip`; `adapted` lists the adapters of each encoder.
-   * With a syntax other than plain L is a multiple of `tokens`, and the pooled text is that of the first chunk.
+   * With a syntax other than plain L is a multiple of `tokens`, and the pooled text is that of the first chunk. `length` is L where the
+   * encoder can give several, by default `tokens`.
    * @throws RequestError for a token without an embedding, or markup that cannot be used; NonFiniteError
    */
   encode(
@@ -35,6 +36,7 @@ export interface TextEncoders {
     clipSkip: number,
     adapted?: readonly (AdaptedText | null)[],
     syntax?: PromptSyntax,
+    length?: number,
   ): Promise<EncodedPrompt>;
   /** Length L of a prompt when encoded. Runs no network. @throws RequestError for markup that cannot be used */
   lengthOf(prompt: string, syntax: PromptSyntax): number;

@@ -18,8 +18,8 @@ export interface ClipEncoderParts {
   readonly config: TextEncoderConfig;
   readonly tokenizer: Tokenizer;
   readonly weights: () => Promise<WeightIndex>;
-  /** The encoder provides the pooled text. */
-  readonly pooled: boolean;
+  /** The encoder provides the pooled text, after its projection or without. */
+  readonly pooled: boolean | "unprojected";
 }
 
 /** What a prompt is encoded with. */
@@ -125,7 +125,7 @@ interface Encoding {
   readonly name: string;
   readonly config: TextEncoderConfig;
   readonly weights: () => Promise<WeightIndex>;
-  readonly pooled: boolean;
+  readonly pooled: ClipEncoderParts["pooled"];
   readonly inputsOf: (ids: readonly number[]) => Readonly<Record<string, FloatTensor>>;
   /** First id of the tokens of textual inversions. */
   readonly firstInverted: number;

@@ -7,11 +7,12 @@ import { concatLast, float } from "../tensor/index.js";
 import { chatEncoder, type LanguageModelParts } from "./chat-encoder.js";
 import type { AdaptedText, EncodedPrompt, TextEncoders, UnusedInversion } from "./encoded-prompt.js";
 import { type PromptSyntax, plainText } from "./syntax.js";
+import { type T5Parts, t5Encoders } from "./t5-encoder.js";
 import { type ClipEncoderParts, type EncodedText, textEncoder } from "./text-encoder.js";
 import type { TextualInversion } from "./textual-inversion.js";
 
 /** Parts of one text encoder. */
-export type TextEncoderParts = ClipEncoderParts | LanguageModelParts;
+export type TextEncoderParts = ClipEncoderParts | LanguageModelParts | T5Parts;
 
 /** Number of cached prompts; one of SDXL takes 0.6 MB. */
 const CACHED = 64;
@@ -28,8 +29,26 @@ export function textEncoders(
   inversions: readonly TextualInversion[] = [],
   options: NetworkOptions = {},
 ): TextEncoders {
-  const { skip, chat } = FAMILIES[family].text;
+  const { skip, chat, tokens } = FAMILIES[family].text;
   const [first] = parts;
+  const t5 = parts.find((part) => part.kind === "t5");
+  if (t5) {
+    if (inversions.length > 0) {
+      throw new RequestError("textual inversions are for CLIP's hidden states; the text of this model is T5's", {
+        field: "embeddings",
+      });
+    }
+    const own = t5Encoders(runtime, { clip: parts.find(isClip) ?? null, t5 }, tokens ?? DEFAULT_TOKENS, options);
+    const prompts = cached<EncodedPrompt>(CACHED);
+    return {
+      ...own,
+      encode(prompt, _clipSkip, adapted = [], syntax = "plain", length = own.tokens) {
+        own.lengthOf(prompt, syntax);
+        const stacks = adapted.map((a) => a && [a.stack.graphKey, a.stack.inputKey, a.scales]);
+        return prompts(JSON.stringify([prompt, length, stacks]), () => own.encode(prompt, adapted, length));
+      },
+    };
+  }
   if (first?.kind !== "language model") return clipEncoders(runtime, family, parts.filter(isClip), inversions, options);
   if (!chat) throw new RangeError(`${family} has no chat format for a language model`);
   if (inversions.length > 0) {
@@ -49,7 +68,10 @@ export function textEncoders(
   };
 }
 
-const isClip = (part: TextEncoderParts): part is ClipEncoderParts => part.kind !== "language model";
+/** Length of the text of T5 for a family that states none. */
+const DEFAULT_TOKENS = 512;
+
+const isClip = (part: TextEncoderParts): part is ClipEncoderParts => part.kind === undefined || part.kind === "clip";
 
 function clipEncoders(
   runtime: Runtime,

@@ -20,6 +20,7 @@ const schema = z.object({
 });
 const FILES = [
   { name: "z-image", family: "zimage", component: "z-image-fast", base: "zimage", architecture: "lumina2" },
+  { name: "flux1", family: "flux1", component: "flux1-fast", base: "flux1", architecture: "flux" },
   { name: "flux2", family: "flux2", component: "flux2-fast", base: "klein", architecture: "flux" },
 ] as const;
 
@@ -39,7 +40,8 @@ describe.each(FILES)(
       for (const [own, { key, share, swapped }] of found) {
         const [rows = 0] = shapes.get(key) ?? [];
         const all = Array.from({ length: rows }, (_, i) => i);
-        const part = share ? all.slice((share[0] * rows) / share[1], ((share[0] + 1) * rows) / share[1]) : all;
+        const [index, of, parts = 1] = share ?? [0, 1];
+        const part = all.slice((index * rows) / of, ((index + parts) * rows) / of);
         const half = part.length / 2;
         const expected = swapped ? [...part.slice(half), ...part.slice(0, half)] : part;
         expect(places[own], own).toEqual([key, expected]);

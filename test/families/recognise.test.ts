@@ -35,7 +35,11 @@ describe("unsupported families", () => {
 
   it("are told by the classes of their pipelines and networks, which no class of ours is", () => {
     const names = {
-      FluxPipeline: "FLUX.1",
+      FluxKontextPipeline: "FLUX.1 Kontext, for image editing",
+      FluxFillPipeline: "FLUX.1 Fill, for inpainting",
+      FluxControlPipeline: "FLUX.1 Canny or Depth, which reads an image",
+      FluxPriorReduxPipeline: "FLUX.1 Redux, which reads an image",
+      FluxControlNetPipeline: "a variant of FLUX.1",
       Flux2Pipeline: "FLUX.2 dev, whose text encoder is Mistral",
       StableDiffusion3Pipeline: "Stable Diffusion 3",
       WanPipeline: "Wan",
@@ -62,6 +66,7 @@ describe("unsupported families", () => {
       "LatentConsistencyModelPipeline",
       "ZImagePipeline",
       "Flux2KleinPipeline",
+      "FluxPipeline",
       "CLIPModel",
     ];
     for (const name of [...ours, ...drawn.map((c) => c.class)])
@@ -74,6 +79,7 @@ describe("supported models", () => {
     const kinds = {
       UNet2DConditionModel: "unet",
       Flux2Transformer2DModel: "unet",
+      FluxTransformer2DModel: "unet",
       ZImageTransformer2DModel: "unet",
       AutoencoderKL: "autoencoder",
       AutoencoderKLFlux2: "autoencoder",
@@ -103,6 +109,19 @@ describe("supported models", () => {
     expect(recognise(tensors).about).toBe("Stable Diffusion 1.x for inpainting (9 channels)");
   });
 
+  it.each([
+    [384, "FLUX.1 Fill, for inpainting"],
+    [128, "FLUX.1 Canny or Depth, which reads an image"],
+  ])("tells variants of FLUX.1 that read images by the %s features of a token", (features, about) => {
+    const { tensors } = description(
+      "single/transformer-flux1",
+      z.object({ tensors: z.array(z.tuple([z.string(), z.array(z.number())])) }),
+    );
+    const wider = new Map([...tensors, ["img_in.weight", [32, features]]]);
+    expect(recognise(wider)).toMatchObject({ kind: "other", about });
+    expect(recognise(new Map(tensors))).toMatchObject({ kind: "unet", family: "flux1" });
+  });
+
   it("takes the refiner's UNet for what it is", () => {
     const refiner = new Map([
       ["input_blocks.0.0.weight", [384, 4, 3, 3]],
@@ -122,9 +141,6 @@ describe("adapters and textual inversions", () => {
     ]);
 
   it.each([
-    ["FLUX.1", "transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight"],
-    ["FLUX.1", "diffusion_model.double_blocks.7.img_attn.qkv.lora_down.weight"],
-    ["FLUX.1", "lora_unet_single_blocks_3_linear1.lora_down.weight"],
     ["Stable Diffusion 3", "lora_unet_joint_blocks_3_x_block_attn_qkv.lora_down.weight"],
     ["Qwen-Image", "transformer.transformer_blocks.5.img_mlp.net.2.lora_A.default.weight"],
     ["Wan", "diffusion_model.blocks.3.cross_attn.k.lora_A.weight"],
@@ -152,16 +168,18 @@ describe("adapters and textual inversions", () => {
       ]);
     expect(recognise(lora("single_blocks.3.linear1", 27648))).toMatchObject({ kind: "adapter", family: "flux2" });
     expect(recognise(lora("double_blocks.3.txt_mlp.0", 18432))).toMatchObject({ kind: "adapter", family: "flux2" });
-    expect(recognise(lora("single_blocks.3.linear1", 21504))).toMatchObject({
-      kind: "other",
-      about: "an adapter for FLUX.1",
-    });
+    expect(recognise(lora("single_blocks.3.linear1", 21504))).toMatchObject({ kind: "adapter", family: "flux1" });
+    expect(recognise(lora("double_blocks.3.img_mlp.0", 12288))).toMatchObject({ kind: "adapter", family: "flux1" });
+    const either = { kind: "adapter", family: null, about: "an adapter for FLUX.1 or FLUX.2" };
+    expect(recognise(lora("double_blocks.7.img_attn.qkv", 9216))).toMatchObject(either);
   });
 
   it.each([
     ["zimage", "diffusion_model.layers.4.attention.to_q.lora_A.weight"],
     ["zimage", "lora_unet_context_refiner_1_attention_qkv.lora_down.weight"],
     ["flux2", "transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj.lora_A.weight"],
+    ["flux1", "transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight"],
+    ["flux1", "lora_unet_double_blocks_7_txt_mod_lin.lora_down.weight"],
     ["flux2", "transformer.transformer_blocks.0.ff_context.linear_in.lora_A.weight"],
   ])("are %s's by layers that only it has: %s", (family, key) => {
     expect(recognise(down(key, 640))).toMatchObject({ kind: "adapter", family });
@@ -197,8 +215,6 @@ describe("adapters and textual inversions", () => {
   });
 
   it("of other families are named with them", () => {
-    const flux = down("lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight", 3072);
-    expect(recognise(flux)).toMatchObject({ kind: "other", about: "an adapter for FLUX.1" });
     const peft = new Map([["transformer.transformer_blocks.0.img_mod.1.lora_A.weight", [4, 3072]]]);
     expect(recognise(peft)).toMatchObject({ kind: "other", about: "an adapter for Qwen-Image" });
   });

@@ -167,12 +167,12 @@ describe("a diffusers folder", { timeout: 240_000 }, () => {
   });
 
   it.each([
-    ["FluxPipeline", "FLUX.1"],
+    ["FluxKontextPipeline", "FLUX.1 Kontext, for image editing"],
     ["StableDiffusion3Pipeline", "Stable Diffusion 3"],
     ["WanPipeline", "Wan"],
   ])("of another family is refused: %s is %s", async (name, family) => {
     await expect(checkReference(folder(index({ _class_name: name })))).rejects.toThrow(
-      `says ${name}: ${family}; Stable Diffusion 1.x, 2.x and XL, Z-Image and FLUX.2 klein are supported`,
+      `says ${name}: ${family}; Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein and FLUX.1 are supported`,
     );
   });
 

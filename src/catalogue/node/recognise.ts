@@ -2,7 +2,7 @@
 import path from "node:path";
 import type { Family } from "../../families/index.js";
 import { parseHubReference, repositoryOf } from "../../hub/index.js";
-import type { PairRow } from "../schema.js";
+import { isLoraRow, type PairRow } from "../schema.js";
 
 /** What is known of a model without reading its weights. */
 export interface Evidence {
@@ -118,7 +118,7 @@ function byNames(names: readonly string[], isLora: boolean, rows: readonly PairR
         return asked.every((word) => words.has(word)) ? [{ row, letters: asked.join("").length }] : [];
       }),
     );
-    const kind = ({ row }: (typeof fits)[number]) => (/lora/i.test(row.distilled) === isLora ? 1 : 0);
+    const kind = ({ row }: (typeof fits)[number]) => (isLoraRow(row) === isLora ? 1 : 0);
     const [best] = fits.sort((a, b) => b.letters - a.letters || kind(b) - kind(a));
     if (best) return { row: best.row, match: name };
   }

@@ -3,8 +3,8 @@
 /** Source of a tensor in a file with other names. */
 export interface SourceTensor {
   readonly key: string;
-  /** One of several equal parts of the rows, such as the queries of a fused projection: its index, and the number of parts. */
-  readonly share?: readonly [index: number, of: number];
+  /** One of several equal parts of the rows, such as the queries of a fused projection: its index, and the number of parts; or some of them from there. */
+  readonly share?: readonly [index: number, of: number, parts?: number];
   /** The halves of the rows are in the other order in the file. */
   readonly swapped?: true;
   /** The matrix is transposed. */

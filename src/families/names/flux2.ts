@@ -1,5 +1,6 @@
 /** Tensor names of FLUX.2's transformer: those of Black Forest Labs' own code, which ComfyUI and GGUF files have, and those of diffusers. */
-import { fused, type Renamed } from "./transformer.js";
+import { STREAM_ATTENTION } from "./flux1.js";
+import type { Renamed } from "./transformer.js";
 
 const stream = (name: string, ff: string): Renamed[] => [
   { own: `transformer_blocks.*.${ff}.linear_in`, other: `double_blocks.*.${name}_mlp.0` },
@@ -16,28 +17,11 @@ export const FLUX2_NAMES: readonly Renamed[] = [
   { own: "double_stream_modulation_img.linear", other: "double_stream_modulation_img.lin" },
   { own: "double_stream_modulation_txt.linear", other: "double_stream_modulation_txt.lin" },
   { own: "single_stream_modulation.linear", other: "single_stream_modulation.lin" },
-  ...fused("double_blocks.*.img_attn.qkv", [
-    "transformer_blocks.*.attn.to_q",
-    "transformer_blocks.*.attn.to_k",
-    "transformer_blocks.*.attn.to_v",
-  ]),
-  ...fused("double_blocks.*.txt_attn.qkv", [
-    "transformer_blocks.*.attn.add_q_proj",
-    "transformer_blocks.*.attn.add_k_proj",
-    "transformer_blocks.*.attn.add_v_proj",
-  ]),
-  { own: "transformer_blocks.*.attn.to_out.0", other: "double_blocks.*.img_attn.proj" },
-  { own: "transformer_blocks.*.attn.to_add_out", other: "double_blocks.*.txt_attn.proj" },
-  { own: "transformer_blocks.*.attn.norm_q.weight", other: "double_blocks.*.img_attn.norm.query_norm.scale" },
-  { own: "transformer_blocks.*.attn.norm_k.weight", other: "double_blocks.*.img_attn.norm.key_norm.scale" },
-  { own: "transformer_blocks.*.attn.norm_added_q.weight", other: "double_blocks.*.txt_attn.norm.query_norm.scale" },
-  { own: "transformer_blocks.*.attn.norm_added_k.weight", other: "double_blocks.*.txt_attn.norm.key_norm.scale" },
+  ...STREAM_ATTENTION,
   ...stream("img", "ff"),
   ...stream("txt", "ff_context"),
   { own: "single_transformer_blocks.*.attn.to_qkv_mlp_proj", other: "single_blocks.*.linear1" },
   { own: "single_transformer_blocks.*.attn.to_out", other: "single_blocks.*.linear2" },
-  { own: "single_transformer_blocks.*.attn.norm_q.weight", other: "single_blocks.*.norm.query_norm.scale" },
-  { own: "single_transformer_blocks.*.attn.norm_k.weight", other: "single_blocks.*.norm.key_norm.scale" },
   { own: "proj_out", other: "final_layer.linear" },
   // Shift before scale in the file.
   { own: "norm_out.linear", other: "final_layer.adaLN_modulation.1", swapped: true },

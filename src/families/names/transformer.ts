@@ -5,8 +5,8 @@ import type { SourceTensor } from "./clip.js";
 export interface Renamed {
   readonly own: string;
   readonly other: string;
-  /** The layer is one part of a fused layer's rows: its index, and the number of equal parts. */
-  readonly share?: readonly [index: number, of: number];
+  /** The layer is one part of a fused layer's rows: its index, and the number of equal parts; or several parts (default 1) from there. */
+  readonly share?: readonly [index: number, of: number, parts?: number];
   /** The halves of the rows are in the other order in the file. */
   readonly swapped?: true;
 }
