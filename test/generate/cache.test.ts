@@ -38,14 +38,15 @@ async function callsAfter(first: GenerateRequest, change: GenerateRequest): Prom
   await run(first, cache);
   const { calls, ...reused } = await run(change, cache);
   const alone = await run(change, null);
-  expect(reused.images).toEqual(alone.images);
   // Another batch rounds differently: a new seed runs alone here, beside the others there.
-  for (const [i, values] of alone.x0.entries()) {
-    for (const [j, value] of values.entries())
-      expect(Math.abs((reused.x0[i]?.[j] ?? Number.NaN) - value)).toBeLessThan(1e-4);
-  }
+  expect(farthest(reused.images, alone.images)).toBeLessThanOrEqual(1);
+  expect(farthest(reused.x0, alone.x0)).toBeLessThan(1e-4);
   return calls;
 }
+
+/** Largest difference of two lists of values; NaN where one lacks a value. */
+const farthest = (a: readonly (readonly number[])[], b: readonly (readonly number[])[]): number =>
+  Math.max(...b.map((values, i) => Math.max(...values.map((v, j) => Math.abs((a[i]?.[j] ?? Number.NaN) - v)))));
 
 describe("a run after another on one cache", { timeout: 240_000 }, () => {
   const slider = (scale: number, on: "base" | "distilled") => ({
