@@ -6,6 +6,7 @@ from pathlib import Path
 
 import diffusers
 import torch
+from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 
 from .steps import SEEDS, SHAPE, walk_through
@@ -27,10 +28,14 @@ def make(file, sampling):
     return getattr(diffusers, sampling["scheduler"]).from_config(base.config, **{k: v for k, v in changes.items() if v})
 
 
-def flow_walk(row, steps):
-    """The sigmas that the pipeline gives its scheduler, and the shift of FLUX.2 for the row's image size."""
+def flow_walk(row, steps, config):
+    """The sigmas that the pipeline gives its scheduler, and the shift of FLUX.1 and FLUX.2 for the row's image size."""
     tokens = (row["size"]["width"] // 16) * (row["size"]["height"] // 16)
-    mu = {"mu": compute_empirical_mu(tokens, steps)} if row["family"] == "flux2" else {}
+    shifts = {
+        "flux1": lambda: calculate_shift(tokens, config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift),
+        "flux2": lambda: compute_empirical_mu(tokens, steps),
+    }
+    mu = {"mu": shifts[row["family"]]()} if config.use_dynamic_shifting else {}
     return {"sigmas": torch.linspace(1.0, 1 / steps, steps).tolist(), **mu}
 
 
@@ -41,7 +46,7 @@ def record(store):
         scheduler = make(row.get("distilledScheduler") or row["scheduler"], sampling)
         walk = {key: sampling[key] for key in ("timesteps", "steps") if key in sampling}
         if isinstance(scheduler, diffusers.FlowMatchEulerDiscreteScheduler):
-            walk = flow_walk(row, sampling["steps"])
+            walk = flow_walk(row, sampling["steps"], scheduler.config)
         latents, _ = walk_through(scheduler, {"walk": walk, "eta": sampling.get("eta", 0.0)})
         described.append({"name": row["name"], "timesteps": scheduler.timesteps.tolist()})
         tensors[row["name"]] = torch.cat(latents)

@@ -6,6 +6,7 @@ import {
   groupOutputs,
   isGrouped,
   type ModelName,
+  noiseOptimisationOf,
   type Plan,
   type Row,
   type StepRow,
@@ -13,7 +14,7 @@ import {
 import type { FloatTensor } from "../tensor/index.js";
 import { chosen } from "./choose.js";
 import type { GenerateEvent, StepEvent } from "./events.js";
-import { optimiseNoise } from "./optimise-noise.js";
+import type { optimiseNoise } from "./optimise-noise.js";
 import { callOf, predict, shapeOf } from "./predict.js";
 import { keepRow, resume } from "./reuse.js";
 import type { Run } from "./run.js";
@@ -71,7 +72,7 @@ export async function* denoise(
     if (milliseconds > 0) yield { type: "loaded", network: row.model, milliseconds };
     const left: Sample[] = [];
     for (const unit of unitsOf(run, group)) {
-      await optimiseNoise(run, row, index, unit);
+      if (noiseOptimisationOf(row)) await optimised(run, row, index, unit);
       const outputs: FloatTensor[] = [];
       for (let at = 0; at < unit.length; at += job.batch) {
         signal?.throwIfAborted();
@@ -102,6 +103,12 @@ export async function* denoise(
     group = left;
   }
   return group;
+}
+
+/** Gradients are loaded where they are asked for: pages would load them for nothing. */
+async function optimised(...call: Parameters<typeof optimiseNoise>): Promise<void> {
+  const { optimiseNoise } = await import("./optimise-noise.js");
+  await optimiseNoise(...call);
 }
 
 /** The samples of a prompt that a row keeps. */

@@ -3212,6 +3212,24 @@ export interface components {
                 /** @constant */
                 readonly method: "farthest";
             } | {
+                /**
+                 * @description steps of the optimisation
+                 * @default 4
+                 */
+                readonly iterations: number;
+                /** @constant */
+                readonly method: "contrastive-noise";
+                /**
+                 * @description length of a step, as a share of the length of the noise
+                 * @default 0.1
+                 */
+                readonly rate: number;
+                /**
+                 * @description temperature of the softmax over the samples
+                 * @default 1
+                 */
+                readonly temperature: number;
+            } | {
                 /** @constant */
                 readonly method: "partial-lora";
                 /**
@@ -3558,6 +3576,24 @@ export interface components {
                 readonly cutoff: number;
                 /** @constant */
                 readonly method: "farthest";
+            } | {
+                /**
+                 * @description steps of the optimisation
+                 * @default 4
+                 */
+                readonly iterations: number;
+                /** @constant */
+                readonly method: "contrastive-noise";
+                /**
+                 * @description length of a step, as a share of the length of the noise
+                 * @default 0.1
+                 */
+                readonly rate: number;
+                /**
+                 * @description temperature of the softmax over the samples
+                 * @default 1
+                 */
+                readonly temperature: number;
             } | {
                 /** @constant */
                 readonly method: "partial-lora";

@@ -187,7 +187,7 @@ describe("models", () => {
           (row) =>
             row.sampling.distilled.scheduler === "TCDScheduler" ||
             row.guidanceFeatures !== null ||
-            FAMILIES[row.family].text.chat !== undefined,
+            FAMILIES[row.family].denoiser.folder === "transformer",
         )
         .map(({ name }) => name),
     );
