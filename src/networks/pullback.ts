@@ -58,7 +58,10 @@ export function openPullback<S>({ runtime, upcast, weights, draw, stack, of, to 
       return floats(outputs[gradientOf(to)]);
     },
     async release() {
-      for (const loading of sessions.values()) await (await loading).session.release();
+      // A session that could not be loaded has failed its call already.
+      for (const loaded of await Promise.allSettled(sessions.values())) {
+        if (loaded.status === "fulfilled") await loaded.value.session.release();
+      }
       sessions.clear();
     },
   };

@@ -69,20 +69,27 @@ it("contrastive noise is refused in int8, which has no gradient", async () => {
   await int8.close();
 });
 
-it("contrastive noise moves the first predictions of the samples apart", { timeout: 120_000 }, async () => {
-  const apart = async (asked: Asked): Promise<number> => {
+it.each<[string, typeof pair, Asked]>([
+  ["of a network alone", pair, {}],
+  [
+    "of a network with a LoRA and a slider, with guidance",
+    loraPair,
+    { guidance: 2, adapters: [{ ref: "smile.base", scale: 1 }] },
+  ],
+])("contrastive noise moves the first predictions %s apart", { timeout: 120_000 }, async (_, on, given) => {
+  const apart = async (iterations: number): Promise<number> => {
     const first: Float32Array[] = [];
-    const request = { prompts: PROMPTS.slice(0, 1), ...usual, mode: "distilled" as const, ...asked };
-    for await (const event of generate(pair, request)) {
+    const diversity = settledMethods([{ method: "contrastive-noise", iterations }]);
+    const request = { prompts: PROMPTS.slice(0, 1), ...usual, guidance: 1, mode: "distilled" as const, ...given };
+    for await (const event of generate(on, { ...request, diversity })) {
       if (event.type === "step" && event.step === 0) first.push(Float32Array.from(event.x0.data));
     }
-    return Math.min(
-      ...first.flatMap((a, i) => first.slice(0, i).map((b) => Math.hypot(...a.map((v, k) => v - (b[k] ?? 0))))),
+    const distances = first.flatMap((a, i) =>
+      first.slice(0, i).map((b) => Math.hypot(...a.map((v, k) => v - (b[k] ?? 0)))),
     );
+    return Math.min(...distances);
   };
-  const plain = await apart({});
-  const few = await apart({ diversity: settledMethods([{ method: "contrastive-noise", iterations: 1 }]) });
-  const more = await apart({ diversity: settledMethods([{ method: "contrastive-noise", iterations: 6 }]) });
+  const [plain, few, more] = [await apart(0), await apart(1), await apart(6)];
   expect(few).toBeGreaterThan(plain);
   expect(more).toBeGreaterThan(few);
 });
