@@ -3,7 +3,7 @@ import { z } from "zod";
 import { FileError } from "../errors.js";
 import { type ConfigFile, integer, oneOf, parseConfig } from "./config.js";
 import { PATCH } from "./patches.js";
-import type { RotaryConfig } from "./rotary.js";
+import { checkRotaryAxes, type RotaryConfig } from "./rotary.js";
 import type { StreamsConfig } from "./streams.js";
 
 /** A parsed config. */
@@ -44,13 +44,7 @@ const EPSILON = 1e-6;
 /** Parses a config. @throws UnsupportedConfigError naming the key; FileError where the sizes contradict each other */
 export function parseFlux1Config(source: ConfigFile): Flux1Config {
   const c = parseConfig(schema, source);
-  const turned = c.axes_dims_rope.reduce((n, d) => n + d, 0);
-  if (turned !== c.attention_head_dim || c.axes_dims_rope.some((d) => d % 2 !== 0)) {
-    throw new FileError(
-      source.file,
-      `axes_dims_rope ${JSON.stringify(c.axes_dims_rope)} must be even numbers that add up to attention_head_dim, ${c.attention_head_dim}`,
-    );
-  }
+  checkRotaryAxes(source, c.axes_dims_rope, c.attention_head_dim);
   const out = c.out_channels ?? c.in_channels;
   if (out % PATCH ** 2 !== 0) {
     throw new FileError(source.file, `${out} output channels are not those of 2 × 2 latents: expected a multiple of 4`);

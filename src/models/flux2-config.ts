@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { FileError } from "../errors.js";
 import { type ConfigFile, integer, oneOf, parseConfig } from "./config.js";
-import type { RotaryConfig } from "./rotary.js";
+import { checkRotaryAxes, type RotaryConfig } from "./rotary.js";
 
 /** A parsed config. */
 export interface Flux2Config {
@@ -47,13 +47,7 @@ const schema = z.object({
 /** Parses a config. @throws UnsupportedConfigError naming the key; FileError where the sizes contradict each other */
 export function parseFlux2Config(source: ConfigFile): Flux2Config {
   const c = parseConfig(schema, source);
-  const turned = c.axes_dims_rope.reduce((n, d) => n + d, 0);
-  if (turned !== c.attention_head_dim || c.axes_dims_rope.some((d) => d % 2 !== 0)) {
-    throw new FileError(
-      source.file,
-      `axes_dims_rope ${JSON.stringify(c.axes_dims_rope)} must be even numbers that add up to attention_head_dim, ${c.attention_head_dim}`,
-    );
-  }
+  checkRotaryAxes(source, c.axes_dims_rope, c.attention_head_dim);
   const out = c.out_channels ?? c.in_channels;
   if (out !== c.in_channels) {
     throw new FileError(source.file, `out_channels ${out} differs from in_channels ${c.in_channels}`);

@@ -1,5 +1,7 @@
 /** Tables of rotary position embeddings (Su et al. 2021) for positions with one or more axes. */
+import { FileError } from "../errors.js";
 import type { Builder, Value } from "../graph/index.js";
+import type { ConfigFile } from "./config.js";
 
 /** Angles of a rotary embedding. */
 export interface RotaryConfig {
@@ -9,6 +11,15 @@ export interface RotaryConfig {
   readonly theta: number;
   /** Precision in which position and frequency are multiplied. */
   readonly product: "float32" | "float64";
+}
+
+/** @throws FileError where the axes of a config do not turn whole pairs of all features of a head */
+export function checkRotaryAxes({ file }: ConfigFile, axes: readonly number[], head: number): void {
+  if (axes.reduce((n, d) => n + d, 0) === head && axes.every((d) => d % 2 === 0)) return;
+  throw new FileError(
+    file,
+    `axes_dims_rope ${JSON.stringify(axes)} must be even numbers that add up to attention_head_dim, ${head}`,
+  );
 }
 
 /** Cosines and sines [L, d / 2], as graph values. */
