@@ -6,7 +6,7 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, blocks, clip_skip, component_cases, families, flow_adapters, flow_runs, gradients, hub, information, intervals, loras, methods, metrics, official_sliders, optimizers, outputs, peft_strength,
+    adapters, added_tokens, blocks, clip_skip, component_cases, distillation, families, flow_adapters, flow_runs, gradients, hub, information, intervals, loras, methods, metrics, official_sliders, optimizers, outputs, peft_strength,
     prompt_syntax, prompts, qwen_tokenizer, recognition, runs, scripts, single_files, sliders, steps, streams, t5_tokenizer, textual_inversion, transformer_files, vision,
 )
 from .store import Store
@@ -26,6 +26,7 @@ RECORDERS = {
     "optimizers": optimizers.record,
     "sliders": sliders.record,
     "loras": loras.record,
+    "distillation": distillation.record,
     "official-sliders": official_sliders.record,
     "metrics": metrics.record,
     "information": information.record,

@@ -5,6 +5,7 @@ import { RequestError } from "../errors.js";
 import { decodePng, encodePng } from "../files/index.js";
 import { generate } from "../generate/index.js";
 import type { OpenedPair } from "../open/index.js";
+import { adamw } from "../optim/index.js";
 import {
   type CaptionedImage,
   denoising,
@@ -18,6 +19,7 @@ import { readImages } from "../train/node/index.js";
 import type { RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
 import { factsOf, falling, type Training } from "./train.js";
+import { loraResult } from "./trained-lora.js";
 
 /** Images of the class, by default. */
 const CLASS_IMAGES = 32;
@@ -31,17 +33,21 @@ export function loraTraining(terminal: Terminal, folder: string, request: LoraRe
   const [alone] = given.flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
   weightingOf(request);
   if (alone && classPrompt === undefined) throw new RequestError(`${alone} needs --class-prompt beside it`);
-  return {
+  const command = {
     name: "lora",
     request: { layers: LORA_DEFAULTS.layers, type: LORA_DEFAULTS.type, alpha: rank, ...request },
+  } as const;
+  return {
+    ...command,
     iterations,
-    learningRate: falling(learningRate, iterations),
+    optimizer: adamw({ learningRate: falling(learningRate, iterations) }),
     async prepare(pair) {
       const images = await readImages(folder, { caption: request.caption, sizes: sizesOf(pair, request), signal });
       const prompt = request.samplePrompt ?? images[0]?.caption ?? "";
       return {
         from: images.map(factsOf),
         views: [{ prompt, scale: 1 }],
+        ...(await loraResult(pair, command, (file) => `variegate compare ${JSON.stringify(prompt)} --lora ${file}`)),
         async objective(run) {
           const kept = await imagesOfClass(terminal, pair, run, request, signal);
           const progress = terminal.progress(images.length + kept.length, "encoding images");
@@ -55,7 +61,6 @@ export function loraTraining(terminal: Terminal, folder: string, request: LoraRe
           progress.stop();
           return denoising(pair, encoded, request);
         },
-        shown: (file) => `variegate compare ${JSON.stringify(prompt)} --lora ${file}`,
       };
     },
   };

@@ -1,6 +1,7 @@
 /** `variegate train slider`: a Concept Slider from prompts, or from pairs of images. */
 import { RequestError } from "../errors.js";
 import type { OpenedPair } from "../open/index.js";
+import { adamw } from "../optim/index.js";
 import {
   encodeImages,
   imageSlider,
@@ -18,6 +19,7 @@ import {
 import { readImages, readSliderPrompts } from "../train/node/index.js";
 import type { Terminal } from "./terminal.js";
 import { factsOf, falling, type Training } from "./train.js";
+import { loraResult } from "./trained-lora.js";
 
 /** What a slider learns from, read and checked. */
 interface Source {
@@ -33,11 +35,11 @@ export function sliderTraining(terminal: Terminal, request: SliderRequest, signa
   const defaults = parity ? OFFICIAL_DEFAULTS : SLIDER_DEFAULTS;
   const { iterations = defaults.iterations, learningRate = defaults.learningRate } = request;
   checkSource(request);
+  const command = { name: "slider", request } as const;
   return {
-    name: "slider",
-    request,
+    ...command,
     iterations,
-    learningRate: parity ? learningRate : falling(learningRate, iterations),
+    optimizer: adamw({ learningRate: parity ? learningRate : falling(learningRate, iterations) }),
     ...(parity && { clip: Number.POSITIVE_INFINITY }),
     async prepare(pair) {
       const { prompt, ...source } = request.positiveImages
@@ -46,7 +48,11 @@ export function sliderTraining(terminal: Terminal, request: SliderRequest, signa
       return {
         ...source,
         views: [-1, 1].map((scale) => ({ prompt: concept ?? prompt, scale })),
-        shown: (file) => `variegate slide ${JSON.stringify(concept ?? prompt)} --slider ${file}`,
+        ...(await loraResult(
+          pair,
+          command,
+          (file) => `variegate slide ${JSON.stringify(concept ?? prompt)} --slider ${file}`,
+        )),
       };
     },
   };

@@ -1,31 +1,27 @@
-/** A training run of any objective, in a folder: checkpoints from which it goes on, samples on the way, and the adapter that it gives. */
+/** A training run of any objective, in a folder: checkpoints from which it goes on, samples on the way, and the files that it gives. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { adapterTensors, constant, layersOf } from "../adapters/index.js";
 import { safetensors, tensorsOf } from "../checkpoint/index.js";
 import { openWeights } from "../checkpoint/node/index.js";
 import { encodePng, formatJson } from "../files/index.js";
-import { generate } from "../generate/index.js";
+import { type GenerateRequest, generate, type Pair } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
 import { type OpenedPair, type OpenOptions, openPair, type PairReference } from "../open/index.js";
-import { adamw, type LearningRate, SCHEDULES, type Tensors } from "../optim/index.js";
+import { type LearningRate, type Optimizer, SCHEDULES, type Tensors } from "../optim/index.js";
 import {
-  adapterOf,
   type CaptionedImage,
   checkpointOf,
-  chooseLayers,
-  firstValues,
+  type FollowingObjective,
   type LoraOptions,
   type Objective,
   readCheckpoint,
-  type TrainedLora,
+  type Trained,
   type TrainingState,
   train,
-  trainedModel,
 } from "../train/index.js";
 import { fetching } from "./fetching.js";
-import { openResumableFolder, type ResumeOptions, type RunFolder } from "./run-folder.js";
+import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
 import { type ShownRun, trainPage } from "./train-page.js";
 
@@ -47,16 +43,16 @@ export interface View {
   readonly scale: number;
 }
 
-/** A command that trains a LoRA. */
+/** A command that trains. */
 export interface Training {
-  readonly name: "slider" | "lora";
+  readonly name: "slider" | "lora" | "distill";
   readonly request: LoraOptions & {
     readonly on?: "base" | "distilled";
     readonly seed?: number;
     readonly sampleEvery?: number;
   };
   readonly iterations: number;
-  readonly learningRate: LearningRate;
+  readonly optimizer: Optimizer;
   /** Largest norm of the gradients. Default 1. */
   readonly clip?: number;
   /** Reads what the objective needs from outside, before the folder of the run is made. */
@@ -67,10 +63,29 @@ export interface Training {
 export interface Prepared {
   /** What the run follows from beside the models and the request. */
   readonly from?: unknown;
+  /** What is trained, with its first values. */
+  readonly trained: Trained;
+  readonly first: Tensors;
   readonly views: readonly View[];
-  objective(folder: RunFolder): Promise<Objective>;
-  /** A command line that shows the result, and its beginning of a line. */
-  shown(file: string): string;
+  objective(folder: RunFolder): Promise<Objective | FollowingObjective>;
+  /** Images on the way with values of what is trained. */
+  samples(values: Tensors, view: View): Samples;
+  /** Writes the result, and says what to do with it: lines with their beginning. */
+  written(folder: RunFolder, values: Tensors): Promise<Written>;
+  /** Releases what `samples` loaded. */
+  release?(): Promise<void>;
+}
+
+/** Samples to be made. */
+export interface Samples {
+  readonly pair: Pair;
+  readonly request: GenerateRequest;
+}
+
+/** Files of a result, and lines that say what they are. */
+export interface Written {
+  readonly files: readonly RunFile[];
+  readonly lines: readonly string[];
 }
 
 /** Warm-up, and a cosine that falls to 0. */
@@ -91,7 +106,6 @@ interface Run {
   readonly models: PairReference & OpenOptions;
   readonly training: Training;
   readonly prepared: Prepared;
-  readonly lora: TrainedLora;
   readonly signal: AbortSignal;
 }
 
@@ -104,40 +118,47 @@ export async function runTraining(
 ): Promise<void> {
   const { request, name } = training;
   const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
+  let prepared: Prepared | undefined;
   try {
-    const { weights } = await trainedModel(pair, request.on ?? "base").weights();
-    const layers = layersOf([...weights].map(([layer, w]) => [layer, w.shape] as const));
-    const lora = chooseLayers(layers, request);
-    const prepared = await training.prepare(pair);
+    prepared = await training.prepare(pair);
     const { from } = prepared;
     const folder = await openResumableFolder(
       "train",
       { command: `train ${name}`, models, request, ...(from !== undefined && { from }) },
       options,
     );
-    const run: Run = { terminal, folder, pair, models, training, prepared, lora, signal };
-    const last = await updates(run, await prepared.objective(folder));
-    if (last) await conclude(run, last);
+    const run: Run = { terminal, folder, pair, models, training, prepared, signal };
+    const objective = await prepared.objective(folder);
+    const last = await updates(run, objective);
+    if (last) await conclude(run, last, resultOf(objective, last));
   } finally {
+    await prepared?.release?.();
     await pair.close();
   }
 }
 
+/** The values that a run is for. */
+const resultOf = (objective: Objective | FollowingObjective, state: TrainingState): Tensors =>
+  "result" in objective ? objective.result(state) : state.parameters;
+
+/** The folder of a run, from where the command runs. */
+export const placeOf = ({ dir }: RunFolder): string => path.relative("", dir) || ".";
+
 /** Makes the updates that are left. Returns the last state; null where there was none to make. */
-async function updates(run: Run, objective: Objective): Promise<TrainingState | null> {
-  const { terminal, folder, pair, training, lora, signal } = run;
-  const { iterations, learningRate, request, clip } = training;
+async function updates(run: Run, objective: Objective | FollowingObjective): Promise<TrainingState | null> {
+  const { terminal, folder, pair, training, prepared, signal } = run;
+  const { iterations, optimizer, request, clip } = training;
+  const { trained, first } = prepared;
   const state = await earlier(folder);
-  const optimizer = adamw({ learningRate });
   const options = { updates: iterations, optimizer, signal, ...(clip !== undefined && { clip }) };
   const progress = terminal.progress(iterations, "loading", { format: String, done: state?.update ?? 0 });
-  const begun = { parameters: firstValues(lora, request.seed ?? 0), ...(state && { state }) };
+  const begun = { parameters: first, ...(state && { state }) };
   const every = request.sampleEvery ?? Math.ceil(iterations / ROWS);
   let last = state;
   try {
     await shown(run, "running");
-    if (!state && every > 0) await sampled(run, 0, begun.parameters);
-    for await (const event of train(pair, objective, lora, begun, options)) {
+    if (!state && every > 0) await sampled(run, 0, first);
+    for await (const event of train(pair, objective, trained, begun, options)) {
       const { state: next, ...numbers } = event;
       last = next;
       const { update } = numbers;
@@ -145,7 +166,8 @@ async function updates(run: Run, objective: Objective): Promise<TrainingState | 
       folder.log({ type: "update", ...numbers });
       progress.update(update, `loss ${numbers.loss.toPrecision(3)}`);
       if (update % EVERY === 0 || update === iterations) await keep(folder, next);
-      if (every > 0 && (update % every === 0 || update === iterations)) await sampled(run, update, next.parameters);
+      if (every > 0 && (update % every === 0 || update === iterations))
+        await sampled(run, update, resultOf(objective, next));
       if (update % SHOWN === 0) await shown(run, "running");
     }
     await shown(run, "finished");
@@ -171,14 +193,11 @@ async function shown({ folder, training: { name, iterations } }: Run, state: Sho
   await folder.write(PAGE, Buffer.from(page));
 }
 
-/** Writes what the model gives with the LoRA as it is now, at fixed seeds: `samples/UPDATE_VIEW_SEED.png`. */
-async function sampled({ pair, folder, training, prepared, lora, signal }: Run, update: number, values: Tensors) {
-  const { on = "base" } = training.request;
-  const adapter = adapterOf(lora, values);
+/** Writes what the model gives as it is now, at fixed seeds: `samples/UPDATE_VIEW_SEED.png`. */
+async function sampled({ folder, prepared, signal }: Run, update: number, values: Tensors) {
   for (const [view, { prompt, scale }] of prepared.views.entries()) {
-    const use = { adapter, scale: constant(scale), on: "both" } as const;
-    const request = { mode: on, prompts: [prompt], seeds: SEEDS };
-    for await (const event of generate({ ...pair, adapters: [...pair.adapters, use] }, request, signal)) {
+    const { pair, request } = prepared.samples(values, { prompt, scale });
+    for await (const event of generate(pair, { ...request, seeds: SEEDS }, signal)) {
       if (event.type !== "image") continue;
       const name = `samples/${String(update).padStart(6, "0")}_${view}_${event.seed}.png`;
       const file = await folder.write(name, await encodePng(event.image));
@@ -201,16 +220,14 @@ async function keep(folder: RunFolder, state: TrainingState): Promise<void> {
   await folder.write(CHECKPOINT, safetensors(tensors, metadata));
 }
 
-/** Writes the adapter in both formats, and the record of the run. */
-async function conclude({ terminal, folder, pair, models, training, prepared, lora }: Run, last: TrainingState) {
+/** Writes the result, and the record of the run. */
+async function conclude(
+  { terminal, folder, pair, models, training, prepared }: Run,
+  { update }: TrainingState,
+  values: Tensors,
+): Promise<void> {
   const { name, request } = training;
-  const adapter = adapterOf(lora, last.parameters);
-  const layers = new Map([["unet" as const, new Map()]]);
-  const metadata = { "variegate.request": JSON.stringify(request) };
-  const written = async (file: string, dialect: "peft" | "kohya") =>
-    folder.write(file, safetensors(adapterTensors(adapter, dialect, layers), metadata));
-  const [peft, kohya] = [`${name}.safetensors`, `${name}.kohya.safetensors`];
-  const files = [await written(peft, "peft"), await written(kohya, "kohya")];
+  const { files, lines } = await prepared.written(folder, values);
   const { from } = prepared;
   const run = {
     ...describeRun(pair),
@@ -218,13 +235,10 @@ async function conclude({ terminal, folder, pair, models, training, prepared, lo
     models,
     request,
     ...(from !== undefined && { from }),
-    updates: last.update,
+    updates: update,
     files,
   };
   await folder.write("run.json", Buffer.from(formatJson(run)));
   terminal.emit({ type: "run", out: folder.dir, files });
-  const where = path.relative("", folder.dir) || ".";
-  terminal.print(`${name.padEnd(7)} ${where}/${peft} (PEFT), ${where}/${kohya}`);
-  terminal.print(`page    ${where}/${PAGE}`);
-  terminal.print(`try     ${prepared.shown(`${where}/${peft}`)}`);
+  for (const line of [...lines, `page    ${placeOf(folder)}/${PAGE}`]) terminal.print(line);
 }

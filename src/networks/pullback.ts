@@ -1,18 +1,11 @@
 /** Products of a network's transposed Jacobian with a cotangent: how an input would have to change for its output to change. */
 import type { Stack } from "../adapters/index.js";
-import {
-  bindDimensions,
-  createBuilder,
-  encodeGraph,
-  type Graph,
-  gradientOf,
-  rebuild,
-  withGradients,
-} from "../graph/index.js";
+import { type Builder, type Graph, gradientOf, type Value } from "../graph/index.js";
 import type { DrawingWeights } from "../models/index.js";
 import type { Runtime, Upcast } from "../runtime/index.js";
 import type { FloatTensor, Tensor, WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapted.js";
+import { loadGradients } from "./gradients.js";
 import { floats } from "./network.js";
 
 export interface PullbackOptions<S> {
@@ -44,9 +37,9 @@ export function openPullback<S>({ runtime, upcast, weights, draw, stack, of, to 
     const index = await weights();
     const drawn = draw(shape, adaptedWeights(index, stack));
     const constant = stack ? await stackInputs(index, stack, [...drawn.inputs.keys()]) : {};
-    const bound = bindDimensions(drawn, sizesOf(drawn, { ...constant, ...feeds }));
-    const graph = withGradients(withProduct(bound, of), { of: PRODUCT, to: [to] });
-    return { session: await runtime.load(encodeGraph(graph), upcast), constant };
+    const sizes = sizesOf(drawn, { ...constant, ...feeds });
+    const wanted = { output: of, of: PRODUCT, scalar: product, to: [to], sizes };
+    return { session: await loadGradients({ runtime, upcast }, drawn, wanted), constant };
   }
   return {
     async run(shape, feeds, cotangent) {
@@ -79,17 +72,11 @@ function sizesOf(graph: Graph, tensors: Readonly<Record<string, Tensor>>): Recor
   return sizes;
 }
 
-/** Extends a graph by the sum of an output's products with the input `cotangent`. */
-function withProduct(graph: Graph, of: string): Graph {
-  const output = graph.outputs.get(of);
-  if (!output) throw new RangeError(`the graph has no ${of}`);
-  const g = createBuilder();
-  const y = rebuild(graph, g)(output);
+/** Sum of an output's products with the input `cotangent`. */
+function product(g: Builder, y: Value): Value {
   const shape = y.shape.map(Number);
-  return g.finish({
-    [PRODUCT]: g.sum(
-      g.mul(y, g.input(COTANGENT, shape)),
-      shape.map((_, axis) => axis),
-    ),
-  });
+  return g.sum(
+    g.mul(y, g.input(COTANGENT, shape)),
+    shape.map((_, axis) => axis),
+  );
 }

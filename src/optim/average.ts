@@ -17,8 +17,11 @@ export function decayAt(n: number, { decay = 0.9999, power }: AverageOptions = {
 }
 
 /** Average after update n (1 for the first), from the average before it and the parameters after it. */
-export function averaged(average: Tensors, parameters: Tensors, n: number, o: AverageOptions = {}): Tensors {
-  const decay = decayAt(n, o);
+export const averaged = (average: Tensors, parameters: Tensors, n: number, o: AverageOptions = {}): Tensors =>
+  mixed(average, parameters, decayAt(n, o));
+
+/** decay · average + (1 − decay) · parameters. */
+export function mixed(average: Tensors, parameters: Tensors, decay: number): Tensors {
   return mapTensors(parameters, ({ shape, data }, name) => {
     const before = average[name]?.data ?? data;
     return float(

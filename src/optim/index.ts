@@ -1,6 +1,6 @@
 export { type AdafactorOptions, adafactor } from "./adafactor.js";
 export { type AdamOptions, adam, adamw } from "./adam.js";
-export { type AverageOptions, averaged, decayAt } from "./average.js";
+export { type AverageOptions, averaged, decayAt, mixed } from "./average.js";
 export { accumulated, clipped } from "./gradients.js";
 export {
   globalNorm,

@@ -41,7 +41,7 @@ export {
   samplingFields,
   settledFields,
 } from "./options.js";
-export { cleanWeights, outputOf, x0Error } from "./parameterisation.js";
+export { cleanWeights, outputOf, predict, x0Error } from "./parameterisation.js";
 export * from "./plan.js";
 export * from "./plan-json.js";
 export { type Schedule, type ScheduleStep, schedule } from "./schedule.js";

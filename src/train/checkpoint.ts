@@ -1,6 +1,7 @@
 /** A training state as the tensors and metadata of one file, and back. */
+import { z } from "zod";
 import { FileError } from "../errors.js";
-import type { Tensors } from "../optim/index.js";
+import type { OptimizerState, Tensors } from "../optim/index.js";
 import type { FloatTensor } from "../tensor/index.js";
 import type { TrainingState } from "./run.js";
 
@@ -12,15 +13,26 @@ export interface CheckpointContent {
 
 const SEPARATOR = "/";
 const PARAMETERS = "parameters";
+/** Beginning of the kinds that an objective keeps. */
+const KEPT = "kept ";
 
-/** Tensors by "parameters/NAME" and "KIND/NAME". */
-export function checkpointOf({ update, parameters, optimizer }: TrainingState): CheckpointContent {
+/** Tensors by "parameters/NAME", "KIND/NAME" of the optimiser and "kept KIND/NAME". */
+export function checkpointOf({ update, parameters, optimizer, kept }: TrainingState): CheckpointContent {
   const named = (kind: string, tensors: Tensors) =>
     Object.entries(tensors).map(([name, value]) => [`${kind}${SEPARATOR}${name}`, value] as const);
-  const kinds = Object.entries(optimizer.tensors).flatMap(([kind, tensors]) => named(kind, tensors));
+  const kinds = (tensors: OptimizerState["tensors"], prefix = "") =>
+    Object.entries(tensors).flatMap(([kind, own]) => named(`${prefix}${kind}`, own));
   return {
-    tensors: Object.fromEntries([...named(PARAMETERS, parameters), ...kinds]),
-    metadata: { update: String(update), numbers: JSON.stringify(optimizer.numbers) },
+    tensors: Object.fromEntries([
+      ...named(PARAMETERS, parameters),
+      ...kinds(optimizer.tensors),
+      ...kinds(kept.tensors, KEPT),
+    ]),
+    metadata: {
+      update: String(update),
+      numbers: JSON.stringify(optimizer.numbers),
+      kept: JSON.stringify(kept.numbers),
+    },
   };
 }
 
@@ -34,9 +46,20 @@ export function readCheckpoint(file: string, { tensors, metadata }: CheckpointCo
   }
   const { [PARAMETERS]: parameters, ...others } = kinds;
   const update = Number(metadata["update"]);
-  const numbers: unknown = JSON.parse(metadata["numbers"] ?? "null");
-  const isState = typeof numbers === "object" && numbers !== null && Object.values(numbers).every(Number.isFinite);
-  if (!parameters || !Number.isSafeInteger(update) || !isState)
+  const [numbers, keptNumbers] = [numbersOf(metadata["numbers"]), numbersOf(metadata["kept"] ?? "{}")];
+  if (!parameters || !Number.isSafeInteger(update) || !numbers || !keptNumbers)
     throw new FileError(file, "is no checkpoint of a training run; remove it, or choose another --out");
-  return { update, parameters, optimizer: { numbers: { ...numbers }, tensors: others } };
+  const own = Object.entries(others).filter(([kind]) => !kind.startsWith(KEPT));
+  const kept = Object.entries(others).flatMap(([kind, tensors]) =>
+    kind.startsWith(KEPT) ? [[kind.slice(KEPT.length), tensors] as const] : [],
+  );
+  return {
+    ...{ update, parameters },
+    optimizer: { numbers, tensors: Object.fromEntries(own) },
+    kept: { numbers: keptNumbers, tensors: Object.fromEntries(kept) },
+  };
+}
+
+function numbersOf(text = "null"): Record<string, number> | null {
+  return z.record(z.string(), z.number()).safeParse(JSON.parse(text)).data ?? null;
 }

@@ -18,18 +18,13 @@ import {
 import type { InputOf } from "../schema/index.js";
 import { createRng, type FloatTensor, float, type Rng } from "../tensor/index.js";
 import { epochs } from "./epochs.js";
-import type { Example, TrainingImages } from "./examples.js";
+import { bySize, drawnLatents, type Example, sizeKey, type TrainingImages } from "./examples.js";
 import type { loraFields, WEIGHTING_CHOICES } from "./fields.js";
 import { type Objective, trainedModel } from "./objective.js";
+import type { TrainedLevel } from "./teacher.js";
 
 /** A LoRA to train on images, and how. */
 export type LoraRequest = InputOf<typeof loraFields>;
-
-/** Timestep of a model's input, with its noise level. */
-export interface TrainedLevel {
-  readonly timestep: number;
-  readonly level: NoiseLevel;
-}
 
 /** A sample of a batch: x_t, what the model should give for it, and its weight in the loss. */
 export interface NoisySample {
@@ -102,16 +97,11 @@ export function denoising(pair: Pair, { examples, priors }: TrainingImages, o: L
   );
 
   /** Draws latents of an example, their noise and their level. */
-  function drawn({ latents }: Example, random: () => number, rng: Rng) {
-    const { mean, std } = latents[Math.floor(random() * latents.length)] ?? latents[0];
-    const z = rng.randn(mean.shape);
-    const x0 = float(
-      mean.shape,
-      mean.data.map((v, i) => v + (std.data[i] ?? 0) * (z.data[i] ?? 0)),
-    );
+  function drawn(example: Example, random: () => number, rng: Rng) {
+    const x0 = drawnLatents(example, random, rng);
     const at = levels[Math.floor(random() * levels.length)];
     if (!at) throw new RangeError("there is no noise level");
-    const eps = offsetNoise(rng, mean.shape, noiseOffset);
+    const eps = offsetNoise(rng, x0.shape, noiseOffset);
     return {
       timestep: at.timestep,
       ...noisySample(x0, eps, { level: at.level, prediction, weighting, ...(gamma && { gamma }) }),
@@ -164,25 +154,19 @@ function levelsOf(pair: Pair, on: "base" | "distilled") {
     const levels = steps.map(({ timestep, at }): TrainedLevel => ({ timestep, level: at }));
     return { prediction, guidance, levels };
   }
-  const { config, file } = pair.base.scheduler;
-  const parsed = parseScheduler(config, file);
-  const { levelAt } = schedule(parsed, { steps: steps.length }, { tokens: 1 });
-  const levels = Array.from({ length: parsed.settings.num_train_timesteps }, (_, timestep) => ({
-    timestep,
-    level: levelAt(timestep),
-  })).filter(({ level }) => level.sigma > 0 && !(prediction === "epsilon" && level.alpha === 0));
-  if (levels.length === 0) throw new RequestError(`${file} has no timesteps to train at`);
+  const levels = trainingLevels(pair).filter(
+    ({ level }) => level.sigma > 0 && !(prediction === "epsilon" && level.alpha === 0),
+  );
+  if (levels.length === 0) throw new RequestError(`${pair.base.scheduler.file} has no timesteps to train at`);
   return { prediction, guidance, levels };
 }
 
-const sizeKey = (example: Example | undefined): string => `${example?.size.width} × ${example?.size.height}`;
-
-/** Indices of examples by size. */
-function bySize(examples: readonly Example[]): number[][] {
-  const groups = new Map<string, number[]>();
-  for (const [i, example] of examples.entries()) {
-    const key = sizeKey(example);
-    groups.set(key, [...(groups.get(key) ?? []), i]);
-  }
-  return [...groups.values()];
+/** All training timesteps of the base with their noise levels. */
+export function trainingLevels({ base }: Pick<Pair, "base">): TrainedLevel[] {
+  const parsed = parseScheduler(base.scheduler.config, base.scheduler.file);
+  const { levelAt } = schedule(parsed, { steps: 1 }, { tokens: 1 });
+  return Array.from({ length: parsed.settings.num_train_timesteps }, (_, timestep) => ({
+    timestep,
+    level: levelAt(timestep),
+  }));
 }

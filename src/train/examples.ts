@@ -2,7 +2,7 @@
 import { createEncoder, type LatentDistribution } from "../decode/index.js";
 import type { Pair } from "../generate/index.js";
 import type { Conditioning, ImageSize } from "../models/index.js";
-import type { RgbImage } from "../tensor/index.js";
+import { type FloatTensor, float, type RgbImage, type Rng } from "../tensor/index.js";
 import { bucketFor, bucketsOf, covering, mirrored } from "./buckets.js";
 
 /** An image with its caption. */
@@ -32,6 +32,29 @@ export interface EncodeOptions {
   /** Called for a caption that is longer than the text encoders read. */
   readonly onTruncated?: (caption: string) => void;
   readonly signal?: AbortSignal;
+}
+
+/** Latents of an image [1, C, h, w], drawn from their distribution. */
+export function drawnLatents({ latents }: Example, random: () => number, rng: Rng): FloatTensor {
+  const { mean, std } = latents[Math.floor(random() * latents.length)] ?? latents[0];
+  const z = rng.randn(mean.shape);
+  return float(
+    mean.shape,
+    mean.data.map((v, i) => v + (std.data[i] ?? 0) * (z.data[i] ?? 0)),
+  );
+}
+
+/** Key of an example's size. */
+export const sizeKey = (example: Example | undefined): string => `${example?.size.width} × ${example?.size.height}`;
+
+/** Indices of examples by size. */
+export function bySize(examples: readonly Example[]): number[][] {
+  const groups = new Map<string, number[]>();
+  for (const [i, example] of examples.entries()) {
+    const key = sizeKey(example);
+    groups.set(key, [...(groups.get(key) ?? []), i]);
+  }
+  return [...groups.values()];
 }
 
 /** Sizes that a run's images may have. */

@@ -17,23 +17,31 @@ const above = z.number().positive();
 /** Defaults of an objective that help states. */
 interface Defaults {
   readonly iterations: number;
-  readonly learningRate: number;
+  readonly batch?: number;
+  /** Learning rate, and its course after the warm-up. */
+  readonly learningRate: number | string;
+  readonly course?: string;
+  readonly rank?: number;
   readonly alpha: string;
   readonly layers: (typeof LAYER_CHOICES)[number];
   readonly type: (typeof LORA_TYPES)[number];
 }
 
+/** Model that is trained, for objectives of both. */
+const modelField = {
+  on: option(z.enum(["base", "distilled"]), {
+    flag: "--on <model>",
+    about: "model that is trained; the distilled one at the noise levels of its own steps (default: base)",
+  }),
+} as const;
+
 /** How a LoRA is trained, whatever the objective. */
 const trainingFields = (d: Defaults) =>
   ({
-    on: option(z.enum(["base", "distilled"]), {
-      flag: "--on <model>",
-      about: "model that is trained; the distilled one at the noise levels of its own steps (default: base)",
-    }),
     batch: option(z.int().min(1), {
       flag: "--batch <n>",
       aliases: ["--train-batch-size"],
-      about: "samples of an update (default: 4)",
+      about: `samples of an update (default: ${d.batch ?? 4})`,
     }),
     iterations: option(z.int().min(1), {
       flag: "--iterations <n>",
@@ -42,9 +50,9 @@ const trainingFields = (d: Defaults) =>
     }),
     learningRate: option(above, {
       flag: "--learning-rate <n>",
-      about: `largest learning rate of AdamW, after 10 updates of warm-up, falling to 0 by a cosine (default: ${d.learningRate})`,
+      about: `largest learning rate of AdamW, after 10 updates of warm-up, ${d.course ?? "falling to 0 by a cosine"} (default: ${d.learningRate})`,
     }),
-    rank: option(z.int().min(1).max(1024), { flag: "--rank <n>", about: "rank of the LoRA (default: 4)" }),
+    rank: option(z.int().min(1).max(1024), { flag: "--rank <n>", about: `rank of the LoRA (default: ${d.rank ?? 4})` }),
     alpha: option(above, {
       flag: "--alpha <n>",
       about: `the change is alpha / rank times the matrices (default: ${d.alpha})`,
@@ -113,6 +121,7 @@ export const sliderFields = grouped("task", {
     flag: "--strength <n>",
     about: "η: how many times the difference of the two predictions a scale of 1 moves (default: 2, distilled 1)",
   }),
+  ...modelField,
   ...trainingFields(SLIDER_DEFAULTS),
 } as const);
 
@@ -168,5 +177,74 @@ export const loraFields = grouped("task", {
     aliases: ["--validation-prompt"],
     about: "prompt of the samples on the way (default: the first caption)",
   }),
+  ...modelField,
   ...trainingFields(LORA_DEFAULTS),
+} as const);
+
+/** Ways to distil a model to few steps. */
+export const DISTILL_METHODS = ["dmd2", "lcm"] as const;
+
+/** Defaults of `train distill`. */
+export const DISTILL_DEFAULTS = {
+  iterations: 400,
+  batch: 8,
+  learningRate: "0.0005, whole weights 0.0001",
+  course: "constant",
+  rank: 16,
+  alpha: "the rank",
+  layers: "full",
+  type: "c3lier",
+} as const satisfies Defaults;
+
+/** How the base is distilled to few steps. */
+export const distillFields = grouped("task", {
+  method: option(z.enum(DISTILL_METHODS), {
+    flag: "--method <name>",
+    about: "dmd2 (distribution matching) or lcm (latent consistency) (default: dmd2)",
+  }),
+  keepDiversity: option(z.boolean(), {
+    flag: "--keep-diversity",
+    about:
+      "dmd2: the first step learns the mean velocity of the base's own run instead (DP-DMD), for variety in a single model",
+  }),
+  anchor: option(z.int().min(1).max(29), {
+    flag: "--anchor <k>",
+    about: "steps of 30 of the base's run that --keep-diversity takes (default: 5)",
+  }),
+  prompts: option(text, {
+    flag: "--prompts <file>",
+    about:
+      "prompts to train on: a .csv with a column prompt, or a .txt (default: those of the pair's experiments, else its example prompts)",
+  }),
+  images: option(text, {
+    flag: "--images <dir>",
+    about: "lcm: images with captions, as for train lora (default: images that the base makes of the prompts)",
+  }),
+  made: option(z.int().min(1), {
+    flag: "--made-images <n>",
+    about: "lcm: number of images that the base makes (default: 256)",
+  }),
+  steps: option(z.int().min(1).max(50), {
+    flag: "--steps <n>",
+    about: "steps of the result (default: those of the pair's own distilled model, else 4)",
+  }),
+  guidance: option(z.number().min(0), {
+    flag: "--guidance <n>",
+    aliases: ["--cfg"],
+    about: "guidance scale of the base that is distilled into the result (default: the base's own)",
+  }),
+  whole: option(z.boolean(), {
+    flag: "--whole-weights",
+    about: "train all weights of the denoiser, and write it whole, instead of a LoRA",
+  }),
+  fakeUpdates: option(z.int().min(1), {
+    flag: "--fake-updates <n>",
+    about: "dmd2: updates of the fake score for one of the student (default: 5)",
+  }),
+  samplePrompt: option(text, {
+    flag: "--sample-prompt <prompt>",
+    aliases: ["--validation-prompt"],
+    about: "prompt of the samples on the way (default: the first prompt)",
+  }),
+  ...trainingFields(DISTILL_DEFAULTS),
 } as const);

@@ -1,5 +1,12 @@
 export { type CheckpointContent, checkpointOf, readCheckpoint } from "./checkpoint.js";
 export {
+  boundary,
+  consistencyBatch,
+  HUBER,
+  type Neighbours,
+  neighbours,
+} from "./consistency.js";
+export {
   denoising,
   type LoraRequest,
   type NoisySample,
@@ -7,6 +14,8 @@ export {
   offsetNoise,
   weightingOf,
 } from "./denoising.js";
+export { type DistillRequest, MATCHING_BETAS, openConsistency, openMatching, teacherGuidance } from "./distillation.js";
+export { fakeBatch, matchingBatch } from "./distribution-matching.js";
 export {
   type CaptionedImage,
   type EncodeOptions,
@@ -15,7 +24,8 @@ export {
   sizesOf,
   type TrainingImages,
 } from "./examples.js";
-export { LAYER_CHOICES, LORA_DEFAULTS, LORA_TYPES, SLIDER_DEFAULTS } from "./fields.js";
+export { DISTILL_DEFAULTS, LAYER_CHOICES, LORA_DEFAULTS, LORA_TYPES, SLIDER_DEFAULTS } from "./fields.js";
+export { anchorLatents, anchorLevels, FIRST_STEP, firstStepTarget } from "./first-step.js";
 export { type ImagePairs, imageSlider } from "./image-slider.js";
 export {
   adapterOf,
@@ -27,9 +37,12 @@ export {
   type LoraType,
   type TrainedLora,
 } from "./lora.js";
-export { type Batch, type LossNetwork, openLoss, withSquaredError } from "./loss.js";
-export { type Objective, trainedModel } from "./objective.js";
+export { type Batch, type LossNetwork, openLoss, type TrainedCall } from "./loss.js";
+export { type FollowingObjective, type Kept, type Objective, trainedModel } from "./objective.js";
 export { OFFICIAL_DEFAULTS, openOfficialSlider } from "./official-slider.js";
 export { type TrainingState, type TrainOptions, train, type UpdateEvent } from "./run.js";
 export { openSlider, sliderTarget } from "./slider.js";
 export { rowOfRequest, type SliderRequest, type SliderRow, withAttributes } from "./slider-rows.js";
+export { openStudent, predictor, type Student, studentRun, studentSampling, studentSteps } from "./student.js";
+export { openTeacher, type Predict, type TrainedLevel } from "./teacher.js";
+export { inShapesOf, isLora, type Trained, type TrainedWeights, weightValues } from "./trained.js";

@@ -2,9 +2,10 @@
 import { NonFiniteError, RequestError } from "../errors.js";
 import type { Pair } from "../generate/index.js";
 import { clipped, globalNorm, type Optimizer, type OptimizerState, type Tensors } from "../optim/index.js";
-import type { TrainedLora } from "./lora.js";
-import { type LossNetwork, openLoss } from "./loss.js";
-import type { Objective } from "./objective.js";
+import { combine } from "../sampling/index.js";
+import { type Batch, type LossNetwork, openLoss } from "./loss.js";
+import type { Before, FollowingObjective, Kept, Lesson, Objective } from "./objective.js";
+import type { Trained } from "./trained.js";
 
 /** Everything that a run goes on from. */
 export interface TrainingState {
@@ -12,6 +13,8 @@ export interface TrainingState {
   readonly update: number;
   readonly parameters: Tensors;
   readonly optimizer: OptimizerState;
+  /** What the objective keeps beside the parameters. */
+  readonly kept: Kept;
 }
 
 /** One update. */
@@ -33,29 +36,39 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
+const NOTHING: Kept = { numbers: {}, tensors: {} };
+
 /**
- * Trains a LoRA, one event for each update. The same state gives the same updates to the bit.
+ * Trains, one event for each update. The same state gives the same updates to the bit.
  * @throws RequestError when the loss is not finite; `signal.reason` when aborted
  */
-export async function* train(
+export async function* train<T extends Trained>(
   pair: Pair,
-  objective: Objective,
-  lora: TrainedLora,
+  objective: Objective<T> | FollowingObjective,
+  trained: T,
   begun: { readonly parameters: Tensors; readonly state?: TrainingState },
   { updates, optimizer: plain, clip = 1, signal }: TrainOptions,
 ): AsyncGenerator<UpdateEvent, void, undefined> {
   const optimizer = clipped(clip, plain);
-  let state = begun.state ?? { update: 0, parameters: begun.parameters, optimizer: optimizer.init(begun.parameters) };
-  const network: LossNetwork = await openLoss(pair, objective.model, lora);
+  const { parameters } = begun;
+  let state: TrainingState = begun.state ?? {
+    ...{ update: 0, parameters, optimizer: optimizer.init(parameters) },
+    kept: "begin" in objective ? objective.begin(parameters) : NOTHING,
+  };
+  const network = await openLoss(pair, objective.model, trained);
   try {
     while (state.update < updates) {
       signal?.throwIfAborted();
       const start = performance.now();
-      const { loss, gradients } = await lossOf(network, objective, lora, state, signal);
+      const { batches, follow } = await finiteAt(state, () =>
+        lessonOf(objective, trained, { ...state, network, signal }),
+      );
+      const { loss, gradients } = await finiteAt(state, () => lossOf(network, batches, state.parameters));
       const norm = globalNorm(gradients);
       if (!Number.isFinite(loss) || !Number.isFinite(norm)) throw diverged(state.update);
       const moved = optimizer.update(state.parameters, gradients, state.optimizer);
-      state = { update: state.update + 1, parameters: moved.parameters, optimizer: moved.state };
+      const kept = await follow(moved.parameters);
+      state = { update: state.update + 1, parameters: moved.parameters, optimizer: moved.state, kept };
       yield { update: state.update, updates, loss, norm, milliseconds: performance.now() - start, state };
     }
   } finally {
@@ -63,16 +76,40 @@ export async function* train(
   }
 }
 
-/** Loss and gradients of the next batch. @throws RequestError where the model itself gives NaN with the LoRA */
-async function lossOf(
-  network: LossNetwork,
-  objective: Objective,
-  lora: TrainedLora,
-  { update, parameters }: TrainingState,
-  signal: AbortSignal | undefined,
-) {
+/** What the next update learns from. */
+async function lessonOf<T extends Trained>(
+  objective: Objective<T> | FollowingObjective,
+  trained: T,
+  before: Before,
+): Promise<Lesson> {
+  if ("lesson" in objective) return objective.lesson(before);
+  const { update, parameters, kept, signal } = before;
+  return { batches: [await objective.batch(update, trained, parameters, signal)], follow: async () => kept };
+}
+
+/** Sum of the losses of batches, with its gradients. */
+async function lossOf(network: LossNetwork, batches: readonly Batch[], parameters: Tensors) {
+  let sum: { readonly loss: number; readonly gradients: Tensors } | null = null;
+  for (const batch of batches) {
+    const { loss, gradients } = await network.run(batch, parameters);
+    sum = sum ? { loss: sum.loss + loss, gradients: added(sum.gradients, gradients) } : { loss, gradients };
+  }
+  if (!sum) throw new RangeError("an update needs a batch");
+  return sum;
+}
+
+const added = (a: Tensors, b: Tensors): Tensors =>
+  Object.fromEntries(
+    Object.entries(a).map(([name, value]) => {
+      const other = b[name];
+      return [name, other ? combine([1, value], [1, other]) : value];
+    }),
+  );
+
+/** @throws RequestError where the model itself gives NaN after some updates */
+async function finiteAt<R>({ update }: TrainingState, run: () => Promise<R>): Promise<R> {
   try {
-    return await network.run(await objective.batch(update, lora, parameters, signal), parameters);
+    return await run();
   } catch (error) {
     if (error instanceof NonFiniteError && update > 0) throw diverged(update);
     throw error;

@@ -1,26 +1,17 @@
-import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.js";
 import { runProgram } from "../support/program.js";
+import { apart, expectGoesOn, fresh, imageWith, pixelsOf, trained } from "../support/training.js";
 
-const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
-const fresh = () => path.join(temporaryFolder(), "run");
 const pictures = fresh();
 /** A run of four small updates. */
 const small = (...words: readonly string[]) => [
   ...["train", "lora", pictures, "--iterations", "4", "--batch", "2", "--rank", "2", "--sample-every", "2"],
   ...["--class-prompt", "a cartoon character", "--class-images", "2", "--on", "distilled", ...words],
 ];
-const eventsOf = (out: string) =>
-  readFileSync(path.join(out, "events.jsonl"), "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-
 describe("variegate train lora", { timeout: 240_000 }, () => {
   const whole = fresh();
 
@@ -40,56 +31,26 @@ describe("variegate train lora", { timeout: 240_000 }, () => {
   });
 
   it("writes a LoRA in two formats that changes the model, its own images of the class, and samples", async () => {
-    const { status, stdout } = await runProgram(small("--out", whole, "--json"));
-    expect(status).toBe(0);
-    const updates = stdout
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line))
-      .filter((e) => e.type === "update");
+    const updates = await trained(small("--out", whole));
     expect(updates.map((e) => [e.update, e.updates])).toEqual([1, 2, 3, 4].map((n) => [n, 4]));
-    for (const { loss, norm } of updates) expect(Math.min(loss, norm)).toBeGreaterThan(0);
     expect(readdirSync(path.join(whole, "class")).sort()).toEqual(["0.png", "1.png"]);
     expect(readdirSync(path.join(whole, "samples"))).toHaveLength(3 * 4);
-    const sample = (update: string) =>
-      sharp(path.join(whole, `samples/${update}_0_1.png`))
-        .raw()
-        .toBuffer();
+    const sample = (update: string) => pixelsOf(path.join(whole, `samples/${update}_0_1.png`));
     expect(await sample("000000")).not.toEqual(await sample("000004"));
     const { from, updates: made } = JSON.parse(readFileSync(path.join(whole, "run.json"), "utf8"));
     expect(from).toHaveLength(4);
     expect(from[0]).toMatchObject({ file: "0.png", caption: "a red cartoon character" });
     expect(made).toBe(4);
-    const images = [];
-    for (const file of ["lora.safetensors:3", "lora.kohya.safetensors:3", "lora.safetensors:0"]) {
-      const out = fresh();
-      const words = ["generate", "a cartoon character", "--mode", "distilled", "--lora", path.join(whole, file)];
-      expect((await runProgram([...words, "--out", out])).status).toBe(0);
-      images.push(await sharp(path.join(out, "0.png")).raw().toBuffer());
-    }
-    const [peft, kohya, off] = images;
-    const apart = (other: Buffer | undefined) =>
-      Math.max(...[...(other ?? [])].map((v, i) => Math.abs(v - (peft?.[i] ?? 0))));
-    expect(apart(kohya)).toBeLessThanOrEqual(1);
-    expect(apart(off)).toBeGreaterThan(1);
+    const lora = (file: string) => imageWith("--lora", path.join(whole, file));
+    const peft = await lora("lora.safetensors:3");
+    expect(apart(peft, await lora("lora.kohya.safetensors:3"))).toBeLessThanOrEqual(1);
+    expect(apart(peft, await lora("lora.safetensors:0"))).toBeGreaterThan(1);
   });
 
   it("goes on after Ctrl-C, to the same LoRA to the bit", async () => {
     const out = fresh();
     const words = small("--out", out);
-    const child = spawn(process.execPath, [BIN, ...words, "--json", "--quiet"], { stdio: ["ignore", "pipe", "pipe"] });
-    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
-    child.stdout.once("data", () => child.kill("SIGINT"));
-    expect(await ended).toBe(130);
-    expect(existsSync(path.join(out, "lora.safetensors"))).toBe(false);
-    const done = eventsOf(out).filter((e) => e.type === "update").length;
-    expect(done).toBeGreaterThan(0);
-    expect(done).toBeLessThan(4);
-    expect((await runProgram(words)).status).toBe(2);
-    expect((await runProgram([...words, "--resume"])).status).toBe(0);
-    expect(eventsOf(out).filter((e) => e.type === "update")).toHaveLength(4);
-    for (const name of ["lora.safetensors", "samples/000004_0_3.png"])
-      expect(readFileSync(path.join(out, name))).toEqual(readFileSync(path.join(whole, name)));
+    await expectGoesOn(words, { out, whole, updates: 4, files: ["lora.safetensors", "samples/000004_0_3.png"] });
     writeFileSync(path.join(pictures, "0.txt"), "another caption");
     const other = await runProgram([...words, "--resume", "--caption", "another caption"]);
     expect([other.status, other.stderr]).toEqual([2, expect.stringContaining("other options")]);

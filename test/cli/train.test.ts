@@ -1,42 +1,22 @@
-import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
-import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.js";
 import { runProgram } from "../support/program.js";
+import { apart, expectGoesOn, fresh, imageWith, trained, updatesOf } from "../support/training.js";
 
-const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 const PROMPTS = [
   ...["--concept", "a cartoon character", "--positive", "a smiling cartoon character"],
   ...["--negative", "a sad cartoon character"],
 ];
 /** A run of few small updates of the distilled model. */
 const SMALL = ["train", "slider", ...PROMPTS, "--on", "distilled", "--batch", "1", "--rank", "2", "--layers", "xattn"];
-const fresh = () => path.join(temporaryFolder(), "run");
-const eventsOf = (out: string) =>
-  readFileSync(path.join(out, "events.jsonl"), "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-
 describe("variegate train slider", { timeout: 240_000 }, () => {
   const whole = fresh();
 
   it("writes a slider in two formats that changes the model", async () => {
-    const { status, stdout } = await runProgram([...SMALL, "--iterations", "4", "--out", whole, "--json"]);
-    expect(status).toBe(0);
-    const updates = stdout
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line))
-      .filter((e) => e.type === "update");
+    const updates = await trained([...SMALL, "--iterations", "4", "--out", whole]);
     expect(updates.map((e) => [e.update, e.updates])).toEqual([1, 2, 3, 4].map((n) => [n, 4]));
-    for (const { loss, norm } of updates) {
-      expect(loss).toBeGreaterThan(0);
-      expect(norm).toBeGreaterThan(0);
-    }
     expect(readdirSync(whole).sort()).toEqual([
       "checkpoint.safetensors",
       "events.jsonl",
@@ -52,38 +32,16 @@ describe("variegate train slider", { timeout: 240_000 }, () => {
     expect(page.match(/<svg/g)).toHaveLength(2);
     expect(page.match(/<img src="samples\//g)).toHaveLength(5 * 2 * 4);
     expect(page).not.toContain("location.reload");
-    const images = [];
-    for (const file of ["slider.safetensors:3", "slider.kohya.safetensors:3", "slider.safetensors:0"]) {
-      const out = fresh();
-      const words = ["generate", "a cartoon character", "--mode", "distilled", "--lora", path.join(whole, file)];
-      expect((await runProgram([...words, "--out", out])).status).toBe(0);
-      images.push(await sharp(path.join(out, "0.png")).raw().toBuffer());
-    }
-    const [peft, kohya, off] = images;
-    const apart = (other: Buffer | undefined) =>
-      Math.max(...[...(other ?? [])].map((v, i) => Math.abs(v - (peft?.[i] ?? 0))));
-    expect(apart(kohya)).toBeLessThanOrEqual(1);
-    expect(apart(off)).toBeGreaterThan(1);
+    const slider = (file: string) => imageWith("--lora", path.join(whole, file));
+    const peft = await slider("slider.safetensors:3");
+    expect(apart(peft, await slider("slider.kohya.safetensors:3"))).toBeLessThanOrEqual(1);
+    expect(apart(peft, await slider("slider.safetensors:0"))).toBeGreaterThan(1);
   });
 
   it("goes on after Ctrl-C, to the same slider to the bit", async () => {
     const out = fresh();
     const words = [...SMALL, "--iterations", "4", "--out", out];
-    const child = spawn(process.execPath, [BIN, ...words, "--json", "--quiet"], { stdio: ["ignore", "pipe", "pipe"] });
-    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
-    child.stdout.once("data", () => child.kill("SIGINT"));
-    expect(await ended).toBe(130);
-    expect(existsSync(path.join(out, "checkpoint.safetensors"))).toBe(true);
-    expect(existsSync(path.join(out, "slider.safetensors"))).toBe(false);
-    expect(readFileSync(path.join(out, "index.html"), "utf8")).toMatch(/of 4 updates, stopped/);
-    const done = eventsOf(out).filter((e) => e.type === "update").length;
-    expect(done).toBeGreaterThan(0);
-    expect(done).toBeLessThan(4);
-    expect((await runProgram(words)).status).toBe(2);
-    expect((await runProgram([...words, "--resume"])).status).toBe(0);
-    expect(eventsOf(out).filter((e) => e.type === "update")).toHaveLength(4);
-    const name = "slider.safetensors";
-    expect(readFileSync(path.join(out, name))).toEqual(readFileSync(path.join(whole, name)));
+    await expectGoesOn(words, { out, whole, updates: 4, files: ["slider.safetensors"] });
     const other = await runProgram([...words, "--resume", "--strength", "3"]);
     expect([other.status, other.stderr]).toEqual([2, expect.stringContaining("other options")]);
   });
@@ -127,7 +85,7 @@ describe("variegate train slider", { timeout: 240_000 }, () => {
       ];
       const { status, stderr } = await runProgram([...small, "--batch", "1", "--out", out]);
       expect([status, stderr]).toEqual([0, expect.not.stringMatching(/error/i)]);
-      expect(eventsOf(out).filter((e) => e.type === "update")).toHaveLength(2);
+      expect(updatesOf(out)).toHaveLength(2);
       const run = JSON.parse(readFileSync(path.join(out, "run.json"), "utf8"));
       expect(run.from.map((r: { target: string }) => r.target)).toEqual([
         "red a cartoon character",

@@ -1,6 +1,6 @@
 /** `train`: adapters made on this machine. */
 import type { Command } from "commander";
-import { loraFields, sliderFields } from "../../train/fields.js";
+import { distillFields, loraFields, sliderFields } from "../../train/fields.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
 import { openTerminal } from "../terminal.js";
@@ -19,8 +19,10 @@ const SMILE =
   'variegate train slider --concept "a cartoon character" --positive "a smiling cartoon character" --negative "a sad cartoon character"';
 const IMAGES = 'variegate generate "a red cartoon character with a hat" --seeds 0-7 --out pictures';
 
+const DISTILL = "variegate train distill --pair embedded --method dmd2 --keep-diversity --out distilled";
+
 export function addTrain(train: Command): void {
-  withExamples(train, IMAGES, "variegate train lora pictures --out red", SMILE);
+  withExamples(train, IMAGES, "variegate train lora pictures --out red", SMILE, DISTILL);
 
   const slider = withOutput(addFields(addFields(withModels(train.command("slider")), sliderFields), resumeFields));
   withExamples(slider, SMILE, `${SMILE} --on distilled --out smile`)
@@ -43,5 +45,16 @@ export function addTrain(train: Command): void {
       const terminal = openTerminal(outputFormatOf(given));
       const training = loraTraining(terminal, folder, fieldsOf(loraFields, given), interrupted);
       await runTraining(terminal, modelsOf(given), training, outputOf(given), interrupted);
+    });
+
+  const distill = withOutput(addFields(addFields(withModels(train.command("distill")), distillFields), resumeFields));
+  withExamples(distill, DISTILL, "variegate train distill --pair embedded --method lcm --out consistent")
+    .description("distils the base to few steps, as a LoRA or as whole weights")
+    .action(async (given: Given) => {
+      const [{ runTraining }, { distillTraining }] = [await import("../train.js"), await import("../train-distill.js")];
+      const terminal = openTerminal(outputFormatOf(given));
+      const models = modelsOf(given);
+      const training = distillTraining(terminal, models, fieldsOf(distillFields, given), interrupted);
+      await runTraining(terminal, models, training, outputOf(given), interrupted);
     });
 }

@@ -1,0 +1,53 @@
+/** A LoRA that a command trains: its first values, its samples on the way, and its files. */
+import { type Adapter, adapterTensors, constant, layersOf } from "../adapters/index.js";
+import { safetensors } from "../checkpoint/index.js";
+import type { Model } from "../generate/index.js";
+import type { OpenedPair } from "../open/index.js";
+import { adapterOf, chooseLayers, firstValues, type LoraOptions, trainedModel } from "../train/index.js";
+import type { RunFolder } from "./run-folder.js";
+import { type Prepared, placeOf, type Training, type Written } from "./train.js";
+
+/** A LoRA on a model, with its first values. */
+export async function freshLora(model: Model, options: LoraOptions & { readonly seed?: number }) {
+  const { weights } = await model.weights();
+  const trained = chooseLayers(layersOf([...weights].map(([layer, w]) => [layer, w.shape] as const)), options);
+  return { trained, first: firstValues(trained, options.seed ?? 0) };
+}
+
+/** The parts of a training whose result is a LoRA for one model of the pair. */
+export async function loraResult(
+  pair: OpenedPair,
+  { request, name }: Pick<Training, "request" | "name">,
+  shown: (file: string) => string,
+): Promise<Pick<Prepared, "trained" | "first" | "samples" | "written">> {
+  const { on = "base" } = request;
+  const { trained, first } = await freshLora(trainedModel(pair, on), request);
+  return {
+    ...{ trained, first },
+    samples: (values, { prompt, scale }) => {
+      const use = { adapter: adapterOf(trained, values), scale: constant(scale), on: "both" } as const;
+      return { pair: { ...pair, adapters: [...pair.adapters, use] }, request: { mode: on, prompts: [prompt] } };
+    },
+    written: async (folder, values) =>
+      writtenLora(folder, { name, request, adapter: adapterOf(trained, values), shown }),
+  };
+}
+
+/** Writes a LoRA in both formats. */
+export async function writtenLora(
+  folder: RunFolder,
+  o: Pick<Training, "name" | "request"> & { readonly adapter: Adapter; readonly shown: (file: string) => string },
+): Promise<Written> {
+  const { name, request, adapter, shown } = o;
+  const layers = new Map([["unet" as const, new Map()]]);
+  const metadata = { "variegate.request": JSON.stringify(request) };
+  const write = async (file: string, dialect: "peft" | "kohya") =>
+    folder.write(file, safetensors(adapterTensors(adapter, dialect, layers), metadata));
+  const [peft, kohya] = [`${name}.safetensors`, `${name}.kohya.safetensors`];
+  const files = [await write(peft, "peft"), await write(kohya, "kohya")];
+  const where = placeOf(folder);
+  return {
+    files,
+    lines: [`${name.padEnd(7)} ${where}/${peft} (PEFT), ${where}/${kohya}`, `try     ${shown(`${where}/${peft}`)}`],
+  };
+}

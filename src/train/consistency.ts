@@ -1,0 +1,87 @@
+/**
+ * Latent consistency distillation (Luo et al. 2023, arXiv 2310.04378, algorithm 1) at one guidance scale: what the student makes of x_t should be
+ * what a slow average of it makes of the point one DDIM step of the guided base further on.
+ */
+import { cleanWeights, combine, type Prediction } from "../sampling/index.js";
+import type { FloatTensor } from "../tensor/index.js";
+import { cleanOf, type NoisyBatch, type Predict, type TrainedLevel } from "./teacher.js";
+
+/** σ of the data and scale of timesteps in the boundary scalings, as LCMScheduler has them. */
+const DATA_SIGMA = 0.5;
+const TIME_SCALE = 10;
+/** c of the Pseudo-Huber loss, as in diffusers' scripts. */
+export const HUBER = 1e-3;
+/** DDIM steps of the base, between which a student's neighbouring points lie. */
+export const DDIM_STEPS = 50;
+
+/** Weights of x_t and of x0 in what a student makes of x_t: at timestep 0, x_t itself. */
+export function boundary(timestep: number): { readonly skip: number; readonly out: number } {
+  const scaled = TIME_SCALE * timestep;
+  const norm = scaled ** 2 + DATA_SIGMA ** 2;
+  return { skip: DATA_SIGMA ** 2 / norm, out: scaled / Math.sqrt(norm) };
+}
+
+/** Neighbouring points of the base's run: a timestep, and the next that is less noisy. */
+export interface Neighbours {
+  readonly from: TrainedLevel;
+  readonly to: TrainedLevel;
+}
+
+/** Pairs of neighbours among all training timesteps, from the least noisy: 19 and 0, 39 and 19, … 999 and 979 of 1,000. */
+export function neighbours(levels: readonly TrainedLevel[], steps = DDIM_STEPS): Neighbours[] {
+  const skip = Math.floor(levels.length / steps);
+  return Array.from({ length: steps }).flatMap((_, i) => {
+    const [from, to] = [levels[(i + 1) * skip - 1], levels[Math.max(0, i * skip - 1)]];
+    return from && to ? [{ from, to }] : [];
+  });
+}
+
+/** Networks of a consistency update. */
+export interface ConsistencyNetworks {
+  readonly prediction: Prediction;
+  /** The base with guidance. */
+  readonly teacher: Predict;
+  /** The student's average. */
+  readonly target: Predict;
+}
+
+/** x_t, targets of the student's output there, and weights that turn an error of the output into one of what it makes of x_t. */
+export interface ConsistencyBatch {
+  readonly latents: readonly FloatTensor[];
+  readonly targets: readonly FloatTensor[];
+  readonly weights: readonly number[];
+}
+
+/** The batch of an update. @param batch x_t at `pairs[i].from` of each sample */
+export async function consistencyBatch(
+  { latents, conditioning }: Pick<NoisyBatch, "latents" | "conditioning">,
+  pairs: readonly Neighbours[],
+  { prediction, teacher, target }: ConsistencyNetworks,
+): Promise<ConsistencyBatch> {
+  const from = { latents, conditioning, at: pairs.map((p) => p.from) };
+  const guided = await cleanOf(teacher, prediction, from);
+  const moved = guided.map(({ x0, eps }, i) => {
+    const { alpha, sigma } = pairOf(pairs, i).to.level;
+    return combine([alpha, x0], [sigma, eps]);
+  });
+  const to = { latents: moved, conditioning, at: pairs.map((p) => p.to) };
+  const made = await cleanOf(target, prediction, to);
+  const solved = made.map(({ x0 }, i) => {
+    const [pair, xt, next] = [pairOf(pairs, i), latents[i], moved[i]];
+    if (!xt || !next) throw new RangeError("there are fewer latents than samples");
+    const aim = boundary(pair.to.timestep);
+    const own = boundary(pair.from.timestep);
+    const weights = cleanWeights(prediction, pair.from.level);
+    // skip x_t + out (weights.xt x_t + weights.output y) = aim, solved for the output y.
+    const by = own.out * weights.output;
+    const ofXt = own.skip + own.out * weights.xt;
+    return { weight: by * by, output: combine([aim.skip / by, next], [aim.out / by, x0], [-ofXt / by, xt]) };
+  });
+  return { latents, targets: solved.map((s) => s.output), weights: solved.map((s) => s.weight) };
+}
+
+function pairOf(pairs: readonly Neighbours[], i: number): Neighbours {
+  const pair = pairs[i];
+  if (!pair) throw new RangeError("there are fewer timesteps than samples");
+  return pair;
+}

@@ -1,0 +1,123 @@
+/** A model of few steps while it is trained: its noise levels, its runs, and its form as the distilled model of a pair. */
+import { RequestError } from "../errors.js";
+import { type Model, type Pair, planFor } from "../generate/index.js";
+import type { DenoiserShape, ImageSize } from "../models/index.js";
+import { type Network, network } from "../networks/index.js";
+import type { Tensors } from "../optim/index.js";
+import { addNoise, type Prediction, type SamplingRequest, type StepRow } from "../sampling/index.js";
+import type { FloatTensor } from "../tensor/index.js";
+import { adapterOf } from "./lora.js";
+import type { LossNetwork } from "./loss.js";
+import { type Clean, cleanOf, type NoisyBatch, type Predict, type TrainedLevel } from "./teacher.js";
+import { isLora, parameterInputs, type Trained } from "./trained.js";
+
+/** Steps of a distilled model, by default. */
+const STEPS = 4;
+const TRAINED = 1000;
+
+/** How a student is run: LCM steps without guidance, at the timesteps of the pair's own distilled model, or evenly from the noisiest. */
+export function studentSampling(
+  pair: Pair,
+  steps?: number,
+): SamplingRequest & { readonly timesteps: readonly number[] } {
+  const own = steps === undefined ? pair.row?.sampling.distilled.timesteps : undefined;
+  const count = steps ?? STEPS;
+  const even = Array.from({ length: count }, (_, i) => Math.round(((count - i) * TRAINED) / count) - 1);
+  return { mode: "distilled", scheduler: "LCMScheduler", timesteps: [...(own ?? even)], guidance: 0 };
+}
+
+/** Noise levels of the student's steps, and what its network predicts. @throws RequestError for a family without LCM steps */
+export function studentSteps(pair: Pair, sampling: SamplingRequest) {
+  const { rows } = planFor({ ...pair, calibrated: null, distilled: { ...pair.base, isLora: false } }, sampling);
+  const steps = rows.flatMap((row): StepRow[] => (row.kind === "step" ? [row] : []));
+  const [first] = steps;
+  if (!first) throw new RequestError("a distilled model needs a step");
+  const levels = steps.map(({ timestep, at }): TrainedLevel => ({ timestep, level: at }));
+  return { prediction: first.prediction, levels };
+}
+
+/** Outputs of a trained denoiser with these values of its parameters, for images of a size. */
+export const predictor =
+  (network: Pick<LossNetwork, "predict">, parameters: Tensors, size: ImageSize): Predict =>
+  ({ at, ...batch }) =>
+    network.predict({ ...batch, timestep: at.map((a) => a.timestep), guidance: 0, size, scale: 1 }, parameters);
+
+/** The student before one of its steps, and what it makes of it. */
+export interface StudentStep {
+  readonly batch: NoisyBatch;
+  /** Its outputs, and the x0 and ε that they stand for. */
+  readonly outputs: readonly FloatTensor[];
+  readonly clean: readonly Clean[];
+}
+
+/**
+ * Runs the student to a step: after each step x0 is noised anew to the level of the next.
+ * @param noise noise of each step, the first of which are the initial latents: steps × B × [1, C, h, w]
+ */
+export async function studentRun(
+  student: Predict,
+  { levels, prediction }: { readonly levels: readonly TrainedLevel[]; readonly prediction: Prediction },
+  {
+    conditioning,
+    noise,
+    step,
+  }: {
+    readonly conditioning: NoisyBatch["conditioning"];
+    readonly noise: readonly (readonly FloatTensor[])[];
+    readonly step: number;
+  },
+): Promise<StudentStep> {
+  let latents = noise[0] ?? [];
+  for (let i = 0; ; i++) {
+    const at = levels[i];
+    if (!at) throw new RangeError(`the student has ${levels.length} steps`);
+    const batch = { latents, at: latents.map(() => at), conditioning };
+    const outputs = await student(batch);
+    const clean = await cleanOf(async () => outputs, prediction, batch);
+    if (i === step) return { batch, outputs, clean };
+    const next = levels[i + 1]?.level ?? at.level;
+    latents = clean.flatMap(({ x0 }, k) => {
+      const eps = noise[i + 1]?.[k];
+      return eps ? addNoise(x0, eps, next) : [];
+    });
+  }
+}
+
+/** The base with trained values as the distilled model of a pair. */
+export interface Student {
+  with(parameters: Tensors): Model;
+  /** Releases networks of its own. */
+  release(): Promise<void>;
+}
+
+export function openStudent({ base, engine }: Pair, trained: Trained): Student {
+  if (isLora(trained))
+    return {
+      with: (parameters) => ({
+        ...base,
+        known: null,
+        isDistilled: true,
+        isLora: true,
+        lora: adapterOf(trained, parameters),
+      }),
+      release: async () => {},
+    };
+  const { drawing } = parameterInputs(trained);
+  const own = network<DenoiserShape>(
+    "the distilled denoiser",
+    engine.runtime,
+    (shape, index) => base.denoiser.draw(shape, index),
+    async () => drawing(await base.weights()),
+    { precision: { compute: "float32", upcast: engine.upcast } },
+  );
+  return {
+    with(parameters) {
+      const fed: Network<DenoiserShape> = {
+        ...own,
+        run: (shape, feeds) => own.run(shape, { ...feeds, ...parameters }),
+      };
+      return { ...base, known: null, isDistilled: true, isLora: false, lora: null, network: fed };
+    },
+    release: () => own.release(),
+  };
+}
