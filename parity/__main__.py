@@ -7,7 +7,7 @@ import torch
 
 from . import (
     adapters, added_tokens, blocks, clip_skip, component_cases, distillation, families, flow_adapters, flow_runs, gradients, hub, information, intervals, loras, methods, metrics, official_sliders, optimizers, outputs, peft_strength,
-    prompt_syntax, prompts, qwen_tokenizer, recognition, runs, scripts, single_files, sliders, steps, streams, t5_tokenizer, textual_inversion, transformer_files, vision,
+    prompt_syntax, prompts, qwen_tokenizer, recognition, runs, scripts, single_files, sliders, steps, streams, t5_tokenizer, textual_inversion, transformer_files, vision, words,
 )
 from .store import Store
 
@@ -27,6 +27,7 @@ RECORDERS = {
     "sliders": sliders.record,
     "loras": loras.record,
     "distillation": distillation.record,
+    "trained-words": words.record,
     "official-sliders": official_sliders.record,
     "metrics": metrics.record,
     "information": information.record,

@@ -14,6 +14,7 @@ import {
   checkpointOf,
   type FollowingObjective,
   type LoraOptions,
+  type LossNetwork,
   type Objective,
   readCheckpoint,
   type Trained,
@@ -45,7 +46,7 @@ export interface View {
 
 /** A command that trains. */
 export interface Training {
-  readonly name: "slider" | "lora" | "distill";
+  readonly name: "slider" | "lora" | "distill" | "embedding";
   readonly request: LoraOptions & {
     readonly on?: "base" | "distilled";
     readonly seed?: number;
@@ -68,6 +69,8 @@ export interface Prepared {
   readonly first: Tensors;
   readonly views: readonly View[];
   objective(folder: RunFolder): Promise<Objective | FollowingObjective>;
+  /** The model with what is trained, where that is not in the denoiser. */
+  network?(): Promise<LossNetwork>;
   /** Images on the way with values of what is trained. */
   samples(values: Tensors, view: View): Samples;
   /** Writes the result, and says what to do with it: lines with their beginning. */
@@ -152,7 +155,8 @@ async function updates(run: Run, objective: Objective | FollowingObjective): Pro
   const state = await earlier(folder);
   const options = { updates: iterations, optimizer, signal, ...(clip !== undefined && { clip }) };
   const progress = terminal.progress(iterations, "loading", { format: String, done: state?.update ?? 0 });
-  const begun = { parameters: first, ...(state && { state }) };
+  const network = await prepared.network?.();
+  const begun = { parameters: first, ...(state && { state }), ...(network && { network }) };
   const every = request.sampleEvery ?? Math.ceil(iterations / ROWS);
   let last = state;
   try {

@@ -1,4 +1,4 @@
-/** Sessions of a graph that is extended by a scalar, with the scalar's gradients. */
+/** Sessions of a graph that is extended by a scalar of its outputs, with the scalar's gradients. */
 import {
   type Builder,
   bindDimensions,
@@ -11,12 +11,12 @@ import {
 } from "../graph/index.js";
 import type { Runtime, Session, Upcast } from "../runtime/index.js";
 
-/** What is differentiated: a scalar of an output, towards some of the graph's inputs. */
+/** What is differentiated: a scalar of the graph's outputs, towards some of its inputs. */
 export interface Differentiated {
-  /** Name of the output that the scalar is made of, and the scalar's own name. */
-  readonly output: string;
+  /** Name of the scalar. */
   readonly of: string;
-  readonly scalar: (g: Builder, output: Value) => Value;
+  /** @param output an output of the graph by its name. @throws RangeError where there is none */
+  readonly scalar: (g: Builder, output: (name: string) => Value) => Value;
   readonly to: readonly string[];
   /** Sizes of the graph's named dimensions. */
   readonly sizes: Readonly<Record<string, number>>;
@@ -35,10 +35,14 @@ export function loadGradients(
   return runtime.load(encodeGraph(graph), upcast);
 }
 
-/** The graph with a scalar of one of its outputs in place of its outputs. */
-function withScalar(graph: Graph, { output, of, scalar }: Pick<Differentiated, "output" | "of" | "scalar">): Graph {
-  const value = graph.outputs.get(output);
-  if (!value) throw new RangeError(`the graph has no ${output}`);
+/** The graph with a scalar of its outputs in their place. */
+function withScalar(graph: Graph, { of, scalar }: Pick<Differentiated, "of" | "scalar">): Graph {
   const g = createBuilder();
-  return g.finish({ [of]: scalar(g, rebuild(graph, g)(value)) });
+  const now = rebuild(graph, g);
+  const output = (name: string): Value => {
+    const value = graph.outputs.get(name);
+    if (!value) throw new RangeError(`the graph has no ${name}`);
+    return now(value);
+  };
+  return g.finish({ [of]: scalar(g, output) });
 }

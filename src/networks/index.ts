@@ -15,5 +15,5 @@ export {
   type Preparing,
   prepareWeights,
 } from "./precision.js";
-export { openPullback, type Pullback } from "./pullback.js";
+export { openPullback, type Pullback, product } from "./pullback.js";
 export { createSessionPool, type SessionPool } from "./sessions.js";

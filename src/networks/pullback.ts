@@ -38,7 +38,8 @@ export function openPullback<S>({ runtime, upcast, weights, draw, stack, of, to 
     const drawn = draw(shape, adaptedWeights(index, stack));
     const constant = stack ? await stackInputs(index, stack, [...drawn.inputs.keys()]) : {};
     const sizes = sizesOf(drawn, { ...constant, ...feeds });
-    const wanted = { output: of, of: PRODUCT, scalar: product, to: [to], sizes };
+    const scalar = (g: Builder, output: (name: string) => Value) => product(g, output(of), COTANGENT);
+    const wanted = { of: PRODUCT, scalar, to: [to], sizes };
     return { session: await loadGradients({ runtime, upcast }, drawn, wanted), constant };
   }
   return {
@@ -72,11 +73,11 @@ function sizesOf(graph: Graph, tensors: Readonly<Record<string, Tensor>>): Recor
   return sizes;
 }
 
-/** Sum of an output's products with the input `cotangent`. */
-function product(g: Builder, y: Value): Value {
+/** Sum of the products of a value with the input `cotangent`, of the same shape. */
+export function product(g: Builder, y: Value, cotangent: string): Value {
   const shape = y.shape.map(Number);
   return g.sum(
-    g.mul(y, g.input(COTANGENT, shape)),
+    g.mul(y, g.input(cotangent, shape)),
     shape.map((_, axis) => axis),
   );
 }

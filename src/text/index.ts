@@ -9,6 +9,7 @@ export { type TextEncoderParts, textEncoders } from "./text-encoders.js";
 export {
   type EmbeddingFile,
   fileName,
+  inversionInputs,
   type TextualInversion,
   textualInversion,
   wordsOf,

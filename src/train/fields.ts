@@ -14,13 +14,17 @@ export const WEIGHTING_CHOICES = ["none", "min-snr", "debiased"] as const;
 const text = z.string().trim().min(1);
 const above = z.number().positive();
 
-/** Defaults of an objective that help states. */
-interface Defaults {
+/** Defaults of a run that help states. */
+interface RunDefaults {
   readonly iterations: number;
   readonly batch?: number;
   /** Learning rate, and its course after the warm-up. */
   readonly learningRate: number | string;
   readonly course?: string;
+}
+
+/** Defaults of a LoRA's training. */
+interface Defaults extends RunDefaults {
   readonly rank?: number;
   readonly alpha: string;
   readonly layers: (typeof LAYER_CHOICES)[number];
@@ -35,8 +39,8 @@ const modelField = {
   }),
 } as const;
 
-/** How a LoRA is trained, whatever the objective. */
-const trainingFields = (d: Defaults) =>
+/** How a run goes, whatever is trained. */
+const runFields = (d: RunDefaults) =>
   ({
     batch: option(z.int().min(1), {
       flag: "--batch <n>",
@@ -52,6 +56,18 @@ const trainingFields = (d: Defaults) =>
       flag: "--learning-rate <n>",
       about: `largest learning rate of AdamW, after 10 updates of warm-up, ${d.course ?? "falling to 0 by a cosine"} (default: ${d.learningRate})`,
     }),
+    seed: option(z.int().min(0), { flag: "--seed <n>", about: "seed of all that is drawn (default: 0)" }),
+    sampleEvery: option(z.int().min(0), {
+      flag: "--sample-every <n>",
+      about:
+        "updates between two rows of samples with fixed seeds, in samples/; 0 for none (default: a fifth of the run)",
+    }),
+  }) as const;
+
+/** A LoRA, and how it is trained. */
+const trainingFields = (d: Defaults) =>
+  ({
+    ...runFields(d),
     rank: option(z.int().min(1).max(1024), { flag: "--rank <n>", about: `rank of the LoRA (default: ${d.rank ?? 4})` }),
     alpha: option(above, {
       flag: "--alpha <n>",
@@ -64,12 +80,6 @@ const trainingFields = (d: Defaults) =>
     type: option(z.enum(LORA_TYPES), {
       flag: "--type <type>",
       about: `lierla: attention alone; c3lier: residual blocks too (default: ${d.type})`,
-    }),
-    seed: option(z.int().min(0), { flag: "--seed <n>", about: "seed of all that is drawn (default: 0)" }),
-    sampleEvery: option(z.int().min(0), {
-      flag: "--sample-every <n>",
-      about:
-        "updates between two rows of samples with fixed seeds, in samples/; 0 for none (default: a fifth of the run)",
     }),
   }) as const;
 
@@ -247,4 +257,46 @@ export const distillFields = grouped("task", {
     about: "prompt of the samples on the way (default: the first prompt)",
   }),
   ...trainingFields(DISTILL_DEFAULTS),
+} as const);
+
+/** Defaults of `train embedding`. */
+export const WORD_DEFAULTS = { iterations: 200, learningRate: 5e-3 } as const satisfies RunDefaults;
+
+const { size, crop, flip, weighting, snrGamma, noiseOffset } = loraFields;
+
+/** A new token to be learned from images, and how. */
+export const wordFields = grouped("task", {
+  token: option(text, {
+    flag: "--token <word>",
+    aliases: ["--placeholder-token"],
+    about: 'the new token, such as "<pip>" (default: the name of the folder in angle brackets)',
+  }),
+  initialize: option(text, {
+    flag: "--initialize <word>",
+    aliases: ["--initializer-token"],
+    about: "word whose embedding it begins with, such as cat (default: object)",
+  }),
+  vectors: option(z.int().min(1).max(32), {
+    flag: "--vectors <n>",
+    aliases: ["--num-vectors"],
+    about: "number of embeddings of the token (default: 1)",
+  }),
+  caption: option(text, {
+    flag: "--caption <prompt>",
+    about:
+      "caption of every image, with the token in it (default: their own where they have it, else a photo of the token)",
+  }),
+  size,
+  crop,
+  flip,
+  weighting,
+  snrGamma,
+  noiseOffset,
+  samplePrompt: option(text, {
+    flag: "--sample-prompt <prompt>",
+    aliases: ["--validation-prompt"],
+    about: "prompt of the samples on the way (default: the first caption)",
+  }),
+  ...modelField,
+  ...runFields(WORD_DEFAULTS),
 } as const);

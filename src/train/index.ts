@@ -24,7 +24,14 @@ export {
   sizesOf,
   type TrainingImages,
 } from "./examples.js";
-export { DISTILL_DEFAULTS, LAYER_CHOICES, LORA_DEFAULTS, LORA_TYPES, SLIDER_DEFAULTS } from "./fields.js";
+export {
+  DISTILL_DEFAULTS,
+  LAYER_CHOICES,
+  LORA_DEFAULTS,
+  LORA_TYPES,
+  SLIDER_DEFAULTS,
+  WORD_DEFAULTS,
+} from "./fields.js";
 export { anchorLatents, anchorLevels, FIRST_STEP, firstStepTarget } from "./first-step.js";
 export { type ImagePairs, imageSlider } from "./image-slider.js";
 export {
@@ -46,3 +53,13 @@ export { rowOfRequest, type SliderRequest, type SliderRow, withAttributes } from
 export { openStudent, predictor, type Student, studentRun, studentSampling, studentSteps } from "./student.js";
 export { openTeacher, type Predict, type TrainedLevel } from "./teacher.js";
 export { inShapesOf, isLora, type Trained, type TrainedWeights, weightValues } from "./trained.js";
+export {
+  openWord,
+  openWordLoss,
+  parameterOf,
+  type TrainedWord,
+  type WordEncoders,
+  type WordRequest,
+  withWord,
+  wordFile,
+} from "./word.js";

@@ -47,10 +47,11 @@ const TARGET = "target";
 const WEIGHTS = "weights";
 const LOSS = "loss";
 
-/** Mean error of a prediction y [B, C, h, w] from the input `target`, with each sample's entry of the input `weights`, [B, 1, 1, 1]. */
+/** Mean error of the prediction y [B, C, h, w] from the input `target`, with each sample's entry of the input `weights`, [B, 1, 1, 1]. */
 const meanError =
   (huber: number | undefined) =>
-  (g: Builder, y: Value): Value => {
+  (g: Builder, output: (name: string) => Value): Value => {
+    const y = output(PREDICTION);
     const shape = y.shape.map(Number);
     const difference = g.sub(y, g.input(TARGET, shape));
     const weights = g.input(
@@ -102,7 +103,7 @@ export async function openLoss(
     const drawn = denoiser.draw(shape, index);
     const sizes = { B: batch, ...inputs.sizes };
     if (kind === "predict") return runtime.load(encodeGraph(bindDimensions(drawn, sizes)), upcast);
-    const wanted = { output: PREDICTION, of: LOSS, scalar: meanError(kind.huber), to: inputs.names, sizes };
+    const wanted = { of: LOSS, scalar: meanError(kind.huber), to: inputs.names, sizes };
     return loadGradients({ runtime, upcast }, drawn, wanted);
   }
   return {

@@ -36,6 +36,15 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a run begins with. */
+export interface Begun {
+  readonly parameters: Tensors;
+  /** State of a run that goes on. */
+  readonly state?: TrainingState;
+  /** The model with what is trained, which the run releases. Default: the objective's. */
+  readonly network?: LossNetwork;
+}
+
 const NOTHING: Kept = { numbers: {}, tensors: {} };
 
 /**
@@ -46,7 +55,7 @@ export async function* train<T extends Trained>(
   pair: Pair,
   objective: Objective<T> | FollowingObjective,
   trained: T,
-  begun: { readonly parameters: Tensors; readonly state?: TrainingState },
+  begun: Begun,
   { updates, optimizer: plain, clip = 1, signal }: TrainOptions,
 ): AsyncGenerator<UpdateEvent, void, undefined> {
   const optimizer = clipped(clip, plain);
@@ -55,7 +64,7 @@ export async function* train<T extends Trained>(
     ...{ update: 0, parameters, optimizer: optimizer.init(parameters) },
     kept: "begin" in objective ? objective.begin(parameters) : NOTHING,
   };
-  const network = await openLoss(pair, objective.model, trained);
+  const network = begun.network ?? (await openLoss(pair, objective.model, trained));
   try {
     while (state.update < updates) {
       signal?.throwIfAborted();

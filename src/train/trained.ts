@@ -1,4 +1,4 @@
-/** What a run trains, as inputs of a denoiser's graph: the matrices of a LoRA, or the weights themselves. */
+/** What a run trains, as inputs of a denoiser's graph: the matrices of a LoRA, the weights themselves, or inputs that it has anyway. */
 import { readFloats } from "../checkpoint/index.js";
 import type { Denoiser, DrawingWeights } from "../models/index.js";
 import { adapterScales } from "../networks/index.js";
@@ -11,7 +11,12 @@ export interface TrainedWeights {
   readonly weights: readonly string[];
 }
 
-export type Trained = TrainedLora | TrainedWeights;
+/** Inputs of the denoiser towards which there are gradients, such as its text. */
+export interface TrainedInputs {
+  readonly inputs: readonly string[];
+}
+
+export type Trained = TrainedLora | TrainedWeights | TrainedInputs;
 
 /** Inputs of a denoiser's graph that hold what is trained. */
 export interface ParameterInputs {
@@ -27,8 +32,11 @@ export interface ParameterInputs {
 
 export const isLora = (trained: Trained): trained is TrainedLora => "layers" in trained;
 
-export const parameterInputs = (trained: Trained): ParameterInputs =>
-  isLora(trained) ? loraInputs(trained) : weightInputs(trained);
+export function parameterInputs(trained: Trained): ParameterInputs {
+  if (isLora(trained)) return loraInputs(trained);
+  if ("weights" in trained) return weightInputs(trained);
+  return { names: trained.inputs, sizes: {}, drawing: (index) => index, feeds: () => ({}) };
+}
 
 function loraInputs({ layers, alpha }: TrainedLora): ParameterInputs {
   // Every layer has a scale of its own: its rank may be smaller, and with it alpha / rank.

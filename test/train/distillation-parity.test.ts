@@ -146,7 +146,7 @@ function expectUpdate(golden: Golden, update: number, found: { loss: number; gra
 function expectValues(trained: Trained, values: Tensors, recorded: Recorded, prefix: string, within: number): void {
   const own: Recorded = { ...recorded, float: (key) => recorded.float(`${prefix}/${key}`) };
   if (isLora(trained)) expectMatrices(trained, values, own, { within, most: MOST, share: SHARE });
-  for (const name of isLora(trained) ? [] : trained.weights) {
+  for (const name of "weights" in trained ? trained.weights : []) {
     const expected = own.float(name).data;
     const data = values[name]?.data ?? new Float32Array();
     const stride = Math.ceil(data.length / MOST);

@@ -1,6 +1,6 @@
 /** `train`: adapters made on this machine. */
 import type { Command } from "commander";
-import { distillFields, loraFields, sliderFields } from "../../train/fields.js";
+import { distillFields, loraFields, sliderFields, wordFields } from "../../train/fields.js";
 import { addFields, fieldsOf } from "../fields.js";
 import { interrupted } from "../interrupt.js";
 import { openTerminal } from "../terminal.js";
@@ -55,6 +55,18 @@ export function addTrain(train: Command): void {
       const terminal = openTerminal(outputFormatOf(given));
       const models = modelsOf(given);
       const training = distillTraining(terminal, models, fieldsOf(distillFields, given), interrupted);
+      await runTraining(terminal, models, training, outputOf(given), interrupted);
+    });
+
+  const embedding = withOutput(addFields(addFields(withModels(train.command("embedding")), wordFields), resumeFields));
+  withExamples(embedding, IMAGES, 'variegate train embedding pictures --token "<pip>" --initialize red --out pip')
+    .argument("<folder>", "images; captions with the token in .txt files beside them, metadata.jsonl or captions.csv")
+    .description("trains a textual inversion on a folder of images: embeddings of a new token for prompts")
+    .action(async (folder: string, given: Given) => {
+      const [{ runTraining }, { wordTraining }] = [await import("../train.js"), await import("../train-word.js")];
+      const terminal = openTerminal(outputFormatOf(given));
+      const models = modelsOf(given);
+      const training = wordTraining(terminal, models, folder, fieldsOf(wordFields, given), interrupted);
       await runTraining(terminal, models, training, outputOf(given), interrupted);
     });
 }

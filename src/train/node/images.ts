@@ -17,6 +17,8 @@ const NAMED = 3;
 export interface FolderOptions {
   /** Caption of every image, in place of their own. */
   readonly caption?: string | undefined;
+  /** Caption of images without one. Default: they are refused. */
+  readonly otherwise?: string;
   /** Sizes that the images are brought to. */
   readonly sizes: readonly ImageSize[];
   readonly signal?: AbortSignal;
@@ -37,7 +39,8 @@ export async function readImages(folder: string, o: FolderOptions): Promise<Capt
     o.signal?.throwIfAborted();
     try {
       const { image, label } = await readImage(path.join(folder, file));
-      const caption = o.caption ?? listed?.get(file) ?? captionBeside(path.join(folder, file)) ?? label?.prompt;
+      const caption =
+        o.caption ?? listed?.get(file) ?? captionBeside(path.join(folder, file)) ?? label?.prompt ?? o.otherwise;
       const size = sizeFor(image, o.sizes);
       if (enlargement(image, size) > ENLARGED)
         bad.push(`${file}: ${image.width} × ${image.height} is tiny beside ${size.width} × ${size.height}`);
