@@ -2,7 +2,7 @@
 import type { Adapter } from "../adapters/index.js";
 import type { Derive } from "../checkpoint/index.js";
 import { createDecoder } from "../decode/index.js";
-import type { Family } from "../families/index.js";
+import { FAMILIES, type Family } from "../families/index.js";
 import {
   type AdapterUse,
   type Engine,
@@ -24,7 +24,7 @@ import {
   type Precision,
   type Preparing,
 } from "../networks/index.js";
-import type { Runtime } from "../runtime/index.js";
+import type { Device, Runtime } from "../runtime/index.js";
 import { type TextualInversion, textEncoders } from "../text/index.js";
 import type { Adaptable } from "./adapters.js";
 import type { ModelFiles, PairParts } from "./read.js";
@@ -54,8 +54,14 @@ export interface Additions {
 /** Share of the memory budget for sessions that are kept in addition to the last one of each network. */
 const SPARE = 1 / 8;
 
+/**
+ * Text encoders of at most this many parameters stay in float32 beside a denoiser in bfloat16: they run once, and in bfloat16 they would change
+ * the images almost as much as the denoiser does (docs/precision.md).
+ */
+const EXACT_TEXT = 1e9;
+
 /** Memory for the weights of a pair under each loading strategy, from its files. */
-export const memoryNeedsOfParts = (files: PairParts, compute: Engine["compute"] = "float32") =>
+export const memoryNeedsOfParts = (files: PairParts, compute: Compute = "float32", device?: Device) =>
   memoryNeeds(
     {
       text: { weights: files.textEncoders.map((e) => e.weights) },
@@ -64,6 +70,7 @@ export const memoryNeedsOfParts = (files: PairParts, compute: Engine["compute"] 
       decoder: files.decoder,
     },
     compute,
+    device,
   );
 
 /** What a pair is bound with. */
@@ -85,16 +92,15 @@ export async function bindParts(
   { compute, memoryBudget, onPrepare, derive, openAdapter, clip }: Binding,
 ): Promise<BoundPair> {
   const { row, family, size, zeroNegative, parts } = files;
-  const upcast = upcastIn(await memoryNeedsOfParts(files, compute), memoryBudget);
+  const upcast = upcastIn(await memoryNeedsOfParts(files, compute, runtime.device), memoryBudget);
   const engine: Engine = { runtime, compute, memoryBudget, upcast };
   const pool = createSessionPool(SPARE * memoryBudget);
   const precision: Precision = { compute, onPrepare, upcast, derive };
   const options: NetworkOptions = { pool, precision };
+  const exact: NetworkOptions = { pool, precision: { ...precision, compute: "float32" } };
   // Only the denoiser is quantised: it runs at every step.
-  const beside: NetworkOptions = {
-    pool,
-    precision: compute === "int8" ? { ...precision, compute: "float32" } : precision,
-  };
+  const beside = compute === "int8" ? exact : options;
+  const small = FAMILIES[family].parameters.text <= EXACT_TEXT;
   const model = (name: string, read: ModelFiles, own: Adapter | null): Model => {
     const { component, ...model } = read;
     const draw = (shape: DenoiserShape, index: Parameters<typeof read.denoiser.draw>[1]) =>
@@ -109,7 +115,13 @@ export async function bindParts(
     ...(files.image && { image: files.image }),
     base: model("base", files.base, null),
     distilled: files.distilled && model("distilled", files.distilled, lora),
-    text: textEncoders(runtime, family, files.textEncoders, embeddings, beside),
+    text: textEncoders(
+      runtime,
+      family,
+      files.textEncoders,
+      embeddings,
+      compute === "bfloat16" && small ? exact : beside,
+    ),
     decoder: createDecoder(runtime, files.decoder, beside),
     engine,
     size,

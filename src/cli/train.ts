@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { safetensors, tensorsOf } from "../checkpoint/index.js";
 import { openWeights } from "../checkpoint/node/index.js";
+import { RequestError } from "../errors.js";
 import { encodePng, formatJson } from "../files/index.js";
 import { type GenerateRequest, generate, type Pair } from "../generate/index.js";
 import { describeRun } from "../inspect/index.js";
@@ -120,6 +121,11 @@ export async function runTraining(
   signal: AbortSignal,
 ): Promise<void> {
   const { request, name } = training;
+  if (models.device === "openvino") {
+    throw new RequestError("training needs gradients, which ONNX Runtime computes; leave out --device openvino", {
+      field: "device",
+    });
+  }
   const pair = await openPair(models, { ...models, ...fetching(terminal, signal) });
   let prepared: Prepared | undefined;
   try {

@@ -65,9 +65,11 @@ export function parseDecoder(component: Component): DecoderFiles {
   });
 }
 
-/** Precision of a decoder: float32 where its config has `force_upcast`, else the given one. */
+/** Precision of a decoder: float32 instead of float16 where its config has `force_upcast`, since values overflow; else the given one. */
 export const decoderPrecision = ({ config }: Pick<DecoderFiles, "config">, precision: Precision): Precision =>
-  config.kind === "kl" && config.forceUpcast ? { ...precision, compute: "float32" } : precision;
+  config.kind === "kl" && config.forceUpcast && precision.compute === "float16"
+    ? { ...precision, compute: "float32" }
+    : precision;
 
 /** Creates a decoder on a runtime. Weights are loaded by its first call. */
 export function createDecoder(

@@ -56,7 +56,7 @@ export function strategyNeeds({ text, base, distilled, decoder, isLora }: PartSi
 }
 
 /** Bytes of one weight when computing in `type`. Mapped pages can be dropped after the cast and are not counted. */
-function weightSize({ dtype, shape, bytes }: Weight, type: "float32" | "float16"): WeightSize {
+function weightSize({ dtype, shape, bytes }: Weight, type: Exclude<Compute, "int8">): WeightSize {
   const whole = count(shape) * BYTES[type];
   // Quantised blocks are unpacked into a file of type `type`, which is mapped.
   return { bytes: whole, stored: bytes.in === "blocks" ? whole : count(shape) * BYTES[dtype] };
@@ -64,7 +64,7 @@ function weightSize({ dtype, shape, bytes }: Weight, type: "float32" | "float16"
 
 /** Bytes of all weights of an index. */
 export const indexSize = ({ weights }: WeightIndex, compute: Compute): WeightSize =>
-  addSizes([...weights.values()].map((w) => weightSize(w, compute === "float16" ? "float16" : "float32")));
+  addSizes([...weights.values()].map((w) => weightSize(w, compute === "int8" ? "float32" : compute)));
 
 /** Bytes of a graph's weights in int8: quantised matrices, which ONNX Runtime keeps packed, and the rest in float32. */
 export function quantisedSize(graph: Graph): WeightSize {

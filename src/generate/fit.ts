@@ -2,6 +2,7 @@
 
 import { decoderPrecision } from "../decode/index.js";
 import type { Compute } from "../networks/index.js";
+import type { Device } from "../runtime/index.js";
 import { isGuided } from "../sampling/index.js";
 import { formatBytes } from "../tensor/index.js";
 import {
@@ -27,9 +28,14 @@ export interface WeightedParts {
   readonly decoder: Pick<Pair["decoder"], "config" | "weights">;
 }
 
-/** Memory for the weights of a pair under each loading strategy. */
-export async function memoryNeeds(parts: WeightedParts, compute: Compute): Promise<MemoryNeed[]> {
-  return strategyNeeds(await sizesOf(parts, compute));
+/** Memory for the weights of a pair under each loading strategy; on OpenVINO, which maps no weights, always as much as computing takes. */
+export async function memoryNeeds(
+  parts: WeightedParts,
+  compute: Compute,
+  device: Device = "cpu",
+): Promise<MemoryNeed[]> {
+  const needs = strategyNeeds(await sizesOf(parts, compute));
+  return device === "openvino" ? needs.map(({ offload, bytes }) => ({ offload, bytes, stored: bytes })) : needs;
 }
 
 async function sizesOf({ text, base, distilled, decoder }: WeightedParts, compute: Compute): Promise<PartSizes> {
@@ -60,8 +66,8 @@ export interface FittedJob {
  * a strategy. The batch is reduced to the working memory that is left.
  */
 export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
-  const { memoryBudget, compute } = pair.engine;
-  const uses = memoryUses(await memoryNeeds(pair, compute), memoryBudget);
+  const { memoryBudget, compute, runtime } = pair.engine;
+  const uses = memoryUses(await memoryNeeds(pair, compute, runtime.device), memoryBudget);
   const taken = (offload: Offload) => uses.find((u) => u.offload === offload)?.bytes ?? 0;
   const holds = (offload: Offload) => uses.find((u) => u.offload === offload)?.fits ?? false;
   const why: string[] = [];

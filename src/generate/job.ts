@@ -105,10 +105,15 @@ export function checkRequest(pair: Pair, request: GenerateRequest): void {
 }
 
 /** @throws RequestError for a plan with gradients of weights that have none */
-function checkGradients({ engine: { compute } }: Pair, { rows }: Plan): void {
-  if (compute === "float32" || !rows.some((row) => row.kind === "step" && noiseOptimisationOf(row))) return;
+function checkGradients({ engine: { compute, runtime } }: Pair, { rows }: Plan): void {
+  const { device } = runtime;
+  if (
+    (compute === "float32" && device !== "openvino") ||
+    !rows.some((row) => row.kind === "step" && noiseOptimisationOf(row))
+  )
+    return;
   throw new RequestError(
-    `--diversity contrastive-noise needs gradients, which are computed in float32, not in ${compute}; leave out --compute`,
+    `--diversity contrastive-noise needs gradients, which are computed by ONNX Runtime in float32, not ${device === "openvino" ? "on openvino; leave out --device" : `in ${compute}; leave out --compute`}`,
     { field: "diversity" },
   );
 }

@@ -126,7 +126,11 @@ function replaced<K extends CompositeKind>(g: Builder, op: Op<K>, inputs: readon
 /**
  * The same function in primitive operations. Values are those of the original up to rounding; fused kernels are no longer used, so that
  * intermediate values can be read by the backward pass.
+ * @param kinds what to replace; default: every composite operation
  * @throws RangeError for a graph whose normalised or attended axes are named dimensions; see `bindDimensions`
  */
-export const decompose = (graph: Graph): Graph =>
-  rewritten(graph, { node: (g, op, inputs) => (isComposite(op) ? replaced(g, op, inputs) : g.apply(op, inputs)) });
+export const decompose = (graph: Graph, kinds: readonly CompositeKind[] = COMPOSITE): Graph =>
+  rewritten(graph, {
+    node: (g, op, inputs) =>
+      isComposite(op) && kinds.includes(op.kind) ? replaced(g, op, inputs) : g.apply(op, inputs),
+  });

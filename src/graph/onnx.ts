@@ -2,8 +2,14 @@
 import { FileError } from "../errors.js";
 import { bytesOf, count, type StoredBytes, type Weight } from "../tensor/index.js";
 import { COMPUTE_TYPES, type Emitter, type FloatType, lower, SCORE_BYTES } from "./lower.js";
-import type { Graph, Op, Value } from "./op.js";
-import { ELEMENT, encodeModel, type NodeMessage, type TensorMessage } from "./proto.js";
+import type { Graph, Op, OpKind, Value } from "./op.js";
+import { ELEMENT, encodeModel, type NodeMessage, type TensorMessage, type ValueMessage } from "./proto.js";
+
+/**
+ * Type of the values between inputs and outputs. "bfloat16": the model is in float32, and the engine computes in bfloat16, as OpenVINO does
+ * when it is told so.
+ */
+export type ComputeType = FloatType | "bfloat16";
 
 /** An ONNX model without the data of its weights. */
 export interface EncodedGraph {
@@ -11,19 +17,37 @@ export interface EncodedGraph {
   readonly weights: ReadonlyMap<string, StoredBytes>;
   /** The graph has int8 matmuls, which need ONNX Runtime's prepacking to be fast. */
   readonly packed: boolean;
+  /** Compute type of the values between inputs and outputs. */
+  readonly type: ComputeType;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
   /** ModelProto with the data of each weight: bytes in the model, or external data. @throws RangeError for a weight without data */
   encode(placed: ReadonlyMap<string, TensorMessage["data"]>): Uint8Array;
+}
+
+/** Declaration of an input or output. */
+export interface Port extends Pick<Value, "dtype" | "shape"> {
+  readonly name: string;
 }
 
 /** Options of `encodeGraph`. */
 export interface EncodeOptions {
   /** Attention as one operator of ONNX Runtime (default), or as plain ONNX operators. */
   readonly fusedAttention?: boolean;
-  /** Compute type of the values between inputs and outputs, which stay float32; default "float32". */
-  readonly type?: FloatType;
+  /** Default "float32". Inputs and outputs stay float32. */
+  readonly type?: ComputeType;
   /** Limit of the attention scores of one sample in bytes, where attention is not fused; default 128 MiB. */
   readonly scoreBytes?: number;
 }
+
+/**
+ * Operations whose values need more digits than bfloat16 has: a timestep of 999 times a frequency is an angle of many turns. OpenVINO computes
+ * in float32 whatever leads to an output of the model without a product in between (`Graph::EnforceInferencePrecision` of its CPU plugin,
+ * which says: necessary for accuracy, at no cost), so the model returns them under names that no caller reads.
+ */
+const ANGLES: ReadonlySet<OpKind> = new Set(["sin", "cos"]);
+/** Prefix of those names. */
+const EXACT = "exact.";
 
 /**
  * Encodes a graph. Weights that are not float32 are cast in the model.
@@ -40,6 +64,7 @@ export function encodeGraph(
   /** Names of values in float16. */
   const halves = new Set<string>();
   const names = new Map<number, string>();
+  const exact: Port[] = [];
 
   for (const [name, v] of graph.inputs) names.set(v.id, name);
   for (const [id, { dtype, scales }] of graph.weights) {
@@ -55,16 +80,25 @@ export function encodeGraph(
   for (const { op, inputs, output } of graph.nodes) {
     const given = inputs.map((v) => names.get(v.id) ?? "");
     const node = { inputs, names: given, output };
-    names.set(output.id, half ? lowerTyped(emitter, halves, op, node) : lower(emitter, op, node));
+    const made = half ? lowerTyped(emitter, halves, op, node) : lower(emitter, op, node);
+    names.set(output.id, made);
+    if (type === "bfloat16" && ANGLES.has(op.kind)) {
+      exact.push({ name: `${EXACT}${made}`, dtype: output.dtype, shape: output.shape });
+      parts.nodes.push(identity(made, `${EXACT}${made}`));
+    }
   }
   for (const [name, v] of graph.outputs) {
     const from = names.get(v.id) ?? "";
     const wide = halves.has(from) ? emitter.cast(from, "float32") : from;
-    parts.nodes.push({ type: "Identity", inputs: [wide], outputs: [name] });
+    parts.nodes.push(identity(wide, name));
   }
+  const [inputs, outputs] = [portsOf(graph.inputs), portsOf(graph.outputs)];
   return {
     weights,
     packed: [...graph.weights.values()].some((w) => w.scales),
+    type,
+    inputs,
+    outputs,
     encode(placed) {
       const external = outside.map((tensor) => {
         const data = placed.get(tensor.name);
@@ -72,8 +106,12 @@ export function encodeGraph(
         return { ...tensor, data };
       });
       const { nodes, initializers } = parts;
-      const [inputs, outputs] = [interfaceOf(graph.inputs), interfaceOf(graph.outputs)];
-      return encodeModel({ nodes, initializers: [...initializers, ...external], inputs, outputs });
+      return encodeModel({
+        nodes,
+        initializers: [...initializers, ...external],
+        inputs: inputs.map(messageOf),
+        outputs: [...outputs, ...exact].map(messageOf),
+      });
     },
   };
 }
@@ -188,5 +226,9 @@ function lowerTyped(
   return back;
 }
 
-const interfaceOf = (values: ReadonlyMap<string, Value>) =>
-  [...values].map(([name, v]) => ({ name, type: v.dtype, shape: v.shape }));
+const portsOf = (values: ReadonlyMap<string, Value>): Port[] =>
+  [...values].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+
+const messageOf = ({ name, dtype, shape }: Port): ValueMessage => ({ name, type: dtype, shape });
+
+const identity = (from: string, to: string): NodeMessage => ({ type: "Identity", inputs: [from], outputs: [to] });

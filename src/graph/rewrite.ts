@@ -38,8 +38,13 @@ export function rewritten(graph: Graph, changes: Changes): Graph {
   return g.finish(Object.fromEntries([...graph.outputs].map(([name, v]) => [name, now(v)])));
 }
 
+/** The graph with those of its named dimensions bound that have a size. */
+export function bindKnown(graph: Graph, sizes: ReadonlyMap<string, number>): Graph {
+  return rewritten(graph, { dim: (d) => (typeof d === "number" ? d : (sizes.get(d) ?? d)) });
+}
+
 /**
- * The graph with named dimensions bound to sizes.
+ * The graph with all named dimensions bound to sizes.
  * @throws RangeError for a named dimension without a size
  */
 export function bindDimensions(graph: Graph, sizes: Readonly<Record<string, number>>): Graph {

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import { VariegateError } from "../errors.js";
-import { createBuilder, encodeGraph } from "../graph/index.js";
-import { COMPUTES, type Compute } from "../networks/index.js";
+import { createBuilder } from "../graph/index.js";
+import { type Compute, DEVICE_COMPUTES, encodedFor } from "../networks/index.js";
 import type { OpenedPair } from "../open/index.js";
 import { DEVICES, type Device, type Runtime } from "../runtime/index.js";
 import { openRuntime } from "../runtime/node/index.js";
@@ -88,9 +88,8 @@ export async function tryDevice(device: Device): Promise<Omit<DeviceReport, "dev
   const runtime = openRuntime({ device, threads: 1 });
   try {
     const right: Compute[] = [];
-    for (const compute of COMPUTES) {
-      const asked = compute === "int8" ? device === "cpu" : compute === "float32" || device !== "cpu";
-      if (asked && (await computes(runtime, compute))) right.push(compute);
+    for (const compute of DEVICE_COMPUTES[device]) {
+      if (await computes(runtime, compute)) right.push(compute);
     }
     const runs = right.includes("float32");
     const why = `a test product and convolution are ${runs ? "correct" : "wrong"}`;
@@ -131,7 +130,7 @@ async function computes(runtime: Runtime, compute: Compute): Promise<boolean> {
   });
   const ones = (shape: readonly number[]) => float(shape, new Float32Array(count(shape)).fill(1));
   try {
-    const session = await runtime.load(encodeGraph(graph, { type: compute === "float16" ? "float16" : "float32" }));
+    const session = await runtime.load(encodedFor(runtime.device, graph, compute));
     const { outputs } = await session.run({ x: ones([1, 32]), image: ones([1, 1, 2, 3]) });
     await session.release();
     const is = (name: string, value: number) => Math.abs(Number(outputs[name]?.data[0]) - value) < 0.1;

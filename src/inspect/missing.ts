@@ -55,6 +55,13 @@ const REMEDIES: Readonly<Partial<Record<Device, readonly Remedy[]>>> = {
       advice: (found) => `${found}: nvidia-smi lists cards and the newest CUDA that the driver runs`,
     },
   ],
+  openvino: [
+    {
+      words: /(there is no libopenvino_c in [^;]+)/,
+      advice: (found) => `${found}: pip install openvino (docs/openvino.md)`,
+    },
+    { words: /(needs the package koffi)/, advice: () => "the package koffi is missing: npm i koffi" },
+  ],
   webgpu: [
     {
       words: /(libvulkan\.so\S*): cannot open/,

@@ -4,9 +4,10 @@ export { COMPUTES } from "./fields.js";
 export { areFinite, type Call, finite } from "./finite.js";
 export { type Differentiated, loadGradients } from "./gradients.js";
 export { productsOn } from "./matmul.js";
-export { floats, type Network, type NetworkOptions, NO_WEIGHTS, network, sessionOf } from "./network.js";
+export { encodedFor, floats, type Network, type NetworkOptions, NO_WEIGHTS, network, sessionOf } from "./network.js";
 export {
   type Compute,
+  DEVICE_COMPUTES,
   derivations,
   FLOAT32,
   mustBeFinite,

@@ -1,11 +1,11 @@
 /** Networks that are built and loaded on the first call, and cache a few sessions by shape and adapters. */
 import type { Stack } from "../adapters/index.js";
-import { arenaBytes, encodeGraph, type Graph } from "../graph/index.js";
+import { arenaBytes, bindKnown, decompose, encodeGraph, type Graph } from "../graph/index.js";
 import type { DrawingWeights } from "../models/index.js";
-import type { RunResult, Runtime, Session } from "../runtime/index.js";
+import type { Device, Model, RunResult, Runtime, Session } from "../runtime/index.js";
 import { BYTES, count, type FloatTensor, storedBytes, type Tensor, type WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapted.js";
-import { derivations, FLOAT32, type Precision, prepareWeights } from "./precision.js";
+import { type Compute, derivations, FLOAT32, type Precision, prepareWeights } from "./precision.js";
 import { createSessionPool, type SessionPool } from "./sessions.js";
 
 /** A network whose graph depends on a shape S (latent size, number of tokens) and on its stack of adapters. */
@@ -36,6 +36,15 @@ const OWN_SPARE = 256e6;
 /** Empty index, for a graph that contains its weights or has none. */
 export const NO_WEIGHTS = async (): Promise<WeightIndex> => ({ source: "no file", weights: new Map() });
 
+/** Encodes a graph as a device computes it right and fast. */
+export const encodedFor = (device: Device, graph: Graph, compute: Compute = "float32"): Model =>
+  // OpenVINO 2026.4 computes another function for ONNX Runtime's RotaryEmbedding (measured: docs/openvino.md).
+  encodeGraph(device === "openvino" ? decompose(graph, ["rope"]) : graph, {
+    // WebGPU attention of ONNX Runtime 1.30 is wrong from 64 tokens on (measured on SwiftShader; relative error 0.2).
+    fusedAttention: device !== "webgpu",
+    type: compute === "int8" ? "float32" : compute,
+  });
+
 /** Session of a graph. `plain` builds the graph without adapters, whose derived weights are shared by all stacks. */
 export async function sessionOf(
   name: string,
@@ -48,26 +57,34 @@ export async function sessionOf(
   const graph = needed ? await prepareWeights(name, drawn, await plain(), precision) : drawn;
   // Building and encoding a large graph take about 50 ms each: yields to the event loop in between.
   await new Promise((resolve) => setTimeout(resolve));
-  const bytes = encodeGraph(graph, {
-    // WebGPU attention of ONNX Runtime 1.30 is wrong from 64 tokens on (measured on SwiftShader; relative error 0.2).
-    fusedAttention: runtime.device !== "webgpu",
-    type: precision.compute === "float16" ? "float16" : "float32",
-  });
-  return { session: await runtime.load(bytes, precision.upcast), inputs: [...graph.inputs.keys()], graph };
+  const model = encodedFor(runtime.device, graph, precision.compute);
+  return { session: await runtime.load(model, precision.upcast), inputs: [...graph.inputs.keys()], graph };
 }
 
 /**
- * Bytes of weights that a session copies: those that cannot be mapped, half precision that is upcast at load, and int8 matrices,
+ * Bytes of weights that a session copies: all on OpenVINO; else those that cannot be mapped, half precision that is upcast at load, and int8 matrices,
  * which ONNX Runtime repacks.
  */
-function copiedBytes(graph: Graph, { upcast = "at-load" }: Precision): number {
+function copiedBytes(graph: Graph, device: Device, { compute, upcast = "at-load" }: Precision): number {
   return [...graph.weights.values()].reduce((n, weight) => {
     const { dtype, shape, scales, bytes } = weight;
+    if (device === "openvino") return n + count(shape) * BYTES[compute === "bfloat16" ? "bfloat16" : "float32"];
     const read = bytes.in === "memory" || bytes.source.path === undefined ? storedBytes(weight) : 0;
     if (scales) return n + read + count(shape) * BYTES[dtype];
     const half = dtype === "float16" || dtype === "bfloat16";
     return n + read + (half && upcast === "at-load" ? count(shape) * BYTES.float32 : 0);
   }, 0);
+}
+
+/** Sizes of the named dimensions of a stack's inputs: the ranks of its adapters in each layer. */
+async function ranksOf(graph: Graph, stack: Stack, index: WeightIndex): Promise<ReadonlyMap<string, number>> {
+  const given = await stackInputs(index, stack, [...graph.inputs.keys()]);
+  const sizes = Object.entries(given).flatMap(([name, { shape }]) =>
+    (graph.inputs.get(name)?.shape ?? []).flatMap((d, i) =>
+      typeof d === "string" ? [[d, shape[i] ?? 0] as const] : [],
+    ),
+  );
+  return new Map(sizes);
 }
 
 /** Creates a network on `runtime` with `weights`; `draw` is called once for each new shape. */
@@ -80,14 +97,18 @@ export function network<S>(
 ): Network<S> {
   const owner = {};
   const arenas = new Map<string, Promise<number>>();
-  const keyOf = (shape: S, stack: Stack | null) => JSON.stringify([shape, stack?.graphKey ?? null]);
+  // OpenVINO's convolutions take no kernels of a rank that is only known at run time, so its graphs have the ranks of their adapters.
+  const fixed = runtime.device === "openvino";
+  const keyOf = (shape: S, stack: Stack | null) =>
+    JSON.stringify([shape, (fixed ? stack?.inputKey : stack?.graphKey) ?? null]);
 
   async function session(shape: S, stack: Stack | null, batch: number): Promise<Session> {
     const entry = await pool.use(owner, keyOf(shape, stack), batch, async () => {
       const index = await weights();
-      const drawn = await draw(shape, adaptedWeights(index, stack));
+      const free = await draw(shape, adaptedWeights(index, stack));
+      const drawn = fixed && stack ? bindKnown(free, await ranksOf(free, stack, index)) : free;
       const made = await sessionOf(name, runtime, drawn, precision, () => (stack ? draw(shape, index) : drawn));
-      return { ...made, copies: copiedBytes(made.graph, precision), arena: arenaBytes(made.graph, 1) };
+      return { ...made, copies: copiedBytes(made.graph, runtime.device, precision), arena: arenaBytes(made.graph, 1) };
     });
     if (stack) {
       const { inputKey } = stack;

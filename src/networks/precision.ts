@@ -26,16 +26,31 @@ export interface Precision {
 
 export const FLOAT32: Precision = { compute: "float32" };
 
+const GPU: readonly Compute[] = ["float32", "float16"];
+/** Compute types of each device. */
+export const DEVICE_COMPUTES: { readonly [D in Device]: readonly Compute[] } = {
+  cpu: ["float32", "int8"],
+  openvino: ["float32", "bfloat16"],
+  webgpu: GPU,
+  cuda: GPU,
+  coreml: GPU,
+  dml: GPU,
+};
+
+/** What a compute type is for. */
+const FOR: { readonly [C in Compute]: string } = {
+  float32: "every device",
+  float16:
+    "GPUs: on the processor, ONNX Runtime would turn every value to float32 and back, and OpenVINO has no kernels of it",
+  bfloat16: "OpenVINO (--device openvino), on processors with AVX-512 BF16 or AMX",
+  int8: "ONNX Runtime on the processor (--device cpu)",
+};
+
 /** Checks that a device supports a precision. @throws RequestError with the reason and an alternative */
 export function mustCompute(compute: Compute, device: Device): void {
-  if (compute === "float16" && device === "cpu") {
-    throw new RequestError(
-      "compute float16 is for GPUs: ONNX Runtime's kernels for the processor would turn every value to float32 and back; take float32 or int8, or another device",
-    );
-  }
-  if (compute === "int8" && device !== "cpu") {
-    throw new RequestError(`compute int8 is for the processor; on ${device} take float16, or leave compute out`);
-  }
+  const can = DEVICE_COMPUTES[device];
+  if (can.includes(compute)) return;
+  throw new RequestError(`compute ${compute} is for ${FOR[compute]}; on ${device} take ${can.join(" or ")}`);
 }
 
 /** Block sizes in order of preference: larger blocks are faster, smaller ones more accurate (docs/precision.md). */

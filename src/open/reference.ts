@@ -146,7 +146,7 @@ export const modelFields = grouped("models", {
     flag: "--compute <type>",
     aliases: ["--dtype", "--precision"],
     group: "machine",
-    about: "compute type of networks: float16 on GPUs, int8 on the CPU (default: float32)",
+    about: "compute type of networks: float16 on GPUs, bfloat16 on OpenVINO, int8 on the CPU (default: float32)",
   }),
 } as const);
 

@@ -37,7 +37,8 @@ export function workerRuntime(platform: Platform): Runtime {
     device,
     async load(model, upcast = "at-load") {
       const { placed, folder, buffers, own } = await platform.place(model.weights);
-      const bytes = { model: model.encode(placed), folder, buffers, packed: model.packed };
+      const { packed, type, inputs, outputs } = model;
+      const bytes = { model: model.encode(placed), folder, buffers, packed, type, inputs, outputs };
       const { session } = await ask({ kind: "load", bytes, device, threads, upcast }, "loaded", own);
       return {
         run: (feeds, held = null) => ask({ kind: "run", session, feeds, held }, "ran"),
@@ -143,5 +144,5 @@ function explained(
     const problem = `${device} is not available here (${[short, ...reports].join("; ")})`;
     return new MachineError(`${problem}; ${advice.device}`, undefined, problem);
   }
-  return new MachineError(`ONNX Runtime on ${device}: ${short}`);
+  return new MachineError(`${device === "openvino" ? "OpenVINO" : `ONNX Runtime on ${device}`}: ${short}`);
 }

@@ -1,12 +1,6 @@
 /** Checks inputs against a graph before a call, to distinguish invalid inputs from a failing device. */
 import { count, type Tensor } from "../tensor/index.js";
-
-/** Declaration of a graph input. A named dimension may have any size, which is the same for all inputs of a call. */
-export interface InputFacts {
-  readonly name: string;
-  readonly dtype: string;
-  readonly shape: readonly (number | string)[];
-}
+import type { PortFacts } from "./runtime.js";
 
 const shown = (shape: readonly (number | string)[]) => `[${shape.join(", ")}]`;
 
@@ -15,7 +9,7 @@ const shown = (shape: readonly (number | string)[]) => `[${shape.join(", ")}]`;
  * as in ONNX Runtime.
  */
 export function feedProblem(
-  inputs: readonly InputFacts[],
+  inputs: readonly PortFacts[],
   tensors: Readonly<Record<string, Tensor>>,
 ): string | undefined {
   const sizes = new Map<string, number>();
@@ -42,7 +36,7 @@ export function feedProblem(
 
 /** Inputs that none of the sets contains, as a sentence; undefined if there are none. */
 export function missingInputs(
-  inputs: readonly InputFacts[],
+  inputs: readonly PortFacts[],
   ...sets: readonly Readonly<Record<string, unknown>>[]
 ): string | undefined {
   const missing = inputs.filter(({ name }) => !sets.some((set) => name in set)).map(({ name }) => name);

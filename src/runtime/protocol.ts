@@ -1,6 +1,6 @@
 /** Messages between a runtime and its worker: plain data, one answer per request. */
 import type { Tensor } from "../tensor/index.js";
-import type { Device, Upcast } from "./runtime.js";
+import type { Device, FloatType, PortFacts, Upcast } from "./runtime.js";
 
 /** Bytes of weights, and their location in the model's external data. */
 export interface WeightBuffer {
@@ -24,6 +24,10 @@ export interface ModelBytes {
   readonly buffers: readonly (WeightBuffer | WeightBlob)[];
   /** Enable prepacking. */
   readonly packed: boolean;
+  /** Compute type, for an engine that chooses it while it loads a model. */
+  readonly type: FloatType;
+  readonly inputs: readonly PortFacts[];
+  readonly outputs: readonly PortFacts[];
 }
 
 /** A request to the worker. */

@@ -1,9 +1,9 @@
-/** Interface to ONNX Runtime: loads, runs and releases encoded graphs. Each platform has an implementation in its folder (`node/`). */
+/** Interface to ONNX Runtime and OpenVINO: loads, runs and releases encoded graphs. Each platform has an implementation in its folder (`node/`). */
 import type { StoredBytes, Tensor } from "../tensor/index.js";
 
-/** Execution providers, by ONNX Runtime's names. */
-export const DEVICES = ["cpu", "webgpu", "cuda", "coreml", "dml"] as const;
-/** An execution provider. */
+/** Execution providers, by ONNX Runtime's names, and OpenVINO, which runs on the processor too. */
+export const DEVICES = ["cpu", "openvino", "webgpu", "cuda", "coreml", "dml"] as const;
+/** An execution provider, or OpenVINO. */
 export type Device = (typeof DEVICES)[number];
 
 /**
@@ -17,12 +17,29 @@ export type Placement =
   | { readonly raw: Uint8Array }
   | { readonly location: string; readonly offset: number; readonly length: number };
 
+/** Compute type of a model. */
+export type FloatType = "float32" | "float16" | "bfloat16";
+
+/** Declaration of an input or output. A named dimension may have any size, which is the same for all inputs of a call. */
+export interface PortFacts {
+  readonly name: string;
+  readonly dtype: Tensor["dtype"];
+  readonly shape: readonly (number | string)[];
+}
+
 /** An ONNX model without the data of its weights, which a runtime maps from files or reads. */
 export interface Model {
   /** Weights by their names in the model. */
   readonly weights: ReadonlyMap<string, StoredBytes>;
   /** Enable ONNX Runtime's prepacking, which copies every matrix to the layout of its kernels. */
   readonly packed: boolean;
+  /**
+   * Compute type. The model is written in float32 for "bfloat16", which OpenVINO turns to while it loads; the model has its casts for
+   * "float16".
+   */
+  readonly type: FloatType;
+  readonly inputs: readonly PortFacts[];
+  readonly outputs: readonly PortFacts[];
   /** ModelProto with the data of its weights. */
   encode(placed: ReadonlyMap<string, Placement>): Uint8Array;
 }
@@ -46,11 +63,11 @@ export interface Session {
 /** Result of a call. */
 export interface RunResult {
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** Time in ONNX Runtime, without the messages to and from its thread. */
+  /** Time in the engine, without the messages to and from its thread. */
   readonly milliseconds: number;
 }
 
-/** A running ONNX Runtime on one device. */
+/** A running engine on one device. */
 export interface Runtime {
   readonly device: Device;
   /**
@@ -64,7 +81,7 @@ export interface Runtime {
 
 /** Options of a runtime. */
 export interface RuntimeOptions {
-  /** Execution provider; default "cpu". */
+  /** Default "cpu". */
   readonly device?: Device;
   /** Threads of a model call; default all processors. */
   readonly threads?: number;

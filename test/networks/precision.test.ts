@@ -149,8 +149,9 @@ describe("what is computed in", { timeout: 240_000 }, () => {
   });
 
   it.each<[Compute, Device, RegExp]>([
-    ["float16", "cpu", /float16 is for GPUs: .* float32 and back; take float32 or int8, or another device/],
-    ["int8", "webgpu", /int8 is for the processor; on webgpu take float16/],
+    ["float16", "cpu", /float16 is for GPUs: .* float32 and back.*; on cpu take float32 or int8/],
+    ["int8", "webgpu", /int8 is for ONNX Runtime on the processor \(--device cpu\); on webgpu take float32 or float16/],
+    ["bfloat16", "cpu", /bfloat16 is for OpenVINO \(--device openvino\), .*; on cpu take float32 or int8/],
   ])("%s on %s is refused with what to do instead, by plan too", async (compute, device, message) => {
     await expect(openPair({ compute }, { device })).rejects.toThrow(message);
     await expect(openPlanSource({ compute }, { device })).rejects.toThrow(message);

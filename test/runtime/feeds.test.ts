@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { feedProblem, missingInputs } from "../../src/runtime/feeds.js";
+import type { PortFacts } from "../../src/runtime/runtime.js";
 import { float, int } from "../../src/tensor/index.js";
 
-const INPUTS = [
+const INPUTS: readonly PortFacts[] = [
   { name: "sample", dtype: "float32", shape: ["B", 4, 2, 3] },
   { name: "ids", dtype: "int64", shape: ["B"] },
 ];

@@ -1,6 +1,6 @@
 /** Networks of goldens on a runtime: what each class computes from recorded inputs. Runs in a page too. */
 import { z } from "zod";
-import { encodeGraph, type Graph } from "../../src/graph/index.js";
+import type { Graph } from "../../src/graph/index.js";
 import {
   AUTOENCODER_CLASSES,
   drawDecoder,
@@ -28,6 +28,7 @@ import {
   type TextEncoderConfig,
   zImageDenoiser,
 } from "../../src/models/index.js";
+import { encodedFor } from "../../src/networks/index.js";
 import type { Runtime } from "../../src/runtime/index.js";
 import { type FloatTensor, float, int, sample, stack, type Tensor, type WeightIndex } from "../../src/tensor/index.js";
 import { type Input, tensorOf } from "./inputs.js";
@@ -47,7 +48,7 @@ type Evaluate = (graph: Graph, feeds: Readonly<Record<string, Tensor>>) => Promi
 const evaluatedOn =
   (runtime: Runtime): Evaluate =>
   async (graph, feeds) => {
-    const session = await runtime.load(encodeGraph(graph));
+    const session = await runtime.load(encodedFor(runtime.device, graph));
     try {
       const { outputs } = await session.run(feeds);
       const floats = Object.entries(outputs).flatMap(([name, value]) =>

@@ -1,4 +1,5 @@
 /** Passes weights to ONNX Runtime in Node: mapped from local files where possible, else read into memory. */
+import { MachineError } from "../../errors.js";
 import type { StoredBytes } from "../../tensor/index.js";
 import { type Buffered, bufferWeights } from "../buffers.js";
 import type { Placement } from "../runtime.js";
@@ -9,8 +10,16 @@ export interface Placed extends Buffered {
   readonly folder: string | null;
 }
 
-/** Largest size of weights in the model itself, in bytes: protobuf is limited to 2 GiB. */
+/** Largest size of weights in the model itself, in bytes: protobuf is limited to 2 GiB, and graphs of weights have many other bytes. */
+export const MOST_INSIDE = 2 ** 31 - 2 ** 27;
 const INSIDE = 2 ** 30;
+
+export interface PlaceOptions {
+  /** Largest size of weights in the model, in bytes; default 1 GiB. */
+  readonly inside?: number;
+  /** Whether weights may be passed in buffers; default true. */
+  readonly buffered?: boolean;
+}
 
 const sizeOf = (bytes: StoredBytes): number => (bytes.in === "memory" ? bytes.bytes.length : bytes.length);
 
@@ -18,10 +27,13 @@ const sizeOf = (bytes: StoredBytes): number => (bytes.in === "memory" ? bytes.by
  * Places the weights of a model. Weights in local files are mapped. Other weights are passed as buffers if no file is mapped, since ONNX
  * Runtime looks up all external data in buffers as soon as there is one; otherwise they become part of the model. If they are too large for
  * that, all weights are read.
- * @param inside largest size of weights in the model, in bytes; default 1 GiB
- * @throws RangeError when weights are on several drives, which ONNX Runtime cannot map from; FileError when one cannot be read
+ * @throws RangeError when weights are on several drives, which ONNX Runtime cannot map from; MachineError when weights outside of files are too
+ * large for a model that takes no buffers; FileError when one cannot be read
  */
-export async function place(weights: ReadonlyMap<string, StoredBytes>, inside = INSIDE): Promise<Placed> {
+export async function place(
+  weights: ReadonlyMap<string, StoredBytes>,
+  { inside = INSIDE, buffered = true }: PlaceOptions = {},
+): Promise<Placed> {
   const files = new Map<string, Placement>();
   const others = new Map<string, StoredBytes>();
   let folder: string | null = null;
@@ -40,7 +52,11 @@ export async function place(weights: ReadonlyMap<string, StoredBytes>, inside = 
     files.set(name, { location, offset: bytes.offset, length: bytes.length });
   }
   const size = [...others.values()].reduce((n, bytes) => n + sizeOf(bytes), 0);
-  if (files.size === 0 || size > inside) return { ...(await bufferWeights(weights)), folder: null };
+  if (!buffered && size > inside)
+    throw new MachineError(
+      `weights of ${size} bytes are in memory, not in a local file; at most ${inside} fit into a model`,
+    );
+  if (buffered && (files.size === 0 || size > inside)) return { ...(await bufferWeights(weights)), folder: null };
   const { placed, buffers } = await bufferWeights(others);
   return { placed: new Map([...files, ...inModel(placed, buffers)]), buffers: [], own: [], folder };
 }

@@ -4,15 +4,21 @@ import os from "node:os";
 import { FileError } from "../../errors.js";
 import type { StoredBytes } from "../../tensor/index.js";
 import { type Advice, workerRuntime } from "../client.js";
-import type { Runtime, RuntimeOptions } from "../runtime.js";
+import type { Device, Runtime, RuntimeOptions } from "../runtime.js";
 import { openChannel } from "./channel.js";
-import { place } from "./placement.js";
+import { MOST_INSIDE, type PlaceOptions, place } from "./placement.js";
 import { disableTelemetry } from "./telemetry.js";
 
 const ADVICE: Advice = {
   memory: "try a smaller --batch or --size",
   float16: "leave out --compute, or see variegate doctor",
   device: "try --device cpu, or see variegate doctor",
+};
+
+/** Limits of the weights that a device takes in the model, in bytes, where they are not ONNX Runtime's. */
+const PLACES: { readonly [D in Device]?: PlaceOptions } = {
+  // OpenVINO takes weights from files or from the model only.
+  openvino: { inside: MOST_INSIDE, buffered: false },
 };
 
 /**
@@ -27,7 +33,7 @@ export function openRuntime({ device = "cpu", threads = os.availableParallelism(
     threads,
     async place(weights) {
       await mustBeThere(weights);
-      return place(weights);
+      return place(weights, PLACES[device]);
     },
     advice: ADVICE,
     mustStart: device === "cpu",

@@ -1,7 +1,8 @@
-/** onnxruntime-node for the worker: its log, and its session options. */
+/** The engines of the worker: OpenVINO, and onnxruntime-node with its log and its session options. */
 import * as ort from "onnxruntime-node";
-import type { Request } from "../protocol.js";
-import { answering } from "../sessions.js";
+import { ortModels } from "../ort.js";
+import { answering, type LoadRequest } from "../sessions.js";
+import { openVinoModels } from "./openvino/sessions.js";
 
 // Errors are returned; ONNX Runtime would print them as well. Sessions set the same level.
 ort.env.logLevel = "fatal";
@@ -19,7 +20,7 @@ const KEEP_HALF = {
 
 type SessionOptions = ort.InferenceSession.SessionOptions;
 
-const optionsOf = ({ bytes, device, threads, upcast }: Extract<Request, { kind: "load" }>): SessionOptions => ({
+const optionsOf = ({ bytes, device, threads, upcast }: LoadRequest): SessionOptions => ({
   executionProviders: [device],
   intraOpNumThreads: threads,
   logSeverityLevel: 4,
@@ -41,11 +42,14 @@ const optionsOf = ({ bytes, device, threads, upcast }: Extract<Request, { kind: 
   },
 });
 
-/** Answers a request. @throws Error with ONNX Runtime's message when the device fails */
-export const answer = answering(async ({ device }) => {
+const onOpenVino = openVinoModels();
+const onOrt = ortModels(async ({ device }) => {
   // ONNX Runtime silently ignores an execution provider that it was built without.
   if (!ort.listSupportedBackends().some(({ name }) => name === device)) {
     throw new Error(`backend not found: this build of ONNX Runtime has no ${device}`);
   }
   return { ort, options: optionsOf };
 });
+
+/** Answers a request. @throws Error with the engine's message when the device fails */
+export const answer = answering((request) => (request.device === "openvino" ? onOpenVino : onOrt)(request));

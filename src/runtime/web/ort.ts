@@ -1,11 +1,10 @@
 /** onnxruntime-web for the worker: its build for a device, its settings, and session options. */
 import type * as common from "onnxruntime-common";
-import type { Request } from "../protocol.js";
-import type { OrtBuild } from "../sessions.js";
+import type { OrtBuild } from "../ort.js";
+import type { LoadRequest } from "../sessions.js";
 import { fetchWasm, filesOf, type Start } from "./files.js";
 import { MountedBlob } from "./mounted-blob.js";
 
-type LoadRequest = Extract<Request, { kind: "load" }>;
 type Ort = Pick<typeof common, "InferenceSession" | "Tensor" | "env">;
 
 const BUILDS: { readonly [D in Start["device"]]: () => Promise<Ort> } = {

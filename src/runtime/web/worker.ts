@@ -1,4 +1,6 @@
 /** Entry point of the worker that runs models in a browser. Its first message names ONNX Runtime's files; requests follow. */
+
+import { ortModels } from "../ort.js";
 import type { Answer, Numbered, Request } from "../protocol.js";
 import { moved, reply } from "../serve.js";
 import { answering } from "../sessions.js";
@@ -18,7 +20,7 @@ else {
       const build = loadOrt(start);
       // The first request reports the failure.
       build.catch(() => {});
-      const answer = answering(() => build);
+      const answer = answering(ortModels(() => build));
       self.addEventListener("message", ({ data: request }: MessageEvent<Numbered<Request>>) => {
         const send = (message: Numbered<Answer>) => self.postMessage(message, moved(message));
         void reply(request, answer, send, memory);

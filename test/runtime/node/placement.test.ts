@@ -118,7 +118,7 @@ describe("weights that are in no file", () => {
       offset: 2,
       length: 2,
     };
-    const { folder, placed, buffers } = await place(weights({ file, m: inMemory(7, 8) }), 1);
+    const { folder, placed, buffers } = await place(weights({ file, m: inMemory(7, 8) }), { inside: 1 });
     expect(folder).toBeNull();
     expect([...placed.values()].every((at) => "location" in at)).toBe(true);
     expect(buffers.map(({ data }) => [...data])).toEqual([

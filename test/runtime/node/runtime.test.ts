@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { openFile } from "../../../src/checkpoint/node/index.js";
 import { FileError, MachineError } from "../../../src/errors.js";
 import { createBuilder, encodeGraph } from "../../../src/graph/index.js";
+import type { Model } from "../../../src/runtime/index.js";
 import { openRuntime } from "../../../src/runtime/node/index.js";
 import { createRng, float, int, type Tensor } from "../../../src/tensor/index.js";
 import { temporaryFolder } from "../../support/folder.js";
@@ -201,7 +202,10 @@ describe("the runtime", () => {
 
   it("so is a model that no machine can run", async () => {
     const runtime = openRuntime({ threads: 1 });
-    const garbage = { weights: new Map(), packed: false, encode: () => Uint8Array.of(1, 2, 3) };
+    const garbage: Model = {
+      ...{ weights: new Map(), packed: false, type: "float32", inputs: [], outputs: [] },
+      encode: () => Uint8Array.of(1, 2, 3),
+    };
     await expect(runtime.load(garbage)).rejects.toThrow(RangeError);
     await runtime.close();
   });
