@@ -71,6 +71,36 @@ function aliasesFor(field: z.ZodType, form: OptionForm, option: Option): Option[
   );
 }
 
+/**
+ * The field of a flag or of one of its aliases, and its value; null where no field has the flag.
+ * @param given text of the value; true or false for a flag without one
+ * @param about beginning of a message
+ * @throws RequestError with the expected form
+ */
+export function flagValue(
+  fields: Fields,
+  flag: string,
+  given: string | boolean,
+  about: string,
+): { readonly field: string; readonly value: unknown } | null {
+  for (const [name, field] of Object.entries(fields)) {
+    const form = formsOf(field).find((f) => longOf(f.flag) === flag || f.aliases?.includes(flag));
+    if (!form) continue;
+    const schema = schemaOf(inner(field), form);
+    const plain = !form.flag.includes("<");
+    if (plain !== (typeof given === "boolean"))
+      throw new RequestError(`${about} is ${given}; expected ${plain ? "true or false" : expectation(schema)}`);
+    if (typeof given === "boolean") return { field: name, value: given };
+    try {
+      return { field: name, value: readFlag(schema, form, given) };
+    } catch (error) {
+      if (error instanceof InvalidArgumentError) throw new RequestError(`${about} is ${given}. ${error.message}`);
+      throw error;
+    }
+  }
+  return null;
+}
+
 /** Adds the flags of fields to a command. Flags of one field exclude each other, unless they are repeatable, or parts of one value. */
 export function addFields(command: Command, fields: Fields): Command {
   for (const field of Object.values(fields)) {

@@ -13,4 +13,5 @@ export { type Attempt, type Holder, locked, tryLock } from "./lock.js";
 export { partialOf, removePartials } from "./partial.js";
 export { decodePng, encodePng, readPngText, withPngText } from "./png.js";
 export { savePng } from "./save-png.js";
+export { type TomlEntry, tomlEntries } from "./toml.js";
 export { type Sink, writeWhole } from "./write.js";

@@ -31,6 +31,16 @@ interface Defaults extends RunDefaults {
   readonly type: (typeof LORA_TYPES)[number];
 }
 
+/** A config of another trainer, whose options those of the command line replace. */
+export const configFields = grouped("task", {
+  config: option(text, {
+    flag: "--config <file>",
+    aliases: ["--config_file"],
+    about:
+      "options from a file: kohya's .toml, arguments of diffusers' scripts as .json or .yaml, the official slider trainer's .yaml; options of the command line go before",
+  }),
+} as const);
+
 /** Model that is trained, for objectives of both. */
 const modelField = {
   on: option(z.enum(["base", "distilled"]), {
