@@ -10,7 +10,7 @@ import type { Progress, Terminal } from "./terminal.js";
 export function fetching(
   terminal: Terminal,
   signal: AbortSignal = interrupted,
-): DownloadOptions & Pick<OpenOptions, "onPrepare"> {
+): DownloadOptions & Pick<OpenOptions, "onPrepare" | "onMeasure"> {
   let bar: Progress | undefined;
   let left = 0;
   const show: { readonly [T in DownloadEvent["type"]]: (event: Extract<DownloadEvent, { type: T }>) => void } = {
@@ -34,6 +34,8 @@ export function fetching(
   return {
     signal,
     onPrepare: preparing(terminal),
+    onMeasure: ({ device, compute, done, total }) =>
+      terminal.warn(`measuring compute types for this pair, once: ${compute} on ${device} (${done + 1} of ${total})`),
     onDownload(event) {
       terminal.emit(event);
       showAny(event, event.type);

@@ -163,8 +163,10 @@ async function needsOf(
 ): Promise<{ name: string; needs: MemoryNeed[] | null }> {
   const row =
     models.base === undefined ? pairNamed(models.pair ?? "embedded", await readPairs(models.pairs)) : undefined;
-  const known = row && models.distilled === undefined ? memoryNeedsOfRow(row, models.compute) : null;
+  // What is fastest here is not measured for an estimate.
+  const compute = models.compute === "auto" ? undefined : models.compute;
+  const known = row && models.distilled === undefined ? memoryNeedsOfRow(row, compute) : null;
   if (known) return { name: row?.name ?? "", needs: known };
   const files = await readFiles(models, { ...models, ...options });
-  return { name: row?.name ?? files.base.ref, needs: await memoryNeedsOfFiles(files, models.compute) };
+  return { name: row?.name ?? files.base.ref, needs: await memoryNeedsOfFiles(files, compute, models.device) };
 }

@@ -9,12 +9,13 @@ import { adapterFile, deriveInFile } from "../checkpoint/node/index.js";
 import type { Pair } from "../generate/index.js";
 import { commitOf } from "../hub/index.js";
 import { type LookupOptions, locate, locateByName } from "../lookup/index.js";
+import type { Compute } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { type Adaptable, openAdapter } from "./adapters.js";
 import { openOwnClip } from "./evaluator.js";
 import type { LocatedPair } from "./locate.js";
 import type { PairFiles } from "./read.js";
-import type { OpenOptions, PairReference } from "./reference.js";
+import type { OpenOptions } from "./reference.js";
 
 /** Pair with the facts of its files. */
 export interface OpenedPair extends BoundPair {
@@ -44,7 +45,7 @@ export async function bindPair(
   files: PairFiles,
   additions: Additions,
   runtime: Runtime,
-  { compute = "float32" }: PairReference,
+  compute: Compute,
   { memoryBudget = machineBudget(), onPrepare, clip }: OpenOptions,
 ): Promise<OpenedPair> {
   const { located, row, family, parts, lookup } = files;

@@ -34,7 +34,7 @@ export const calibrationFile = (env: NodeJS.ProcessEnv = process.env): string =>
   env["VARIEGATE_CALIBRATIONS"] || path.join(configFolder(env), "calibrations.json");
 
 /** A reference that names the same model from every folder. */
-const nameOf = (ref: string): string => (existsSync(ref) ? path.resolve(ref) : ref);
+export const nameOf = (ref: string): string => (existsSync(ref) ? path.resolve(ref) : ref);
 
 type Models = Pick<PlanSource, "base" | "distilled">;
 const isOf = (entry: Pick<CalibrationEntry, "base" | "distilled">, { base, distilled }: Models): boolean =>
@@ -90,7 +90,7 @@ async function write(file: string, pairs: readonly CalibrationEntry[]): Promise<
 const WEIGHTS = /\.(safetensors|bin|pt|pth|ckpt|gguf)$/i;
 
 /** Hash of the denoisers' weight files, by blocks; null where one is not on this machine under its reference. */
-async function filesHash({ base, distilled }: Models): Promise<string | null> {
+export async function filesHash({ base, distilled }: Models): Promise<string | null> {
   const files: string[] = [];
   for (const model of [base, distilled]) {
     const place = model?.path ?? resolveReference(model?.ref ?? "");

@@ -20,7 +20,9 @@ export { type PairFiles, readPair } from "./read.js";
 export {
   type AdapterReference,
   argumentsOf,
+  type ComputeOn,
   lookupFields,
+  type MeasuringCompute,
   machineFields,
   modelFields,
   modelFlags,

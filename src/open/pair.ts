@@ -6,6 +6,7 @@ import { openRuntime } from "../runtime/node/index.js";
 import { openAdapter, openAdapters } from "./adapters.js";
 import { bindPair, type OpenedPair } from "./bind.js";
 import { calibratedOf } from "./calibrations.js";
+import { fastestCompute } from "./fastest.js";
 import { knownPair } from "./known.js";
 import { locatePair, rowOf } from "./locate.js";
 import { type PairFiles, readPair } from "./read.js";
@@ -26,13 +27,17 @@ export async function openPair(
   moreOptions: OpenOptions = {},
 ): Promise<OpenedPair> {
   const options = { ...checkReferenceFields(reference), ...checkReferenceFields(moreOptions) };
-  mustCompute(reference.compute ?? "float32", options.device ?? "cpu");
+  const { threads } = options;
+  if (reference.compute !== "auto") mustCompute(reference.compute ?? "float32", options.device ?? "cpu");
   const files = await withCalibration(await readFiles(reference, options));
   const additions = await openAdditions(files, reference);
-  const { device, threads } = options;
+  const { device, compute = "float32" } =
+    reference.compute === "auto"
+      ? await fastestCompute(files, options, (found) => openPair({ ...reference, ...found }, { ...options, ...found }))
+      : { device: options.device, compute: reference.compute };
   const runtime = openRuntime({ ...(device && { device }), ...(threads !== undefined && { threads }) });
   try {
-    return await bindPair(files, additions, runtime, reference, options);
+    return await bindPair(files, additions, runtime, compute, options);
   } catch (error) {
     await runtime.close();
     throw error;
@@ -46,7 +51,7 @@ export async function readFiles(reference: PairReference = {}, options: OpenOpti
 
 /** Opens the part of a pair that `planFor` needs, from its row if that is enough, else from its files. Starts no runtime. */
 export async function openPlanSource(reference: PairReference, options: OpenOptions = {}): Promise<PlanSource> {
-  mustCompute(reference.compute ?? "float32", options.device ?? "cpu");
+  if (reference.compute !== "auto") mustCompute(reference.compute ?? "float32", options.device ?? "cpu");
   const row = await rowOf(reference);
   const known = row && reference.base === undefined && reference.distilled === undefined ? knownPair(row) : null;
   return withCalibration(known ?? (await readFiles(reference, options)));

@@ -9,8 +9,9 @@ import { VARIANTS } from "../hub/fields.js";
 import type { DownloadOptions } from "../hub/index.js";
 import type { ModelFolder } from "../lookup/index.js";
 import { COMPUTES } from "../networks/fields.js";
-import type { Preparing } from "../networks/index.js";
+import type { Compute, Preparing } from "../networks/index.js";
 import { DEVICES } from "../runtime/fields.js";
+import type { Device } from "../runtime/index.js";
 import { grouped, type InputOf, option, parseRequest, type ReadonlyData } from "../schema/index.js";
 
 const text = z.string().min(1);
@@ -142,11 +143,12 @@ export const modelFields = grouped("models", {
     read: readEmbedding,
   }),
   ...lookupFields,
-  compute: option(z.enum(COMPUTES), {
+  compute: option(z.enum([...COMPUTES, "auto"]), {
     flag: "--compute <type>",
     aliases: ["--dtype", "--precision"],
     group: "machine",
-    about: "compute type of networks: float16 on GPUs, bfloat16 on OpenVINO, int8 on the CPU (default: float32)",
+    about:
+      "compute type of networks: float16 on GPUs, bfloat16 on OpenVINO, int8 on the CPU; auto measures which is fastest here (default: float32)",
   }),
 } as const);
 
@@ -186,12 +188,26 @@ export const modelFlags = ({ pair, pairs, base, distilled }: PairReference): str
     value === undefined ? [] : [`--${name} ${value}`],
   );
 
+/** A compute type on a device. */
+export interface ComputeOn {
+  readonly device: Device;
+  readonly compute: Compute;
+}
+
+/** Progress of `compute: "auto"`: the compute type that is measured now, how many were before it, and of how many. */
+export interface MeasuringCompute extends ComputeOn {
+  readonly done: number;
+  readonly total: number;
+}
+
 /** Machine to run on, and callbacks for downloads and weight preparation. */
 export interface OpenOptions extends InputOf<typeof machineFields>, DownloadOptions {
   /** CLIPModel that judges images of this pair; default: the pair's own. */
   readonly clip?: string;
   /** Called while weights are unpacked or quantised, which happens once for each file. */
   readonly onPrepare?: (preparing: Preparing) => void;
+  /** Called before each compute type is measured, for `compute: "auto"`. */
+  readonly onMeasure?: (measuring: MeasuringCompute) => void;
 }
 
 /** All fields of the arguments of `openPair`. The command line passes the fields of its request that name models. */
@@ -201,6 +217,7 @@ const argumentSchema = z.strictObject({
   clip: text.exactOptional(),
   onDownload: z.unknown().exactOptional(),
   onPrepare: z.unknown().exactOptional(),
+  onMeasure: z.unknown().exactOptional(),
   signal: z.unknown().exactOptional(),
 });
 
