@@ -53,7 +53,7 @@ const FIXED: Readonly<Record<string, unknown>> = {
 };
 /** Keys that do not change what is learned: output, logging, precision and memory. */
 const WITHOUT_EFFECT =
-  /^(output_|logging_|log_|save_|save\.|logging\.|other\.|report_to|wandb|tracker|checkpoint|hub_|push_to_hub|mixed_precision|full_|fp8|allow_tf32|.*xformers|sdpa|mem_eff_attn|gradient_checkpointing|cache_|.*workers|lowram|no_half_vae|use_8bit_adam|num_validation_images|validation_epochs|train\.precision|pretrained_model\.v|v2$|v_parameterization|resume_from_checkpoint|local_rank)/;
+  /^(output_|logging_|log_|save_|save\.|logging\.|other\.|report_to|wandb|tracker|checkpoint|hub_|push_to_hub|mixed_precision|full_|fp8|allow_tf32|.*xformers|sdpa|mem_eff_attn|cache_|.*workers|lowram|no_half_vae|use_8bit_adam|num_validation_images|validation_epochs|train\.precision|pretrained_model\.v|v2$|v_parameterization|resume_from_checkpoint|local_rank)/;
 
 /** What a config file sets. */
 export interface Configured {

@@ -64,7 +64,7 @@ export function wordTraining(
         first,
         from: images.map(factsOf),
         views: [{ prompt, scale: 1 }],
-        network: () => openWordLoss(pair, model, encoders),
+        network: () => openWordLoss(pair, model, encoders, request),
         async objective() {
           const progress = terminal.progress(images.length, "encoding images");
           const onImage = (done: number) => progress.update(done, "encoding images");

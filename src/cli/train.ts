@@ -21,6 +21,7 @@ import {
   type Trained,
   type TrainingState,
   train,
+  type UpdateEvent,
 } from "../train/index.js";
 import { fetching } from "./fetching.js";
 import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
@@ -52,6 +53,7 @@ export interface Training {
     readonly on?: "base" | "distilled";
     readonly seed?: number;
     readonly sampleEvery?: number;
+    readonly recompute?: boolean;
   };
   readonly iterations: number;
   readonly optimizer: Optimizer;
@@ -159,18 +161,22 @@ async function updates(run: Run, objective: Objective | FollowingObjective): Pro
   const { iterations, optimizer, request, clip } = training;
   const { trained, first } = prepared;
   const state = await earlier(folder);
-  const options = { updates: iterations, optimizer, signal, ...(clip !== undefined && { clip }) };
+  const { recompute } = request;
+  const options = { updates: iterations, optimizer, signal, recompute, ...(clip !== undefined && { clip }) };
   const progress = terminal.progress(iterations, "loading", { format: String, done: state?.update ?? 0 });
   const network = await prepared.network?.();
   const begun = { parameters: first, ...(state && { state }), ...(network && { network }) };
   const every = request.sampleEvery ?? Math.ceil(iterations / ROWS);
   let last = state;
+  let cost: Cost = { memory: null, spent: [] };
   try {
     await shown(run, "running");
     if (!state && every > 0) await sampled(run, 0, first);
     for await (const event of train(pair, objective, trained, begun, options)) {
-      const { state: next, ...numbers } = event;
+      const { state: next, memory, ...rest } = event;
+      const numbers = { ...rest, ...(memory && { memory }) };
       last = next;
+      cost = { memory, spent: [...cost.spent, rest.milliseconds] };
       const { update } = numbers;
       terminal.emit({ type: "update", ...numbers });
       folder.log({ type: "update", ...numbers });
@@ -189,7 +195,23 @@ async function updates(run: Run, objective: Objective | FollowingObjective): Pro
   } finally {
     progress.stop();
   }
+  if (cost.memory) terminal.print(costLine(cost));
   return last;
+}
+
+/** What updates took. */
+interface Cost {
+  readonly memory: UpdateEvent["memory"];
+  readonly spent: readonly number[];
+}
+
+/** Memory against time of a run with recomputation. */
+function costLine({ memory, spent }: Cost): string {
+  const [kept, recomputed] = [memory?.kept ?? 0, memory?.recomputed ?? 0].map(
+    (bytes) => `${(bytes / 1e6).toFixed(0)} MB`,
+  );
+  const middle = [...spent].sort((a, b) => a - b)[Math.floor(spent.length / 2)] ?? 0;
+  return `memory  about ${recomputed} for the values of an update, ${kept} without --recompute; ${middle.toFixed(0)} ms an update`;
 }
 
 /** Writes the page of the run, `index.html`. */

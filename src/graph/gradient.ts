@@ -2,6 +2,7 @@
 import { type Builder, createBuilder } from "./builder.js";
 import { decompose, isComposite, type PrimitiveKind } from "./decompose.js";
 import type { Graph, Op, Value } from "./op.js";
+import { blocksOf, recomputed } from "./recompute.js";
 import { rebuild } from "./rewrite.js";
 import { type Applied, VJP } from "./vjp.js";
 
@@ -15,6 +16,8 @@ export const gradientOf = (name: string): string => `grad ${name}`;
  *
  * @param of name of the output that is the loss; it has one element
  * @param to names of float32 graph inputs
+ * @param blocks number of blocks of the graph whose values are computed again for their gradients, instead of being kept (Chen et al. 2016,
+ * arXiv 1604.06174); default 1: all are kept. The gradients are the same
  * @throws RangeError for a loss with several elements, an unknown name, or a named dimension (see `bindDimensions`)
  * @example
  * ```ts
@@ -24,7 +27,10 @@ export const gradientOf = (name: string): string => `grad ${name}`;
  * const graph = withGradients(g.finish({ loss }), { of: "loss", to: ["w"] }); // outputs: loss, "grad w" = 2 w
  * ```
  */
-export function withGradients(graph: Graph, { of, to }: { of: string; to: readonly string[] }): Graph {
+export function withGradients(
+  graph: Graph,
+  { of, to, blocks = 1 }: { of: string; to: readonly string[]; blocks?: number },
+): Graph {
   const plain = decompose(graph);
   const wanted = new Map(to.map((name) => [name, named(plain, name)]));
   const g = createBuilder();
@@ -32,7 +38,9 @@ export function withGradients(graph: Graph, { of, to }: { of: string; to: readon
   const loss = plain.outputs.get(of);
   if (!loss || loss.shape.some((d) => d !== 1))
     throw new RangeError(`the loss ${of} must be an output with one element, not [${loss?.shape.join(", ") ?? ""}]`);
-  const cotangents = backward(g, plain, now, { loss, wanted: [...wanted.values()] });
+  const again = blocks > 1 ? recomputed(g, plain, now, { blocks: blocksOf(plain, blocks), kept: new Set(to) }) : null;
+  const valueIn = (at: number, ct: Value) => again?.(at, ct) ?? now;
+  const cotangents = backward(g, plain, valueIn, { loss, wanted: [...wanted.values()] });
   const zeros = (v: Value) => g.broadcast(g.constant([], Float32Array.of(0)), v.shape.map(Number));
   return g.finish({
     ...Object.fromEntries([...plain.outputs].map(([name, v]) => [name, now(v)])),
@@ -46,11 +54,14 @@ function named(graph: Graph, name: string): Value {
   return input;
 }
 
-/** Cotangents by the ids of the original graph's values. */
+/**
+ * Cotangents by the ids of the original graph's values.
+ * @param valueIn value of the new graph that the gradients of the node at an index read, where the cotangent is that of its output
+ */
 function backward(
   g: Builder,
   graph: Graph,
-  now: (v: Value) => Value,
+  valueIn: (at: number, ct: Value) => (v: Value) => Value,
   { loss, wanted }: { loss: Value; wanted: readonly Value[] },
 ): ReadonlyMap<number, Value> {
   const depends = new Set(wanted.map((v) => v.id));
@@ -60,9 +71,10 @@ function backward(
     const before = cotangents.get(v.id);
     cotangents.set(v.id, before ? g.add(before, ct) : ct);
   };
-  for (const { op, inputs, output } of graph.nodes.toReversed()) {
+  for (const [at, { op, inputs, output }] of [...graph.nodes.entries()].reverse()) {
     const ct = cotangents.get(output.id);
     if (!ct || !depends.has(output.id)) continue;
+    const now = valueIn(at, ct);
     const each = cotangentsOf(g, op, { inputs: inputs.map(now), y: now(output), ct });
     for (const [i, v] of inputs.entries()) {
       const own = each[i];

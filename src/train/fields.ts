@@ -66,6 +66,11 @@ const runFields = (d: RunDefaults) =>
       flag: "--learning-rate <n>",
       about: `largest learning rate of AdamW, after 10 updates of warm-up, ${d.course ?? "falling to 0 by a cosine"} (default: ${d.learningRate})`,
     }),
+    recompute: option(z.boolean(), {
+      flag: "--recompute",
+      aliases: ["--gradient-checkpointing"],
+      about: "compute values of blocks again for their gradients, instead of keeping them: less memory, more time",
+    }),
     seed: option(z.int().min(0), { flag: "--seed <n>", about: "seed of all that is drawn (default: 0)" }),
     sampleEvery: option(z.int().min(0), {
       flag: "--sample-every <n>",

@@ -2,7 +2,7 @@
 import type { Model, Pair } from "../generate/index.js";
 import { type Builder, bindDimensions, encodeGraph, gradientOf, type Value } from "../graph/index.js";
 import type { Conditioning, DenoiserShape, ImageSize } from "../models/index.js";
-import { floats, loadGradients } from "../networks/index.js";
+import { floats, type GradientMemory, gradientGraph } from "../networks/index.js";
 import type { Tensors } from "../optim/index.js";
 import type { Session } from "../runtime/index.js";
 import { count, type FloatTensor, float, sample, stack } from "../tensor/index.js";
@@ -37,6 +37,8 @@ export interface Batch extends TrainedCall {
 export interface LossNetwork {
   /** Weighted mean error of the prediction, and its gradient towards each parameter. */
   run(batch: Batch, parameters: Tensors): Promise<{ loss: number; gradients: Tensors }>;
+  /** With recomputation, the working memory of the largest batch so far; null before the first, and without. */
+  memory(): GradientMemory | null;
   /** Predictions, B × [1, C, h, w]. */
   predict(call: TrainedCall, parameters: Tensors): Promise<FloatTensor[]>;
   release(): Promise<void>;
@@ -71,16 +73,21 @@ const meanError =
 /** Most graphs that stay loaded: batches of images of several sizes take turns. */
 const LOADED = 4;
 
-/** Prepares a model with what is trained. Weights are mapped as they are for generation. */
+/**
+ * Prepares a model with what is trained. Weights are mapped as they are for generation.
+ * @param options `recompute`: values that gradients read are computed again, in less memory and more time
+ */
 export async function openLoss(
   { engine }: { readonly engine: Pick<Pair["engine"], "runtime" | "upcast"> },
   { denoiser, weights }: Pick<Model, "denoiser" | "weights">,
   trained: Trained,
+  { recompute = false }: { readonly recompute?: boolean | undefined } = {},
 ): Promise<LossNetwork> {
   const inputs = parameterInputs(trained);
   const index = inputs.drawing(await weights());
   const { runtime, upcast } = engine;
   const sessions = new Map<string, Promise<Session>>();
+  let most: GradientMemory | null = null;
 
   /** The session of a call, with its inputs. */
   async function prepared(call: TrainedCall, parameters: Tensors, kind: "predict" | { readonly huber?: number }) {
@@ -104,7 +111,9 @@ export async function openLoss(
     const sizes = { B: batch, ...inputs.sizes };
     if (kind === "predict") return runtime.load(encodeGraph(bindDimensions(drawn, sizes)), upcast);
     const wanted = { of: LOSS, scalar: meanError(kind.huber), to: inputs.names, sizes };
-    return loadGradients({ runtime, upcast }, drawn, wanted);
+    const { graph, memory } = gradientGraph(drawn, { ...wanted, recompute });
+    if (memory && memory.kept > (most?.kept ?? 0)) most = memory;
+    return runtime.load(encodeGraph(graph), upcast);
   }
   return {
     async run({ targets, weights: own, huber, ...call }, parameters) {
@@ -117,6 +126,7 @@ export async function openLoss(
       const gradients = inputs.names.map((name) => [name, floats(outputs[gradientOf(name)])] as const);
       return { loss: floats(outputs[LOSS]).data[0] ?? Number.NaN, gradients: Object.fromEntries(gradients) };
     },
+    memory: () => most,
     async predict(call, parameters) {
       const { session, feeds } = await prepared(call, parameters, "predict");
       const all = floats((await session.run(feeds)).outputs[PREDICTION]);

@@ -1,6 +1,7 @@
 /** A training run: updates with their loss and gradient norm, and the state from which it can go on. */
 import { NonFiniteError, RequestError } from "../errors.js";
 import type { Pair } from "../generate/index.js";
+import type { GradientMemory } from "../networks/index.js";
 import { clipped, globalNorm, type Optimizer, type OptimizerState, type Tensors } from "../optim/index.js";
 import { combine } from "../sampling/index.js";
 import { type Batch, type LossNetwork, openLoss } from "./loss.js";
@@ -25,6 +26,8 @@ export interface UpdateEvent {
   /** Norm of all gradients together, before clipping. */
   readonly norm: number;
   readonly milliseconds: number;
+  /** With recomputation, the working memory of the largest batch so far in bytes. */
+  readonly memory: GradientMemory | null;
   readonly state: TrainingState;
 }
 
@@ -33,6 +36,8 @@ export interface TrainOptions {
   readonly optimizer: Optimizer;
   /** Largest norm of the gradients. Default 1. */
   readonly clip?: number;
+  /** Computes values again that gradients read, in less memory and more time. Default: keeps them. */
+  readonly recompute?: boolean | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -56,7 +61,7 @@ export async function* train<T extends Trained>(
   objective: Objective<T> | FollowingObjective,
   trained: T,
   begun: Begun,
-  { updates, optimizer: plain, clip = 1, signal }: TrainOptions,
+  { updates, optimizer: plain, clip = 1, recompute, signal }: TrainOptions,
 ): AsyncGenerator<UpdateEvent, void, undefined> {
   const optimizer = clipped(clip, plain);
   const { parameters } = begun;
@@ -64,7 +69,7 @@ export async function* train<T extends Trained>(
     ...{ update: 0, parameters, optimizer: optimizer.init(parameters) },
     kept: "begin" in objective ? objective.begin(parameters) : NOTHING,
   };
-  const network = begun.network ?? (await openLoss(pair, objective.model, trained));
+  const network = begun.network ?? (await openLoss(pair, objective.model, trained, { recompute }));
   try {
     while (state.update < updates) {
       signal?.throwIfAborted();
@@ -78,7 +83,8 @@ export async function* train<T extends Trained>(
       const moved = optimizer.update(state.parameters, gradients, state.optimizer);
       const kept = await follow(moved.parameters);
       state = { update: state.update + 1, parameters: moved.parameters, optimizer: moved.state, kept };
-      yield { update: state.update, updates, loss, norm, milliseconds: performance.now() - start, state };
+      const [milliseconds, memory] = [performance.now() - start, network.memory()];
+      yield { update: state.update, updates, loss, norm, milliseconds, memory, state };
     }
   } finally {
     await network.release();

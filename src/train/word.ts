@@ -204,11 +204,12 @@ export async function openWordLoss(
   pair: Pick<Pair, "engine">,
   model: Pick<Model, "denoiser" | "weights">,
   encoders: WordEncoders,
+  options: { readonly recompute?: boolean | undefined } = {},
 ): Promise<LossNetwork> {
   const { smallest, draw } = model.denoiser;
   const { inputs } = draw(smallest, await model.weights());
   const names = ["encoder_hidden_states", "text_embeds"].filter((name) => inputs.has(name));
-  const denoiser = await openLoss(pair, model, { inputs: names });
+  const denoiser = await openLoss(pair, model, { inputs: names }, options);
 
   /** A call with each prompt encoded, and the prompts of its samples, each once. */
   async function encoded<C extends TrainedCall>(call: C, values: Tensors) {
@@ -234,6 +235,7 @@ export async function openWordLoss(
       }
       return { loss, gradients };
     },
+    memory: () => denoiser.memory(),
     predict: async (call, values) => denoiser.predict((await encoded(call, values)).call, {}),
     release: () => denoiser.release(),
   };

@@ -56,6 +56,17 @@ describe("variegate train lora", { timeout: 240_000 }, () => {
     expect([other.status, other.stderr]).toEqual([2, expect.stringContaining("other options")]);
   });
 
+  it("computes values again with --recompute, and prints memory against time", async () => {
+    const words = small("--recompute", "--sample-every", "0", "--rank", "1", "--out", fresh());
+    const { status, stdout } = await runProgram(words);
+    expect(status).toBe(0);
+    const [, less, kept] =
+      /memory {2}about (\d+) MB for the values of an update, (\d+) MB without --recompute; \d+ ms an update\n/.exec(
+        stdout,
+      ) ?? [];
+    expect(Number(less)).toBeLessThan(0.75 * Number(kept));
+  });
+
   it.each([
     [["--snr-gamma", "5", "--weighting", "debiased"], 2, /--snr-gamma is that of --weighting min-snr, not of debiased/],
     [["--pair", "embedded-lora"], 2, /is a LoRA on the base: train --on base/],

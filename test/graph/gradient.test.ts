@@ -7,6 +7,7 @@ import {
   printGraph,
   type Value,
   withGradients,
+  workingBytes,
 } from "../../src/graph/index.js";
 import { createRng } from "../../src/tensor/index.js";
 import { evaluator, fill, type NdArray } from "../support/evaluate.js";
@@ -223,6 +224,37 @@ describe("withGradients", () => {
     const out = evaluator(graph)({ unused: fill([2, 3], () => 1), x: fill([2], () => 1) });
     expect(out.get("grad unused")).toEqual(fill([2, 3], () => 0));
     expect(out.get("grad x")).toEqual(fill([2], () => 1));
+  });
+
+  it("computes blocks again with the same gradients, after the gradients of what follows them", () => {
+    const g = createBuilder();
+    const w = [0, 1, 2, 3, 4, 5].map((i) => g.input(`w${i}`, [3, 3]));
+    let x = g.input("x", [2, 4, 3]);
+    const skip = x;
+    for (const weight of w)
+      x = g.add(
+        g.silu(g.layerNorm(g.linear(x, weight), g.input(`n${weight.id}`, [3]), g.input(`b${weight.id}`, [3]), 1e-5)),
+        x,
+      );
+    const graph = g.finish({ loss: g.mean(g.mul(g.add(x, skip), x), [0, 1, 2]) });
+    const to = ["w0", "w3", "w5", "x"];
+    const random = noise(11);
+    const feeds = Object.fromEntries(
+      [...graph.inputs].map(([name, { shape }]) => [name, fill(shape.map(Number), random)] as const),
+    );
+    const plain = withGradients(graph, { of: "loss", to });
+    const expected = evaluator(plain)(feeds);
+    for (const blocks of [2, 3, 6]) {
+      const made = withGradients(graph, { of: "loss", to, blocks });
+      expect(made.nodes.length).toBeGreaterThan(plain.nodes.length);
+      expect(workingBytes(made, 1)).toBeLessThan(workingBytes(plain, 1));
+      const found = evaluator(made)(feeds);
+      for (const name of ["loss", ...to.map(gradientOf)])
+        expect(
+          found.get(name)?.data.map((v) => v + 0),
+          `${name}, ${blocks}`,
+        ).toEqual(expected.get(name)?.data.map((v) => v + 0));
+    }
   });
 
   it("refuses a loss with several elements, and names that are not there", () => {
