@@ -36,17 +36,9 @@ import { choiceOf, keepChoice, requestForKept, samplesOf, undecided, withoutChoi
 import { type ComparedMode, columnsFor, comparedModes, resultJson, sheetRows, type Timing } from "./comparison.js";
 import { fetching } from "./fetching.js";
 import { findingOf } from "./finding.js";
+import { followRows, generateRow, type Output, type Row } from "./rows.js";
 import { openResumableFolder, type ResumeOptions, type RunFolder } from "./run-folder.js";
-import {
-  followRows,
-  generateRow,
-  nameOf,
-  type Output,
-  type Row,
-  type RowName,
-  resumed,
-  type SampleImage,
-} from "./samples.js";
+import { nameOf, type RowName, resumed, type SampleImage } from "./samples.js";
 import { drawSheet } from "./sheet.js";
 import type { Progress, Terminal } from "./terminal.js";
 

@@ -20,8 +20,9 @@ import { explorePage } from "./explore-page.js";
 import { directionName, explorationFinding } from "./explored.js";
 import { fetching } from "./fetching.js";
 import { percent } from "./finding.js";
+import { followRows, generateRow, type Output, type Row } from "./rows.js";
 import { openResumableFolder, type ResumeOptions } from "./run-folder.js";
-import { followRows, generateRow, nameOf, type Output, type Row, resumed, type SampleImage } from "./samples.js";
+import { nameOf, resumed, type SampleImage } from "./samples.js";
 import { columnsOf } from "./table.js";
 import type { Terminal } from "./terminal.js";
 
