@@ -142,6 +142,27 @@ def bfl1_single(name):
     return f"single_blocks.{found[1]}.linear1", [f"{block}.attn.to_q", f"{block}.attn.to_k", f"{block}.attn.to_v", f"{block}.proj_mlp"]
 
 
+def xlabs(name):
+    """A layer of FLUX.1 by its attention processor in LoRAs of XLabs; None for layers that have none alone."""
+    rules = [
+        (r"^transformer_blocks\.(\d+)\.attn\.to_out\.0$", r"double_blocks.\1.processor.proj_lora1"),
+        (r"^transformer_blocks\.(\d+)\.attn\.to_add_out$", r"double_blocks.\1.processor.proj_lora2"),
+        (r"^single_transformer_blocks\.(\d+)\.proj_out$", r"single_blocks.\1.processor.proj_lora"),
+    ]
+    return next((re.sub(pattern, to, name) for pattern, to in rules if re.match(pattern, name)), None)
+
+
+def xlabs_qkv(name):
+    """to_q or add_q_proj, as the fused layer of XLabs' attention processors."""
+    found = re.match(r"^(single_)?transformer_blocks\.(\d+)\.attn\.(to_q|add_q_proj)$", name)
+    if not found:
+        return None
+    text = found[3] == "add_q_proj"
+    parts = ["add_q_proj", "add_k_proj", "add_v_proj"] if text else ["to_q", "to_k", "to_v"]
+    layer = f"single_blocks.{found[2]}.processor.qkv_lora" if found[1] else f"double_blocks.{found[2]}.processor.qkv_lora{2 if text else 1}"
+    return layer, [f"{found[1] or ''}transformer_blocks.{found[2]}.attn.{part}" for part in parts]
+
+
 KOHYA = ("lora_down.weight", "lora_up.weight")
 DOTS = ("lora.down.weight", "lora.up.weight")
 same = lambda name: name  # noqa: E731
@@ -173,6 +194,15 @@ CASES = {
         fused(bfl_qkv, underscored, "lora_unet_", KOHYA, alpha=1),
         fused(bfl1_single, underscored, "lora_unet_", KOHYA, alpha=2),
         low_rank(lambda name: bfl1(name) and underscored(bfl1(name)), "lora_unet_", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name),
+    )),
+    "flux1-xlabs": ("flux1", both(
+        fused(xlabs_qkv, same, "", ("down.weight", "up.weight")),
+        low_rank(xlabs, "", ("down.weight", "up.weight"), keep=lambda i, name: True),
+    )),
+    "flux1-comfyui": ("flux1", both(
+        fused(bfl_qkv, same, "diffusion_model.", KOHYA, alpha=1),
+        fused(bfl1_single, same, "diffusion_model.", KOHYA, alpha=2),
+        low_rank(bfl1, "diffusion_model.", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name),
     )),
 }  # fmt: skip
 

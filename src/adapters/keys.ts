@@ -56,8 +56,13 @@ export interface ParsedKey {
 /** An adapter's own name in a key of PEFT, between the matrix and "weight". */
 const ADAPTER_NAME = /(\.lora_(?:[AB]|magnitude_vector))\.[^.]+(\.weight)$/;
 
+/** A key of XLabs: the matrix after the layer of an attention processor. */
+const XLABS = /^(.*blocks\.\d+\.processor\.(?:qkv|proj)_lora[12]?)\.(down|up)\.weight$/;
+
 /** Splits a key at its longest known suffix; null without one. */
 export function parseKey(key: string): ParsedKey | null {
+  const [, layer, matrix] = XLABS.exec(key) ?? [];
+  if (layer !== undefined) return { stem: layer, role: matrix === "down" ? "down" : "up", dialect: "XLabs" };
   const plain = key.replace(ADAPTER_NAME, "$1$2");
   const found = ENDINGS.filter(([end]) => plain.endsWith(end)).toSorted((a, b) => b[0].length - a[0].length)[0];
   return found ? { stem: plain.slice(0, -found[0].length), role: found[1], dialect: found[2] } : null;

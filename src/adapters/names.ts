@@ -1,5 +1,5 @@
 /** Layer names in all dialects, in a table built from the model's own layers, so that keys are looked up and not guessed. */
-import { denoiserLayerNames, type OtherLayer } from "../families/index.js";
+import { adapterLayerNames, denoiserLayerNames, type OtherLayer } from "../families/index.js";
 
 /** Networks that adapters change. */
 export const PARTS = ["unet", "text_encoder", "text_encoder_2"] as const;
@@ -59,16 +59,21 @@ export interface NameTable {
 export function nameTable(layers: Layers): NameTable {
   const table = new Map<string, Layer>();
   for (const [part, all] of layers) {
-    const other = part === "unet" ? denoiserLayerNames([...all.keys()]) : new Map<string, OtherLayer>();
+    const names = [...all.keys()];
+    const others = part === "unet" ? [denoiserLayerNames(names), adapterLayerNames(names)] : [];
     const add = (layer: Layer, names: Iterable<string>) => {
       for (const alias of names) {
         for (const prefix of PREFIXES[part]) table.set(`${underscored(prefix)}${underscored(alias)}`, layer);
       }
     };
-    for (const { name, layer } of fusedLayers(part, all, other)) add(layer, [name]);
+    for (const other of others) {
+      for (const { name, layer } of fusedLayers(part, all, other)) add(layer, [name]);
+    }
     for (const [name, shape] of all) {
-      const there = other.get(name);
-      const whole = there && !there.share && !there.swapped ? there.name : undefined;
+      const whole = others.flatMap((other) => {
+        const there = other.get(name);
+        return there && !there.share && !there.swapped ? [there.name] : [];
+      });
       add({ part, name, ...shape }, aliases(part, name, whole));
     }
   }
@@ -175,10 +180,10 @@ export function partOf(name: string): Part {
   return found?.part ?? "unet";
 }
 
-function* aliases(part: Part, name: string, other: string | undefined): Generator<string> {
+function* aliases(part: Part, name: string, others: readonly string[]): Generator<string> {
   const bare = part === "unet" ? name : name.replace(/^text_model\./, "");
   const long = part === "unet" ? name : `text_model.${bare}`;
-  for (const alias of new Set([name, bare, long, ...(other ? [other] : [])])) {
+  for (const alias of new Set([name, bare, long, ...others])) {
     yield alias;
     // Attention processors name the output layer without its number.
     if (alias.endsWith(".to_out.0")) yield alias.slice(0, -".0".length);

@@ -42,6 +42,8 @@ export interface TransformerFacts {
   readonly tools: string;
   /** Names that differ in files of other tools. */
   readonly names: readonly Renamed[];
+  /** Names of layers that only adapters have. */
+  readonly adapterNames?: readonly Renamed[];
   /** Tensors in such files that the network does not have. */
   readonly unused: readonly string[];
   /** Tensors of variants that need more than text. */

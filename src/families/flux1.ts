@@ -1,7 +1,7 @@
 /** FLUX.1 (Black Forest Labs 2024): dev, whose guidance is an input, and schnell, with CLIP ViT-L and T5 XXL as text encoders. */
 import { clipL } from "./clip-encoders.js";
 import type { FamilyFacts } from "./family.js";
-import { FLUX1_NAMES } from "./names/flux1.js";
+import { FLUX1_NAMES, XLABS_NAMES } from "./names/flux1.js";
 import { zimage } from "./zimage.js";
 
 export const flux1: FamilyFacts = {
@@ -36,6 +36,7 @@ export const flux1: FamilyFacts = {
       },
       tools: "Black Forest Labs",
       names: FLUX1_NAMES,
+      adapterNames: XLABS_NAMES,
       unused: [],
       variants: /controlnet_/,
       inputs: {
@@ -43,7 +44,7 @@ export const flux1: FamilyFacts = {
         variants: { 128: "FLUX.1 Canny or Depth, which reads an image", 384: "FLUX.1 Fill, for inpainting" },
       },
       adapters:
-        /(^|_)single_transformer_blocks_\d+_(proj_(mlp|out)|norm_linear|attn_to_[qkv](?!kv))|(^|_)single_blocks_\d+_modulation_lin|(^|_)double_blocks_\d+_(img|txt)_mod_lin/,
+        /(^|_)single_transformer_blocks_\d+_(proj_(mlp|out)|norm_linear|attn_to_[qkv](?!kv))|(^|_)single_blocks_\d+_modulation_lin|(^|_)double_blocks_\d+_(img|txt)_mod_lin|(^|_)(double|single)_blocks_\d+_processor_(qkv|proj)_lora/,
       // FLUX.2's own code has the same names.
       ratios: [
         { layer: /(^|_)single_blocks_\d+_linear1(?!\d)/, outputs: 7 },

@@ -6,7 +6,7 @@ export {
   type TextEncoderFacts,
   type TransformerFacts,
 } from "./family.js";
-export { denoiserLayerNames } from "./layer-names.js";
+export { adapterLayerNames, denoiserLayerNames } from "./layer-names.js";
 export { clipNames, type SourceTensor } from "./names/clip.js";
 export { QWEN3_NAMES } from "./names/qwen3.js";
 export { T5_NAMES } from "./names/t5.js";

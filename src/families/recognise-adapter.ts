@@ -18,7 +18,7 @@ export type RecognisedAddition = { readonly about: string; readonly because: str
 
 /** Keys that only adapter files have. */
 const ADAPTER =
-  /lora[._](down|up|A|B)\b|lora_embedding_[AB]|hada_|lokr_|_lora\.|dora_scale|\.alpha$|\.diff(_b)?$|\.[wb]_norm$|oft_(blocks|[rR]\b)|boft_|ia3_l|\.on_input$|vera_lambda|hra_u|^(lora|lycoris)_\w+\.[ab][12]\.weight$/;
+  /lora[12]?[._](down|up|A|B)\b|lora_embedding_[AB]|hada_|lokr_|_lora\.|dora_scale|\.alpha$|\.diff(_b)?$|\.[wb]_norm$|oft_(blocks|[rR]\b)|boft_|ia3_l|\.on_input$|vera_lambda|hra_u|^(lora|lycoris)_\w+\.[ab][12]\.weight$/;
 
 /** True for tensor names of an adapter, not of a network. */
 export const isAdapterFile = (keys: Iterable<string>): boolean => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Layers, readAdapter } from "../../src/adapters/index.js";
+import type { LayerShape } from "../../src/adapters/names.js";
 import { FileError, RequestError } from "../../src/errors.js";
 import { createRng, type FloatTensor, float } from "../../src/tensor/index.js";
 import { fileOf, layersWith, MATRIX_KINDS } from "../support/adapters.js";
@@ -179,5 +180,60 @@ describe("reading an adapter", () => {
         );
       }),
     );
+  });
+});
+
+describe("an adapter of XLabs", () => {
+  const D = 2;
+  const square = { weight: [D, D], bias: [D] };
+  const block = "single_transformer_blocks.0";
+  const flux: Layers = new Map([
+    [
+      "unet",
+      new Map<string, LayerShape>([
+        ["time_text_embed.text_embedder.linear_1", square],
+        ["context_embedder", square],
+        ...["to_q", "to_k", "to_v"].map((to) => [`${block}.attn.${to}`, square] as const),
+        [`${block}.proj_mlp`, { weight: [4 * D, D], bias: [4 * D] }],
+        [`${block}.proj_out`, { weight: [D, 5 * D], bias: [D] }],
+      ]),
+    ],
+  ]);
+  const tensor = (...shape: number[]) =>
+    float(
+      shape,
+      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i + 1),
+    );
+  const matrices = (layer: string, outputs: number) =>
+    [
+      [`${layer}.down.weight`, tensor(1, D)],
+      [`${layer}.up.weight`, tensor(outputs, 1)],
+    ] as const;
+  const qkv = matrices("single_blocks.0.processor.qkv_lora", 3 * D);
+
+  it("changes queries, keys and values by their rows, without alpha", () => {
+    const { dialects, targets, unmatched } = readAdapter("x", new Map(qkv), flux);
+    expect({ dialects, unmatched }).toEqual({ dialects: ["XLabs"], unmatched: [] });
+    const changes = targets.map(({ layer, delta }) => [
+      layer,
+      delta.kind === "low-rank" && { up: [...delta.up.data], down: [...delta.down.data], alpha: delta.alpha },
+    ]);
+    expect(changes).toEqual([
+      [`${block}.attn.to_q`, { up: [1, 2], down: [1, 2], alpha: null }],
+      [`${block}.attn.to_k`, { up: [3, 4], down: [1, 2], alpha: null }],
+      [`${block}.attn.to_v`, { up: [5, 6], down: [1, 2], alpha: null }],
+    ]);
+  });
+
+  it("is refused with keys of no layer, and with a layer that it changes under two names", () => {
+    const stray = new Map([...qkv, ...matrices("single_blocks.0.processor.qkv_lora1", 3 * D)]);
+    expect(() => readAdapter("x", stray, flux)).toThrow(
+      /2 of its 4 keys belong to this model; unmatched: single_blocks/,
+    );
+    const fused = [
+      ["single_blocks.0.linear1.lora_down.weight", tensor(1, D)],
+      ["single_blocks.0.linear1.lora_up.weight", tensor(7 * D, 1)],
+    ] as const;
+    expect(() => readAdapter("x", new Map([...qkv, ...fused]), flux)).toThrow(/attn\.to_q twice/);
   });
 });

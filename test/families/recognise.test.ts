@@ -180,6 +180,8 @@ describe("adapters and textual inversions", () => {
     ["flux2", "transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj.lora_A.weight"],
     ["flux1", "transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight"],
     ["flux1", "lora_unet_double_blocks_7_txt_mod_lin.lora_down.weight"],
+    ["flux1", "double_blocks.7.processor.qkv_lora1.down.weight"],
+    ["flux1", "single_blocks.7.processor.proj_lora.down.weight"],
     ["flux2", "transformer.transformer_blocks.0.ff_context.linear_in.lora_A.weight"],
   ])("are %s's by layers that only it has: %s", (family, key) => {
     expect(recognise(down(key, 640))).toMatchObject({ kind: "adapter", family });

@@ -41,6 +41,28 @@ const SINGLE: readonly Renamed[] = [
   { own: "single_transformer_blocks.*.norm.linear", other: "single_blocks.*.modulation.lin" },
 ];
 
+/** Layers in LoRAs of XLabs, which name them by attention processors: 1 is the image's stream, 2 the text's. A block with one stream has its feed-forward apart. */
+export const XLABS_NAMES: readonly Renamed[] = [
+  ...fused("double_blocks.*.processor.qkv_lora1", [
+    "transformer_blocks.*.attn.to_q",
+    "transformer_blocks.*.attn.to_k",
+    "transformer_blocks.*.attn.to_v",
+  ]),
+  ...fused("double_blocks.*.processor.qkv_lora2", [
+    "transformer_blocks.*.attn.add_q_proj",
+    "transformer_blocks.*.attn.add_k_proj",
+    "transformer_blocks.*.attn.add_v_proj",
+  ]),
+  { own: "transformer_blocks.*.attn.to_out.0", other: "double_blocks.*.processor.proj_lora1" },
+  { own: "transformer_blocks.*.attn.to_add_out", other: "double_blocks.*.processor.proj_lora2" },
+  ...fused("single_blocks.*.processor.qkv_lora", [
+    "single_transformer_blocks.*.attn.to_q",
+    "single_transformer_blocks.*.attn.to_k",
+    "single_transformer_blocks.*.attn.to_v",
+  ]),
+  { own: "single_transformer_blocks.*.proj_out", other: "single_blocks.*.processor.proj_lora" },
+];
+
 export const FLUX1_NAMES: readonly Renamed[] = [
   { own: "x_embedder", other: "img_in" },
   { own: "context_embedder", other: "txt_in" },
