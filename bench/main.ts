@@ -10,10 +10,11 @@ import { type OpenedPair, openPair } from "../src/open/index.js";
 import { openRuntime } from "../src/runtime/node/index.js";
 import { openPreview, type Recording, record, trace } from "../src/trajectory/index.js";
 import { diffusersStep, findPython } from "./diffusers.js";
-import { type Figure, lineOf, middle, type Report } from "./figures.js";
+import { comparedWith, type Figure, lineOf, middle, PEAK, type Report, readFigures } from "./figures.js";
 import { compareInt8, timeInt8 } from "./int8.js";
 import { runMemory } from "./memory.js";
 import { matmulPeak, timeSliders, timeStep } from "./networks.js";
+import { runPeers } from "./peers.js";
 import { runStudioBench } from "./studio.js";
 import { makeSyntheticSdxl } from "./synthetic.js";
 import { timeTraining } from "./train.js";
@@ -36,7 +37,7 @@ async function peakOf(report: Report): Promise<number> {
   const runtime = openRuntime({ threads });
   peak = await matmulPeak(runtime);
   await runtime.close();
-  report({ name: "MatMul peak, 2048³ float32", value: peak, unit: "GFLOP/s", note: `${threads} threads` });
+  report({ name: PEAK, value: peak, unit: "GFLOP/s", note: `${threads} threads` });
   return peak;
 }
 
@@ -206,6 +207,11 @@ const BENCHES: readonly Bench[] = [
     },
   },
   { name: "train", run: (report) => timeTraining(threads, report) },
+  {
+    name: "peers",
+    onRequest: true,
+    run: (report) => runPeers(report, { threads, rounds: options.rounds, size: options.size }),
+  },
   { name: "memory", onRequest: true, run: (report) => runMemory(report, threads) },
 ];
 
@@ -214,16 +220,39 @@ const program = new Command("bench")
   .addHelpText("before", "Example:\n  npm run bench -- --only hybrid\n\n")
   .option("--json", "print one JSON object per line")
   .option("--sdxl", "peak memory of an SDXL run at 1024 px by phase (same as --only memory); needs 12.1 GB of disk")
+  .option("--peers", "this project's engines beside PyTorch and OpenVINO (same as --only peers); needs 11 GB of disk")
+  .option("--rounds <n>", "rounds of --peers", (n) => Number(n), 3)
+  .option("--size <n>", "width and height of the picture of --peers, a multiple of 64", (n) => Number(n), 512)
+  .option(
+    "--compare <file>",
+    "compare with the output of an earlier run with --json, as ratios to the MatMul peak of each run",
+  )
   .option("--only <name>", `run one benchmark: ${BENCHES.map((b) => b.name).join(", ")}`);
 
-const options = program.parse().opts<{ json?: boolean; only?: string; sdxl?: boolean }>();
-const { json, only = options.sdxl ? "memory" : undefined } = options;
+interface Options {
+  readonly json?: boolean;
+  readonly only?: string;
+  readonly sdxl?: boolean;
+  readonly peers?: boolean;
+  readonly rounds: number;
+  readonly size: number;
+  readonly compare?: string;
+}
+const options = program.parse().opts<Options>();
+const { json, compare, only = options.sdxl ? "memory" : options.peers ? "peers" : undefined } = options;
 const chosen = BENCHES.filter((b) => (only === undefined ? !b.onRequest : b.name === only));
 if (chosen.length === 0)
   program.error(`--only ${only}: unknown benchmark; expected one of ${BENCHES.map((b) => b.name).join(", ")}`, {
     exitCode: 2,
   });
-const report = (figure: Figure) => process.stdout.write(`${json ? JSON.stringify(figure) : lineOf(figure)}\n`);
+const print = (figure: Figure) => process.stdout.write(`${json ? JSON.stringify(figure) : lineOf(figure)}\n`);
+const earlier = compare === undefined ? null : readFigures(compare);
+const report = (figure: Figure) => {
+  print(figure);
+  const ratio = earlier && comparedWith(earlier, figure, peak);
+  if (ratio) print(ratio);
+};
+if (earlier) await peakOf(report);
 for (const bench of chosen) {
   try {
     await bench.run(report);

@@ -113,6 +113,41 @@ export const openSyntheticSdxl = async (folder: string): Promise<Pick<Synthetic,
   index: await openWeights(path.join(folder, "diffusion_pytorch_model.safetensors")),
 });
 
+export interface SyntheticParts {
+  /** Folder with `unet` and `vae`, as diffusers names them. */
+  readonly folder: string;
+  remove(): Promise<void>;
+}
+
+/** Writes SDXL's UNet and autoencoder with random weights in float16: 5.3 GB. @throws MachineError if the disk is too small */
+export const makeSyntheticParts = (): Promise<SyntheticParts> =>
+  inFolder(async (folder, remove) => {
+    const files = [];
+    for (const [name, config, draw] of [
+      ["unet", UNET, drawnUNet],
+      ["vae", VAE, drawnAutoencoder],
+    ] as const) {
+      const own = path.join(folder, name);
+      await mkdir(own);
+      await writeFile(path.join(own, "config.json"), JSON.stringify(config));
+      files.push(planned(path.join(own, "diffusion_pytorch_model.safetensors"), "float16", draw));
+    }
+    await mustHold(folder, files);
+    for (const file of files) await writeRandom(file);
+    return { folder, remove };
+  });
+
+/** Graphs of both for an image of this size in pixels, and the weights they read. */
+export async function openSyntheticParts(folder: string, size: number) {
+  const open = (name: string) => openWeights(path.join(folder, name, "diffusion_pytorch_model.safetensors"));
+  const [unet, vae] = [await open("unet"), await open("vae")];
+  const side = size / 8;
+  return {
+    unet: drawUNet(parseUNetConfig({ file: "sdxl", config: UNET }), unet, { height: side, width: side, tokens: 77 }),
+    decoder: drawDecoder(parseAutoencoderConfig({ file: "sdxl", config: VAE }), vae, side, side),
+  };
+}
+
 export interface SyntheticPair {
   /** Path of a diffusers folder. */
   readonly base: string;

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { MachineError } from "../errors.js";
 import { cacheFolder, formatJson, makeFolder, parseJson, writeWhole } from "../files/index.js";
 import { type GenerateRequest, generate, type Pair } from "../generate/index.js";
-import { COMPUTES, type Compute, DEVICE_COMPUTES } from "../networks/index.js";
+import { COMPUTES, DEVICE_COMPUTES } from "../networks/index.js";
 import { DEVICES, type Device } from "../runtime/index.js";
 import type { ReadonlyData } from "../schema/index.js";
 import { filesHash, nameOf } from "./calibrations.js";
