@@ -17,7 +17,7 @@ import { middle } from "./figures.js";
 import { feedsFor } from "./networks.js";
 import { openSyntheticSdxl } from "./synthetic.js";
 
-const compute = z.enum(["float32", "float16"]);
+const compute = z.enum(["float32", "float16", "bfloat16"]);
 
 /** What one line reports. */
 export const measuredSchema = z.discriminatedUnion("kind", [

@@ -23,10 +23,12 @@ const PATIENCE = 15_000;
 const BOUNDS = {
   float32: { mean: 0.1, largest: 8 },
   float16: { mean: 1, largest: 48 },
+  // Measured: docs/openvino.md. With eight bits of precision, a detail can come out differently.
+  bfloat16: { mean: 4, largest: 255 },
 } as const;
 
 interface Difference {
-  readonly compute: "float32" | "float16";
+  readonly compute: keyof typeof BOUNDS;
   readonly mean: number;
   readonly largest: number;
   readonly within: boolean;
@@ -135,7 +137,7 @@ function markdown(rows: readonly Row[]): string {
   const cells = rows.map((row) => [
     row.device,
     difference(row, "float32"),
-    difference(row, "float16"),
+    difference(row, row.device === "openvino" ? "bfloat16" : "float16"),
     Object.entries(row.images)
       .map(([compute, ms]) => `${ms.toFixed(0)} ms (${compute})`)
       .join(", ") || "–",
@@ -146,7 +148,7 @@ function markdown(rows: readonly Row[]): string {
   const head = [
     "device",
     "float32: mean / largest difference, of 255",
-    "float16: the same",
+    "float16, on openvino bfloat16: the same",
     "an image of the embedded pair",
     "SDXL-sized step, 512 px",
     "TFLOP/s",

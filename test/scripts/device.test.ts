@@ -24,6 +24,6 @@ it("npm run device has a row for the CPU, and says why the other devices are mis
   expect(rows[0]).toMatchObject({ device: "cpu", step: null, problems: [] });
   expect(rows[0].images.float32).toBeGreaterThan(0);
   const names = [...rows, ...missing].map((found: { device: string }) => found.device);
-  expect(names.toSorted((a, b) => a.localeCompare(b))).toEqual(["coreml", "cpu", "cuda", "dml", "webgpu"]);
+  expect(names.toSorted((a, b) => a.localeCompare(b))).toEqual(["coreml", "cpu", "cuda", "dml", "openvino", "webgpu"]);
   for (const { why } of missing) expect(why).toMatch(/\w+/);
 }, 240_000);
