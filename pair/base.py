@@ -19,13 +19,15 @@ def loss_of(unet, x0: torch.Tensor, text, t: torch.Tensor | None = None) -> torc
 
 
 def run(run) -> None:
-    """Stage `base`. With --resume: from the checkpoint, or from base/unet when there is none."""
+    """Stage `base`. With --resume: from the checkpoint, or from base/unet when there is none, at the step in
+    progress.json."""
     training = TrainingSet(run.out)
     from_weights = run.resume and (run.out / "base" / "unet" / "config.json").exists()
     unet = network.load(run.out / "base", trainable=True) if from_weights else network.new(**setting.of(run.out).unet)
     optimizer = torch.optim.AdamW(unet.parameters(), lr=run.rate(6e-4), weight_decay=.01, fused=True)
     average = Average(unet, .9985)
-    run.restore(unet=unet, optimizer=optimizer, average=average)
+    if not run.restore(unet=unet, optimizer=optimizer, average=average) and from_weights:
+        run.go_on()
     smooth = None
     for step in run.steps(optimizer):
         x0, text = training.draw(BATCH, DROPPED)

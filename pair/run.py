@@ -25,6 +25,7 @@ class Run:
         torch.set_num_threads(threads)
         torch.manual_seed(0)
         self.step, self.count, self.elapsed, self.cpu, self.stopped = 0, steps, 0.0, 0.0, False
+        self.begun = 0  # the step from which the rate warms up
         self._cpu = time.process_time()
         self._tick = self._saved = self._said = time.monotonic()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -45,7 +46,7 @@ class Run:
             group.setdefault("peak", group["lr"])  # kept in the optimizer's own state, and so in checkpoints
         self._tick, self._cpu = time.monotonic(), time.process_time()
         while self.done < 1 and not self.stopped:
-            gain = min(1, (self.step + 1) / warmup) * (floor + (1 - floor) * .5 * (1 + math.cos(math.pi * self.done)))
+            gain = min(1, (self.step - self.begun + 1) / warmup) * (floor + (1 - floor) * .5 * (1 + math.cos(math.pi * self.done)))
             for group in groups:
                 group["lr"] = group["peak"] * gain
             yield self.step
@@ -98,6 +99,13 @@ class Run:
     def _reports(self) -> Path:
         return self.out / "measured.json"
 
+    @property
+    def _progress(self) -> Path:
+        return self.out / "progress.json"
+
+    def _kept(self) -> dict:
+        return json.loads(self._progress.read_text()) if self._progress.exists() else {}
+
     def _reported(self) -> dict:
         return json.loads(self._reports.read_text()) if self._reports.exists() else {}
 
@@ -123,6 +131,17 @@ class Run:
         print(f"{self.stage} goes on from step {self.step}, {self.elapsed:.0f} s", flush=True)
         return True
 
+    def go_on(self) -> None:
+        """Takes the place of an earlier run whose weights are in OUT without its optimizer, from OUT/progress.json: its step and
+        times. The rate warms up again, and averages start from those weights."""
+        kept = self._kept().get(self.name)
+        if not (self.resume and kept):
+            return
+        self.step, self.elapsed, self.cpu = kept["step"], kept["elapsed"], kept["cpu"]
+        self.begun = self.step
+        torch.manual_seed(self.step)
+        print(f"{self.stage} goes on from step {self.step} with new moments, {self.elapsed:.0f} s", flush=True)
+
     def keep(self, force: bool = False, **parts) -> bool:
         """Writes a checkpoint now and then (under a temporary name first); says whether it did."""
         if not force and time.monotonic() - self._saved < CHECKPOINT_SECONDS:
@@ -131,6 +150,8 @@ class Run:
         partial = self.checkpoint.with_suffix(".partial")
         torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": self.step, "elapsed": self.elapsed, "cpu": self.cpu}, partial)
         os.replace(partial, self.checkpoint)
+        kept = {self.name: {"step": self.step, "elapsed": self.elapsed, "cpu": self.cpu}}
+        self._progress.write_text(json.dumps(self._kept() | kept, indent=1) + "\n")
         self._saved = time.monotonic()
         return True
 
