@@ -87,7 +87,8 @@ def disturbed(x: torch.Tensor) -> torch.Tensor:
 
 
 def run(run) -> None:
-    """Stage `judge`. With --resume: from the checkpoint, or from the weights in OUT."""
+    """Stage `judge`. With --resume: from the checkpoint, or from the weights in OUT,
+    at the step in progress.json."""
     training = data.load(run.out, data.TRAINING)
     chosen = setting.of(run.out)
     truth = {k: training.values(k) for k in [*chosen.factors, *chosen.measures]}
@@ -95,6 +96,7 @@ def run(run) -> None:
     optimizer = torch.optim.AdamW(judge.parameters(), lr=run.rate(2e-3), weight_decay=1e-2)
     if not run.restore(judge=judge, optimizer=optimizer) and run.resume and (run.out / "judge" / "model.safetensors").exists():
         judge.load_state_dict(load(run.out).state_dict())
+        run.go_on()
     for _ in run.steps(optimizer):
         indices = torch.randint(0, len(training), (BATCH,))
         read = judge(disturbed(data.shifted(training.batch(indices), chosen.shift)))

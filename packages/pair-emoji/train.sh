@@ -17,7 +17,7 @@ stage() {
 [ -f "$made/data/setting.json" ] || node packages/pair-emoji/data/render.js --out "$made"
 [ -f "$made/base/tokenizer/vocab.json" ] || stage tokenizer
 stage autoencoder --steps 10000
-stage judge --steps 4000
+stage judge --steps 8000 # 4,000, and 4,000 more: README.md
 stage autoencoder --steps 2500 --option part=decoder --lr 1e-3
 stage clip --steps 16000
 stage base --steps 40000
