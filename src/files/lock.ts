@@ -185,7 +185,8 @@ const unless =
 function patienceWith(owner: Owner | null): number {
   if (!owner) return EMPTY;
   const isSeen = owner.host === os.hostname() && owner.namespace === NAMESPACE;
-  return isSeen && !isAlive(owner.process) ? 0 : ABANDONED;
+  // A file system counts parts of milliseconds: a lock of this moment can be newer than the clock.
+  return isSeen && !isAlive(owner.process) ? Number.NEGATIVE_INFINITY : ABANDONED;
 }
 
 const ownerSchema = z.object({

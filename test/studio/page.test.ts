@@ -270,7 +270,7 @@ describe("the page of the studio", () => {
       );
 
       await page.getByRole("button", { name: "Auto", exact: true }).click();
-      await page.getByText("the default; variegate calibrate").waitFor();
+      await page.getByText(/^the default; variegate calibrate/).waitFor();
       expect(await switchOf(page).inputValue()).toBe("1");
       await page.keyboard.press("2");
       expect(await page.getByRole("button", { name: "Auto", pressed: true }).count()).toBe(0);
