@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { VariegateError } from "../src/errors.js";
 import { generate } from "../src/generate/index.js";
 import { type DenoiserShape, type DrawingWeights, drawUNet } from "../src/models/index.js";
@@ -215,14 +215,22 @@ const BENCHES: readonly Bench[] = [
   { name: "memory", onRequest: true, run: (report) => runMemory(report, threads) },
 ];
 
+/** Reads a positive multiple of `unit`. */
+const multipleOf = (unit: number) => (text: string) => {
+  const n = Number(text);
+  if (!(Number.isInteger(n) && n > 0 && n % unit === 0))
+    throw new InvalidArgumentError(`expected a positive ${unit === 1 ? "integer" : `multiple of ${unit}`}`);
+  return n;
+};
+
 const program = new Command("bench")
   .description("Benchmarks of speed and memory.")
   .addHelpText("before", "Example:\n  npm run bench -- --only hybrid\n\n")
   .option("--json", "print one JSON object per line")
   .option("--sdxl", "peak memory of an SDXL run at 1024 px by phase (same as --only memory); needs 12.1 GB of disk")
   .option("--peers", "this project's engines beside PyTorch and OpenVINO (same as --only peers); needs 11 GB of disk")
-  .option("--rounds <n>", "rounds of --peers", (n) => Number(n), 3)
-  .option("--size <n>", "width and height of the picture of --peers, a multiple of 64", (n) => Number(n), 512)
+  .option("--rounds <n>", "rounds of --peers", multipleOf(1), 3)
+  .option("--size <n>", "width and height of the picture of --peers, a multiple of 64", multipleOf(64), 512)
   .option(
     "--compare <file>",
     "compare with the output of an earlier run with --json, as ratios to the MatMul peak of each run",

@@ -56,7 +56,7 @@ const SPARE = 1 / 8;
 
 /**
  * Text encoders of at most this many parameters stay in float32 beside a denoiser in bfloat16: they run once, and in bfloat16 they would change
- * the images almost as much as the denoiser does (docs/precision.md).
+ * the images, by about 1 of 255 in the embedded pair (docs/precision.md).
  */
 const EXACT_TEXT = 1e9;
 

@@ -42,8 +42,8 @@ export interface EncodeOptions {
 
 /**
  * Operations whose values need more digits than bfloat16 has: a timestep of 999 times a frequency is an angle of many turns. OpenVINO computes
- * in float32 whatever leads to an output of the model without a product in between (`Graph::EnforceInferencePrecision` of its CPU plugin,
- * which says: necessary for accuracy, at no cost), so the model returns them under names that no caller reads.
+ * an operation in float32 if there is a path from it to an output of the model without a matrix product or convolution
+ * (`Graph::EnforceInferencePrecision` of its CPU plugin), so the model has these values as additional outputs, which are not used.
  */
 const ANGLES: ReadonlySet<OpKind> = new Set(["sin", "cos"]);
 /** Prefix of those names. */
