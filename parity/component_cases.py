@@ -148,6 +148,16 @@ FLUX1_VARIANTS = {
                     "in_channels": 16, "pooled_projection_dim": 20},
 }  # fmt: skip
 
+CHROMA = {"patch_size": 1, "in_channels": 64, "out_channels": None, "num_layers": 2, "num_single_layers": 2, "attention_head_dim": 16,
+          "num_attention_heads": 2, "joint_attention_dim": 24, "axes_dims_rope": [4, 4, 8], "approximator_num_channels": 64,
+          "approximator_hidden_dim": 20, "approximator_layers": 3}  # fmt: skip
+CHROMA_VARIANTS = {
+    "chroma": {},
+    "chroma-fast": {},
+    "chroma-other": {"axes_dims_rope": [2, 6, 4], "attention_head_dim": 12, "num_attention_heads": 3, "num_layers": 1, "num_single_layers": 3,
+                     "in_channels": 16, "approximator_num_channels": 24, "approximator_layers": 1},
+}  # fmt: skip
+
 # --- language models ---------------------------------------------------------------------------------------------------------
 
 # The Hub's config of Qwen3-4B in small: more heads of queries than of keys, and heads wider than features / heads.
@@ -207,6 +217,9 @@ def components():
     for i, (name, changes) in enumerate(FLUX1_VARIANTS.items()):
         dtype, storage = "bfloat16" if name == "flux1-fast" else "float32", "sharded" if name == "flux1" else "whole"
         found[name] = component("diffusers", "FluxTransformer2DModel", {**FLUX1, **changes}, 450_000 + 1_000 * i, dtype=dtype, storage=storage)
+    for i, (name, changes) in enumerate(CHROMA_VARIANTS.items()):
+        dtype, storage = "bfloat16" if name == "chroma-fast" else "float32", "sharded" if name == "chroma" else "whole"
+        found[name] = component("diffusers", "ChromaTransformer2DModel", {**CHROMA, **changes}, 470_000 + 1_000 * i, dtype=dtype, storage=storage)
     found |= {
         "t5": component("transformers", "T5EncoderModel", T5, 460_000, storage="sharded", naming="tied"),
         "t5-other": component("transformers", "T5EncoderModel", {**T5, "relative_attention_num_buckets": 20, "relative_attention_max_distance": 50, "layer_norm_epsilon": 1e-03, "num_layers": 1}, 461_000, dtype="bfloat16", naming="tied"),
@@ -315,6 +328,20 @@ def flux1(transformer, **schedule):
     return {"index": FLUX1_INDEX, "scheduler": scheduler, "tokenizers": tokenizers, "components": parts}
 
 
+CHROMA_INDEX = {
+    "_class_name": "ChromaPipeline", "_diffusers_version": "0.42.1", "feature_extractor": [None, None], "image_encoder": [None, None],
+    "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"], "text_encoder": ["transformers", "T5EncoderModel"],
+    "tokenizer": ["transformers", "T5TokenizerFast"], "transformer": ["diffusers", "ChromaTransformer2DModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+}  # fmt: skip
+
+
+def chroma(transformer, **schedule):
+    scheduler = {"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, **schedule}
+    parts = {"transformer": transformer, "text_encoder": "t5", "vae": "vae-flux"}
+    return {"index": CHROMA_INDEX, "scheduler": scheduler, "tokenizers": {"tokenizer": "../test/goldens/tokenizers/t5"}, "components": parts}
+
+
 LIGHTNING = {**FILES["sdxl"], "timestep_spacing": "trailing"}
 HYPER = {"_class_name": "DDIMScheduler", **SD, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
          "timestep_spacing": "trailing"}  # fmt: skip
@@ -344,6 +371,8 @@ CHECKPOINTS = {
     "klein-fast": klein("flux2-fast", True),
     "flux1": flux1("flux1", use_dynamic_shifting=True, shift=3.0),
     "flux1-fast": flux1("flux1-fast", use_dynamic_shifting=False, shift=1.0),
+    "chroma": chroma("chroma", use_dynamic_shifting=False, shift=3.0),
+    "chroma-fast": chroma("chroma-fast", use_beta_sigmas=True),
 }
 
 

@@ -10,11 +10,11 @@ from diffusers.loaders import lora_pipeline
 from safetensors.torch import save_file
 
 from .adapters import RANK, factors, layers, noise_of
-from .component_cases import FLUX1
+from .component_cases import CHROMA, FLUX1
 from .flow_cases import case
-from .flow_runs import run
+from .flow_runs import open_flow, run
 from .narrow import narrowed
-from .runs import hush, open_pipeline
+from .runs import hush
 
 SCALE = 0.7
 
@@ -204,6 +204,21 @@ CASES = {
         fused(bfl1_single, same, "diffusion_model.", KOHYA, alpha=2),
         low_rank(bfl1, "diffusion_model.", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name),
     )),
+    "chroma-peft": ("chroma", low_rank(same, "transformer.")),
+    "chroma-kohya": ("chroma", both(
+        fused(bfl_qkv, underscored, "lora_unet_", KOHYA, alpha=1),
+        fused(bfl1_single, underscored, "lora_unet_", KOHYA, alpha=2),
+        low_rank(lambda name: bfl1(name) and underscored(bfl1(name)), "lora_unet_", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name),
+    )),
+    "chroma-xlabs": ("chroma", both(
+        fused(xlabs_qkv, same, "", ("down.weight", "up.weight")),
+        low_rank(xlabs, "", ("down.weight", "up.weight"), keep=lambda i, name: True),
+    )),
+    "chroma-comfyui": ("chroma", both(
+        fused(bfl_qkv, same, "diffusion_model.", KOHYA, alpha=1),
+        fused(bfl1_single, same, "diffusion_model.", KOHYA, alpha=2),
+        low_rank(bfl1, "diffusion_model.", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name),
+    )),
 }  # fmt: skip
 
 
@@ -215,15 +230,16 @@ def paint(pipe, request):
 def record(store):
     hush()
     width = FLUX1["num_attention_heads"] * FLUX1["attention_head_dim"]
+    assert width == CHROMA["num_attention_heads"] * CHROMA["attention_head_dim"]
     lora_pipeline._convert_kohya_flux_lora_to_diffusers = narrowed(lora_pipeline._convert_kohya_flux_lora_to_diffusers, width)
     for number, (name, (checkpoint, write)) in enumerate(CASES.items()):
-        pipe = open_pipeline(checkpoint)
+        pipe = open_flow(checkpoint)
         request = case("base", 2, 1, checkpoint=checkpoint, seeds=[3])["request"]
         saved = {k: v.clone() for k, v in pipe.transformer.state_dict().items()}
         plain = paint(pipe, request)
         tensors, metadata = write(pipe, noise_of(2000 + number))
         tensors = {k: v.contiguous() for k, v in tensors.items()}
-        pipe = open_pipeline(checkpoint)
+        pipe = open_flow(checkpoint)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "lora.safetensors"
             save_file(tensors, file, metadata=metadata or None)

@@ -25,6 +25,13 @@ def flux1(*args, **request):
     return case(*args, checkpoint="flux1", **request)
 
 
+FLASH = {"checkpoint": "chroma-fast"}
+
+
+def chroma(*args, **request):
+    return case(*args, checkpoint="chroma", **request)
+
+
 FLOW_CASES = {
     "zimage": case("base", 5, 4),
     "zimage-plain": case("base", 3, 0, size={"width": 24, "height": 56}, seeds=[3]),
@@ -58,5 +65,14 @@ FLOW_CASES = {
     "flux1-hybrid-1": flux1("hybrid", 4, 0, SCHNELL, switch=1, baseGuidance=3.5, size={"width": 24, "height": 40}),
     "flux1-hybrid-3": flux1("hybrid", 8, 3.5, {"component": "flux1", "as": "transformer"}, switch=3, baseGuidance=1.5, seeds=[4]),
     "flux1-hybrid-own-grid": flux1("hybrid", 4, 0, SCHNELL, switch=1, baseGuidance=3.5, baseSteps=12, seeds=[9]),
+    "chroma": chroma("base", 5, 5),
+    "chroma-plain": chroma("base", 3, 0, size={"width": 24, "height": 56}, seeds=[3]),
+    "chroma-negative": chroma("base", 2, 3, negative="sad, blurry! " * 8, seeds=[5]),
+    "chroma-prompts": chroma("base", 2, 2.5, prompts=[HAT, MIXED, "", LONG], seeds=[1]),
+    "chroma-fast": chroma("distilled", 8, 0, FLASH),
+    "chroma-distilled-file": chroma("distilled", 4, 0, {"component": "chroma-fast", "as": "file"}, seeds=[4]),
+    "chroma-hybrid-1": chroma("hybrid", 4, 0, FLASH, switch=1, baseGuidance=0, size={"width": 24, "height": 40}),
+    "chroma-hybrid-3-guided": chroma("hybrid", 8, 0, {"component": "chroma-fast", "as": "transformer"}, switch=3, baseGuidance=4, negative="sad", seeds=[4]),
+    "chroma-hybrid-own-grid": chroma("hybrid", 8, 0, {"component": "chroma-fast", "as": "transformer"}, switch=3, baseGuidance=3, baseSteps=12, seeds=[9]),
     "zimage-hybrid-own-grid-guided": case("hybrid", 4, 0, FAST, switch=1, baseGuidance=3, baseSteps=6, seeds=[9]),
 }

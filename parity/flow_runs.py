@@ -1,4 +1,4 @@
-"""Records runs of ZImagePipeline, Flux2KleinPipeline and FluxPipeline: every latent on the way, the predicted clean ones, and the pictures."""
+"""Records runs of ZImagePipeline, Flux2KleinPipeline, FluxPipeline and ChromaPipeline: every latent on the way, the predicted clean ones, and the pictures."""
 
 import diffusers
 import numpy as np
@@ -43,10 +43,30 @@ class FlowWatch:
         scheduler.step = watched
 
 
+def hiding(pipe):
+    """
+    ChromaPipeline with a mask of truth values, as the model was trained. diffusers 0.42.1 gives attention a mask of numbers, which are added to
+    the scores, so that it hides nothing (diffusers#12116, #13619).
+    """
+    if isinstance(pipe, diffusers.ChromaPipeline):
+        prepare = pipe._prepare_attention_mask
+
+        def prepared(*args, **kwargs):
+            mask = prepare(*args, **kwargs)
+            return None if mask is None else mask.bool()
+
+        pipe._prepare_attention_mask = prepared
+    return pipe
+
+
+def open_flow(name):
+    return hiding(open_pipeline(name))
+
+
 def open_distilled(distilled, scheduler):
     """A second transformer, and its scheduler, or the base's where it comes without."""
     if "checkpoint" in distilled:
-        other = open_pipeline(distilled["checkpoint"])
+        other = open_flow(distilled["checkpoint"])
         return other.transformer, other.scheduler
     return component(distilled["component"]), type(scheduler).from_config(scheduler.config)
 
@@ -178,7 +198,7 @@ def run_own_grid(pipe, distilled, scheduler, request, watch):
 
 
 def run(pipe, pair, request):
-    watch = FlowWatch(grid_of(pipe, request), isinstance(pipe, diffusers.FluxPipeline))
+    watch = FlowWatch(grid_of(pipe, request), isinstance(pipe, (diffusers.FluxPipeline, diffusers.ChromaPipeline)))
     distilled, scheduler = open_distilled(pair["distilled"], pipe.scheduler) if "distilled" in pair else (None, pipe.scheduler)
     if request["mode"] == "hybrid" and "baseSteps" in request:
         return watch, run_own_grid(pipe, distilled, scheduler, request, watch)
@@ -194,7 +214,7 @@ def record(store):
     hush()
     for name, case in FLOW_CASES.items():
         pair, request = case["pair"], case["request"]
-        pipe = open_pipeline(pair["base"])
+        pipe = open_flow(pair["base"])
         if "decoder" in pair:
             pipe.vae = component(pair["decoder"])
         watch, images = run(pipe, pair, request)

@@ -145,6 +145,33 @@ def run_flux1(model, inputs):
     return {"prediction": FluxPipeline._unpack_latents(out, 8 * height, 8 * width, 8)}
 
 
+def chroma_runs(described):
+    """A text of which the last tokens are hidden, in each sample another number."""
+    config = described["config"]
+    channels, times = config["in_channels"] // 4, [[1000.0, 20.5], [749.25, 500.0]]
+    for i, ((height, breadth), tokens) in enumerate(zip([(6, 10), (8, 4)], [7, 12])):
+        visible = [[1.0 if j < kept else 0.0 for j in range(tokens)] + [1.0] * (height * breadth // 4) for kept in (tokens - 3, 2)]
+        yield {
+            "sample": grown(i * 10 + 1, 2, channels, height, breadth),
+            "timestep": given(times[i]),
+            "encoder_hidden_states": grown(i * 10 + 2, 2, tokens, config["joint_attention_dim"], scale=3.0),
+            "attention_mask": given(visible),
+        }
+
+
+def run_chroma(model, inputs):
+    """The velocity on the grid of latents. Keys are hidden by a mask of truth values, as in training."""
+    sample, text = inputs["sample"], inputs["encoder_hidden_states"]
+    batch, channels, height, width = sample.shape
+    packed = FluxPipeline._pack_latents(sample, batch, channels, height, width)
+    ids = FluxPipeline._prepare_latent_image_ids(batch, height // 2, width // 2, "cpu", torch.float32)
+    out = model(
+        hidden_states=packed, timestep=inputs["timestep"] / 1000, encoder_hidden_states=text, txt_ids=torch.zeros(text.shape[1], 3),
+        img_ids=ids, attention_mask=inputs["attention_mask"].bool(), return_dict=False,
+    )[0]  # fmt: skip
+    return {"prediction": FluxPipeline._unpack_latents(out, 8 * height, 8 * width, 8)}
+
+
 # --- text and images -----------------------------------------------------------------------------------------------------
 
 
@@ -187,13 +214,15 @@ def run_language(model, inputs):
 
 
 def t5_runs(_):
-    """More tokens than the farthest distance that is told apart; padding is attended to."""
+    """More tokens than the farthest distance that is told apart, with padding that is attended to; and padding that is hidden."""
     long = [(7 * i * i + 3 * i) % 500 + 3 for i in range(139)] + [1]
     yield {"input_ids": given([long, [5, 300, 17, 1] + [0] * 136])}
+    masked = [[9, 41, 300, 7, 1] + [0] * 31]
+    yield {"input_ids": given(masked), "attention_mask": given([[1.0] * 5 + [0.0] * 31])}
 
 
 def run_t5(model, inputs):
-    return {"hidden_state": model(inputs["input_ids"]).last_hidden_state}
+    return {"hidden_state": model(inputs["input_ids"], attention_mask=inputs.get("attention_mask")).last_hidden_state}
 
 
 def clip_runs(_):
@@ -254,6 +283,7 @@ RUNS = {
     "AutoencoderKLFlux2": (folded_runs, run_folded),
     "ZImageTransformer2DModel": (z_image_runs, run_z_image),
     "FluxTransformer2DModel": (flux1_runs, run_flux1),
+    "ChromaTransformer2DModel": (chroma_runs, run_chroma),
     "T5EncoderModel": (t5_runs, run_t5),
     "Qwen3Model": (language_runs, run_language),
     "Qwen3ForCausalLM": (language_runs, run_language),

@@ -10,7 +10,7 @@ from diffusers.loaders.single_file_utils import CHECKPOINT_KEY_NAMES
 CLASSES = {
     "AuraFlowTransformer2DModel": "AuraFlow", "AutoencoderKLWan": "an autoencoder of video (Wan's or Qwen-Image's)",
     "AutoencoderKLHunyuanVideo": "an autoencoder of video", "AutoencoderKLTemporalDecoder": "an autoencoder of video",
-    "ChromaTransformer2DModel": "Chroma", "CogVideoXTransformer3DModel": "CogVideoX", "CogView4Transformer2DModel": "CogView",
+    "CogVideoXTransformer3DModel": "CogVideoX", "CogView4Transformer2DModel": "CogView",
     "ControlNetModel": "a ControlNet", "CosmosTransformer3DModel": "Cosmos", "DiTTransformer2DModel": "DiT",
     "FluxControlNetModel": "a ControlNet of FLUX or Qwen-Image", 
     "HunyuanVideoTransformer3DModel": "HunyuanVideo", "I2VGenXLUNet": "I2VGen-XL", "Kandinsky3UNet": "Kandinsky 3",
@@ -21,12 +21,12 @@ CLASSES = {
     "StableCascadeUNet": "Stable Cascade", "T2IAdapter": "a T2I-Adapter", "UNet3DConditionModel": "ModelScope's text to video",
     "UNetMotionModel": "AnimateDiff", "UNetSpatioTemporalConditionModel": "Stable Video Diffusion", "WanTransformer3DModel": "Wan",
     # Drawn here.
-    "AutoencoderKL": None, "AutoencoderKLFlux2": None, "AutoencoderTiny": None, "Flux2Transformer2DModel": None, "FluxTransformer2DModel": None, "UNet2DConditionModel": None, "ZImageTransformer2DModel": None,
+    "AutoencoderKL": None, "AutoencoderKLFlux2": None, "AutoencoderTiny": None, "ChromaTransformer2DModel": None, "Flux2Transformer2DModel": None, "FluxTransformer2DModel": None, "UNet2DConditionModel": None, "ZImageTransformer2DModel": None,
 }  # fmt: skip
 
 # What diffusers looks for → what it should be taken for.
 ORIGINALS = {
-    "animatediff": "AnimateDiff", "auraflow": "AuraFlow", "chroma": "Chroma", "controlnet": "a ControlNet", "cosmos-1.0": "Cosmos",
+    "animatediff": "AnimateDiff", "auraflow": "AuraFlow", "controlnet": "a ControlNet", "cosmos-1.0": "Cosmos",
     "flux": "a variant of FLUX.1", "flux2": "a transformer of FLUX.2 klein", "hidream": "HiDream", "hunyuan-video": "HunyuanVideo", "ltx-video": "LTX-Video", "lumina2": "Lumina",
     "mochi-1-preview": "Mochi", "playground-v2-5": "Playground v2.5, which is trained on EDM's noise levels", "sana": "Sana",
     "sd3": "Stable Diffusion 3", "sd35_large": "Stable Diffusion 3.5 large", "stable_cascade_stage_b": "Stable Cascade",

@@ -4,6 +4,7 @@ import re
 
 import torch
 from diffusers.loaders.single_file_utils import (
+    convert_chroma_transformer_checkpoint_to_diffusers,
     convert_flux2_transformer_checkpoint_to_diffusers,
     convert_flux_transformer_checkpoint_to_diffusers,
     convert_z_image_transformer_checkpoint_to_diffusers,
@@ -45,6 +46,13 @@ FLUX1 = [
     (r"^transformer_blocks\.(\d+)\.ff_context\.net\.2\.", r"double_blocks.\1.txt_mlp.2."),
     *ATTENTION,
 ]  # fmt: skip
+# FLUX.1's blocks without their modulation, which one network computes.
+CHROMA = [
+    *FLUX1,
+    (r"^distilled_guidance_layer\.layers\.(\d+)\.linear_1\.", r"distilled_guidance_layer.layers.\1.in_layer."),
+    (r"^distilled_guidance_layer\.layers\.(\d+)\.linear_2\.", r"distilled_guidance_layer.layers.\1.out_layer."),
+    (r"^distilled_guidance_layer\.norms\.(\d+)\.weight", r"distilled_guidance_layer.norms.\1.scale"),
+]
 FLUX2 = [
     (r"^x_embedder\.", "img_in."), (r"^context_embedder\.", "txt_in."), (r"^proj_out\.", "final_layer.linear."),
     (r"^norm_out\.linear\.", "final_layer.adaLN_modulation.1."), (r"^((?:double|single)_stream_modulation\w*)\.linear\.", r"\1.lin."),
@@ -69,9 +77,11 @@ FUSED = {
     "flux2": [(r"^transformer_blocks\.(\d+)\.attn\.to_([qkv])\.weight$", r"double_blocks.\1.img_attn.qkv.weight"),
               (r"^transformer_blocks\.(\d+)\.attn\.add_([qkv])_proj\.weight$", r"double_blocks.\1.txt_attn.qkv.weight")],
 }  # fmt: skip
+FUSED["chroma"] = FUSED["flux1"]
 WIDTH = FLUX1_CONFIG["num_attention_heads"] * FLUX1_CONFIG["attention_head_dim"]
 FILES = {
     "flux1": ("flux1-fast", FLUX1, narrowed(convert_flux_transformer_checkpoint_to_diffusers, WIDTH)),
+    "chroma": ("chroma-fast", CHROMA, narrowed(convert_chroma_transformer_checkpoint_to_diffusers, WIDTH)),
     "z-image": ("z-image-fast", Z_IMAGE, convert_z_image_transformer_checkpoint_to_diffusers),
     "flux2": ("flux2-fast", FLUX2, convert_flux2_transformer_checkpoint_to_diffusers),
 }

@@ -72,6 +72,15 @@ const FLUX1 = {
   sampling: { steps: 28, guidance: 3.5 },
 } as const;
 
+const CHROMA = {
+  family: "chroma",
+  base: "lodestones/Chroma1-HD",
+  scheduler: FAMILIES.chroma.scheduler,
+  parameters: FAMILIES.chroma.parameters.denoiser,
+  size: square(1024),
+  sampling: { steps: 35, guidance: 5 },
+} as const;
+
 type Base = Pick<PairRow, "family" | "base" | "scheduler" | "parameters" | "size"> &
   Pick<PairRow, "textParameters"> & { readonly sampling: SamplingDefaults };
 interface Distilled {
@@ -370,6 +379,12 @@ export const PAIRS: readonly PairRow[] = [
     gated: true,
     distilled: hyper("Hyper-FLUX.1-dev-8steps-lora"),
     sampling: { steps: 8, guidance: 3.5, loraScale: 0.125 },
+  }),
+  row("chroma-flash", "Chroma1-Flash, 16 steps without guidance", CHROMA, {
+    names: ["chroma flash", "chroma1 flash"],
+    licence: "Apache-2.0",
+    distilled: "lodestones/Chroma1-Flash/Chroma1-HD-Flash.safetensors",
+    sampling: { steps: 16, guidance: 0 },
   }),
   ...[2, 4, 8, 16].flatMap((n) => [pcm("sdxl", SDXL, n), pcm("sd15", SD15, n)]),
   ...[4, 8, 16].flatMap((n) => [pcm("sdxl", SDXL, n, 7.5), pcm("sd15", SD15, n, 7.5)]),

@@ -41,8 +41,8 @@ function flux2Config(file: string, shapes: Shapes): Config {
   };
 }
 
-/** Config of a FLUX.1 transformer with diffusers' names. @throws FileError when a tensor is missing */
-function flux1Config(file: string, shapes: Shapes): Config {
+/** Sizes of FLUX.1's blocks, which Chroma has too. */
+function flux1Sizes(file: string, shapes: Shapes): Config {
   const { dim, many } = reader(file, shapes);
   const width = dim("transformer_blocks.0.attn.norm_q.weight", 0);
   const turned = 2 * Math.round((7 / 32) * width);
@@ -54,13 +54,30 @@ function flux1Config(file: string, shapes: Shapes): Config {
     attention_head_dim: width,
     num_attention_heads: dim("x_embedder.weight", 0) / width,
     joint_attention_dim: dim("context_embedder.weight", 1),
-    pooled_projection_dim: dim("time_text_embed.text_embedder.linear_1.weight", 1),
-    guidance_embeds: shapes.has("time_text_embed.guidance_embedder.linear_1.weight"),
     axes_dims_rope: [width - 2 * turned, turned, turned],
   };
 }
 
+/** Config of a FLUX.1 transformer with diffusers' names. @throws FileError when a tensor is missing */
+const flux1Config = (file: string, shapes: Shapes): Config => ({
+  ...flux1Sizes(file, shapes),
+  pooled_projection_dim: reader(file, shapes).dim("time_text_embed.text_embedder.linear_1.weight", 1),
+  guidance_embeds: shapes.has("time_text_embed.guidance_embedder.linear_1.weight"),
+});
+
+/** Config of a Chroma transformer with diffusers' names. @throws FileError when a tensor is missing */
+function chromaConfig(file: string, shapes: Shapes): Config {
+  const { dim, many } = reader(file, shapes);
+  return {
+    ...flux1Sizes(file, shapes),
+    approximator_num_channels: dim("distilled_guidance_layer.in_proj.weight", 1),
+    approximator_hidden_dim: dim("distilled_guidance_layer.in_proj.weight", 0),
+    approximator_layers: many(/^distilled_guidance_layer\.layers\.(\d+)\./),
+  };
+}
+
 const CONFIGS: Readonly<Record<string, (file: string, shapes: Shapes) => Config>> = {
+  ChromaTransformer2DModel: chromaConfig,
   FluxTransformer2DModel: flux1Config,
   Flux2Transformer2DModel: flux2Config,
   ZImageTransformer2DModel: zImageConfig,

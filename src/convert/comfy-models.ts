@@ -30,6 +30,7 @@ const TINY: { readonly [F in Family]: string } = {
   zimage: "taef1",
   flux2: "taef2",
   flux1: "taef1",
+  chroma: "taef1",
 };
 
 /** Adds the loaders of a pair to a workflow. @throws RequestError for a model that ComfyUI's own nodes cannot load */

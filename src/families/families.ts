@@ -1,4 +1,5 @@
 /** Supported model families by name. A family is one file and one entry here. */
+import { chroma } from "./chroma.js";
 import type { FamilyFacts } from "./family.js";
 import { flux1 } from "./flux1.js";
 import { flux2 } from "./flux2.js";
@@ -8,14 +9,22 @@ import { sdxl } from "./sdxl.js";
 import { zimage } from "./zimage.js";
 
 /** Facts of every supported family. */
-export const FAMILIES = { sd1, sd2, sdxl, zimage, flux2, flux1 } as const satisfies Readonly<
+export const FAMILIES = { sd1, sd2, sdxl, zimage, flux2, chroma, flux1 } as const satisfies Readonly<
   Record<string, FamilyFacts>
 >;
 /** Name of a supported family. */
 export type Family = keyof typeof FAMILIES;
 
 /** Names of the supported families, in the order in which recognition tries them. */
-export const FAMILY_NAMES = ["sd1", "sd2", "sdxl", "zimage", "flux2", "flux1"] as const satisfies readonly Family[];
+export const FAMILY_NAMES = [
+  "sd1",
+  "sd2",
+  "sdxl",
+  "zimage",
+  "flux2",
+  "chroma",
+  "flux1",
+] as const satisfies readonly Family[];
 
 /** Folders of a denoiser in a diffusers checkpoint. */
 export const DENOISER_FOLDERS: readonly string[] = [

@@ -83,6 +83,8 @@ export interface FamilyFacts {
     readonly chat?: ChatFormat;
     /** Length of the text conditioning of T5, unless the denoiser was trained with another. */
     readonly tokens?: number;
+    /** T5 reads no padding, and the denoiser this many tokens of it. Default: both read all of it. */
+    readonly visiblePadding?: number;
   };
   /** Class of the denoiser, and its folder in a diffusers checkpoint. */
   readonly denoiser: {

@@ -32,7 +32,6 @@ export const familyByText = (features: number): Family | null =>
 
 /** Layer names of unsupported families, with "_" for every ".", as adapters of all dialects have them. The first match counts. */
 const OTHER_LAYERS: readonly (readonly [RegExp, string])[] = [
-  [/(^|_)distilled_guidance_layer_/, "Chroma"],
   [/(^|_)joint_blocks_\d+_/, "Stable Diffusion 3"],
   [/(^|_)transformer_blocks_\d+_(img|txt)_m(lp|od)_/, "Qwen-Image"],
   [/(^|_)double_stream_blocks_\d+_/, "HiDream"],
@@ -42,7 +41,11 @@ const OTHER_LAYERS: readonly (readonly [RegExp, string])[] = [
   [/(^|_)motion_modules_\d+_/, "AnimateDiff"],
 ];
 
-/** Layers that FLUX.1 and FLUX.2 both have under these names. */
+/** Layers of FLUX.1 that Chroma does not have: the modulation of each block, and embeddings other than those of text and image. */
+const NOT_CHROMA =
+  /norm\d?(_context)?_linear|_mod_lin|modulation_lin|(^|_)(time_text_embed|time_in|vector_in|guidance_in)_|norm_out|adaLN/;
+
+/** Layers that FLUX.1, FLUX.2 and Chroma have under these names. */
 const FLUX = /(^|_)single_transformer_blocks_\d+_|(^|_)(double|single)_blocks_\d+_/;
 
 /** Transformer blocks outside of a UNet's blocks. */
@@ -85,20 +88,26 @@ export function recogniseAdapter(shapes: Shapes): RecognisedAddition | null {
   const first = keys.find((k) => ADAPTER.test(k));
   if (first === undefined) return null;
   const own = ofTransformer(shapes);
+  const blocks = (name: string) => name.replaceAll(".", "_");
+  const isChroma = !keys.some((key) => NOT_CHROMA.test(blocks(key)));
+  if (own?.family === "flux1" && isChroma) {
+    const because = `it has the tensor ${own.key}, and no modulation of a block, which only FLUX.1 has`;
+    const about = "an adapter for FLUX.1 or Chroma";
+    return { kind: "adapter", family: null, families: ["flux1", "chroma"], about, because };
+  }
   if (own) {
     const about = `an adapter for ${factsOf(own.family).title}`;
     return { kind: "adapter", family: own.family, about, because: `it has the tensor ${own.key}` };
   }
   const other = otherLayer(keys);
-  const either = keys.find((key) => FLUX.test(key.replaceAll(".", "_")));
+  const either = keys.find((key) => FLUX.test(blocks(key)));
   if (either !== undefined && (!other || other[0].includes("FLUX"))) {
-    const because = `it has the tensor ${either}, which both have`;
     return {
       kind: "adapter",
       family: null,
-      families: ["flux1", "flux2"],
-      about: "an adapter for FLUX.1 or FLUX.2",
-      because,
+      families: ["flux1", "flux2", ...(isChroma ? (["chroma"] as const) : [])],
+      about: `an adapter for FLUX.1${isChroma ? ", FLUX.2 or Chroma" : " or FLUX.2"}`,
+      because: `it has the tensor ${either}, which ${isChroma ? "all" : "both"} have`,
     };
   }
   if (other) {

@@ -83,7 +83,8 @@ export const OTHERS: readonly OtherFamily[] = [
   family("FLUX.2 for image editing, with a cache of reference images", /^Flux2Klein(KV|Inpaint)/),
   family("FLUX.2 dev, whose text encoder is Mistral", /^Flux2(?!Klein|Transformer)/),
   family("FLUX.3", /^Flux3/, ["early_stream_modulations."], ["x_embedders.image."], ["ref_time_in.in_layer."]),
-  family("Chroma", /^Chroma/, ["distilled_guidance_layer."]),
+  family("Chroma Radiance, which denoises pixels", undefined, ["nerf_image_embedder."], ["nerf_blocks.0."]),
+  family("Chroma for image editing", /^Chroma(?!Pipeline$|Transformer2DModel$)/),
   family(
     "HunyuanVideo",
     /^Hunyuan(Video|Skyreels)/,
@@ -221,4 +222,5 @@ export const otherClass = (className: string): string | null =>
   OTHERS.find(({ classes }) => classes?.test(className))?.name ?? null;
 
 /** The supported families, in words, for messages about unsupported ones. */
-export const SUPPORTED_FAMILIES = "Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein and FLUX.1 are supported";
+export const SUPPORTED_FAMILIES =
+  "Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein, FLUX.1 and Chroma are supported";

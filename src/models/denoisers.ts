@@ -1,4 +1,6 @@
 /** Denoisers by the class of their config. */
+import { parseChromaConfig } from "./chroma-config.js";
+import { chromaDenoiser } from "./chroma-denoiser.js";
 import type { ConfigFile } from "./config.js";
 import type { Denoiser } from "./denoiser.js";
 import { parseFlux1Config } from "./flux1-config.js";
@@ -15,6 +17,7 @@ type Make = (source: ConfigFile, scaleFactor: number) => Denoiser;
 const DENOISERS: Readonly<Record<string, Make>> = {
   UNet2DConditionModel: (source, scaleFactor) => unetDenoiser(parseUNetConfig(source), scaleFactor),
   FluxTransformer2DModel: (source, scaleFactor) => flux1Denoiser(parseFlux1Config(source), scaleFactor),
+  ChromaTransformer2DModel: (source, scaleFactor) => chromaDenoiser(parseChromaConfig(source), scaleFactor),
   Flux2Transformer2DModel: (source, scaleFactor) => flux2Denoiser(parseFlux2Config(source), scaleFactor),
   ZImageTransformer2DModel: (source, scaleFactor) => zImageDenoiser(parseZImageConfig(source), scaleFactor),
 };

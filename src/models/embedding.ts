@@ -11,14 +11,16 @@ export interface Sinusoid {
   readonly shift: number;
 }
 
+/** 10000^(−i / of) for i = 0 … n − 1, rounded to float32. */
+export const frequencies = (n: number, of: number): Float32Array =>
+  Float32Array.from({ length: n }, (_, i) =>
+    Math.exp(Math.fround(Math.fround(Math.fround(-Math.log(10000)) * i) / of)),
+  );
+
 /** t [N, 1] → [N, features]: sin and cos of t · 10000^(−i / (features / 2 − shift)), i = 0 … features / 2 − 1. Frequencies are rounded to float32. */
 export function sinusoid(g: Builder, t: Value, { features, cosFirst, shift }: Sinusoid): Value {
   const half = features / 2;
-  const frequencies = Float32Array.from({ length: half }, (_, i) => {
-    const exponent = Math.fround(Math.fround(Math.fround(-Math.log(10000)) * i) / (half - shift));
-    return Math.exp(exponent);
-  });
-  const angle = g.mul(t, g.constant([1, half], frequencies));
+  const angle = g.mul(t, g.constant([1, half], frequencies(half, half - shift)));
   const [sin, cos] = [g.sin(angle), g.cos(angle)];
   return g.concat(cosFirst ? [cos, sin] : [sin, cos], 1);
 }

@@ -14,6 +14,8 @@ export {
   receptiveField,
   type TinyAutoencoderConfig,
 } from "./autoencoder-tiny.js";
+export { type ChromaConfig, parseChromaConfig } from "./chroma-config.js";
+export { chromaDenoiser } from "./chroma-denoiser.js";
 export { type ClassifierConfig, drawClassifier, parseClassifierConfig } from "./classifier.js";
 export {
   drawImageEncoder,
@@ -47,6 +49,7 @@ export {
 } from "./language-model.js";
 export { drawLpips, type Trunk, trunkOf } from "./lpips.js";
 export { drawT5, parseT5Config, relativeBuckets, type T5Config, type T5Shape } from "./t5.js";
+export { HIDDEN } from "./transformer-layers.js";
 export { drawUNet, type UNetShape } from "./unet.js";
 export { parseUNetConfig, type UNetConfig } from "./unet-config.js";
 export { unetDenoiser } from "./unet-denoiser.js";

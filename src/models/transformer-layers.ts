@@ -4,6 +4,9 @@ import { sinusoid } from "./embedding.js";
 import { linear, type Weights } from "./layers.js";
 import type { Rotary } from "./rotary.js";
 
+/** Score of keys that are hidden from attention; finite in float16, and far below any other score. */
+export const HIDDEN = -30_000;
+
 /** RMS norm (Zhang & Sennrich 2019). x […, D] → same. */
 export const rmsNorm = (g: Builder, w: Weights, x: Value, epsilon: number): Value =>
   g.rmsNorm(x, w.get("weight", [known(x.shape.at(-1))]), epsilon);

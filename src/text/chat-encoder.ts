@@ -1,7 +1,7 @@
 /** A language model as a text encoder: a prompt as a chat message → a hidden state for each of its tokens. */
 import { RequestError } from "../errors.js";
 import type { ChatFormat } from "../families/index.js";
-import { drawLanguageModel, type LanguageModelConfig, type LanguageModelShape } from "../models/index.js";
+import { drawLanguageModel, HIDDEN, type LanguageModelConfig, type LanguageModelShape } from "../models/index.js";
 import { adapterScales, type Call, finite, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
@@ -23,9 +23,6 @@ interface ChatTokens {
   readonly ids: readonly number[];
   readonly truncated: number;
 }
-
-/** Added to the scores of keys that are hidden; finite in float16, and far below any score. */
-const HIDDEN = -30_000;
 
 /** Bias [1, 1, L, L] of causal attention to the first n of L tokens. */
 function biasOf(n: number, length: number): FloatTensor {

@@ -29,7 +29,7 @@ export function textEncoders(
   inversions: readonly TextualInversion[] = [],
   options: NetworkOptions = {},
 ): TextEncoders {
-  const { skip, chat, tokens } = FAMILIES[family].text;
+  const { skip, chat, tokens, visiblePadding } = FAMILIES[family].text;
   const [first] = parts;
   const t5 = parts.find((part) => part.kind === "t5");
   if (t5) {
@@ -38,7 +38,8 @@ export function textEncoders(
         field: "embeddings",
       });
     }
-    const own = t5Encoders(runtime, { clip: parts.find(isClip) ?? null, t5 }, tokens ?? DEFAULT_TOKENS, options);
+    const length = { tokens: tokens ?? DEFAULT_TOKENS, visiblePadding };
+    const own = t5Encoders(runtime, { clip: parts.find(isClip) ?? null, t5 }, length, options);
     const prompts = cached<EncodedPrompt>(CACHED);
     return {
       ...own,

@@ -21,6 +21,7 @@ const schema = z.object({
 const FILES = [
   { name: "z-image", family: "zimage", component: "z-image-fast", base: "zimage", architecture: "lumina2" },
   { name: "flux1", family: "flux1", component: "flux1-fast", base: "flux1", architecture: "flux" },
+  { name: "chroma", family: "chroma", component: "chroma-fast", base: "chroma", architecture: "flux" },
   { name: "flux2", family: "flux2", component: "flux2-fast", base: "klein", architecture: "flux" },
 ] as const;
 

@@ -55,7 +55,7 @@ describe("unsupported families", () => {
       QwenImagePipeline: "Qwen-Image",
       Lumina2Pipeline: "Lumina",
       HiDreamImagePipeline: "HiDream",
-      ChromaPipeline: "Chroma",
+      ChromaImg2ImgPipeline: "Chroma for image editing",
       SanaPipeline: "Sana",
     };
     for (const [name, family] of Object.entries(names))
@@ -67,6 +67,7 @@ describe("unsupported families", () => {
       "ZImagePipeline",
       "Flux2KleinPipeline",
       "FluxPipeline",
+      "ChromaPipeline",
       "CLIPModel",
     ];
     for (const name of [...ours, ...drawn.map((c) => c.class)])
@@ -80,6 +81,7 @@ describe("supported models", () => {
       UNet2DConditionModel: "unet",
       Flux2Transformer2DModel: "unet",
       FluxTransformer2DModel: "unet",
+      ChromaTransformer2DModel: "unet",
       ZImageTransformer2DModel: "unet",
       AutoencoderKL: "autoencoder",
       AutoencoderKLFlux2: "autoencoder",
@@ -168,9 +170,15 @@ describe("adapters and textual inversions", () => {
       ]);
     expect(recognise(lora("single_blocks.3.linear1", 27648))).toMatchObject({ kind: "adapter", family: "flux2" });
     expect(recognise(lora("double_blocks.3.txt_mlp.0", 18432))).toMatchObject({ kind: "adapter", family: "flux2" });
-    expect(recognise(lora("single_blocks.3.linear1", 21504))).toMatchObject({ kind: "adapter", family: "flux1" });
-    expect(recognise(lora("double_blocks.3.img_mlp.0", 12288))).toMatchObject({ kind: "adapter", family: "flux1" });
-    const either = { kind: "adapter", family: null, about: "an adapter for FLUX.1 or FLUX.2" };
+    const flux1 = {
+      kind: "adapter",
+      family: null,
+      families: ["flux1", "chroma"],
+      about: "an adapter for FLUX.1 or Chroma",
+    };
+    expect(recognise(lora("single_blocks.3.linear1", 21504))).toMatchObject(flux1);
+    expect(recognise(lora("double_blocks.3.img_mlp.0", 12288))).toMatchObject(flux1);
+    const either = { kind: "adapter", family: null, about: "an adapter for FLUX.1, FLUX.2 or Chroma" };
     expect(recognise(lora("double_blocks.7.img_attn.qkv", 9216))).toMatchObject(either);
   });
 
@@ -178,13 +186,20 @@ describe("adapters and textual inversions", () => {
     ["zimage", "diffusion_model.layers.4.attention.to_q.lora_A.weight"],
     ["zimage", "lora_unet_context_refiner_1_attention_qkv.lora_down.weight"],
     ["flux2", "transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj.lora_A.weight"],
-    ["flux1", "transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight"],
+    ["flux1", "transformer.single_transformer_blocks.0.norm.linear.lora_A.weight"],
     ["flux1", "lora_unet_double_blocks_7_txt_mod_lin.lora_down.weight"],
-    ["flux1", "double_blocks.7.processor.qkv_lora1.down.weight"],
-    ["flux1", "single_blocks.7.processor.proj_lora.down.weight"],
+    ["chroma", "lora_unet_distilled_guidance_layer_layers_1_in_layer.lora_down.weight"],
     ["flux2", "transformer.transformer_blocks.0.ff_context.linear_in.lora_A.weight"],
   ])("are %s's by layers that only it has: %s", (family, key) => {
     expect(recognise(down(key, 640))).toMatchObject({ kind: "adapter", family });
+  });
+
+  it.each([
+    "transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight",
+    "double_blocks.7.processor.qkv_lora1.down.weight",
+    "single_blocks.7.processor.proj_lora.down.weight",
+  ])("are FLUX.1's or Chroma's by layers that both have: %s", (key) => {
+    expect(recognise(down(key, 640))).toMatchObject({ kind: "adapter", family: null, families: ["flux1", "chroma"] });
   });
 
   it("have the text features of a Kronecker product's factors", () => {

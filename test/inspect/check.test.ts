@@ -172,7 +172,7 @@ describe("a diffusers folder", { timeout: 240_000 }, () => {
     ["WanPipeline", "Wan"],
   ])("of another family is refused: %s is %s", async (name, family) => {
     await expect(checkReference(folder(index({ _class_name: name })))).rejects.toThrow(
-      `says ${name}: ${family}; Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein and FLUX.1 are supported`,
+      `says ${name}: ${family}; Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein, FLUX.1 and Chroma are supported`,
     );
   });
 

@@ -26,7 +26,7 @@ it("reports each model of a model folder, or its problem", async () => {
     items.push({ name, about, runs, parameters });
   expect(items).toEqual([
     { name: "empty.safetensors", about: expect.stringMatching(/^is empty/), runs: false, parameters: null },
-    { name: "flux.safetensors", about: "an adapter for FLUX.1 or FLUX.2", runs: true, parameters: 2 },
+    { name: "flux.safetensors", about: "an adapter for FLUX.1, FLUX.2 or Chroma", runs: true, parameters: 2 },
     { name: "xl.safetensors", about: "an adapter for Stable Diffusion XL", runs: true, parameters: 2048 },
   ]);
 });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Graph } from "../../src/graph/index.js";
 import {
   AUTOENCODER_CLASSES,
+  chromaDenoiser,
   drawDecoder,
   drawEncoder,
   drawImageEncoder,
@@ -14,6 +15,8 @@ import {
   drawUNet,
   flux1Denoiser,
   flux2Denoiser,
+  HIDDEN,
+  parseChromaConfig,
   parseClipConfig,
   parseFlux1Config,
   parseFlux2Config,
@@ -143,15 +146,31 @@ async function flux1(
   return evaluate(denoiser.draw(shape, index), feeds);
 }
 
+async function chroma(
+  { config }: NetworkClass,
+  index: WeightIndex,
+  inputs: Inputs,
+  evaluate: Evaluate,
+): Promise<Outputs> {
+  const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
+  const denoiser = chromaDenoiser(parseChromaConfig({ file: "config.json", config }), 8);
+  const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
+  const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
+  return evaluate(denoiser.draw(shape, index), feeds);
+}
+
 async function t5({ config }: NetworkClass, index: WeightIndex, inputs: Inputs, evaluate: Evaluate): Promise<Outputs> {
   const c = parseT5Config({ file: "config.json", config });
   const prompts = ids(inputs);
   const tokens = prompts[0]?.length ?? 0;
+  const mask = "attention_mask" in inputs ? feed(inputs, "attention_mask") : null;
+  const hidden = Float32Array.from({ length: tokens ** 2 }, (_, i) => (mask?.data[i % tokens] === 0 ? HIDDEN : 0));
   const feeds = {
     input_ids: int([prompts.length, tokens], prompts.flat()),
     position_buckets: int([tokens, tokens], relativeBuckets(tokens, c)),
+    ...(mask && { attention_bias: float([1, 1, tokens, tokens], hidden) }),
   };
-  return evaluate(drawT5(c, index, { tokens, masked: false }), feeds);
+  return evaluate(drawT5(c, index, { tokens, masked: mask !== null }), feeds);
 }
 
 async function languageModel(
@@ -283,6 +302,7 @@ async function autoencoder(
 
 const COMPUTE: Readonly<Record<string, Compute>> = {
   UNet2DConditionModel: unet,
+  ChromaTransformer2DModel: chroma,
   FluxTransformer2DModel: flux1,
   Flux2Transformer2DModel: flux2,
   ZImageTransformer2DModel: zImage,

@@ -1,0 +1,45 @@
+/** The transformer of Chroma as a denoiser. */
+import { type FloatTensor, float, stack } from "../tensor/index.js";
+import { drawChroma } from "./chroma.js";
+import type { ChromaConfig } from "./chroma-config.js";
+import { type Conditioning, type Denoiser, type ImageSize, timestepsOf } from "./denoiser.js";
+import { PATCH } from "./patches.js";
+
+/** Size of an image in pixels that diffusers' pipeline makes by default; the config does not state one. */
+const SIDE = 1024;
+
+/** Denoiser of a Chroma config. @param scaleFactor VAE scale factor: pixels per latent along each side */
+export function chromaDenoiser(config: ChromaConfig, scaleFactor: number): Denoiser {
+  return {
+    config,
+    channels: config.channels,
+    size: { width: SIDE, height: SIDE },
+    multiple: PATCH * scaleFactor,
+    embedsGuidance: false,
+    interface: {
+      in_channels: config.tokenFeatures,
+      out_channels: PATCH ** 2 * config.channels,
+      joint_attention_dim: config.textFeatures,
+    },
+    smallest: { height: PATCH, width: PATCH, tokens: 8 },
+    textFeatures: config.textFeatures,
+    latents: ({ width, height }: ImageSize) => [1, config.channels, height / scaleFactor, width / scaleFactor],
+    draw: (shape, index) => drawChroma(config, index, shape),
+    inputs: ({ latents, timestep, conditioning }) => ({
+      sample: stack(latents),
+      timestep: timestepsOf({ latents, timestep }),
+      encoder_hidden_states: stack(conditioning.flatMap((c) => c.streams["text"] ?? [])),
+      attention_mask: stack(conditioning.map((c, i) => maskOf(c, latents[i]))),
+    }),
+  };
+}
+
+/** Mask [1, L + N] of the keys of one sample: that of its text, where it has one, then all image tokens. */
+function maskOf({ streams, masks }: Conditioning, latents: FloatTensor | undefined): FloatTensor {
+  const tokens = streams["text"]?.shape[1] ?? 0;
+  const [, , height = 0, width = 0] = latents?.shape ?? [];
+  const mask = new Float32Array(tokens + (height * width) / PATCH ** 2).fill(1);
+  const ofText = masks?.["text"];
+  if (ofText) mask.set(ofText.data);
+  return float([1, mask.length], mask);
+}
