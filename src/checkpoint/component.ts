@@ -12,7 +12,7 @@ export interface Component {
   readonly weights: () => Promise<WeightIndex>;
 }
 
-/** Parsed files of a tokenizer: vocab and merges in old folders, tokenizer.json in new ones. */
+/** Parsed files of a tokenizer: vocab and merges, or a SentencePiece model, in old folders, tokenizer.json in new ones. */
 export interface TokenizerFiles {
   /** Used in messages. */
   readonly folder: string;
@@ -22,6 +22,8 @@ export interface TokenizerFiles {
   readonly config: unknown;
   readonly specialTokens: unknown;
   readonly addedTokens: unknown;
+  /** Content of spiece.model, where there is no tokenizer.json. */
+  readonly sentencePiece?: Uint8Array;
 }
 
 export interface ConfigSource {

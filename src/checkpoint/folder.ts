@@ -199,10 +199,13 @@ export async function openComponentFolder(files: FileSystem, folder: string): Pr
   const { config, configFile } = await readConfig(files, folder);
   const className = classOf(config);
   mustBeDrawn(configFile, className);
-  const vocabulary = ["tokenizer.json", "vocab.json"].map((name) => files.join(folder, name));
+  const vocabulary = ["tokenizer.json", "vocab.json", SENTENCE_PIECE].map((name) => files.join(folder, name));
   const tokenizer = (await firstThere(files, vocabulary)) === null ? null : await openTokenizer(files, folder);
   return component(files, nameIn(folder), className, folder, configFile, config, tokenizer);
 }
+
+/** File of a SentencePiece model. */
+const SENTENCE_PIECE = "spiece.model";
 
 /** Reads the files of a tokenizer. @throws FileError when neither format is complete */
 export async function openTokenizer(files: FileSystem, folder: string): Promise<TokenizerFiles> {
@@ -217,8 +220,15 @@ export async function openTokenizer(files: FileSystem, folder: string): Promise<
     specialTokens: await json("special_tokens_map.json"),
     addedTokens: await json("added_tokens.json"),
   };
+  if (read.tokenizer === undefined && (await isFile(files, file(SENTENCE_PIECE)))) {
+    const source = await files.open(file(SENTENCE_PIECE));
+    return { ...read, sentencePiece: await source.read(0, source.size) };
+  }
   if (read.tokenizer === undefined && (read.vocab === undefined || read.merges === undefined)) {
-    throw new FileError(folder, "holds no tokenizer: tokenizer.json, or vocab.json with merges.txt, is needed");
+    throw new FileError(
+      folder,
+      "holds no tokenizer: tokenizer.json, spiece.model, or vocab.json with merges.txt, is needed",
+    );
   }
   return read;
 }

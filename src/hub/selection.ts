@@ -89,6 +89,8 @@ const TOKENIZER_FILES = [
   "tokenizer_config.json",
   "special_tokens_map.json",
 ] as const;
+/** Tokenizer of T5 in folders without tokenizer.json. */
+const SENTENCE_PIECE = "spiece.model";
 const WITH_NETWORK = [...TOKENIZER_FILES, "preprocessor_config.json"] as const;
 const SCHEDULER = "scheduler/scheduler_config.json";
 export const PIPELINE_INDEX = "model_index.json";
@@ -151,6 +153,7 @@ function wholePipeline<F extends Listed>(folder: Folder<F>, context: SelectionCo
     files.push(...part.files);
   }
   const whole = (name: string) =>
+    folder.files.has(`${name}/${SENTENCE_PIECE}`) ||
     folder.files.has(`${name}/tokenizer.json`) ||
     (folder.files.has(`${name}/vocab.json`) && folder.files.has(`${name}/merges.txt`));
   const lacks = [
@@ -162,7 +165,9 @@ function wholePipeline<F extends Listed>(folder: Folder<F>, context: SelectionCo
     ...TOKENIZERS.filter(has).flatMap((name) =>
       named(
         folder,
-        TOKENIZER_FILES.map((f) => `${name}/${f}`),
+        [...TOKENIZER_FILES, ...(folder.files.has(`${name}/tokenizer.json`) ? [] : [SENTENCE_PIECE])].map(
+          (f) => `${name}/${f}`,
+        ),
       ),
     ),
   );

@@ -1,8 +1,12 @@
-/** T5's tokenizer (SentencePiece, unigram: Kudo 2018) from tokenizer.json, with the behaviour of transformers' T5Tokenizer. */
+/**
+ * T5's tokenizer (SentencePiece, unigram: Kudo 2018) from tokenizer.json, or from spiece.model in folders without one, with the behaviour of
+ * transformers' T5Tokenizer.
+ */
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { z } from "zod";
 import type { TokenizerFiles } from "../checkpoint/index.js";
 import { FileError } from "../errors.js";
+import { readSentencePiece } from "./sentence-piece.js";
 import type { Tokens } from "./tokenizer.js";
 
 /** Tokenizer of T5. */
@@ -36,15 +40,38 @@ const PRE_TOKENIZER = {
   ],
 };
 
-/** Creates a tokenizer from the files of a folder. @throws FileError when tokenizer.json is missing or invalid */
+/** Tokens that T5 has beside those of its SentencePiece model, where the config states no number: <extra_id_99> … <extra_id_0>. */
+const EXTRA = 100;
+const configSchema = z.looseObject({ extra_ids: z.int().min(0).default(EXTRA) });
+
+/** Content of a tokenizer.json for a SentencePiece model, as transformers converts it. */
+function converted(source: TokenizerFiles, bytes: Uint8Array): unknown {
+  const { pieces, unknown, normalises } = readSentencePiece(`${source.folder}/spiece.model`, bytes);
+  const extra = configSchema.safeParse(source.config).data?.extra_ids ?? EXTRA;
+  const added = Array.from({ length: extra }, (_, i) => `<extra_id_${extra - 1 - i}>`);
+  const vocab = [...pieces, ...added.map((token) => [token, 0] as const)];
+  const special = [PADDING, END, pieces[unknown]?.[0] ?? "<unk>", ...added];
+  return {
+    model: { type: "Unigram", unk_id: unknown, vocab },
+    ...(normalises && { normalizer: { type: "Precompiled" } }),
+    added_tokens: vocab.flatMap(([content], id) =>
+      special.includes(content) ? [{ id, content, special: true, normalized: false }] : [],
+    ),
+  };
+}
+
+/** Creates a tokenizer from the files of a folder. @throws FileError when its files are missing or invalid */
 export function createT5Tokenizer(source: TokenizerFiles): T5Tokenizer {
-  const result = tokenizerSchema.safeParse(source.tokenizer);
+  const { sentencePiece } = source;
+  const result = tokenizerSchema.safeParse(
+    source.tokenizer ?? (sentencePiece ? converted(source, sentencePiece) : undefined),
+  );
   if (!result.success) {
     const [issue] = result.error.issues;
     throw new FileError(
       source.folder,
       source.tokenizer === undefined
-        ? "tokenizer.json is missing; T5's tokenizer is read from it, not from spiece.model"
+        ? "tokenizer.json and spiece.model are missing; T5's tokenizer is read from one of them"
         : `tokenizer.json is invalid for T5 at ${issue?.path.join(".")}: ${issue?.message}`,
     );
   }

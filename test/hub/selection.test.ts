@@ -134,6 +134,11 @@ describe("of a pipeline", () => {
     const found = chosen([...names, "assets/example.png", "flux-2-klein-4b.safetensors"], "pipeline", "", { index });
     if (typeof found === "string") throw new Error(found);
     expect(new Set(found.files)).toEqual(new Set(names));
+    const old = names.map((name) => name.replace("tokenizer.json", "spiece.model"));
+    const both = chosen([...names, "tokenizer/spiece.model"], "pipeline", "", { index });
+    const ofOld = chosen(old, "pipeline", "", { index });
+    expect(typeof ofOld === "string" ? ofOld : new Set(ofOld.files)).toEqual(new Set(old));
+    expect(typeof both === "string" ? both : new Set(both.files)).toEqual(new Set(names));
     const transformer = names.filter((name) => /^(transformer|scheduler)\//.test(name));
     const alone = chosen(names, "unet");
     if (typeof alone === "string") throw new Error(alone);
