@@ -81,6 +81,7 @@ TEXT_SD2 = {**TEXT_SD1, "hidden_act": "gelu", "num_hidden_layers": 3}
 TEXT_SDXL_1 = {**TEXT_SD1, "num_hidden_layers": 3}
 TEXT_SDXL_2 = {**TOKENS, "hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 4, "num_attention_heads": 3,
                "hidden_act": "gelu", "projection_dim": 24}  # fmt: skip
+TEXT_SD3 = {**TEXT_SD1, "num_hidden_layers": 3, "projection_dim": 20}
 ONE_LAYER = {"num_hidden_layers": 1}
 TEXT_OLD_EOS = {**TEXT_SDXL_2, "eos_token_id": 2, "bos_token_id": 0, "pad_token_id": 1, "hidden_act": "quick_gelu"}
 CLIP = {
@@ -158,6 +159,17 @@ CHROMA_VARIANTS = {
                      "in_channels": 16, "approximator_num_channels": 24, "approximator_layers": 1},
 }  # fmt: skip
 
+SD3 = {"sample_size": 4, "patch_size": 2, "in_channels": 16, "out_channels": 16, "num_layers": 3, "attention_head_dim": 16, "num_attention_heads": 2,
+       "joint_attention_dim": 96, "caption_projection_dim": 32, "pooled_projection_dim": 44, "pos_embed_max_size": 9,
+       "dual_attention_layers": [0, 2], "qk_norm": "rms_norm"}  # fmt: skip
+SD3_VARIANTS = {
+    # As 3.5 medium; as 3.5 large and its turbo; as 3 medium.
+    "sd3": {},
+    "sd3-fast": {"dual_attention_layers": [], "num_layers": 2, "attention_head_dim": 12, "num_attention_heads": 4, "caption_projection_dim": 48, "pos_embed_max_size": 8},
+    "sd3-other": {"dual_attention_layers": [], "qk_norm": None, "num_layers": 1, "attention_head_dim": 8, "num_attention_heads": 3, "caption_projection_dim": 24,
+                  "in_channels": 4, "out_channels": 4, "joint_attention_dim": 20, "pooled_projection_dim": 12, "pos_embed_max_size": 5},
+}  # fmt: skip
+
 # --- language models ---------------------------------------------------------------------------------------------------------
 
 # The Hub's config of Qwen3-4B in small: more heads of queries than of keys, and heads wider than features / heads.
@@ -220,7 +232,13 @@ def components():
     for i, (name, changes) in enumerate(CHROMA_VARIANTS.items()):
         dtype, storage = "bfloat16" if name == "chroma-fast" else "float32", "sharded" if name == "chroma" else "whole"
         found[name] = component("diffusers", "ChromaTransformer2DModel", {**CHROMA, **changes}, 470_000 + 1_000 * i, dtype=dtype, storage=storage)
+    for i, (name, changes) in enumerate(SD3_VARIANTS.items()):
+        dtype, storage = "bfloat16" if name == "sd3-fast" else "float32", "sharded" if name == "sd3" else "whole"
+        found[name] = component("diffusers", "SD3Transformer2DModel", {**SD3, **changes}, 490_000 + 1_000 * i, dtype=dtype, storage=storage)
     found |= {
+        "t5-wide": component("transformers", "T5EncoderModel", {**T5, "d_model": 96, "num_layers": 2}, 480_000, naming="tied"),
+        "text-sd3": text(TEXT_SD3, 481_000, projection=True),
+        "vae-sd3": autoencoder({**KL_FLUX, "scaling_factor": 1.5305, "shift_factor": 0.0609}, 482_000),
         "t5": component("transformers", "T5EncoderModel", T5, 460_000, storage="sharded", naming="tied"),
         "t5-other": component("transformers", "T5EncoderModel", {**T5, "relative_attention_num_buckets": 20, "relative_attention_max_distance": 50, "layer_norm_epsilon": 1e-03, "num_layers": 1}, 461_000, dtype="bfloat16", naming="tied"),
         "qwen3-deep": component("transformers", "Qwen3ForCausalLM", QWEN3_DEEP, 440_000, naming="tied"),
@@ -342,6 +360,25 @@ def chroma(transformer, **schedule):
     return {"index": CHROMA_INDEX, "scheduler": scheduler, "tokenizers": {"tokenizer": "../test/goldens/tokenizers/t5"}, "components": parts}
 
 
+SD3_INDEX = {
+    "_class_name": "StableDiffusion3Pipeline", "_diffusers_version": "0.42.1", "feature_extractor": [None, None], "image_encoder": [None, None],
+    "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"], "text_encoder": ["transformers", "CLIPTextModelWithProjection"],
+    "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"], "text_encoder_3": ["transformers", "T5EncoderModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"], "tokenizer_2": ["transformers", "CLIPTokenizer"],
+    "tokenizer_3": ["transformers", "T5TokenizerFast"], "transformer": ["diffusers", "SD3Transformer2DModel"], "vae": ["diffusers", "AutoencoderKL"],
+}  # fmt: skip
+
+
+def sd3(transformer, t5="t5-wide"):
+    scheduler = {"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, "shift": 3.0}
+    parts = {"transformer": transformer, "text_encoder": "text-sd3", "text_encoder_2": "text-sdxl-2", "vae": "vae-sd3"}
+    tokenizers = {"tokenizer": "base/tokenizer", "tokenizer_2": "base/tokenizer_2"}
+    if t5 is None:
+        return {"index": {**SD3_INDEX, "text_encoder_3": [None, None], "tokenizer_3": [None, None]}, "scheduler": scheduler, "tokenizers": tokenizers, "components": parts}
+    tokenizers["tokenizer_3"] = "../test/goldens/tokenizers/t5"
+    return {"index": SD3_INDEX, "scheduler": scheduler, "tokenizers": tokenizers, "components": {**parts, "text_encoder_3": t5}}
+
+
 LIGHTNING = {**FILES["sdxl"], "timestep_spacing": "trailing"}
 HYPER = {"_class_name": "DDIMScheduler", **SD, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
          "timestep_spacing": "trailing"}  # fmt: skip
@@ -373,6 +410,9 @@ CHECKPOINTS = {
     "flux1-fast": flux1("flux1-fast", use_dynamic_shifting=False, shift=1.0),
     "chroma": chroma("chroma", use_dynamic_shifting=False, shift=3.0),
     "chroma-fast": chroma("chroma-fast", use_beta_sigmas=True),
+    "sd3": sd3("sd3"),
+    "sd3-fast": sd3("sd3-fast"),
+    "sd3-without-t5": sd3("sd3", None),
 }
 
 

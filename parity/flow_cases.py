@@ -32,6 +32,13 @@ def chroma(*args, **request):
     return case(*args, checkpoint="chroma", **request)
 
 
+SD3_FAST = {"checkpoint": "sd3-fast"}
+
+
+def sd3(*args, checkpoint="sd3", **request):
+    return case(*args, checkpoint=checkpoint, **request)
+
+
 FLOW_CASES = {
     "zimage": case("base", 5, 4),
     "zimage-plain": case("base", 3, 0, size={"width": 24, "height": 56}, seeds=[3]),
@@ -74,5 +81,18 @@ FLOW_CASES = {
     "chroma-hybrid-1": chroma("hybrid", 4, 0, FLASH, switch=1, baseGuidance=0, size={"width": 24, "height": 40}),
     "chroma-hybrid-3-guided": chroma("hybrid", 8, 0, {"component": "chroma-fast", "as": "transformer"}, switch=3, baseGuidance=4, negative="sad", seeds=[4]),
     "chroma-hybrid-own-grid": chroma("hybrid", 8, 0, {"component": "chroma-fast", "as": "transformer"}, switch=3, baseGuidance=3, baseSteps=12, seeds=[9]),
+    "sd3": sd3("base", 5, 4.5),
+    "sd3-plain": sd3("base", 3, 0, size={"width": 24, "height": 56}, seeds=[3]),
+    "sd3-negative": sd3("base", 3, 3, negative="sad, blurry! " * 8),
+    "sd3-prompts": sd3("base", 2, 2.5, prompts=[HAT, MIXED, "", LONG], seeds=[1]),
+    "sd3-clip-skip": sd3("base", 2, 3, clipSkip=1, seeds=[1]),
+    "sd3-without-t5": sd3("base", 2, 4, checkpoint="sd3-without-t5", seeds=[6]),
+    "sd3-tiny-decoder": sd3("base", 2, 1, decoder="taef1", seeds=[2]),
+    "sd3-turbo": sd3("distilled", 4, 0, SD3_FAST),
+    "sd3-distilled-folder": sd3("distilled", 4, 0, {"component": "sd3-fast", "as": "transformer"}, seeds=[4]),
+    "sd3-distilled-file": sd3("distilled", 4, 1, {"component": "sd3-fast", "as": "file"}, seeds=[5]),
+    "sd3-hybrid-1": sd3("hybrid", 4, 0, SD3_FAST, switch=1, baseGuidance=0),
+    "sd3-hybrid-2-guided": sd3("hybrid", 4, 0, SD3_FAST, switch=2, baseGuidance=4, negative="sad", size={"width": 24, "height": 40}),
+    "sd3-hybrid-own-grid": sd3("hybrid", 4, 0, SD3_FAST, switch=1, baseGuidance=3, baseSteps=12, seeds=[9]),
     "zimage-hybrid-own-grid-guided": case("hybrid", 4, 0, FAST, switch=1, baseGuidance=3, baseSteps=6, seeds=[9]),
 }

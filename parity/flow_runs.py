@@ -1,4 +1,4 @@
-"""Records runs of ZImagePipeline, Flux2KleinPipeline, FluxPipeline and ChromaPipeline: every latent on the way, the predicted clean ones, and the pictures."""
+"""Records runs of ZImagePipeline, Flux2KleinPipeline, FluxPipeline, ChromaPipeline and StableDiffusion3Pipeline: every latent on the way, the predicted clean ones, and the pictures."""
 
 import diffusers
 import numpy as np
@@ -112,11 +112,18 @@ def common_options(request, guidance):
     }  # fmt: skip
     if "negative" in request:
         options["negative_prompt"] = [request["negative"]] * len(prompts)
+    if "clipSkip" in request:
+        options["clip_skip"] = request["clipSkip"]
     if "guidanceNormalization" in request:
         options["cfg_normalization"] = request["guidanceNormalization"]
     if "guidanceTruncation" in request:
         options["cfg_truncation"] = request["guidanceTruncation"]
     return options
+
+
+def embeddings(pipe):
+    """Embeddings that a pipeline keeps twice in its loop, of the negative prompt and of the prompt."""
+    return ["prompt_embeds", "pooled_prompt_embeds"] if isinstance(pipe, diffusers.StableDiffusion3Pipeline) else []
 
 
 def run_shared(pipe, distilled, request):
@@ -127,10 +134,13 @@ def run_shared(pipe, distilled, request):
 
     def hand_over(pipe, i, _t, _kept):
         if i + 1 == switch:
+            halves = embeddings(pipe) if pipe.do_classifier_free_guidance and request["guidance"] <= 1 else []
             pipe.transformer, pipe._guidance_scale = distilled, request["guidance"]
+            return {name: _kept[name].chunk(2)[1] for name in halves}
         return {}
 
-    images = pipe(**options_of(pipe, request, request["baseGuidance"]), callback_on_step_end=hand_over).images
+    options = options_of(pipe, request, request["baseGuidance"])
+    images = pipe(**options, callback_on_step_end=hand_over, callback_on_step_end_tensor_inputs=["latents", *embeddings(pipe)]).images
     pipe.transformer = base
     return images
 
@@ -151,7 +161,9 @@ def mu_of(pipe, scheduler, steps, tokens):
 
 
 def even_sigmas(pipe, steps):
-    """1 … 1 / n in the precision of the pipeline."""
+    """1 … 1 / n in the precision of the pipeline; none where it takes the scheduler's own."""
+    if isinstance(pipe, diffusers.StableDiffusion3Pipeline):
+        return None
     if isinstance(pipe, diffusers.ZImagePipeline):
         return torch.linspace(1.0, 1 / steps, steps).tolist()
     return np.linspace(1.0, 1 / steps, steps)
@@ -159,8 +171,19 @@ def even_sigmas(pipe, steps):
 
 def sigmas_of(pipe, scheduler, steps, grid):
     mu = mu_of(pipe, scheduler, steps, grid[0] * grid[1])
-    scheduler.set_timesteps(sigmas=even_sigmas(pipe, steps), mu=mu)
+    scheduler.set_timesteps(steps, sigmas=even_sigmas(pipe, steps), mu=mu)
     return scheduler.sigmas.clone()
+
+
+def starts_at(scheduler, row):
+    """The scheduler's own schedule from a row on."""
+    whole = scheduler.set_timesteps
+
+    def set_timesteps(steps, **options):
+        whole(steps, **options)
+        scheduler.sigmas, scheduler.timesteps = scheduler.sigmas[row:], scheduler.timesteps[row:]
+
+    scheduler.set_timesteps = set_timesteps
 
 
 def run_own_grid(pipe, distilled, scheduler, request, watch):
@@ -186,10 +209,13 @@ def run_own_grid(pipe, distilled, scheduler, request, watch):
     if watch.packs:
         x = torch.nn.functional.pixel_unshuffle(x, 2).flatten(2).transpose(1, 2)
     pipe.scheduler, pipe.transformer = scheduler, distilled
-    left = even_sigmas(pipe, request["steps"])[request["switch"] :]
+    even = even_sigmas(pipe, request["steps"])
+    left = {} if even is None else {"sigmas": even[request["switch"] :]}
     rest = FlowWatch(grid_size, watch.packs)
     rest.around(scheduler)
-    images = pipe(**options_of(pipe, request, request["guidance"]) | {"latents": x, "sigmas": left}).images
+    if even is None:
+        starts_at(scheduler, request["switch"])
+    images = pipe(**options_of(pipe, request, request["guidance"]) | {"latents": x, **left}).images
     watch.latents += rest.latents[1:]
     watch.clean += rest.clean
     watch.timesteps += rest.timesteps

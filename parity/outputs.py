@@ -172,6 +172,27 @@ def run_chroma(model, inputs):
     return {"prediction": FluxPipeline._unpack_latents(out, 8 * height, 8 * width, 8)}
 
 
+def sd3_runs(described):
+    """Crops of the table of positions from its middle, with even and odd margins."""
+    config = described["config"]
+    times = [[1000.0, 20.5], [749.25, 500.0]]
+    for i, ((height, breadth), tokens) in enumerate(zip([(6, 10), (8, 4)], [7, 12])):
+        yield {
+            "sample": grown(i * 10 + 1, 2, config["in_channels"], height, breadth),
+            "timestep": given(times[i]),
+            "encoder_hidden_states": grown(i * 10 + 2, 2, tokens, config["joint_attention_dim"], scale=3.0),
+            "pooled_projections": grown(i * 10 + 3, 2, config["pooled_projection_dim"], scale=2.0),
+        }
+
+
+def run_sd3(model, inputs):
+    out = model(
+        hidden_states=inputs["sample"], timestep=inputs["timestep"], encoder_hidden_states=inputs["encoder_hidden_states"],
+        pooled_projections=inputs["pooled_projections"], return_dict=False,
+    )[0]  # fmt: skip
+    return {"prediction": out}
+
+
 # --- text and images -----------------------------------------------------------------------------------------------------
 
 
@@ -284,6 +305,7 @@ RUNS = {
     "ZImageTransformer2DModel": (z_image_runs, run_z_image),
     "FluxTransformer2DModel": (flux1_runs, run_flux1),
     "ChromaTransformer2DModel": (chroma_runs, run_chroma),
+    "SD3Transformer2DModel": (sd3_runs, run_sd3),
     "T5EncoderModel": (t5_runs, run_t5),
     "Qwen3Model": (language_runs, run_language),
     "Qwen3ForCausalLM": (language_runs, run_language),

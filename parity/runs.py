@@ -31,6 +31,8 @@ def component(name):
 def open_pipeline(name):
     checkpoint = CHECKPOINTS[name]
     parts = {part: component(key) for part, key in checkpoint["components"].items()}
+    # Text encoders that are left out must be passed too.
+    parts |= {part: None for part, entry in checkpoint["index"].items() if entry == [None, None] and part.endswith("_3")}
     with tempfile.TemporaryDirectory() as folder:
         write_checkpoint(Path(folder), checkpoint, components())
         return quiet(diffusers.DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, **parts))

@@ -2,7 +2,7 @@
 import { adapterLayerNames, denoiserLayerNames, type OtherLayer } from "../families/index.js";
 
 /** Networks that adapters change. */
-export const PARTS = ["unet", "text_encoder", "text_encoder_2"] as const;
+export const PARTS = ["unet", "text_encoder", "text_encoder_2", "text_encoder_3"] as const;
 export type Part = (typeof PARTS)[number];
 
 /** Shapes of a layer's weight and bias: [O, I], [O, I, k, k], or [D] of a norm. */
@@ -168,6 +168,17 @@ const PREFIXES: { readonly [P in Part]: readonly string[] } = {
     "clip_g.transformer.",
     "text_encoders.clip_g.",
     "text_encoders.clip_g.transformer.",
+  ],
+  text_encoder_3: [
+    "text_encoder_3.",
+    "text_encoder_3.base_model.model.",
+    "te3.",
+    "lora_te3_",
+    "lycoris_te3_",
+    "t5xxl.",
+    "t5xxl.transformer.",
+    "text_encoders.t5xxl.",
+    "text_encoders.t5xxl.transformer.",
   ],
 };
 

@@ -88,6 +88,7 @@ const PREFIX: { readonly [P in Part]: string } = {
   unet: "lora_unet_",
   text_encoder: "lora_te1_",
   text_encoder_2: "lora_te2_",
+  text_encoder_3: "lora_te3_",
 };
 
 const kohyaName = (part: Part, layer: string, sgm: string | undefined): string =>

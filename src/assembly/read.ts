@@ -93,7 +93,7 @@ export async function readParts(
   const checkpoint = await readCheckpoint(files, places);
   const { family } = checkpoint;
   const unet = await part(files, checkpoint, "unet", [FAMILIES[family].denoiser.className]);
-  const textEncoders = await readTextEncoders(files, checkpoint);
+  const encoders = await readTextEncoders(files, checkpoint);
   const decoder = await decoderOf(files, places, checkpoint);
   const scaleFactor = decoder.config.scaleFactor;
   const scheduler = schedulerOf(checkpoint);
@@ -105,6 +105,7 @@ export async function readParts(
     checkpoint.index["is_distilled"] === true ||
     (factsOf(family).sampling.embedded !== undefined && !read.embedsGuidance);
   const base: ModelFiles = { ...read, ...(isDistilled && { isDistilled }) };
+  const textEncoders = encoders.map((own) => own ?? absent(base.denoiser.textFeatures));
   const { in_channels: channels, out_channels: predicted } = base.denoiser.interface;
   if (channels !== predicted) {
     // Inpainting and image-to-image models have additional input channels.
@@ -126,19 +127,11 @@ export async function readParts(
       (facts) => known.distilled({ family, ...facts }),
       known,
     ));
-  const facts = FAMILIES[family].textEncoders;
-  const features =
-    textEncoders.reduce((n, e, i) => n + (facts[i]?.states === false ? 0 : e.config.features), 0) *
-    (factsOf(family).text.chat?.states?.length ?? 1);
-  if (features !== base.denoiser.textFeatures) {
-    throw new RequestError(
-      `${places.base.ref}: the denoiser expects ${base.denoiser.textFeatures} text features; its text encoders give ${features}`,
-    );
-  }
+  mustRead(base, textEncoders, family);
   const parts = new Map<Part, () => Promise<WeightIndex>>([["unet", unet.weights]]);
-  for (const [i, { component }] of facts.entries()) {
-    const weights = textEncoders[i]?.weights;
-    if (weights) parts.set(component, weights);
+  for (const [i, { component }] of factsOf(family).textEncoders.entries()) {
+    const encoder = textEncoders[i];
+    if (encoder && encoder.kind !== "absent") parts.set(component, encoder.weights);
   }
   const size = row?.size ?? base.denoiser.size ?? { width: SIDE * scaleFactor, height: SIDE * scaleFactor };
   return {
@@ -256,12 +249,14 @@ const CLASSES = {
   t5: ["T5EncoderModel"],
 } as const;
 
-/** Text encoders of the family's denoiser, each with its tokenizer. */
-async function readTextEncoders(system: FileSystem, checkpoint: Checkpoint): Promise<TextEncoderParts[]> {
-  const { textEncoders } = FAMILIES[checkpoint.family];
-  const read = textEncoders.map(async ({ kind, component: name, tokenizer, pooled }): Promise<TextEncoderParts> => {
+/** Text encoders of the family's denoiser, each with its tokenizer; null for one that the checkpoint leaves out. */
+async function readTextEncoders(system: FileSystem, checkpoint: Checkpoint): Promise<(TextEncoderParts | null)[]> {
+  const { textEncoders } = factsOf(checkpoint.family);
+  const read = textEncoders.map(async (facts): Promise<TextEncoderParts | null> => {
+    const { kind, component: name, tokenizer, pooled, singleFile } = facts;
+    if (facts.optional && !checkpoint.components.has(name) && isLeftOut(checkpoint.index[name])) return null;
     const component = await part(system, checkpoint, name, CLASSES[kind]);
-    const files = checkpoint.tokenizers.get(tokenizer);
+    const files = checkpoint.tokenizers.get(tokenizer) ?? component.tokenizer;
     if (!files) throw new FileError(checkpoint.path, `the tokenizer of ${name} is missing`);
     const source = { file: component.configFile, config: component.config };
     const { weights } = component;
@@ -271,9 +266,40 @@ async function readTextEncoders(system: FileSystem, checkpoint: Checkpoint): Pro
     }
     if (kind === "t5") return { kind, config: parseT5Config(source), tokenizer: createT5Tokenizer(files), weights };
     const config = parseTextEncoderConfig(source);
-    return { config, tokenizer: createTokenizer(files, config.positions), weights, pooled };
+    const projected = !singleFile.unprojected || component.className === "CLIPTextModelWithProjection";
+    return {
+      config,
+      tokenizer: createTokenizer(files, config.positions),
+      weights,
+      pooled: pooled === true && !projected ? "unprojected" : pooled,
+    };
   });
   return Promise.all(read);
+}
+
+/** In place of a text encoder that is left out. @param features that the denoiser reads of a token */
+const absent = (features: number): TextEncoderParts => ({
+  kind: "absent",
+  config: { features },
+  weights: async () => ({ source: "a text encoder that is left out", weights: new Map() }),
+});
+
+/** True for the entry of a component that model_index.json does not have, or has as [null, null]. */
+const isLeftOut = (entry: unknown): boolean => !(Array.isArray(entry) && entry[1] != null);
+
+/** Checks that the text encoders give what the denoiser reads. @throws RequestError */
+function mustRead({ ref, denoiser }: ModelFiles, encoders: readonly TextEncoderParts[], family: Family): void {
+  const { textEncoders, text } = factsOf(family);
+  const read = encoders.filter((_, i) => textEncoders[i]?.states !== false);
+  const isT5 = ({ kind }: TextEncoderParts) => kind === "t5" || kind === "absent";
+  const t5 = read.find(isT5)?.config.features ?? 0;
+  const others = read.filter((encoder) => !isT5(encoder)).reduce((n, { config }) => n + config.features, 0);
+  // The states of CLIPs are filled with zeros to T5's features.
+  const features = Math.max(t5, others * (text.chat?.states?.length ?? 1));
+  if (features === denoiser.textFeatures) return;
+  throw new RequestError(
+    `${ref}: the denoiser expects ${denoiser.textFeatures} text features; its text encoders give ${features}`,
+  );
 }
 
 /** Checks that the decoder reads the latents of the denoiser. @throws RequestError */

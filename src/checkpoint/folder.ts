@@ -8,6 +8,8 @@ import {
   type Family,
   otherClass,
   SUPPORTED_FAMILIES,
+  TEXT_ENCODER_FOLDERS,
+  TOKENIZER_FOLDERS,
 } from "../families/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 import type { Checkpoint, Component, ConfigSource, TokenizerFiles } from "./component.js";
@@ -87,7 +89,7 @@ export async function openCheckpoint(files: FileSystem, folder: string): Promise
 }
 
 /** Components that generation needs. */
-const NEEDED = [...DENOISER_FOLDERS, "vae", "text_encoder", "text_encoder_2"];
+const NEEDED = [...DENOISER_FOLDERS, "vae", ...TEXT_ENCODER_FOLDERS];
 
 function becauseOf(className: string, written: boolean, unet: Readonly<Record<string, unknown>>): string {
   const text = textWidth(unet);
@@ -137,7 +139,7 @@ async function indexOf(files: FileSystem, folder: string): Promise<Readonly<Reco
     throw new FileError(folder, `is no diffusers folder: model_index.json is missing; it has: ${has}${named}`);
   }
   const others: string[] = [];
-  for (const name of ["tokenizer", "tokenizer_2"]) {
+  for (const name of TOKENIZER_FOLDERS) {
     if (await exists(files, files.join(folder, name))) others.push(name);
   }
   const scheduler = await exists(files, files.join(folder, "scheduler", "scheduler_config.json"));

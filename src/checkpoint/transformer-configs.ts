@@ -76,10 +76,35 @@ function chromaConfig(file: string, shapes: Shapes): Config {
   };
 }
 
+/** Config of a Stable Diffusion 3 transformer with diffusers' names. @throws FileError when a tensor is missing */
+function sd3Config(file: string, shapes: Shapes): Config {
+  const { dim, many } = reader(file, shapes);
+  const features = dim("context_embedder.weight", 0);
+  const norm = shapes.get("transformer_blocks.0.attn.norm_q.weight")?.[0];
+  const layers = many(/^transformer_blocks\.(\d+)\./);
+  const width = norm ?? 64;
+  return {
+    in_channels: dim("pos_embed.proj.weight", 1),
+    out_channels: dim("proj_out.weight", 0) / 4,
+    num_layers: layers,
+    attention_head_dim: width,
+    num_attention_heads: features / width,
+    joint_attention_dim: dim("context_embedder.weight", 1),
+    caption_projection_dim: features,
+    pooled_projection_dim: dim("time_text_embed.text_embedder.linear_1.weight", 1),
+    pos_embed_max_size: Math.sqrt(shapes.get("pos_embed.pos_embed")?.at(-2) ?? 0),
+    dual_attention_layers: Array.from({ length: layers }, (_, i) => i).filter((i) =>
+      shapes.has(`transformer_blocks.${i}.attn2.to_q.weight`),
+    ),
+    qk_norm: norm === undefined ? null : "rms_norm",
+  };
+}
+
 const CONFIGS: Readonly<Record<string, (file: string, shapes: Shapes) => Config>> = {
   ChromaTransformer2DModel: chromaConfig,
   FluxTransformer2DModel: flux1Config,
   Flux2Transformer2DModel: flux2Config,
+  SD3Transformer2DModel: sd3Config,
   ZImageTransformer2DModel: zImageConfig,
 };
 

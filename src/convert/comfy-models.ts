@@ -31,6 +31,7 @@ const TINY: { readonly [F in Family]: string } = {
   flux2: "taef2",
   flux1: "taef1",
   chroma: "taef1",
+  sd3: "taesd3",
 };
 
 /** Adds the loaders of a pair to a workflow. @throws RequestError for a model that ComfyUI's own nodes cannot load */

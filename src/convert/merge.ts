@@ -22,6 +22,7 @@ const FILE: { readonly [P in Part]: string } = {
   unet: "diffusion_pytorch_model.safetensors",
   text_encoder: "model.safetensors",
   text_encoder_2: "model.safetensors",
+  text_encoder_3: "model.safetensors",
 };
 
 /**

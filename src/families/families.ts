@@ -5,11 +5,12 @@ import { flux1 } from "./flux1.js";
 import { flux2 } from "./flux2.js";
 import { sd1 } from "./sd1.js";
 import { sd2 } from "./sd2.js";
+import { sd3 } from "./sd3.js";
 import { sdxl } from "./sdxl.js";
 import { zimage } from "./zimage.js";
 
 /** Facts of every supported family. */
-export const FAMILIES = { sd1, sd2, sdxl, zimage, flux2, chroma, flux1 } as const satisfies Readonly<
+export const FAMILIES = { sd1, sd2, sdxl, zimage, flux2, chroma, flux1, sd3 } as const satisfies Readonly<
   Record<string, FamilyFacts>
 >;
 /** Name of a supported family. */
@@ -24,6 +25,7 @@ export const FAMILY_NAMES = [
   "flux2",
   "chroma",
   "flux1",
+  "sd3",
 ] as const satisfies readonly Family[];
 
 /** Folders of a denoiser in a diffusers checkpoint. */
@@ -33,3 +35,8 @@ export const DENOISER_FOLDERS: readonly string[] = [
 
 /** Facts of a family. */
 export const factsOf = (family: Family): FamilyFacts => FAMILIES[family];
+
+const encoders = FAMILY_NAMES.flatMap((name) => FAMILIES[name].textEncoders);
+/** Folders of text encoders and of their tokenizers in diffusers checkpoints. */
+export const TEXT_ENCODER_FOLDERS = [...new Set(encoders.map(({ component }) => component))];
+export const TOKENIZER_FOLDERS = [...new Set(encoders.map(({ tokenizer }) => tokenizer))];

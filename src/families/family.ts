@@ -6,8 +6,8 @@ import type { Renamed } from "./names/transformer.js";
 export interface TextEncoderFacts {
   readonly kind: "clip" | "language model" | "t5";
   /** Folders in a diffusers checkpoint. */
-  readonly component: "text_encoder" | "text_encoder_2";
-  readonly tokenizer: "tokenizer" | "tokenizer_2";
+  readonly component: "text_encoder" | "text_encoder_2" | "text_encoder_3";
+  readonly tokenizer: "tokenizer" | "tokenizer_2" | "tokenizer_3";
   /** Display name. */
   readonly about: string;
   /** Features of its token embeddings. */
@@ -16,8 +16,14 @@ export interface TextEncoderFacts {
   readonly pooled: boolean | "unprojected";
   /** Its hidden states are part of the text conditioning. Default true. */
   readonly states?: false;
-  /** Prefix and naming scheme of its tensors in a single-file checkpoint. */
-  readonly singleFile: { readonly prefix: string; readonly names: "transformers" | "openclip" };
+  /** A checkpoint may leave it out; its hidden states are zeros then. */
+  readonly optional?: true;
+  /** Prefix and naming scheme of its tensors in a single-file checkpoint. In files without its projection the pooled output is as it is. */
+  readonly singleFile: {
+    readonly prefix: string;
+    readonly names: "transformers" | "openclip";
+    readonly unprojected?: true;
+  };
   /** Padding token of prompts. */
   readonly padding: "<|endoftext|>" | "!" | "<pad>";
 }

@@ -1,4 +1,12 @@
-export { DENOISER_FOLDERS, FAMILIES, FAMILY_NAMES, type Family, factsOf } from "./families.js";
+export {
+  DENOISER_FOLDERS,
+  FAMILIES,
+  FAMILY_NAMES,
+  type Family,
+  factsOf,
+  TEXT_ENCODER_FOLDERS,
+  TOKENIZER_FOLDERS,
+} from "./families.js";
 export {
   type ChatFormat,
   type FamilyFacts,

@@ -32,7 +32,6 @@ export const familyByText = (features: number): Family | null =>
 
 /** Layer names of unsupported families, with "_" for every ".", as adapters of all dialects have them. The first match counts. */
 const OTHER_LAYERS: readonly (readonly [RegExp, string])[] = [
-  [/(^|_)joint_blocks_\d+_/, "Stable Diffusion 3"],
   [/(^|_)transformer_blocks_\d+_(img|txt)_m(lp|od)_/, "Qwen-Image"],
   [/(^|_)double_stream_blocks_\d+_/, "HiDream"],
   [/(^|_)(joint_transformer_blocks|double_layers)_\d+_/, "AuraFlow"],
@@ -50,6 +49,12 @@ const FLUX = /(^|_)single_transformer_blocks_\d+_|(^|_)(double|single)_blocks_\d
 
 /** Transformer blocks outside of a UNet's blocks. */
 const TRANSFORMER = /^(lora_|lycoris_)?(unet_|transformer_|diffusion_model_|base_model_model_)*transformer_blocks_\d+_/;
+/** Of these the attention in which text and image attend to each other, as diffusers names it in several families. */
+const JOINT = new RegExp(`${TRANSFORMER.source}attn_(to_([qkv]|out|add_out)|add_[qkv]_proj)`);
+/** Families with `JOINT` layers, which have different widths. */
+const JOINED = ["sd3", "flux1", "flux2", "chroma"] as const satisfies readonly Family[];
+
+const SOME_TRANSFORMER = "a diffusion transformer";
 
 const otherLayer = (keys: readonly string[]): readonly [string, string] | null => {
   const names = keys.map((key) => [key, key.replaceAll(".", "_")] as const);
@@ -60,7 +65,7 @@ const otherLayer = (keys: readonly string[]): readonly [string, string] | null =
   const known = otherFamily(keys);
   if (known) return [known.name, known.tensor];
   const [key] = names.find(([, name]) => TRANSFORMER.test(name)) ?? [];
-  return key === undefined ? null : ["a diffusion transformer", key];
+  return key === undefined ? null : [SOME_TRANSFORMER, key];
 };
 
 /** Family whose transformer has a layer that the adapter changes, with its key. */
@@ -108,6 +113,16 @@ export function recogniseAdapter(shapes: Shapes): RecognisedAddition | null {
       families: ["flux1", "flux2", ...(isChroma ? (["chroma"] as const) : [])],
       about: `an adapter for FLUX.1${isChroma ? ", FLUX.2 or Chroma" : " or FLUX.2"}`,
       because: `it has the tensor ${either}, which ${isChroma ? "all" : "both"} have`,
+    };
+  }
+  const joint = keys.find((key) => JOINT.test(blocks(key)));
+  if (joint !== undefined && other?.[0] === SOME_TRANSFORMER) {
+    return {
+      kind: "adapter",
+      family: null,
+      families: JOINED,
+      about: "an adapter for Stable Diffusion 3, FLUX.1, FLUX.2 or Chroma",
+      because: `it has the tensor ${joint}, which all have`,
     };
   }
   if (other) {

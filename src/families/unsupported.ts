@@ -107,12 +107,12 @@ export const OTHERS: readonly OtherFamily[] = [
     ["double_blocks.0.img_attn."],
     ["single_transformer_blocks.0.proj_mlp.", "context_embedder."],
   ),
-  family("Stable Diffusion 3.5 large", undefined, ["joint_blocks.37."]),
-  family("Stable Diffusion 3.5 medium", undefined, ["joint_blocks.0.x_block.attn2."]),
+  family("Stable Diffusion 3 for inpainting or image to image", /^StableDiffusion3(Inpaint|Img2Img|InstructPix2Pix)/),
+  family("Stable Diffusion 3 with a ControlNet", /^StableDiffusion3ControlNet/),
   family(
-    "Stable Diffusion 3",
-    /^(StableDiffusion3|SD3)/,
-    ["joint_blocks.0."],
+    "a variant of Stable Diffusion 3",
+    /^(StableDiffusion3(?!Pipeline$)|SD3(?!Transformer2DModel$))/,
+    ["joint_blocks."],
     ["transformer_blocks.0.attn.add_k_proj.", "pos_embed.proj.", "time_text_embed.text_embedder."],
   ),
   family("AuraFlow", /^AuraFlow/, ["double_layers.0.attn."], ["joint_transformer_blocks.0."]),
@@ -223,4 +223,4 @@ export const otherClass = (className: string): string | null =>
 
 /** The supported families, in words, for messages about unsupported ones. */
 export const SUPPORTED_FAMILIES =
-  "Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein, FLUX.1 and Chroma are supported";
+  "Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein, FLUX.1, Chroma and Stable Diffusion 3 are supported";

@@ -17,7 +17,7 @@ export interface ModelBinding {
 
 export type Bindings = (model: ModelName) => ModelBinding;
 
-const TEXT_PARTS = ["text_encoder", "text_encoder_2"] as const satisfies readonly Part[];
+const TEXT_PARTS = ["text_encoder", "text_encoder_2", "text_encoder_3"] as const satisfies readonly Part[];
 
 /** Scale of the distilled LoRA: its author's, times that of each row. */
 function loraScale({ rows }: Plan, own: number): Scale {

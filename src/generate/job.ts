@@ -89,6 +89,14 @@ export function checkRequest(pair: Pair, request: GenerateRequest): void {
       field: `size.${name}`,
     });
   }
+  for (const { ref, denoiser } of [pair.base, ...(pair.distilled ? [pair.distilled] : [])]) {
+    const name = (["width", "height"] as const).find((side) => size[side] > (denoiser.longest ?? Infinity));
+    if (!name) continue;
+    throw new RequestError(
+      `${name} ${size[name]}: ${ref} has position embeddings for at most ${denoiser.longest} pixels a side`,
+      { field: `size.${name}` },
+    );
+  }
   checkPrompts(pair, request);
   const { maxClipSkip } = pair.text;
   if (clipSkip > maxClipSkip) {

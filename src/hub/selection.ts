@@ -1,6 +1,12 @@
 /** Selects the files of a repository to download: the components of a pipeline, and for each its config and one set of weights. */
 import { z } from "zod";
-import { DENOISER_FOLDERS, otherClass, SUPPORTED_FAMILIES } from "../families/index.js";
+import {
+  DENOISER_FOLDERS,
+  otherClass,
+  SUPPORTED_FAMILIES,
+  TEXT_ENCODER_FOLDERS,
+  TOKENIZER_FOLDERS,
+} from "../families/index.js";
 import { chosenSet, type Variant, weightSets } from "./weight-files.js";
 
 /** Kind of model that a reference has to provide. It decides which files of a repository are needed. */
@@ -80,8 +86,7 @@ const LAYOUTS: { readonly [W in ModelKind]: readonly Layout[] } = {
 };
 
 /** Components of a pipeline that generation needs. The safety checker, the feature extractor and parts of a refiner are not. */
-const NETWORKS = [...DENOISER_FOLDERS, "vae", "text_encoder", "text_encoder_2"];
-const TOKENIZERS = ["tokenizer", "tokenizer_2"] as const;
+const NETWORKS = [...DENOISER_FOLDERS, "vae", ...TEXT_ENCODER_FOLDERS];
 const TOKENIZER_FILES = [
   "tokenizer.json",
   "vocab.json",
@@ -157,12 +162,12 @@ function wholePipeline<F extends Listed>(folder: Folder<F>, context: SelectionCo
     folder.files.has(`${name}/tokenizer.json`) ||
     (folder.files.has(`${name}/vocab.json`) && folder.files.has(`${name}/merges.txt`));
   const lacks = [
-    ...TOKENIZERS.filter((name) => has(name) && !whole(name)),
+    ...TOKENIZER_FOLDERS.filter((name) => has(name) && !whole(name)),
     ...(has("scheduler") && !folder.files.has(SCHEDULER) ? [SCHEDULER] : []),
   ];
   if (lacks.length > 0) return { problem: `lacks ${lacks.join(", ")}, which model_index.json names` };
   files.push(
-    ...TOKENIZERS.filter(has).flatMap((name) =>
+    ...TOKENIZER_FOLDERS.filter(has).flatMap((name) =>
       named(
         folder,
         [...TOKENIZER_FILES, ...(folder.files.has(`${name}/tokenizer.json`) ? [] : [SENTENCE_PIECE])].map(

@@ -1,7 +1,7 @@
 /** Checks which adapters fit a model, and which models an adapter fits. */
 import { existsSync, readdirSync } from "node:fs";
 import pathOf from "node:path";
-import { fitting, type Part } from "../adapters/index.js";
+import { fitting, PARTS, type Part } from "../adapters/index.js";
 import { type Component, readRecognised, shapesOf } from "../checkpoint/index.js";
 import { adapterFile, openCheckpoint, openFile } from "../checkpoint/node/index.js";
 import { VariegateError } from "../errors.js";
@@ -45,8 +45,8 @@ export type Parts = ReadonlyMap<Part, () => Promise<WeightIndex>>;
 export const adaptableParts = (components: readonly Component[]): Parts =>
   new Map(
     components.flatMap(({ name, className, weights }) => {
-      const part = className === "UNet2DConditionModel" ? "unet" : name;
-      return part === "unet" || part === "text_encoder" || part === "text_encoder_2" ? [[part, weights] as const] : [];
+      const part = PARTS.find((known) => known === (className === "UNet2DConditionModel" ? "unet" : name));
+      return part === undefined ? [] : [[part, weights] as const];
     }),
   );
 

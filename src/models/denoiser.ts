@@ -58,6 +58,8 @@ export interface Denoiser {
   readonly size: ImageSize | null;
   /** Image width and height must be multiples of this number of pixels. */
   readonly multiple: number;
+  /** Longest side of an image in pixels, for networks with a table of positions. */
+  readonly longest?: number;
   /** The guidance scale is an input of the network, which then needs no unconditional forward pass. */
   readonly embedsGuidance: boolean;
   /** Config values, by key, that two denoisers must share to be used in one plan. */

@@ -48,6 +48,9 @@ export {
   parseLanguageModelConfig,
 } from "./language-model.js";
 export { drawLpips, type Trunk, trunkOf } from "./lpips.js";
+export { drawSd3 } from "./sd3.js";
+export { parseSd3Config, type Sd3Config } from "./sd3-config.js";
+export { sd3Denoiser } from "./sd3-denoiser.js";
 export { drawT5, parseT5Config, relativeBuckets, type T5Config, type T5Shape } from "./t5.js";
 export { HIDDEN } from "./transformer-layers.js";
 export { drawUNet, type UNetShape } from "./unet.js";

@@ -1,13 +1,13 @@
-/** T5 as a text encoder, with the pooled text of a CLIP beside it where the family has one. */
+/** T5 as a text encoder, with CLIPs beside it where the family has them: their pooled text, and their hidden states before those of T5. */
 import { RequestError } from "../errors.js";
 import { drawT5, HIDDEN, relativeBuckets, type T5Config, type T5Shape } from "../models/index.js";
 import { adapterScales, type Call, finite, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
-import { type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
+import { concatLast, type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
 import type { AdaptedText, EncodedPrompt, TextEncoders } from "./encoded-prompt.js";
 import { type PromptSyntax, plainText } from "./syntax.js";
 import type { T5Tokenizer } from "./t5-tokenizer.js";
-import { type ClipEncoderParts, textEncoder } from "./text-encoder.js";
+import { type ClipEncoderParts, type EncodedText, textEncoder } from "./text-encoder.js";
 import { checkVocabulary } from "./vocabulary.js";
 
 /** Parts of a text encoder that is T5. */
@@ -18,18 +18,30 @@ export interface T5Parts {
   readonly weights: () => Promise<WeightIndex>;
 }
 
-/** A family's encoders: T5, and a CLIP before it. */
-export interface T5Encoders {
-  readonly clip: ClipEncoderParts | null;
-  readonly t5: T5Parts;
+/** In place of a T5 that a checkpoint leaves out: its hidden states are zeros of this many features. */
+export interface AbsentParts {
+  readonly kind: "absent";
+  readonly config: { readonly features: number };
+  readonly weights: () => Promise<WeightIndex>;
 }
 
-/** Length of the text, and how much of its padding is read. */
-export interface T5Length {
-  /** Length L where a call names none. */
+/** A family's encoders: T5, and the CLIPs before it. */
+export interface T5Encoders {
+  readonly clips: readonly ClipEncoderParts[];
+  readonly t5: T5Parts | AbsentParts;
+}
+
+/** How a family joins the text of its encoders. */
+export interface T5Joining {
+  /** Length of T5's text where a call names none. */
   readonly tokens: number;
   /** T5 reads no padding, and the denoiser this many tokens of it. Default: both read all of it. */
   readonly visiblePadding?: number | undefined;
+  /** The hidden states of the CLIPs, concatenated and filled with zeros to T5's features, come before T5's. */
+  readonly joins: boolean;
+  /** Layers skipped at the end of the CLIPs, and whether the final norm is applied to their hidden states. */
+  readonly skip: number;
+  readonly finalNorm: boolean;
 }
 
 /** Bias [1, 1, L, L] of attention to the first n of L tokens. */
@@ -40,21 +52,85 @@ function biasOf(n: number, length: number): FloatTensor {
 }
 
 /**
- * Creates the text encoders of a family with T5. The stream "text" [1, L, D] has the hidden states after the final norm for all L tokens,
+ * Creates the text encoders of a family with T5. The stream "text" [1, L, D] has the hidden states after the final norm for all tokens of T5,
  * padding too. T5 attends to padding as well, unless `visiblePadding` is given: then a mask "text" [1, L] has the tokens that the denoiser reads.
- * The pooled text is CLIP's.
+ * The pooled text is that of the CLIPs, concatenated.
  */
 export function t5Encoders(
   runtime: Runtime,
-  { clip, t5 }: T5Encoders,
-  { tokens, visiblePadding }: T5Length,
+  { clips, t5 }: T5Encoders,
+  { tokens, visiblePadding, joins, skip, finalNorm }: T5Joining,
   options: NetworkOptions,
 ): Omit<TextEncoders, "encode"> & {
-  encode(prompt: string, adapted: readonly (AdaptedText | null)[], length?: number): Promise<EncodedPrompt>;
+  encode(
+    prompt: string,
+    adapted: readonly (AdaptedText | null)[],
+    length?: number,
+    clipSkip?: number,
+  ): Promise<EncodedPrompt>;
 } {
-  const { config, tokenizer, weights } = t5;
-  const index = clip ? 1 : 0;
-  const pooling = clip && textEncoder(0, clip, { runtime, finalNorm: true, inversions: [], options });
+  const beside = clips.map((clip, i) => textEncoder(i, clip, { runtime, finalNorm, inversions: [], options }));
+  const last = t5.kind === "t5" ? t5States(runtime, clips.length, t5, visiblePadding, options) : null;
+  const before = joins ? (clips[0]?.tokenizer.maxLength ?? 0) : 0;
+  const { features } = t5.config;
+
+  async function encode(
+    prompt: string,
+    adapted: readonly (AdaptedText | null)[],
+    length = before + tokens,
+    clipSkip = 0,
+  ): Promise<EncodedPrompt> {
+    const own = await last?.encode(prompt, length - before, adapted[clips.length] ?? null);
+    const text = own?.text ?? float([1, length - before, features]);
+    const encoded: EncodedText[] = [];
+    for (const [i, encoder] of beside.entries()) {
+      const back = skip + clipSkip;
+      encoded.push(await encoder.encode(prompt, { syntax: "plain", back, adapted: adapted[i] ?? null }));
+    }
+    const pooled = encoded.flatMap((e) => e.pooled ?? []);
+    const cut = [...(joins ? encoded : []), ...(own ? [own] : [])].map((e) => e.truncated);
+    return {
+      streams: { text: joins ? after(concatLast(encoded.map(({ state }) => state)), text) : text },
+      ...(own?.mask && { masks: { text: own.mask } }),
+      ...(pooled.length > 0 && { pooled: concatLast(pooled) }),
+      truncated: Math.max(0, ...cut),
+    };
+  }
+  return {
+    encode,
+    lengthOf(_prompt, syntax) {
+      mustBePlain(syntax);
+      return before + tokens;
+    },
+    unknownWords: (prompt, syntax) => [
+      ...new Set(beside.flatMap(({ tokenizer }) => tokenizer.unknownWords(plainText(prompt, syntax)))),
+    ],
+    unusedInversions: () => [],
+    zeros: ({ streams, masks, pooled }) => ({
+      streams: Object.fromEntries(Object.entries(streams).map(([name, { shape }]) => [name, float(shape)])),
+      ...(masks && { masks }),
+      ...(pooled && { pooled: float(pooled.shape) }),
+      truncated: 0,
+    }),
+    copies: false,
+    tokens: before + tokens,
+    maxClipSkip: joins ? Math.min(...clips.map(({ config }) => config.layers)) - skip : 0,
+    weights: [...clips.map(({ weights }) => weights), t5.weights],
+    async release() {
+      for (const encoder of beside) await encoder.release();
+      await last?.release();
+    },
+  };
+}
+
+/** T5 alone, as the `index`-th text encoder of a pipeline. */
+function t5States(
+  runtime: Runtime,
+  index: number,
+  { config, tokenizer, weights }: T5Parts,
+  visiblePadding: T5Joining["visiblePadding"],
+  options: NetworkOptions,
+) {
   const encoder = network<T5Shape>(
     `text_encoder_${index + 1}`,
     runtime,
@@ -69,60 +145,39 @@ export function t5Encoders(
     places.set(length, known);
     return known;
   };
-
-  async function encode(
-    prompt: string,
-    adapted: readonly (AdaptedText | null)[],
-    length = tokens,
-  ): Promise<EncodedPrompt> {
-    const { ids, truncated, used } = tokenizer.encode(prompt, length);
-    const masked = visiblePadding !== undefined;
-    checkVocabulary(ids, config.vocabulary);
-    const own = adapted[index] ?? null;
-    const { outputs } = await encoder.run(
-      { tokens: length, masked },
-      {
-        input_ids: int([1, length], ids),
-        position_buckets: placesOf(length),
-        ...(masked && { attention_bias: biasOf(used, length) }),
-        ...(own && own.stack.loraLayers.size > 0 && { adapter_scales: adapterScales([own.scales]) }),
-      },
-      own?.stack ?? null,
-    );
-    const call: Call = { network: `text encoder ${index + 1}`, at: JSON.stringify(prompt), weights };
-    const text = await finite(outputs["hidden_state"], call);
-    const pooled = await pooling?.encode(prompt, { syntax: "plain", back: 0, adapted: adapted[0] ?? null });
-    const read = Float32Array.from({ length }, (_, i) => (i < used + (visiblePadding ?? 0) ? 1 : 0));
-    return {
-      streams: { text },
-      ...(masked && { masks: { text: float([1, length], read) } }),
-      ...(pooled?.pooled && { pooled: pooled.pooled }),
-      truncated,
-    };
-  }
   return {
-    encode,
-    lengthOf(_prompt, syntax) {
-      mustBePlain(syntax);
-      return tokens;
+    /** Hidden states [1, length, D], the tokens that the denoiser reads where these are not all, and the number of tokens that were cut. */
+    async encode(prompt: string, length: number, own: AdaptedText | null) {
+      const { ids, truncated, used } = tokenizer.encode(prompt, length);
+      const masked = visiblePadding !== undefined;
+      checkVocabulary(ids, config.vocabulary);
+      const { outputs } = await encoder.run(
+        { tokens: length, masked },
+        {
+          input_ids: int([1, length], ids),
+          position_buckets: placesOf(length),
+          ...(masked && { attention_bias: biasOf(used, length) }),
+          ...(own && own.stack.loraLayers.size > 0 && { adapter_scales: adapterScales([own.scales]) }),
+        },
+        own?.stack ?? null,
+      );
+      const call: Call = { network: `text encoder ${index + 1}`, at: JSON.stringify(prompt), weights };
+      const read = Float32Array.from({ length }, (_, i) => (i < used + (visiblePadding ?? 0) ? 1 : 0));
+      const mask = masked ? float([1, length], read) : null;
+      return { text: await finite(outputs["hidden_state"], call), mask, truncated };
     },
-    unknownWords: (prompt, syntax) => pooling?.tokenizer.unknownWords(plainText(prompt, syntax)) ?? [],
-    unusedInversions: () => [],
-    zeros: ({ streams, masks, pooled }) => ({
-      streams: Object.fromEntries(Object.entries(streams).map(([name, { shape }]) => [name, float(shape)])),
-      ...(masks && { masks }),
-      ...(pooled && { pooled: float(pooled.shape) }),
-      truncated: 0,
-    }),
-    copies: false,
-    tokens,
-    maxClipSkip: 0,
-    weights: [...(clip ? [clip.weights] : []), weights],
-    async release() {
-      await pooling?.release();
-      await encoder.release();
-    },
+    release: () => encoder.release(),
   };
+}
+
+/** Tokens [1, L, d], filled with zeros to D features, and after them tokens [1, N, D]: [1, L + N, D]. */
+function after(first: FloatTensor, rest: FloatTensor): FloatTensor {
+  const [, length = 0, width = 0] = first.shape;
+  const [, more = 0, features = 0] = rest.shape;
+  const data = new Float32Array((length + more) * features);
+  for (let i = 0; i < length; i++) data.set(first.data.subarray(i * width, (i + 1) * width), i * features);
+  data.set(rest.data, length * features);
+  return float([1, length + more, features], data);
 }
 
 /** @throws RequestError for a syntax of weights and chunks, which belong to CLIP's hidden states */

@@ -1,18 +1,18 @@
 /** Prompt embeddings of a pipeline: hidden states and pooled text of its text encoders, cached by prompt. */
 import { RequestError } from "../errors.js";
-import { FAMILIES, type Family } from "../families/index.js";
+import { FAMILIES, type Family, factsOf } from "../families/index.js";
 import type { NetworkOptions } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { concatLast, float } from "../tensor/index.js";
 import { chatEncoder, type LanguageModelParts } from "./chat-encoder.js";
 import type { AdaptedText, EncodedPrompt, TextEncoders, UnusedInversion } from "./encoded-prompt.js";
 import { type PromptSyntax, plainText } from "./syntax.js";
-import { type T5Parts, t5Encoders } from "./t5-encoder.js";
+import { type AbsentParts, type T5Parts, t5Encoders } from "./t5-encoder.js";
 import { type ClipEncoderParts, type EncodedText, textEncoder } from "./text-encoder.js";
 import type { TextualInversion } from "./textual-inversion.js";
 
 /** Parts of one text encoder. */
-export type TextEncoderParts = ClipEncoderParts | LanguageModelParts | T5Parts;
+export type TextEncoderParts = ClipEncoderParts | LanguageModelParts | T5Parts | AbsentParts;
 
 /** Number of cached prompts; one of SDXL takes 0.6 MB. */
 const CACHED = 64;
@@ -29,24 +29,26 @@ export function textEncoders(
   inversions: readonly TextualInversion[] = [],
   options: NetworkOptions = {},
 ): TextEncoders {
-  const { skip, chat, tokens, visiblePadding } = FAMILIES[family].text;
+  const { skip, finalNorm, chat, tokens = DEFAULT_TOKENS, visiblePadding } = factsOf(family).text;
   const [first] = parts;
-  const t5 = parts.find((part) => part.kind === "t5");
+  const t5 = parts.find((part) => part.kind === "t5" || part.kind === "absent");
   if (t5) {
     if (inversions.length > 0) {
       throw new RequestError("textual inversions are for CLIP's hidden states; the text of this model is T5's", {
         field: "embeddings",
       });
     }
-    const length = { tokens: tokens ?? DEFAULT_TOKENS, visiblePadding };
-    const own = t5Encoders(runtime, { clip: parts.find(isClip) ?? null, t5 }, length, options);
+    const clips = parts.filter(isClip);
+    const joins = clips.length > 0 && factsOf(family).textEncoders.every(({ states = true }) => states);
+    const own = t5Encoders(runtime, { clips, t5 }, { tokens, visiblePadding, joins, skip, finalNorm }, options);
     const prompts = cached<EncodedPrompt>(CACHED);
     return {
       ...own,
-      encode(prompt, _clipSkip, adapted = [], syntax = "plain", length = own.tokens) {
+      encode(prompt, clipSkip, adapted = [], syntax = "plain", length = own.tokens) {
         own.lengthOf(prompt, syntax);
         const stacks = adapted.map((a) => a && [a.stack.graphKey, a.stack.inputKey, a.scales]);
-        return prompts(JSON.stringify([prompt, length, stacks]), () => own.encode(prompt, adapted, length));
+        const key = JSON.stringify([prompt, length, clipSkip, stacks]);
+        return prompts(key, () => own.encode(prompt, adapted, length, clipSkip));
       },
     };
   }

@@ -41,7 +41,9 @@ describe("unsupported families", () => {
       FluxPriorReduxPipeline: "FLUX.1 Redux, which reads an image",
       FluxControlNetPipeline: "a variant of FLUX.1",
       Flux2Pipeline: "FLUX.2 dev, whose text encoder is Mistral",
-      StableDiffusion3Pipeline: "Stable Diffusion 3",
+      StableDiffusion3InpaintPipeline: "Stable Diffusion 3 for inpainting or image to image",
+      StableDiffusion3ControlNetPipeline: "Stable Diffusion 3 with a ControlNet",
+      StableDiffusion3PAGPipeline: "a variant of Stable Diffusion 3",
       WanPipeline: "Wan",
       StableVideoDiffusionPipeline: "Stable Video Diffusion",
       AnimateDiffPipeline: "AnimateDiff",
@@ -68,6 +70,7 @@ describe("unsupported families", () => {
       "Flux2KleinPipeline",
       "FluxPipeline",
       "ChromaPipeline",
+      "StableDiffusion3Pipeline",
       "CLIPModel",
     ];
     for (const name of [...ours, ...drawn.map((c) => c.class)])
@@ -82,6 +85,7 @@ describe("supported models", () => {
       Flux2Transformer2DModel: "unet",
       FluxTransformer2DModel: "unet",
       ChromaTransformer2DModel: "unet",
+      SD3Transformer2DModel: "unet",
       ZImageTransformer2DModel: "unet",
       AutoencoderKL: "autoencoder",
       AutoencoderKLFlux2: "autoencoder",
@@ -143,7 +147,6 @@ describe("adapters and textual inversions", () => {
     ]);
 
   it.each([
-    ["Stable Diffusion 3", "lora_unet_joint_blocks_3_x_block_attn_qkv.lora_down.weight"],
     ["Qwen-Image", "transformer.transformer_blocks.5.img_mlp.net.2.lora_A.default.weight"],
     ["Wan", "diffusion_model.blocks.3.cross_attn.k.lora_A.weight"],
     ["Wan", "blocks.3.attn1.to_q.lora_A.weight"],
@@ -187,6 +190,8 @@ describe("adapters and textual inversions", () => {
     ["zimage", "lora_unet_context_refiner_1_attention_qkv.lora_down.weight"],
     ["flux2", "transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj.lora_A.weight"],
     ["flux1", "transformer.single_transformer_blocks.0.norm.linear.lora_A.weight"],
+    ["sd3", "lora_unet_joint_blocks_3_x_block_attn_qkv.lora_down.weight"],
+    ["sd3", "diffusion_model.joint_blocks.23.context_block.attn.qkv.lora_A.weight"],
     ["flux1", "lora_unet_double_blocks_7_txt_mod_lin.lora_down.weight"],
     ["chroma", "lora_unet_distilled_guidance_layer_layers_1_in_layer.lora_down.weight"],
     ["flux2", "transformer.transformer_blocks.0.ff_context.linear_in.lora_A.weight"],
@@ -200,6 +205,16 @@ describe("adapters and textual inversions", () => {
     "single_blocks.7.processor.proj_lora.down.weight",
   ])("are FLUX.1's or Chroma's by layers that both have: %s", (key) => {
     expect(recognise(down(key, 640))).toMatchObject({ kind: "adapter", family: null, families: ["flux1", "chroma"] });
+  });
+
+  it("on layers that diffusers names alike in several families are for one of them", () => {
+    const about = {
+      kind: "adapter",
+      family: null,
+      about: "an adapter for Stable Diffusion 3, FLUX.1, FLUX.2 or Chroma",
+    };
+    expect(recognise(down("transformer.transformer_blocks.5.attn.to_q.lora_down.weight", 1536))).toMatchObject(about);
+    expect(recognise(down("transformer_blocks.5.attn.add_k_proj.lora_down.weight", 1536))).toMatchObject(about);
   });
 
   it("have the text features of a Kronecker product's factors", () => {

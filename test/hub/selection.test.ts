@@ -145,9 +145,9 @@ describe("of a pipeline", () => {
     expect(new Set(alone.files)).toEqual(new Set(transformer));
   });
   it("one of another family is refused by its name before anything is fetched", () => {
-    const index = { _class_name: "StableDiffusion3Pipeline", transformer: ["diffusers", "SD3Transformer2DModel"] };
+    const index = { _class_name: "QwenImagePipeline", transformer: ["diffusers", "QwenImageTransformer2DModel"] };
     expect(chosen(["model_index.json", "transformer/a.safetensors"], "pipeline", "", { index })).toMatch(
-      /^is StableDiffusion3Pipeline, of Stable Diffusion 3; /,
+      /^is QwenImagePipeline, of Qwen-Image; /,
     );
   });
   it("one that lacks what its index names is refused", () => {

@@ -168,11 +168,11 @@ describe("a diffusers folder", { timeout: 240_000 }, () => {
 
   it.each([
     ["FluxKontextPipeline", "FLUX.1 Kontext, for image editing"],
-    ["StableDiffusion3Pipeline", "Stable Diffusion 3"],
+    ["StableDiffusion3InpaintPipeline", "Stable Diffusion 3 for inpainting or image to image"],
     ["WanPipeline", "Wan"],
   ])("of another family is refused: %s is %s", async (name, family) => {
     await expect(checkReference(folder(index({ _class_name: name })))).rejects.toThrow(
-      `says ${name}: ${family}; Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein, FLUX.1 and Chroma are supported`,
+      `says ${name}: ${family}; Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein, FLUX.1, Chroma and Stable Diffusion 3 are supported`,
     );
   });
 

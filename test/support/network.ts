@@ -21,6 +21,7 @@ import {
   parseFlux1Config,
   parseFlux2Config,
   parseLanguageModelConfig,
+  parseSd3Config,
   parseT5Config,
   parseTextEncoderConfig,
   parseTinyAutoencoderConfig,
@@ -28,6 +29,7 @@ import {
   parseZImageConfig,
   pooledIndex,
   relativeBuckets,
+  sd3Denoiser,
   type TextEncoderConfig,
   zImageDenoiser,
 } from "../../src/models/index.js";
@@ -154,6 +156,14 @@ async function chroma(
 ): Promise<Outputs> {
   const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
   const denoiser = chromaDenoiser(parseChromaConfig({ file: "config.json", config }), 8);
+  const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
+  const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
+  return evaluate(denoiser.draw(shape, index), feeds);
+}
+
+async function sd3({ config }: NetworkClass, index: WeightIndex, inputs: Inputs, evaluate: Evaluate): Promise<Outputs> {
+  const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
+  const denoiser = sd3Denoiser(parseSd3Config({ file: "config.json", config }), 8);
   const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
   const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
   return evaluate(denoiser.draw(shape, index), feeds);
@@ -305,6 +315,7 @@ const COMPUTE: Readonly<Record<string, Compute>> = {
   ChromaTransformer2DModel: chroma,
   FluxTransformer2DModel: flux1,
   Flux2Transformer2DModel: flux2,
+  SD3Transformer2DModel: sd3,
   ZImageTransformer2DModel: zImage,
   T5EncoderModel: t5,
   Qwen3Model: languageModel,

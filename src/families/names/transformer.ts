@@ -9,6 +9,8 @@ export interface Renamed {
   readonly share?: readonly [index: number, of: number, parts?: number];
   /** The halves of the rows are in the other order in the file. */
   readonly swapped?: true;
+  /** The rule is for the block with the highest number alone, or for all but that. Default: for all. */
+  readonly blocks?: "last" | "others";
 }
 
 /** Queries, keys and values of a fused layer, in this order. */
@@ -36,13 +38,24 @@ function replaced(name: string, from: string, to: string): string | null {
   return to.replaceAll("*", () => held.shift() ?? "") + name.slice(match[0].length);
 }
 
+/** The name with its beginning replaced by a rule; null where the rule is for others. @param names of all layers, among which is the last block */
+function byRule(name: string, from: string, to: string, { blocks }: Renamed, names: readonly string[]): string | null {
+  const found = replaced(name, from, to);
+  if (found === null || blocks === undefined) return found;
+  const form = pattern(from);
+  const number = (other: string): number => Number(form.exec(other)?.[1] ?? Number.NaN);
+  const isLast = names.every((other) => !(number(other) > number(name)));
+  return isLast === (blocks === "last") ? found : null;
+}
+
 /** Sources of diffusers' tensors in a file with these keys. Names that no rule has are the same in both. */
 export function ownTensors(rules: readonly Renamed[], keys: readonly string[]): Map<string, SourceTensor> {
   const found = new Map<string, SourceTensor>();
   for (const key of keys) {
     let known = false;
-    for (const { own, other, share, swapped } of rules) {
-      const name = replaced(key, other, own);
+    for (const rule of rules) {
+      const { own, other, share, swapped } = rule;
+      const name = byRule(key, other, own, rule, keys);
       if (name === null) continue;
       known = true;
       found.set(name, { key, ...(share && { share }), ...(swapped && { swapped }) });
@@ -56,8 +69,9 @@ export function ownTensors(rules: readonly Renamed[], keys: readonly string[]): 
 export function otherLayers(rules: readonly Renamed[], layers: readonly string[]): Map<string, OtherLayer> {
   const found = new Map<string, OtherLayer>();
   for (const layer of layers) {
-    for (const { own, other, share, swapped } of rules) {
-      const name = replaced(layer, own, other);
+    for (const rule of rules) {
+      const { own, other, share, swapped } = rule;
+      const name = byRule(layer, own, other, rule, layers);
       if (name === null) continue;
       found.set(layer, { name, ...(share && { share }), ...(swapped && { swapped }) });
       break;
