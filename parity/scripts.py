@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from .component_cases import CHECKPOINTS, components
-from .components import write_checkpoint
+from .components import write_checkpoint, write_component
 from .script_models import MODELS
 
 ROOT = Path(__file__).parent.parent
@@ -68,16 +69,45 @@ FLOW = {
     "flow-zimage-own-grid": ("zimage", "zimage-turbo", {"steps": 4, "switch": 2, "baseSteps": 8, "guidance": 0}),
     "flow-klein-hybrid": ("klein", "klein-fast", {"steps": 4, "switch": 1, "baseGuidance": 4}),
     "flow-klein-base": ("klein", None, {"mode": "base", "steps": 5, "guidance": 4}),
+    "flow-flux1-base": ("flux1", None, {"mode": "base", "steps": 4, "guidance": 2.5}),
+    "flow-flux1-hybrid": ("flux1", "flux1-fast", {"steps": 4, "switch": 1, "baseGuidance": 3, "baseSteps": 6}),
+    "flow-flux1-true-guidance": ("flux1", "flux1-fast", {"mode": "distilled", "steps": 3, "guidance": 2, "negative": "sad"}),
+    "flow-chroma-hybrid": ("chroma", "chroma-fast", {"steps": 8, "switch": 2, "baseGuidance": 4, "baseSteps": 6, "negative": "sad"}),
+    "flow-chroma-base": ("chroma", None, {"mode": "base", "steps": 4, "guidance": 5}),
+}  # fmt: skip
+# Flow scripts with a LoRA of a golden, as one of the request or as the distilled model, or with another decoder.
+FLOW_ADDED = {
+    "flow-zimage-lora": ("zimage", "zimage-turbo", {"steps": 4, "switch": 2, "baseGuidance": 2}, {"lora": "zimage-peft", "scale": 0.7, "on": "both"}),
+    "flow-flux1-lora": ("flux1", "flux1-fast", {"steps": 4, "switch": 1, "baseGuidance": 3}, {"lora": "flux1-ai-toolkit", "scale": 0.5, "on": "base"}),
+    "flow-flux1-distilled-lora": ("flux1", None, {"steps": 8, "switch": 3, "guidance": 3.5, "baseGuidance": 3.5}, {"distilledLora": "flux1-peft", "name": "Hyper-FLUX.1-dev-8steps-lora"}),
+    "flow-chroma-lora-decoder": ("chroma", "chroma-fast", {"steps": 4, "switch": 1}, {"lora": "chroma-peft", "scale": 0.7, "on": "distilled", "decoder": "taef1"}),
 }  # fmt: skip
 
 
-def run_flow(base, distilled, request):
-    """A script for checkpoints that are written for it."""
+def run_flow(base, distilled, request, added={}):
+    """A script for checkpoints, LoRAs and decoders that are written for it."""
     with tempfile.TemporaryDirectory() as folder:
         names = {"base": base} | ({"distilled": distilled} if distilled else {})
         for part, name in names.items():
             write_checkpoint(Path(folder) / part, CHECKPOINTS[name], components())
-        return run(request, {part: str(Path(folder) / part) for part in names})
+        models = {part: str(Path(folder) / part) for part in names}
+        if "decoder" in added:
+            write_component(Path(folder) / added["decoder"], components()[added["decoder"]])
+            models["decoder"] = str(Path(folder) / added["decoder"])
+        if "lora" in added:
+            use = {"ref": lora_file(added["lora"], folder, "style"), "scale": added["scale"], "on": added["on"]}
+            request = {**request, "adapters": [use]}
+        if "distilledLora" in added:
+            models["distilled"] = lora_file(added["distilledLora"], folder, added["name"])
+        return run(request, models)
+
+
+def lora_file(golden, folder, name):
+    """The LoRA of a golden of flow_adapters.py as a file."""
+    tensors = load_file(ROOT / "test" / "goldens" / "adapters" / f"{golden}.safetensors")
+    file = Path(folder) / f"{name}.safetensors"
+    save_file({key.removeprefix("file/"): tensor for key, tensor in tensors.items() if key.startswith("file/")}, file)
+    return str(file)
 
 
 def run(request, models={}):
@@ -97,6 +127,11 @@ def record_flow(store):
         request = {**COMMON, "size": {"width": 40, "height": 24}, **asked}
         pair = {"base": base} | ({"distilled": {"checkpoint": distilled}} if distilled else {})
         store.put(f"flow-scripts/{name}", {"pair": pair, "request": request}, {"latents": run_flow(base, distilled, request)[0]})
+    for name, (base, distilled, asked, added) in FLOW_ADDED.items():
+        request = {**COMMON, "seeds": [3], "size": {"width": 40, "height": 24}, **asked}
+        pair = {"base": base} | ({"distilled": {"checkpoint": distilled}} if distilled else {})
+        latents, images = run_flow(base, distilled, request, added)
+        store.put(f"flow-scripts/{name}", {"pair": pair, "request": request, "added": added}, {"latents": latents, "images": images})
 
 
 def record(store):

@@ -25,8 +25,11 @@ export interface ScriptAdapters {
 /** Name of the distilled model's LoRA in a script. */
 export const DISTILLED_LORA = "distilled";
 
+/** Import of the function `adapt`. */
+export const ADAPT_IMPORT = "from diffusers.utils import set_adapter_layers, set_weights_and_activate_adapters";
+
 /** Function of a script that turns on the LoRAs of a network that have a scale. */
-const ADAPT_LINES = [
+export const ADAPT_LINES = [
   "def adapt(network, scales):  # LoRAs of a network that act, with their scales",
   "    set_adapter_layers(network, enabled=len(scales) > 0)",
   "    if scales:",
@@ -64,13 +67,7 @@ export async function adaptersOf(asked: AdapterPlace): Promise<ScriptAdapters> {
     ];
   });
   return {
-    imports: [
-      ...new Set([
-        "from diffusers.utils import set_adapter_layers, set_weights_and_activate_adapters",
-        ...files.flatMap(({ imports }) => imports),
-        ...words.imports,
-      ]),
-    ],
+    imports: [...new Set([ADAPT_IMPORT, ...files.flatMap(({ imports }) => imports), ...words.imports])],
     functions: ADAPT_LINES,
     load: [
       "loras = {",

@@ -6,13 +6,15 @@ import path from "node:path";
 import { RequestError } from "../errors.js";
 import { factsOf } from "../families/index.js";
 import { isFolder } from "../files/index.js";
-import type { GenerateRequest, ModelSource, PlanSource } from "../generate/index.js";
+import { type GenerateRequest, loraScaleOf, type ModelSource, type PlanSource } from "../generate/index.js";
 import { resolveReference } from "../lookup/index.js";
 import type { PairReference } from "../open/index.js";
 import { isGuided, type Plan, type StepRow } from "../sampling/index.js";
-import { SAVE_LINES } from "./diffusers-parts.js";
+import { ADAPT_IMPORT, ADAPT_LINES, adaptersOf, DISTILLED_LORA, type ScriptAdapters } from "./diffusers-adapters.js";
+import { autoencoderPart, SAVE_LINES, type ScriptPart, WEIGHTS_LINES } from "./diffusers-parts.js";
 import { file, folder, isLocal } from "./diffusers-reference.js";
-import { text } from "./python.js";
+import { python, text } from "./python.js";
+import { readSource } from "./read-source.js";
 
 const FILE = /\.(safetensors|sft|gguf|bin|pt|pth|ckpt)$/i;
 const pathOf = ({ path: found, ref }: ModelSource): string => found ?? ref;
@@ -24,38 +26,37 @@ const refuse = (problem: string, field?: string): never => {
  * The script.
  * @throws RequestError for rows that are no Euler steps along one flow, and for models and adapters that it does not load
  */
-export function flowScript(source: PlanSource, request: GenerateRequest, reference: PairReference, plan: Plan): string {
-  const { title, sampling, denoiser, pipelineTakes = [] } = factsOf(source.family);
-  if (sampling.embedded)
-    refuse(`there are no scripts for ${title}, whose models take different guidance and text lengths`);
+export async function flowScript(
+  source: PlanSource,
+  request: GenerateRequest,
+  reference: PairReference,
+  plan: Plan,
+): Promise<string> {
+  const { text: ofText, denoiser } = factsOf(source.family);
+  if (denoiser.folder !== "transformer") throw new RangeError(`${denoiser.className} is no transformer`);
   const rows = rowsOf(plan);
-  checkReference(request, reference);
-  const guided = rows.some(isGuided);
-  const [first] = rows;
-  if (guided && first && !isGuided(first)) {
-    refuse("the pipeline encodes the negative prompt only if the first step has guidance; give --base-guidance");
-  }
-  const limit = rows.find((row) => row.guidanceNormalization !== undefined)?.guidanceNormalization;
-  if (limit !== undefined && !pipelineTakes.includes("cfg_normalization")) {
-    refuse("the pipeline has no cfg_normalization; leave --guidance-normalization out", "guidanceNormalization");
-  }
+  checkReference(reference);
+  const call = callOf(source, rows);
   const usesDistilled = rows.some((row) => row.model === "distilled");
   const distilled = usesDistilled && source.distilled ? distilledOf(source, source.distilled) : null;
+  const loras = await lorasOf(source, request, reference, rows, distilled);
+  const decoder = await decoderOf(source, reference);
   const classes = ["DiffusionPipeline", "FlowMatchEulerDiscreteScheduler", ...(distilled?.classes ?? [])];
   const { prompts, seeds = [0], negative, size = source.image?.size } = request;
-  const negatives = pipelineTakes.includes("negative_prompt")
-    ? "negative_prompt=negative"
-    : "negative_prompt_embeds=pipe.encode_prompt(negative)[0]";
+  const functions = [
+    ...(decoder?.lines.some((line) => line.includes("weights(")) ? WEIGHTS_LINES : []),
+    ...loras.functions,
+  ];
   const lines = [
     `"""${rows.map((row) => `${row.model} σ ${row.from.sigma.toFixed(3)}`).join(", ")}. Written by \`variegate plan --as diffusers\`."""`,
     "",
     "import torch",
-    `from diffusers import ${[...new Set(classes)].sort().join(", ")}`,
-    ...(distilled?.imports ?? []),
+    `from diffusers import ${[...new Set([...classes, ...(decoder?.classes ?? [])])].sort().join(", ")}`,
+    ...new Set([...(distilled?.imports ?? []), ...(decoder?.imports ?? []), ...loras.imports]),
     "",
     `prompts = [${prompts.map(text).join(", ")}]`,
     `seeds = [${seeds.join(", ")}]`,
-    ...(guided ? [`negative = ${text(negative ?? "")}`] : []),
+    ...(call.guided ? [`negative = ${text(negative ?? "")}`] : []),
     'device = "cuda" if torch.cuda.is_available() else "cpu"',
     `width, height = ${size?.width ?? 1024}, ${size?.height ?? 1024}`,
     "# Model, σ and guidance scale of each step, as the pipeline takes it.",
@@ -63,10 +64,21 @@ export function flowScript(source: PlanSource, request: GenerateRequest, referen
     ...rows.map((row) => `    ("${row.model}", ${row.from.sigma}, ${scaleOf(source, row)}),`),
     "]",
     "",
+    ...(functions.length > 0 ? ["", ...functions] : []),
     `pipe = DiffusionPipeline.from_pretrained(${folder(pathOf(source.base))}, torch_dtype=torch.float32).to(device)`,
+    ...(decoder ? [...decoder.lines, "pipe.vae = vae.to(device)"] : []),
     "# The sigmas of the rows are shifted already.",
     "pipe.scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)",
     `networks = {"base": pipe.transformer${distilled ? `, "distilled": ${distilled.load}` : ""}}`,
+    ...loras.load,
+    ...(ofText.visiblePadding === undefined ? [] : HIDING_LINES),
+    ...(call.own ? [...OWN_LINES, ownNetworks(source)] : []),
+    "",
+    "",
+    "def use(model, guidance):",
+    "    pipe.transformer = networks[model]",
+    ...(call.own ? ["    networks[model].guidance = guidance"] : ["    pipe._guidance_scale = guidance"]),
+    ...(loras.scales ? [`    adapt(${call.own ? "networks[model].model" : "networks[model]"}, scales[model])`] : []),
     "",
     "",
     "def generate(prompt, seed):",
@@ -75,24 +87,173 @@ export function flowScript(source: PlanSource, request: GenerateRequest, referen
     "    def after(pipe, i, _timestep, state):",
     '        kept["x"] = state["latents"]',
     "        if i + 1 < len(rows):",
-    "            model, _, pipe._guidance_scale = rows[i + 1]",
-    "            pipe.transformer = networks[model]",
+    "            use(rows[i + 1][0], rows[i + 1][2])",
     "        return {}",
     "",
-    "    pipe.transformer = networks[rows[0][0]]",
+    "    use(rows[0][0], rows[0][2])",
+    ...(call.own ? ["    for network in networks.values():", "        network.read(prompt)"] : []),
     "    image = pipe(",
     "        prompt=prompt, width=width, height=height, num_inference_steps=len(rows), sigmas=[sigma for _, sigma, _ in rows],",
-    `        guidance_scale=rows[0][2], generator=torch.Generator().manual_seed(seed), callback_on_step_end=after,${guided ? ` ${negatives},` : ""}${limit === undefined ? "" : ` cfg_normalization=${limit},`}`,
+    `        generator=torch.Generator().manual_seed(seed), callback_on_step_end=after, ${call.arguments.join(", ")},`,
     "    ).images[0]",
     '    x = kept["x"]',
     "    if x.dim() == 3:  # tokens",
     "        side = 2 * pipe.vae_scale_factor",
     "        x = x.transpose(1, 2).unflatten(2, (height // side, width // side))",
+    ...(denoiser.packed ? ["        x = torch.nn.functional.pixel_shuffle(x, 2)"] : []),
     "    return x, image",
     ...SAVE_LINES,
   ];
-  if (denoiser.folder !== "transformer") throw new RangeError(`${denoiser.className} is no transformer`);
   return `${lines.join("\n")}\n`;
+}
+
+/** Lines that give the mask of the text to attention as truth values, which hide padding as in training; diffusers adds it to the scores. */
+const HIDING_LINES = [
+  "prepare = pipe._prepare_attention_mask",
+  "",
+  "",
+  "def hiding(**given):  # truth values hide padding; numbers are added to the scores of attention",
+  "    mask = prepare(**given)",
+  "    return None if mask is None else mask.bool()",
+  "",
+  "",
+  "pipe._prepare_attention_mask = hiding",
+];
+
+/** Lines that give each transformer text of its own length and its own guidance scale, whatever the pipeline gives. */
+const OWN_LINES = [
+  "",
+  "",
+  "class Own:  # a transformer with text of its own length and its own guidance scale, whatever the pipeline gives",
+  "    def __init__(self, model, tokens):",
+  "        self.model, self.tokens, self.guidance = model, tokens, None",
+  "",
+  "    def __getattr__(self, name):",
+  "        return getattr(self.model, name)",
+  "",
+  "    def read(self, prompt):",
+  "        self.text = pipe.encode_prompt(prompt, None, max_sequence_length=self.tokens)[0]",
+  "",
+  "    def __call__(self, **given):",
+  "        guidance = torch.full([1], float(self.guidance), device=device) if self.model.config.guidance_embeds else None",
+  '        own = {"encoder_hidden_states": self.text, "txt_ids": torch.zeros(self.tokens, 3, device=device), "guidance": guidance}',
+  "        return self.model(**{**given, **own})",
+  "",
+  "",
+];
+
+/** Line that gives each network text of the length that it was trained with. */
+function ownNetworks({ family }: PlanSource): string {
+  const { embedded = 0, other = 0 } = factsOf(family).sampling.embedded?.tokens ?? {};
+  return `networks = {name: Own(model, ${embedded} if model.config.guidance_embeds else ${other}) for name, model in networks.items()}`;
+}
+
+/** How the pipeline is called. */
+interface Call {
+  /** Steps have guidance by two forward passes. */
+  readonly guided: boolean;
+  /** Models of the rows take different text lengths, or guidance scales as an input. */
+  readonly own: boolean;
+  /** Arguments of guidance and text. */
+  readonly arguments: readonly string[];
+}
+
+/** @throws RequestError for guidance that the pipeline has no place for */
+function callOf(source: PlanSource, rows: readonly StepRow[]): Call {
+  const { sampling, pipelineTakes = [], stepGuidance } = factsOf(source.family);
+  const takesGuidance = (row: StepRow) => source[row.model]?.embedsGuidance === true;
+  const guided = rows.some((row) => isGuided(row) && !takesGuidance(row));
+  const [first] = rows;
+  const limit = rows.find((row) => row.guidanceNormalization !== undefined)?.guidanceNormalization;
+  if (limit !== undefined && !pipelineTakes.includes("cfg_normalization")) {
+    refuse("the pipeline has no cfg_normalization; leave --guidance-normalization out", "guidanceNormalization");
+  }
+  if (sampling.embedded) {
+    const kinds = new Set(rows.map((row) => (takesGuidance(row) ? row.guidance : `none ${isGuided(row)}`)));
+    if (guided && kinds.size > 1) {
+      refuse("the pipeline takes true guidance in all steps or in none; leave --guidance and --base-guidance out");
+    }
+    const { tokens } = sampling.embedded;
+    const [scale = 0] = rows.map((row) => row.guidance);
+    const text = first && takesGuidance(first) ? tokens.embedded : tokens.other;
+    const plain = guided
+      ? [`true_cfg_scale=${scale}`, "negative_prompt=negative"]
+      : [`guidance_scale=${first && takesGuidance(first) ? scale : 0}`];
+    return { guided, own: kinds.size > 1, arguments: [...plain, `max_sequence_length=${text}`] };
+  }
+  const scales = new Set(rows.filter(isGuided).map((row) => row.guidance));
+  if (guided && first && !isGuided(first)) {
+    refuse("the pipeline encodes the negative prompt only if the first step has guidance; give --base-guidance");
+  }
+  if (!stepGuidance && scales.size > 1) {
+    refuse(
+      "the pipeline has one guidance scale for all steps with guidance; give --guidance 0 or --base-guidance the same",
+    );
+  }
+  const negative = pipelineTakes.includes("negative_prompt")
+    ? "negative_prompt=negative"
+    : "negative_prompt_embeds=pipe.encode_prompt(negative)[0]";
+  return {
+    guided,
+    own: false,
+    arguments: [
+      "guidance_scale=rows[0][2]",
+      ...(guided ? [negative] : []),
+      ...(limit === undefined ? [] : [`cfg_normalization=${limit}`]),
+    ],
+  };
+}
+
+/** LoRAs of a script: those of the request, and the distilled model where it is one. */
+async function lorasOf(
+  source: PlanSource,
+  request: GenerateRequest,
+  reference: PairReference,
+  rows: readonly StepRow[],
+  distilled: Distilled | null,
+): Promise<ScriptAdapters> {
+  const models = [...new Set(rows.map((row) => row.model))];
+  const isLora = distilled?.lora === true;
+  const asked = { family: source.family, reference, request, models, distilled: isLora ? ("lora" as const) : null };
+  const own = await adaptersOf(asked);
+  if (!isLora && own.scales === null) return own;
+  const scale = loraScaleOf(source);
+  const scales = Object.fromEntries(
+    models.map((model) => {
+      const given = own.scales?.[model] ?? {};
+      return [model, isLora && model === "distilled" ? { ...given, [DISTILLED_LORA]: scale } : given];
+    }),
+  );
+  const second = distilled && !isLora && own.scales !== null;
+  return {
+    imports: [ADAPT_IMPORT, ...own.imports.filter((line) => line !== ADAPT_IMPORT)],
+    functions: ADAPT_LINES,
+    load: [
+      ...(isLora ? [`pipe.load_lora_weights(${distilled.file}, adapter_name=${text(DISTILLED_LORA)})`] : []),
+      ...own.load.filter((line) => !line.startsWith("scales = ")),
+      ...(second
+        ? [
+            'pipe.transformer = networks["distilled"]',
+            "for name, file in loras.items():",
+            "    pipe.load_lora_weights(file, adapter_name=name)",
+          ]
+        : []),
+      `scales = ${python(scales)}`,
+    ],
+    scales,
+  };
+}
+
+/** Lines that open the decoder of the reference, where it names one. */
+async function decoderOf(
+  source: PlanSource,
+  { decoder, modelFolders, variant }: PairReference,
+): Promise<ScriptPart | null> {
+  if (decoder === undefined) return null;
+  const read = await readSource(source);
+  const lookup = { ...(modelFolders && { modelFolders }), ...(variant && { variant }) };
+  const known = "located" in read ? read.decoder.component : undefined;
+  return autoencoderPart(decoder, lookup, source.family, known);
 }
 
 /** Steps of a plan. @throws RequestError where they are not Euler's, or no chain of sigmas down to 0 */
@@ -107,31 +268,41 @@ function rowsOf({ rows }: Plan): readonly StepRow[] {
   });
 }
 
-/** Guidance scale of a row as the family's pipeline takes it; 0 for one conditional forward. */
-function scaleOf({ family }: PlanSource, row: StepRow): number {
+/** Guidance scale of a row as the family's pipeline takes it, or the network; 0 for one conditional forward without it. */
+function scaleOf({ family, ...source }: PlanSource, row: StepRow): number {
+  if (source[row.model]?.embedsGuidance === true) return row.guidance;
   return isGuided(row) ? row.guidance - (factsOf(family).guidanceOffset ?? 0) : 0;
 }
 
-function checkReference({ adapters = [] }: GenerateRequest, reference: PairReference): void {
-  const { textEncoders = [], decoder, embeddings = [], adapters: own = [] } = reference;
-  if (adapters.length + own.length > 0) refuse("scripts for this family load no LoRAs; leave --lora out", "adapters");
+function checkReference({ textEncoders = [], embeddings = [] }: PairReference): void {
   if (textEncoders.length > 0) refuse("scripts for this family take the base's text encoder", "textEncoders");
   if (embeddings.length > 0) refuse("textual inversions are CLIP's", "embeddings");
-  if (decoder !== undefined) refuse("scripts for this family take the base's autoencoder", "decoder");
 }
 
-/** Expression that opens the distilled model's transformer. @throws RequestError for a LoRA */
-function distilledOf({ family, base }: PlanSource, { isLora, ...distilled }: ModelSource) {
+/** Expression that gives the distilled model's transformer: opened, or the base's where it is a LoRA, whose file is `file`. */
+interface Distilled {
+  readonly lora: boolean;
+  readonly file: string;
+  readonly classes: readonly string[];
+  readonly imports: readonly string[];
+  readonly load: string;
+}
+
+function distilledOf({ family, base }: PlanSource, { isLora, ...distilled }: ModelSource): Distilled {
   const { className } = factsOf(family).denoiser;
   const ref = pathOf(distilled);
-  if (isLora) refuse("scripts for this family load no LoRA as the distilled model");
+  if (isLora ?? /lora/i.test(ref)) {
+    const { code, imports } = file(ref);
+    return { lora: true, file: code, classes: [], imports, load: "pipe.transformer" };
+  }
   const end = "torch_dtype=torch.float32).to(device)";
   if (FILE.test(ref)) {
     const { code, imports } = file(ref);
     const load = `${className}.from_single_file(${code}, config=${folder(pathOf(base)).split(", ")[0]}, subfolder="transformer", ${end}`;
-    return { classes: [className], imports, load };
+    return { lora: false, file: code, classes: [className], imports, load };
   }
   const local = isLocal(ref);
   const inside = local && !isFolder(path.join(resolveReference(ref), "transformer")) ? "" : "transformer";
-  return { classes: [className], imports: [], load: `${className}.from_pretrained(${folder(ref, inside)}, ${end}` };
+  const load = `${className}.from_pretrained(${folder(ref, inside)}, ${end}`;
+  return { lora: false, file: "", classes: [className], imports: [], load };
 }

@@ -32,6 +32,7 @@ export const chroma: FamilyFacts = {
   denoiser: {
     className: "ChromaTransformer2DModel",
     folder: "transformer",
+    packed: true,
     transformer: {
       marks: {
         diffusers: ["distilled_guidance_layer.in_proj.weight", "single_transformer_blocks.0.proj_mlp.weight"],

@@ -96,6 +96,8 @@ export interface FamilyFacts {
   readonly denoiser: {
     readonly className: string;
     readonly folder: "unet" | "transformer";
+    /** The diffusers pipeline denoises tokens of 2 × 2 latents, which the autoencoder reads unpacked. */
+    readonly packed?: true;
     /** Absent for UNets, which have names of their own. */
     readonly transformer?: TransformerFacts;
   };
@@ -129,9 +131,13 @@ export interface FamilyFacts {
     readonly switchLevel?: number;
     /**
      * Defaults of a distilled model that takes the guidance scale as an input, in a family whose base does. A model without the input is
-     * distilled, and has no guidance.
+     * distilled, and has no guidance. `tokens` are the lengths of the text that models with the input and without read.
      */
-    readonly embedded?: { readonly steps: number; readonly guidance: number };
+    readonly embedded?: {
+      readonly steps: number;
+      readonly guidance: number;
+      readonly tokens: { readonly embedded: number; readonly other: number };
+    };
   };
   /**
    * What is added to a guidance scale g to get that of Ho and Salimans 2022, uncond + g (cond − uncond): 1 where the pipeline computes
@@ -142,6 +148,8 @@ export interface FamilyFacts {
   readonly evenSigmas?: "float32" | "float64";
   /** The dynamic shift of the schedule depends on the number of steps too, as in FLUX.2. */
   readonly stepwiseShift?: boolean;
+  /** The diffusers pipeline reads the guidance scale in each step; others have one for all steps with guidance. */
+  readonly stepGuidance?: true;
   /** Arguments of the diffusers pipeline that not every pipeline has. */
   readonly pipelineTakes?: readonly ("negative_prompt" | "cfg_normalization")[];
   /** Without a negative prompt, the unconditional embedding is zeros and not that of "", unless model_index.json says otherwise. */

@@ -25,6 +25,7 @@ export const flux1: FamilyFacts = {
   denoiser: {
     className: "FluxTransformer2DModel",
     folder: "transformer",
+    packed: true,
     transformer: {
       marks: {
         diffusers: [
@@ -67,7 +68,12 @@ export const flux1: FamilyFacts = {
   ambiguousPrediction: false,
   amendsScheduler: false,
   // Adapters of few steps keep dev's guidance input; schnell has none.
-  sampling: { steps: 28, guidance: 3.5, switchLevel: 0.8, embedded: { steps: 8, guidance: 3.5 } },
+  sampling: {
+    steps: 28,
+    guidance: 3.5,
+    switchLevel: 0.8,
+    embedded: { steps: 8, guidance: 3.5, tokens: { embedded: 512, other: 256 } },
+  },
   evenSigmas: "float64",
   zeroNegative: false,
   parameters: { denoiser: 11.901e9, text: 4.885e9, decoder: 0.084e9 },

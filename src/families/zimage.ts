@@ -61,6 +61,7 @@ export const zimage: FamilyFacts = {
   sampling: { steps: 50, guidance: 5, switchLevel: 0.8 },
   guidanceOffset: 1,
   evenSigmas: "float32",
+  stepGuidance: true,
   pipelineTakes: ["negative_prompt", "cfg_normalization"],
   zeroNegative: false,
   parameters: { denoiser: 6.155e9, text: 4.022e9, decoder: 0.084e9 },

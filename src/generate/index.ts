@@ -8,6 +8,7 @@ export { memoryNeeds } from "./fit.js";
 export { generate } from "./generate.js";
 export { type GeneratedImage, generateImages, type ImageRequest } from "./images.js";
 export { checkRequest } from "./job.js";
+export { loraScaleOf } from "./layers.js";
 export { guessedSchedule } from "./notices.js";
 export type { Engine, ImageTextReader, Model, Pair } from "./pair.js";
 export type { Calibrated, KnownModel, ModelSource, PlanSource } from "./plan-source.js";
