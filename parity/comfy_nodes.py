@@ -8,9 +8,11 @@ import json
 import sys
 
 NODES = [
-    "AddNoise", "CheckpointLoaderSimple", "CLIPLoader", "CLIPSetLastLayer", "CLIPTextEncode", "ConditioningZeroOut", "DiffusersLoader",
-    "DualCLIPLoader", "EmptyLatentImage", "KSamplerAdvanced", "KSamplerSelect", "LoraLoader", "LoraLoaderModelOnly", "ManualSigmas",
-    "ModelSamplingDiscrete", "RandomNoise", "SamplerCustom", "SaveImage", "UNETLoader", "VAEDecode", "VAELoader",
+    "AddNoise", "BasicGuider", "CFGGuider", "CheckpointLoaderSimple", "CLIPLoader", "CLIPSetLastLayer", "CLIPTextEncode",
+    "ConditioningZeroOut", "DiffusersLoader", "DisableNoise", "DualCLIPLoader", "EmptyFlux2LatentImage", "EmptyLatentImage",
+    "EmptySD3LatentImage", "FluxGuidance", "KSamplerAdvanced", "KSamplerSelect", "LoraLoader", "LoraLoaderModelOnly", "ManualSigmas",
+    "ModelSamplingDiscrete", "RandomNoise", "SamplerCustom", "SamplerCustomAdvanced", "SaveImage", "T5TokenizerOptions", "UNETLoader",
+    "VAEDecode", "VAELoader",
 ]  # fmt: skip
 # Inputs whose choices are the files in a model folder.
 FILES = {"ckpt_name", "clip_name", "clip_name1", "clip_name2", "lora_name", "model_path", "unet_name", "vae_name"}
@@ -42,11 +44,12 @@ def main(folder, commit):
 
     comfy.options.enable_args_parsing()
     import nodes
-    from comfy_extras import nodes_custom_sampler, nodes_model_advanced
+    from comfy_extras import nodes_cond, nodes_custom_sampler, nodes_flux, nodes_model_advanced, nodes_sd3
     from comfyui_version import __version__
 
     known = {**nodes.NODE_CLASS_MAPPINGS, **nodes_model_advanced.NODE_CLASS_MAPPINGS}
-    found = {name: node(known.get(name) or getattr(nodes_custom_sampler, name)) for name in NODES}
+    modules = [nodes_custom_sampler, nodes_flux, nodes_sd3, nodes_cond]
+    found = {name: node(known.get(name) or next(getattr(m, name) for m in modules if hasattr(m, name))) for name in NODES}
     json.dump({"version": __version__, "commit": commit, "nodes": found}, sys.stdout, indent=1)
     print()
 

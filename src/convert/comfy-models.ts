@@ -1,6 +1,7 @@
 /** Loader nodes of a ComfyUI workflow for the models of a pair, with their adapters and textual inversions. */
 import { RequestError } from "../errors.js";
-import type { Family } from "../families/index.js";
+import { type Family, factsOf } from "../families/index.js";
+import { loraScaleOf } from "../generate/index.js";
 import type { ModelName } from "../sampling/index.js";
 import type { Link, WorkflowGraph } from "./comfy-graph.js";
 import type { ComfyPlace, ComfyPlaces } from "./comfy-places.js";
@@ -54,14 +55,17 @@ export function comfyModels(graph: WorkflowGraph, source: ReadSource, places: Co
   const clip = (): Link => {
     const [first, second] = textEncoders;
     if (!first) return whole(base)(1);
-    if (!second) return graph.add("CLIPLoader", { clip_name: first.name, type: "stable_diffusion" }, titleOf(first))();
-    const inputs = { clip_name1: first.name, clip_name2: second.name, type: "sdxl" };
+    const type = factsOf(source.family).comfy?.clip;
+    if (!second) {
+      return graph.add("CLIPLoader", { clip_name: first.name, type: type ?? "stable_diffusion" }, titleOf(first))();
+    }
+    const inputs = { clip_name1: first.name, clip_name2: second.name, type: type ?? "sdxl" };
     return graph.add("DualCLIPLoader", inputs, titleOf(first))();
   };
   const bare = (which: ModelName): Link => {
     if (which === "base" || !distilled) return network(base);
     if (distilled.category !== "adapter") return network(distilled);
-    const inputs = { model: network(base), lora_name: distilled.name, strength_model: 1 };
+    const inputs = { model: network(base), lora_name: distilled.name, strength_model: loraScaleOf(source) };
     return graph.add("LoraLoaderModelOnly", inputs, titleOf(distilled))();
   };
   const others = [distilled, ...textEncoders, tiny === null ? decoder : null];
@@ -96,7 +100,7 @@ const tinyFiles = (name: string, ref: string): ComfyFile[] =>
 
 /** True for a TAESD: by its class where the pair has been read, else by its name. */
 const isTiny = (source: ReadSource, { ref }: ComfyPlace): boolean =>
-  "located" in source ? source.decoder.component.className === "AutoencoderTiny" : /taesd/i.test(ref);
+  "located" in source ? source.decoder.component.className === "AutoencoderTiny" : /taesd|taef/i.test(ref);
 
 /** @throws RequestError for a UNet that ComfyUI does not recognise: it knows UNets by their shapes, all with 320 channels first */
 export function checkShape(source: ReadSource): void {

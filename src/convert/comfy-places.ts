@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { resolveScale } from "../adapters/index.js";
 import { RequestError } from "../errors.js";
+import { factsOf } from "../families/index.js";
 import { isFolder } from "../files/index.js";
 import type { GenerateRequest, ModelSource, PlanSource } from "../generate/index.js";
 import { parseHubReference } from "../hub/index.js";
@@ -72,13 +73,28 @@ export async function comfyPlaces(
   const { textEncoders = [], decoder, adapters = [], embeddings = [] } = reference;
   const place = placeFinder(reference);
   const { base, distilled } = source;
+  const { comfy } = factsOf(source.family);
+  /** A part of a family whose parts are files of their own, under the name that it is published for ComfyUI. */
+  const published = (category: Category, name: string, what: string): ComfyPlace => ({
+    ...{ category, folder: FOLDERS[category], name, ref: `${what} of ${base.ref}` },
+  });
+  const large = source.row?.textParameters !== undefined && comfy?.largeTextEncoder;
+  const encoders = large ? [large] : (comfy?.textEncoders ?? []);
   // A file whose text encoders and autoencoder are others is taken for a denoiser alone.
   const isAlone = textEncoders.length > 0 && decoder !== undefined;
   return {
-    base: await place(base.ref, isAlone ? { ...PIPELINE, file: "unet" } : PIPELINE, base),
+    base: await place(base.ref, comfy ? DENOISER : isAlone ? { ...PIPELINE, file: "unet" } : PIPELINE, base),
     distilled: distilled && (await place(distilled.ref, isLora(distilled) ? only("adapter") : DENOISER, distilled)),
-    textEncoders: await Promise.all(textEncoders.map((ref) => place(ref, only("text encoder")))),
-    decoder: decoder === undefined ? null : await place(decoder, only("autoencoder")),
+    textEncoders:
+      textEncoders.length > 0
+        ? await Promise.all(textEncoders.map((ref) => place(ref, only("text encoder"))))
+        : encoders.map((name) => published("text encoder", name, "text encoder")),
+    decoder:
+      decoder !== undefined
+        ? await place(decoder, only("autoencoder"))
+        : comfy
+          ? published("autoencoder", comfy.autoencoder, "autoencoder")
+          : null,
     adapters: await Promise.all(
       [...adapters, ...(request.adapters ?? [])].map(async ({ ref, scale = 1, on = "both" }) => ({
         place: await place(ref, only("adapter")),

@@ -187,6 +187,9 @@ function checkOrders(className: string, rows: readonly StepRow[]): void {
   );
 }
 
+/** A σ as ManualSigmas reads it, which knows no exponents. */
+export const decimal = (sigma: number): string => sigma.toFixed(9).replace(/\.?0+$/, "");
+
 /** What no sampler node does, as the row that has it. */
 const REFUSED: readonly (readonly [(row: StepRow) => boolean, problem: string, instead: string])[] = [
   [

@@ -1,13 +1,14 @@
 /** Writes a plan as a workflow for ComfyUI, in its API format. */
 import { RequestError } from "../errors.js";
-import { FAMILIES } from "../families/index.js";
+import { FAMILIES, factsOf } from "../families/index.js";
 import { type GenerateRequest, type PlanSource, planRequestFor } from "../generate/index.js";
 import type { PairReference } from "../open/index.js";
-import { type ModelName, makePlan } from "../sampling/index.js";
+import { type ModelName, makePlan, type Plan } from "../sampling/index.js";
+import { flowLatents, flowRuns } from "./comfy-flow.js";
 import { type Link, type Workflow, type WorkflowGraph, workflowGraph } from "./comfy-graph.js";
 import { type ComfyFile, type ComfyModels, checkShape, comfyModels } from "./comfy-models.js";
 import { type ComfyPlaces, comfyPlaces } from "./comfy-places.js";
-import { type ComfyPlan, comfyPlan, type SamplerRun } from "./comfy-sampling.js";
+import { type ComfyPlan, comfyPlan, decimal, type SamplerRun } from "./comfy-sampling.js";
 import { refuseOwnMethods } from "./own-methods.js";
 import { type ReadSource, readSource } from "./read-source.js";
 
@@ -31,13 +32,13 @@ export async function comfyWorkflow(
   request: GenerateRequest,
   reference: PairReference = {},
 ): Promise<ComfyWorkflow> {
-  if (FAMILIES[source.family].denoiser.folder === "transformer") {
-    throw new RequestError(
-      `--as comfyui writes workflows for Stable Diffusion, not for ${FAMILIES[source.family].title}; leave --as out`,
-    );
+  const { title, denoiser, comfy } = factsOf(source.family);
+  const isFlow = denoiser.folder === "transformer";
+  if (isFlow && !comfy) {
+    throw new RequestError(`--as comfyui writes no workflows for ${title}; leave --as out`);
   }
   const read = await readSource(source);
-  checkShape(read);
+  if (!isFlow) checkShape(read);
   return workflowFor(read, request, await comfyPlaces(source, reference, request));
 }
 
@@ -51,6 +52,7 @@ export function workflowFor(source: ReadSource, request: GenerateRequest, places
   }
   refuseOwnMethods("comfyui", request);
   const asked = planRequestFor(source, request);
+  if (factsOf(source.family).comfy) return flowWorkflow(source, request, places, makePlan(asked));
   const plan = comfyPlan(asked, makePlan(asked));
   for (const run of plan.runs) if (run.kind === "sample") checkGuidance(source, run.model);
   const graph = workflowGraph();
@@ -61,6 +63,23 @@ export function workflowFor(source: ReadSource, request: GenerateRequest, places
     for (const seed of seeds) addImage(images, prompt, seed, `variegate-${number}-${seed}`);
   }
   return { workflow: graph.nodes, files: models.files, notices: plan.differences };
+}
+
+/** The workflow of a flow matching family. */
+function flowWorkflow(source: ReadSource, request: GenerateRequest, places: ComfyPlaces, plan: Plan): ComfyWorkflow {
+  const runs = flowRuns(plan);
+  const graph = workflowGraph();
+  const isDistilled = runs.some((run) => run.model === "distilled");
+  const models = comfyModels(graph, source, isDistilled ? places : { ...places, distilled: null });
+  for (const [number, prompt] of request.prompts.entries()) {
+    for (const seed of request.seeds ?? [0]) {
+      const name = `variegate-${number}-${seed}`;
+      const samples = flowLatents({ graph, models, source, request, runs }, prompt, seed);
+      const decoded = graph.add("VAEDecode", { samples, vae: models.vae() });
+      graph.add("SaveImage", { images: decoded(), filename_prefix: name }, `Save ${name}`);
+    }
+  }
+  return { workflow: graph.nodes, files: models.files, notices: [] };
 }
 
 /** @throws RequestError for a network with guidance as an input, which ComfyUI's UNet does not have */
@@ -147,8 +166,6 @@ function ownSchedule(images: Images, prompt: string, seed: number): Link {
   return latents;
 }
 
-/** ManualSigmas reads no exponents. */
-const decimal = (sigma: number): string => sigma.toFixed(9).replace(/\.?0+$/, "");
 const sigmasNode = (graph: WorkflowGraph, sigmas: readonly number[]): Link =>
   graph.add("ManualSigmas", { sigmas: sigmas.map(decimal).join(", ") })();
 

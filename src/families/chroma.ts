@@ -59,6 +59,12 @@ export const chroma: FamilyFacts = {
   sampling: { steps: 35, guidance: 5, switchLevel: 0.8 },
   evenSigmas: "float64",
   pipelineTakes: ["negative_prompt"],
+  comfy: {
+    clip: "chroma",
+    textEncoders: ["t5xxl_fp16.safetensors"],
+    autoencoder: "ae.safetensors",
+    latents: "EmptySD3LatentImage",
+  },
   zeroNegative: false,
   parameters: { denoiser: 8.9e9, text: 4.762e9, decoder: 0.084e9 },
 };

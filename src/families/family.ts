@@ -65,6 +65,19 @@ export interface TransformerFacts {
   readonly ratios?: readonly { readonly layer: RegExp; readonly outputs: number }[];
 }
 
+/** Nodes of ComfyUI, and names of files, for a family whose parts are files of their own there. */
+export interface ComfyFacts {
+  /** `type` of the node that loads the text encoders. */
+  readonly clip: string;
+  /** Names under which its text encoders are published for ComfyUI, and that of a larger one where pairs have different ones. */
+  readonly textEncoders: readonly string[];
+  readonly largeTextEncoder?: string;
+  /** Name of the published autoencoder. */
+  readonly autoencoder: string;
+  /** Node that makes empty latents. */
+  readonly latents: string;
+}
+
 /** Facts of one family. */
 export interface FamilyFacts {
   /** Display name. */
@@ -152,6 +165,8 @@ export interface FamilyFacts {
   readonly stepGuidance?: true;
   /** Arguments of the diffusers pipeline that not every pipeline has. */
   readonly pipelineTakes?: readonly ("negative_prompt" | "cfg_normalization")[];
+  /** How ComfyUI runs the family; absent for UNets, and where workflows are not written. */
+  readonly comfy?: ComfyFacts;
   /** Without a negative prompt, the unconditional embedding is zeros and not that of "", unless model_index.json says otherwise. */
   readonly zeroNegative: boolean;
   /** Numbers of parameters, for estimates before a download. */

@@ -75,6 +75,12 @@ export const flux1: FamilyFacts = {
     embedded: { steps: 8, guidance: 3.5, tokens: { embedded: 512, other: 256 } },
   },
   evenSigmas: "float64",
+  comfy: {
+    clip: "flux",
+    textEncoders: ["clip_l.safetensors", "t5xxl_fp16.safetensors"],
+    autoencoder: "ae.safetensors",
+    latents: "EmptySD3LatentImage",
+  },
   zeroNegative: false,
   parameters: { denoiser: 11.901e9, text: 4.885e9, decoder: 0.084e9 },
 };

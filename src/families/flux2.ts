@@ -67,6 +67,13 @@ export const flux2: FamilyFacts = {
   sampling: { steps: 50, guidance: 4, switchLevel: 0.85 },
   evenSigmas: "float64",
   stepwiseShift: true,
+  comfy: {
+    clip: "flux2",
+    textEncoders: ["qwen_3_4b.safetensors"],
+    largeTextEncoder: "qwen_3_8b.safetensors",
+    autoencoder: "flux2-vae.safetensors",
+    latents: "EmptyFlux2LatentImage",
+  },
   zeroNegative: false,
   parameters: { denoiser: 3.876e9, text: 4.022e9, decoder: 0.084e9 },
 };

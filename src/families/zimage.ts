@@ -63,6 +63,12 @@ export const zimage: FamilyFacts = {
   evenSigmas: "float32",
   stepGuidance: true,
   pipelineTakes: ["negative_prompt", "cfg_normalization"],
+  comfy: {
+    clip: "lumina2",
+    textEncoders: ["qwen_3_4b.safetensors"],
+    autoencoder: "ae.safetensors",
+    latents: "EmptySD3LatentImage",
+  },
   zeroNegative: false,
   parameters: { denoiser: 6.155e9, text: 4.022e9, decoder: 0.084e9 },
 };

@@ -14,6 +14,8 @@ export interface PairDefaults {
   readonly switch?: number;
   /** Step of the base in a hybrid on one schedule. */
   readonly handoff?: Handoff;
+  /** Parameters of the text encoders, where they differ from the family's. */
+  readonly textParameters?: number;
   readonly sampling: { readonly base: SamplingDefaults; readonly distilled: SamplingDefaults };
 }
 

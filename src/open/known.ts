@@ -23,6 +23,7 @@ export function knownPair(row: PairRow): PlanSource | null {
     base: { ref: base, scheduler, embedsGuidance },
     distilled: {
       ref: distilled,
+      isLora: isLoraRow(row),
       scheduler: row.distilledScheduler ? { ...scheduler, config: row.distilledScheduler } : scheduler,
       embedsGuidance: guidanceFeatures !== null || (embedsGuidance && isLoraRow(row)),
     },

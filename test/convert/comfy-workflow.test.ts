@@ -4,7 +4,6 @@ import { describe, expect, it } from "vitest";
 import { PAIRS, pairNamed } from "../../src/catalogue/index.js";
 import { type ComfyWorkflow, comfyWorkflow } from "../../src/convert/index.js";
 import { RequestError } from "../../src/errors.js";
-import { FAMILIES } from "../../src/families/index.js";
 import type { GenerateRequest, PlanSource } from "../../src/generate/index.js";
 import { knownPair, openPair, openPlanSource, type PairReference } from "../../src/open/index.js";
 import { expectValid, linked, nodeOf, nodesOf } from "../support/comfy.js";
@@ -176,7 +175,7 @@ describe("models", () => {
       await made({}, {}, name).catch((error: unknown) => {
         expect(error).toBeInstanceOf(RequestError);
         expect(String(error)).toMatch(
-          /(TCD|guidance scale as an input).*; use |writes workflows for Stable Diffusion, not for/,
+          /(TCD|guidance scale as an input).*; use |writes no workflows for Stable Diffusion 3/,
         );
         refused.push(name);
       });
@@ -187,7 +186,7 @@ describe("models", () => {
           (row) =>
             row.sampling.distilled.scheduler === "TCDScheduler" ||
             row.guidanceFeatures !== null ||
-            FAMILIES[row.family].denoiser.folder === "transformer",
+            row.family === "sd3",
         )
         .map(({ name }) => name),
     );
