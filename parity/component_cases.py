@@ -168,6 +168,8 @@ SD3_VARIANTS = {
     "sd3-fast": {"dual_attention_layers": [], "num_layers": 2, "attention_head_dim": 12, "num_attention_heads": 4, "caption_projection_dim": 48, "pos_embed_max_size": 8},
     "sd3-other": {"dual_attention_layers": [], "qk_norm": None, "num_layers": 1, "attention_head_dim": 8, "num_attention_heads": 3, "caption_projection_dim": 24,
                   "in_channels": 4, "out_channels": 4, "joint_attention_dim": 20, "pooled_projection_dim": 12, "pos_embed_max_size": 5},
+    # Its pooled text is that of a single file, where CLIP ViT-L has no projection.
+    "sd3-file": {"pooled_projection_dim": 56, "num_layers": 2},
 }  # fmt: skip
 
 # --- language models ---------------------------------------------------------------------------------------------------------
@@ -233,7 +235,7 @@ def components():
         dtype, storage = "bfloat16" if name == "chroma-fast" else "float32", "sharded" if name == "chroma" else "whole"
         found[name] = component("diffusers", "ChromaTransformer2DModel", {**CHROMA, **changes}, 470_000 + 1_000 * i, dtype=dtype, storage=storage)
     for i, (name, changes) in enumerate(SD3_VARIANTS.items()):
-        dtype, storage = "bfloat16" if name == "sd3-fast" else "float32", "sharded" if name == "sd3" else "whole"
+        dtype, storage = "bfloat16" if name == "sd3-fast" else "float32", "sharded" if name == "sd3-fast" else "whole"
         found[name] = component("diffusers", "SD3Transformer2DModel", {**SD3, **changes}, 490_000 + 1_000 * i, dtype=dtype, storage=storage)
     found |= {
         "t5-wide": component("transformers", "T5EncoderModel", {**T5, "d_model": 96, "num_layers": 2}, 480_000, naming="tied"),

@@ -35,6 +35,8 @@ def flow_walk(row, steps, config):
         "flux1": lambda: calculate_shift(tokens, config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift),
         "flux2": lambda: compute_empirical_mu(tokens, steps),
     }
+    if row["family"] == "sd3":
+        return {"steps": steps}
     mu = {"mu": shifts[row["family"]]()} if config.use_dynamic_shifting else {}
     return {"sigmas": torch.linspace(1.0, 1 / steps, steps).tolist(), **mu}
 

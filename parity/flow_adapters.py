@@ -163,7 +163,60 @@ def xlabs_qkv(name):
     return layer, [f"{found[1] or ''}transformer_blocks.{found[2]}.attn.{part}" for part in parts]
 
 
+def sai(name):
+    """A layer of Stable Diffusion 3 by its name in Stability AI's code; None for layers that have none alone."""
+    rules = [
+        (r"^transformer_blocks\.(\d+)\.(attn2?)\.to_out\.0$", r"joint_blocks.\1.x_block.\2.proj"),
+        (r"^transformer_blocks\.(\d+)\.attn\.to_add_out$", r"joint_blocks.\1.context_block.attn.proj"),
+        (r"^transformer_blocks\.(\d+)\.ff\.net\.0\.proj$", r"joint_blocks.\1.x_block.mlp.fc1"),
+        (r"^transformer_blocks\.(\d+)\.ff\.net\.2$", r"joint_blocks.\1.x_block.mlp.fc2"),
+        (r"^transformer_blocks\.(\d+)\.ff_context\.net\.0\.proj$", r"joint_blocks.\1.context_block.mlp.fc1"),
+        (r"^transformer_blocks\.(\d+)\.ff_context\.net\.2$", r"joint_blocks.\1.context_block.mlp.fc2"),
+        (r"^transformer_blocks\.(\d+)\.norm1\.linear$", r"joint_blocks.\1.x_block.adaLN_modulation.1"),
+        (r"^transformer_blocks\.(\d+)\.norm1_context\.linear$", r"joint_blocks.\1.context_block.adaLN_modulation.1"),
+        (r"^(context_embedder)$", r"\1"), (r"^proj_out$", "final_layer.linear"), (r"^norm_out\.linear$", "final_layer.adaLN_modulation.1"),
+        (r"^time_text_embed\.timestep_embedder\.linear_1$", "t_embedder.mlp.0"), (r"^time_text_embed\.text_embedder\.linear_2$", "y_embedder.mlp.2"),
+    ]  # fmt: skip
+    return next((re.sub(pattern, to, name) for pattern, to in rules if re.match(pattern, name)), None)
+
+
+def sai_qkv(name):
+    """to_q and add_q_proj, as the fused layers of Stability AI's code."""
+    found = re.match(r"^transformer_blocks\.(\d+)\.(attn2?)\.(to_q|add_q_proj)$", name)
+    if not found:
+        return None
+    image = found[3] == "to_q"
+    block = f"transformer_blocks.{found[1]}.{found[2]}"
+    parts = ["to_q", "to_k", "to_v"] if image else ["add_q_proj", "add_k_proj", "add_v_proj"]
+    return f"joint_blocks.{found[1]}.{'x' if image else 'context'}_block.{found[2]}.qkv", [f"{block}.{part}" for part in parts]
+
+
+def added_sai(names, prefix, keys):
+    """Adds a LoRA with the names of Stability AI's code by its formula, for which diffusers has no loader: W + scale · alpha / rank · B A."""
+
+    def add(pipe, tensors):
+        model, left = pipe.transformer, dict(tensors)
+        last = len(model.transformer_blocks) - 1
+        # Shift comes before scale there.
+        turned = ("norm_out.linear", f"transformer_blocks.{last}.norm1_context.linear")
+        for name, layer in list(model.named_modules()):
+            whole, parts = sai_qkv(name) or (sai(name), [name])
+            key = whole and f"{prefix}{names(whole)}"
+            if not isinstance(layer, torch.nn.Linear) or f"{key}.{keys[0]}" not in left:
+                continue
+            down, up = left.pop(f"{key}.{keys[0]}"), left.pop(f"{key}.{keys[1]}")
+            strength = float(left.pop(f"{key}.alpha", torch.tensor(float(len(down))))) / len(down)
+            change = SCALE * strength * (up @ down)
+            change = change.roll(len(change) // 2, 0) if name in turned else change
+            for part, rows in zip(parts, change.chunk(len(parts))):
+                model.get_submodule(part).weight.data += rows
+        assert not left, list(left)[:3]
+
+    return add
+
+
 KOHYA = ("lora_down.weight", "lora_up.weight")
+PEFT = ("lora_A.weight", "lora_B.weight")
 DOTS = ("lora.down.weight", "lora.up.weight")
 same = lambda name: name  # noqa: E731
 underscored = lambda name: name.replace(".", "_")  # noqa: E731
@@ -219,12 +272,40 @@ CASES = {
         fused(bfl1_single, same, "diffusion_model.", KOHYA, alpha=2),
         low_rank(bfl1, "diffusion_model.", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name),
     )),
+    "sd3-peft": ("sd3", low_rank(same, "transformer.")),
+    "sd3-kohya": ("sd3", both(
+        fused(sai_qkv, underscored, "lora_unet_", KOHYA, alpha=1),
+        low_rank(lambda name: sai(name) and underscored(sai(name)), "lora_unet_", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name),
+    )),
+    "sd3-comfyui": ("sd3", both(
+        fused(sai_qkv, same, "diffusion_model.", PEFT),
+        low_rank(sai, "diffusion_model.", PEFT, keep=lambda i, name: True),
+    )),
 }  # fmt: skip
+
+
+# Dialects that diffusers does not load for a family.
+BY_FORMULA = {
+    "sd3-kohya": added_sai(underscored, "lora_unet_", KOHYA),
+    "sd3-comfyui": added_sai(same, "diffusion_model.", PEFT),
+}
 
 
 def paint(pipe, request):
     watch, _ = run(pipe, {}, request)
     return watch.latents[-1]
+
+
+def loaded(pipe, tensors, metadata, request):
+    """Latents with the LoRA as diffusers loads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "lora.safetensors"
+        save_file(tensors, file, metadata=metadata or None)
+        pipe.load_lora_weights(folder, weight_name=file.name, adapter_name="a")
+    pipe.set_adapters(["a"], [SCALE])
+    latents = paint(pipe, request)
+    pipe.unload_lora_weights()
+    return latents
 
 
 def record(store):
@@ -240,13 +321,11 @@ def record(store):
         tensors, metadata = write(pipe, noise_of(2000 + number))
         tensors = {k: v.contiguous() for k, v in tensors.items()}
         pipe = open_flow(checkpoint)
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "lora.safetensors"
-            save_file(tensors, file, metadata=metadata or None)
-            pipe.load_lora_weights(folder, weight_name=file.name, adapter_name="a")
-        pipe.set_adapters(["a"], [SCALE])
-        latents = paint(pipe, request)
-        pipe.unload_lora_weights()
+        if name in BY_FORMULA:
+            BY_FORMULA[name](pipe, tensors)
+            latents = paint(pipe, request)
+        else:
+            latents = loaded(pipe, tensors, metadata, request)
         pipe.transformer.load_state_dict(saved)
         assert (latents - plain).abs().max() > 0.05, f"{name} is not felt"
         description = {"pair": {"base": checkpoint}, "request": request, "scale": SCALE, "metadata": metadata}

@@ -7,6 +7,7 @@ from diffusers.loaders.single_file_utils import (
     convert_chroma_transformer_checkpoint_to_diffusers,
     convert_flux2_transformer_checkpoint_to_diffusers,
     convert_flux_transformer_checkpoint_to_diffusers,
+    convert_sd3_transformer_checkpoint_to_diffusers,
     convert_z_image_transformer_checkpoint_to_diffusers,
 )
 
@@ -67,12 +68,29 @@ FLUX2 = [
     (r"^transformer_blocks\.(\d+)\.ff_context\.linear_in\.", r"double_blocks.\1.txt_mlp.0."),
     (r"^transformer_blocks\.(\d+)\.ff_context\.linear_out\.", r"double_blocks.\1.txt_mlp.2."),
 ]  # fmt: skip
+SD3 = [
+    (r"^pos_embed\.pos_embed", "pos_embed"), (r"^pos_embed\.proj\.", "x_embedder.proj."), (r"^proj_out\.", "final_layer.linear."),
+    (r"^norm_out\.linear\.", "final_layer.adaLN_modulation.1."),
+    (r"^time_text_embed\.timestep_embedder\.linear_1\.", "t_embedder.mlp.0."), (r"^time_text_embed\.timestep_embedder\.linear_2\.", "t_embedder.mlp.2."),
+    (r"^time_text_embed\.text_embedder\.linear_1\.", "y_embedder.mlp.0."), (r"^time_text_embed\.text_embedder\.linear_2\.", "y_embedder.mlp.2."),
+    (r"^transformer_blocks\.(\d+)\.norm1\.linear\.", r"joint_blocks.\1.x_block.adaLN_modulation.1."),
+    (r"^transformer_blocks\.(\d+)\.norm1_context\.linear\.", r"joint_blocks.\1.context_block.adaLN_modulation.1."),
+    (r"^transformer_blocks\.(\d+)\.(attn2?)\.to_out\.0\.", r"joint_blocks.\1.x_block.\2.proj."),
+    (r"^transformer_blocks\.(\d+)\.attn\.to_add_out\.", r"joint_blocks.\1.context_block.attn.proj."),
+    (r"^transformer_blocks\.(\d+)\.(attn2?)\.norm_([qk])\.", r"joint_blocks.\1.x_block.\2.ln_\3."),
+    (r"^transformer_blocks\.(\d+)\.attn\.norm_added_([qk])\.", r"joint_blocks.\1.context_block.attn.ln_\2."),
+    (r"^transformer_blocks\.(\d+)\.ff\.net\.0\.proj\.", r"joint_blocks.\1.x_block.mlp.fc1."), (r"^transformer_blocks\.(\d+)\.ff\.net\.2\.", r"joint_blocks.\1.x_block.mlp.fc2."),
+    (r"^transformer_blocks\.(\d+)\.ff_context\.net\.0\.proj\.", r"joint_blocks.\1.context_block.mlp.fc1."),
+    (r"^transformer_blocks\.(\d+)\.ff_context\.net\.2\.", r"joint_blocks.\1.context_block.mlp.fc2."),
+]  # fmt: skip
 # Names of layers that are one in the file, and how many times the rows of a part it has.
 FUSED = {
     "flux1": [(r"^transformer_blocks\.(\d+)\.attn\.to_([qkv])\.(weight|bias)$", r"double_blocks.\1.img_attn.qkv.\3"),
               (r"^transformer_blocks\.(\d+)\.attn\.add_([qkv])_proj\.(weight|bias)$", r"double_blocks.\1.txt_attn.qkv.\3"),
               (r"^single_transformer_blocks\.(\d+)\.attn\.to_([qkv])\.(weight|bias)$", r"single_blocks.\1.linear1.\3"),
               (r"^single_transformer_blocks\.(\d+)\.proj_(mlp)\.(weight|bias)$", r"single_blocks.\1.linear1.\3")],
+    "sd3": [(r"^transformer_blocks\.(\d+)\.(attn2?)\.to_([qkv])\.(weight|bias)$", r"joint_blocks.\1.x_block.\2.qkv.\4"),
+            (r"^transformer_blocks\.(\d+)\.attn\.add_([qkv])_proj\.(weight|bias)$", r"joint_blocks.\1.context_block.attn.qkv.\3")],
     "z-image": [(r"^(.*\.attention)\.to_([qkv])\.weight$", r"\1.qkv.weight")],
     "flux2": [(r"^transformer_blocks\.(\d+)\.attn\.to_([qkv])\.weight$", r"double_blocks.\1.img_attn.qkv.weight"),
               (r"^transformer_blocks\.(\d+)\.attn\.add_([qkv])_proj\.weight$", r"double_blocks.\1.txt_attn.qkv.weight")],
@@ -82,6 +100,7 @@ WIDTH = FLUX1_CONFIG["num_attention_heads"] * FLUX1_CONFIG["attention_head_dim"]
 FILES = {
     "flux1": ("flux1-fast", FLUX1, narrowed(convert_flux_transformer_checkpoint_to_diffusers, WIDTH)),
     "chroma": ("chroma-fast", CHROMA, narrowed(convert_chroma_transformer_checkpoint_to_diffusers, WIDTH)),
+    "sd3": ("sd3", SD3, convert_sd3_transformer_checkpoint_to_diffusers),
     "z-image": ("z-image-fast", Z_IMAGE, convert_z_image_transformer_checkpoint_to_diffusers),
     "flux2": ("flux2-fast", FLUX2, convert_flux2_transformer_checkpoint_to_diffusers),
 }

@@ -211,12 +211,15 @@ async function part(
   classes: readonly string[],
 ): Promise<Component> {
   const component = checkpoint.components.get(name);
+  const { denoiser, textEncoders } = factsOf(checkpoint.family);
+  const kind = denoiser.folder === "unet" ? "UNet" : "transformer";
+  const about = textEncoders.flatMap((e) => (e.optional ? [] : [e.about]));
   if (!component && (await isFile(files, checkpoint.path))) {
     throw new FileError(
       checkpoint.path,
       name === "vae"
         ? "holds no autoencoder; name one with --decoder"
-        : "holds a UNet without text encoders: give it as --distilled, or name them with --text-encoder (one for Stable Diffusion 1.x and 2.x, two for XL)",
+        : `holds a ${kind} without text encoders: give it as --distilled, or name them with --text-encoder: ${about.join(" and ")}`,
     );
   }
   if (!component) {
@@ -257,7 +260,13 @@ async function readTextEncoders(system: FileSystem, checkpoint: Checkpoint): Pro
     if (facts.optional && !checkpoint.components.has(name) && isLeftOut(checkpoint.index[name])) return null;
     const component = await part(system, checkpoint, name, CLASSES[kind]);
     const files = checkpoint.tokenizers.get(tokenizer) ?? component.tokenizer;
-    if (!files) throw new FileError(checkpoint.path, `the tokenizer of ${name} is missing`);
+    if (!files) {
+      const problem = `the tokenizer of ${name} (${facts.about}) is missing`;
+      throw new FileError(
+        checkpoint.path,
+        `${problem}; name a folder of it that holds tokenizer.json with --text-encoder`,
+      );
+    }
     const source = { file: component.configFile, config: component.config };
     const { weights } = component;
     if (kind === "language model") {
@@ -266,12 +275,11 @@ async function readTextEncoders(system: FileSystem, checkpoint: Checkpoint): Pro
     }
     if (kind === "t5") return { kind, config: parseT5Config(source), tokenizer: createT5Tokenizer(files), weights };
     const config = parseTextEncoderConfig(source);
-    const projected = !singleFile.unprojected || component.className === "CLIPTextModelWithProjection";
     return {
       config,
       tokenizer: createTokenizer(files, config.positions),
       weights,
-      pooled: pooled === true && !projected ? "unprojected" : pooled,
+      pooled: singleFile.unprojected && component.inferred ? "unprojected" : pooled,
     };
   });
   return Promise.all(read);

@@ -72,6 +72,15 @@ const FLUX1 = {
   sampling: { steps: 28, guidance: 3.5 },
 } as const;
 
+const SD35_LARGE = {
+  family: "sd3",
+  base: "stabilityai/stable-diffusion-3.5-large",
+  scheduler: FAMILIES.sd3.scheduler,
+  parameters: 8.057e9,
+  size: square(1024),
+  sampling: FAMILIES.sd3.sampling,
+} as const;
+
 const CHROMA = {
   family: "chroma",
   base: "lodestones/Chroma1-HD",
@@ -385,6 +394,13 @@ export const PAIRS: readonly PairRow[] = [
     licence: "Apache-2.0",
     distilled: "lodestones/Chroma1-Flash/Chroma1-HD-Flash.safetensors",
     sampling: { steps: 16, guidance: 0 },
+  }),
+  row("sd35-large-turbo", "Stable Diffusion 3.5 large-turbo, 4 steps without guidance", SD35_LARGE, {
+    names: ["large turbo"],
+    licence: "Stability AI Community License",
+    gated: true,
+    distilled: "stabilityai/stable-diffusion-3.5-large-turbo",
+    sampling: { steps: 4, guidance: 0 },
   }),
   ...[2, 4, 8, 16].flatMap((n) => [pcm("sdxl", SDXL, n), pcm("sd15", SD15, n)]),
   ...[4, 8, 16].flatMap((n) => [pcm("sdxl", SDXL, n, 7.5), pcm("sd15", SD15, n, 7.5)]),

@@ -8,6 +8,8 @@ export interface Component {
   readonly configFile: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly tokenizer: TokenizerFiles | null;
+  /** The config is inferred from the tensors of a file. */
+  readonly inferred?: true;
   /** Index of the weights; reads the headers on the first call only. @throws FileError */
   readonly weights: () => Promise<WeightIndex>;
 }

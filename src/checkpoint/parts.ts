@@ -64,6 +64,7 @@ const part = (
     configFile: `${source} (${name})`,
     config: { _class_name: className, ...config },
     tokenizer: null,
+    inferred: true,
     weights: () => {
       opened ??= weights().then((w) => ({ source, weights: w }));
       return opened;

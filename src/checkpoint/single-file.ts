@@ -36,9 +36,12 @@ export async function readSingleFile(
     ["unet", { ...unet, config: { ...unet.config, sample_size: trained.sampleSize } }],
   ]);
   const tokenizers = new Map<string, TokenizerFiles>();
+  const isInside = (prefix: string) => [...index.weights.keys()].some((key) => key.startsWith(prefix));
   for (const { component: name, tokenizer, padding, singleFile } of facts.textEncoders) {
     if (padding !== "<pad>") tokenizers.set(tokenizer, await clipTokenizer(padding));
-    if (recognised.kind === "checkpoint") components.set(name, textEncoderPart(index, name, singleFile, family));
+    if (recognised.kind === "checkpoint" || (recognised.prefix !== "" && isInside(singleFile.prefix))) {
+      components.set(name, textEncoderPart(index, name, singleFile, family));
+    }
   }
   if (index.weights.has(`${VAE}decoder.conv_in.weight`)) {
     components.set("vae", autoencoderPart(index, { names: "stability", prefix: VAE }, family));

@@ -18,7 +18,7 @@ export interface TextEncoderFacts {
   readonly states?: false;
   /** A checkpoint may leave it out; its hidden states are zeros then. */
   readonly optional?: true;
-  /** Prefix and naming scheme of its tensors in a single-file checkpoint. In files without its projection the pooled output is as it is. */
+  /** Prefix and naming scheme of its tensors in a single-file checkpoint. Files may be meant without the projection of the pooled output. */
   readonly singleFile: {
     readonly prefix: string;
     readonly names: "transformers" | "openclip";

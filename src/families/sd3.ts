@@ -19,7 +19,7 @@ export const sd3: FamilyFacts = {
   pipeline: "StableDiffusion3Pipeline",
   index: {},
   textEncoders: [
-    // In folders its projection is the identity.
+    // Files may hold a projection that programs do not use; in folders it is the identity.
     pooled(clipL(""), "clip_l", { unprojected: true }),
     pooled(openClipBigG(""), "clip_g"),
     {
@@ -41,7 +41,7 @@ export const sd3: FamilyFacts = {
     transformer: {
       marks: {
         diffusers: [
-          "pos_embed.pos_embed",
+          "pos_embed.proj.weight",
           "transformer_blocks.0.attn.add_k_proj.weight",
           "time_text_embed.text_embedder.linear_1.weight",
         ],

@@ -22,6 +22,7 @@ const FILES = [
   { name: "z-image", family: "zimage", component: "z-image-fast", base: "zimage", architecture: "lumina2" },
   { name: "flux1", family: "flux1", component: "flux1-fast", base: "flux1", architecture: "flux" },
   { name: "chroma", family: "chroma", component: "chroma-fast", base: "chroma", architecture: "flux" },
+  { name: "sd3", family: "sd3", component: "sd3", base: "sd3", architecture: "sd3" },
   { name: "flux2", family: "flux2", component: "flux2-fast", base: "klein", architecture: "flux" },
 ] as const;
 

@@ -1,9 +1,13 @@
-import { copyFileSync, cpSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { readFloats, safetensors } from "../../src/checkpoint/index.js";
+import { clipTokenizer, openComponentWeights } from "../../src/checkpoint/node/index.js";
+import { FAMILIES, otherLayers } from "../../src/families/index.js";
 import { type GenerateRequest, generate, planFor, settingsFor } from "../../src/generate/index.js";
 import { openPair, type PairReference, readFiles } from "../../src/open/index.js";
-import { checkpointFolder, componentFolder } from "../support/checkpoint.js";
+import { type FloatTensor, float } from "../../src/tensor/index.js";
+import { checkpointFolder, componentFolder, componentGolden, stemOf } from "../support/checkpoint.js";
 import { temporaryFolder } from "../support/folder.js";
 
 const base = checkpointFolder("sd3");
@@ -56,7 +60,7 @@ describe("Stable Diffusion 3", () => {
   it("takes T5 from elsewhere for a folder that leaves it out", { timeout: 240_000 }, async () => {
     const without = checkpointFolder("sd3-without-t5");
     await expect(readFiles({ base: without, textEncoders: [componentFolder("t5-wide")] })).rejects.toThrow(
-      /the tokenizer of text_encoder_3 is missing/,
+      /the tokenizer of text_encoder_3 .* is missing/,
     );
     const own = path.join(temporaryFolder(), "t5");
     cpSync(componentFolder("t5-wide"), own, { recursive: true });
@@ -70,6 +74,123 @@ describe("Stable Diffusion 3", () => {
     await expect(latentsOf({ base }, { promptSyntax: "a1111" })).rejects.toThrow(/the text of this model is T5's/);
     await expect(readFiles({ base, textEncoders: [componentFolder("t5")] })).rejects.toThrow(
       /the denoiser expects 96 text features; its text encoders give 80/,
+    );
+  });
+});
+
+/** Tensors of a component's folder, with a prefix. */
+async function prefixed(component: string, prefix: string): Promise<Record<string, FloatTensor>> {
+  const golden = componentGolden(component);
+  const { weights } = await openComponentWeights(componentFolder(component), stemOf(golden));
+  const read = [...weights].map(async ([name, weight]) => [
+    `${prefix}${name}`,
+    float(weight.shape, await readFloats(weight)),
+  ]);
+  return Object.fromEntries(await Promise.all(read));
+}
+
+/** A transformer with the names of Stability's code, as single files have it. */
+async function stability(component: string): Promise<Record<string, FloatTensor>> {
+  const own = await prefixed(component, "");
+  const names = otherLayers(FAMILIES.sd3.denoiser.transformer?.names ?? [], Object.keys(own));
+  const rows = new Map<string, Map<number, FloatTensor>>();
+  for (const [name, tensor] of Object.entries(own)) {
+    const { name: key, share, swapped } = names.get(name) ?? { name };
+    const half = tensor.data.length / 2;
+    const turned = float(tensor.shape, Float32Array.of(...tensor.data.slice(half), ...tensor.data.slice(0, half)));
+    const parts = rows.get(key) ?? new Map<number, FloatTensor>();
+    rows.set(key, parts.set(share?.[0] ?? 0, swapped ? turned : tensor));
+  }
+  return Object.fromEntries(
+    [...rows].map(([key, parts]) => {
+      const [first, ...more] = [...parts].toSorted(([a], [b]) => a - b).map(([, part]) => part);
+      const { shape = [], data = new Float32Array() } = first ?? {};
+      if (more.length === 0) return [`model.diffusion_model.${key}`, float(shape, data)];
+      const all = Float32Array.from([data, ...more.map((m) => m.data)].flatMap((values) => [...values]));
+      return [`model.diffusion_model.${key}`, float([(shape[0] ?? 0) * 3, ...shape.slice(1)], all)];
+    }),
+  );
+}
+
+/** Rows of the table of CLIP's own vocabulary. */
+const WORDS = 49_408;
+
+/** A CLIP with embeddings for all of CLIP's words. */
+async function clip(component: string, prefix: string): Promise<Record<string, FloatTensor>> {
+  const all = await prefixed(component, prefix);
+  const table = Object.keys(all).find((key) => key.endsWith("token_embedding.weight")) ?? "";
+  const width = all[table]?.shape[1] ?? 0;
+  const values = Float32Array.from({ length: WORDS * width }, (_, i) => Math.sin(i) / 2);
+  return { ...all, [table]: float([WORDS, width], values) };
+}
+
+describe("one file of Stable Diffusion 3", { timeout: 240_000 }, () => {
+  const [prefixL, prefixG] = ["text_encoders.clip_l.transformer.", "text_encoders.clip_g.transformer."];
+  const decoder = componentFolder("vae-sd3");
+
+  function write(name: string, tensors: Record<string, FloatTensor>): string {
+    const file = path.join(temporaryFolder(), name);
+    writeFileSync(file, safetensors(tensors));
+    return file;
+  }
+
+  /** A folder with the same parts. CLIP ViT-L's projection is the identity, as in Stability's own; heads are those that a file gives a CLIP of this width. */
+  async function folderOf(): Promise<string> {
+    const folder = path.join(temporaryFolder(), "model");
+    cpSync(checkpointFolder("sd3-without-t5"), folder, { recursive: true });
+    cpSync(componentFolder("sd3-file"), path.join(folder, "transformer"), { recursive: true });
+    const identity = float(
+      [32, 32],
+      Float32Array.from({ length: 32 * 32 }, (_, i) => (i % 33 === 0 ? 1 : 0)),
+    );
+    const [l, g] = [await clip("text-sd3", ""), await clip("text-sdxl-2", "")];
+    const encoders = [
+      ["", "text-sd3", { ...l, "text_projection.weight": identity }, "<|endoftext|>"],
+      ["_2", "text-sdxl-2", g, "!"],
+    ] as const;
+    for (const [end, component, tensors, padding] of encoders) {
+      const place = (name: string, file: string) => path.join(folder, `${name}${end}`, file);
+      rmSync(place("text_encoder", ""), { recursive: true });
+      rmSync(place("tokenizer", ""), { recursive: true });
+      mkdirSync(place("text_encoder", ""));
+      mkdirSync(place("tokenizer", ""));
+      writeFileSync(place("text_encoder", "model.safetensors"), safetensors(tensors));
+      const own = { vocab_size: WORDS, eos_token_id: 49407, num_attention_heads: 1, hidden_act: "quick_gelu" };
+      const projection = end === "" ? { projection_dim: 32 } : {};
+      const config = { ...componentGolden(component).config, ...own, ...projection };
+      writeFileSync(place("text_encoder", "config.json"), JSON.stringify(config));
+      const { vocab, merges, config: tokenizer } = await clipTokenizer(padding);
+      writeFileSync(place("tokenizer", "vocab.json"), JSON.stringify(vocab));
+      writeFileSync(place("tokenizer", "merges.txt"), `#version: 0.2\n${merges}\n`);
+      writeFileSync(place("tokenizer", "tokenizer_config.json"), JSON.stringify(tokenizer));
+    }
+    return folder;
+  }
+
+  it("gives what a folder gives, with both CLIPs inside or from files, and without T5", async () => {
+    const transformer = await stability("sd3-file");
+    expect(transformer["model.diffusion_model.joint_blocks.0.x_block.attn2.qkv.weight"]?.shape).toEqual([96, 32]);
+    const [l, g] = [await clip("text-sd3", prefixL), await clip("text-sdxl-2", prefixG)];
+    const whole = write("incl_clips.safetensors", { ...transformer, ...l, ...g });
+    const alone = write("alone.safetensors", transformer);
+    const expected = await latentsOf({ base: await folderOf() }, {});
+    expect(await latentsOf({ base: whole, decoder }, {})).toEqual(expected);
+    const textEncoders = [write("clip_g.safetensors", g), write("clip_l.safetensors", l)];
+    expect(await latentsOf({ base: alone, decoder, textEncoders }, {})).toEqual(expected);
+    await expect(readFiles({ base: alone, decoder })).rejects.toThrow(
+      /holds a transformer without text encoders: .*--text-encoder: CLIP ViT-L and OpenCLIP ViT-bigG$/,
+    );
+  });
+
+  it("says what T5 in a file lacks", async () => {
+    const file = write("incl_t5.safetensors", {
+      ...(await stability("sd3-file")),
+      ...(await clip("text-sd3", prefixL)),
+      ...(await clip("text-sdxl-2", prefixG)),
+      ...(await prefixed("t5-wide", "text_encoders.t5xxl.transformer.")),
+    });
+    await expect(readFiles({ base: file, decoder })).rejects.toThrow(
+      /the tokenizer of text_encoder_3 \(T5 XXL\) is missing; name a folder of it that holds tokenizer.json with --text-encoder/,
     );
   });
 });
