@@ -78,7 +78,7 @@ const SD35_LARGE = {
   scheduler: FAMILIES.sd3.scheduler,
   parameters: 8.057e9,
   size: square(1024),
-  sampling: FAMILIES.sd3.sampling,
+  sampling: { steps: 28, guidance: 4.5 },
 } as const;
 
 const CHROMA = {

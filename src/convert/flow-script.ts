@@ -88,13 +88,14 @@ export async function flowScript(
     '        kept["x"] = state["latents"]',
     "        if i + 1 < len(rows):",
     "            use(rows[i + 1][0], rows[i + 1][2])",
+    ...call.halving,
     "        return {}",
     "",
     "    use(rows[0][0], rows[0][2])",
     ...(call.own ? ["    for network in networks.values():", "        network.read(prompt)"] : []),
     "    image = pipe(",
     "        prompt=prompt, width=width, height=height, num_inference_steps=len(rows), sigmas=[sigma for _, sigma, _ in rows],",
-    `        generator=torch.Generator().manual_seed(seed), callback_on_step_end=after, ${call.arguments.join(", ")},`,
+    `        generator=torch.Generator().manual_seed(seed), callback_on_step_end=after, ${call.arguments.join(", ")},${call.inputs}`,
     "    ).images[0]",
     '    x = kept["x"]',
     "    if x.dim() == 3:  # tokens",
@@ -156,11 +157,14 @@ interface Call {
   readonly own: boolean;
   /** Arguments of guidance and text. */
   readonly arguments: readonly string[];
+  /** Lines of the callback that leave the prompt's embeddings alone where guidance ends, and the argument that hands them to it. */
+  readonly halving: readonly string[];
+  readonly inputs: string;
 }
 
 /** @throws RequestError for guidance that the pipeline has no place for */
 function callOf(source: PlanSource, rows: readonly StepRow[]): Call {
-  const { sampling, pipelineTakes = [], stepGuidance } = factsOf(source.family);
+  const { sampling, pipelineTakes = [], pairedEmbeddings = [], stepGuidance } = factsOf(source.family);
   const takesGuidance = (row: StepRow) => source[row.model]?.embedsGuidance === true;
   const guided = rows.some((row) => isGuided(row) && !takesGuidance(row));
   const [first] = rows;
@@ -179,7 +183,8 @@ function callOf(source: PlanSource, rows: readonly StepRow[]): Call {
     const plain = guided
       ? [`true_cfg_scale=${scale}`, "negative_prompt=negative"]
       : [`guidance_scale=${first && takesGuidance(first) ? scale : 0}`];
-    return { guided, own: kinds.size > 1, arguments: [...plain, `max_sequence_length=${text}`] };
+    const all = [...plain, `max_sequence_length=${text}`];
+    return { guided, own: kinds.size > 1, arguments: all, halving: [], inputs: "" };
   }
   const scales = new Set(rows.filter(isGuided).map((row) => row.guidance));
   if (guided && first && !isGuided(first)) {
@@ -189,6 +194,11 @@ function callOf(source: PlanSource, rows: readonly StepRow[]): Call {
     refuse(
       "the pipeline has one guidance scale for all steps with guidance; give --guidance 0 or --base-guidance the same",
     );
+  }
+  const ends = rows.findIndex((row) => !isGuided(row));
+  const halves = guided && ends > 0 ? pairedEmbeddings : [];
+  if (halves.length > 0 && rows.slice(ends).some(isGuided)) {
+    refuse("the pipeline keeps the negative prompt until guidance ends; give steps with guidance before all others");
   }
   const negative = pipelineTakes.includes("negative_prompt")
     ? "negative_prompt=negative"
@@ -201,6 +211,14 @@ function callOf(source: PlanSource, rows: readonly StepRow[]): Call {
       ...(guided ? [negative] : []),
       ...(limit === undefined ? [] : [`cfg_normalization=${limit}`]),
     ],
+    halving:
+      halves.length === 0
+        ? []
+        : [
+            `            if i + 1 == ${ends}:  # without guidance from here on`,
+            `                return {name: state[name].chunk(2)[1] for name in ${python(halves)}}`,
+          ],
+    inputs: halves.length === 0 ? "" : ` callback_on_step_end_tensor_inputs=${python(["latents", ...halves])},`,
   };
 }
 

@@ -163,6 +163,8 @@ export interface FamilyFacts {
   readonly stepwiseShift?: boolean;
   /** The diffusers pipeline reads the guidance scale in each step; others have one for all steps with guidance. */
   readonly stepGuidance?: true;
+  /** Embeddings that the diffusers pipeline keeps for the negative prompt and the prompt together while its steps have guidance. */
+  readonly pairedEmbeddings?: readonly string[];
   /** Arguments of the diffusers pipeline that not every pipeline has. */
   readonly pipelineTakes?: readonly ("negative_prompt" | "cfg_normalization")[];
   /** How ComfyUI runs the family; absent for UNets, and where workflows are not written. */

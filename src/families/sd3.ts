@@ -70,6 +70,8 @@ export const sd3: FamilyFacts = {
   amendsScheduler: false,
   sampling: { steps: 28, guidance: 4.5, switchLevel: 0.8 },
   pipelineTakes: ["negative_prompt"],
+  stepGuidance: true,
+  pairedEmbeddings: ["prompt_embeds", "pooled_prompt_embeds"],
   zeroNegative: false,
   parameters: { denoiser: 2.47e9, text: 5.58e9, decoder: 0.084e9 },
 };

@@ -147,7 +147,7 @@ describe("reading an adapter", () => {
     expect(() => read(other, { family: "sd2" })).toThrow(/the model is Stable Diffusion 2\.x/);
     const flux = pair("lora_unet_double_blocks_0_img_attn_qkv", [2, 3072], [9216, 2]);
     expect(() => read(flux, { allowUnmatched: true })).toThrow(
-      /an adapter for FLUX\.1 or FLUX\.2; the model is Stable Diffusion 1\.x/,
+      /an adapter for FLUX\.1, FLUX\.2 or Chroma; the model is Stable Diffusion 1\.x/,
     );
   });
 

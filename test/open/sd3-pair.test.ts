@@ -9,6 +9,7 @@ import { openPair, type PairReference, readFiles } from "../../src/open/index.js
 import { type FloatTensor, float } from "../../src/tensor/index.js";
 import { checkpointFolder, componentFolder, componentGolden, stemOf } from "../support/checkpoint.js";
 import { temporaryFolder } from "../support/folder.js";
+import { tensors } from "../support/parity.js";
 
 const base = checkpointFolder("sd3");
 const fast = checkpointFolder("sd3-fast");
@@ -24,6 +25,15 @@ async function latentsOf(reference: PairReference, request: Partial<GenerateRequ
   } finally {
     await pair.close();
   }
+}
+
+/** A LoRA of the goldens as a file with this name. */
+async function loraFile(golden: string, name: string): Promise<string> {
+  const all = await tensors(`adapters/${golden}`);
+  const own = all.names.filter((key) => key.startsWith("file/"));
+  const file = path.join(temporaryFolder(), name);
+  writeFileSync(file, safetensors(Object.fromEntries(own.map((key) => [key.slice("file/".length), all.float(key)]))));
+  return file;
 }
 
 describe("Stable Diffusion 3", () => {
@@ -68,6 +78,20 @@ describe("Stable Diffusion 3", () => {
     const given = await latentsOf({ base: without, textEncoders: [own] }, {});
     expect(given).toEqual(await latentsOf({ base }, {}));
     expect(given).not.toEqual(await latentsOf({ base: without }, {}));
+  });
+
+  it("refuses LoRAs of other families by name, and those of a larger sibling by their shapes", async () => {
+    const flux = await loraFile("flux1-peft", "flux.safetensors");
+    await expect(openPair({ base, adapters: [{ ref: flux }] })).rejects.toThrow(
+      /is an adapter for FLUX.1.*; the model is Stable Diffusion 3 \(it has the tensor/,
+    );
+    const own = await loraFile("sd3-kohya", "own.safetensors");
+    await expect(openPair({ base: checkpointFolder("flux1"), adapters: [{ ref: own }] })).rejects.toThrow(
+      /is an adapter for Stable Diffusion 3; the model is FLUX.1/,
+    );
+    await expect(openPair({ base: fast, adapters: [{ ref: own }] })).rejects.toThrow(
+      /is \[2, 32\]; transformer_blocks.0.norm1_context.linear asks for \[rank, 48\]/,
+    );
   });
 
   it("refuses syntaxes of weights, and a T5 of another width", async () => {
