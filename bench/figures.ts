@@ -5,7 +5,7 @@ import { FileError } from "../src/errors.js";
 export interface Figure {
   readonly name: string;
   readonly value: number;
-  readonly unit: "ms" | "s" | "GFLOP/s" | "share" | "ratio" | "MB" | "GB" | "of 255" | "dB";
+  readonly unit: "ms" | "s" | "GFLOP/s" | "share" | "ratio" | "MB" | "GB" | "of 255" | "dB" | "per s";
   /** Target value. */
   readonly aim?: string;
   readonly note?: string;

@@ -15,6 +15,7 @@ import { compareInt8, timeInt8 } from "./int8.js";
 import { runMemory } from "./memory.js";
 import { matmulPeak, timeSliders, timeStep } from "./networks.js";
 import { runPeers } from "./peers.js";
+import { scaleEmbedded, scaleSdxl } from "./scale.js";
 import { runStudioBench } from "./studio.js";
 import { makeSyntheticSdxl } from "./synthetic.js";
 import { timeTraining } from "./train.js";
@@ -194,7 +195,11 @@ const BENCHES: readonly Bench[] = [
           threads,
         };
         const ours = await timeStep(o, await peakOf(report), report);
-        for (const adapters of [1, 4]) await timeSliders(o, adapters, ours, report);
+        for (const adapters of [1, 4]) {
+          const { median, note } = await timeSliders(o, adapters);
+          const name = `SDXL step with ${adapters} rank-4 slider${adapters > 1 ? "s" : ""} / without`;
+          report({ name, value: median / ours, unit: "ratio", aim: adapters > 1 ? "≤ 1.15" : "≤ 1.05", note });
+        }
         const python = findPython();
         if ("python" in python) {
           const theirs = diffusersStep(python.python, made.folder, { ...shape, batch: 1, runs: 3, threads });
@@ -212,6 +217,8 @@ const BENCHES: readonly Bench[] = [
     onRequest: true,
     run: (report) => runPeers(report, { threads, rounds: options.rounds, size: options.size }),
   },
+  { name: "scale", onRequest: true, run: (report) => scaleEmbedded(report, threads) },
+  { name: "scale-sdxl", onRequest: true, run: (report) => scaleSdxl(report, threads) },
   { name: "memory", onRequest: true, run: (report) => runMemory(report, threads) },
 ];
 

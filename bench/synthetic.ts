@@ -3,8 +3,10 @@ import { mkdir, mkdtemp, open, rm, statfs, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { clipTokenizer, openWeights } from "../src/checkpoint/node/index.js";
+import { parseDecoder } from "../src/decode/index.js";
 import { MachineError } from "../src/errors.js";
 import {
+  type DenoiserShape,
   type DrawingWeights,
   drawDecoder,
   drawEncoder,
@@ -142,9 +144,22 @@ export async function openSyntheticParts(folder: string, size: number) {
   const open = (name: string) => openWeights(path.join(folder, name, "diffusion_pytorch_model.safetensors"));
   const [unet, vae] = [await open("unet"), await open("vae")];
   const side = size / 8;
+  const unetConfig = parseUNetConfig({ file: "sdxl", config: UNET });
+  const config = parseAutoencoderConfig({ file: "sdxl", config: VAE });
+  const draw = (index: DrawingWeights, shape: DenoiserShape) => drawUNet(unetConfig, index, shape);
   return {
-    unet: drawUNet(parseUNetConfig({ file: "sdxl", config: UNET }), unet, { height: side, width: side, tokens: 77 }),
-    decoder: drawDecoder(parseAutoencoderConfig({ file: "sdxl", config: VAE }), vae, side, side),
+    unet: draw(unet, { height: side, width: side, tokens: 77 }),
+    decoder: drawDecoder(config, vae, side, side),
+    /** The UNet of any shape, with its weights. */
+    drawing: { draw, index: unet },
+    autoencoder: parseDecoder({
+      name: "vae",
+      className: "AutoencoderKL",
+      configFile: "sdxl",
+      config: VAE,
+      tokenizer: null,
+      weights: async () => vae,
+    }),
   };
 }
 

@@ -78,6 +78,8 @@ export interface Binding {
   readonly compute: Compute;
   /** Memory that a run may use, in bytes. */
   readonly memoryBudget: number;
+  /** Most samples of a model call that several runs share; default 1. */
+  readonly joinCalls?: number | undefined;
   readonly onPrepare?: ((preparing: Preparing) => void) | undefined;
   readonly derive: Derive;
   readonly openAdapter: Pair["openAdapter"];
@@ -89,7 +91,7 @@ export async function bindParts(
   files: PairParts,
   { lora, adapters, embeddings }: Additions,
   runtime: Runtime,
-  { compute, memoryBudget, onPrepare, derive, openAdapter, clip }: Binding,
+  { compute, memoryBudget, joinCalls = 1, onPrepare, derive, openAdapter, clip }: Binding,
 ): Promise<BoundPair> {
   const { row, family, size, zeroNegative, parts } = files;
   const upcast = upcastIn(await memoryNeedsOfParts(files, compute, runtime.device), memoryBudget);
@@ -105,7 +107,7 @@ export async function bindParts(
     const { component, ...model } = read;
     const draw = (shape: DenoiserShape, index: Parameters<typeof read.denoiser.draw>[1]) =>
       drawn(component, () => read.denoiser.draw(shape, index));
-    return { ...model, lora: own, network: network(name, runtime, draw, read.weights, options) };
+    return { ...model, lora: own, network: network(name, runtime, draw, read.weights, { ...options, joinCalls }) };
   };
   const pair: BoundPair = {
     row,

@@ -5,6 +5,7 @@ import { float, stack } from "../tensor/index.js";
 import type { EncodedPrompt } from "../text/index.js";
 import type { Job } from "./job.js";
 import type { Pair } from "./pair.js";
+import { createRecent } from "./recent.js";
 import type { Run } from "./run.js";
 import type { EncodedSides, PromptConditioning, SampleKey } from "./sample.js";
 
@@ -45,9 +46,12 @@ function repeatedTo<C extends Conditioning>(length: number, encoded: C): C {
   return { ...encoded, streams: { ...encoded.streams, text: float([1, length, text.shape[2] ?? 0], copies.data) } };
 }
 
+/** Bytes of conditioning that a run keeps: of SDXL's prompts about 50, of which samples usually use one after another. */
+const KNOWN = 64e6;
+
 /** Creates an encoder for the prompts of a run. Conditioning that the run, or its cache, has is not encoded again. */
 export function promptEncoder({ pair, job, bindings, cache }: Run) {
-  const known = new Map<string, Promise<EncodedSides>>();
+  const known = createRecent<EncodedSides>(KNOWN);
   const { promptSyntax: syntax, clipSkip, negative } = job;
   const isGuidedRun = isGuidedPlan(pair, job.plan);
 
@@ -77,12 +81,11 @@ export function promptEncoder({ pair, job, bindings, cache }: Run) {
     const stacks = adapted.map((own) => own && [own.stack.graphKey, own.stack.inputKey, own.scales]);
     const facts = [prompt, syntax, clipSkip, stacks, length];
     const key = JSON.stringify([...facts, negative, isGuidedRun]);
-    const kept = cache?.texts.get(key);
+    const kept = cache?.texts.get(key) ?? known.get(key);
     if (kept) return kept;
-    const encoding = known.get(key) ?? encode(prompt, adapted, length, facts);
-    known.set(key, encoding);
-    const made = await encoding;
-    cache?.texts.set(key, made, sizeOf(made.conditional) + sizeOf(made.unconditional));
+    const made = await encode(prompt, adapted, length, facts);
+    for (const recent of [known, cache?.texts])
+      recent?.set(key, made, sizeOf(made.conditional) + sizeOf(made.unconditional));
     return made;
   }
 

@@ -9,12 +9,12 @@ import { promptEncoder } from "./conditioning.js";
 import { denoise, phasesOf } from "./denoise.js";
 import type { GenerateEvent } from "./events.js";
 import { fitToMemory } from "./fit.js";
-import { jobFor } from "./job.js";
+import { type Job, jobFor } from "./job.js";
 import type { Pair } from "./pair.js";
 import type { GenerateRequest } from "./request.js";
 import { keptRows, startKey } from "./reuse.js";
 import type { Run } from "./run.js";
-import { type Sample, textLength } from "./sample.js";
+import { type Sample, type SampleKey, textLength } from "./sample.js";
 
 /**
  * Generates one image for each prompt and seed. Samples run in batches, each with its own random generator: a seed gives the same image
@@ -43,14 +43,17 @@ export async function* generate(
   const timings = { calls: 0, images: 0, encode: 0, denoise: 0, decode: 0 };
   // Where samples of a prompt depend on each other, the state of one follows from all of them.
   const reused = isGrouped(job.plan) ? null : cache;
-  const run: Run = { pair, job, bindings: bindModels(pair, job), timings, signal, cache: reused };
+  const run: Run = { pair, job, bindings: bindModels(pair, job), timings, signal, cache: reused, encoded: new Set() };
   try {
-    const samples = yield* begin(run);
-    if (job.offload === "sequential") {
-      await pair.text.release();
-      yield { type: "released", network: "text encoders" };
+    const encode = promptEncoder(run);
+    for (const keys of portionsOf(job)) {
+      const samples = yield* begin(run, keys, encode);
+      if (job.offload === "sequential") {
+        await pair.text.release();
+        yield { type: "released", network: "text encoders" };
+      }
+      for (const group of groupsOf(run, samples)) yield* runGroup(run, group);
     }
-    for (const group of groupsOf(run, samples)) yield* runGroup(run, group);
   } finally {
     // Networks of an aborted run must not stay loaded beside those of the next run.
     if (job.offload === "sequential") await releaseAll(run);
@@ -60,17 +63,39 @@ export async function* generate(
   yield { type: "done", images, calls, milliseconds };
 }
 
-/** Encodes the prompts of a job and creates its samples with their initial latents. */
-async function* begin(run: Run): AsyncGenerator<GenerateEvent, Sample[], undefined> {
-  const { pair, job, timings, signal, cache } = run;
+/** Batches of a portion: enough to fill batches with samples that can run together. */
+const BATCHES = 4;
+
+/**
+ * Splits the samples of a job into portions that run one after another, so that memory does not grow with their number. With offload
+ * `sequential` all are one portion; where samples of a prompt depend on each other, or on the prompt's noise, a portion has whole prompts.
+ */
+function portionsOf({ samples, plan, batch, offload }: Job): SampleKey[][] {
+  if (offload === "sequential") return [[...samples]];
+  const whole = isGrouped(plan) || noiseHooksOf(plan).length > 0;
+  const portions: SampleKey[][] = [];
+  for (const key of samples) {
+    const last = portions.at(-1);
+    const fits = last && (last.length < BATCHES * batch || (whole && last.at(-1)?.prompt === key.prompt));
+    if (fits) last.push(key);
+    else portions.push([key]);
+  }
+  return portions;
+}
+
+/** Encodes the prompts of samples and creates the samples with their initial latents. */
+async function* begin(
+  run: Run,
+  keys: readonly SampleKey[],
+  conditioningOf: ReturnType<typeof promptEncoder>,
+): AsyncGenerator<GenerateEvent, Sample[], undefined> {
+  const { pair, job, timings, signal, cache, encoded } = run;
   const start = performance.now();
-  const conditioningOf = promptEncoder(run);
   const shape = pair.base.denoiser.latents(job.size);
   const samples: Sample[] = [];
-  for (const key of job.samples) {
+  for (const key of keys) {
     const { conditioning, truncated } = await conditioningOf(key);
     const rng = createRng(key.seed);
-    const first = samples.every((s) => s.prompt !== key.prompt);
     const place = startKey(run, key, shape);
     samples.push({
       ...key,
@@ -83,7 +108,9 @@ async function* begin(run: Run): AsyncGenerator<GenerateEvent, Sample[], undefin
       kept: [],
     });
     signal?.throwIfAborted();
-    if (first) yield { type: "encoded", prompt: key.prompt, truncated };
+    if (encoded.has(key.prompt)) continue;
+    encoded.add(key.prompt);
+    yield { type: "encoded", prompt: key.prompt, truncated };
   }
   for (const prompt of new Set(samples.map((s) => s.prompt))) {
     const own = samples.filter((s) => s.prompt === prompt);
@@ -94,7 +121,7 @@ async function* begin(run: Run): AsyncGenerator<GenerateEvent, Sample[], undefin
     for (const [i, s] of own.entries()) s.xt = initialLatents(job.plan, noises[i] ?? s.xt);
   }
   if (cache) for (const sample of samples) sample.kept = keptRows(run, sample, cache);
-  timings.encode = performance.now() - start;
+  timings.encode += performance.now() - start;
   // With offload `sequential` all samples go through the rows together, so that each model is loaded once.
   const fewest = samples.reduce((n, { kept }) => Math.min(n, kept.length), Number.POSITIVE_INFINITY);
   if (job.offload === "sequential") for (const sample of samples) sample.kept = sample.kept.slice(0, fewest);

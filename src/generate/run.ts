@@ -19,6 +19,8 @@ export interface Run {
   readonly job: Job;
   readonly bindings: Bindings;
   readonly timings: Timings;
+  /** Prompts whose encoding was announced. */
+  readonly encoded: Set<number>;
   readonly signal: AbortSignal | undefined;
   /** Results of earlier runs; null for none. */
   readonly cache: GenerateCache | null;

@@ -2,7 +2,7 @@
 import { readFloats } from "../checkpoint/index.js";
 import { NonFiniteError } from "../errors.js";
 import type { FloatTensor, WeightIndex } from "../tensor/index.js";
-import { floats } from "./network.js";
+import { floats } from "./floats.js";
 
 /** A call of a network, for messages. */
 export interface Call {

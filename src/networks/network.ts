@@ -3,15 +3,16 @@ import type { Stack } from "../adapters/index.js";
 import { arenaBytes, bindKnown, decompose, encodeGraph, type Graph } from "../graph/index.js";
 import type { DrawingWeights } from "../models/index.js";
 import type { Device, Model, RunResult, Runtime, Session } from "../runtime/index.js";
-import { BYTES, count, type FloatTensor, storedBytes, type Tensor, type WeightIndex } from "../tensor/index.js";
+import { BYTES, count, storedBytes, type WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapted.js";
+import { type Feeds, joinedCalls } from "./joined.js";
 import { type Compute, derivations, FLOAT32, type Precision, prepareWeights } from "./precision.js";
 import { createSessionPool, type SessionPool } from "./sessions.js";
 
 /** A network whose graph depends on a shape S (latent size, number of tokens) and on its stack of adapters. */
 export interface Network<S> {
   readonly name: string;
-  run(shape: S, feeds: Readonly<Record<string, Tensor>>, stack?: Stack | null): Promise<RunResult>;
+  run(shape: S, feeds: Feeds, stack?: Stack | null): Promise<RunResult>;
   /** Loads the session for `shape` without running it. Returns the time in milliseconds, 0 when it was loaded already. */
   load(shape: S, stack?: Stack | null): Promise<number>;
   /** Working memory of a call in bytes, without the weights. Builds the graph once for each shape; loads no session. */
@@ -25,6 +26,11 @@ export interface NetworkOptions {
   readonly precision?: Precision;
   /** Session pool shared with other networks of the runtime. Default: a separate pool. */
   readonly pool?: SessionPool;
+  /**
+   * Calls that wait at the same time, for one session and one set of adapters, are made together up to this number of samples. For networks
+   * whose feeds all have the batch as their first dimension. Default 1: every call is made alone.
+   */
+  readonly joinCalls?: number;
 }
 
 /** Sets of constant inputs that a session caches: two models may alternate on shared weights, each with its own set. */
@@ -93,7 +99,7 @@ export function network<S>(
   runtime: Runtime,
   draw: (shape: S, index: DrawingWeights) => Graph | Promise<Graph>,
   weights: () => Promise<WeightIndex>,
-  { precision = FLOAT32, pool = createSessionPool(OWN_SPARE) }: NetworkOptions = {},
+  { precision = FLOAT32, pool = createSessionPool(OWN_SPARE), joinCalls = 1 }: NetworkOptions = {},
 ): Network<S> {
   const owner = {};
   const arenas = new Map<string, Promise<number>>();
@@ -120,20 +126,29 @@ export function network<S>(
     }
     return entry.session;
   }
+  async function call(shape: S, feeds: Feeds, stack: Stack | null): Promise<RunResult> {
+    const batch = Math.max(1, ...Object.values(feeds).map((t) => t.shape[0] ?? 1));
+    return (await session(shape, stack, batch)).run(feeds, stack?.inputKey ?? null);
+  }
+  const joined = joinCalls > 1 ? joinedCalls(joinCalls, pool.inTurn) : null;
   return {
     name,
     run: (shape, feeds, stack = null) =>
-      pool.inTurn(async () => {
-        const batch = Math.max(1, ...Object.values(feeds).map((t) => t.shape[0] ?? 1));
-        return (await session(shape, stack, batch)).run(feeds, stack?.inputKey ?? null);
-      }),
-    load: (shape, stack = null) =>
-      pool.inTurn(async () => {
+      joined
+        ? joined.run(JSON.stringify([keyOf(shape, stack), stack?.inputKey ?? null]), feeds, (all) =>
+            call(shape, all, stack),
+          )
+        : pool.inTurn(() => call(shape, feeds, stack)),
+    async load(shape, stack = null) {
+      // A turn would keep a run from joining the call that is made next.
+      if (pool.has(owner, keyOf(shape, stack))) return 0;
+      return pool.inTurn(async () => {
         const start = performance.now();
         const known = pool.has(owner, keyOf(shape, stack));
         await session(shape, stack, 1);
         return known ? 0 : performance.now() - start;
-      }),
+      });
+    },
     async workingBytes(shape, batch) {
       const key = JSON.stringify(shape);
       const one = arenas.get(key) ?? (async () => arenaBytes(await draw(shape, await weights()), 1))();
@@ -142,10 +157,4 @@ export function network<S>(
     },
     release: () => pool.inTurn(() => pool.release(owner)),
   };
-}
-
-/** Output of a network as floats. @throws RangeError when it is missing or of another type */
-export function floats(value: FloatTensor | { dtype: "int64" | "float64" } | undefined): FloatTensor {
-  if (value?.dtype !== "float32") throw new RangeError("a float output was expected of the network");
-  return value;
 }

@@ -5,8 +5,8 @@ import type { DrawingWeights } from "../models/index.js";
 import type { Runtime, Upcast } from "../runtime/index.js";
 import type { FloatTensor, Tensor, WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapted.js";
+import { floats } from "./floats.js";
 import { loadGradients } from "./gradients.js";
-import { floats } from "./network.js";
 
 export interface PullbackOptions<S> {
   readonly runtime: Runtime;

@@ -46,12 +46,13 @@ export async function bindPair(
   additions: Additions,
   runtime: Runtime,
   compute: Compute,
-  { memoryBudget = machineBudget(), onPrepare, clip }: OpenOptions,
+  { memoryBudget = machineBudget(), joinCalls, onPrepare, clip }: OpenOptions,
 ): Promise<OpenedPair> {
   const { located, row, family, parts, lookup } = files;
   const bound = await bindParts(files, additions, runtime, {
     compute,
     memoryBudget,
+    joinCalls,
     onPrepare,
     derive: deriveInFile,
     openAdapter: adapterCache({ parts, family, lookup }),

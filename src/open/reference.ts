@@ -204,6 +204,12 @@ export interface MeasuringCompute extends ComputeOn {
 export interface OpenOptions extends InputOf<typeof machineFields>, DownloadOptions {
   /** CLIPModel that judges images of this pair; default: the pair's own. */
   readonly clip?: string;
+  /**
+   * Most samples of a denoiser call that runs share which go on at the same time on one pair. Where the distilled model is a LoRA, such a call
+   * may have rows of the base and of the distilled model, of different prompts. An image differs then in its last bits from one made alone,
+   * as in a batch of another size. Default 1: every run makes its own calls.
+   */
+  readonly joinCalls?: number;
   /** Called while weights are unpacked or quantised, which happens once for each file. */
   readonly onPrepare?: (preparing: Preparing) => void;
   /** Called before each compute type is measured, for `compute: "auto"`. */
@@ -215,6 +221,7 @@ const argumentSchema = z.strictObject({
   ...modelFields,
   ...machineFields,
   clip: text.exactOptional(),
+  joinCalls: z.int({ error: "expected an integer, at least 1" }).min(1, "expected at least 1").exactOptional(),
   onDownload: z.unknown().exactOptional(),
   onPrepare: z.unknown().exactOptional(),
   onMeasure: z.unknown().exactOptional(),

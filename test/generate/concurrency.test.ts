@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { type GenerateRequest, generate, type Pair } from "../../src/generate/index.js";
 import { openPair } from "../../src/open/index.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -65,6 +65,51 @@ describe("runs at the same time", { timeout: 240_000 }, () => {
       for (const each of made) expect(farthest(each, made[0] ?? each)).toBeLessThan(1e-4);
     } finally {
       await Promise.all(opened.map((pair) => pair.close()));
+    }
+  });
+
+  it("share calls with rows of the base and of a distilled LoRA, of different prompts", async () => {
+    const pair = await openPair({ pair: "embedded-lora" }, { threads: 1, joinCalls: 8 });
+    const asked: readonly Partial<GenerateRequest>[] = [
+      { mode: "hybrid", switch: 2, prompts: ["a cartoon character with a hat"], seeds: [1, 2] },
+      { mode: "distilled" },
+      { mode: "hybrid", steps: 6, ...slider("smile", 2) },
+      { mode: "hybrid", steps: 6, prompts: ["a smiling cartoon character"] },
+    ];
+    const calls: { timesteps: readonly number[]; scales: readonly number[] }[] = [];
+    const { runtime } = pair.engine;
+    const load = runtime.load.bind(runtime);
+    vi.spyOn(runtime, "load").mockImplementation(async (...given) => {
+      const session = await load(...given);
+      const run: typeof session.run = (feeds, held) => {
+        const { timestep, adapter_scales } = feeds;
+        const [batch = 0] = timestep?.shape ?? [];
+        const own = (i: number) => Number(adapter_scales?.data[(i * adapter_scales.data.length) / batch]);
+        if (timestep)
+          calls.push({
+            timesteps: [...timestep.data].map(Number),
+            scales: Array.from({ length: batch }, (_, i) => own(i)),
+          });
+        return session.run(feeds, held);
+      };
+      return { ...session, run };
+    });
+    try {
+      const alone = [];
+      for (const request of asked) alone.push(await latents(pair, request));
+      const separate = calls.splice(0).length;
+      const isMixed = ({ scales, timesteps }: (typeof calls)[number]) =>
+        scales.includes(0) && scales.some((s) => s > 0) && new Set(timesteps).size > 1;
+      // Which calls wait at the same time is the machine's matter.
+      for (let tries = 0; tries < 8 && !calls.some(isMixed); tries++) {
+        calls.length = 0;
+        const together = await Promise.all(asked.map((request) => latents(pair, request)));
+        for (const [i, made] of together.entries()) expect(farthest(made, alone[i] ?? made)).toBeLessThan(1e-4);
+        expect(calls.length).toBeLessThan(separate);
+      }
+      expect(calls.some(isMixed)).toBe(true);
+    } finally {
+      await pair.close();
     }
   });
 });

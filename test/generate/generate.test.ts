@@ -65,6 +65,32 @@ describe("generate", { timeout: 240_000 }, () => {
     expect(again.flatMap((e) => (e.type === "loaded" ? [e.network] : []))).toEqual(["base", "distilled", "decoder"]);
   });
 
+  it("encodes prompts as they come, so that memory does not grow with the number of images, and gives the same pictures", async () => {
+    const request = { mode: "distilled", seeds: [0, 1, 2, 3, 4, 5] } as const;
+    const prompts = ["a red cartoon character", "a cartoon character wearing a crown"];
+    const events = await run({ ...request, batch: 1 }, prompts);
+    const firstImage = events.findIndex((e) => e.type === "image");
+    expect(events.flatMap((e, i) => (e.type === "encoded" ? [[e.prompt, i > firstImage]] : []))).toEqual([
+      [0, false],
+      [1, true],
+    ]);
+    const keys = events.flatMap((e) => (e.type === "image" ? [`${e.prompt}-${e.seed}`] : []));
+    expect(keys).toEqual(prompts.flatMap((_, p) => request.seeds.map((seed) => `${p}-${seed}`)));
+    const together = await run({ ...request, batch: 12 }, prompts);
+    for (const seed of request.seeds)
+      expect(farthest(latents(events, seed), latents(together, seed))).toBeLessThan(1e-4);
+  });
+
+  it("gives a prompt's noise together where it is spread, however small the batches", async () => {
+    const request = {
+      mode: "distilled",
+      seeds: [0, 1, 2, 3, 4, 5, 6],
+      diversity: [{ method: "spread" as const }],
+    } as const;
+    const [one, all] = [await run({ ...request, batch: 1 }), await run({ ...request, batch: 8 })];
+    for (const seed of request.seeds) expect(farthest(latents(one, seed), latents(all, seed))).toBeLessThan(1e-4);
+  });
+
   it("counts one call a step, and two with guidance", async () => {
     const calls = async (request: Omit<GenerateRequest, "prompts">) => {
       const last = (await run(request)).at(-1);
