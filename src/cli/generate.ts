@@ -18,6 +18,7 @@ import {
   eventJson,
   type GenerateRequest,
   generate,
+  type Milliseconds,
   planFor,
   type SampleKey,
   type StepEvent,
@@ -39,7 +40,7 @@ import { madeAgain, type Plan, planJson, samplesPerRow } from "../sampling/index
 import { counted, type FloatTensor, type RgbImage, stack } from "../tensor/index.js";
 import { choiceOf, keepChoice, requestForKept, samplesOf, undecided, withoutChoice } from "./chosen.js";
 import { fetching } from "./fetching.js";
-import { warnOf } from "./notices.js";
+import { warnOf, warnOfDecoding } from "./notices.js";
 import { openResumableFolder, type ResumeOptions, type RunFile, type RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
 import { tileOf } from "./units.js";
@@ -193,6 +194,7 @@ async function generateSamples(
   const tracks = new Map<string, Steps>();
   const progress = terminal.progress(ticksOf(plan, left.length), "loading");
   let ticks = 0;
+  let decoding: Milliseconds | undefined;
   const samples = image ? (request.samples ?? left) : left;
   for await (const event of generate(pair, { ...request, samples }, signal)) {
     terminal.emit(eventJson(event));
@@ -211,9 +213,12 @@ async function generateSamples(
       tracks.delete(stem);
       progress.update(++ticks, `${stem}.png`);
     }
-    if (event.type === "done") folder.log(eventJson(event));
+    if (event.type !== "done") continue;
+    folder.log(eventJson(event));
+    decoding = event.milliseconds;
   }
   progress.stop();
+  if (decoding) warnOfDecoding(terminal, pair, decoding);
   return files;
 }
 

@@ -1,5 +1,7 @@
 /** Prints what a run says about its request: input without effect, guesses, changes to fit in memory, truncated prompts. */
-import type { GenerateEvent } from "../generate/index.js";
+import { FAMILIES } from "../families/index.js";
+import type { GenerateEvent, Milliseconds } from "../generate/index.js";
+import type { OpenedPair } from "../open/index.js";
 import { counted } from "../tensor/index.js";
 import type { Terminal } from "./terminal.js";
 
@@ -12,4 +14,23 @@ export function warnOf(terminal: Terminal, event: GenerateEvent): void {
       `prompt ${event.prompt}: the last ${counted(event.truncated, "token is", "tokens are")} truncated; --prompt-syntax a1111 or comfy reads long prompts in chunks`,
     );
   }
+}
+
+/** Milliseconds of decoding below which a faster decoder is not worth a line. */
+const LONG = 2000;
+
+/** Says that a TAESD decodes faster, where decoding took longer than denoising. */
+export function warnOfDecoding(
+  terminal: Terminal,
+  {
+    family,
+    decoder,
+  }: Pick<OpenedPair, "family"> & { readonly decoder: { readonly config: { readonly kind: string } } },
+  { denoise, decode }: Pick<Milliseconds, "denoise" | "decode">,
+): void {
+  if (decoder.config.kind === "tiny" || decode < LONG || decode <= denoise) return;
+  const seconds = (ms: number) => (ms / 1000).toFixed(1);
+  terminal.warn(
+    `decoding took ${seconds(decode)} s, denoising ${seconds(denoise)} s; --decoder madebyollin/${FAMILIES[family].latents.tiny} decodes faster, with less detail`,
+  );
 }

@@ -3,7 +3,7 @@ import { type RecordedRun, recordedPng } from "../convert/index.js";
 import { eventJson, type GenerateEvent, type GenerateRequest, generate, type SampleKey } from "../generate/index.js";
 import type { OpenedPair } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
-import { warnOf } from "./notices.js";
+import { warnOf, warnOfDecoding } from "./notices.js";
 import type { RunFolder } from "./run-folder.js";
 import { type RowName, type SampleImage, writeImage } from "./samples.js";
 import type { Terminal } from "./terminal.js";
@@ -36,12 +36,17 @@ export interface Follower {
 export function followRows(pair: OpenedPair, { terminal, folder }: Output, ticks: number): Follower {
   const progress = terminal.progress(ticks, "loading");
   let done = 0;
+  const spent = { denoise: 0, decode: 0 };
   return {
     async follow({ name, run, fileOf }, event) {
       terminal.emit({ mode: name, ...eventJson(event) });
       warnOf(terminal, event);
       if (event.type === "step") progress.update(++done, `${name}: ${event.model} at ${event.timestep}`);
       if (event.type === "tile") progress.update(done + event.done / event.total, `${name}: ${tileOf(event)}`);
+      if (event.type === "done") {
+        spent.denoise += event.milliseconds.denoise;
+        spent.decode += event.milliseconds.decode;
+      }
       if (event.type !== "image") return null;
       const file = fileOf(event);
       const made = await writeImage(folder, file, { ...event, mode: name }, await recordedPng(pair, run, event));
@@ -51,6 +56,7 @@ export function followRows(pair: OpenedPair, { terminal, folder }: Output, ticks
     end() {
       progress.update(done, "measuring");
       progress.stop();
+      warnOfDecoding(terminal, pair, spent);
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Loader nodes of a ComfyUI workflow for the models of a pair, with their adapters and textual inversions. */
 import { RequestError } from "../errors.js";
-import { type Family, factsOf } from "../families/index.js";
+import { factsOf } from "../families/index.js";
 import { loraScaleOf } from "../generate/index.js";
 import type { ModelName } from "../sampling/index.js";
 import type { Link, WorkflowGraph } from "./comfy-graph.js";
@@ -23,22 +23,10 @@ export interface ComfyModels {
   vae(): Link;
 }
 
-/** TAESD of a family: ComfyUI loads it under this name, from an encoder and a decoder. */
-const TINY: { readonly [F in Family]: string } = {
-  sd1: "taesd",
-  sd2: "taesd",
-  sdxl: "taesdxl",
-  zimage: "taef1",
-  flux2: "taef2",
-  flux1: "taef1",
-  chroma: "taef1",
-  sd3: "taesd3",
-};
-
 /** Adds the loaders of a pair to a workflow. @throws RequestError for a model that ComfyUI's own nodes cannot load */
 export function comfyModels(graph: WorkflowGraph, source: ReadSource, places: ComfyPlaces): ComfyModels {
   const { base, distilled, textEncoders, decoder, adapters, embeddings } = places;
-  const tiny = decoder && isTiny(source, decoder) ? TINY[source.family] : null;
+  const tiny = decoder && isTiny(source, decoder) ? factsOf(source.family).latents.tiny : null;
   if (base.category === "unet" && (textEncoders.length === 0 || !decoder)) {
     throw new RequestError(
       `--as comfyui: ${base.ref} is a UNet alone; name its text encoders with --text-encoder and its autoencoder with --decoder`,

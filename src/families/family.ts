@@ -127,6 +127,8 @@ export interface FamilyFacts {
     readonly pixelsPerToken?: number;
     /** Latent height and width that the denoiser was trained for, where its files do not state them. */
     readonly side: number;
+    /** TAESD of these latents: ComfyUI's name of it, and its name among madebyollin's repositories on the Hub. */
+    readonly tiny: string;
   };
   /** Scheduler config that the family was trained with, as in its official diffusers checkpoints. */
   readonly scheduler: Readonly<Record<string, unknown>>;

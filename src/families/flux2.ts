@@ -54,7 +54,7 @@ export const flux2: FamilyFacts = {
     },
   },
   unet: { heads: null, headFeatures: 128 },
-  latents: { scale: 1, upcast: true, pixelsPerToken: 16, side: 128 },
+  latents: { scale: 1, upcast: true, pixelsPerToken: 16, side: 128, tiny: "taef2" },
   scheduler: {
     _class_name: "FlowMatchEulerDiscreteScheduler",
     num_train_timesteps: 1000,

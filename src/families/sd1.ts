@@ -10,7 +10,7 @@ export const sd1: FamilyFacts = {
   text: { features: 768, skip: 0, finalNorm: true, unusedLayers: 0, projection: true },
   denoiser: UNET,
   unet: { heads: 8, headFeatures: 40 },
-  latents: { scale: 0.18215, upcast: false, side: 64 },
+  latents: { scale: 0.18215, upcast: false, side: 64, tiny: "taesd" },
   scheduler: {
     _class_name: "PNDMScheduler",
     skip_prk_steps: true,

@@ -59,7 +59,7 @@ export const sd3: FamilyFacts = {
     },
   },
   unet: { heads: null, headFeatures: 64 },
-  latents: { scale: 1.5305, shift: 0.0609, upcast: true, pixelsPerToken: 16, side: 128 },
+  latents: { scale: 1.5305, shift: 0.0609, upcast: true, pixelsPerToken: 16, side: 128, tiny: "taesd3" },
   scheduler: {
     _class_name: "FlowMatchEulerDiscreteScheduler",
     num_train_timesteps: 1000,

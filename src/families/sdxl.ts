@@ -10,7 +10,7 @@ export const sdxl: FamilyFacts = {
   text: { features: 2048, skip: 1, finalNorm: false, unusedLayers: 0, projection: true },
   denoiser: UNET,
   unet: { heads: null, headFeatures: 64 },
-  latents: { scale: 0.13025, upcast: true, side: 128 },
+  latents: { scale: 0.13025, upcast: true, side: 128, tiny: "taesdxl" },
   scheduler: {
     _class_name: "EulerDiscreteScheduler",
     timestep_spacing: "leading",

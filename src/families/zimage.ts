@@ -49,7 +49,7 @@ export const zimage: FamilyFacts = {
     },
   },
   unet: { heads: null, headFeatures: 128 },
-  latents: { scale: 0.3611, shift: 0.1159, upcast: true, pixelsPerToken: 16, side: 128 },
+  latents: { scale: 0.3611, shift: 0.1159, upcast: true, pixelsPerToken: 16, side: 128, tiny: "taef1" },
   scheduler: {
     _class_name: "FlowMatchEulerDiscreteScheduler",
     num_train_timesteps: 1000,
