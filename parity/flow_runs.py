@@ -90,10 +90,11 @@ class Told:
 
 
 def text_options(request, guidance, model):
-    """Guidance and text length of FLUX.1: embedded in dev, by two forward passes in schnell."""
-    if model.config.guidance_embeds:
-        return {"guidance_scale": guidance, "max_sequence_length": 512}
+    """Guidance and text length of FLUX.1: embedded in dev, by two forward passes in schnell, and in dev with true guidance."""
     negative = [request.get("negative", "")] * len(request["prompts"])
+    if model.config.guidance_embeds:
+        true = {"true_cfg_scale": request["trueGuidance"], "negative_prompt": negative} if "trueGuidance" in request else {}
+        return {"guidance_scale": guidance, "max_sequence_length": 512, **true}
     return {"guidance_scale": 0, "true_cfg_scale": guidance, "max_sequence_length": 256, "negative_prompt": negative}
 
 

@@ -72,6 +72,7 @@ FLOW = {
     "flow-flux1-base": ("flux1", None, {"mode": "base", "steps": 4, "guidance": 2.5}),
     "flow-flux1-hybrid": ("flux1", "flux1-fast", {"steps": 4, "switch": 1, "baseGuidance": 3, "baseSteps": 6}),
     "flow-flux1-true-guidance": ("flux1", "flux1-fast", {"mode": "distilled", "steps": 3, "guidance": 2, "negative": "sad"}),
+    "flow-flux1-dev-true-guidance": ("flux1", None, {"mode": "base", "steps": 3, "guidance": 3, "trueGuidance": 2, "negative": "sad"}),
     "flow-chroma-hybrid": ("chroma", "chroma-fast", {"steps": 8, "switch": 2, "baseGuidance": 4, "baseSteps": 6, "negative": "sad"}),
     "flow-chroma-base": ("chroma", None, {"mode": "base", "steps": 4, "guidance": 5}),
     "flow-sd3-base": ("sd3", None, {"mode": "base", "steps": 4, "guidance": 4.5, "negative": "sad"}),

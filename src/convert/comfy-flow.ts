@@ -12,6 +12,8 @@ import type { ReadSource } from "./read-source.js";
 export interface FlowRun {
   readonly model: ModelName;
   readonly guidance: number;
+  /** Scale of guidance by two forward passes where the network takes `guidance` as an input. */
+  readonly trueGuidance: number;
   /** σ before each step, and after the last. */
   readonly sigmas: readonly number[];
 }
@@ -22,14 +24,16 @@ const refuse = (problem: string): never => {
 
 /** Runs of a plan. @throws RequestError for rows that are no Euler steps along a flow, or that ComfyUI guides otherwise */
 export function flowRuns({ rows }: Plan): readonly FlowRun[] {
-  const runs: { model: ModelName; guidance: number; sigmas: number[] }[] = [];
+  const runs: (Omit<FlowRun, "sigmas"> & { readonly sigmas: number[] })[] = [];
   for (const row of rows) {
     if (row.kind !== "step")
       return refuse("the workflow has no node that adds noise along a flow; leave --scheduler out");
     checkRow(row);
     const last = runs.at(-1);
-    if (last && last.model === row.model && last.guidance === row.guidance) last.sigmas.push(row.to.sigma);
-    else runs.push({ model: row.model, guidance: row.guidance, sigmas: [row.at.sigma, row.to.sigma] });
+    const { model, guidance, trueGuidance = 1 } = row;
+    if (last && last.model === model && last.guidance === guidance && last.trueGuidance === trueGuidance) {
+      last.sigmas.push(row.to.sigma);
+    } else runs.push({ model, guidance, trueGuidance, sigmas: [row.at.sigma, row.to.sigma] });
   }
   return runs;
 }
@@ -93,13 +97,12 @@ function guiderOf(image: FlowImage, run: FlowRun, prompt: string): Link {
     graph.add("CLIPTextEncode", { text: text.replaceAll(/[()]/g, "\\$&"), clip })();
   const positive = encode(prompt);
   const embeds = (source[run.model] ?? source.base).embedsGuidance;
-  if (embeds) {
-    const conditioning = graph.add("FluxGuidance", { conditioning: positive, guidance: run.guidance })();
-    return graph.add("BasicGuider", { model, conditioning })();
-  }
-  if (run.guidance <= 1) return graph.add("BasicGuider", { model, conditioning: positive })();
+  const told = (conditioning: Link): Link =>
+    embeds ? graph.add("FluxGuidance", { conditioning, guidance: run.guidance })() : conditioning;
+  const cfg = embeds ? run.trueGuidance : run.guidance;
+  if (cfg <= 1) return graph.add("BasicGuider", { model, conditioning: told(positive) })();
   const negative = encode(request.negative ?? "");
-  return graph.add("CFGGuider", { model, positive, negative, cfg: run.guidance })();
+  return graph.add("CFGGuider", { model, positive: told(positive), negative: told(negative), cfg })();
 }
 
 /** Text encoders with as much padding of T5 as the network was trained with. */

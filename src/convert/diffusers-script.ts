@@ -65,6 +65,7 @@ export async function diffusersScript(
   refuseOwnMethods("diffusers", request);
   const plan = makePlan(planRequestFor(source, request));
   if (FAMILIES[source.family].denoiser.folder === "transformer") return flowScript(source, request, reference, plan);
+  checkTrueGuidance(request);
   const parts = partsOf(source, request, plan);
   const segments = parts.filter((part): part is Segment => part.variable !== null);
   const schedulers = new Map(segments.map((s) => [s.variable, s.scheduler]));
@@ -132,6 +133,14 @@ export async function diffusersScript(
     ...SAVE_LINES,
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** @throws RequestError for guidance that the pipelines of UNets do not have */
+function checkTrueGuidance({ trueGuidance = 1 }: GenerateRequest): void {
+  if (trueGuidance <= 1) return;
+  throw new RequestError("--as diffusers: pipelines of UNets with guidance as an input have no --true-guidance", {
+    field: "trueGuidance",
+  });
 }
 
 /** @throws RequestError for fields that no script has */

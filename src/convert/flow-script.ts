@@ -9,7 +9,7 @@ import { isFolder } from "../files/index.js";
 import { type GenerateRequest, loraScaleOf, type ModelSource, type PlanSource } from "../generate/index.js";
 import { resolveReference } from "../lookup/index.js";
 import type { PairReference } from "../open/index.js";
-import { isGuided, type Plan, type StepRow } from "../sampling/index.js";
+import { isGuided, type Plan, type StepRow, twoSidedScale } from "../sampling/index.js";
 import { ADAPT_IMPORT, ADAPT_LINES, adaptersOf, DISTILLED_LORA, type ScriptAdapters } from "./diffusers-adapters.js";
 import { autoencoderPart, SAVE_LINES, type ScriptPart, WEIGHTS_LINES } from "./diffusers-parts.js";
 import { file, folder, isLocal } from "./diffusers-reference.js";
@@ -166,25 +166,24 @@ interface Call {
 function callOf(source: PlanSource, rows: readonly StepRow[]): Call {
   const { sampling, pipelineTakes = [], pairedEmbeddings = [], stepGuidance } = factsOf(source.family);
   const takesGuidance = (row: StepRow) => source[row.model]?.embedsGuidance === true;
-  const guided = rows.some((row) => isGuided(row) && !takesGuidance(row));
+  const trueScale = (row: StepRow) => Math.max(1, twoSidedScale(row, takesGuidance(row)));
+  const guided = rows.some((row) => trueScale(row) > 1);
   const [first] = rows;
   const limit = rows.find((row) => row.guidanceNormalization !== undefined)?.guidanceNormalization;
   if (limit !== undefined && !pipelineTakes.includes("cfg_normalization")) {
     refuse("the pipeline has no cfg_normalization; leave --guidance-normalization out", "guidanceNormalization");
   }
   if (sampling.embedded) {
-    const kinds = new Set(rows.map((row) => (takesGuidance(row) ? row.guidance : `none ${isGuided(row)}`)));
+    const kinds = new Set(rows.map((row) => `${takesGuidance(row) && row.guidance} ${trueScale(row)}`));
     if (guided && kinds.size > 1) {
-      refuse("the pipeline takes true guidance in all steps or in none; leave --guidance and --base-guidance out");
+      refuse("the pipeline takes true guidance in all steps or in none, at one scale, with one embedded scale");
     }
     const { tokens } = sampling.embedded;
-    const [scale = 0] = rows.map((row) => row.guidance);
-    const text = first && takesGuidance(first) ? tokens.embedded : tokens.other;
-    const plain = guided
-      ? [`true_cfg_scale=${scale}`, "negative_prompt=negative"]
-      : [`guidance_scale=${first && takesGuidance(first) ? scale : 0}`];
-    const all = [...plain, `max_sequence_length=${text}`];
-    return { guided, own: kinds.size > 1, arguments: all, halving: [], inputs: "" };
+    const embeds = first !== undefined && takesGuidance(first);
+    const embedded = `guidance_scale=${embeds ? first.guidance : 0}`;
+    const truly = guided && first ? [`true_cfg_scale=${trueScale(first)}`, "negative_prompt=negative"] : [];
+    const length = `max_sequence_length=${embeds ? tokens.embedded : tokens.other}`;
+    return { guided, own: kinds.size > 1, arguments: [embedded, ...truly, length], halving: [], inputs: "" };
   }
   const scales = new Set(rows.filter(isGuided).map((row) => row.guidance));
   if (guided && first && !isGuided(first)) {

@@ -1,6 +1,6 @@
 /** Conditioning of the samples of a job: each prompt is encoded once for each model and each set of adapter scales. */
 import type { Conditioning } from "../models/index.js";
-import { isGuided, type ModelName, type Plan } from "../sampling/index.js";
+import { isTwoSided, type ModelName, type Plan } from "../sampling/index.js";
 import { float, stack } from "../tensor/index.js";
 import type { EncodedPrompt } from "../text/index.js";
 import type { Job } from "./job.js";
@@ -26,7 +26,7 @@ function sharedLength(prompt: number, negative: number): number {
 
 /** Whether a model of the plan also predicts without the prompt. */
 const isGuidedPlan = (pair: Pick<Pair, "base" | "distilled">, { rows }: Plan): boolean =>
-  rows.some((row) => row.kind === "step" && isGuided(row) && !pair[row.model]?.denoiser.embedsGuidance);
+  rows.some((row) => row.kind === "step" && isTwoSided(row, pair[row.model]?.denoiser.embedsGuidance === true));
 
 /** Length L of the text of each prompt of a job; with guidance that of a call with prompt and negative prompt, or the longer of two calls. Runs no network. */
 export function textLengths(pair: Pair, job: Job): number[] {

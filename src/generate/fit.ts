@@ -3,7 +3,7 @@
 import { decoderPrecision } from "../decode/index.js";
 import type { Compute } from "../networks/index.js";
 import type { Device } from "../runtime/index.js";
-import { isGuided } from "../sampling/index.js";
+import { isTwoSided } from "../sampling/index.js";
 import { formatBytes } from "../tensor/index.js";
 import {
   addSizes,
@@ -101,7 +101,11 @@ export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
 async function bytesPerSample(pair: Pair, job: Job): Promise<number> {
   const { size, plan } = job;
   const tokens = Math.max(...textLengths(pair, job));
-  const guided = plan.rows.some((row) => row.kind === "step" && isGuided(row)) ? 2 : 1;
+  const guided = plan.rows.some(
+    (row) => row.kind === "step" && isTwoSided(row, pair[row.model]?.denoiser.embedsGuidance === true),
+  )
+    ? 2
+    : 1;
   const models = [pair.base, ...(pair.distilled ? [pair.distilled] : [])];
   const each = models.map(({ network, denoiser }) => {
     const [, , height, width] = denoiser.latents(size);

@@ -1,5 +1,5 @@
 /** What a request asks for without effect, and what had to be guessed for it, as sentences. */
-import { isGuided, type Plan } from "../sampling/index.js";
+import { isTwoSided, type Plan } from "../sampling/index.js";
 import { counted } from "../tensor/index.js";
 import { uncalibrated } from "./calibrated.js";
 import type { Pair } from "./pair.js";
@@ -19,12 +19,12 @@ interface Asked {
 /** A sentence about a request, or null where there is nothing to say. */
 type Notice = (asked: Asked) => string | null;
 
-/** Models that take the guidance scale as an input compute no unconditional prediction, so a negative prompt is not read. */
+/** Models that take the guidance scale as an input compute no unconditional prediction without true guidance, so a negative prompt is not read. */
 const unguidedNegative: Notice = ({ pair, request, plan }) => {
   const readsNegative = (row: Plan["rows"][number]) =>
-    row.kind === "step" && isGuided(row) && !pair[row.model]?.denoiser.embedsGuidance;
+    row.kind === "step" && isTwoSided(row, pair[row.model]?.denoiser.embedsGuidance === true);
   if (!request.negative || plan.rows.some(readsNegative)) return null;
-  return "the negative prompt has no effect in this run: it is read only by steps with classifier-free guidance (--guidance above 1)";
+  return "the negative prompt has no effect in this run: it is read only by steps with classifier-free guidance (--guidance above 1; --true-guidance for a model that takes the guidance scale as an input)";
 };
 
 /** Number of pairs to name in a notice. */

@@ -7,7 +7,7 @@ import {
   type DynamicShift,
   evenSigmas,
   type Handoff,
-  isGuided,
+  isTwoSided,
   makePlan,
   methodText,
   type Plan,
@@ -112,7 +112,7 @@ const option = <T>(value: T): Setting<T> => ({ value, from: "option" });
 const otherwise = <T>(value: T): Setting<T> => ({ value, from: "default" });
 
 /** Settings that change the guided prediction, or the steps that have guidance. */
-const GUIDANCE = ["guidanceRescale", "guidanceNormalization", "guidanceTruncation"] as const;
+const GUIDANCE = ["trueGuidance", "guidanceRescale", "guidanceNormalization", "guidanceTruncation"] as const;
 type GuidanceFields = Pick<ModelSettings, (typeof GUIDANCE)[number]>;
 
 const guidanceIn = (request: SamplingRequest): GuidanceFields =>
@@ -125,9 +125,10 @@ const guidanceIn = (request: SamplingRequest): GuidanceFields =>
 
 /** Guidance of a model as `makePlan` takes it, with a scale as in uncond + g (cond − uncond). */
 function guidanceOf({ family }: PlanSource, settings: GuidanceFields & Pick<ModelSettings, "guidance">) {
-  const { guidance, guidanceRescale, guidanceNormalization: limit, guidanceTruncation } = settings;
+  const { guidance, trueGuidance, guidanceRescale, guidanceNormalization: limit, guidanceTruncation } = settings;
   return {
     guidance: guidance.value + (FAMILIES[family].guidanceOffset ?? 0),
+    trueGuidance: trueGuidance?.value,
     guidanceRescale: guidanceRescale?.value,
     guidanceNormalization: limit && limit.value > 0 ? limit.value : undefined,
     guidanceTruncation: guidanceTruncation?.value,
@@ -156,7 +157,7 @@ export function callsPerImage(pair: PlanSource, plan: Plan): number {
   const samples = samplesPerRow(plan);
   return plan.rows.reduce((n, row, i) => {
     if (row.kind !== "step") return n;
-    const sides = isGuided(row) && !pair[row.model]?.embedsGuidance ? 2 : 1;
+    const sides = isTwoSided(row, pair[row.model]?.embedsGuidance === true) ? 2 : 1;
     return n + sides * passesOf(row) * (samples[i] ?? 1);
   }, 0);
 }

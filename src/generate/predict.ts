@@ -1,7 +1,14 @@
 /** Predictions of a row's network for a batch of samples: the model calls, with classifier-free guidance. */
 import type { Conditioning } from "../models/index.js";
 import { adapterScales, type Call, finite } from "../networks/index.js";
-import { conditioned, guided, hooksOf, isGuided, type StepRow } from "../sampling/index.js";
+import {
+  conditioned,
+  guided,
+  hooksOf,
+  isTwoSided as needsBoth,
+  type StepRow,
+  twoSidedScale,
+} from "../sampling/index.js";
 import { type FloatTensor, sample as sampleAt, type Tensor } from "../tensor/index.js";
 import type { Run } from "./run.js";
 import { type Sample, textLength } from "./sample.js";
@@ -37,10 +44,11 @@ export async function predict(run: Run, row: StepRow, index: number, batch: read
   const outputs: FloatTensor[] = [];
   for (const sides of sidesOf(run, row, batch)) outputs.push(...(await forward(run, row, index, batch, sides)));
   if (!isTwoSided(run, row)) return outputs;
+  const own = { ...row, guidance: twoSidedScale(row, run.bindings(row.model).model.denoiser.embedsGuidance) };
   return batch.map((s, i) => {
     const [uncond, cond] = [outputs[i], outputs[batch.length + i]];
     if (!cond || !uncond) throw new RangeError(`the ${row.model} denoiser gave ${outputs.length} predictions`);
-    const { output, momentum } = guided(row, { xt: s.xt, cond, uncond, momentum: s.momentum });
+    const { output, momentum } = guided(own, { xt: s.xt, cond, uncond, momentum: s.momentum });
     s.momentum = momentum;
     return output;
   });
@@ -51,7 +59,7 @@ const SIDES: readonly Side[] = ["unconditional", "conditional"];
 
 /** True where a row has classifier-free guidance by two predictions. */
 export const isTwoSided = ({ bindings }: Run, row: StepRow): boolean =>
-  isGuided(row) && !bindings(row.model).model.denoiser.embedsGuidance;
+  needsBoth(row, bindings(row.model).model.denoiser.embedsGuidance);
 
 /** The sides of each call of a row. Texts of one length share a call; other texts have calls of their own. */
 export function sidesOf(run: Run, row: StepRow, batch: readonly Sample[]): readonly (readonly Side[])[] {

@@ -1,5 +1,5 @@
 /** Rows of a sample that an earlier run has computed: which they are, and their states. Calls no network. */
-import { isGuided, type Row } from "../sampling/index.js";
+import { isTwoSided, type Row } from "../sampling/index.js";
 import { count, type FloatTensor } from "../tensor/index.js";
 import type { GenerateCache } from "./cache.js";
 import type { Run } from "./run.js";
@@ -19,9 +19,12 @@ export const startKey = ({ job }: Run, { seed }: SampleKey, shape: readonly numb
  */
 function rowKey({ bindings, job }: Run, sample: Sample, before: string, row: Row, index: number): string {
   if (row.kind === "renoise") return JSON.stringify([before, row]);
-  const { denoiser } = bindings(row.model);
+  const { denoiser, model } = bindings(row.model);
   const adapted = denoiser && [denoiser.stack.graphKey, denoiser.stack.inputKey, denoiser.scales(index, sample)];
-  const read = [sample.conditioning.get(row.model)?.key, isGuided(row) && job.negative];
+  const read = [
+    sample.conditioning.get(row.model)?.key,
+    isTwoSided(row, model.denoiser.embedsGuidance) && job.negative,
+  ];
   return JSON.stringify([before, row, adapted, read]);
 }
 

@@ -31,6 +31,7 @@ export interface ModelSettings {
   readonly timesteps?: Setting<readonly number[]>;
   readonly steps?: Setting<number>;
   readonly guidance: Setting<number>;
+  readonly trueGuidance?: Setting<number>;
   readonly guidanceRescale?: Setting<number>;
   readonly guidanceNormalization?: Setting<number>;
   readonly guidanceTruncation?: Setting<number>;

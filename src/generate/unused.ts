@@ -76,6 +76,12 @@ const unguidedRescale: Rule = ({ request, plan }) =>
     ? { fields: ["guidanceRescale"], why: "no step has a guidance scale above 1" }
     : null;
 
+const unreadTrueGuidance: Rule = ({ pair, request, plan }) =>
+  request.trueGuidance !== undefined &&
+  !plan.rows.some((row) => row.kind === "step" && pair[row.model]?.embedsGuidance === true)
+    ? { fields: ["trueGuidance"], why: "no model of this plan takes the guidance scale as an input; use --guidance" }
+    : null;
+
 const CHOICE_FIELDS = ["chooseBy", "chooseFit", "choosePrune"] as const;
 
 const withoutChoosing: Rule = ({ request }) => {
@@ -85,7 +91,7 @@ const withoutChoosing: Rule = ({ request }) => {
 
 const RULES: readonly Rule[] = [
   ...[outsideHybrids, baseWithoutRows, guidanceWithoutRows],
-  ...[stepsBesideTimesteps, unreadSpacing, unreadEta, unguidedRescale, withoutChoosing],
+  ...[stepsBesideTimesteps, unreadSpacing, unreadEta, unguidedRescale, unreadTrueGuidance, withoutChoosing],
 ];
 
 /** Samples of a request whose prompt or seed is not among those of the request. */

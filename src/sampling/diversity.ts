@@ -3,7 +3,7 @@ import { RequestError } from "../errors.js";
 import { type Hook, joinsSamples } from "./hooks/hook.js";
 import type { Need } from "./hooks/method.js";
 import { changeAt, type DiversityMethod, METHODS, methodText } from "./hooks/methods.js";
-import { isGuided, type ModelName, type Plan, type StepRow } from "./plan.js";
+import { isTwoSided, type ModelName, type Plan, type StepRow } from "./plan.js";
 
 /** Facts of the models of a plan that its methods depend on. */
 export interface ModelFacts {
@@ -72,7 +72,7 @@ function checkGuidance(
 ): void {
   const method = needing(methods, "guidance");
   const guided = ({ rows }: Plan) =>
-    rows.some((row) => row.kind === "step" && isGuided(row) && !embedsGuidance(row.model));
+    rows.some((row) => row.kind === "step" && isTwoSided(row, embedsGuidance(row.model)));
   const rescaled = after.rows.some(
     (row) => row.kind === "step" && row.guidanceRescale > 0 && hooksOf(row).some(({ kind }) => kind === "apg"),
   );

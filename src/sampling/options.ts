@@ -162,6 +162,13 @@ export const samplingFields = grouped("hybrid", {
     about: "with --choose: drop this share of the seeds after each step, instead of all at once after the first",
     expected: SHARE.replace("expected ", ""),
   }),
+  trueGuidance: option(number(0), {
+    flag: "--true-guidance <x>",
+    aliases: ["--true-cfg-scale"],
+    group: "sampler",
+    about:
+      "scale of guidance by two forward passes for networks that take the guidance scale as an input, such as FLUX.1-dev; at 1 or less, none (default: 1)",
+  }),
   guidanceRescale: option(number(0, 1), {
     flag: "--guidance-rescale <x>",
     group: "sampler",

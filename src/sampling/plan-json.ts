@@ -64,6 +64,7 @@ const row = z.discriminatedUnion("kind", [
     to: level,
     prediction: z.enum(["epsilon", "v_prediction", "sample", "flow_prediction", "edm", "edm_v"]),
     guidance: n,
+    trueGuidance: n.exactOptional(),
     guidanceRescale: n,
     guidanceNormalization: n.exactOptional(),
     solver,

@@ -34,6 +34,8 @@ export interface StepRow {
   readonly prediction: Prediction;
   /** Classifier-free guidance scale; at 1 or less there is one conditional forward. */
   readonly guidance: number;
+  /** Scale of classifier-free guidance for a network that takes `guidance` as an input; default 1, one forward. */
+  readonly trueGuidance?: number;
   /** 0 … 1: φ of Lin et al. 2023, section 3.4. */
   readonly guidanceRescale: number;
   /** Largest norm of the guided prediction, as a multiple of that of the conditional one; absent for no limit. */
@@ -66,6 +68,8 @@ export interface Plan {
 export interface SamplerConfig extends TimestepSpec, DynamicShift {
   readonly scheduler: SchedulerConfig;
   readonly guidance: number;
+  /** Default: 1. */
+  readonly trueGuidance?: number | undefined;
   /** Default 0. */
   readonly guidanceRescale?: number | undefined;
   /** Default: no limit. */
@@ -81,6 +85,8 @@ export interface SharedSchedule {
   /** Prediction type of the base model; may differ from the distilled model's. */
   readonly prediction: Prediction;
   readonly guidance: number;
+  /** As in `SamplerConfig`. */
+  readonly trueGuidance?: number | undefined;
   /** Default 0. */
   readonly guidanceRescale?: number | undefined;
   /** As in `SamplerConfig`. */
@@ -171,8 +177,15 @@ export const isOpen = ({ solver }: StepRow): boolean => solver.kind === "linear"
 export const stepCount = ({ rows }: Pick<Plan, "rows">): number =>
   rows.filter((row) => row.kind === "step" && !isOpen(row)).length;
 
-/** True when a row needs an unconditional forward pass as well. */
+/** True when a row needs an unconditional forward pass as well, unless its network takes the guidance scale as an input. */
 export const isGuided = (row: StepRow): boolean => row.guidance > 1;
+
+/** Scale of classifier-free guidance by two forward passes; at 1 or less there is one. */
+export const twoSidedScale = (row: StepRow, embedsGuidance: boolean): number =>
+  embedsGuidance ? (row.trueGuidance ?? 1) : row.guidance;
+
+/** True when a row needs an unconditional forward pass as well. */
+export const isTwoSided = (row: StepRow, embedsGuidance: boolean): boolean => twoSidedScale(row, embedsGuidance) > 1;
 
 /** Consecutive rows of one scheduler. */
 interface Segment {
@@ -207,20 +220,25 @@ function chain(rows: readonly StepRow[], start: NoiseLevel | undefined): readonl
   return rows.map((row, i) => ({ ...row, from: (i === 0 ? start : rows[i - 1]?.to) ?? row.from }));
 }
 
-type Guidance = Pick<SamplerConfig, "guidance" | "guidanceRescale" | "guidanceNormalization" | "guidanceTruncation">;
+type Guidance = Pick<
+  SamplerConfig,
+  "guidance" | "trueGuidance" | "guidanceRescale" | "guidanceNormalization" | "guidanceTruncation"
+>;
 
 /** Guidance of a model at a timestep. */
 function guidanceOf(model: ModelName, config: Guidance) {
-  const { guidance, guidanceRescale = 0, guidanceNormalization: limit, guidanceTruncation: end } = config;
+  const { guidance, trueGuidance, guidanceRescale = 0, guidanceNormalization: limit, guidanceTruncation: end } = config;
   if (!Number.isFinite(guidance) || guidance < 0) {
     throw new RequestError(`guidance of the ${model} model is ${guidance}; expected a number, at least 0`);
   }
   if (!(guidanceRescale >= 0 && guidanceRescale <= 1)) {
     throw new RequestError(`guidance rescale of the ${model} model is ${guidanceRescale}; expected 0 to 1`);
   }
+  const isOver = (timestep: number) => end !== undefined && Math.fround((1000 - timestep) / 1000) > end;
   return (timestep: number) => ({
     // A scale of 1 is one conditional forward.
-    guidance: end !== undefined && Math.fround((1000 - timestep) / 1000) > end ? Math.min(guidance, 1) : guidance,
+    guidance: isOver(timestep) ? Math.min(guidance, 1) : guidance,
+    ...(trueGuidance !== undefined && { trueGuidance: isOver(timestep) ? Math.min(trueGuidance, 1) : trueGuidance }),
     guidanceRescale,
     ...(limit !== undefined && { guidanceNormalization: limit }),
   });
@@ -237,7 +255,7 @@ function shareSchedule(distilled: Segment, base: SharedSchedule, taken: readonly
       throw new RequestError(`row ${i} is listed for the base; the distilled schedule has rows 0 to ${length - 1}`);
     checkShared(row, prediction);
   }
-  const own = ({ guidanceNormalization: _, ...row }: StepRow): StepRow => ({
+  const own = ({ guidanceNormalization: _, trueGuidance: __, ...row }: StepRow): StepRow => ({
     ...row,
     model: "base",
     prediction,

@@ -3321,6 +3321,8 @@ export interface components {
             readonly tile?: number | "off";
             /** @description timesteps, such as 999,749,499,249, instead of a number of steps */
             readonly timesteps?: readonly number[];
+            /** @description scale of guidance by two forward passes for networks that take the guidance scale as an input, such as FLUX.1-dev; at 1 or less, none (default: 1) */
+            readonly trueGuidance?: number;
         };
         readonly RequestFields: {
             readonly adapters?: readonly {
@@ -3685,6 +3687,8 @@ export interface components {
             readonly tile?: number | "off";
             /** @description timesteps, such as 999,749,499,249, instead of a number of steps */
             readonly timesteps?: readonly number[];
+            /** @description scale of guidance by two forward passes for networks that take the guidance scale as an input, such as FLUX.1-dev; at 1 or less, none (default: 1) */
+            readonly trueGuidance?: number;
         };
         readonly Restored: {
             /** @description the image of the PNG among those of the request */

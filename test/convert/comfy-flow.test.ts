@@ -126,6 +126,15 @@ describe("workflows of flow matching families", () => {
     });
     expect(schnell?.class_type).toBe("CLIPTextEncode");
     expect(paddingOf(schnell)).toMatchObject({ min_padding: 0, min_length: 256 });
+    const truly = await made("flux1-turbo-alpha", { mode: "distilled", trueGuidance: 2.5, negative: "sad" });
+    const [own] = guidersOf(truly);
+    expect(own).toMatchObject({ class_type: "CFGGuider", inputs: { cfg: 2.5 } });
+    for (const side of ["positive", "negative"]) {
+      expect(linked(truly.workflow, own?.inputs[side])).toMatchObject({
+        class_type: "FluxGuidance",
+        inputs: { guidance: 3.5 },
+      });
+    }
     const [guided] = guidersOf(await made("flux1-schnell", { mode: "distilled", guidance: 2, negative: "sad" }));
     expect(guided).toMatchObject({ class_type: "CFGGuider", inputs: { cfg: 2 } });
   });

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { readFloats, safetensors } from "../../src/checkpoint/index.js";
 import { openComponentWeights } from "../../src/checkpoint/node/index.js";
 import { otherLayers, T5_NAMES } from "../../src/families/index.js";
-import { type GenerateRequest, generate, planFor, settingsFor } from "../../src/generate/index.js";
+import { callsPerImage, type GenerateRequest, generate, planFor, settingsFor } from "../../src/generate/index.js";
 import { openPair, type PairReference, readFiles } from "../../src/open/index.js";
 import { type FloatTensor, float } from "../../src/tensor/index.js";
 import { checkpointFolder, componentFolder } from "../support/checkpoint.js";
@@ -64,6 +64,34 @@ describe("FLUX.1", () => {
     const pair = await readFiles({ base, distilled: file });
     expect(levels(planFor(pair, {}))).toEqual([1, 0.75, 0.5, 0.25]);
     expect(settingsFor(pair, {}).distilled?.steps).toMatchObject({ from: "recognised", pair: "flux1-schnell" });
+  });
+
+  it("takes true guidance beside the embedded scale, with the negative prompt, and says where it has no effect", async () => {
+    const request = { prompts: ["a hat"], steps: 1, size: { width: 40, height: 24 }, guidance: 3.5 };
+    const plain = await latentsOf({ base }, request);
+    const truly = await latentsOf({ base }, { ...request, trueGuidance: 3, negative: "sad" });
+    expect(farthest(truly, plain)).toBeGreaterThan(1e-3);
+    expect(
+      farthest(truly, await latentsOf({ base }, { ...request, trueGuidance: 3, negative: "blue" })),
+    ).toBeGreaterThan(1e-4);
+    // At a scale of 1 it is the conditional prediction.
+    expect(await latentsOf({ base }, { ...request, trueGuidance: 1, negative: "sad" })).toEqual(plain);
+    const plan = planFor(await readFiles({ base }), { steps: 2, trueGuidance: 3 });
+    expect(plan.rows).toMatchObject([
+      { guidance: 3.5, trueGuidance: 3 },
+      { guidance: 3.5, trueGuidance: 3 },
+    ]);
+    expect(callsPerImage(await readFiles({ base }), plan)).toBe(4);
+    const pair = await openPair({ base: schnell }, { threads: 1 });
+    try {
+      const notices: string[] = [];
+      for await (const e of generate(pair, { ...request, guidance: 0, trueGuidance: 3 })) {
+        if (e.type === "notice") notices.push(e.text);
+      }
+      expect(notices.join()).toMatch(/--true-guidance has no effect.*no model of this plan takes the guidance scale/);
+    } finally {
+      await pair.close();
+    }
   });
 
   it("runs Hyper's LoRA at its author's scale", { timeout: 240_000 }, async () => {

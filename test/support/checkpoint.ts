@@ -216,6 +216,7 @@ export const requestSchema = z.strictObject({
   steps: z.number().exactOptional(),
   timesteps: z.array(z.number()).exactOptional(),
   guidance: z.number().exactOptional(),
+  trueGuidance: z.number().exactOptional(),
   guidanceRescale: z.number().exactOptional(),
   guidanceNormalization: z.number().exactOptional(),
   guidanceTruncation: z.number().exactOptional(),
