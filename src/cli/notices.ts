@@ -1,7 +1,6 @@
 /** Prints what a run says about its request: input without effect, guesses, changes to fit in memory, truncated prompts. */
-import { FAMILIES } from "../families/index.js";
 import type { GenerateEvent, Milliseconds } from "../generate/index.js";
-import type { OpenedPair } from "../open/index.js";
+import { type OpenedPair, tinyDecoderOf } from "../open/index.js";
 import { counted } from "../tensor/index.js";
 import type { Terminal } from "./terminal.js";
 
@@ -31,6 +30,6 @@ export function warnOfDecoding(
   if (decoder.config.kind === "tiny" || decode < LONG || decode <= denoise) return;
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
   terminal.warn(
-    `decoding took ${seconds(decode)} s, denoising ${seconds(denoise)} s; --decoder madebyollin/${FAMILIES[family].latents.tiny} decodes faster, with less detail`,
+    `decoding took ${seconds(decode)} s, denoising ${seconds(denoise)} s; --decoder ${tinyDecoderOf(family)} decodes faster, with less detail`,
   );
 }

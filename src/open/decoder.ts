@@ -2,6 +2,7 @@
 import { readDecoder } from "../assembly/index.js";
 import { deriveInFile, disk } from "../checkpoint/node/index.js";
 import { createDecoder, type Decoder } from "../decode/index.js";
+import { type Family, factsOf } from "../families/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
 import { FLOAT32, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
@@ -11,3 +12,6 @@ export async function openDecoder(runtime: Runtime, ref: string, lookup: LookupO
   const precision: Precision = { ...FLOAT32, derive: deriveInFile };
   return createDecoder(runtime, await readDecoder(disk, await locate(ref, "autoencoder", lookup)), { precision });
 }
+
+/** Reference to the TAESD of a family's latents on the Hub. */
+export const tinyDecoderOf = (family: Family): string => `madebyollin/${factsOf(family).latents.tiny}`;

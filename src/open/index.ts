@@ -9,7 +9,7 @@ export {
 } from "./adapters.js";
 export { machineBudget, memoryNeedsOfFiles, type OpenedPair } from "./bind.js";
 export { calibrationFile, forgetCalibration, keepCalibration } from "./calibrations.js";
-export { openDecoder } from "./decoder.js";
+export { openDecoder, tinyDecoderOf } from "./decoder.js";
 export { anyClip, type ClipOptions, openEvaluator } from "./evaluator.js";
 export { hashed, openClassifier, openClip, openDino, openDreamSim, openInception, openLpips } from "./instruments.js";
 export { knownPair, memoryNeedsOfRow } from "./known.js";
