@@ -11,7 +11,7 @@ NODES = [
     "AddNoise", "BasicGuider", "CFGGuider", "CheckpointLoaderSimple", "CLIPLoader", "CLIPSetLastLayer", "CLIPTextEncode",
     "ConditioningZeroOut", "DiffusersLoader", "DisableNoise", "DualCLIPLoader", "EmptyFlux2LatentImage", "EmptyLatentImage",
     "EmptySD3LatentImage", "FluxGuidance", "KSamplerAdvanced", "KSamplerSelect", "LoraLoader", "LoraLoaderModelOnly", "ManualSigmas",
-    "ModelSamplingDiscrete", "RandomNoise", "SamplerCustom", "SamplerCustomAdvanced", "SaveImage", "T5TokenizerOptions", "UNETLoader",
+    "ModelSamplingDiscrete", "RandomNoise", "SamplerCustom", "SamplerCustomAdvanced", "SaveImage", "T5TokenizerOptions", "TripleCLIPLoader", "UNETLoader",
     "VAEDecode", "VAELoader",
 ]  # fmt: skip
 # Inputs whose choices are the files in a model folder.

@@ -264,7 +264,7 @@ async function readTextEncoders(system: FileSystem, checkpoint: Checkpoint): Pro
       const problem = `the tokenizer of ${name} (${facts.about}) is missing`;
       throw new FileError(
         checkpoint.path,
-        `${problem}; name a folder of it that holds tokenizer.json with --text-encoder`,
+        `${problem}; name a folder of it that holds tokenizer.json or spiece.model with --text-encoder`,
       );
     }
     const source = { file: component.configFile, config: component.config };

@@ -41,9 +41,14 @@ export function comfyModels(graph: WorkflowGraph, source: ReadSource, places: Co
     return graph.add("UNETLoader", { unet_name: place.name, weight_dtype: "default" }, titleOf(place))();
   };
   const clip = (): Link => {
-    const [first, second] = textEncoders;
+    const [first, second, third] = textEncoders;
     if (!first) return whole(base)(1);
+    checkEncoders(source, textEncoders.length);
     const type = factsOf(source.family).comfy?.clip;
+    if (second && third) {
+      const names = { clip_name1: first.name, clip_name2: second.name, clip_name3: third.name };
+      return graph.add("TripleCLIPLoader", names, titleOf(first))();
+    }
     if (!second) {
       return graph.add("CLIPLoader", { clip_name: first.name, type: type ?? "stable_diffusion" }, titleOf(first))();
     }
@@ -79,6 +84,19 @@ export function comfyModels(graph: WorkflowGraph, source: ReadSource, places: Co
       return graph.add("VAELoader", { vae_name: tiny ?? decoder.name }, `Load ${decoder.ref}`)();
     },
   };
+}
+
+/** @throws RequestError where a text encoder is left out, for which ComfyUI gives the network less text, not zeros */
+function checkEncoders(source: ReadSource, given: number): void {
+  const { textEncoders } = factsOf(source.family);
+  const isAbsent = "located" in source && source.textEncoders.some(({ kind }) => kind === "absent");
+  const [optional] = textEncoders.flatMap(({ optional, about }) => (optional ? [about] : []));
+  if (optional === undefined || (given === textEncoders.length && !isAbsent)) return;
+  const all = textEncoders.map(({ about }) => about).join(", ");
+  throw new RequestError(
+    `--as comfyui: without ${optional} ComfyUI gives the network less text, and not zeros; name all with --text-encoder: ${all}`,
+    { field: "textEncoders" },
+  );
 }
 
 const titleOf = ({ folder, name }: ComfyPlace): string => `Load models/${folder}/${name}`;

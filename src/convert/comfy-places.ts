@@ -57,6 +57,7 @@ interface Kind {
 
 const only = (category: Category): Kind => ({ search: [category], file: category, folder: category });
 const PIPELINE: Kind = { search: ["checkpoint", "unet", "diffusers"], file: "checkpoint", folder: "diffusers" };
+const CHECKPOINT: Kind = { search: ["checkpoint", "unet", "diffusers"], file: "checkpoint", folder: "checkpoint" };
 const DENOISER: Kind = { search: ["unet", "checkpoint", "diffusers"], file: "unet", folder: "unet" };
 
 const WEIGHTS = /\.(safetensors|sft|ckpt|pt|pth|bin|gguf)$/i;
@@ -80,10 +81,15 @@ export async function comfyPlaces(
   });
   const large = source.row?.textParameters !== undefined && comfy?.largeTextEncoder;
   const encoders = large ? [large] : (comfy?.textEncoders ?? []);
+  const parted = decoder !== undefined || comfy?.autoencoder !== undefined;
   // A file whose text encoders and autoencoder are others is taken for a denoiser alone.
   const isAlone = textEncoders.length > 0 && decoder !== undefined;
   return {
-    base: await place(base.ref, comfy ? DENOISER : isAlone ? { ...PIPELINE, file: "unet" } : PIPELINE, base),
+    base: await place(
+      base.ref,
+      comfy ? (parted ? DENOISER : CHECKPOINT) : isAlone ? { ...PIPELINE, file: "unet" } : PIPELINE,
+      base,
+    ),
     distilled: distilled && (await place(distilled.ref, isLora(distilled) ? only("adapter") : DENOISER, distilled)),
     textEncoders:
       textEncoders.length > 0
@@ -92,7 +98,7 @@ export async function comfyPlaces(
     decoder:
       decoder !== undefined
         ? await place(decoder, only("autoencoder"))
-        : comfy
+        : comfy?.autoencoder !== undefined
           ? published("autoencoder", comfy.autoencoder, "autoencoder")
           : null,
     adapters: await Promise.all(

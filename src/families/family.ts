@@ -72,8 +72,8 @@ export interface ComfyFacts {
   /** Names under which its text encoders are published for ComfyUI, and that of a larger one where pairs have different ones. */
   readonly textEncoders: readonly string[];
   readonly largeTextEncoder?: string;
-  /** Name of the published autoencoder. */
-  readonly autoencoder: string;
+  /** Name of the published autoencoder; absent where the base is published in one file with it. */
+  readonly autoencoder?: string;
   /** Node that makes empty latents. */
   readonly latents: string;
 }

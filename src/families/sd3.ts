@@ -72,6 +72,11 @@ export const sd3: FamilyFacts = {
   pipelineTakes: ["negative_prompt"],
   stepGuidance: true,
   pairedEmbeddings: ["prompt_embeds", "pooled_prompt_embeds"],
+  comfy: {
+    clip: "sd3",
+    textEncoders: ["clip_l.safetensors", "clip_g.safetensors", "t5xxl_fp16.safetensors"],
+    latents: "EmptySD3LatentImage",
+  },
   zeroNegative: false,
   parameters: { denoiser: 2.47e9, text: 5.58e9, decoder: 0.084e9 },
 };

@@ -4,8 +4,10 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { safetensors, tensorsOf } from "../../src/checkpoint/index.js";
 import { openWeights } from "../../src/checkpoint/node/index.js";
+import { transformerConfig } from "../../src/checkpoint/transformer-configs.js";
 import { FAMILIES, ownTensors, recognise } from "../../src/families/index.js";
 import { generate } from "../../src/generate/index.js";
+import { parseSd3Config } from "../../src/models/index.js";
 import { openPair } from "../../src/open/index.js";
 import { count, type FloatTensor, float } from "../../src/tensor/index.js";
 import { checkpointFolder, componentFolder } from "../support/checkpoint.js";
@@ -25,6 +27,32 @@ const FILES = [
   { name: "sd3", family: "sd3", component: "sd3", base: "sd3", architecture: "sd3" },
   { name: "flux2", family: "flux2", component: "flux2-fast", base: "klein", architecture: "flux" },
 ] as const;
+
+it("takes heads of 64 features for a Stable Diffusion 3 without norms of heads, as SD3 medium has", () => {
+  const sizes = { layers: 24, features: 1536, positions: 192 ** 2 };
+  const shapes = new Map<string, number[]>([
+    ["pos_embed.pos_embed", [1, sizes.positions, sizes.features]],
+    ["pos_embed.proj.weight", [sizes.features, 16, 2, 2]],
+    ["context_embedder.weight", [sizes.features, 4096]],
+    ["time_text_embed.text_embedder.linear_1.weight", [sizes.features, 2048]],
+    ["proj_out.weight", [64, sizes.features]],
+    ...Array.from({ length: sizes.layers }, (_, i): [string, number[]] => {
+      return [`transformer_blocks.${i}.attn.to_q.weight`, [sizes.features, sizes.features]];
+    }),
+  ]);
+  const config = transformerConfig("SD3Transformer2DModel", "sd3_medium.safetensors", shapes);
+  expect(parseSd3Config({ file: "sd3_medium.safetensors", config })).toMatchObject({
+    layers: 24,
+    heads: 24,
+    features: 1536,
+    positions: 192,
+    pooledFeatures: 2048,
+    textFeatures: 4096,
+    predicted: 16,
+    normsHeads: false,
+    dualLayers: [],
+  });
+});
 
 describe.each(FILES)(
   "a transformer file of $name with its authors' names",

@@ -43,6 +43,7 @@ describe("workflows of flow matching families", () => {
     ["flux1-schnell", { baseSteps: 12 }],
     ["flux1-turbo-alpha", { mode: "distilled" }],
     ["chroma-flash", { baseGuidance: 4, negative: "sad" }],
+    ["sd35-large-turbo", { baseSteps: 12, baseGuidance: 4.5, negative: "sad" }],
   ] as const)("take the plan's steps: %s %j", async (pair, request) => {
     const written = await made(pair, request);
     const { rows } = planFor(sourceOf(pair), { size: SIZE, ...request });
@@ -151,6 +152,34 @@ describe("workflows of flow matching families", () => {
       lora_name: "FLUX.1-Turbo-Alpha.safetensors",
       strength_model: 1,
     });
+  });
+
+  it("load Stable Diffusion 3 from one file with its autoencoder, and three text encoders beside it", async () => {
+    const written = await made("sd35-large-turbo", { baseGuidance: 4.5 });
+    expect(filesOf(written)).toEqual([
+      "checkpoints/stable-diffusion-3.5-large.safetensors",
+      "diffusion_models/stable-diffusion-3.5-large-turbo.safetensors",
+      "text_encoders/clip_l.safetensors",
+      "text_encoders/clip_g.safetensors",
+      "text_encoders/t5xxl_fp16.safetensors",
+    ]);
+    expect(nodeOf(written.workflow, "TripleCLIPLoader").inputs).toEqual({
+      clip_name1: "clip_l.safetensors",
+      clip_name2: "clip_g.safetensors",
+      clip_name3: "t5xxl_fp16.safetensors",
+    });
+    expect(nodeOf(written.workflow, "T5TokenizerOptions").inputs).toMatchObject({ min_padding: 0, min_length: 256 });
+    const [base, turbo] = guidersOf(written);
+    expect(linked(written.workflow, base?.inputs["model"]).class_type).toBe("CheckpointLoaderSimple");
+    expect(linked(written.workflow, turbo?.inputs["model"]).class_type).toBe("UNETLoader");
+    const decode = nodeOf(written.workflow, "VAEDecode").inputs["vae"];
+    expect(linked(written.workflow, decode).class_type).toBe("CheckpointLoaderSimple");
+    const own = await made("sd35-large-turbo", {}, { decoder: "madebyollin/taesd3" });
+    expect(nodeOf(own.workflow, "VAELoader").inputs).toEqual({ vae_name: "taesd3" });
+    expect(filesOf(own)[0]).toBe("diffusion_models/stable-diffusion-3.5-large.safetensors");
+    await expect(
+      made("sd35-large-turbo", {}, { textEncoders: ["clip_l.safetensors", "clip_g.safetensors"] }),
+    ).rejects.toThrow(/without T5 XXL ComfyUI gives the network less text/);
   });
 
   it("leave Chroma one token of padding", async () => {

@@ -174,20 +174,13 @@ describe("models", () => {
     for (const { name } of rows) {
       await made({}, {}, name).catch((error: unknown) => {
         expect(error).toBeInstanceOf(RequestError);
-        expect(String(error)).toMatch(
-          /(TCD|guidance scale as an input).*; use |writes no workflows for Stable Diffusion 3/,
-        );
+        expect(String(error)).toMatch(/(TCD|guidance scale as an input).*; use /);
         refused.push(name);
       });
     }
     expect(refused).toEqual(
       rows
-        .filter(
-          (row) =>
-            row.sampling.distilled.scheduler === "TCDScheduler" ||
-            row.guidanceFeatures !== null ||
-            row.family === "sd3",
-        )
+        .filter((row) => row.sampling.distilled.scheduler === "TCDScheduler" || row.guidanceFeatures !== null)
         .map(({ name }) => name),
     );
     expect(rows.length - refused.length).toBeGreaterThan(20);
