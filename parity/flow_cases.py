@@ -68,6 +68,8 @@ FLOW_CASES = {
     "flux1-prompts": flux1("base", 2, 2.5, prompts=[HAT, MIXED, "", LONG], seeds=[1]),
     "flux1-true-guidance": flux1("base", 3, 3.5, trueGuidance=2.5, negative="sad, blurry! " * 8, seeds=[1]),
     "flux1-hybrid-true-guidance": flux1("hybrid", 8, 3.5, {"component": "flux1", "as": "transformer"}, switch=3, baseGuidance=1.5, baseSteps=6, trueGuidance=2, negative="sad", seeds=[4]),
+    "flux1-text-tokens": flux1("base", 2, 3.5, textTokens=40, prompts=[HAT, LONG], seeds=[1]),
+    "chroma-text-tokens": chroma("base", 2, 3, textTokens=24, prompts=[HAT, LONG], seeds=[1]),
     "flux1-tiny-decoder": flux1("base", 2, 3.5, decoder="taef1", seeds=[2]),
     "flux1-schnell": flux1("distilled", 4, 0, SCHNELL),
     "flux1-schnell-true-guidance": flux1("distilled", 2, 2, SCHNELL, negative="sad, blurry! " * 8, seeds=[1]),

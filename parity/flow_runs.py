@@ -94,8 +94,8 @@ def text_options(request, guidance, model):
     negative = [request.get("negative", "")] * len(request["prompts"])
     if model.config.guidance_embeds:
         true = {"true_cfg_scale": request["trueGuidance"], "negative_prompt": negative} if "trueGuidance" in request else {}
-        return {"guidance_scale": guidance, "max_sequence_length": 512, **true}
-    return {"guidance_scale": 0, "true_cfg_scale": guidance, "max_sequence_length": 256, "negative_prompt": negative}
+        return {"guidance_scale": guidance, "max_sequence_length": request.get("textTokens", 512), **true}
+    return {"guidance_scale": 0, "true_cfg_scale": guidance, "max_sequence_length": request.get("textTokens", 256), "negative_prompt": negative}
 
 
 def options_of(pipe, request, guidance):
@@ -111,6 +111,8 @@ def common_options(request, guidance):
         "generator": [torch.Generator().manual_seed(seed) for _ in prompts for seed in request["seeds"]],
         "num_inference_steps": request["steps"], **request["size"],
     }  # fmt: skip
+    if "textTokens" in request:
+        options["max_sequence_length"] = request["textTokens"]
     if "negative" in request:
         options["negative_prompt"] = [request["negative"]] * len(prompts)
     if "clipSkip" in request:

@@ -106,12 +106,12 @@ function guiderOf(image: FlowImage, run: FlowRun, prompt: string): Link {
 }
 
 /** Text encoders with as much padding of T5 as the network was trained with. */
-function paddedClip({ graph, source }: FlowImage, { model }: FlowRun, clip: Link): Link {
+function paddedClip({ graph, source, request }: FlowImage, { model }: FlowRun, clip: Link): Link {
   const { text, textEncoders, sampling } = factsOf(source.family);
   if (!textEncoders.some(({ kind }) => kind === "t5")) return clip;
   const { embedded: { tokens } = {} } = sampling;
   const embeds = (source[model] ?? source.base).embedsGuidance;
-  const whole = (tokens && (embeds ? tokens.embedded : tokens.other)) ?? text.tokens ?? 0;
+  const whole = request.textTokens ?? (tokens && (embeds ? tokens.embedded : tokens.other)) ?? text.tokens ?? 0;
   const padding = text.visiblePadding;
   const inputs = { min_padding: padding ?? 0, min_length: padding === undefined ? whole : 0 };
   return graph.add("T5TokenizerOptions", { clip, ...inputs })();

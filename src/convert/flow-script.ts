@@ -36,7 +36,7 @@ export async function flowScript(
   if (denoiser.folder !== "transformer") throw new RangeError(`${denoiser.className} is no transformer`);
   const rows = rowsOf(plan);
   checkReference(reference);
-  const call = callOf(source, rows);
+  const call = callOf(source, rows, request.textTokens);
   const usesDistilled = rows.some((row) => row.model === "distilled");
   const distilled = usesDistilled && source.distilled ? distilledOf(source, source.distilled) : null;
   const loras = await lorasOf(source, request, reference, rows, distilled);
@@ -72,7 +72,7 @@ export async function flowScript(
     `networks = {"base": pipe.transformer${distilled ? `, "distilled": ${distilled.load}` : ""}}`,
     ...loras.load,
     ...(ofText.visiblePadding === undefined ? [] : HIDING_LINES),
-    ...(call.own ? [...OWN_LINES, ownNetworks(source)] : []),
+    ...(call.own ? [...OWN_LINES, ownNetworks(source, request.textTokens)] : []),
     "",
     "",
     "def use(model, guidance):",
@@ -144,8 +144,9 @@ const OWN_LINES = [
 ];
 
 /** Line that gives each network text of the length that it was trained with. */
-function ownNetworks({ family }: PlanSource): string {
-  const { embedded = 0, other = 0 } = factsOf(family).sampling.embedded?.tokens ?? {};
+function ownNetworks({ family }: PlanSource, asked: number | undefined): string {
+  const { embedded = 0, other = 0 } =
+    asked !== undefined ? { embedded: asked, other: asked } : (factsOf(family).sampling.embedded?.tokens ?? {});
   return `networks = {name: Own(model, ${embedded} if model.config.guidance_embeds else ${other}) for name, model in networks.items()}`;
 }
 
@@ -163,7 +164,7 @@ interface Call {
 }
 
 /** @throws RequestError for guidance that the pipeline has no place for */
-function callOf(source: PlanSource, rows: readonly StepRow[]): Call {
+function callOf(source: PlanSource, rows: readonly StepRow[], asked: number | undefined): Call {
   const { sampling, pipelineTakes = [], pairedEmbeddings = [], stepGuidance } = factsOf(source.family);
   const takesGuidance = (row: StepRow) => source[row.model]?.embedsGuidance === true;
   const trueScale = (row: StepRow) => Math.max(1, twoSidedScale(row, takesGuidance(row)));
@@ -182,7 +183,7 @@ function callOf(source: PlanSource, rows: readonly StepRow[]): Call {
     const embeds = first !== undefined && takesGuidance(first);
     const embedded = `guidance_scale=${embeds ? first.guidance : 0}`;
     const truly = guided && first ? [`true_cfg_scale=${trueScale(first)}`, "negative_prompt=negative"] : [];
-    const length = `max_sequence_length=${embeds ? tokens.embedded : tokens.other}`;
+    const length = `max_sequence_length=${asked ?? (embeds ? tokens.embedded : tokens.other)}`;
     return { guided, own: kinds.size > 1, arguments: [embedded, ...truly, length], halving: [], inputs: "" };
   }
   const scales = new Set(rows.filter(isGuided).map((row) => row.guidance));
@@ -208,6 +209,7 @@ function callOf(source: PlanSource, rows: readonly StepRow[]): Call {
     arguments: [
       "guidance_scale=rows[0][2]",
       ...(guided ? [negative] : []),
+      ...(asked === undefined ? [] : [`max_sequence_length=${asked}`]),
       ...(limit === undefined ? [] : [`cfg_normalization=${limit}`]),
     ],
     halving:

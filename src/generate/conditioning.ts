@@ -17,6 +17,10 @@ export const modelsOf = ({ rows }: Plan): ModelName[] => [
 /** Length L of the text of a conditioning. */
 const lengthOf = ({ streams }: Conditioning): number => streams["text"]?.shape[1] ?? 0;
 
+/** Length of the text that a model reads, where the text encoders can give several: the request's, or the model's own. */
+const lengthFor = ({ text, ...models }: Pair, { textTokens }: Job, model: ModelName): number | undefined =>
+  textTokens === null ? models[model]?.denoiser.textTokens : (text.shortest ?? 0) + textTokens;
+
 /** Length of a prompt's text where it is repeated to share a call with the negative prompt's. Least length that holds whole copies of two texts. */
 function sharedLength(prompt: number, negative: number): number {
   let length = prompt;
@@ -35,6 +39,7 @@ export function textLengths(pair: Pair, job: Job): number[] {
   const zeros = negative === null && zeroNegative;
   const other = zeros || !isGuidedPlan(pair, job.plan) ? 1 : text.lengthOf(negative ?? "", syntax);
   const shared = text.copies ? sharedLength : Math.max;
+  if (job.textTokens !== null) return prompts.map(() => lengthFor(pair, job, "base") ?? text.tokens);
   return prompts.map((prompt) => shared(text.lengthOf(prompt, syntax), other));
 }
 
@@ -100,7 +105,7 @@ export function promptEncoder({ pair, job, bindings, cache }: Run) {
       const adapted = bindings(model).text.map(
         (binding) => binding && { stack: binding.stack, scales: binding.scales(row, sample) },
       );
-      const length = pair[model]?.denoiser.textTokens;
+      const length = lengthFor(pair, job, model);
       const made = await encodedOf(job.prompts[sample.prompt] ?? "", adapted, length);
       conditioning.set(model, made);
       truncated = Math.max(truncated, made.conditional.truncated);

@@ -21,6 +21,8 @@ export interface Job {
   readonly negative: string | null;
   readonly promptSyntax: PromptSyntax;
   readonly clipSkip: number;
+  /** Length of T5's text; null for the models' own. */
+  readonly textTokens: number | null;
   readonly size: ImageSize;
   readonly batch: number;
   readonly offload: Offload;
@@ -47,7 +49,7 @@ export const defaultOffload = ({ distilled }: Pick<Pair, "distilled">): Offload 
  */
 export async function jobFor(pair: Pair, request: GenerateRequest, cache: GenerateCache | null = null): Promise<Job> {
   checkRequest(pair, request);
-  const { prompts, promptSyntax = "plain", clipSkip = 0, negative = null, tile, samples } = request;
+  const { prompts, promptSyntax = "plain", clipSkip = 0, negative = null, tile, samples, textTokens = null } = request;
   const seeds = seedsToRun(request);
   const size = request.size ?? pair.size;
   const [, , height, width] = pair.base.denoiser.latents(size);
@@ -63,6 +65,7 @@ export async function jobFor(pair: Pair, request: GenerateRequest, cache: Genera
     negative,
     promptSyntax,
     clipSkip,
+    textTokens,
     size,
     batch: request.batch ?? Math.max(1, Math.min(LARGEST_BATCH, Math.floor(LATENTS_PER_CALL / (height * width)))),
     offload: request.offload ?? defaultOffload(pair),
@@ -103,6 +106,9 @@ export function checkRequest(pair: Pair, request: GenerateRequest): void {
     throw new RequestError(`clip skip ${clipSkip}: expected 0 to ${maxClipSkip} for these text encoders`, {
       field: "clipSkip",
     });
+  }
+  if (request.textTokens !== undefined && pair.text.shortest === undefined) {
+    throw new RequestError("--text-tokens: the text of this model is not T5's; leave it out", { field: "textTokens" });
   }
   if (request.offload === "shared" && !pair.distilled?.lora) {
     throw new RequestError(

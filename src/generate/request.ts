@@ -15,6 +15,10 @@ import { PROMPT_SYNTAXES, plainText } from "../text/fields.js";
 export const OFFLOADS = ["none", "shared", "sequential"] as const;
 export type Offload = (typeof OFFLOADS)[number];
 
+/** Longest text of T5 that diffusers' pipelines take. */
+const MOST_TOKENS = 512;
+const TEXT_TOKENS = `expected an integer, 1 to ${MOST_TOKENS}`;
+
 const MOST_SEEDS = 100_000;
 /** In latents. A smaller tile would consist mostly of its margin. */
 const SMALLEST_TILE = 4;
@@ -73,6 +77,11 @@ const imageFields = grouped("what", {
   clipSkip: option(atLeast(0), {
     flag: "--clip-skip <n>",
     about: "number of final text encoder layers to skip (default: 0)",
+  }),
+  textTokens: option(z.int({ error: TEXT_TOKENS }).min(1, TEXT_TOKENS).max(MOST_TOKENS, TEXT_TOKENS), {
+    flag: "--text-tokens <n>",
+    aliases: ["--max-sequence-length"],
+    about: `length of T5's text in tokens, padding too, 1 to ${MOST_TOKENS} (default: the model's: 512 for FLUX.1-dev and Chroma, else 256)`,
   }),
   seeds: option(
     z

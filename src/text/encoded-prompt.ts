@@ -53,6 +53,8 @@ export interface TextEncoders {
   readonly weights: readonly (() => Promise<WeightIndex>)[];
   /** Length of an encoded prompt in plain syntax, L. */
   readonly tokens: number;
+  /** Length before T5's text, whose own length a call can choose; absent for other encoders. */
+  readonly shortest?: number;
   /** Releases the encoders' sessions. Cached prompts are kept. */
   release(): Promise<void>;
 }

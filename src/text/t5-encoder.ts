@@ -114,6 +114,7 @@ export function t5Encoders(
     }),
     copies: false,
     tokens: before + tokens,
+    shortest: before,
     maxClipSkip: joins ? Math.min(...clips.map(({ config }) => config.layers)) - skip : 0,
     weights: [...clips.map(({ weights }) => weights), t5.weights],
     async release() {

@@ -3317,6 +3317,8 @@ export interface components {
             readonly switch?: number | readonly number[] | {
                 readonly sigma: number;
             } | "auto";
+            /** @description length of T5's text in tokens, padding too, 1 to 512 (default: the model's: 512 for FLUX.1-dev and Chroma, else 256) */
+            readonly textTokens?: number;
             /** @description side of a decoding tile in latents, or off (default: by the memory budget) */
             readonly tile?: number | "off";
             /** @description timesteps, such as 999,749,499,249, instead of a number of steps */
@@ -3683,6 +3685,8 @@ export interface components {
             readonly switch?: number | readonly number[] | {
                 readonly sigma: number;
             } | "auto";
+            /** @description length of T5's text in tokens, padding too, 1 to 512 (default: the model's: 512 for FLUX.1-dev and Chroma, else 256) */
+            readonly textTokens?: number;
             /** @description side of a decoding tile in latents, or off (default: by the memory budget) */
             readonly tile?: number | "off";
             /** @description timesteps, such as 999,749,499,249, instead of a number of steps */

@@ -93,6 +93,10 @@ describe("what the scripts for flow matching pipelines generate, run with diffus
       await expect(written).rejects.toThrow(/true guidance in all steps or in none/);
       const plain = await diffusersScript(pair, { prompts: ["x"], steps: 4, switch: 1 });
       expect(plain).toContain("Own(model, 512 if model.config.guidance_embeds else 256)");
+      const short = await diffusersScript(pair, { prompts: ["x"], steps: 4, switch: 1, textTokens: 64 });
+      expect(short).toContain("Own(model, 64 if model.config.guidance_embeds else 64)");
+      const own = await diffusersScript(pair, { prompts: ["x"], mode: "base", steps: 2, textTokens: 64 });
+      expect(own).toContain("max_sequence_length=64");
     } finally {
       await pair.close();
     }

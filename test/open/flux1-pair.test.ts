@@ -94,6 +94,16 @@ describe("FLUX.1", () => {
     }
   });
 
+  it("reads as many tokens of text as asked, and refuses that for other text encoders", async () => {
+    const request = { prompts: ["a hat"], steps: 1, size: { width: 40, height: 24 } };
+    const short = await latentsOf({ base }, { ...request, textTokens: 64 });
+    expect(farthest(short, await latentsOf({ base }, request))).toBeGreaterThan(1e-4);
+    expect(await latentsOf({ base }, { ...request, textTokens: 512 })).toEqual(await latentsOf({ base }, request));
+    const other = latentsOf({ base: checkpointFolder("klein") }, { ...request, textTokens: 64 });
+    await expect(other).rejects.toThrow("--text-tokens: the text of this model is not T5's; leave it out");
+    await expect(latentsOf({ base }, { ...request, textTokens: 513 })).rejects.toThrow("expected an integer, 1 to 512");
+  });
+
   it("runs Hyper's LoRA at its author's scale", { timeout: 240_000 }, async () => {
     const distilled = await loraFile("flux1-peft", "Hyper-FLUX.1-dev-8steps-lora.safetensors");
     const own = await latentsOf({ base, distilled }, { mode: "distilled", guidance: 3.5 });

@@ -224,6 +224,7 @@ export const requestSchema = z.strictObject({
   baseScheduler: z.string().exactOptional(),
   baseSteps: z.number().exactOptional(),
   negative: z.string().exactOptional(),
+  textTokens: z.number().exactOptional(),
   clipSkip: z.number().exactOptional(),
   scheduler: z.string().exactOptional(),
   sigmas: z.enum(["karras", "exponential", "beta", "sgm_uniform", "simple", "normal", "ddim_uniform"]).exactOptional(),
