@@ -7,9 +7,10 @@ import { FAMILIES, otherLayers } from "../../src/families/index.js";
 import { type GenerateRequest, generate, planFor, settingsFor } from "../../src/generate/index.js";
 import { openPair, type PairReference, readFiles } from "../../src/open/index.js";
 import { type FloatTensor, float } from "../../src/tensor/index.js";
-import { checkpointFolder, componentFolder, componentGolden, stemOf } from "../support/checkpoint.js";
+import { checkpointFolder, componentFolder, componentGolden, fileTensors, stemOf } from "../support/checkpoint.js";
 import { temporaryFolder } from "../support/folder.js";
-import { tensors } from "../support/parity.js";
+import { farthest, tensors } from "../support/parity.js";
+import { torchFile } from "../support/torchfile.js";
 
 const base = checkpointFolder("sd3");
 const fast = checkpointFolder("sd3-fast");
@@ -92,6 +93,46 @@ describe("Stable Diffusion 3", () => {
     await expect(openPair({ base: fast, adapters: [{ ref: own }] })).rejects.toThrow(
       /is \[2, 32\]; transformer_blocks.0.norm1_context.linear asks for \[rank, 48\]/,
     );
+  });
+
+  it("reads LoRAs on T5 as diffusers and kohya name them, and only on T5", { timeout: 240_000 }, async () => {
+    const layer = "encoder.block.1.layer.0.SelfAttention.q";
+    const wave = (n: number, by: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(by * (i + 1)));
+    const down = float([2, 96], wave(192, 1.3));
+    const up = float([32, 2], wave(64, 0.7));
+    const write = (name: string, lora: Record<string, FloatTensor>) => {
+      const file = path.join(temporaryFolder(), name);
+      writeFileSync(file, safetensors(lora));
+      return file;
+    };
+    const peft = write("peft.safetensors", {
+      [`text_encoder_3.${layer}.lora_A.weight`]: down,
+      [`text_encoder_3.${layer}.lora_B.weight`]: up,
+    });
+    const key = `lora_te3_${layer.replaceAll(".", "_")}`;
+    const kohya = write("kohya.safetensors", {
+      [`${key}.lora_down.weight`]: down,
+      [`${key}.lora_up.weight`]: up,
+      [`${key}.alpha`]: float([], Float32Array.of(2)),
+    });
+    const changed = await latentsOf({ base, adapters: [{ ref: peft }] }, {});
+    expect(await latentsOf({ base, adapters: [{ ref: kohya }] }, {})).toEqual(changed);
+    expect(farthest(changed, await latentsOf({ base }, {}))).toBeGreaterThan(1e-3);
+    const without = checkpointFolder("sd3-without-t5");
+    await expect(openPair({ base: without, adapters: [{ ref: peft }] })).rejects.toThrow(
+      /none of its 2 keys .* belongs to this model/,
+    );
+  });
+
+  it("takes a whole transformer from a state dict of PyTorch, as DP-DMD is published", {
+    timeout: 240_000,
+  }, async () => {
+    const file = path.join(temporaryFolder(), "student.pt");
+    writeFileSync(file, torchFile(fileTensors(componentGolden("sd3-fast"))));
+    const request = { mode: "distilled" as const };
+    const expected = await latentsOf({ base, distilled: componentFolder("sd3-fast") }, request);
+    expect(await latentsOf({ base, distilled: file }, request)).toEqual(expected);
+    expect(farthest(expected, await latentsOf({ base }, { guidance: 0 }))).toBeGreaterThan(1e-2);
   });
 
   it("refuses syntaxes of weights, and a T5 of another width", async () => {
