@@ -235,7 +235,7 @@ def components():
         dtype, storage = "bfloat16" if name == "chroma-fast" else "float32", "sharded" if name == "chroma" else "whole"
         found[name] = component("diffusers", "ChromaTransformer2DModel", {**CHROMA, **changes}, 470_000 + 1_000 * i, dtype=dtype, storage=storage)
     for i, (name, changes) in enumerate(SD3_VARIANTS.items()):
-        dtype, storage = "bfloat16" if name == "sd3-fast" else "float32", "sharded" if name == "sd3-fast" else "whole"
+        dtype, storage = "bfloat16" if name == "sd3-fast" else "float32", "sharded" if name == "sd3-other" else "whole"
         found[name] = component("diffusers", "SD3Transformer2DModel", {**SD3, **changes}, 490_000 + 1_000 * i, dtype=dtype, storage=storage)
     found |= {
         "t5-wide": component("transformers", "T5EncoderModel", {**T5, "d_model": 96, "num_layers": 2}, 480_000, naming="tied"),
