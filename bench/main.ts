@@ -11,6 +11,7 @@ import { openRuntime } from "../src/runtime/node/index.js";
 import { openPreview, type Recording, record, trace } from "../src/trajectory/index.js";
 import { diffusersStep, findPython } from "./diffusers.js";
 import { comparedWith, type Figure, lineOf, middle, PEAK, type Report, readFigures } from "./figures.js";
+import { runFirst } from "./first.js";
 import { compareInt8, timeInt8 } from "./int8.js";
 import { runMemory } from "./memory.js";
 import { matmulPeak, timeSliders, timeStep } from "./networks.js";
@@ -219,6 +220,7 @@ const BENCHES: readonly Bench[] = [
   },
   { name: "scale", onRequest: true, run: (report) => scaleEmbedded(report, threads) },
   { name: "scale-sdxl", onRequest: true, run: (report) => scaleSdxl(report, threads) },
+  { name: "first", onRequest: true, run: (report) => runFirst(report, threads) },
   { name: "memory", onRequest: true, run: (report) => runMemory(report, threads) },
 ];
 
