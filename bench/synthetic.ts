@@ -289,6 +289,8 @@ async function mustHold(folder: string, files: readonly Planned[]): Promise<void
 
 /** Length of the block of random numbers that is repeated. The values of weights do not affect the time. */
 const DRAWN = 1 << 22;
+/** Numbers of the block between the beginnings of two weights: OpenVINO keeps equal weights once. */
+const APART = 12_345;
 const blocks = new Map<string, Uint8Array>();
 
 /** Block of random numbers with this mean and standard deviation 2⁻ⁿ. */
@@ -327,11 +329,14 @@ async function writeRandom({ file, header, index }: Planned): Promise<void> {
     size.writeBigUInt64LE(BigInt(header.length));
     await out.write(size);
     await out.write(header);
-    for (const weight of index.weights.values()) {
+    for (const [i, weight] of [...index.weights.values()].entries()) {
       const bytes = blockFor(weight.dtype === "float16" ? "float16" : "float32", weight);
-      const length = BYTES[weight.dtype] * count(weight.shape);
-      for (let at = 0; at < length; at += bytes.length)
-        await out.write(bytes.subarray(0, Math.min(bytes.length, length - at)));
+      let from = (BYTES[weight.dtype] * APART * i) % bytes.length;
+      for (let left = BYTES[weight.dtype] * count(weight.shape); left > 0; from = 0) {
+        const part = bytes.subarray(from, from + left);
+        await out.write(part);
+        left -= part.length;
+      }
     }
   } finally {
     await out.close();

@@ -6,6 +6,7 @@ import { FAMILIES, type Family } from "../families/index.js";
 import {
   type AdapterUse,
   type Engine,
+  EXACT_TEXT,
   type GeneratedImage,
   generateImages,
   type ImageRequest,
@@ -53,12 +54,6 @@ export interface Additions {
 
 /** Share of the memory budget for sessions that are kept in addition to the last one of each network. */
 const SPARE = 1 / 8;
-
-/**
- * Text encoders of at most this many parameters stay in float32 beside a denoiser in bfloat16: they run once, and in bfloat16 they would change
- * the images, by about 1 of 255 in the embedded pair (docs/precision.md).
- */
-const EXACT_TEXT = 1e9;
 
 /** Memory for the weights of a pair under each loading strategy, from its files. */
 export const memoryNeedsOfParts = (files: PairParts, compute: Compute = "float32", device?: Device) =>

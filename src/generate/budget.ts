@@ -1,8 +1,8 @@
 /** Memory for weights under each loading strategy, and the strategies that fit a memory budget. */
 import type { Graph } from "../graph/index.js";
 import type { Compute } from "../networks/index.js";
-import { derivations } from "../networks/index.js";
-import type { Upcast } from "../runtime/index.js";
+import { derivations, openVinoBytes } from "../networks/index.js";
+import type { Device, Upcast } from "../runtime/index.js";
 import { BYTES, count, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { Offload } from "./request.js";
 
@@ -56,15 +56,20 @@ export function strategyNeeds({ text, base, distilled, decoder, isLora }: PartSi
 }
 
 /** Bytes of one weight when computing in `type`. Mapped pages can be dropped after the cast and are not counted. */
-function weightSize({ dtype, shape, bytes }: Weight, type: Exclude<Compute, "int8">): WeightSize {
+function weightSize(weight: Weight, type: Exclude<Compute, "int8">, device: Device): WeightSize {
+  if (device === "openvino") {
+    const kept = openVinoBytes(weight, type === "bfloat16" ? type : "float32");
+    return { bytes: kept, stored: kept };
+  }
+  const { dtype, shape, bytes } = weight;
   const whole = count(shape) * BYTES[type];
   // Quantised blocks are unpacked into a file of type `type`, which is mapped.
   return { bytes: whole, stored: bytes.in === "blocks" ? whole : count(shape) * BYTES[dtype] };
 }
 
 /** Bytes of all weights of an index. */
-export const indexSize = ({ weights }: WeightIndex, compute: Compute): WeightSize =>
-  addSizes([...weights.values()].map((w) => weightSize(w, compute === "int8" ? "float32" : compute)));
+export const indexSize = ({ weights }: WeightIndex, compute: Compute, device: Device): WeightSize =>
+  addSizes([...weights.values()].map((w) => weightSize(w, compute === "int8" ? "float32" : compute, device)));
 
 /** Bytes of a graph's weights in int8: quantised matrices, which ONNX Runtime keeps packed, and the rest in float32. */
 export function quantisedSize(graph: Graph): WeightSize {
@@ -72,7 +77,7 @@ export function quantisedSize(graph: Graph): WeightSize {
   return addSizes(
     [...graph.weights.values()].map((weight) => {
       const makes = made.get(weight.name)?.makes;
-      if (!makes) return weightSize(weight, "float32");
+      if (!makes) return weightSize(weight, "float32", "cpu");
       const bytes = makes.reduce((m, { dtype, shape }) => m + count(shape) * BYTES[dtype], 0);
       return { bytes, stored: bytes };
     }),

@@ -4,7 +4,7 @@ import { decoderPrecision } from "../decode/index.js";
 import type { Compute } from "../networks/index.js";
 import type { Device } from "../runtime/index.js";
 import { isTwoSided } from "../sampling/index.js";
-import { formatBytes } from "../tensor/index.js";
+import { count, formatBytes } from "../tensor/index.js";
 import {
   addSizes,
   indexSize,
@@ -28,29 +28,41 @@ export interface WeightedParts {
   readonly decoder: Pick<Pair["decoder"], "config" | "weights">;
 }
 
-/** Memory for the weights of a pair under each loading strategy; on OpenVINO, which maps no weights, always as much as computing takes. */
-export async function memoryNeeds(
+/**
+ * Text encoders of at most this many parameters stay in float32 beside a denoiser in bfloat16: they run once, and in bfloat16 they would change
+ * the images, by about 1 of 255 in the embedded pair (docs/precision.md).
+ */
+export const EXACT_TEXT = 1e9;
+
+/** Memory for the weights of a pair under each loading strategy. */
+export const memoryNeeds = async (
   parts: WeightedParts,
   compute: Compute,
   device: Device = "cpu",
-): Promise<MemoryNeed[]> {
-  const needs = strategyNeeds(await sizesOf(parts, compute));
-  return device === "openvino" ? needs.map(({ offload, bytes }) => ({ offload, bytes, stored: bytes })) : needs;
-}
+): Promise<MemoryNeed[]> => strategyNeeds(await sizesOf(parts, compute, device));
 
-async function sizesOf({ text, base, distilled, decoder }: WeightedParts, compute: Compute): Promise<PartSizes> {
+async function sizesOf(
+  { text, base, distilled, decoder }: WeightedParts,
+  compute: Compute,
+  device: Device,
+): Promise<PartSizes> {
   // Only the denoiser is quantised: it runs at every step.
   const beside: Compute = compute === "int8" ? "float32" : compute;
   const denoiser = async (model: WeightedParts["base"]) => {
     const index = await model.weights();
-    if (compute !== "int8") return indexSize(index, beside);
+    if (compute !== "int8") return indexSize(index, beside, device);
     return quantisedSize(model.denoiser.draw(model.denoiser.smallest, index));
   };
+  const texts = await Promise.all(text.weights.map((weights) => weights()));
+  const parameters = texts
+    .flatMap(({ weights }) => [...weights.values()])
+    .reduce((n, { shape }) => n + count(shape), 0);
+  const ofText = compute === "bfloat16" && parameters <= EXACT_TEXT ? "float32" : beside;
   return {
-    text: addSizes(await Promise.all(text.weights.map(async (weights) => indexSize(await weights(), beside)))),
+    text: addSizes(texts.map((index) => indexSize(index, ofText, device))),
     base: await denoiser(base),
     distilled: distilled ? await denoiser(distilled) : NO_WEIGHT,
-    decoder: indexSize(await decoder.weights(), decoderPrecision(decoder, { compute: beside }).compute),
+    decoder: indexSize(await decoder.weights(), decoderPrecision(decoder, { compute: beside }).compute, device),
     isLora: distilled?.isLora === true,
   };
 }

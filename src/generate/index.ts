@@ -4,7 +4,7 @@ export { createGenerateCache, type GenerateCache } from "./cache.js";
 export { uncalibrated, withCalibrated } from "./calibrated.js";
 export { seedsToRun } from "./candidates.js";
 export { eventJson, type GenerateEvent, type Milliseconds, type StepEvent } from "./events.js";
-export { memoryNeeds } from "./fit.js";
+export { EXACT_TEXT, memoryNeeds } from "./fit.js";
 export { generate } from "./generate.js";
 export { type GeneratedImage, generateImages, type ImageRequest } from "./images.js";
 export { checkRequest } from "./job.js";

@@ -13,6 +13,7 @@ export {
   FLOAT32,
   mustBeFinite,
   mustCompute,
+  openVinoBytes,
   type Precision,
   type Preparing,
   prepareWeights,

@@ -6,7 +6,7 @@ import type { Device, Model, RunResult, Runtime, Session } from "../runtime/inde
 import { BYTES, count, storedBytes, type WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapted.js";
 import { type Feeds, joinedCalls } from "./joined.js";
-import { type Compute, derivations, FLOAT32, type Precision, prepareWeights } from "./precision.js";
+import { type Compute, derivations, FLOAT32, openVinoBytes, type Precision, prepareWeights } from "./precision.js";
 import { createSessionPool, type SessionPool } from "./sessions.js";
 
 /** A network whose graph depends on a shape S (latent size, number of tokens) and on its stack of adapters. */
@@ -68,13 +68,13 @@ export async function sessionOf(
 }
 
 /**
- * Bytes of weights that a session copies: all on OpenVINO; else those that cannot be mapped, half precision that is upcast at load, and int8 matrices,
+ * Bytes of weights that a session copies: on OpenVINO all; else those that cannot be mapped, half precision that is upcast at load, and int8 matrices,
  * which ONNX Runtime repacks.
  */
 function copiedBytes(graph: Graph, device: Device, { compute, upcast = "at-load" }: Precision): number {
   return [...graph.weights.values()].reduce((n, weight) => {
     const { dtype, shape, scales, bytes } = weight;
-    if (device === "openvino") return n + count(shape) * BYTES[compute === "bfloat16" ? "bfloat16" : "float32"];
+    if (device === "openvino") return n + openVinoBytes(weight, compute === "bfloat16" ? "bfloat16" : "float32");
     const read = bytes.in === "memory" || bytes.source.path === undefined ? storedBytes(weight) : 0;
     if (scales) return n + read + count(shape) * BYTES[dtype];
     const half = dtype === "float16" || dtype === "bfloat16";

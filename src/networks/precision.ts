@@ -3,7 +3,7 @@ import { type Derivation, type Derive, deriveInMemory } from "../checkpoint/inde
 import { NonFiniteTensorError, RequestError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
 import type { Device, Upcast } from "../runtime/index.js";
-import { bytesOf, quantise, toFloat16, type Weight } from "../tensor/index.js";
+import { bytesOf, count, quantise, toFloat16, type Weight } from "../tensor/index.js";
 import type { COMPUTES } from "./fields.js";
 
 export type Compute = (typeof COMPUTES)[number];
@@ -51,6 +51,17 @@ export function mustCompute(compute: Compute, device: Device): void {
   const can = DEVICE_COMPUTES[device];
   if (can.includes(compute)) return;
   throw new RequestError(`compute ${compute} is for ${FOR[compute]}; on ${device} take ${can.join(" or ")}`);
+}
+
+/** Bytes for each parameter in the layout of OpenVINO's kernels. */
+const IN_KERNELS = { float32: 4, bfloat16: 2 } as const;
+/** Bytes for each parameter that OpenVINO 2026.4 keeps beside: half precision as it was widened to float32, bfloat16 twice (measured: docs/openvino.md). */
+const WIDENED = { float16: 4, bfloat16: 8 } as const;
+
+/** Bytes that OpenVINO keeps of a weight. float32 stays mapped from its file, as blocks do that are unpacked into one. */
+export function openVinoBytes({ dtype, shape, bytes }: Weight, compute: keyof typeof IN_KERNELS): number {
+  const widened = bytes.in !== "blocks" && (dtype === "float16" || dtype === "bfloat16") ? WIDENED[dtype] : 0;
+  return count(shape) * (IN_KERNELS[compute] + widened);
 }
 
 /** Block sizes in order of preference: larger blocks are faster, smaller ones more accurate (docs/precision.md). */

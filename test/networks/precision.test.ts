@@ -4,7 +4,7 @@ import { derivedFolder } from "../../src/checkpoint/node/index.js";
 import { type GenerateRequest, generate, memoryNeeds } from "../../src/generate/index.js";
 import { createBuilder, type Graph } from "../../src/graph/index.js";
 import { describeRun, examine } from "../../src/inspect/index.js";
-import { type Compute, derivations } from "../../src/networks/index.js";
+import { type Compute, derivations, openVinoBytes } from "../../src/networks/index.js";
 import { openPair, openPlanSource, type PairReference } from "../../src/open/index.js";
 import type { Device } from "../../src/runtime/index.js";
 import { BYTES, type ByteSource, type Weight, type WeightBytes } from "../../src/tensor/index.js";
@@ -165,5 +165,20 @@ describe("what is computed in", { timeout: 240_000 }, () => {
 
   it("keeps what it works out in the cache folder", () => {
     expect(derivedFolder({ XDG_CACHE_HOME: "/caches" })).toBe("/caches/variegate/derived");
+  });
+});
+
+describe("weights on OpenVINO", () => {
+  it("count as they are kept: for the kernels, and half precision as it was widened", () => {
+    const bytes = { in: "memory", source: { name: "x" }, bytes: new Uint8Array() } as const;
+    const of = (dtype: "float32" | "float16" | "bfloat16", compute: "float32" | "bfloat16") =>
+      openVinoBytes({ name: "w", dtype, shape: [10, 10], bytes }, compute) / 100;
+    expect(
+      (["float32", "float16", "bfloat16"] as const).map((dtype) => [of(dtype, "bfloat16"), of(dtype, "float32")]),
+    ).toEqual([
+      [2, 4],
+      [6, 8],
+      [10, 12],
+    ]);
   });
 });
