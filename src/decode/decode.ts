@@ -9,6 +9,8 @@ import type { TileProgress } from "./tiled-decoder.js";
 export interface DecodeOptions {
   /** Memory budget in bytes. */
   readonly memoryBudget: number;
+  /** Bytes that are known to be free. Default: a quarter of the budget. */
+  readonly free?: number | undefined;
   /** Longer side of a tile in latents; "off" disables tiling. Default: tiles where the memory budget requires them. */
   readonly tile?: number | "off" | undefined;
 }
@@ -16,7 +18,7 @@ export interface DecodeOptions {
 /** Most pixels of one decoder call: the decoder needs far more memory per pixel than the denoiser per latent. */
 const PIXELS_PER_CALL = 512 * 512;
 
-/** Share of the memory budget above which a decoder call is tiled. The rest is for loaded weights. */
+/** Share of the memory budget above which a decoder call is tiled, where it is not known what is free. The rest is for loaded weights. */
 const DECODER_SHARE = 1 / 4;
 /** Default side of a tile in pixels: SDXL's decoder then needs 0.4 GB beside the feature maps of the image. */
 const TILE_PIXELS = 256;
@@ -30,13 +32,15 @@ export function decoderBatch({ config }: Decoder, { height, width }: LatentSize)
 export async function tileSide(
   decoder: Decoder,
   size: LatentSize,
-  { memoryBudget, tile }: DecodeOptions,
+  { memoryBudget, tile, free = 0 }: DecodeOptions,
 ): Promise<number | null> {
   const longest = Math.max(size.height, size.width);
   if (typeof tile === "number") return tile < longest ? tile : null;
   if (tile === "off") return null;
   const whole = await decoder.network.workingBytes(size, 1);
-  return whole <= DECODER_SHARE * memoryBudget ? null : Math.ceil(TILE_PIXELS / decoder.config.scaleFactor);
+  return whole <= Math.max(free, DECODER_SHARE * memoryBudget)
+    ? null
+    : Math.ceil(TILE_PIXELS / decoder.config.scaleFactor);
 }
 
 /**

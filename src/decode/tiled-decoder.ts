@@ -22,6 +22,7 @@ import {
   planes,
   scaled,
   statistics,
+  type Tile,
   tilesOf,
   toPlanes,
   windowAround,
@@ -64,10 +65,16 @@ export function stagedDecoder(
       const { height: h = 1, width: w = 1 } = scaled(tiles[0] ?? { top: 0, left: 0, height, width }, upscale);
       const session = await load(stage.draw(index, h, w));
       let output: Planes | null = null;
+      let running: ReturnType<Session["run"]> | undefined;
       try {
-        for (const tile of tiles) {
-          const here = scaled(tile, upscale);
-          const piece = await mapOf(session, feedsFor(stage, map, residual, here));
+        const call = (tile: Tile | undefined) =>
+          tile && session.run(feedsFor(stage, map, residual, scaled(tile, upscale)), null, "move");
+        running = call(tiles[0]);
+        for (const [i, tile] of tiles.entries()) {
+          const outputs = (await running)?.outputs ?? {};
+          const piece = floats(outputs["output"]);
+          // The next tile is computed while this one is written.
+          running = call(tiles[i + 1]);
           // A tile of the residual is read only before the same tile of the sum is written, so the sum reuses its arrays.
           output ??= planes(
             map.height * stage.scale,
@@ -75,10 +82,13 @@ export function stagedDecoder(
             piece.shape[1] ?? 1,
             stage.addsResidual ? residual?.channels : [],
           );
-          paste(output, scaled(here, stage.scale), piece);
+          const moments = { mean: floats(outputs["tile_mean"]), spread: floats(outputs["tile_spread"]) };
+          paste(output, scaled(scaled(tile, upscale), stage.scale), piece, moments);
           yield { done: ++done, total: stages.length * tiles.length };
         }
       } finally {
+        // A reader may have left while the next tile is computed.
+        await running?.catch(() => {});
         await session.release();
       }
       map = output ?? map;

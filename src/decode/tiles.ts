@@ -100,20 +100,36 @@ export function crop({ height, width, channels }: Planes, tile: Tile): FloatTens
   return piece;
 }
 
-/** Writes x [1, C, h, w] to a tile of a map and adds it to the sums. Values beyond the edges are dropped. */
-export function paste(into: Planes, tile: Tile, x: FloatTensor): void {
+/** Mean of a tile for each channel, and sum of the squared distances from it, [1, C] each. */
+export interface Moments {
+  readonly mean: FloatTensor;
+  readonly spread: FloatTensor;
+}
+
+/**
+ * Writes x [1, C, h, w] to a tile of a map and adds it to the sums. Values beyond the edges are dropped.
+ * @param moments of x, which are computed here where they are not given, and where values are dropped
+ */
+export function paste(into: Planes, tile: Tile, x: FloatTensor, moments: Moments | null = null): void {
   const { height, width, channels, sums, squares } = into;
   const [bottom, right] = [Math.min(height, tile.top + tile.height), Math.min(width, tile.left + tile.width)];
+  const inside = bottom - tile.top === tile.height && right - tile.left === tile.width;
   for (const [c, plane] of channels.entries()) {
     let [sum, square] = [0, 0];
     for (let y = tile.top; y < bottom; y++) {
       const from = (c * tile.height + y - tile.top) * tile.width;
       const row = x.data.subarray(from, from + right - tile.left);
       plane.set(row, y * width + tile.left);
+      if (moments && inside) continue;
       for (const v of row) {
         sum += v;
         square += v * v;
       }
+    }
+    if (moments && inside) {
+      const mean = moments.mean.data[c] ?? 0;
+      const count = tile.height * tile.width;
+      [sum, square] = [count * mean, (moments.spread.data[c] ?? 0) + count * mean * mean];
     }
     sums[c] = (sums[c] ?? 0) + sum;
     squares[c] = (squares[c] ?? 0) + square;

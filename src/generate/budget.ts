@@ -29,7 +29,7 @@ export interface MemoryNeed extends WeightSize {
 }
 
 /** Share of the budget for weights. The rest is working memory of model calls. */
-const WEIGHTS = 0.75;
+export const WEIGHTS = 0.75;
 
 /**
  * Share of the budget up to which half-precision weights are upcast at load. Upcasting in every call adds a tenth to a step of SDXL at

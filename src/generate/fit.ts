@@ -14,6 +14,7 @@ import {
   type PartSizes,
   quantisedSize,
   strategyNeeds,
+  WEIGHTS,
 } from "./budget.js";
 import { textLengths } from "./conditioning.js";
 import type { Job } from "./job.js";
@@ -96,8 +97,8 @@ export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
     }
   }
   let batch = Math.min(job.batch, Math.max(1, job.samples.length));
+  const each = await bytesPerSample(pair, job);
   if (batch > 1) {
-    const each = await bytesPerSample(pair, job);
     const most = Math.max(1, Math.floor((memoryBudget - taken(offload)) / each));
     if (most < batch) {
       why.push(
@@ -106,7 +107,9 @@ export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
       batch = most;
     }
   }
-  return { job: { ...job, offload, batch }, why };
+  // Working memory of earlier calls stays with their sessions, except where each network is released.
+  const kept = offload === "sequential" ? 0 : taken(offload) + batch * each;
+  return { job: { ...job, offload, batch, free: Math.max(0, WEIGHTS * memoryBudget - kept) }, why };
 }
 
 /** Working memory in bytes for each sample in a call of the larger denoiser. Guidance doubles it. */

@@ -169,7 +169,7 @@ async function releaseAll({ pair, job, bindings }: Run): Promise<void> {
 async function* decode(run: Run, group: readonly Sample[]): AsyncGenerator<GenerateEvent, void, undefined> {
   const { pair, job, timings, signal } = run;
   const [, , height = 1, width = 1] = group[0]?.xt.shape ?? [];
-  const side = await tileSide(pair.decoder, { height, width }, { ...pair.engine, tile: job.tile });
+  const side = await tileSide(pair.decoder, { height, width }, { ...pair.engine, tile: job.tile, free: job.free });
   const loading = side === null ? await pair.decoder.network.load({ height, width }) : 0;
   if (loading > 0) yield { type: "loaded", network: "decoder", milliseconds: loading };
   const together = decoderBatch(pair.decoder, { height, width });

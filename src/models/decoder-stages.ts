@@ -13,7 +13,8 @@ import { conv, scope, type Weights } from "./layers.js";
  * One stage. Inputs of its graph: `map` [1, C, h + 2, w + 2], a tile of the previous stage's output with a border of one pixel, zeros
  * outside the image; with `groups` also `mean` and `deviation` [1, C, 1, 1] of the whole map, and `mask` [1, 1, h + 2, w + 2], 1 inside the
  * image and 0 outside; with `addsResidual` also `residual` [1, C″, h, w], the same tile of the residual block's input.
- * Output: `output` [1, C′, h · scale, w · scale].
+ * Outputs: `output` [1, C′, h · scale, w · scale], and its moments for the norm of the next stage, [1, C′] each: `tile_mean`, and `tile_spread`, the sum of
+ * the squared distances from it.
  */
 export interface DecoderStage {
   readonly name: string;
@@ -93,9 +94,16 @@ function stage(name: string, c: AutoencoderConfig, draw: (w: Weights, piece: Pie
     draw(index, height, width) {
       const g = createBuilder();
       const w = scope(g, index, name.slice(0, name.lastIndexOf(".")));
-      return g.finish({ output: draw(w, { g, c, height, width }) });
+      return finished(g, draw(w, { g, c, height, width }));
     },
   };
+}
+
+/** Ends a stage's graph. The moments are taken here, by all threads: they would take longer than the convolution outside. */
+function finished(g: Builder, output: Value): Graph {
+  const mean = g.mean(output, [2, 3]);
+  const away = g.sub(output, g.reshape(mean, [1, known(output.shape[1]), 1, 1]));
+  return g.finish({ output, tile_mean: mean, tile_spread: g.sum(g.mul(away, away), [2, 3]) });
 }
 
 /** Nearest-neighbour upsampling by 2 and a convolution, which needs a border of one upsampled pixel. */
@@ -111,7 +119,7 @@ function upsampling(name: string, channels: number): DecoderStage {
       const x = g.input("map", [1, channels, height + 2, width + 2]);
       const doubled = g.resizeNearest(x, 2 * height + 4, 2 * width + 4);
       const bordered = g.slice(g.slice(doubled, 2, 1, 2 * height + 3), 3, 1, 2 * width + 3);
-      return g.finish({ output: conv(g, scope(g, index, name), bordered, channels, VALID) });
+      return finished(g, conv(g, scope(g, index, name), bordered, channels, VALID));
     },
   };
 }

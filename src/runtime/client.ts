@@ -41,7 +41,10 @@ export function workerRuntime(platform: Platform): Runtime {
       const bytes = { model: model.encode(placed), folder, buffers, packed, type, inputs, outputs };
       const { session } = await ask({ kind: "load", bytes, device, threads, upcast }, "loaded", own);
       return {
-        run: (feeds, held = null) => ask({ kind: "run", session, feeds, held }, "ran"),
+        run: (feeds, held = null, feeding = "copy") => {
+          const moved = feeding === "move" ? Object.values(feeds).map(({ data }) => data.buffer) : [];
+          return ask({ kind: "run", session, feeds, held }, "ran", moved);
+        },
         hold: async (name, tensors) => {
           await ask({ kind: "hold", session, name, tensors }, "held");
         },

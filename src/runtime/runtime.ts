@@ -47,11 +47,11 @@ export interface Model {
 /** A loaded model. */
 export interface Session {
   /**
-   * Runs the model once on `feeds` and the inputs kept under `held`; feeds and outputs by name. Feeds are copied; outputs belong to the
-   * caller.
+   * Runs the model once on `feeds` and the inputs kept under `held`; feeds and outputs by name. Feeds are copied, or with "move" given away:
+   * their arrays may be empty afterwards. Outputs belong to the caller.
    * @throws RangeError when an input is missing, or has the wrong shape or type; MachineError when the device fails
    */
-  run(feeds: Readonly<Record<string, Tensor>>, held?: string | null): Promise<RunResult>;
+  run(feeds: Readonly<Record<string, Tensor>>, held?: string | null, feeding?: "copy" | "move"): Promise<RunResult>;
   /** Copies inputs and keeps them under a name for later runs. @throws RangeError as `run` */
   hold(name: string, tensors: Readonly<Record<string, Tensor>>): Promise<void>;
   /** Releases the inputs kept under a name. */

@@ -70,6 +70,25 @@ describe("tiles", { timeout: 240_000 }, () => {
     expect([...deviation.data]).toEqual([5, 5, 4, 4].map((v) => expect.closeTo(Math.sqrt(v), 6)));
   });
 
+  it("add up to the same statistics from the moments of each tile, also where the mean is far from zero", () => {
+    const x = createRng(2).randn([1, 4, 6, 8]);
+    const map = { ...x, data: x.data.map((v) => 100 + v) };
+    const [values, moments] = [planes(6, 8, 4), planes(6, 8, 4)];
+    for (const t of tilesOf(6, 8, 2)) {
+      const piece = crop(toPlanes(map), t);
+      const rows = Array.from({ length: 4 }, (_, c) => piece.data.subarray(c * 4, c * 4 + 4));
+      const mean = rows.map((row) => row.reduce((a, b) => a + b, 0) / 4);
+      const spread = rows.map((row, c) => row.reduce((n, v) => n + (v - (mean[c] ?? 0)) ** 2, 0));
+      const of = (list: readonly number[]) => float([1, 4], Float32Array.from(list));
+      paste(values, t, piece);
+      paste(moments, t, piece, { mean: of(mean), spread: of(spread) });
+    }
+    expect(moments.channels).toEqual(values.channels);
+    const [a, b] = [statistics(values, 2, 0), statistics(moments, 2, 0)];
+    expect([...b.mean.data]).toEqual([...a.mean.data].map((v) => expect.closeTo(v, 4)));
+    expect([...b.deviation.data]).toEqual([...a.deviation.data].map((v) => expect.closeTo(v, 4)));
+  });
+
   it("have a window whose edges are far off, or the picture's own", () => {
     expect(windowAround({ top: 0, left: 8, height: 4, width: 4 }, 4, 30, 3)).toEqual({
       top: 0,
