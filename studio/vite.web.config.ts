@@ -92,6 +92,11 @@ const withoutParts: Plugin = {
 const ACTING = /\/src\/(browser\/no-eval|runtime\/web\/worker)\.ts$/;
 const SOURCE = here("../src/");
 
+/** Rooms that every run of the page needs, but for what is loaded when it is asked for. In one chunk they are compressed together. */
+const ENGINE = /\/src\/(adapters|assembly|decode|families|generate|graph|models|networks|sampling|text)\//;
+const ON_DEMAND =
+  /\/(optimise-noise|pullback|gradients|gradient|vjp|vjp-windows|recompute|decompose|rewrite|transformer-denoisers|flux[12]|chroma|sd3|z-image|streams|patches|positions|language-model|t5|chat-encoder|qwen-tokenizer|sentence-piece)(-\w+)?\.ts$/;
+
 const { version } = JSON.parse(read("../package.json").toString("utf8"));
 
 export default defineConfig({
@@ -118,7 +123,12 @@ export default defineConfig({
       treeshake: { moduleSideEffects: (id) => !id.startsWith(SOURCE) || ACTING.test(id) },
       output: {
         // The setting that keeps zod from eval is made before any chunk makes a schema.
-        codeSplitting: { groups: [{ name: "zod", test: /node_modules\/zod\/|no-eval/ }] },
+        codeSplitting: {
+          groups: [
+            { name: "zod", test: /node_modules\/zod\/|no-eval/ },
+            { name: "engine", test: (id) => ENGINE.test(id) && !(ON_DEMAND.test(id) && !id.includes("/families/")) },
+          ],
+        },
         entryFileNames: ({ name }) => (name === "variegate" ? "[name].js" : "assets/[name]-[hash].js"),
       },
     },

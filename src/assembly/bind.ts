@@ -112,7 +112,7 @@ export async function bindParts(
     ...(files.image && { image: files.image }),
     base: model("base", files.base, null),
     distilled: files.distilled && model("distilled", files.distilled, lora),
-    text: textEncoders(
+    text: await textEncoders(
       runtime,
       family,
       files.textEncoders,

@@ -15,16 +15,9 @@ import { AUTOENCODERS, type DecoderFiles, parseDecoder } from "../decode/index.j
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
 import { FAMILIES, type Family, factsOf } from "../families/index.js";
 import type { KnownModel, ModelSource, PlanSource } from "../generate/index.js";
-import {
-  type Denoiser,
-  denoiserOf,
-  type ImageSize,
-  parseLanguageModelConfig,
-  parseT5Config,
-  parseTextEncoderConfig,
-} from "../models/index.js";
+import { type Denoiser, denoiserOf, type ImageSize, parseTextEncoderConfig } from "../models/index.js";
 import type { WeightIndex } from "../tensor/index.js";
-import { createQwenTokenizer, createT5Tokenizer, createTokenizer, type TextEncoderParts } from "../text/index.js";
+import { createTokenizer, readLanguageModel, readT5, type TextEncoderParts } from "../text/index.js";
 import type { Adaptable } from "./adapters.js";
 import { readDecoder } from "./decoder.js";
 import type { ModelPlace } from "./place.js";
@@ -98,7 +91,7 @@ export async function readParts(
   const scaleFactor = decoder.config.scaleFactor;
   const scheduler = schedulerOf(checkpoint);
   const read: ModelFiles = {
-    ...modelFiles(places.base, unet, scheduler, scaleFactor),
+    ...(await modelFiles(places.base, unet, scheduler, scaleFactor)),
     known: known.base(),
   };
   const isDistilled =
@@ -162,14 +155,14 @@ async function readCheckpoint(files: FileSystem, { base, textEncoders }: PairPla
   return own.length > 0 ? withTextEncoders(checkpoint, own) : checkpoint;
 }
 
-function modelFiles(
+async function modelFiles(
   { ref }: ModelPlace,
   component: Component,
   scheduler: ModelSource["scheduler"],
   scaleFactor: number,
-): ModelFiles {
+): Promise<ModelFiles> {
   const source = { file: component.configFile, config: component.config };
-  const denoiser = denoiserOf(component.className, source, scaleFactor);
+  const denoiser = await denoiserOf(component.className, source, scaleFactor);
   const { embedsGuidance } = denoiser;
   return { ref, component, denoiser, weights: component.weights, scheduler, embedsGuidance, isLora: false };
 }
@@ -183,7 +176,7 @@ async function readDistilled(
   { schedulerOf }: Recogniser,
 ): Promise<ModelFiles> {
   const { unet, scheduler, lora, metadata } = await openUNet(files, distilled.path, base.component);
-  const read = modelFiles(distilled, unet, scheduler ?? base.scheduler, scaleFactor);
+  const read = await modelFiles(distilled, unet, scheduler ?? base.scheduler, scaleFactor);
   mustFit(base, read);
   const width = unet.config["time_cond_proj_dim"];
   const guidanceFeatures = read.embedsGuidance && typeof width === "number" ? width : null;
@@ -269,11 +262,8 @@ async function readTextEncoders(system: FileSystem, checkpoint: Checkpoint): Pro
     }
     const source = { file: component.configFile, config: component.config };
     const { weights } = component;
-    if (kind === "language model") {
-      const config = parseLanguageModelConfig(source);
-      return { kind, config, tokenizer: createQwenTokenizer(files), weights };
-    }
-    if (kind === "t5") return { kind, config: parseT5Config(source), tokenizer: createT5Tokenizer(files), weights };
+    if (kind === "language model") return { ...(await readLanguageModel(source, files)), weights };
+    if (kind === "t5") return { ...(await readT5(source, files)), weights };
     const config = parseTextEncoderConfig(source);
     return {
       config,

@@ -74,8 +74,8 @@ export function wordTraining(
           progress.stop();
           return denoising(pair, examples, request);
         },
-        samples(values, view) {
-          const own = withWord(pair, parts, word, values);
+        async samples(values, view) {
+          const own = await withWord(pair, parts, word, values);
           opened.push(own.text);
           return { pair: own, request: { mode: on, prompts: [view.prompt] } };
         },

@@ -75,7 +75,7 @@ export interface Prepared {
   /** The model with what is trained, where that is not in the denoiser. */
   network?(): Promise<LossNetwork>;
   /** Images on the way with values of what is trained. */
-  samples(values: Tensors, view: View): Samples;
+  samples(values: Tensors, view: View): Samples | Promise<Samples>;
   /** Writes the result, and says what to do with it: lines with their beginning. */
   written(folder: RunFolder, values: Tensors): Promise<Written>;
   /** Releases what `samples` loaded. */
@@ -228,7 +228,7 @@ async function shown({ folder, training: { name, iterations } }: Run, state: Sho
 /** Writes what the model gives as it is now, at fixed seeds: `samples/UPDATE_VIEW_SEED.png`. */
 async function sampled({ folder, prepared, signal }: Run, update: number, values: Tensors) {
   for (const [view, { prompt, scale }] of prepared.views.entries()) {
-    const { pair, request } = prepared.samples(values, { prompt, scale });
+    const { pair, request } = await prepared.samples(values, { prompt, scale });
     for await (const event of generate(pair, { ...request, seeds: SEEDS }, signal)) {
       if (event.type !== "image") continue;
       const name = `samples/${String(update).padStart(6, "0")}_${view}_${event.seed}.png`;

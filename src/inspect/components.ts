@@ -27,7 +27,9 @@ export async function componentReport(component: Component): Promise<ComponentRe
   const draw = drawingOf(component);
   if (!draw) return null;
   const index = await component.weights();
-  const used = new Set(draw(index).flatMap((g) => [...g.weights.values()].map((w) => w.name.replace(/\[.*\]$/, ""))));
+  const used = new Set(
+    (await draw(index)).flatMap((g) => [...g.weights.values()].map((w) => w.name.replace(/\[.*\]$/, ""))),
+  );
   // Names in a file may differ from the names in the graph.
   const unused = [...index.weights].flatMap(([name, w]) => (used.has(name) || used.has(w.name) ? [] : [name]));
   return { name: component.name, className: component.className, unused, ...summary(index) };

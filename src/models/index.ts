@@ -14,8 +14,6 @@ export {
   receptiveField,
   type TinyAutoencoderConfig,
 } from "./autoencoder-tiny.js";
-export { type ChromaConfig, parseChromaConfig } from "./chroma-config.js";
-export { chromaDenoiser } from "./chroma-denoiser.js";
 export { type ClassifierConfig, drawClassifier, parseClassifierConfig } from "./classifier.js";
 export {
   drawImageEncoder,
@@ -34,12 +32,6 @@ export type { Conditioning, Denoiser, DenoiserCall, DenoiserShape, ImageSize } f
 export { DENOISER_CLASSES, denoiserOf } from "./denoisers.js";
 export type { DrawingWeights } from "./drawing.js";
 export { type BranchKind, type DreamSimBranch, drawDreamSim, dreamSimBranches } from "./dreamsim.js";
-export { drawFlux1 } from "./flux1.js";
-export { type Flux1Config, parseFlux1Config } from "./flux1-config.js";
-export { flux1Denoiser } from "./flux1-denoiser.js";
-export { drawFlux2 } from "./flux2.js";
-export { type Flux2Config, parseFlux2Config } from "./flux2-config.js";
-export { flux2Denoiser } from "./flux2-denoiser.js";
 export { drawInception, INCEPTION_SIDE } from "./inception.js";
 export {
   drawLanguageModel,
@@ -48,15 +40,9 @@ export {
   parseLanguageModelConfig,
 } from "./language-model.js";
 export { drawLpips, type Trunk, trunkOf } from "./lpips.js";
-export { drawSd3 } from "./sd3.js";
-export { parseSd3Config, type Sd3Config } from "./sd3-config.js";
-export { sd3Denoiser } from "./sd3-denoiser.js";
 export { drawT5, parseT5Config, relativeBuckets, type T5Config, type T5Shape } from "./t5.js";
 export { HIDDEN } from "./transformer-layers.js";
 export { drawUNet, type UNetShape } from "./unet.js";
 export { parseUNetConfig, type UNetConfig } from "./unet-config.js";
 export { unetDenoiser } from "./unet-denoiser.js";
 export { drawVit, parseVitConfig, type VitConfig, vitConfigOf } from "./vit.js";
-export { drawZImage, STREAM_MULTIPLE } from "./z-image.js";
-export { parseZImageConfig, type ZImageConfig } from "./z-image-config.js";
-export { zImageDenoiser } from "./z-image-denoiser.js";

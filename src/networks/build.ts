@@ -28,7 +28,7 @@ import type { WeightIndex } from "../tensor/index.js";
 type Draw = (
   source: { file: string; config: Readonly<Record<string, unknown>> },
   index: WeightIndex,
-) => readonly Graph[];
+) => readonly Graph[] | Promise<readonly Graph[]>;
 
 const has = ({ weights }: WeightIndex, start: string): boolean => [...weights.keys()].some((k) => k.startsWith(start));
 
@@ -44,8 +44,8 @@ function drawAutoencoder(parse: (source: Parameters<Draw>[0]) => AutoencoderConf
 }
 
 function drawDenoiser(className: string): Draw {
-  return (source, index) => {
-    const denoiser = denoiserOf(className, source, 1);
+  return async (source, index) => {
+    const denoiser = await denoiserOf(className, source, 1);
     return [denoiser.draw(denoiser.smallest, index)];
   };
 }
@@ -92,13 +92,13 @@ export function drawingOf({
   className,
   config,
   configFile,
-}: Component): ((index: WeightIndex) => readonly Graph[]) | null {
+}: Component): ((index: WeightIndex) => Promise<readonly Graph[]>) | null {
   const source = { file: configFile, config };
   // The config of an attribute classifier has no class name, but factors.
   const draw =
     CLASSES[className] ??
     ("factors" in config ? (s, index) => [drawClassifier(parseClassifierConfig(s), index)] : null);
-  return draw && ((index) => draw(source, index));
+  return draw && (async (index) => draw(source, index));
 }
 
 /** Builds a graph. Inconsistent shapes are reported as an error of the config. @throws FileError naming the config */

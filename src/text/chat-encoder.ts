@@ -1,12 +1,20 @@
 /** A language model as a text encoder: a prompt as a chat message → a hidden state for each of its tokens. */
+import type { TokenizerFiles } from "../checkpoint/index.js";
 import { RequestError } from "../errors.js";
 import type { ChatFormat } from "../families/index.js";
-import { drawLanguageModel, HIDDEN, type LanguageModelConfig, type LanguageModelShape } from "../models/index.js";
+import {
+  type ConfigFile,
+  drawLanguageModel,
+  HIDDEN,
+  type LanguageModelConfig,
+  type LanguageModelShape,
+  parseLanguageModelConfig,
+} from "../models/index.js";
 import { adapterScales, type Call, finite, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
 import type { AdaptedText, EncodedPrompt, TextEncoders } from "./encoded-prompt.js";
-import type { ChatTokenizer } from "./qwen-tokenizer.js";
+import { type ChatTokenizer, createQwenTokenizer } from "./qwen-tokenizer.js";
 import { type PromptSyntax, plainText } from "./syntax.js";
 import { checkVocabulary } from "./vocabulary.js";
 
@@ -17,6 +25,13 @@ export interface LanguageModelParts {
   readonly tokenizer: ChatTokenizer;
   readonly weights: () => Promise<WeightIndex>;
 }
+
+/** Parts from the files of a checkpoint. @throws UnsupportedConfigError for its config; FileError for its tokenizer */
+export const languageModelParts = (source: ConfigFile, files: TokenizerFiles): Omit<LanguageModelParts, "weights"> => ({
+  kind: "language model",
+  config: parseLanguageModelConfig(source),
+  tokenizer: createQwenTokenizer(files),
+});
 
 /** A prompt as tokens, and the number of tokens beyond the limit, which are dropped. */
 interface ChatTokens {

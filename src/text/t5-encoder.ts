@@ -1,12 +1,21 @@
 /** T5 as a text encoder, with CLIPs beside it where the family has them: their pooled text, and their hidden states before those of T5. */
+import type { TokenizerFiles } from "../checkpoint/index.js";
 import { RequestError } from "../errors.js";
-import { drawT5, HIDDEN, relativeBuckets, type T5Config, type T5Shape } from "../models/index.js";
+import {
+  type ConfigFile,
+  drawT5,
+  HIDDEN,
+  parseT5Config,
+  relativeBuckets,
+  type T5Config,
+  type T5Shape,
+} from "../models/index.js";
 import { adapterScales, type Call, finite, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { concatLast, type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
 import type { AdaptedText, EncodedPrompt, TextEncoders } from "./encoded-prompt.js";
 import { type PromptSyntax, plainText } from "./syntax.js";
-import type { T5Tokenizer } from "./t5-tokenizer.js";
+import { createT5Tokenizer, type T5Tokenizer } from "./t5-tokenizer.js";
 import { type ClipEncoderParts, type EncodedText, textEncoder } from "./text-encoder.js";
 import { checkVocabulary } from "./vocabulary.js";
 
@@ -17,6 +26,13 @@ export interface T5Parts {
   readonly tokenizer: T5Tokenizer;
   readonly weights: () => Promise<WeightIndex>;
 }
+
+/** Parts from the files of a checkpoint. @throws UnsupportedConfigError for its config; FileError for its tokenizer */
+export const t5Parts = (source: ConfigFile, files: TokenizerFiles): Omit<T5Parts, "weights"> => ({
+  kind: "t5",
+  config: parseT5Config(source),
+  tokenizer: createT5Tokenizer(files),
+});
 
 /** In place of a T5 that a checkpoint leaves out: its hidden states are zeros of this many features. */
 export interface AbsentParts {

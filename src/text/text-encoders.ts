@@ -4,10 +4,10 @@ import { FAMILIES, type Family, factsOf } from "../families/index.js";
 import type { NetworkOptions } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { concatLast, float } from "../tensor/index.js";
-import { chatEncoder, type LanguageModelParts } from "./chat-encoder.js";
+import type { LanguageModelParts } from "./chat-encoder.js";
 import type { AdaptedText, EncodedPrompt, TextEncoders, UnusedInversion } from "./encoded-prompt.js";
 import { type PromptSyntax, plainText } from "./syntax.js";
-import { type AbsentParts, type T5Parts, t5Encoders } from "./t5-encoder.js";
+import type { AbsentParts, T5Parts } from "./t5-encoder.js";
 import { type ClipEncoderParts, type EncodedText, textEncoder } from "./text-encoder.js";
 import type { TextualInversion } from "./textual-inversion.js";
 
@@ -22,13 +22,13 @@ const CACHED = 64;
  * hidden state is `hidden_states[-(k + 1)]` for Stable Diffusion and `hidden_states[-(k + 2)]` for SDXL, as in diffusers.
  * @throws RequestError when the token of a textual inversion cannot be added to a tokenizer
  */
-export function textEncoders(
+export async function textEncoders(
   runtime: Runtime,
   family: Family,
   parts: readonly TextEncoderParts[],
   inversions: readonly TextualInversion[] = [],
   options: NetworkOptions = {},
-): TextEncoders {
+): Promise<TextEncoders> {
   const { skip, finalNorm, chat, tokens = DEFAULT_TOKENS, visiblePadding } = factsOf(family).text;
   const [first] = parts;
   const t5 = parts.find((part) => part.kind === "t5" || part.kind === "absent");
@@ -40,6 +40,7 @@ export function textEncoders(
     }
     const clips = parts.filter(isClip);
     const joins = clips.length > 0 && factsOf(family).textEncoders.every(({ states = true }) => states);
+    const { t5Encoders } = await import("./t5-encoder.js");
     const own = t5Encoders(runtime, { clips, t5 }, { tokens, visiblePadding, joins, skip, finalNorm }, options);
     const prompts = cached<EncodedPrompt>(CACHED);
     return {
@@ -59,6 +60,7 @@ export function textEncoders(
       field: "embeddings",
     });
   }
+  const { chatEncoder } = await import("./chat-encoder.js");
   const own = chatEncoder(runtime, chat, skip, first, options);
   const prompts = cached<EncodedPrompt>(CACHED);
   return {

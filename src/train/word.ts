@@ -264,14 +264,17 @@ function summed(all: FloatTensor | undefined, samples: readonly number[]): Float
 }
 
 /** A pair whose prompts may have the word; its text encoders are its own, and to be released. */
-export const withWord = <P extends Pair>(
+export const withWord = async <P extends Pair>(
   pair: P,
   parts: readonly TextEncoderParts[],
   { token }: TrainedWord,
   values: Tensors,
-): P => {
+): Promise<P> => {
   const embeddings = Object.keys(values).flatMap((_, i) => values[parameterOf(i)] ?? []);
-  return { ...pair, text: textEncoders(pair.engine.runtime, pair.family, parts, [{ token, name: token, embeddings }]) };
+  return {
+    ...pair,
+    text: await textEncoders(pair.engine.runtime, pair.family, parts, [{ token, name: token, embeddings }]),
+  };
 };
 
 /** Tensors of the file of a word: by token for one text encoder, as diffusers and A1111 read them; clip_l and clip_g for SDXL's two. */

@@ -7,7 +7,7 @@ import { openWeights } from "../../src/checkpoint/node/index.js";
 import { transformerConfig } from "../../src/checkpoint/transformer-configs.js";
 import { FAMILIES, ownTensors, recognise } from "../../src/families/index.js";
 import { generate } from "../../src/generate/index.js";
-import { parseSd3Config } from "../../src/models/index.js";
+import { parseSd3Config } from "../../src/models/sd3-config.js";
 import { openPair } from "../../src/open/index.js";
 import { count, type FloatTensor, float } from "../../src/tensor/index.js";
 import { checkpointFolder, componentFolder } from "../support/checkpoint.js";

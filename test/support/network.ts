@@ -3,7 +3,6 @@ import { z } from "zod";
 import type { Graph } from "../../src/graph/index.js";
 import {
   AUTOENCODER_CLASSES,
-  chromaDenoiser,
   drawDecoder,
   drawEncoder,
   drawImageEncoder,
@@ -13,26 +12,18 @@ import {
   drawTinyDecoder,
   drawTinyEncoder,
   drawUNet,
-  flux1Denoiser,
-  flux2Denoiser,
   HIDDEN,
-  parseChromaConfig,
   parseClipConfig,
-  parseFlux1Config,
-  parseFlux2Config,
   parseLanguageModelConfig,
-  parseSd3Config,
   parseT5Config,
   parseTextEncoderConfig,
   parseTinyAutoencoderConfig,
   parseUNetConfig,
-  parseZImageConfig,
   pooledIndex,
   relativeBuckets,
-  sd3Denoiser,
   type TextEncoderConfig,
-  zImageDenoiser,
 } from "../../src/models/index.js";
+import { TRANSFORMERS } from "../../src/models/transformer-denoisers.js";
 import { encodedFor } from "../../src/networks/index.js";
 import type { Runtime } from "../../src/runtime/index.js";
 import { type FloatTensor, float, int, sample, stack, type Tensor, type WeightIndex } from "../../src/tensor/index.js";
@@ -100,7 +91,7 @@ async function zImage(
   const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
   const [batch = 0, length = 0, features = 0] = text.shape;
   const tokens = Math.ceil(length / 32) * 32;
-  const denoiser = zImageDenoiser(parseZImageConfig({ file: "config.json", config }), 8);
+  const denoiser = TRANSFORMERS.ZImageTransformer2DModel({ file: "config.json", config }, 8);
   const padded = new Float32Array(tokens * features).fill(99);
   const mask = float(
     [1, tokens],
@@ -129,7 +120,7 @@ async function flux2(
   evaluate: Evaluate,
 ): Promise<Outputs> {
   const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
-  const denoiser = flux2Denoiser(parseFlux2Config({ file: "config.json", config }), 16);
+  const denoiser = TRANSFORMERS.Flux2Transformer2DModel({ file: "config.json", config }, 16);
   const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
   const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
   return evaluate(denoiser.draw(shape, index), feeds);
@@ -142,7 +133,7 @@ async function flux1(
   evaluate: Evaluate,
 ): Promise<Outputs> {
   const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
-  const denoiser = flux1Denoiser(parseFlux1Config({ file: "config.json", config }), 8);
+  const denoiser = TRANSFORMERS.FluxTransformer2DModel({ file: "config.json", config }, 8);
   const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
   const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
   return evaluate(denoiser.draw(shape, index), feeds);
@@ -155,7 +146,7 @@ async function chroma(
   evaluate: Evaluate,
 ): Promise<Outputs> {
   const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
-  const denoiser = chromaDenoiser(parseChromaConfig({ file: "config.json", config }), 8);
+  const denoiser = TRANSFORMERS.ChromaTransformer2DModel({ file: "config.json", config }, 8);
   const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
   const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
   return evaluate(denoiser.draw(shape, index), feeds);
@@ -163,7 +154,7 @@ async function chroma(
 
 async function sd3({ config }: NetworkClass, index: WeightIndex, inputs: Inputs, evaluate: Evaluate): Promise<Outputs> {
   const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
-  const denoiser = sd3Denoiser(parseSd3Config({ file: "config.json", config }), 8);
+  const denoiser = TRANSFORMERS.SD3Transformer2DModel({ file: "config.json", config }, 8);
   const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
   const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
   return evaluate(denoiser.draw(shape, index), feeds);

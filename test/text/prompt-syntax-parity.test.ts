@@ -60,7 +60,7 @@ describe.each(SYNTAXES)("the syntax of %s", async (syntax) => {
 
   it("gives the same embeddings", async () => {
     const recorded = await tensors(`prompt-syntax/${syntax}`);
-    const encoders = textEncoders(runtime, "sdxl", parts);
+    const encoders = await textEncoders(runtime, "sdxl", parts);
     for (const [i, { prompt, ids }] of prompts.entries()) {
       const { streams, pooled } = await encoders.encode(prompt, 0, [], syntax);
       const { text } = streams;

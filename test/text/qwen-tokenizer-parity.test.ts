@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { openTokenizer } from "../../src/checkpoint/node/index.js";
 import { FAMILIES } from "../../src/families/index.js";
-import { createQwenTokenizer } from "../../src/text/index.js";
+import { createQwenTokenizer } from "../../src/text/qwen-tokenizer.js";
 import { description, GOLDENS } from "../support/parity.js";
 
 const schema = z.object({

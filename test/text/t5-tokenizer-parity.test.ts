@@ -2,7 +2,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { openTokenizer } from "../../src/checkpoint/node/index.js";
-import { createT5Tokenizer } from "../../src/text/index.js";
+import { createT5Tokenizer } from "../../src/text/t5-tokenizer.js";
 import { description, GOLDENS } from "../support/parity.js";
 
 const schema = z.object({
