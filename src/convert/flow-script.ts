@@ -121,11 +121,11 @@ const HIDING_LINES = [
   "pipe._prepare_attention_mask = hiding",
 ];
 
-/** Lines that give each transformer text of its own length and its own guidance scale, whatever the pipeline gives. */
+/** Lines that give each transformer text of its own length and its own guidance scale, not the pipeline's. */
 const OWN_LINES = [
   "",
   "",
-  "class Own:  # a transformer with text of its own length and its own guidance scale, whatever the pipeline gives",
+  "class Own:  # a transformer with text of its own length and its own guidance scale, not the pipeline's",
   "    def __init__(self, model, tokens):",
   "        self.model, self.tokens, self.guidance = model, tokens, None",
   "",

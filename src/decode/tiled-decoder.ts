@@ -67,8 +67,12 @@ export function stagedDecoder(
       let output: Planes | null = null;
       let running: ReturnType<Session["run"]> | undefined;
       try {
-        const call = (tile: Tile | undefined) =>
-          tile && session.run(feedsFor(stage, map, residual, scaled(tile, upscale)), null, "move");
+        const call = (tile: Tile | undefined) => {
+          const made = tile && session.run(feedsFor(stage, map, residual, scaled(tile, upscale)), null, "move");
+          // It may fail while the reader has the progress, before it is awaited.
+          made?.catch(() => {});
+          return made;
+        };
         running = call(tiles[0]);
         for (const [i, tile] of tiles.entries()) {
           const outputs = (await running)?.outputs ?? {};

@@ -29,7 +29,7 @@ export interface Job {
   /** True if the request names the strategy, which is then not changed to fit. */
   readonly offloadGiven: boolean;
   readonly tile: number | "off" | undefined;
-  /** Bytes for decoding that the loaded networks leave; undefined until the job is fitted to memory. */
+  /** Bytes for decoding that the loaded networks leave; undefined until the memory of the job is known. */
   readonly free?: number;
   readonly adapters: readonly AdapterUse[];
   /** Sentences to show before the run: input without effect, guesses. */
