@@ -172,6 +172,15 @@ SD3_VARIANTS = {
     "sd3-file": {"pooled_projection_dim": 56, "num_layers": 2},
 }  # fmt: skip
 
+QWEN_IMAGE = {"patch_size": 2, "in_channels": 64, "out_channels": 16, "num_layers": 2, "attention_head_dim": 16, "num_attention_heads": 2,
+              "joint_attention_dim": 32, "guidance_embeds": False, "axes_dims_rope": [4, 6, 6]}  # fmt: skip
+QWEN_IMAGE_VARIANTS = {
+    "qwen-image": {},
+    # Written by a later diffusers, which names what the variants for editing and for layers have.
+    "qwen-image-fast": {"zero_cond_t": False, "use_additional_t_cond": False, "use_layer3d_rope": False},
+    "qwen-image-other": {"axes_dims_rope": [8, 2, 2], "attention_head_dim": 12, "num_attention_heads": 3, "num_layers": 1, "in_channels": 16, "out_channels": 4},
+}  # fmt: skip
+
 # --- language models ---------------------------------------------------------------------------------------------------------
 
 # The Hub's config of Qwen3-4B in small: more heads of queries than of keys, and heads wider than features / heads.
@@ -179,6 +188,21 @@ QWEN3 = {"model_type": "qwen3", "attention_bias": False, "hidden_size": 24, "int
          "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "hidden_act": "silu", "rms_norm_eps": 1e-06,
          "rope_theta": 1000000, "rope_scaling": None, "max_position_embeddings": 40960, "sliding_window": None,
          "use_sliding_window": False, "tie_word_embeddings": True, "vocab_size": 384}  # fmt: skip
+
+# Qwen2.5-VL's with its vision tower: flat as the Hub's older files have it, and nested as transformers 5 writes it.
+QWEN25_TEXT = {"hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
+               "hidden_act": "silu", "rms_norm_eps": 1e-06, "rope_theta": 1000000.0, "max_position_embeddings": 128000,
+               "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]}, "use_sliding_window": False, "sliding_window": 32768,
+               "max_window_layers": 3, "vocab_size": 384, "tie_word_embeddings": False}  # fmt: skip
+QWEN25_VISION = {"model_type": "qwen2_5_vl", "depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 32,
+                 "patch_size": 4, "window_size": 16, "fullatt_block_indexes": [0], "in_channels": 3, "spatial_merge_size": 2,
+                 "temporal_patch_size": 2}  # fmt: skip
+QWEN25 = {"model_type": "qwen2_5_vl", **QWEN25_TEXT, "vision_config": QWEN25_VISION}
+QWEN25_NESTED = {
+    "model_type": "qwen2_5_vl", "tie_word_embeddings": False, "vision_config": {**QWEN25_VISION, "model_type": "qwen2_5_vl_vision"},
+    "text_config": {**QWEN25_TEXT, "model_type": "qwen2_5_vl_text", "rms_norm_eps": 1e-03, "rope_theta": 10000.0,
+                    "rope_scaling": {"type": "default", "rope_type": "default", "mrope_section": [1, 1, 2]}},
+}  # fmt: skip
 
 
 # Heads that are together wider than the hidden states, and a feed-forward width that no power of two divides.
@@ -237,7 +261,12 @@ def components():
     for i, (name, changes) in enumerate(SD3_VARIANTS.items()):
         dtype, storage = "bfloat16" if name == "sd3-fast" else "float32", "sharded" if name == "sd3-other" else "whole"
         found[name] = component("diffusers", "SD3Transformer2DModel", {**SD3, **changes}, 490_000 + 1_000 * i, dtype=dtype, storage=storage)
+    for i, (name, changes) in enumerate(QWEN_IMAGE_VARIANTS.items()):
+        dtype, storage = "bfloat16" if name == "qwen-image-fast" else "float32", "sharded" if name == "qwen-image" else "whole"
+        found[name] = component("diffusers", "QwenImageTransformer2DModel", {**QWEN_IMAGE, **changes}, 520_000 + 1_000 * i, dtype=dtype, storage=storage)
     found |= {
+        "qwen25": component("transformers", "Qwen2_5_VLForConditionalGeneration", QWEN25, 530_000, storage="sharded", naming="vision beside"),
+        "qwen25-nested": component("transformers", "Qwen2_5_VLForConditionalGeneration", QWEN25_NESTED, 531_000, dtype="bfloat16"),
         "t5-wide": component("transformers", "T5EncoderModel", {**T5, "d_model": 96, "num_layers": 2}, 480_000, naming="tied"),
         "text-sd3": text(TEXT_SD3, 481_000, projection=True),
         "vae-sd3": autoencoder({**KL_FLUX, "scaling_factor": 1.5305, "shift_factor": 0.0609}, 482_000),

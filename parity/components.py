@@ -38,6 +38,8 @@ def file_names(component, naming):
         return [[n.removeprefix("text_model."), s] for n, s in names]
     if naming == "tied":
         return [[n, s] for n, s in names if n not in ("lm_head.weight", "encoder.embed_tokens.weight")]
+    if naming == "vision beside":
+        return [[n.replace("model.language_model.", "model.").replace("model.visual.", "visual."), s] for n, s in names]
     if naming == "old attention":
         for new, old in OLD_ATTENTION.items():
             names = [[n.replace(f".{new}.", f".{old}.") if ".attentions.0." in n else n, s] for n, s in names]

@@ -193,6 +193,18 @@ def run_sd3(model, inputs):
     return {"prediction": out}
 
 
+def run_qwen_image(model, inputs):
+    """The velocity on the grid of latents, packed and unpacked as the pipeline does."""
+    sample, text = inputs["sample"], inputs["encoder_hidden_states"]
+    batch, channels, height, width = sample.shape
+    packed = FluxPipeline._pack_latents(sample, batch, channels, height, width)
+    out = model(
+        hidden_states=packed, timestep=inputs["timestep"] / 1000, encoder_hidden_states=text, img_shapes=[[(1, height // 2, width // 2)]] * batch,
+        encoder_hidden_states_mask=inputs["attention_mask"][:, : text.shape[1]], return_dict=False,
+    )[0]  # fmt: skip
+    return {"prediction": FluxPipeline._unpack_latents(out, 8 * height, 8 * width, 8)}
+
+
 # --- text and images -----------------------------------------------------------------------------------------------------
 
 
@@ -232,6 +244,12 @@ def language_runs(_):
 def run_language(model, inputs):
     states = model(inputs["input_ids"], output_hidden_states=True).hidden_states
     return {f"layer-{i}": state for i, state in enumerate(states[:-1])}
+
+
+def run_vision_language(model, inputs):
+    """The states of a model that reads images too, from text alone; the final norm is on the last."""
+    states = model(input_ids=inputs["input_ids"], output_hidden_states=True).hidden_states
+    return {f"layer-{i}": state for i, state in enumerate(states[:-1])} | {"normed": states[-1]}
 
 
 def t5_runs(_):
@@ -306,6 +324,8 @@ RUNS = {
     "FluxTransformer2DModel": (flux1_runs, run_flux1),
     "ChromaTransformer2DModel": (chroma_runs, run_chroma),
     "SD3Transformer2DModel": (sd3_runs, run_sd3),
+    "QwenImageTransformer2DModel": (chroma_runs, run_qwen_image),
+    "Qwen2_5_VLForConditionalGeneration": (language_runs, run_vision_language),
     "T5EncoderModel": (t5_runs, run_t5),
     "Qwen3Model": (language_runs, run_language),
     "Qwen3ForCausalLM": (language_runs, run_language),

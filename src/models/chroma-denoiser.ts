@@ -1,9 +1,9 @@
 /** The transformer of Chroma as a denoiser. */
-import { type FloatTensor, float, stack } from "../tensor/index.js";
+import { stack } from "../tensor/index.js";
 import { drawChroma } from "./chroma.js";
 import type { ChromaConfig } from "./chroma-config.js";
-import { type Conditioning, type Denoiser, type ImageSize, timestepsOf } from "./denoiser.js";
-import { PATCH } from "./patches.js";
+import { type Denoiser, type ImageSize, timestepsOf } from "./denoiser.js";
+import { keyMask, PATCH } from "./patches.js";
 
 /** Size of an image in pixels that diffusers' pipeline makes by default; the config does not state one. */
 const SIDE = 1024;
@@ -29,17 +29,7 @@ export function chromaDenoiser(config: ChromaConfig, scaleFactor: number): Denoi
       sample: stack(latents),
       timestep: timestepsOf({ latents, timestep }),
       encoder_hidden_states: stack(conditioning.flatMap((c) => c.streams["text"] ?? [])),
-      attention_mask: stack(conditioning.map((c, i) => maskOf(c, latents[i]))),
+      attention_mask: stack(conditioning.map((c, i) => keyMask(c, latents[i]))),
     }),
   };
-}
-
-/** Mask [1, L + N] of the keys of one sample: that of its text, where it has one, then all image tokens. */
-function maskOf({ streams, masks }: Conditioning, latents: FloatTensor | undefined): FloatTensor {
-  const tokens = streams["text"]?.shape[1] ?? 0;
-  const [, , height = 0, width = 0] = latents?.shape ?? [];
-  const mask = new Float32Array(tokens + (height * width) / PATCH ** 2).fill(1);
-  const ofText = masks?.["text"];
-  if (ofText) mask.set(ofText.data);
-  return float([1, mask.length], mask);
 }

@@ -10,8 +10,8 @@ import { frequencies, sinusoid } from "./embedding.js";
 import { flux1DoubleBlock, flux1Places, flux1SingleBlock } from "./flux1.js";
 import { linear, scope, type Weights } from "./layers.js";
 import { PATCH, patches, unfolded } from "./patches.js";
-import { modulated } from "./streams.js";
-import { embedded, HIDDEN, rmsNorm } from "./transformer-layers.js";
+import { keyBias, modulated } from "./streams.js";
+import { embedded, rmsNorm } from "./transformer-layers.js";
 
 /** Values of a block's modulation for one stream: shift, scale and gate of each of its parts. */
 const DOUBLE = 6;
@@ -60,13 +60,6 @@ export function drawChroma(c: ChromaConfig, index: DrawingWeights, { height, wid
   const out = modulated(g, g.slice(both, 1, tokens, length), shift, scale, c.epsilon);
   const velocity = linear(g, w.at("proj_out"), out, PATCH ** 2 * c.channels);
   return g.finish({ prediction: unfolded(g, velocity, rows, columns, "channel first") });
-}
-
-/** Scores [B, 1, S, S] that hide keys from all queries: mask [B, S], 1 for keys that are attended to. */
-function keyBias(g: Builder, mask: Value, length: number): Value {
-  const one = g.constant([], Float32Array.of(1));
-  const hidden = g.mul(g.sub(one, mask), g.constant([], Float32Array.of(HIDDEN)));
-  return g.add(g.reshape(hidden, ["B", 1, 1, length]), g.constant([1, 1, length, 1], new Float32Array(length)));
 }
 
 /**

@@ -10,6 +10,7 @@ const TRANSFORMER_CLASSES = [
   "FluxTransformer2DModel",
   "ChromaTransformer2DModel",
   "Flux2Transformer2DModel",
+  "QwenImageTransformer2DModel",
   "SD3Transformer2DModel",
   "ZImageTransformer2DModel",
 ] as const satisfies readonly (keyof typeof TRANSFORMERS)[];

@@ -1,5 +1,7 @@
 /** Latents as tokens of 2 × 2 patches, and back. */
 import { type Builder, known, type Value } from "../graph/index.js";
+import { type FloatTensor, float } from "../tensor/index.js";
+import type { Conditioning } from "./denoiser.js";
 
 /** Side of a patch in latents. */
 export const PATCH = 2;
@@ -25,4 +27,14 @@ export function unfolded(g: Builder, x: Value, rows: number, columns: number, or
   const split = g.reshape(x, [batch, rows, columns, ...values]);
   const turned = g.transpose(split, last ? [0, 5, 1, 3, 2, 4] : [0, 3, 1, 4, 2, 5]);
   return g.reshape(turned, [batch, channels, PATCH * rows, PATCH * columns]);
+}
+
+/** Mask [1, L + N] of the keys of one sample: that of its text, where it has one, then all N image tokens of the latents. */
+export function keyMask({ streams, masks }: Conditioning, latents: FloatTensor | undefined): FloatTensor {
+  const tokens = streams["text"]?.shape[1] ?? 0;
+  const [, , height = 0, width = 0] = latents?.shape ?? [];
+  const mask = new Float32Array(tokens + (height * width) / PATCH ** 2).fill(1);
+  const ofText = masks?.["text"];
+  if (ofText) mask.set(ofText.data);
+  return float([1, mask.length], mask);
 }

@@ -1,8 +1,8 @@
-/** Blocks with one stream for text and one for the image, and their modulation, as in the transformers of FLUX.1, FLUX.2 and Chroma. */
+/** Blocks with one stream for text and one for the image, and their modulation, as in the transformers of FLUX.1, FLUX.2, Chroma and Qwen-Image. */
 import { type Builder, known, type Value } from "../graph/index.js";
 import { linear, type Weights } from "./layers.js";
 import type { Rotary } from "./rotary.js";
-import { plainNorm, rmsNorm, scaled } from "./transformer-layers.js";
+import { HIDDEN, plainNorm, rmsNorm, scaled } from "./transformer-layers.js";
 
 /** Facts of a transformer that its blocks share. */
 export interface StreamsConfig {
@@ -19,6 +19,13 @@ export interface StreamsConfig {
 export interface Places {
   readonly rotary: Rotary;
   readonly bias?: Value | undefined;
+}
+
+/** Scores [B, 1, S, S] that hide keys from all queries: mask [B, S], 1 for keys that are attended to. */
+export function keyBias(g: Builder, mask: Value, length: number): Value {
+  const one = g.constant([], Float32Array.of(1));
+  const hidden = g.mul(g.sub(one, mask), g.constant([], Float32Array.of(HIDDEN)));
+  return g.add(g.reshape(hidden, ["B", 1, 1, length]), g.constant([1, 1, length, 1], new Float32Array(length)));
 }
 
 /** Layer norm, scaled and shifted: x [B, L, D], shift and scale [B, 1, D] → [B, L, D]. */
@@ -63,9 +70,15 @@ export interface Streams {
   readonly ofImage: readonly Value[];
 }
 
+/** Names of the feed-forward networks of a block's streams. */
+export interface FeedForwardNames {
+  readonly image: string;
+  readonly text: string;
+}
+
 /**
  * Block with two streams that attend to each other (Esser et al. 2024, figure 2b): text [B, L, D] and image [B, N, D] → both, changed.
- * `feedForward` is the network inside, with the weights of "ff" and "ff_context".
+ * `feedForward` is the network inside, with the weights of `names`: by default "ff" and "ff_context".
  */
 export function doubleBlock(
   g: Builder,
@@ -74,6 +87,7 @@ export function doubleBlock(
   places: Places,
   c: StreamsConfig,
   feedForward: (w: Weights, x: Value) => Value,
+  names: FeedForwardNames = { image: "ff", text: "ff_context" },
 ): [text: Value, image: Value] {
   const attn = w.at("attn");
   const project = (name: string, x: Value) => linear(g, attn.at(name), x, c.features, { bias: c.bias });
@@ -81,10 +95,10 @@ export function doubleBlock(
     modulated(g, text, ofText[0], ofText[1], c.epsilon),
     modulated(g, image, ofImage[0], ofImage[1], c.epsilon),
   ];
-  const joined = (names: readonly [string, string], norms?: readonly [string, string]): Value =>
+  const joined = (layers: readonly [string, string], norms?: readonly [string, string]): Value =>
     g.concat(
       normal.map((x, i) => {
-        const y = project(names[i] ?? "", x);
+        const y = project(layers[i] ?? "", x);
         return norms ? headNorm(g, attn.at(norms[i] ?? ""), y, c) : y;
       }),
       1,
@@ -98,7 +112,7 @@ export function doubleBlock(
     return gated(g, h, m[5], feedForward(w.at(ff), modulated(g, h, m[3], m[4], c.epsilon)));
   };
   return [
-    stream(text, 0, length, "to_add_out", "ff_context", ofText),
-    stream(image, length, length + known(image.shape[1]), "to_out.0", "ff", ofImage),
+    stream(text, 0, length, "to_add_out", names.text, ofText),
+    stream(image, length, length + known(image.shape[1]), "to_out.0", names.image, ofImage),
   ];
 }

@@ -83,14 +83,16 @@ export interface HeadedAttention {
   readonly interleaved: boolean;
   readonly causal: boolean;
   /** Added to the scores of every head: [1, 1, L, L]. */
-  readonly bias?: Value;
+  readonly scores?: Value;
+  /** Queries, keys and values have biases. Default false. */
+  readonly bias?: boolean;
   readonly epsilon: number;
 }
 
-/** Self-attention without biases, with normalised (Henry et al. 2020) and rotated queries and keys. x [B, L, D] → [B, L, D]. */
+/** Self-attention without a bias in its output, with normalised (Henry et al. 2020) and rotated queries and keys. x [B, L, D] → [B, L, D]. */
 export function headedAttention(g: Builder, w: Weights, x: Value, o: HeadedAttention): Value {
-  const { names, heads, keyHeads, width, rotary, interleaved, causal, bias, epsilon } = o;
-  const project = (name: string, n: number) => linear(g, w.at(name), x, n * width, { bias: false });
+  const { names, heads, keyHeads, width, rotary, interleaved, causal, scores, bias = false, epsilon } = o;
+  const project = (name: string, n: number) => linear(g, w.at(name), x, n * width, { bias });
   const normed = (y: Value, n: number, norm: string | undefined): Value => {
     if (norm === undefined) return y;
     const split = g.reshape(y, [...y.shape.slice(0, 2), n, width]);
@@ -102,7 +104,7 @@ export function headedAttention(g: Builder, w: Weights, x: Value, o: HeadedAtten
   const k = turned(names.k, keyHeads, names.norms?.[1]);
   const v = project(names.v, keyHeads);
   const shared = (y: Value) => repeatHeads(g, y, width, heads / keyHeads);
-  const mixed = g.attention(q, shared(k), shared(v), { heads, causal, ...(bias && { bias }) });
+  const mixed = g.attention(q, shared(k), shared(v), { heads, causal, ...(scores && { bias: scores }) });
   return linear(g, w.at(names.out), mixed, known(x.shape.at(-1)), { bias: false });
 }
 

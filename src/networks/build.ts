@@ -71,6 +71,7 @@ const CLASSES: Readonly<Record<string, Draw>> = {
   ...Object.fromEntries(DENOISER_CLASSES.map((name) => [name, drawDenoiser(name)] as const)),
   Qwen3Model: (source, index) => drawLanguage(source, index),
   Qwen3ForCausalLM: (source, index) => drawLanguage(source, index),
+  Qwen2_5_VLForConditionalGeneration: (source, index) => drawLanguage(source, index),
   T5EncoderModel: (source, index) => [drawT5(parseT5Config(source), index, { tokens: 8, masked: false })],
   CLIPTextModel: (source, index) => drawText(source, index, false),
   CLIPTextModelWithProjection: (source, index) => drawText(source, index, true),

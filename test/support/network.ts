@@ -152,6 +152,19 @@ async function chroma(
   return evaluate(denoiser.draw(shape, index), feeds);
 }
 
+async function qwenImage(
+  { config }: NetworkClass,
+  index: WeightIndex,
+  inputs: Inputs,
+  evaluate: Evaluate,
+): Promise<Outputs> {
+  const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
+  const denoiser = TRANSFORMERS.QwenImageTransformer2DModel({ file: "config.json", config }, 8);
+  const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
+  const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
+  return evaluate(denoiser.draw(shape, index), feeds);
+}
+
 async function sd3({ config }: NetworkClass, index: WeightIndex, inputs: Inputs, evaluate: Evaluate): Promise<Outputs> {
   const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
   const denoiser = TRANSFORMERS.SD3Transformer2DModel({ file: "config.json", config }, 8);
@@ -195,6 +208,21 @@ async function languageModel(
     return float([prompts.length, tokens, c.features], Float32Array.from(rows.flat()));
   };
   return Object.fromEntries(states.map((layer) => [`layer-${layer}`, stateOf(layer)]));
+}
+
+/** The language part of a model that reads images too: its states, and the last after the final norm. */
+async function visionLanguage(
+  golden: NetworkClass,
+  index: WeightIndex,
+  inputs: Inputs,
+  evaluate: Evaluate,
+): Promise<Outputs> {
+  const c = parseLanguageModelConfig({ file: "config.json", config: golden.config });
+  const prompts = ids(inputs);
+  const tokens = prompts[0]?.length ?? 0;
+  const graph = drawLanguageModel(c, index, { tokens, states: [c.layers], finalNorm: true, padded: false });
+  const { hidden_state: normed } = await evaluate(graph, { input_ids: int([prompts.length, tokens], prompts.flat()) });
+  return { ...(await languageModel(golden, index, inputs, evaluate)), ...(normed && { normed }) };
 }
 
 const ids = (inputs: Inputs): number[][] => {
@@ -306,6 +334,8 @@ const COMPUTE: Readonly<Record<string, Compute>> = {
   ChromaTransformer2DModel: chroma,
   FluxTransformer2DModel: flux1,
   Flux2Transformer2DModel: flux2,
+  QwenImageTransformer2DModel: qwenImage,
+  Qwen2_5_VLForConditionalGeneration: visionLanguage,
   SD3Transformer2DModel: sd3,
   ZImageTransformer2DModel: zImage,
   T5EncoderModel: t5,
