@@ -179,6 +179,15 @@ QWEN_IMAGE_VARIANTS = {
     # Written by a later diffusers, which names what the variants for editing and for layers have.
     "qwen-image-fast": {"zero_cond_t": False, "use_additional_t_cond": False, "use_layer3d_rope": False},
     "qwen-image-other": {"axes_dims_rope": [8, 2, 2], "attention_head_dim": 12, "num_attention_heads": 3, "num_layers": 1, "in_channels": 16, "out_channels": 4},
+SANA = {"in_channels": 32, "out_channels": 32, "num_attention_heads": 4, "attention_head_dim": 8, "num_layers": 2, "num_cross_attention_heads": 2,
+        "cross_attention_head_dim": 16, "cross_attention_dim": 32, "caption_channels": 24, "mlp_ratio": 2.5, "dropout": 0.0, "attention_bias": False,
+        "sample_size": 32, "patch_size": 1, "norm_elementwise_affine": False, "norm_eps": 1e-06, "interpolation_scale": None}  # fmt: skip
+SANA_VARIANTS = {
+    # As SANA-1.5 and SANA-Sprint of 1.6 B; as a first SANA with positions, a trained width of heads and another factor on the time.
+    "sana": {"qk_norm": "rms_norm_across_heads", "guidance_embeds": False, "timestep_scale": 1.0},
+    "sana-sprint": {"qk_norm": "rms_norm_across_heads", "guidance_embeds": True, "guidance_embeds_scale": 0.1, "num_layers": 3},
+    "sana-other": {"qk_norm": None, "interpolation_scale": 2.0, "num_attention_heads": 3, "attention_head_dim": 4, "num_cross_attention_heads": 5, "cross_attention_head_dim": 4,
+                   "cross_attention_dim": 12, "in_channels": 4, "out_channels": 4, "mlp_ratio": 1.7, "attention_bias": True, "norm_eps": 1e-03, "timestep_scale": 0.001, "sample_size": 4, "num_layers": 1},
 }  # fmt: skip
 
 # --- language models ---------------------------------------------------------------------------------------------------------
@@ -264,6 +273,9 @@ def components():
     for i, (name, changes) in enumerate(QWEN_IMAGE_VARIANTS.items()):
         dtype, storage = "bfloat16" if name == "qwen-image-fast" else "float32", "sharded" if name == "qwen-image" else "whole"
         found[name] = component("diffusers", "QwenImageTransformer2DModel", {**QWEN_IMAGE, **changes}, 520_000 + 1_000 * i, dtype=dtype, storage=storage)
+    for i, (name, changes) in enumerate(SANA_VARIANTS.items()):
+        dtype, storage = "bfloat16" if name == "sana-sprint" else "float32", "sharded" if name == "sana" else "whole"
+        found[name] = component("diffusers", "SanaTransformer2DModel", {**SANA, **changes}, 520_000 + 1_000 * i, dtype=dtype, storage=storage)
     found |= {
         "qwen25": component("transformers", "Qwen2_5_VLForConditionalGeneration", QWEN25, 530_000, storage="sharded", naming="vision beside"),
         "qwen25-nested": component("transformers", "Qwen2_5_VLForConditionalGeneration", QWEN25_NESTED, 531_000, dtype="bfloat16"),

@@ -203,6 +203,32 @@ def run_qwen_image(model, inputs):
         encoder_hidden_states_mask=inputs["attention_mask"][:, : text.shape[1]], return_dict=False,
     )[0]  # fmt: skip
     return {"prediction": FluxPipeline._unpack_latents(out, 8 * height, 8 * width, 8)}
+def sana_runs(described):
+    """Texts of which the last tokens are hidden, in each sample another number."""
+    config = described["config"]
+    times = [[1000.0, 20.5], [749.25, 500.0]]
+    for i, ((height, breadth), tokens) in enumerate(zip([(3, 5), (4, 2)], [7, 12])):
+        inputs = {
+            "sample": grown(i * 10 + 1, 2, config["in_channels"], height, breadth),
+            "timestep": given(times[i]),
+            "encoder_hidden_states": grown(i * 10 + 2, 2, tokens, config["caption_channels"], scale=3.0),
+            "attention_mask": given([[1.0 if j < kept else 0.0 for j in range(tokens)] for kept in (tokens - 3, 2)]),
+        }
+        if config.get("guidance_embeds"):
+            inputs["guidance"] = given([4.5, 1.0])
+        yield inputs
+
+
+def run_sana(model, inputs):
+    """Times and guidance scales as the two pipelines make them."""
+    guided = model.config.guidance_embeds
+    time = inputs["timestep"] / 1000 if guided else inputs["timestep"] * model.config.timestep_scale
+    given_scale = {"guidance": inputs["guidance"] * model.config.guidance_embeds_scale} if guided else {}
+    out = model(
+        inputs["sample"], encoder_hidden_states=inputs["encoder_hidden_states"], timestep=time,
+        encoder_attention_mask=inputs["attention_mask"], return_dict=False, **given_scale,
+    )[0]  # fmt: skip
+    return {"prediction": out}
 
 
 # --- text and images -----------------------------------------------------------------------------------------------------
@@ -323,6 +349,7 @@ RUNS = {
     "ZImageTransformer2DModel": (z_image_runs, run_z_image),
     "FluxTransformer2DModel": (flux1_runs, run_flux1),
     "ChromaTransformer2DModel": (chroma_runs, run_chroma),
+    "SanaTransformer2DModel": (sana_runs, run_sana),
     "SD3Transformer2DModel": (sd3_runs, run_sd3),
     "QwenImageTransformer2DModel": (chroma_runs, run_qwen_image),
     "Qwen2_5_VLForConditionalGeneration": (language_runs, run_vision_language),

@@ -11,6 +11,7 @@ const TRANSFORMER_CLASSES = [
   "ChromaTransformer2DModel",
   "Flux2Transformer2DModel",
   "QwenImageTransformer2DModel",
+  "SanaTransformer2DModel",
   "SD3Transformer2DModel",
   "ZImageTransformer2DModel",
 ] as const satisfies readonly (keyof typeof TRANSFORMERS)[];

@@ -1,6 +1,6 @@
 /** Layers that all networks share, built from named weights. The shape of a weight is checked against the one that the config requires. */
 
-import { WeightMissingError, WeightShapeError } from "../errors.js";
+import { RequestError, WeightMissingError, WeightShapeError } from "../errors.js";
 import { type Builder, known, type LowRankInputs, type Value } from "../graph/index.js";
 import { count, valuesFrom, type Weight } from "../tensor/index.js";
 import type { DrawingWeights } from "./drawing.js";
@@ -108,17 +108,20 @@ export interface ConvOptions {
   readonly pads?: readonly [number, number, number, number];
   /** Default true. */
   readonly bias?: boolean;
+  /** Groups of channels that are convolved alone; default 1. Low-rank updates are for one group. */
+  readonly groups?: number;
 }
 
-/** Convolution with the low-rank update of adapters: x [B, C, H, W] → [B, out, H′, W′]. */
+/** Convolution with the low-rank update of adapters: x [B, C, H, W] → [B, out, H′, W′]. @throws RequestError for an update of several groups */
 export function conv(g: Builder, w: Weights, x: Value, out: number, o: ConvOptions = {}): Value {
-  const { kernel = 3, stride = 1, pads, bias = true } = o;
-  const inputs = known(x.shape[1]);
+  const { kernel = 3, stride = 1, pads, bias = true, groups = 1 } = o;
+  const inputs = known(x.shape[1]) / groups;
   const weight = w.get("weight", [out, inputs, kernel, kernel]);
   const half = Math.floor(kernel / 2);
   const place = { stride, pads: pads ?? ([half, half, half, half] as const) };
-  const y = g.conv(x, weight, bias ? w.get("bias", [out]) : undefined, place);
+  const y = g.conv(x, weight, bias ? w.get("bias", [out]) : undefined, { ...place, groups });
   if (w.lora === null) return y;
+  if (groups > 1) throw new RequestError(`${w.lora} is a convolution of ${groups} groups, which takes no adapters`);
   const rank = `rank of ${w.lora}`;
   const lora = {
     down: g.input(`${w.lora}.down`, [rank, inputs, kernel, kernel]),

@@ -21,11 +21,11 @@ export interface Places {
   readonly bias?: Value | undefined;
 }
 
-/** Scores [B, 1, S, S] that hide keys from all queries: mask [B, S], 1 for keys that are attended to. */
-export function keyBias(g: Builder, mask: Value, length: number): Value {
+/** Scores [B, 1, N, S] that hide keys from all N queries (default S): mask [B, S], 1 for keys that are attended to. */
+export function keyBias(g: Builder, mask: Value, length: number, queries: number = length): Value {
   const one = g.constant([], Float32Array.of(1));
   const hidden = g.mul(g.sub(one, mask), g.constant([], Float32Array.of(HIDDEN)));
-  return g.add(g.reshape(hidden, ["B", 1, 1, length]), g.constant([1, 1, length, 1], new Float32Array(length)));
+  return g.add(g.reshape(hidden, ["B", 1, 1, length]), g.constant([1, 1, queries, 1], new Float32Array(queries)));
 }
 
 /** Layer norm, scaled and shifted: x [B, L, D], shift and scale [B, 1, D] → [B, L, D]. */

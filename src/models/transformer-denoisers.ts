@@ -9,6 +9,8 @@ import { parseFlux2Config } from "./flux2-config.js";
 import { flux2Denoiser } from "./flux2-denoiser.js";
 import { parseQwenImageConfig } from "./qwen-image-config.js";
 import { qwenImageDenoiser } from "./qwen-image-denoiser.js";
+import { parseSanaConfig } from "./sana-config.js";
+import { sanaDenoiser } from "./sana-denoiser.js";
 import { parseSd3Config } from "./sd3-config.js";
 import { sd3Denoiser } from "./sd3-denoiser.js";
 import { parseZImageConfig } from "./z-image-config.js";
@@ -22,6 +24,7 @@ export const TRANSFORMERS = {
   ChromaTransformer2DModel: (source, scaleFactor) => chromaDenoiser(parseChromaConfig(source), scaleFactor),
   Flux2Transformer2DModel: (source, scaleFactor) => flux2Denoiser(parseFlux2Config(source), scaleFactor),
   QwenImageTransformer2DModel: (source, scaleFactor) => qwenImageDenoiser(parseQwenImageConfig(source), scaleFactor),
+  SanaTransformer2DModel: (source, scaleFactor) => sanaDenoiser(parseSanaConfig(source), scaleFactor),
   SD3Transformer2DModel: (source, scaleFactor) => sd3Denoiser(parseSd3Config(source), scaleFactor),
   ZImageTransformer2DModel: (source, scaleFactor) => zImageDenoiser(parseZImageConfig(source), scaleFactor),
 } as const satisfies Readonly<Record<string, Make>>;

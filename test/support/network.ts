@@ -173,6 +173,19 @@ async function sd3({ config }: NetworkClass, index: WeightIndex, inputs: Inputs,
   return evaluate(denoiser.draw(shape, index), feeds);
 }
 
+async function sana(
+  { config }: NetworkClass,
+  index: WeightIndex,
+  inputs: Inputs,
+  evaluate: Evaluate,
+): Promise<Outputs> {
+  const [x, text] = [feed(inputs, "sample"), feed(inputs, "encoder_hidden_states")];
+  const denoiser = TRANSFORMERS.SanaTransformer2DModel({ file: "config.json", config }, 32);
+  const shape = { height: height(x), width: width(x), tokens: text.shape[1] ?? 0 };
+  const feeds = Object.fromEntries(Object.keys(inputs).map((name) => [name, feed(inputs, name)]));
+  return evaluate(denoiser.draw(shape, index), feeds);
+}
+
 async function t5({ config }: NetworkClass, index: WeightIndex, inputs: Inputs, evaluate: Evaluate): Promise<Outputs> {
   const c = parseT5Config({ file: "config.json", config });
   const prompts = ids(inputs);
@@ -336,6 +349,7 @@ const COMPUTE: Readonly<Record<string, Compute>> = {
   Flux2Transformer2DModel: flux2,
   QwenImageTransformer2DModel: qwenImage,
   Qwen2_5_VLForConditionalGeneration: visionLanguage,
+  SanaTransformer2DModel: sana,
   SD3Transformer2DModel: sd3,
   ZImageTransformer2DModel: zImage,
   T5EncoderModel: t5,
