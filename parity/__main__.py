@@ -6,7 +6,7 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, blocks, clip_skip, component_cases, distillation, families, flow_adapters, flow_runs, gradients, hub, information, intervals, loras, methods, metrics, official_sliders, optimizers, outputs, peft_strength,
+    adapters, added_tokens, blocks, clip_skip, component_cases, distillation, families, flow_adapters, flow_runs, gemma_tokenizer, gradients, hub, information, intervals, loras, methods, metrics, official_sliders, optimizers, outputs, peft_strength,
     prompt_syntax, prompts, qwen_tokenizer, recognition, runs, scripts, single_files, sliders, steps, streams, t5_tokenizer, textual_inversion, transformer_files, vision, words,
 )
 from .store import Store
@@ -18,6 +18,7 @@ RECORDERS = {
     "schedulers": steps.record,
     "families": families.record,
     "qwen-tokenizer": qwen_tokenizer.record,
+    "gemma-tokenizer": gemma_tokenizer.record,
     "t5-tokenizer": t5_tokenizer.record,
     "components": component_cases.record,
     "networks": outputs.record,

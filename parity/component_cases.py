@@ -179,6 +179,8 @@ QWEN_IMAGE_VARIANTS = {
     # Written by a later diffusers, which names what the variants for editing and for layers have.
     "qwen-image-fast": {"zero_cond_t": False, "use_additional_t_cond": False, "use_layer3d_rope": False},
     "qwen-image-other": {"axes_dims_rope": [8, 2, 2], "attention_head_dim": 12, "num_attention_heads": 3, "num_layers": 1, "in_channels": 16, "out_channels": 4},
+}  # fmt: skip
+
 SANA = {"in_channels": 32, "out_channels": 32, "num_attention_heads": 4, "attention_head_dim": 8, "num_layers": 2, "num_cross_attention_heads": 2,
         "cross_attention_head_dim": 16, "cross_attention_dim": 32, "caption_channels": 24, "mlp_ratio": 2.5, "dropout": 0.0, "attention_bias": False,
         "sample_size": 32, "patch_size": 1, "norm_elementwise_affine": False, "norm_eps": 1e-06, "interpolation_scale": None}  # fmt: skip
@@ -223,6 +225,13 @@ T5 = {"model_type": "t5", "d_model": 24, "d_kv": 8, "d_ff": 37, "num_layers": 3,
 QWEN3_DEEP = {**QWEN3, "num_hidden_layers": 28, "hidden_size": 8, "intermediate_size": 16, "num_attention_heads": 2, "num_key_value_heads": 1}
 KL_FLUX2 = {key: value for key, value in KL.items() if key != "scaling_factor"} | {"batch_norm_eps": 0.05, "patch_size": [2, 2], "use_quant_conv": True, "use_post_quant_conv": True, "mid_block_add_attention": True}
 FLUX2_STRAY = [["bn.num_batches_tracked", []]]
+
+
+# Gemma 2 2B in small, with scores that its bound changes, and a scale of queries that is not that of a head.
+GEMMA2 = {"model_type": "gemma2", "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
+          "head_dim": 8, "hidden_activation": "gelu_pytorch_tanh", "hidden_act": "gelu_pytorch_tanh", "rms_norm_eps": 1e-06, "rope_theta": 10000.0, "attention_bias": False,
+          "query_pre_attn_scalar": 3, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 30.0, "sliding_window": 4096, "max_position_embeddings": 8192,
+          "vocab_size": 520, "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}  # fmt: skip
 
 
 def unet(config, seed, **options):
@@ -275,7 +284,7 @@ def components():
         found[name] = component("diffusers", "QwenImageTransformer2DModel", {**QWEN_IMAGE, **changes}, 520_000 + 1_000 * i, dtype=dtype, storage=storage)
     for i, (name, changes) in enumerate(SANA_VARIANTS.items()):
         dtype, storage = "bfloat16" if name == "sana-sprint" else "float32", "sharded" if name == "sana" else "whole"
-        found[name] = component("diffusers", "SanaTransformer2DModel", {**SANA, **changes}, 520_000 + 1_000 * i, dtype=dtype, storage=storage)
+        found[name] = component("diffusers", "SanaTransformer2DModel", {**SANA, **changes}, 620_000 + 1_000 * i, dtype=dtype, storage=storage)
     found |= {
         "qwen25": component("transformers", "Qwen2_5_VLForConditionalGeneration", QWEN25, 530_000, storage="sharded", naming="vision beside"),
         "qwen25-nested": component("transformers", "Qwen2_5_VLForConditionalGeneration", QWEN25_NESTED, 531_000, dtype="bfloat16"),
@@ -284,6 +293,8 @@ def components():
         "vae-sd3": autoencoder({**KL_FLUX, "scaling_factor": 1.5305, "shift_factor": 0.0609}, 482_000),
         "t5": component("transformers", "T5EncoderModel", T5, 460_000, storage="sharded", naming="tied"),
         "t5-other": component("transformers", "T5EncoderModel", {**T5, "relative_attention_num_buckets": 20, "relative_attention_max_distance": 50, "layer_norm_epsilon": 1e-03, "num_layers": 1}, 461_000, dtype="bfloat16", naming="tied"),
+        "gemma2": component("transformers", "Gemma2Model", GEMMA2, 630_000, storage="sharded"),
+        "gemma2-causal": component("transformers", "Gemma2ForCausalLM", {**GEMMA2, "attn_logit_softcapping": None, "num_hidden_layers": 1, "num_key_value_heads": 4, "query_pre_attn_scalar": 8, "rms_norm_eps": 1e-03, "rope_theta": 100.0}, 631_000, dtype="bfloat16", naming="tied"),
         "qwen3-deep": component("transformers", "Qwen3ForCausalLM", QWEN3_DEEP, 440_000, naming="tied"),
         "vae-flux2": component("diffusers", "AutoencoderKLFlux2", KL_FLUX2, 441_000, stray=FLUX2_STRAY),
         "vae-flux2-narrow": component("diffusers", "AutoencoderKLFlux2", {**KL_FLUX2, "decoder_block_out_channels": [4, 8, 12], "use_post_quant_conv": False}, 442_000, stray=FLUX2_STRAY),

@@ -203,6 +203,8 @@ def run_qwen_image(model, inputs):
         encoder_hidden_states_mask=inputs["attention_mask"][:, : text.shape[1]], return_dict=False,
     )[0]  # fmt: skip
     return {"prediction": FluxPipeline._unpack_latents(out, 8 * height, 8 * width, 8)}
+
+
 def sana_runs(described):
     """Texts of which the last tokens are hidden, in each sample another number."""
     config = described["config"]
@@ -276,6 +278,11 @@ def run_vision_language(model, inputs):
     """The states of a model that reads images too, from text alone; the final norm is on the last."""
     states = model(input_ids=inputs["input_ids"], output_hidden_states=True).hidden_states
     return {f"layer-{i}": state for i, state in enumerate(states[:-1])} | {"normed": states[-1]}
+
+
+def run_gemma2(model, inputs):
+    """The last hidden state, after the final norm."""
+    return {"hidden_state": getattr(model, "model", model)(inputs["input_ids"]).last_hidden_state}
 
 
 def t5_runs(_):
@@ -354,6 +361,8 @@ RUNS = {
     "QwenImageTransformer2DModel": (chroma_runs, run_qwen_image),
     "Qwen2_5_VLForConditionalGeneration": (language_runs, run_vision_language),
     "T5EncoderModel": (t5_runs, run_t5),
+    "Gemma2Model": (language_runs, run_gemma2),
+    "Gemma2ForCausalLM": (language_runs, run_gemma2),
     "Qwen3Model": (language_runs, run_language),
     "Qwen3ForCausalLM": (language_runs, run_language),
     "CLIPTextModel": (text_runs, run_text),

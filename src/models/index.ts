@@ -32,6 +32,7 @@ export type { Conditioning, Denoiser, DenoiserCall, DenoiserShape, ImageSize } f
 export { DENOISER_CLASSES, denoiserOf } from "./denoisers.js";
 export type { DrawingWeights } from "./drawing.js";
 export { type BranchKind, type DreamSimBranch, drawDreamSim, dreamSimBranches } from "./dreamsim.js";
+export { drawGemma2, type Gemma2Config, type Gemma2Shape, parseGemma2Config } from "./gemma2.js";
 export { drawInception, INCEPTION_SIDE } from "./inception.js";
 export {
   drawLanguageModel,

@@ -5,6 +5,7 @@ import {
   AUTOENCODER_CLASSES,
   drawDecoder,
   drawEncoder,
+  drawGemma2,
   drawImageEncoder,
   drawLanguageModel,
   drawT5,
@@ -14,6 +15,7 @@ import {
   drawUNet,
   HIDDEN,
   parseClipConfig,
+  parseGemma2Config,
   parseLanguageModelConfig,
   parseT5Config,
   parseTextEncoderConfig,
@@ -238,6 +240,23 @@ async function visionLanguage(
   return { ...(await languageModel(golden, index, inputs, evaluate)), ...(normed && { normed }) };
 }
 
+/** Causal, so that a token does not read those after it. */
+async function gemma2(
+  { config }: NetworkClass,
+  index: WeightIndex,
+  inputs: Inputs,
+  evaluate: Evaluate,
+): Promise<Outputs> {
+  const c = parseGemma2Config({ file: "config.json", config });
+  const prompts = ids(inputs);
+  const tokens = prompts[0]?.length ?? 0;
+  const bias = Float32Array.from({ length: tokens ** 2 }, (_, i) => (i % tokens > Math.floor(i / tokens) ? HIDDEN : 0));
+  return evaluate(drawGemma2(c, index, { tokens }), {
+    input_ids: int([prompts.length, tokens], prompts.flat()),
+    attention_bias: float([1, 1, tokens, tokens], bias),
+  });
+}
+
 const ids = (inputs: Inputs): number[][] => {
   const input = inputs["input_ids"];
   if (!input || !("values" in input)) throw new Error("the golden has no input_ids");
@@ -353,6 +372,8 @@ const COMPUTE: Readonly<Record<string, Compute>> = {
   SD3Transformer2DModel: sd3,
   ZImageTransformer2DModel: zImage,
   T5EncoderModel: t5,
+  Gemma2Model: gemma2,
+  Gemma2ForCausalLM: gemma2,
   Qwen3Model: languageModel,
   Qwen3ForCausalLM: languageModel,
   CLIPTextModel: text,
