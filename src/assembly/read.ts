@@ -17,7 +17,7 @@ import { FAMILIES, type Family, factsOf } from "../families/index.js";
 import type { KnownModel, ModelSource, PlanSource } from "../generate/index.js";
 import { type Denoiser, denoiserOf, type ImageSize, parseTextEncoderConfig } from "../models/index.js";
 import type { WeightIndex } from "../tensor/index.js";
-import { createTokenizer, readLanguageModel, readT5, type TextEncoderParts } from "../text/index.js";
+import { createTokenizer, readGemma, readLanguageModel, readT5, type TextEncoderParts } from "../text/index.js";
 import type { Adaptable } from "./adapters.js";
 import { readDecoder } from "./decoder.js";
 import type { ModelPlace } from "./place.js";
@@ -242,6 +242,7 @@ function schedulerOf(checkpoint: Checkpoint): ModelSource["scheduler"] {
 const CLASSES = {
   clip: ["CLIPTextModel", "CLIPTextModelWithProjection"],
   "language model": ["Qwen3Model", "Qwen3ForCausalLM"],
+  gemma: ["Gemma2Model", "Gemma2ForCausalLM"],
   t5: ["T5EncoderModel"],
 } as const;
 
@@ -263,6 +264,7 @@ async function readTextEncoders(system: FileSystem, checkpoint: Checkpoint): Pro
     const source = { file: component.configFile, config: component.config };
     const { weights } = component;
     if (kind === "language model") return { ...(await readLanguageModel(source, files)), weights };
+    if (kind === "gemma") return { ...(await readGemma(source, files)), weights };
     if (kind === "t5") return { ...(await readT5(source, files)), weights };
     const config = parseTextEncoderConfig(source);
     return {

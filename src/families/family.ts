@@ -4,7 +4,7 @@ import type { Renamed } from "./names/transformer.js";
 
 /** A text encoder of a family. Encoders are listed in the order in which their features are concatenated. */
 export interface TextEncoderFacts {
-  readonly kind: "clip" | "language model" | "t5";
+  readonly kind: "clip" | "language model" | "gemma" | "t5";
   /** Folders in a diffusers checkpoint. */
   readonly component: "text_encoder" | "text_encoder_2" | "text_encoder_3";
   readonly tokenizer: "tokenizer" | "tokenizer_2" | "tokenizer_3";
@@ -38,6 +38,14 @@ export interface ChatFormat {
   readonly multiple: number;
   /** Numbers of layers after which hidden states are read and concatenated. Default: the last but `skip`. */
   readonly states?: readonly number[];
+}
+
+/** How a prompt is written for Gemma: after an instruction to describe images, of whose tokens the denoiser reads the first alone. */
+export interface InstructionFormat {
+  /** Text before a prompt; a negative prompt has none. */
+  readonly before: string;
+  /** Number of tokens that the denoiser reads, with the first of all; what is beyond is cut. */
+  readonly tokens: number;
 }
 
 /** Names of the tensors of a transformer, in files and in adapters. */
@@ -100,6 +108,8 @@ export interface FamilyFacts {
     readonly projection: boolean;
     /** Chat format of prompts, for a text encoder that is a language model. */
     readonly chat?: ChatFormat;
+    /** Instruction of prompts, for Gemma. */
+    readonly instruction?: InstructionFormat;
     /** Length of the text conditioning of T5, unless the denoiser was trained with another. */
     readonly tokens?: number;
     /** T5 reads no padding, and the denoiser this many tokens of it. Default: both read all of it. */

@@ -10,6 +10,7 @@ export {
 export {
   type ChatFormat,
   type FamilyFacts,
+  type InstructionFormat,
   STABLE_DIFFUSION_NOISE,
   type TextEncoderFacts,
   type TransformerFacts,

@@ -76,7 +76,8 @@ export function promptEncoder({ pair, job, bindings, cache }: Run) {
     }
     // In diffusers clip skip applies to the prompt only, in A1111 and ComfyUI to both.
     const negativeSkip = syntax === "plain" ? 0 : clipSkip;
-    const unconditional = await pair.text.encode(negative ?? "", negativeSkip, adapted, syntax, length);
+    const encodeNegative = pair.text.encodeNegative ?? pair.text.encode;
+    const unconditional = await encodeNegative(negative ?? "", negativeSkip, adapted, syntax, length);
     if (!pair.text.copies) return sides(conditional, unconditional);
     const shared = sharedLength(lengthOf(conditional), lengthOf(unconditional));
     return sides(repeatedTo(shared, conditional), repeatedTo(shared, unconditional));

@@ -1,7 +1,7 @@
 /** The scheduler that a request and a pair choose for a model: its class and the changed fields, under any of its names. */
 import {
   findScheduler,
-  modelKindOf,
+  kindOf,
   type Prediction,
   parseScheduler,
   type SamplingRequest,
@@ -29,14 +29,14 @@ interface Changes {
 
 /** Looks up a scheduler under any of its names. Fields of the name yield to the changes. @throws RequestError */
 function choice({ scheduler }: ModelSource, name: string | undefined, changes: Changes): SchedulerChoice {
-  const own = () => parseScheduler(scheduler.config, scheduler.file).className;
-  const found = name === undefined ? undefined : findScheduler(name, modelKindOf(own()));
+  const own = () => parseScheduler(scheduler.config, scheduler.file);
+  const found = name === undefined ? undefined : findScheduler(name, kindOf(own()));
   const type = changes.sigmas ?? found?.type;
   return {
     name: found?.className,
     fields: {
       ...found?.fields,
-      ...(type && scheduleFields(found?.className ?? own(), type)),
+      ...(type && scheduleFields(found?.className ?? own().className, type)),
       ...(changes.spacing && { timestep_spacing: changes.spacing }),
       ...(changes.prediction && { prediction_type: changes.prediction }),
     },

@@ -6,18 +6,18 @@ import { conv, type Weights } from "./layers.js";
 const EPSILON = 1e-15;
 
 /**
- * Attention whose weights are relu(q) · relu(k), normalised by their sum: q, k, v [B, h, N, d] → same. Its cost is linear in N, since sums over
+ * Attention whose weights are relu(q) · relu(k), normalised by their sum: q, k, v [B, h, d, N] → same. Its cost is linear in N, since sums over
  * keys come before queries. Those are means here, which float16 holds.
  */
 export function linearAttention(g: Builder, q: Value, k: Value, v: Value): Value {
-  const [batch = 1, heads = 1, length, width = 1] = q.shape;
+  const [batch = 1, heads = 1, width = 1, length] = q.shape;
   const n = known(length);
   const scalar = (value: number) => g.constant([], Float32Array.of(value));
   const [queries, keys] = [g.relu(q), g.relu(k)];
-  const states = g.matmul(g.transpose(keys, [0, 1, 3, 2]), g.mul(v, scalar(1 / n)));
-  const meanKey = g.reshape(g.mean(keys, [2]), [batch, heads, 1, width]);
-  const weight = g.reshape(g.sum(g.mul(queries, meanKey), [3]), [batch, heads, n, 1]);
-  return g.div(g.matmul(queries, states), g.add(weight, scalar(EPSILON / n)));
+  const states = g.matmul(g.mul(v, scalar(1 / n)), g.transpose(keys, [0, 1, 3, 2]));
+  const meanKey = g.reshape(g.mean(keys, [3]), [batch, heads, width, 1]);
+  const weight = g.reshape(g.sum(g.mul(queries, meanKey), [2]), [batch, heads, 1, n]);
+  return g.div(g.matmul(states, queries), g.add(weight, scalar(EPSILON / n)));
 }
 
 /**

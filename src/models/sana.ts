@@ -89,8 +89,8 @@ function projections(
 function selfAttention(g: Builder, w: Weights, x: Value, c: SanaConfig): Value {
   const { q, k, v } = projections(g, w, [x, x], c.features, c.bias, c);
   const [batch = 1, length = 1] = x.shape;
-  const split = (y: Value) => g.transpose(g.reshape(y, [batch, length, c.heads, c.features / c.heads]), [0, 2, 1, 3]);
-  const mixed = g.transpose(linearAttention(g, split(q), split(k), split(v)), [0, 2, 1, 3]);
+  const split = (y: Value) => g.transpose(g.reshape(y, [batch, length, c.heads, c.features / c.heads]), [0, 2, 3, 1]);
+  const mixed = g.transpose(linearAttention(g, split(q), split(k), split(v)), [0, 3, 1, 2]);
   return linear(g, w.at("to_out.0"), g.reshape(mixed, [batch, length, c.features]), c.features);
 }
 

@@ -43,6 +43,31 @@ export function evenSigmas(n: number, precision: "float32" | "float64"): number[
   );
 }
 
+/** Largest angle of SANA-Sprint, π / 2 rounded up, and the second of two steps (defaults of diffusers' SanaSprintPipeline). */
+const FIRST_ANGLE = 1.5708;
+const SECOND_ANGLE = 1.3;
+
+/**
+ * Decreasing sigmas of SCMScheduler, one per step: σ = sin t / (sin t + cos t) at angles t that are evenly spaced down to 0, but for two steps
+ * (Chen et al. 2025, SANA-Sprint). The first is 1, which diffusers exceeds by 4e-6.
+ */
+export function angleSigmas(count: number): number[] {
+  const angles = count === 2 ? [FIRST_ANGLE, SECOND_ANGLE] : linspace(FIRST_ANGLE, 0, count + 1).slice(0, count);
+  return angles.map((angle) => {
+    const [sin, cos] = [Math.sin, Math.cos].map((f) => Math.fround(f(Math.fround(angle))));
+    return Math.min(1, Math.fround((sin ?? 0) / Math.fround((sin ?? 0) + (cos ?? 0))));
+  });
+}
+
+/** Decreasing sigmas of DPM-Solver with flow sigmas, one per step: evenly spaced between 0 and 1 − 1 / `train`, shifted, without the last, 0. */
+export function flowGrid(count: number, shift: number, train: number): number[] {
+  const step = (1 / train - 1) / count;
+  return Array.from({ length: count }, (_, i) => {
+    const sigma = 1 - (i === 0 ? 1 / train : 1 + (count - i) * step);
+    return (shift * sigma) / (1 + (shift - 1) * sigma);
+  });
+}
+
 type Round = (x: number) => number;
 type Shift = (sigma: number, round: Round) => number;
 

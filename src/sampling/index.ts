@@ -48,6 +48,7 @@ export { type Schedule, type ScheduleStep, schedule } from "./schedule.js";
 export { type ScheduleType, scheduleTypeNamed } from "./schedule-types.js";
 export {
   amendForStableDiffusion,
+  kindOf,
   parseScheduler,
   readsSpacing,
   type SchedulerConfig,
@@ -55,7 +56,7 @@ export {
   switchScheduler,
   traitsOf,
 } from "./scheduler.js";
-export { isScheduler, modelKindOf, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";
+export { isScheduler, SCHEDULERS, type SchedulerClass } from "./scheduler-classes.js";
 export type { Prediction, SchedulerSettings } from "./scheduler-fields.js";
 export {
   a1111Names,

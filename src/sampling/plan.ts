@@ -10,8 +10,8 @@ import type { Hook } from "./hooks/hook.js";
 import { CLEAN, karrasSigma, type NoiseLevel, noiseShare, noisier, sameLevel } from "./level.js";
 import type { Handoff } from "./options.js";
 import { checkPrediction } from "./parameterisation.js";
-import { schedule } from "./schedule.js";
-import type { SchedulerConfig } from "./scheduler.js";
+import { type Schedule, schedule } from "./schedule.js";
+import { kindOf, type SchedulerConfig } from "./scheduler.js";
 import type { Prediction } from "./scheduler-fields.js";
 import { solverSteps } from "./solver.js";
 import { handoffSolver, type SolverSpec, type SolverStep } from "./solver-spec.js";
@@ -142,9 +142,11 @@ export function makePlan(request: PlanRequest): Plan {
   if (k === 0) return planOf(segmentOf("distilled", request.distilled, skip));
   const own = segmentOf("base", base, skip);
   if (first === distilled.rows.length) return planOf(own);
-  if (request.anchor === undefined) return planOf(handOff(own, request.distilled, distilled, k));
-  const rest = segmentOf("distilled", request.distilled, k);
   const target = distilled.rows[first]?.at ?? CLEAN;
+  if (request.anchor === undefined) {
+    return planOf(handOff(segmentOf("base", base, skip, target), request.distilled, distilled, k));
+  }
+  const rest = segmentOf("distilled", request.distilled, k);
   return planOf({ ...own, rows: [...anchored(own.rows, request.anchor, target), ...chain(rest.rows, target)] });
 }
 
@@ -198,9 +200,13 @@ function planOf({ initNoiseScale, rows }: Plan): Plan {
   return { initNoiseScale, rows };
 }
 
-/** The rows of a model on its own schedule, from step `fresh` on. */
-function segmentOf(model: ModelName, config: SamplerConfig, fresh = 0): Segment {
-  const made = schedule(config.scheduler, config, config);
+/**
+ * The rows of a model on its own schedule, from step `fresh` on.
+ * @param end level of a hand-off, at which a step of a flow ends that would pass it: its sigmas are free
+ */
+function segmentOf(model: ModelName, config: SamplerConfig, fresh = 0, end?: NoiseLevel): Segment {
+  const whole = schedule(config.scheduler, config, config);
+  const made = end && kindOf(config.scheduler) === "flow-matching" ? endingAt(whole, end) : whole;
   const { length } = made.steps;
   if (!Number.isInteger(fresh) || fresh < 0 || fresh >= length) {
     throw new RequestError(`skip is ${fresh} of ${length} steps; expected an integer from 0 to ${length - 1}`);
@@ -213,6 +219,12 @@ function segmentOf(model: ModelName, config: SamplerConfig, fresh = 0): Segment 
     },
   );
   return { initNoiseScale: made.initNoiseScale(fresh), rows: chain(rows, rows[0]?.from) };
+}
+
+/** The schedule with a step that ends at a level, where one begins above it and would end below. */
+function endingAt(whole: Schedule, end: NoiseLevel): Schedule {
+  const last = whole.steps.findIndex(({ to }) => !noisier(to, end));
+  return { ...whole, steps: whole.steps.map((step, i) => (i === last ? { ...step, to: end } : step)) };
 }
 
 /** Sets `from` of each row to the previous row's `to`. */
@@ -285,8 +297,8 @@ const formulationOf = (prediction: Prediction): "flow" | "diffusion" | "EDM" =>
   prediction === "flow_prediction" ? "flow" : prediction.startsWith("edm") ? "EDM" : "diffusion";
 
 /**
- * The base on its own schedule down to the distilled row k, and the distilled rest. Where the levels differ, the last step of a flow ends at
- * that of row k; after other solvers, a re-noise row leads to it.
+ * The base on its own schedule down to the distilled row k, and the distilled rest. The last step of a flow ends at the level of row k; for
+ * other models, a re-noise row leads to it where the levels differ.
  */
 function handOff(base: Segment, config: SamplerConfig, distilled: Segment, k: number): Plan {
   const target = distilled.rows[firstRows(distilled, k).length]?.at;
@@ -300,21 +312,12 @@ function handOff(base: Segment, config: SamplerConfig, distilled: Segment, k: nu
   }
   const rest = segmentOf("distilled", config, k).rows;
   const own = base.rows.slice(0, last + 1);
-  const final = own.at(-1);
-  if (final && endsAnywhere(final)) {
-    const rows = [...own.slice(0, -1), { ...final, to: target }];
-    return { initNoiseScale: base.initNoiseScale, rows: [...rows, ...chain(rest, target)] };
-  }
   const equal = sameLevel(reached, target);
   return {
     initNoiseScale: base.initNoiseScale,
     rows: [...own, ...(equal ? [] : [renoiseRow(reached, target)]), ...chain(rest, equal ? reached : target)],
   };
 }
-
-/** True for an Euler step along a flow, which is exact in the prediction at any length: it can end at the level of the hand-off. */
-const endsAnywhere = ({ solver, prediction }: StepRow): boolean =>
-  solver.kind === "euler" && prediction === "flow_prediction";
 
 /** A row that adds noise from one level to another. @throws RequestError when `to` has less noise than `from` */
 export function renoiseRow(from: NoiseLevel, to: NoiseLevel): RenoiseRow {

@@ -5,7 +5,7 @@
 import { RequestError } from "../errors.js";
 import { roundHalfEven } from "../tensor/index.js";
 import { alphasCumprod } from "./betas.js";
-import { type DynamicShift, flowSigmas } from "./flow-sigmas.js";
+import { angleSigmas, type DynamicShift, flowGrid, flowSigmas } from "./flow-sigmas.js";
 import {
   alphaBar,
   CLEAN,
@@ -17,7 +17,7 @@ import {
   type NoiseLevel,
 } from "./level.js";
 import { type SchedulerConfig, traitsOf } from "./scheduler.js";
-import type { SigmaTraits, TableTraits } from "./scheduler-classes.js";
+import type { FlowTraits, SigmaTraits, TableTraits } from "./scheduler-classes.js";
 import type { SchedulerSettings } from "./scheduler-fields.js";
 import { exponentialSigmas, karrasSigmas, spacingOf } from "./sigmas.js";
 import { stepCount, type TimestepSpec, timestepsOf } from "./timesteps.js";
@@ -55,13 +55,14 @@ export function schedule(config: SchedulerConfig, spec: TimestepSpec, size: Dyna
 
 function scheduleOf(config: SchedulerConfig, spec: TimestepSpec, size: DynamicShift): Schedule {
   const traits = traitsOf(config);
+  if (config.settings.use_flow_sigmas) return onFlowGrid(config, spec);
   switch (traits.levels) {
     case "table":
       return onTable(config, traits, spec);
     case "sigmas":
       return onSigmas(config, traits, spec);
     case "flow":
-      return onFlow(config, spec, size);
+      return onFlow(config, traits, spec, size);
     case "edm":
       return onEdm(config, spec);
   }
@@ -165,10 +166,22 @@ function roundingOf(settings: SchedulerSettings, { roundsKarras, spacing }: Sigm
   return spacing === "extra" ? Math.trunc : Math.fround;
 }
 
-/** FlowMatchEuler: timesteps are 1000 σ in float32, unrounded. */
-function onFlow(config: SchedulerConfig, spec: TimestepSpec, size: DynamicShift): Schedule {
+/** DPM-Solver with flow sigmas: timesteps are 1000 σ, rounded down. */
+function onFlowGrid(config: SchedulerConfig, spec: TimestepSpec): Schedule {
+  const { num_train_timesteps: train, flow_shift: shift, final_sigmas_type } = config.settings;
+  const sigmas = flowGrid(stepCount(config, spec), shift, train);
+  const levels = sigmas.map((sigma) => levelOfFlowSigma(sigma * train, Math.fround(sigma)));
+  const final = final_sigmas_type === "zero" ? CLEAN : (levels.at(-1) ?? CLEAN);
+  const steps = levels.map((at, i) => ({ timestep: Math.trunc(at.t), at, to: levels[i + 1] ?? final }));
+  const levelAt = (t: number): NoiseLevel => levelOfFlowSigma(t, Math.max(t, 0) / train);
+  return { steps, initNoiseScale: () => 1, levelAt, timestepOf: (sigma) => sigma * train };
+}
+
+/** FlowMatchEuler and SCM: timesteps are 1000 σ in float32, unrounded. */
+function onFlow(config: SchedulerConfig, { grid }: FlowTraits, spec: TimestepSpec, size: DynamicShift): Schedule {
   const { num_train_timesteps: train } = config.settings;
-  const levels = flowSigmas(config, spec, size).map((sigma) => levelOfFlowSigma(Math.fround(sigma * train), sigma));
+  const sigmas = grid === "angles" ? angleSigmas(stepCount(config, spec)) : flowSigmas(config, spec, size);
+  const levels = sigmas.map((sigma) => levelOfFlowSigma(Math.fround(sigma * train), sigma));
   const steps = levels.map((at, i) => ({ timestep: at.t, at, to: levels[i + 1] ?? CLEAN }));
   const levelAt = (t: number): NoiseLevel => levelOfFlowSigma(t, Math.max(t, 0) / train);
   return { steps, initNoiseScale: () => 1, levelAt, timestepOf: (sigma) => sigma * train };

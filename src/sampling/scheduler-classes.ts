@@ -64,10 +64,11 @@ export interface EdmTraits {
   readonly solver: "euler" | "dpm++";
 }
 
-/** Noise levels are flow-matching sigmas; timesteps follow from them. */
+/** Noise levels are flow-matching sigmas; timesteps follow from them. Angles are those of SANA-Sprint: tan of one is σ / (1 − σ). */
 export interface FlowTraits {
   readonly levels: "flow";
-  readonly solver: "euler";
+  readonly grid: "shifted" | "angles";
+  readonly solver: "euler" | "scm";
 }
 
 const BETAS = fields("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas");
@@ -109,7 +110,7 @@ const NOT_BETAS = ["sigmoid", "laplace", "exp"];
 const NOT_PREDICTIONS = ["flow_prediction", "edm", "edm_v"];
 const REFUSES = { beta_schedule: NOT_BETAS, prediction_type: NOT_PREDICTIONS };
 const NO_SAMPLE = { ...REFUSES, prediction_type: ["sample", "original_sample", ...NOT_PREDICTIONS] };
-const REFUSES_DPM = { ...REFUSES, use_dynamic_shifting: [true] };
+const REFUSES_DPM = { ...REFUSES, use_dynamic_shifting: [true], use_flow_sigmas: [true] };
 const MIDPOINT = { logrho: "midpoint", bh1: "midpoint", bh2: "midpoint" };
 const DPM_ALIASES = { algorithm_type: { deis: "dpmsolver++" }, solver_type: MIDPOINT };
 
@@ -215,8 +216,10 @@ export const SCHEDULER_CLASSES = {
       ...RESCALE,
       ...FINAL,
       ...fields("use_lu_lambdas", "algorithm_type", "euler_at_final", "lambda_min_clipped", "variance_type"),
+      ...fields("flow_shift"),
     },
-    refuses: REFUSES_DPM,
+    // With use_flow_sigmas it is for flow matching, else for diffusion.
+    refuses: { ...REFUSES, use_dynamic_shifting: [true], prediction_type: ["edm", "edm_v"] },
     aliases: DPM_ALIASES,
     spacing: "extra",
     roundsKarras: "not-cosine",
@@ -338,7 +341,18 @@ export const SCHEDULER_CLASSES = {
     implies: { prediction_type: "flow_prediction" },
     refuses: {},
     levels: "flow",
+    grid: "shifted",
     solver: "euler",
+  },
+  SCMScheduler: {
+    name: "SCM",
+    // The standard deviation of the data cancels: latents are divided by it before the network, and after it.
+    reads: fields("num_train_timesteps"),
+    implies: { prediction_type: "flow_prediction" },
+    refuses: {},
+    levels: "flow",
+    grid: "angles",
+    solver: "scm",
   },
 } as const satisfies Readonly<Record<string, SchedulerTraits>>;
 
@@ -353,7 +367,7 @@ export function isScheduler(name: string): name is SchedulerClass {
   return Object.hasOwn(SCHEDULER_CLASSES, name);
 }
 
-/** Kind of model that a class is for: each has levels of its own, and none runs another's network. */
+/** Kind of model that a class is for, unless its config says otherwise: each has levels of its own, and none runs another's network. */
 export const modelKindOf = (className: SchedulerClass): "diffusion" | "flow-matching" | "EDM" => {
   const { levels } = SCHEDULER_CLASSES[className];
   return levels === "flow" ? "flow-matching" : levels === "edm" ? "EDM" : "diffusion";

@@ -74,6 +74,7 @@ export const SAMPLERS: readonly SamplerName[] = [
   { scheduler: "EDMEulerScheduler" },
   { scheduler: "EDMDPMSolverMultistepScheduler" },
   { scheduler: "FlowMatchEulerDiscreteScheduler" },
+  { scheduler: "SCMScheduler" },
 ];
 
 /** Samplers of ComfyUI and A1111 that no scheduler of diffusers equals, and the nearest that is here. */

@@ -24,10 +24,18 @@ export interface SchedulerConfig {
 /** The traits of a config's class. */
 export const traitsOf = (config: SchedulerConfig): SchedulerTraits => SCHEDULER_CLASSES[config.className];
 
+/** Kind of model that a config is for. DPM++ 2M is for flow matching with flow sigmas. */
+export const kindOf = ({ className, settings }: SchedulerConfig): ReturnType<typeof modelKindOf> =>
+  settings.use_flow_sigmas ? "flow-matching" : modelKindOf(className);
+
 /** True when the timesteps depend on `timestep_spacing`. LCM and TCD select from the timesteps they were distilled on. */
 export function readsSpacing(config: SchedulerConfig): boolean {
   const traits = traitsOf(config);
-  return "timestep_spacing" in traits.reads && !("spacing" in traits && traits.spacing === "distilled");
+  return (
+    "timestep_spacing" in traits.reads &&
+    !config.settings.use_flow_sigmas &&
+    !("spacing" in traits && traits.spacing === "distilled")
+  );
 }
 
 /** True where diffusers' latents of the class are x / α: k-diffusion's samplers and EDM. */
@@ -71,13 +79,26 @@ export function switchScheduler(config: SchedulerConfig, className: string, fiel
   if (!isScheduler(className)) {
     throw new RequestError(`the scheduler ${className} is not known; supported: ${SCHEDULERS.join(", ")}`);
   }
-  const [wanted, own] = [modelKindOf(className), modelKindOf(config.className)];
+  const own = kindOf(config);
+  const flow = own === "flow-matching" ? flowFields(className, config.given) : null;
+  const wanted = flow?.["use_flow_sigmas"] ? own : modelKindOf(className);
   if (wanted !== own) {
     throw new RequestError(
       `${className} is for ${wanted} models; the model's scheduler ${config.className} is for ${own} models`,
     );
   }
-  return configOf(className, config.file, { ...config.given, ...fields });
+  return configOf(className, config.file, { ...config.given, ...flow, ...fields });
+}
+
+/** Fields that make a class one for flow matching, with the shift of a config. diffusers has two names for it, and leaves the shift out. */
+function flowFields(className: SchedulerClass, given: Given): Given {
+  const { reads }: SchedulerTraits = SCHEDULER_CLASSES[className];
+  const shift = given["flow_shift"] ?? given["shift"];
+  const has = (key: string) => key in reads;
+  return {
+    ...(has("flow_shift") && { use_flow_sigmas: true, prediction_type: "flow_prediction" }),
+    ...(shift !== undefined && { ...(has("flow_shift") && { flow_shift: shift }), ...(has("shift") && { shift }) }),
+  };
 }
 
 /**
@@ -108,6 +129,7 @@ function configOf(className: SchedulerClass, file: string, given: Given): Schedu
   const result = FIELDS.safeParse({ ...DEFAULTS, ...read, ...traits.implies });
   if (result.success) {
     checkRespacing(result.data, file);
+    if ("flow_shift" in traits.reads) checkFlow(result.data, file);
     checkAlgorithm(className, result.data, file);
     return { className, file, given, settings: result.data };
   }
@@ -132,6 +154,18 @@ function checkAlgorithm(className: SchedulerClass, settings: SchedulerSettings, 
     const supported = `1, 2 with algorithm_type ${algorithm}`;
     throw new UnsupportedConfigError({ file, key: "solver_order", actual: solver_order, supported });
   }
+}
+
+/** @throws UnsupportedConfigError for flow sigmas without a velocity, or a velocity without flow sigmas */
+function checkFlow(settings: SchedulerSettings, file: string): void {
+  const { use_flow_sigmas: flow, prediction_type: actual } = settings;
+  if (flow !== (actual === "flow_prediction")) {
+    const supported = flow ? "flow_prediction with use_flow_sigmas" : "another value without use_flow_sigmas";
+    throw new UnsupportedConfigError({ file, key: "prediction_type", actual, supported });
+  }
+  const key = [...RESPACINGS, "use_lu_lambdas" as const].find((name) => settings[name]);
+  if (flow && key)
+    throw new UnsupportedConfigError({ file, key, actual: true, supported: "false with use_flow_sigmas" });
 }
 
 /** @throws UnsupportedConfigError when more than one spacing of sigmas is set, as diffusers does */

@@ -80,6 +80,8 @@ const RULES: { readonly [K in Exclude<SchedulerTraits["solver"], "pndm" | TwoCal
       ? { kind: "euler-ancestral", eps: 0, noise: to.sigma }
       : { kind: "euler" };
   },
+  // α x0 + σ z: the noise is replaced at every step (Lu and Song 2024, algorithm 1).
+  scm: (_context, { to }) => ({ kind: "euler-ancestral", eps: 0, noise: to.sigma }),
   "euler-ancestral"(_context, { at, to }) {
     const { up, down } = ancestral(karrasSigma(at), karrasSigma(to));
     return { kind: "euler-ancestral", eps: to.alpha * down, noise: to.alpha * up };

@@ -68,7 +68,9 @@ export function refusesTimesteps(config: SchedulerConfig): string | undefined {
     return `${name} repeats timesteps of its own; timesteps cannot be given. Use another scheduler`;
   if (levels === "flow" || levels === "edm")
     return `timesteps of ${name} follow from its sigmas; give a number of steps`;
-  const respaced = [...RESPACINGS, "use_lu_lambdas" as const].find((key) => config.settings[key]);
+  const respaced = [...RESPACINGS, "use_lu_lambdas" as const, "use_flow_sigmas" as const].find(
+    (key) => config.settings[key],
+  );
   return respaced && `timesteps cannot be given with ${respaced} = true (${config.file}); give a number of steps`;
 }
 

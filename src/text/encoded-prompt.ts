@@ -38,6 +38,8 @@ export interface TextEncoders {
     syntax?: PromptSyntax,
     length?: number,
   ): Promise<EncodedPrompt>;
+  /** Encodes a negative prompt, as `encode` does, where the pipeline prepares it in another way. */
+  encodeNegative?: TextEncoders["encode"];
   /** Length L of a prompt when encoded. Runs no network. @throws RequestError for markup that cannot be used */
   lengthOf(prompt: string, syntax: PromptSyntax): number;
   /** Words of a prompt that the tokenizers' vocabularies do not have; empty for vocabularies made from text, such as CLIP's. */

@@ -2,6 +2,7 @@
 import type { TokenizerFiles } from "../checkpoint/index.js";
 import type { ConfigFile } from "../models/index.js";
 import type { LanguageModelParts } from "./chat-encoder.js";
+import type { GemmaParts } from "./gemma-encoder.js";
 import type { T5Parts } from "./t5-encoder.js";
 
 /** Qwen3 as a text encoder. @throws UnsupportedConfigError for its config; FileError for its tokenizer */
@@ -11,6 +12,12 @@ export async function readLanguageModel(
 ): Promise<Omit<LanguageModelParts, "weights">> {
   const { languageModelParts } = await import("./chat-encoder.js");
   return languageModelParts(source, files);
+}
+
+/** Gemma as a text encoder. @throws UnsupportedConfigError for its config; FileError for its tokenizer */
+export async function readGemma(source: ConfigFile, files: TokenizerFiles): Promise<Omit<GemmaParts, "weights">> {
+  const { gemmaParts } = await import("./gemma-encoder.js");
+  return gemmaParts(source, files);
 }
 
 /** T5's encoder. @throws UnsupportedConfigError for its config; FileError for its tokenizer */

@@ -6,13 +6,14 @@ import type { Runtime } from "../runtime/index.js";
 import { concatLast, float } from "../tensor/index.js";
 import type { LanguageModelParts } from "./chat-encoder.js";
 import type { AdaptedText, EncodedPrompt, TextEncoders, UnusedInversion } from "./encoded-prompt.js";
+import type { GemmaParts } from "./gemma-encoder.js";
 import { type PromptSyntax, plainText } from "./syntax.js";
 import type { AbsentParts, T5Parts } from "./t5-encoder.js";
 import { type ClipEncoderParts, type EncodedText, textEncoder } from "./text-encoder.js";
 import type { TextualInversion } from "./textual-inversion.js";
 
 /** Parts of one text encoder. */
-export type TextEncoderParts = ClipEncoderParts | LanguageModelParts | T5Parts | AbsentParts;
+export type TextEncoderParts = ClipEncoderParts | LanguageModelParts | GemmaParts | T5Parts | AbsentParts;
 
 /** Number of cached prompts; one of SDXL takes 0.6 MB. */
 const CACHED = 64;
@@ -29,7 +30,7 @@ export async function textEncoders(
   inversions: readonly TextualInversion[] = [],
   options: NetworkOptions = {},
 ): Promise<TextEncoders> {
-  const { skip, finalNorm, chat, tokens = DEFAULT_TOKENS, visiblePadding } = factsOf(family).text;
+  const { skip, finalNorm, chat, instruction, tokens = DEFAULT_TOKENS, visiblePadding } = factsOf(family).text;
   const [first] = parts;
   const t5 = parts.find((part) => part.kind === "t5" || part.kind === "absent");
   if (t5) {
@@ -52,6 +53,25 @@ export async function textEncoders(
         return prompts(key, () => own.encode(prompt, adapted, length, clipSkip));
       },
     };
+  }
+  if (first?.kind === "gemma") {
+    if (!instruction) throw new RangeError(`${family} has no instruction for Gemma`);
+    if (inversions.length > 0) {
+      throw new RequestError("textual inversions are for CLIP; the text encoder of this model is Gemma", {
+        field: "embeddings",
+      });
+    }
+    const { gemmaEncoder } = await import("./gemma-encoder.js");
+    const own = gemmaEncoder(runtime, instruction, first, options);
+    const prompts = cached<EncodedPrompt>(CACHED);
+    const encodeWith =
+      (side: "encode" | "encodeNegative"): TextEncoders["encode"] =>
+      async (prompt, _clipSkip, [adapted = null] = [], syntax = "plain") => {
+        own.lengthOf(prompt, syntax);
+        const stack = adapted && [adapted.stack.graphKey, adapted.stack.inputKey, adapted.scales];
+        return prompts(JSON.stringify([side, prompt, stack]), () => own[side](prompt, adapted));
+      };
+    return { ...own, encode: encodeWith("encode"), encodeNegative: encodeWith("encodeNegative") };
   }
   if (first?.kind !== "language model") return clipEncoders(runtime, family, parts.filter(isClip), inversions, options);
   if (!chat) throw new RangeError(`${family} has no chat format for a language model`);

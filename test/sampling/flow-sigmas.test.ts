@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../../src/errors.js";
 import { flowSigmas } from "../../src/sampling/flow-sigmas.js";
+import { schedule } from "../../src/sampling/schedule.js";
+import { parseScheduler, switchScheduler } from "../../src/sampling/scheduler.js";
 import { linspace } from "../../src/sampling/sigmas.js";
 import { flowScheduler } from "./configs.js";
 
@@ -15,6 +17,45 @@ const FLUX = {
   base_image_seq_len: 256,
   max_image_seq_len: 4096,
 };
+
+describe("schedules of SANA", () => {
+  const dpm = { _class_name: "DPMSolverMultistepScheduler", prediction_type: "flow_prediction" };
+  const config = parseScheduler({ ...dpm, use_flow_sigmas: true, flow_shift: 3 }, "scheduler_config.json");
+
+  it("shifts evenly spaced sigmas, and rounds timesteps down", () => {
+    // σ = 0.999, 0.666, 0.333 before the shift: 3 σ / (1 + 2 σ).
+    const { steps, initNoiseScale } = schedule(config, { steps: 3 });
+    const expected = [2.997 / 2.998, 1.998 / 2.332, 0.999 / 1.666];
+    expect(steps.map(({ timestep }) => timestep)).toEqual([999, 856, 599]);
+    for (const [i, { at }] of steps.entries()) {
+      expect(at.sigma).toBeCloseTo(expected[i] ?? 0, 6);
+      expect(at.alpha + at.sigma).toBeCloseTo(1, 12);
+    }
+    expect(steps.at(-1)?.to.sigma).toBe(0);
+    expect(initNoiseScale(0)).toBe(1);
+  });
+
+  it("keeps the shift where flow models change between DPM++ and Euler", () => {
+    const euler = switchScheduler(config, "FlowMatchEulerDiscreteScheduler");
+    expect(euler.settings.shift).toBe(3);
+    expect(switchScheduler(euler, "DPMSolverMultistepScheduler").settings).toMatchObject({
+      use_flow_sigmas: true,
+      prediction_type: "flow_prediction",
+      flow_shift: 3,
+    });
+    expect(() => switchScheduler(config, "DDIMScheduler")).toThrow(/DDIMScheduler is for diffusion models/);
+  });
+
+  it("takes angles: π / 2 and 1.3 for two steps, else evenly spaced", () => {
+    const scm = parseScheduler({ _class_name: "SCMScheduler", prediction_type: "trigflow", sigma_data: 0.5 }, "s.json");
+    const sigmas = (steps: number) => schedule(scm, { steps }).steps.map(({ at }) => at.sigma);
+    const share = (t: number) => Math.sin(t) / (Math.sin(t) + Math.cos(t));
+    expect(sigmas(1)).toEqual([1]);
+    expect(sigmas(2)[1]).toBeCloseTo(share(1.3), 6);
+    expect(sigmas(4)[3]).toBeCloseTo(share(1.5708 / 4), 6);
+    expect(() => schedule(scm, { timesteps: [999, 500] })).toThrow(/timesteps of SCM follow from its sigmas/);
+  });
+});
 
 describe("a static shift", () => {
   it("is s σ / (1 + (s − 1) σ)", () => {

@@ -119,7 +119,7 @@ describe("levels", () => {
         expect(steps).toHaveLength(count);
         steps.forEach((step, i) => {
           const { alpha, sigma } = step.at;
-          const flow = name === "FlowMatchEulerDiscreteScheduler";
+          const flow = name === "FlowMatchEulerDiscreteScheduler" || name === "SCMScheduler";
           const data = name.startsWith("EDM") ? 0.5 : 1;
           expect(flow ? alpha + sigma : (data * alpha) ** 2 + sigma ** 2).toBeCloseTo(1, 12);
           expect(alphaBar(step.to)).toBeGreaterThanOrEqual(alphaBar(step.at));
