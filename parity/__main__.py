@@ -6,7 +6,7 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, blocks, clip_skip, component_cases, distillation, families, flow_adapters, flow_runs, gemma_tokenizer, gradients, hub, information, intervals, loras, methods, metrics, official_sliders, optimizers, outputs, peft_strength,
+    adapters, added_tokens, blocks, clip_skip, component_cases, distillation, families, flow_adapters, flow_runs, gemma_tokenizer, gradients, hub, image_gradients, information, intervals, loras, methods, metrics, official_sliders, optimizers, outputs, peft_strength,
     prompt_syntax, prompts, qwen_tokenizer, recognition, runs, scripts, single_files, sliders, steps, streams, t5_tokenizer, textual_inversion, transformer_files, vision, words,
 )
 from .store import Store
@@ -23,6 +23,7 @@ RECORDERS = {
     "components": component_cases.record,
     "networks": outputs.record,
     "methods": methods.record,
+    "image-gradients": image_gradients.record,
     "gradients": gradients.record,
     "optimizers": optimizers.record,
     "sliders": sliders.record,

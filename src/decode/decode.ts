@@ -70,7 +70,7 @@ export async function* decodeCall(
   side: number | null,
 ): AsyncGenerator<TileProgress | RgbImage, void, undefined> {
   const [batch = 1, , height = 1, width = 1] = latents.shape;
-  const z = unscaled(decoder, latents);
+  const z = decoderLatents(decoder, latents);
   if (!areFinite(z.data)) throw new RequestError("the latents contain NaN or infinity; expected finite values");
   const call: Call = { network: "the decoder", at: "its output", weights: decoder.weights };
   if (side === null) {
@@ -85,7 +85,7 @@ export async function* decodeCall(
 }
 
 /** Converts latents [B, C, h, w] from the denoiser's scale to the decoder's: z = latent · std / scale + mean + shift per channel. */
-function unscaled({ scaling: { scale, shift, mean, std } }: Decoder, latents: FloatTensor): FloatTensor {
+export function decoderLatents({ scaling: { scale, shift, mean, std } }: Decoder, latents: FloatTensor): FloatTensor {
   const [, channels = 1, height = 1, width = 1] = latents.shape;
   const plane = height * width;
   return float(
@@ -94,5 +94,15 @@ function unscaled({ scaling: { scale, shift, mean, std } }: Decoder, latents: Fl
       const c = Math.floor(i / plane) % channels;
       return (v * (std?.[c] ?? 1)) / scale + (mean?.[c] ?? 0) + shift;
     }),
+  );
+}
+
+/** Gradient towards latents [B, C, h, w] in the denoiser's scale, from that towards latents in the decoder's. */
+export function latentGradient({ scaling: { scale, std } }: Decoder, gradient: FloatTensor): FloatTensor {
+  const [, channels = 1, height = 1, width = 1] = gradient.shape;
+  const plane = height * width;
+  return float(
+    gradient.shape,
+    gradient.data.map((v, i) => (v * (std?.[Math.floor(i / plane) % channels] ?? 1)) / scale),
   );
 }

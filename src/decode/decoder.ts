@@ -1,9 +1,11 @@
 /** The decoder of an autoencoder (AutoencoderKL or AutoencoderTiny): its config, and its network, run in one piece or in tiles. */
 import type { Component } from "../checkpoint/index.js";
 import { UnsupportedConfigError } from "../errors.js";
+import type { Graph } from "../graph/index.js";
 import {
   AUTOENCODER_CLASSES,
   type AutoencoderConfig,
+  type DrawingWeights,
   drawDecoder,
   drawTinyDecoder,
   type LatentScaling,
@@ -38,6 +40,8 @@ export interface Decoder {
   readonly config: AutoencoderConfig | TinyAutoencoderConfig;
   readonly scaling: LatentScaling;
   readonly weights: () => Promise<WeightIndex>;
+  /** Draws the network that decodes in one piece. */
+  readonly draw: (size: LatentSize, index: DrawingWeights) => Graph;
   /** Decodes in one piece: input latents [B, Z, h, w] in the decoder's scale, output image [B, C, h·f, w·f]. */
   readonly network: Network<LatentSize>;
   /** Decodes in tiles. */
@@ -78,22 +82,17 @@ export function createDecoder(
   { precision = FLOAT32, ...rest }: NetworkOptions = {},
 ): Decoder {
   const own = decoderPrecision({ config }, precision);
-  const decoder = network<LatentSize>(
-    "decoder",
-    runtime,
-    ({ height, width }, index) =>
-      drawn(component, () =>
-        config.kind === "tiny"
-          ? drawTinyDecoder(config, index, height, width)
-          : drawDecoder(config, index, height, width),
-      ),
-    weights,
-    { ...rest, precision: own },
-  );
+  const draw = ({ height, width }: LatentSize, index: DrawingWeights) =>
+    drawn(component, () =>
+      config.kind === "tiny"
+        ? drawTinyDecoder(config, index, height, width)
+        : drawDecoder(config, index, height, width),
+    );
+  const decoder = network<LatentSize>("decoder", runtime, draw, weights, { ...rest, precision: own });
   const run = async (latents: FloatTensor) => {
     const [, , height = 1, width = 1] = latents.shape;
     return floats((await decoder.run({ height, width }, { latents })).outputs["image"]);
   };
   const inTiles = config.kind === "tiny" ? windowedDecoder(config, run) : stagedDecoder(runtime, config, weights, own);
-  return { config, scaling: config.scaling, weights, network: decoder, inTiles };
+  return { config, scaling: config.scaling, weights, draw, network: decoder, inTiles };
 }

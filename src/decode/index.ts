@@ -1,10 +1,19 @@
-export { type DecodeOptions, decodeCall, decodeLatents, decoderBatch, tileSide } from "./decode.js";
+export {
+  type DecodeOptions,
+  decodeCall,
+  decodeLatents,
+  decoderBatch,
+  decoderLatents,
+  latentGradient,
+  tileSide,
+} from "./decode.js";
 export {
   AUTOENCODERS,
   createDecoder,
   type Decoder,
   type DecoderFiles,
   decoderPrecision,
+  type LatentSize,
   parseDecoder,
 } from "./decoder.js";
 export { createEncoder, type Encoder, type LatentDistribution } from "./encoder.js";

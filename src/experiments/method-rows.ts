@@ -12,7 +12,7 @@ const SETTINGS: readonly string[] = [
   ...["cads:scale=0.1", "cads", "cads:scale=0.5"],
   ...["embedding-noise:strength=0.5", "embedding-noise", "embedding-noise:strength=4"],
   ...["interval", "late-guidance", "apg"],
-  ...["particles", "particles:scale=2", "dpp", "rke", "siblings", "siblings:scale=0.5"],
+  ...["particles", "particles:scale=2", "particles:space=clip", "dpp", "rke", "siblings", "siblings:scale=0.5"],
   ...["low-frequency", "low-frequency:strength=1", "spread", "antithetic", "farthest"],
   ...["contrastive-noise:iterations=1", "contrastive-noise"],
   ...["partial-lora", "partial-lora:scale=0"],

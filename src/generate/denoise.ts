@@ -3,6 +3,7 @@ import { finite } from "../networks/index.js";
 import {
   advance,
   type Choice,
+  type FeaturePull,
   groupOutputs,
   isGrouped,
   type ModelName,
@@ -81,9 +82,10 @@ export async function* denoise(
         timings.denoise += performance.now() - start;
       }
       signal?.throwIfAborted();
-      const changed = groupOutputs(
+      const changed = await groupOutputs(
         row,
         unit.flatMap(({ xt }, i) => (outputs[i] ? [{ xt, output: outputs[i] }] : [])),
+        pullOf(run),
       );
       const x0: FloatTensor[] = [];
       for (const [i, s] of unit.entries()) {
@@ -103,6 +105,17 @@ export async function* denoise(
     group = left;
   }
   return group;
+}
+
+/** @throws RangeError when called in a run whose plan has no hook on image features */
+function pullOf({ gradients, timings }: Run): FeaturePull {
+  return async (...given) => {
+    if (!gradients) throw new RangeError("the run has no gradients of image features");
+    const start = performance.now();
+    const pulled = await gradients.pull(...given);
+    timings.denoise += performance.now() - start;
+    return pulled;
+  };
 }
 
 /** Gradients are loaded where they are asked for: pages would load them for nothing. */

@@ -1,6 +1,6 @@
 /** The sampling loop: a pair and a request → events. */
 import { decodeCall, decoderBatch, tileSide } from "../decode/index.js";
-import { initialLatents, initialNoise, isGrouped, noiseHooksOf } from "../sampling/index.js";
+import { actsOnFeatures, hooksOf, initialLatents, initialNoise, isGrouped, noiseHooksOf } from "../sampling/index.js";
 import { createRng, type RgbImage, stack } from "../tensor/index.js";
 import { bindModels } from "./bindings.js";
 import type { GenerateCache } from "./cache.js";
@@ -9,6 +9,7 @@ import { promptEncoder } from "./conditioning.js";
 import { denoise, phasesOf } from "./denoise.js";
 import type { GenerateEvent } from "./events.js";
 import { fitToMemory } from "./fit.js";
+import type { ImageGradients } from "./image-gradients.js";
 import { type Job, jobFor } from "./job.js";
 import type { Pair } from "./pair.js";
 import type { GenerateRequest } from "./request.js";
@@ -43,7 +44,9 @@ export async function* generate(
   const timings = { calls: 0, images: 0, encode: 0, denoise: 0, decode: 0 };
   // Where samples of a prompt depend on each other, the state of one follows from all of them.
   const reused = isGrouped(job.plan) ? null : cache;
-  const run: Run = { pair, job, bindings: bindModels(pair, job), timings, signal, cache: reused, encoded: new Set() };
+  const gradients = await imageGradients(pair, job);
+  const shared = { pair, job, timings, signal, cache: reused, gradients };
+  const run: Run = { ...shared, bindings: bindModels(pair, job), encoded: new Set() };
   try {
     const encode = promptEncoder(run);
     for (const keys of portionsOf(job)) {
@@ -57,10 +60,18 @@ export async function* generate(
   } finally {
     // Networks of an aborted run must not stay loaded beside those of the next run.
     if (job.offload === "sequential") await releaseAll(run);
+    await gradients?.release();
   }
   if (job.offload === "sequential") yield { type: "released", network: "decoder" };
   const { calls, images, ...milliseconds } = timings;
   yield { type: "done", images, calls, milliseconds };
+}
+
+/** Gradients are loaded where they are asked for: pages would load them for nothing. */
+async function imageGradients(pair: Pair, { plan, size }: Job): Promise<ImageGradients | null> {
+  if (!plan.rows.some((row) => row.kind === "step" && hooksOf(row).some(actsOnFeatures))) return null;
+  const { openImageGradients } = await import("./image-gradients.js");
+  return openImageGradients(pair, size);
 }
 
 /** Batches of a portion: enough to fill batches with samples that can run together. */

@@ -1,7 +1,7 @@
 /** A job: a request with every default filled in, opened adapters, and its plan. */
 import { RequestError } from "../errors.js";
 import type { ImageSize } from "../models/index.js";
-import { checkGroup, noiseOptimisationOf, type Plan, settledMethods } from "../sampling/index.js";
+import { actsOnFeatures, checkGroup, hooksOf, type Plan, settledMethods } from "../sampling/index.js";
 import { parseRequest } from "../schema/index.js";
 import { lorasOf, type PromptSyntax } from "../text/index.js";
 import { type AdapterUse, isOff, openUses } from "./adapters.js";
@@ -123,13 +123,12 @@ export function checkRequest(pair: Pair, request: GenerateRequest): void {
 /** @throws RequestError for a plan with gradients of weights that have none */
 function checkGradients({ engine: { compute, runtime } }: Pair, { rows }: Plan): void {
   const { device } = runtime;
-  if (
-    (compute === "float32" && device !== "openvino") ||
-    !rows.some((row) => row.kind === "step" && noiseOptimisationOf(row))
-  )
-    return;
+  if (compute === "float32" && device !== "openvino") return;
+  const hooks = rows.flatMap((row) => (row.kind === "step" ? hooksOf(row) : []));
+  const hook = hooks.find((each) => each.kind === "contrastive-noise" || actsOnFeatures(each));
+  if (!hook) return;
   throw new RequestError(
-    `--diversity contrastive-noise needs gradients, which are computed by ONNX Runtime in float32, not ${device === "openvino" ? "on openvino; leave out --device" : `in ${compute}; leave out --compute`}`,
+    `--diversity ${hook.kind}${actsOnFeatures(hook) ? ":space=clip" : ""} needs gradients, which are computed by ONNX Runtime in float32, not ${device === "openvino" ? "on openvino; leave out --device" : `in ${compute}; leave out --compute`}`,
     { field: "diversity" },
   );
 }

@@ -1,7 +1,7 @@
 /** A pair of models that is ready to run. Independent of the files that the models come from. */
 import type { Adapter } from "../adapters/index.js";
 import type { Decoder } from "../decode/index.js";
-import type { Denoiser, DenoiserShape, ImageSize } from "../models/index.js";
+import type { Denoiser, DenoiserShape, ImageSize, ImageTower } from "../models/index.js";
 import type { Compute, Network } from "../networks/index.js";
 import type { Runtime, Upcast } from "../runtime/index.js";
 import type { RgbImage, WeightIndex } from "../tensor/index.js";
@@ -13,6 +13,8 @@ import type { ModelSource, PlanSource } from "./plan-source.js";
 export interface ImageTextReader {
   images(images: readonly RgbImage[]): Promise<Float32Array[]>;
   text(prompt: string): Promise<Float32Array>;
+  /** The network behind `images`, for gradients. */
+  readonly tower: ImageTower;
 }
 
 /** Denoiser with its weights and its scheduler. */

@@ -1,6 +1,7 @@
 /** What the parts of the sampling loop share: the pair, the job, times so far. */
 import type { Bindings } from "./bindings.js";
 import type { GenerateCache } from "./cache.js";
+import type { ImageGradients } from "./image-gradients.js";
 import type { Job } from "./job.js";
 import type { Pair } from "./pair.js";
 
@@ -24,4 +25,6 @@ export interface Run {
   readonly signal: AbortSignal | undefined;
   /** Results of earlier runs; null for none. */
   readonly cache: GenerateCache | null;
+  /** Gradients of image features, where hooks of the plan act on them; else null. */
+  readonly gradients: ImageGradients | null;
 }

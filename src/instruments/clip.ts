@@ -3,6 +3,7 @@ import {
   drawImageEncoder,
   drawTextEncoder,
   type ImageEncoderConfig,
+  type ImageTower,
   pooledIndex,
   type TextEncoderConfig,
 } from "../models/index.js";
@@ -40,6 +41,7 @@ export interface ClipScorer {
   readonly preparation: string;
   /** Factor of cosines in the softmax that the model was trained with: its inverse temperature. */
   readonly logitScale: () => Promise<number>;
+  readonly tower: ImageTower;
   /** Embeddings of images, [P] each, in order. */
   images(images: readonly RgbImage[]): Promise<Float32Array[]>;
   /** Embedding of a text, [P]. */
@@ -57,6 +59,10 @@ export function createClip(
   return {
     index: weights,
     logitScale,
+    tower: {
+      ...{ size: image.imageSize, mean: prepare.image_mean, std: prepare.image_std, weights },
+      draw: (index) => drawImageEncoder(image, index),
+    },
     preparation: `shorter side to ${image.imageSize} (Pillow bicubic), centre crop ${image.imageSize} × ${image.imageSize}, mean ${prepare.image_mean.join(" ")}, std ${prepare.image_std.join(" ")}`,
     async text(prompt) {
       const { ids } = tokenizer.encode(prompt);

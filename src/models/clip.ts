@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { type Builder, createBuilder, type Graph, known, type Value } from "../graph/index.js";
+import type { WeightIndex } from "../tensor/index.js";
 import { type ConfigFile, integer, parseConfig } from "./config.js";
 import type { DrawingWeights } from "./drawing.js";
 import { conv, layerNorm, linear, scope, type Weights } from "./layers.js";
@@ -35,6 +36,16 @@ export interface ImageEncoderConfig extends TowerConfig {
   readonly imageSize: number;
   readonly patchSize: number;
   readonly pixelChannels: number;
+}
+
+/** An image tower for gradients of embeddings towards pixels: input `image` [B, 3, size, size], normalised by `mean` and `std`; output `image_embeds` [B, P]. */
+export interface ImageTower {
+  readonly size: number;
+  /** Of values in 0…1, for red, green, blue. */
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+  readonly draw: (index: DrawingWeights) => Graph;
+  readonly weights: () => Promise<WeightIndex>;
 }
 
 const towerSchema = z.object({

@@ -19,6 +19,7 @@ export {
   drawImageEncoder,
   drawTextEncoder,
   type ImageEncoderConfig,
+  type ImageTower,
   parseClipConfig,
   parseImageEncoderConfig,
   parseTextEncoderConfig,

@@ -2,7 +2,7 @@
 import type { FloatTensor } from "../tensor/index.js";
 import { guide, limited } from "./guidance.js";
 import { apg } from "./hooks/apg.js";
-import { joinsSamples, separated } from "./hooks/hook.js";
+import { type FeaturePull, joinsSamples, separated } from "./hooks/hook.js";
 import { combine } from "./linear.js";
 import { outputAt, predict } from "./parameterisation.js";
 import type { StepRow } from "./plan.js";
@@ -32,15 +32,16 @@ export function guided(
   return { output: outputAt(row.prediction, row.at, xt, made.x0), momentum: made.momentum };
 }
 
-/** Outputs for the samples of a prompt, with x0 changed by the row's hooks. Without such hooks they are as given. */
-export function groupOutputs(
+/** Outputs for the samples of a prompt, with x0 changed by the row's hooks. Without such hooks they are as given. @param pull for hooks in image features */
+export async function groupOutputs(
   row: StepRow,
   group: readonly { readonly xt: FloatTensor; readonly output: FloatTensor }[],
-): FloatTensor[] {
+  pull: FeaturePull,
+): Promise<FloatTensor[]> {
   const hooks = row.hooks ?? [];
   if (!hooks.some(joinsSamples)) return group.map(({ output }) => output);
   const x0 = group.map(({ xt, output }) => predict(row.prediction, row.at, xt, output).x0);
-  const changed = separated(hooks, x0);
+  const changed = await separated(hooks, x0, pull);
   return group.map(({ xt, output }, i) => {
     const [before, after] = [x0[i], changed[i]];
     return !after || before === after ? output : outputAt(row.prediction, row.at, xt, combine([1, after]));

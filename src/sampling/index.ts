@@ -8,7 +8,7 @@ export { type DynamicShift, evenSigmas, stepwiseShift } from "./flow-sigmas.js";
 export * from "./guidance.js";
 export * from "./guided.js";
 export { contrastiveLoss, noiseStep } from "./hooks/contrastive-noise.js";
-export { conditioned, type Hook, initialNoise } from "./hooks/hook.js";
+export { actsOnFeatures, conditioned, type FeaturePull, type Hook, initialNoise } from "./hooks/hook.js";
 export { ACTS, type Acts } from "./hooks/method.js";
 export {
   type DiversityMethod,

@@ -61,11 +61,16 @@ function alongColumns({ data, width }: RgbImage, rows: readonly Taps[], height: 
   return { width, height, data: new Uint8Array(out.buffer) };
 }
 
+/** A side of an image whose shorter side becomes `size`. */
+function sideOf(side: number, shorter: number, size: number): number {
+  const scaled = side * (size / shorter);
+  return scaled < size + 1e-9 ? size : Math.trunc(scaled);
+}
+
 /** Resizes the shorter side to `size` with `resizeBicubic`, then takes the centre crop size × size. */
 export function resizeAndCrop(image: RgbImage, size: number): RgbImage {
-  const scale = size / Math.min(image.width, image.height);
-  const side = (n: number) => (n * scale < size + 1e-9 ? size : Math.trunc(n * scale));
-  const resized = resizeBicubic(image, side(image.width), side(image.height));
+  const shorter = Math.min(image.width, image.height);
+  const resized = resizeBicubic(image, sideOf(image.width, shorter, size), sideOf(image.height, shorter, size));
   const [left, top] = [Math.floor((resized.width - size) / 2), Math.floor((resized.height - size) / 2)];
   const data = new Uint8Array(size * size * 3);
   for (let y = 0; y < size; y++) {
@@ -74,6 +79,46 @@ export function resizeAndCrop(image: RgbImage, size: number): RgbImage {
   }
   return { width: size, height: size, data };
 }
+
+/**
+ * The transpose of `resizeAndCrop` without its rounding and clipping: a gradient towards the pixels of its result [1, 3, size, size] → towards those of
+ * an image of width × height, [1, 3, height, width].
+ */
+export function resizeAndCropTransposed(gradient: FloatTensor, width: number, height: number): FloatTensor {
+  const [, , , size = 1] = gradient.shape;
+  const [wide, high] = [sideOf(width, Math.min(width, height), size), sideOf(height, Math.min(width, height), size)];
+  const [left, top] = [Math.floor((wide - size) / 2), Math.floor((high - size) / 2)];
+  const [columns, rows] = [tapsOf(width, wide), tapsOf(height, high)];
+  const out = new Float32Array(3 * width * height);
+  for (let c = 0; c < 3; c++) {
+    const tall = new Float64Array(size * height);
+    for (let y = 0; y < size; y++) {
+      const { first, weights } = rows[top + y] ?? NOTHING;
+      for (const [k, w] of weights.entries()) {
+        for (let x = 0; x < size; x++) {
+          const at = (first + k) * size + x;
+          tall[at] = (tall[at] ?? 0) + w * (gradient.data[(c * size + y) * size + x] ?? 0);
+        }
+      }
+    }
+    for (let x = 0; x < size; x++) {
+      const { first, weights } = columns[left + x] ?? NOTHING;
+      for (const [k, w] of weights.entries()) {
+        for (let y = 0; y < height; y++) {
+          const at = (c * height + y) * width + first + k;
+          out[at] = (out[at] ?? 0) + w * (tall[y * size + x] ?? 0);
+        }
+      }
+    }
+  }
+  return float([1, 3, height, width], out);
+}
+
+const NOTHING: Taps = { first: 0, weights: new Float64Array() };
+
+/** Filter of each output position; the identity where the size does not change, which Pillow leaves as it is. */
+const tapsOf = (from: number, to: number): Taps[] =>
+  from === to ? Array.from({ length: to }, (_, first) => ({ first, weights: Float64Array.of(1) })) : taps(from, to);
 
 /** image → [1, 3, height, width] in 0…255 as clean-fid: bicubic like `resizeBicubic`, in float32, clipped but not rounded. */
 export function resizeBicubicFloat(image: RgbImage, width: number, height: number): FloatTensor {

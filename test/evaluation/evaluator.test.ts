@@ -24,6 +24,7 @@ const clip: ClipScorer = {
   index: none,
   preparation: "",
   logitScale: async () => 100,
+  tower: { size: 1, mean: [0, 0, 0], std: [1, 1, 1], draw: () => expect.unreachable(), weights: none },
   images: async (images) => images.map((i) => Float32Array.of(i.data[0] ?? 0, i.data[1] ?? 0)),
   text: async (text) => Float32Array.from([...text.matchAll(/\d+/g)].map(Number)),
 };

@@ -15,7 +15,7 @@ import {
 import { type FarthestHook, farthest, farthestHookSchema } from "./farthest.js";
 import { type LowFrequencyHook, lowFrequency, lowFrequencyHookSchema } from "./low-frequency.js";
 import { type Stream, streamSeed } from "./method.js";
-import { type ParticlesHook, particles, particlesHookSchema } from "./particles.js";
+import { featureForces, type ParticlesHook, particles, particlesAlong, particlesHookSchema } from "./particles.js";
 import { type RkeHook, rke, rkeHookSchema } from "./rke.js";
 import { type SiblingsHook, siblings, siblingsHookSchema } from "./siblings.js";
 import { type SpreadHook, spread, spreadHookSchema } from "./spread.js";
@@ -148,12 +148,33 @@ function noisesOf(hook: Hook, noises: FloatTensor[], group: readonly SeedNoise[]
   }
 }
 
-/** Predicted x0 of the samples of a prompt, changed by the hooks of a row. n × [1, C, h, w] → the same. */
-export function separated(hooks: readonly Hook[], group: readonly FloatTensor[]): readonly FloatTensor[] {
+/**
+ * Pulls forces on image features back to x0. The features are those of the images that x0 [1, C, h, w] decode to, of length 1, [P] each; `forces` tells how each would move;
+ * the result is the transposed Jacobian times that, [1, C, h, w].
+ */
+export type FeaturePull = (
+  x0: readonly FloatTensor[],
+  forces: (features: readonly FloatTensor[]) => readonly FloatTensor[],
+) => Promise<readonly FloatTensor[]>;
+
+/** Predicted x0 of the samples of a prompt, changed by the hooks of a row. n × [1, C, h, w] → the same. @param pull for hooks in image features */
+export async function separated(
+  hooks: readonly Hook[],
+  group: readonly FloatTensor[],
+  pull: FeaturePull,
+): Promise<readonly FloatTensor[]> {
   let changed: readonly FloatTensor[] = group;
-  for (const hook of hooks) changed = separatedBy(hook, changed);
+  for (const hook of hooks) {
+    changed =
+      actsOnFeatures(hook) && changed.length > 1
+        ? particlesAlong(hook, changed, await pull(changed, featureForces))
+        : separatedBy(hook, changed);
+  }
   return changed;
 }
+
+/** True for hooks that need the gradients of a decoder and of CLIP. */
+export const actsOnFeatures = (hook: Hook): hook is ParticlesHook => hook.kind === "particles" && hook.space === "clip";
 
 function separatedBy(hook: Hook, group: readonly FloatTensor[]): readonly FloatTensor[] {
   switch (hook.kind) {

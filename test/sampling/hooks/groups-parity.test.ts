@@ -42,7 +42,7 @@ const groupOf = (name: string): Group => {
 
 /** Each method on a group, for every recorded case. */
 const METHODS: Readonly<Record<string, readonly ((group: Group) => Group)[]>> = {
-  particles: golden.particles.map((hook) => (group) => particles({ kind: "particles", ...hook }, group)),
+  particles: golden.particles.map((hook) => (group) => particles(hook, group)),
   dpp: golden.dpp.map((hook) => (group) => dpp({ kind: "dpp", ...hook }, group)),
   rke: golden.rke.map((hook) => (group) => rke({ kind: "rke", ...hook }, group)),
   siblings: golden.siblings.map((hook) => (group) => siblings({ kind: "siblings", ...hook }, group)),
