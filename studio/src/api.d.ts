@@ -3116,6 +3116,12 @@ export interface components {
                  */
                 readonly scale: number;
                 /**
+                 * @description what is pushed apart: latents, or CLIP features of the decoded images
+                 * @default latents
+                 * @enum {string}
+                 */
+                readonly space: "latents" | "clip";
+                /**
                  * @description share of the steps with it; at least the first
                  * @default 0.5
                  */
@@ -3484,6 +3490,12 @@ export interface components {
                  * @default 0.2
                  */
                 readonly scale: number;
+                /**
+                 * @description what is pushed apart: latents, or CLIP features of the decoded images
+                 * @default latents
+                 * @enum {string}
+                 */
+                readonly space: "latents" | "clip";
                 /**
                  * @description share of the steps with it; at least the first
                  * @default 0.5
