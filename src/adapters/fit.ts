@@ -1,4 +1,5 @@
 /** Checks from names and shapes of tensors whether an adapter fits a model. Reads no values. */
+import { marksUnchanged } from "./custom-diffusion.js";
 import { layerOf, type Role } from "./keys.js";
 import { type Layer, type Layers, nameTable } from "./names.js";
 import { type NamedShape, type ShapeProblem, shapeProblem } from "./shapes.js";
@@ -28,8 +29,8 @@ export function fitting(layers: Layers): (shapes: ReadonlyMap<string, readonly n
     let matched = 0;
     for (const [key, shape] of shapes) {
       const found = layerOf(key, table);
+      if (found || marksUnchanged(key, { shape })) matched++;
       if (!found) continue;
-      matched++;
       const group = groups.get(found.layer) ?? new Map<Role, NamedShape>();
       groups.set(found.layer, group.set(found.role, { key, shape }));
     }

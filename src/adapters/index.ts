@@ -1,3 +1,4 @@
+export { customDiffusionTensors, isCustomDiffusionLayer } from "./custom-diffusion.js";
 export { applyBias, applyDelta, changesBias, changesWeight, type Delta, rankOf, strengthOf } from "./delta.js";
 export { type AdapterDescription, describeAdapter } from "./describe.js";
 export { factorise, type Keep } from "./factor.js";

@@ -2,6 +2,7 @@
 import { AdapterShapeError, FileError, NonFiniteTensorError, RequestError } from "../errors.js";
 import type { Family } from "../families/index.js";
 import { counted, type FloatTensor, float } from "../tensor/index.js";
+import { marksUnchanged } from "./custom-diffusion.js";
 import type { Delta, KroneckerFactor, Magnitude, Product } from "./delta.js";
 import { familyProblem } from "./family.js";
 import { fitting } from "./fit.js";
@@ -56,10 +57,11 @@ type LayerTensors = ReadonlyMap<Role, NamedTensor>;
  */
 export function readAdapter(
   file: string,
-  tensors: ReadonlyMap<string, FloatTensor>,
+  all: ReadonlyMap<string, FloatTensor>,
   layers: Layers,
   { allowUnmatched = false, metadata = {}, config, family }: ReadOptions = {},
 ): Adapter {
+  const tensors = new Map([...all].filter(([key, tensor]) => !marksUnchanged(key, tensor)));
   if (tensors.size === 0) throw new FileError(file, "contains no tensors");
   // Families share names of layers: a file that fits as a whole belongs to this model.
   const shapes = new Map([...tensors].map(([key, t]) => [key, t.shape]));

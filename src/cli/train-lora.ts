@@ -19,7 +19,7 @@ import { readImages } from "../train/node/index.js";
 import type { RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
 import { factsOf, falling, type Training } from "./train.js";
-import { loraResult } from "./trained-lora.js";
+import { customDiffusionResult, loraResult } from "./trained-lora.js";
 
 /** Images of the class, by default. */
 const CLASS_IMAGES = 32;
@@ -27,16 +27,24 @@ const CLASS_IMAGES = 32;
 const TOGETHER = 8;
 
 export function loraTraining(terminal: Terminal, folder: string, request: LoraRequest, signal: AbortSignal): Training {
-  const { classPrompt, classImages, priorWeight, rank = 4 } = request;
-  const { iterations = LORA_DEFAULTS.iterations, learningRate = LORA_DEFAULTS.learningRate } = request;
+  const { classPrompt, classImages, priorWeight, customDiffusion = false, rank = 4 } = request;
+  const usual = customDiffusion ? LORA_DEFAULTS.customDiffusionRate : LORA_DEFAULTS.learningRate;
+  const { iterations = LORA_DEFAULTS.iterations, learningRate = usual } = request;
   const given = Object.entries({ "--class-images": classImages, "--prior-weight": priorWeight });
   const [alone] = given.flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
   weightingOf(request);
   if (alone && classPrompt === undefined) throw new RequestError(`${alone} needs --class-prompt beside it`);
+  const { layers, type, alpha } = request;
+  const [lora] = Object.entries({ rank: request.rank, alpha, layers, type }).find(([, v]) => v !== undefined) ?? [];
+  if (customDiffusion && lora)
+    throw new RequestError(`--${lora} is of a LoRA, not of --custom-diffusion, which trains keys and values in full`);
   const command = {
     name: "lora",
-    request: { layers: LORA_DEFAULTS.layers, type: LORA_DEFAULTS.type, alpha: rank, ...request },
+    request: customDiffusion
+      ? request
+      : { layers: LORA_DEFAULTS.layers, type: LORA_DEFAULTS.type, alpha: rank, ...request },
   } as const;
+  const resultOf = customDiffusion ? customDiffusionResult : loraResult;
   return {
     ...command,
     iterations,
@@ -47,7 +55,7 @@ export function loraTraining(terminal: Terminal, folder: string, request: LoraRe
       return {
         from: images.map(factsOf),
         views: [{ prompt, scale: 1 }],
-        ...(await loraResult(pair, command, (file) => `variegate compare ${JSON.stringify(prompt)} --lora ${file}`)),
+        ...(await resultOf(pair, command, (file) => `variegate compare ${JSON.stringify(prompt)} --lora ${file}`)),
         async objective(run) {
           const kept = await imagesOfClass(terminal, pair, run, request, signal);
           const progress = terminal.progress(images.length + kept.length, "encoding images");

@@ -1,11 +1,19 @@
-/** A LoRA that a command trains: its first values, its samples on the way, and its files. */
-import { type Adapter, adapterTensors, constant, layersOf } from "../adapters/index.js";
+/** An adapter that a command trains, a LoRA or weights in full: its first values, its samples on the way, and its files. */
+import { type Adapter, adapterTensors, constant, customDiffusionTensors, layersOf } from "../adapters/index.js";
 import { safetensors } from "../checkpoint/index.js";
 import type { Model } from "../generate/index.js";
 import type { OpenedPair } from "../open/index.js";
-import { adapterOf, chooseLayers, firstValues, type LoraOptions, trainedModel } from "../train/index.js";
+import {
+  adapterOf,
+  chooseLayers,
+  customDiffusion,
+  customDiffusionAdapter,
+  firstValues,
+  type LoraOptions,
+  trainedModel,
+} from "../train/index.js";
 import type { RunFolder } from "./run-folder.js";
-import { type Prepared, placeOf, type Training, type Written } from "./train.js";
+import { type Prepared, placeOf, type Samples, type Training, type Written } from "./train.js";
 
 /** A LoRA on a model, with its first values. */
 export async function freshLora(model: Model, options: LoraOptions & { readonly seed?: number }) {
@@ -24,13 +32,47 @@ export async function loraResult(
   const { trained, first } = await freshLora(trainedModel(pair, on), request);
   return {
     ...{ trained, first },
-    samples: (values, { prompt, scale }) => {
-      const use = { adapter: adapterOf(trained, values), scale: constant(scale), on: "both" } as const;
-      return { pair: { ...pair, adapters: [...pair.adapters, use] }, request: { mode: on, prompts: [prompt] } };
-    },
+    samples: (values, { prompt, scale }) => sampling(pair, on, { prompt, scale, adapter: adapterOf(trained, values) }),
     written: async (folder, values) =>
       writtenLora(folder, { name, request, adapter: adapterOf(trained, values), shown }),
   };
+}
+
+/** The parts of a training by Custom Diffusion, whose result replaces weights of a model of the pair. */
+export async function customDiffusionResult(
+  pair: OpenedPair,
+  { request, name }: Pick<Training, "request" | "name">,
+  shown: (file: string) => string,
+): Promise<Pick<Prepared, "trained" | "first" | "samples" | "written">> {
+  const { on = "base" } = request;
+  const model = trainedModel(pair, on);
+  return {
+    ...(await customDiffusion(model)),
+    samples: async (values, { prompt, scale }) =>
+      sampling(pair, on, { prompt, scale, adapter: await customDiffusionAdapter(model, values) }),
+    written: async (folder, values) => {
+      const { targets } = await customDiffusionAdapter(model, values);
+      const layers = layersOf([...(await model.weights()).weights].map(([layer, w]) => [layer, w.shape] as const));
+      const metadata = { "variegate.request": JSON.stringify(request) };
+      const file = `${name}.safetensors`;
+      const tensors = customDiffusionTensors(targets, layers.keys());
+      const where = `${placeOf(folder)}/${file}`;
+      return {
+        files: [await folder.write(file, safetensors(tensors, metadata))],
+        lines: [`${name.padEnd(7)} ${where} (Custom Diffusion, as diffusers reads it)`, `try     ${shown(where)}`],
+      };
+    },
+  };
+}
+
+/** What makes samples with an adapter on both models. */
+function sampling(
+  pair: OpenedPair,
+  mode: "base" | "distilled",
+  { adapter, scale, prompt }: { readonly adapter: Adapter; readonly scale: number; readonly prompt: string },
+): Samples {
+  const use = { adapter, scale: constant(scale), on: "both" } as const;
+  return { pair: { ...pair, adapters: [...pair.adapters, use] }, request: { mode, prompts: [prompt] } };
 }
 
 /** Writes a LoRA in both formats. */

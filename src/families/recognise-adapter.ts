@@ -18,7 +18,7 @@ export type RecognisedAddition = { readonly about: string; readonly because: str
 
 /** Keys that only adapter files have. */
 const ADAPTER =
-  /lora[12]?[._](down|up|A|B)\b|lora_embedding_[AB]|hada_|lokr_|_lora\.|dora_scale|\.alpha$|\.diff(_b)?$|\.[wb]_norm$|oft_(blocks|[rR]\b)|boft_|ia3_l|\.on_input$|vera_lambda|hra_u|^(lora|lycoris)_\w+\.[ab][12]\.weight$/;
+  /lora[12]?[._](down|up|A|B)\b|lora_embedding_[AB]|hada_|lokr_|_lora\.|dora_scale|\.alpha$|\.diff(_b)?$|\.[wb]_norm$|oft_(blocks|[rR]\b)|boft_|ia3_l|\.on_input$|vera_lambda|hra_u|_custom_diffusion\.weight$|^(lora|lycoris)_\w+\.[ab][12]\.weight$/;
 
 /** True for tensor names of an adapter, not of a network. */
 export const isAdapterFile = (keys: Iterable<string>): boolean => {
@@ -173,9 +173,11 @@ function textFeatures(shapes: Shapes): TextFeatures | null {
   /** Inputs of the first and second factor of a Kronecker product. */
   const factors = new Map<string, number>();
   for (const [key, [, inputs]] of shapes) {
-    const [, layer = "", role = ""] =
-      /^(.*attn2[._](?:processor[._])?to_[kv])(?:[._]lora)?\.([\w.]+?)(?:\.weight)?$/.exec(key) ?? [];
+    const [, layer = "", whole, role = ""] =
+      /^(.*attn2[._](?:processor[._])?to_[kv])(?:[._]lora|(_custom_diffusion))?\.([\w.]+?)(?:\.weight)?$/.exec(key) ??
+      [];
     if (layer === "" || inputs === undefined) continue;
+    if (whole !== undefined) return { key, features: inputs };
     if (/^(lora[._])?(down|A)\b|^lora_A\b|^lora_down$|^hada_w1_b$|^diff$/.test(role)) return { key, features: inputs };
     const [, factor] = /^lokr_w([12])(_b)?$/.exec(role) ?? [];
     if (factor === undefined) continue;

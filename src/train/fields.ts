@@ -110,10 +110,11 @@ export const SLIDER_DEFAULTS = {
 export const LORA_DEFAULTS = {
   iterations: 200,
   learningRate: 1e-3,
+  customDiffusionRate: 3e-4,
   alpha: "the rank",
   layers: "full",
   type: "lierla",
-} as const satisfies Defaults;
+} as const satisfies Defaults & { readonly customDiffusionRate: number };
 
 /** What a slider moves, and on which model. */
 export const sliderFields = grouped("task", {
@@ -182,6 +183,11 @@ export const loraFields = grouped("task", {
     flag: "--noise-offset <n>",
     about: "noise that all pixels of a channel share, for darker and brighter images, such as 0.05 (default: 0)",
   }),
+  customDiffusion: option(z.boolean(), {
+    flag: "--custom-diffusion",
+    about:
+      "trains the keys and values of cross-attention themselves, in place of a LoRA (Custom Diffusion); best with --class-prompt",
+  }),
   classPrompt: option(text, {
     flag: "--class-prompt <prompt>",
     about:
@@ -203,7 +209,7 @@ export const loraFields = grouped("task", {
     about: "prompt of the samples on the way (default: the first caption)",
   }),
   ...modelField,
-  ...trainingFields(LORA_DEFAULTS),
+  ...trainingFields({ ...LORA_DEFAULTS, learningRate: "0.001, with --custom-diffusion 0.0003" }),
 } as const);
 
 /** Ways to distil a model to few steps. */

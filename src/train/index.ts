@@ -6,6 +6,7 @@ export {
   type Neighbours,
   neighbours,
 } from "./consistency.js";
+export { customDiffusion, customDiffusionAdapter } from "./custom-diffusion.js";
 export {
   denoising,
   type LoraRequest,

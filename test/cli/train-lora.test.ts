@@ -67,7 +67,26 @@ describe("variegate train lora", { timeout: 240_000 }, () => {
     expect(Number(less)).toBeLessThan(0.75 * Number(kept));
   });
 
+  it("replaces keys and values of cross-attention with --custom-diffusion", async () => {
+    const out = fresh();
+    const words = ["train", "lora", pictures, "--iterations", "3", "--sample-every", "0", "--custom-diffusion"];
+    const { status, stdout } = await runProgram([...words, "--out", out]);
+    expect([status, stdout]).toEqual([0, expect.stringContaining("lora.safetensors (Custom Diffusion")]);
+    const { status: found, stdout: facts } = await runProgram([
+      "adapter",
+      "inspect",
+      path.join(out, "lora.safetensors"),
+    ]);
+    expect([found, facts]).toEqual([
+      0,
+      expect.stringMatching(/14 × replacement · Custom Diffusion[\s\S]*all keys match/),
+    ]);
+    const at = (scale: number) => imageWith("--lora", `${path.join(out, "lora.safetensors")}:${scale}`);
+    expect(apart(await at(5), await at(0))).toBeGreaterThan(1);
+  });
+
   it.each([
+    [["--custom-diffusion"], 2, /--rank is of a LoRA, not of --custom-diffusion/],
     [["--snr-gamma", "5", "--weighting", "debiased"], 2, /--snr-gamma is that of --weighting min-snr, not of debiased/],
     [["--pair", "embedded-lora"], 2, /is a LoRA on the base: train --on base/],
     [["--weighting", "snr"], 2, /--weighting.*min-snr/],
