@@ -152,7 +152,7 @@ export async function openSyntheticParts(folder: string, size: number) {
     decoder: drawDecoder(config, vae, side, side),
     /** The UNet of any shape, with its weights. */
     drawing: { draw, index: unet },
-    autoencoder: parseDecoder({
+    autoencoder: await parseDecoder({
       name: "vae",
       className: "AutoencoderKL",
       configFile: "sdxl",

@@ -345,6 +345,21 @@ def run_folded(model, inputs):
     return {"image": model.decode(z).sample, "mean": posterior.mean, "logvar": posterior.logvar}
 
 
+def frame_runs(described):
+    """Images without the axis of frames, of which there is one."""
+    levels, channels = len(described["config"]["dim_mult"]), described["config"]["z_dim"]
+    yield from autoencoder_runs({"config": {"block_out_channels": [0] * levels, "latent_channels": channels}})
+
+
+def run_frame(model, inputs):
+    """The decoder's output before it is cut to −1 … 1."""
+    model.clear_cache()
+    latents = model.post_quant_conv(inputs["latents"].unsqueeze(2))
+    image = model.decoder(latents, feat_cache=model._feat_map, feat_idx=model._conv_idx)
+    posterior = model.encode(inputs["image"].unsqueeze(2)).latent_dist
+    return {"image": image.squeeze(2), "mean": posterior.mean.squeeze(2), "logvar": posterior.logvar.squeeze(2)}
+
+
 def run_tiny(model, inputs):
     return {"image": model.decode(inputs["latents"]).sample, "mean": model.encode(inputs["image"]).latents}
 
@@ -369,6 +384,7 @@ RUNS = {
     "CLIPTextModelWithProjection": (text_runs, run_text),
     "CLIPModel": (clip_runs, run_clip),
     "AutoencoderKL": (autoencoder_runs, run_kl),
+    "AutoencoderKLQwenImage": (frame_runs, run_frame),
     "AutoencoderTiny": (autoencoder_runs, run_tiny),
 }
 

@@ -1,16 +1,15 @@
-/** The decoder of an autoencoder (AutoencoderKL or AutoencoderTiny): its config, and its network, run in one piece or in tiles. */
+/** The decoder of an autoencoder: its config, and its network, run in one piece or in tiles. */
 import type { Component } from "../checkpoint/index.js";
 import { UnsupportedConfigError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
 import {
-  AUTOENCODER_CLASSES,
-  type AutoencoderConfig,
+  type AnyAutoencoder,
+  AUTOENCODERS,
+  autoencoderOf,
   type DrawingWeights,
   drawDecoder,
   drawTinyDecoder,
   type LatentScaling,
-  parseTinyAutoencoderConfig,
-  type TinyAutoencoderConfig,
 } from "../models/index.js";
 import {
   drawn,
@@ -25,19 +24,16 @@ import type { Runtime } from "../runtime/index.js";
 import type { FloatTensor, WeightIndex } from "../tensor/index.js";
 import { stagedDecoder, type TiledDecoder, windowedDecoder } from "./tiled-decoder.js";
 
-/** Supported autoencoder classes. */
-export const AUTOENCODERS: readonly string[] = [...Object.keys(AUTOENCODER_CLASSES), "AutoencoderTiny"];
-
 /** Config and weights of a decoder, before a runtime is involved. */
 export interface DecoderFiles {
   readonly component: Component;
-  readonly config: AutoencoderConfig | TinyAutoencoderConfig;
+  readonly config: AnyAutoencoder;
   readonly weights: () => Promise<WeightIndex>;
 }
 
 /** A decoder on a runtime. */
 export interface Decoder {
-  readonly config: AutoencoderConfig | TinyAutoencoderConfig;
+  readonly config: AnyAutoencoder;
   readonly scaling: LatentScaling;
   readonly weights: () => Promise<WeightIndex>;
   /** Draws the network that decodes in one piece. */
@@ -55,12 +51,10 @@ export interface LatentSize {
 }
 
 /** Parses an autoencoder's config. @throws UnsupportedConfigError for another class, or naming the unsupported key */
-export function parseDecoder(component: Component): DecoderFiles {
+export async function parseDecoder(component: Component): Promise<DecoderFiles> {
   const source = { file: component.configFile, config: component.config };
   const { className, weights } = component;
-  if (className === "AutoencoderTiny") return { component, config: parseTinyAutoencoderConfig(source), weights };
-  const parse = AUTOENCODER_CLASSES[className];
-  if (parse) return { component, config: parse(source), weights };
+  if (AUTOENCODERS.includes(className)) return { component, config: await autoencoderOf(className, source), weights };
   throw new UnsupportedConfigError({
     file: component.configFile,
     key: "_class_name",
@@ -71,7 +65,7 @@ export function parseDecoder(component: Component): DecoderFiles {
 
 /** Precision of a decoder: float32 instead of float16 where its config has `force_upcast`, since values overflow; else the given one. */
 export const decoderPrecision = ({ config }: Pick<DecoderFiles, "config">, precision: Precision): Precision =>
-  config.kind === "kl" && config.forceUpcast && precision.compute === "float16"
+  config.kind !== "tiny" && config.forceUpcast && precision.compute === "float16"
     ? { ...precision, compute: "float32" }
     : precision;
 
@@ -83,11 +77,12 @@ export function createDecoder(
 ): Decoder {
   const own = decoderPrecision({ config }, precision);
   const draw = ({ height, width }: LatentSize, index: DrawingWeights) =>
-    drawn(component, () =>
-      config.kind === "tiny"
+    drawn(component, () => {
+      if (config.kind === "drawn") return config.drawDecoder(index, height, width);
+      return config.kind === "tiny"
         ? drawTinyDecoder(config, index, height, width)
-        : drawDecoder(config, index, height, width),
-    );
+        : drawDecoder(config, index, height, width);
+    });
   const decoder = network<LatentSize>("decoder", runtime, draw, weights, { ...rest, precision: own });
   const run = async (latents: FloatTensor) => {
     const [, , height = 1, width = 1] = latents.shape;

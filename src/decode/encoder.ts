@@ -34,10 +34,12 @@ export function createEncoder(runtime: Runtime, { config, weights }: Pick<Decode
   const encoder = network<LatentSize>(
     "encoder",
     runtime,
-    ({ height, width }, index) =>
-      config.kind === "tiny"
+    ({ height, width }, index) => {
+      if (config.kind === "drawn") return config.drawEncoder(index, height, width);
+      return config.kind === "tiny"
         ? drawTinyEncoder(config, index, height, width)
-        : drawEncoder(config, index, height, width),
+        : drawEncoder(config, index, height, width);
+    },
     weights,
   );
   const call: Call = { network: "the encoder", at: "its output", weights };

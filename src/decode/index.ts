@@ -8,7 +8,6 @@ export {
   tileSide,
 } from "./decode.js";
 export {
-  AUTOENCODERS,
   createDecoder,
   type Decoder,
   type DecoderFiles,

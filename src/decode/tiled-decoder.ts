@@ -1,9 +1,10 @@
-/** Tiled decoding with the same result as in one piece: AutoencoderKL in stages, AutoencoderTiny in overlapping windows. */
+/** Tiled decoding with the same result as in one piece: AutoencoderKL and its kin in stages, AutoencoderTiny in overlapping windows. */
 import type { Graph } from "../graph/index.js";
 import {
   AUTOENCODER_EPSILON,
   type AutoencoderConfig,
   type DecoderStage,
+  type DrawnAutoencoder,
   decoderStages,
   drawHead,
   receptiveField,
@@ -41,12 +42,12 @@ export interface TileProgress {
 export type TiledDecoder = (latents: FloatTensor, side: number) => AsyncGenerator<TileProgress, FloatTensor, undefined>;
 
 /**
- * AutoencoderKL: the layers at latent resolution in one piece, then stage by stage over all tiles. Between stages the whole feature map is
+ * AutoencoderKL and its kin: the layers at latent resolution in one piece, then stage by stage over all tiles. Between stages the whole feature map is
  * kept in arrays, and norms use the statistics of the whole map. The result is exact, without blending.
  */
 export function stagedDecoder(
   runtime: Runtime,
-  config: AutoencoderConfig,
+  config: AutoencoderConfig | DrawnAutoencoder,
   weights: () => Promise<WeightIndex>,
   precision: Precision,
 ): TiledDecoder {
@@ -54,11 +55,12 @@ export function stagedDecoder(
     const [, , height = 1, width = 1] = latents.shape;
     const index = await weights();
     const load = async (graph: Graph) => (await sessionOf("decoder", runtime, graph, precision)).session;
-    const head = await load(drawHead(config, index, height, width));
+    const isDrawn = config.kind === "drawn";
+    const head = await load(isDrawn ? config.drawHead(index, height, width) : drawHead(config, index, height, width));
     let map = toPlanes(await mapOf(head, { latents }).finally(() => head.release()));
     const tiles = tilesOf(height, width, side);
-    const stages = decoderStages(config);
-    let [done, upscale] = [0, config.folding?.side ?? 1];
+    const stages = isDrawn ? config.stages() : decoderStages(config);
+    let [done, upscale] = [0, isDrawn ? 1 : (config.folding?.side ?? 1)];
     let residual: Planes | null = null;
     for (const stage of stages) {
       if (stage.keepsInput) residual = map;

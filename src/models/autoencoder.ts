@@ -116,8 +116,8 @@ export function parseFoldedAutoencoderConfig(source: ConfigFile): AutoencoderCon
   };
 }
 
-/** Parsers of the configs of autoencoders by class. */
-export const AUTOENCODER_CLASSES: Readonly<Record<string, (source: ConfigFile) => AutoencoderConfig>> = {
+/** Parsers of the configs of this network by class. */
+export const KL_AUTOENCODERS: Readonly<Record<string, (source: ConfigFile) => AutoencoderConfig>> = {
   AutoencoderKL: parseAutoencoderConfig,
   AutoencoderKLFlux2: parseFoldedAutoencoderConfig,
 };

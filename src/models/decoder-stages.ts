@@ -99,8 +99,8 @@ function stage(name: string, c: AutoencoderConfig, draw: (w: Weights, piece: Pie
   };
 }
 
-/** Ends a stage's graph. The moments are taken here, by all threads: they would take longer than the convolution outside. */
-function finished(g: Builder, output: Value): Graph {
+/** Ends a stage's graph: output [1, C, h, w]. The moments are taken here, by all threads: they would take longer than the convolution outside. */
+export function finished(g: Builder, output: Value): Graph {
   const mean = g.mean(output, [2, 3]);
   const away = g.sub(output, g.reshape(mean, [1, known(output.shape[1]), 1, 1]));
   return g.finish({ output, tile_mean: mean, tile_spread: g.sum(g.mul(away, away), [2, 3]) });

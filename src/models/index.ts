@@ -1,5 +1,4 @@
 export {
-  AUTOENCODER_CLASSES,
   type AutoencoderConfig,
   drawDecoder,
   drawEncoder,
@@ -14,6 +13,7 @@ export {
   receptiveField,
   type TinyAutoencoderConfig,
 } from "./autoencoder-tiny.js";
+export { type AnyAutoencoder, AUTOENCODERS, autoencoderOf } from "./autoencoders.js";
 export { type ClassifierConfig, drawClassifier, parseClassifierConfig } from "./classifier.js";
 export {
   drawImageEncoder,
@@ -32,6 +32,7 @@ export { type DecoderStage, decoderStages, drawHead } from "./decoder-stages.js"
 export type { Conditioning, Denoiser, DenoiserCall, DenoiserShape, ImageSize } from "./denoiser.js";
 export { DENOISER_CLASSES, denoiserOf } from "./denoisers.js";
 export type { DrawingWeights } from "./drawing.js";
+export type { DrawnAutoencoder } from "./drawn-autoencoder.js";
 export { type BranchKind, type DreamSimBranch, drawDreamSim, dreamSimBranches } from "./dreamsim.js";
 export { drawGemma2, type Gemma2Config, type Gemma2Shape, parseGemma2Config } from "./gemma2.js";
 export { drawInception, INCEPTION_SIDE } from "./inception.js";

@@ -3,8 +3,9 @@ import type { Component } from "../checkpoint/index.js";
 import { FileError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
 import {
-  AUTOENCODER_CLASSES,
-  type AutoencoderConfig,
+  type AnyAutoencoder,
+  AUTOENCODERS,
+  autoencoderOf,
   DENOISER_CLASSES,
   denoiserOf,
   drawClassifier,
@@ -21,7 +22,6 @@ import {
   parseLanguageModelConfig,
   parseT5Config,
   parseTextEncoderConfig,
-  parseTinyAutoencoderConfig,
 } from "../models/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 
@@ -32,15 +32,24 @@ type Draw = (
 
 const has = ({ weights }: WeightIndex, start: string): boolean => [...weights.keys()].some((k) => k.startsWith(start));
 
-function drawAutoencoder(parse: (source: Parameters<Draw>[0]) => AutoencoderConfig): Draw {
-  return (source, index) => {
-    const config = parse(source);
+/** The halves that the weights have. */
+function drawAutoencoder(className: string): Draw {
+  return async (source, index) => {
+    const config = await autoencoderOf(className, source);
     const side = 2 * config.scaleFactor;
-    return [
-      drawDecoder(config, index, 2, 2),
-      ...(has(index, "encoder.") ? [drawEncoder(config, index, side, side)] : []),
-    ];
+    const [decoder, encoder] = halvesOf(config, index, side);
+    return [...(has(index, "decoder.") ? [decoder()] : []), ...(has(index, "encoder.") ? [encoder()] : [])];
   };
+}
+
+/** Decoder of 2 × 2 latents, and encoder of as many. */
+function halvesOf(config: AnyAutoencoder, index: WeightIndex, side: number): [() => Graph, () => Graph] {
+  if (config.kind === "drawn")
+    return [() => config.drawDecoder(index, 2, 2), () => config.drawEncoder(index, side, side)];
+  if (config.kind === "tiny") {
+    return [() => drawTinyDecoder(config, index, 2, 2), () => drawTinyEncoder(config, index, side, side)];
+  }
+  return [() => drawDecoder(config, index, 2, 2), () => drawEncoder(config, index, side, side)];
 }
 
 function drawDenoiser(className: string): Draw {
@@ -52,17 +61,7 @@ function drawDenoiser(className: string): Draw {
 
 /** Graph builders of each class; an autoencoder gives a graph for each half that it has. */
 const CLASSES: Readonly<Record<string, Draw>> = {
-  ...Object.fromEntries(
-    Object.entries(AUTOENCODER_CLASSES).map(([name, parse]) => [name, drawAutoencoder(parse)] as const),
-  ),
-  AutoencoderTiny: (source, index) => {
-    const config = parseTinyAutoencoderConfig(source);
-    const side = 2 * config.scaleFactor;
-    return [
-      ...(has(index, "decoder.") ? [drawTinyDecoder(config, index, 2, 2)] : []),
-      ...(has(index, "encoder.") ? [drawTinyEncoder(config, index, side, side)] : []),
-    ];
-  },
+  ...Object.fromEntries(AUTOENCODERS.map((name) => [name, drawAutoencoder(name)] as const)),
   CLIPModel: (source, index) => {
     const { text, image } = parseClipConfig(source);
     const state = { back: 0, finalNorm: true };

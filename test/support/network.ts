@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Graph } from "../../src/graph/index.js";
 import {
-  AUTOENCODER_CLASSES,
+  autoencoderOf,
   drawDecoder,
   drawEncoder,
   drawGemma2,
@@ -19,7 +19,6 @@ import {
   parseLanguageModelConfig,
   parseT5Config,
   parseTextEncoderConfig,
-  parseTinyAutoencoderConfig,
   parseUNetConfig,
   pooledIndex,
   relativeBuckets,
@@ -345,20 +344,17 @@ async function autoencoder(
   inputs: Inputs,
   evaluate: Evaluate,
 ): Promise<Outputs> {
-  const source = { file: "config.json", config };
   const [latents, image] = [feed(inputs, "latents"), feed(inputs, "image")];
-  if (className === "AutoencoderTiny") {
-    const c = parseTinyAutoencoderConfig(source);
-    const encoded = await evaluate(drawTinyEncoder(c, index, height(image), width(image)), { image });
-    const decoded = await evaluate(drawTinyDecoder(c, index, height(latents), width(latents)), { latents });
-    return { ...encoded, ...decoded };
-  }
-  const parse = AUTOENCODER_CLASSES[className];
-  if (!parse) throw new Error(`${className} is no autoencoder`);
-  const c = parse(source);
-  const encoded = await evaluate(drawEncoder(c, index, height(image), width(image)), { image });
-  const decoded = await evaluate(drawDecoder(c, index, height(latents), width(latents)), { latents });
-  return { ...encoded, ...decoded };
+  const c = await autoencoderOf(className, { file: "config.json", config });
+  const sizes = [height(latents), width(latents)] as const;
+  const pixels = [height(image), width(image)] as const;
+  const [encoder, decoder] =
+    c.kind === "drawn"
+      ? [c.drawEncoder(index, ...pixels), c.drawDecoder(index, ...sizes)]
+      : c.kind === "tiny"
+        ? [drawTinyEncoder(c, index, ...pixels), drawTinyDecoder(c, index, ...sizes)]
+        : [drawEncoder(c, index, ...pixels), drawDecoder(c, index, ...sizes)];
+  return { ...(await evaluate(encoder, { image })), ...(await evaluate(decoder, { latents })) };
 }
 
 const COMPUTE: Readonly<Record<string, Compute>> = {
@@ -381,6 +377,7 @@ const COMPUTE: Readonly<Record<string, Compute>> = {
   CLIPModel: clip,
   AutoencoderKL: autoencoder,
   AutoencoderKLFlux2: autoencoder,
+  AutoencoderKLQwenImage: autoencoder,
   AutoencoderTiny: autoencoder,
 };
 
