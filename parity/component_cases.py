@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 
 from .components import EMBEDDED, component
 from .scheduler_cases import FILES, SD
@@ -106,6 +107,10 @@ KL_STATISTICS = {**KL_SDXL, "layers_per_block": 1, "scaling_factor": 0.5, "laten
 # FLUX.1's, which Z-Image has too, and its TAESD.
 KL_FLUX = {**KL, "latent_channels": 16, "scaling_factor": 0.3611, "shift_factor": 0.1159, "force_upcast": True,
            "use_quant_conv": False, "use_post_quant_conv": False}  # fmt: skip
+# Qwen-Image's: Wan's network for video.
+WAN = {"base_dim": 8, "z_dim": 16, "dim_mult": [1, 2, 2], "num_res_blocks": 1, "attn_scales": [], "temperal_downsample": [False, True], "dropout": 0.0,
+       "latents_mean": [-0.7, 0.4, 0.1, -1.2, 0.0, 0.3, -0.2, 1.5, 0.6, -0.1, 0.2, -0.9, 0.8, -0.4, 0.5, -0.3],
+       "latents_std": [2.8, 1.4, 2.3, 2.6, 1.2, 1.7, 0.6, 2.1, 3.2, 2.2, 0.9, 1.5, 1.6, 1.1, 2.5, 1.9]}  # fmt: skip
 TINY = {
     "act_fn": "relu", "block_out_channels": [8, 8, 8], "decoder_block_out_channels": [8, 8, 8],
     "encoder_block_out_channels": [8, 8, 8], "force_upcast": False, "in_channels": 3, "latent_channels": 4,
@@ -286,6 +291,8 @@ def components():
         dtype, storage = "bfloat16" if name == "sana-sprint" else "float32", "sharded" if name == "sana" else "whole"
         found[name] = component("diffusers", "SanaTransformer2DModel", {**SANA, **changes}, 620_000 + 1_000 * i, dtype=dtype, storage=storage)
     found |= {
+        "vae-qwen-image": component("diffusers", "AutoencoderKLQwenImage", WAN, 532_000, dtype="bfloat16"),
+        "vae-qwen-image-deep": component("diffusers", "AutoencoderKLQwenImage", {**WAN, "z_dim": 4, "dim_mult": [1, 2, 3, 3], "num_res_blocks": 2, "temperal_downsample": [False, True, True], "latents_mean": [0.0] * 4, "latents_std": [1.0] * 4}, 535_000),
         "qwen25": component("transformers", "Qwen2_5_VLForConditionalGeneration", QWEN25, 530_000, storage="sharded", naming="vision beside"),
         "qwen25-nested": component("transformers", "Qwen2_5_VLForConditionalGeneration", QWEN25_NESTED, 531_000, dtype="bfloat16"),
         "t5-wide": component("transformers", "T5EncoderModel", {**T5, "d_model": 96, "num_layers": 2}, 480_000, naming="tied"),
@@ -433,6 +440,26 @@ def sd3(transformer, t5="t5-wide"):
     return {"index": SD3_INDEX, "scheduler": scheduler, "tokenizers": tokenizers, "components": {**parts, "text_encoder_3": t5}}
 
 
+QWEN_IMAGE_INDEX = {
+    "_class_name": "QwenImagePipeline", "_diffusers_version": "0.42.1", "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+    "text_encoder": ["transformers", "Qwen2_5_VLForConditionalGeneration"], "tokenizer": ["transformers", "Qwen2Tokenizer"],
+    "transformer": ["diffusers", "QwenImageTransformer2DModel"], "vae": ["diffusers", "AutoencoderKLQwenImage"],
+}  # fmt: skip
+
+
+def qwen_image(transformer, text="qwen25", **schedule):
+    """The scheduler of Qwen-Image, or one with other values."""
+    scheduler = {"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, "use_dynamic_shifting": True, "shift": 1.0,
+                 "base_shift": 0.5, "max_shift": 0.9, "base_image_seq_len": 256, "max_image_seq_len": 8192, "shift_terminal": 0.02,
+                 "time_shift_type": "exponential", **schedule}  # fmt: skip
+    parts = {"transformer": transformer, "text_encoder": text, "vae": "vae-qwen-image"}
+    return {"index": QWEN_IMAGE_INDEX, "scheduler": scheduler, "tokenizers": {"tokenizer": "../test/goldens/tokenizers/qwen"}, "components": parts}
+
+
+# The schedule that the authors of the Lightning LoRAs give: a shift of 3 at every size, and no last value.
+LN_3 = math.log(3)
+QWEN_LIGHTNING = {"base_shift": LN_3, "max_shift": LN_3, "shift_terminal": None}
+
 LIGHTNING = {**FILES["sdxl"], "timestep_spacing": "trailing"}
 HYPER = {"_class_name": "DDIMScheduler", **SD, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
          "timestep_spacing": "trailing"}  # fmt: skip
@@ -467,6 +494,8 @@ CHECKPOINTS = {
     "sd3": sd3("sd3"),
     "sd3-fast": sd3("sd3-fast"),
     "sd3-without-t5": sd3("sd3", None),
+    "qwenimage": qwen_image("qwen-image"),
+    "qwenimage-fast": qwen_image("qwen-image-fast", "qwen25-nested", **QWEN_LIGHTNING),
 }
 
 

@@ -281,6 +281,11 @@ CASES = {
         fused(sai_qkv, same, "diffusion_model.", PEFT),
         low_rank(sai, "diffusion_model.", PEFT, keep=lambda i, name: True),
     )),
+    "qwenimage-peft": ("qwenimage", low_rank(same, "transformer.")),
+    # As the authors of the Lightning LoRAs publish them.
+    "qwenimage-lightning": ("qwenimage", low_rank(same, "", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name)),
+    "qwenimage-comfyui": ("qwenimage", low_rank(same, "diffusion_model.", PEFT, keep=lambda i, name: True)),
+    "qwenimage-kohya": ("qwenimage", low_rank(underscored, "lora_unet_", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name)),
 }  # fmt: skip
 
 

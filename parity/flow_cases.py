@@ -39,6 +39,13 @@ def sd3(*args, checkpoint="sd3", **request):
     return case(*args, checkpoint=checkpoint, **request)
 
 
+QWEN_FAST = {"checkpoint": "qwenimage-fast"}
+
+
+def qwen(*args, **request):
+    return case(*args, checkpoint="qwenimage", **request)
+
+
 FLOW_CASES = {
     "zimage": case("base", 5, 4),
     "zimage-plain": case("base", 3, 0, size={"width": 24, "height": 56}, seeds=[3]),
@@ -99,5 +106,15 @@ FLOW_CASES = {
     "sd3-hybrid-1": sd3("hybrid", 4, 0, SD3_FAST, switch=1, baseGuidance=0),
     "sd3-hybrid-2-guided": sd3("hybrid", 4, 0, SD3_FAST, switch=2, baseGuidance=4, negative="sad", size={"width": 24, "height": 40}),
     "sd3-hybrid-own-grid": sd3("hybrid", 4, 0, SD3_FAST, switch=1, baseGuidance=3, baseSteps=12, seeds=[9]),
+    "qwenimage": qwen("base", 5, 4),
+    "qwenimage-plain": qwen("base", 3, 0, size={"width": 24, "height": 56}, seeds=[3]),
+    "qwenimage-negative": qwen("base", 3, 3, negative="sad, blurry! " * 8),
+    "qwenimage-prompts": qwen("base", 2, 2.5, prompts=[HAT, MIXED, "", LONG], seeds=[1]),
+    "qwenimage-lightning": qwen("distilled", 8, 0, QWEN_FAST),
+    "qwenimage-distilled-folder": qwen("distilled", 4, 0, {"component": "qwen-image-fast", "as": "transformer"}, seeds=[4]),
+    "qwenimage-distilled-file": qwen("distilled", 4, 3, {"component": "qwen-image-fast", "as": "file"}, seeds=[5]),
+    "qwenimage-hybrid-1": qwen("hybrid", 4, 0, QWEN_FAST, switch=1, baseGuidance=0, size={"width": 24, "height": 40}),
+    "qwenimage-hybrid-3-guided": qwen("hybrid", 8, 0, QWEN_FAST, switch=3, baseGuidance=4, negative="sad", seeds=[4]),
+    "qwenimage-hybrid-own-grid": qwen("hybrid", 4, 0, QWEN_FAST, switch=1, baseGuidance=3, baseSteps=12, seeds=[9]),
     "zimage-hybrid-own-grid-guided": case("hybrid", 4, 0, FAST, switch=1, baseGuidance=3, baseSteps=6, seeds=[9]),
 }

@@ -1,4 +1,4 @@
-"""Records runs of ZImagePipeline, Flux2KleinPipeline, FluxPipeline, ChromaPipeline and StableDiffusion3Pipeline: every latent on the way, the predicted clean ones, and the pictures."""
+"""Records runs of the pipelines of Z-Image, FLUX.2 klein, FLUX.1, Chroma, Stable Diffusion 3 and Qwen-Image: every latent on the way, the predicted clean ones, and the pictures."""
 
 import diffusers
 import numpy as np
@@ -89,6 +89,25 @@ class Told:
         return self.model(hidden_states=hidden_states, **{**given, **own})
 
 
+class Unguided:
+    """A Qwen-Image transformer that predicts for the negative prompt what it did for the prompt: guidance, which runs on, has no effect then."""
+
+    def __init__(self, model):
+        self.model, self.kind, self.last = model, None, None
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def cache_context(self, kind):
+        self.kind = kind
+        return self.model.cache_context(kind)
+
+    def __call__(self, **given):
+        if self.kind == "cond":
+            self.last = self.model(**given)
+        return self.last
+
+
 def text_options(request, guidance, model):
     """Guidance and text length of FLUX.1: embedded in dev, by two forward passes in schnell, and in dev with true guidance."""
     negative = [request.get("negative", "")] * len(request["prompts"])
@@ -101,6 +120,10 @@ def text_options(request, guidance, model):
 def options_of(pipe, request, guidance):
     if isinstance(pipe, diffusers.FluxPipeline):
         return common_options(request, guidance) | text_options(request, guidance, pipe.transformer)
+    if isinstance(pipe, diffusers.QwenImagePipeline):
+        # Without a negative prompt there is no guidance.
+        negative = [request.get("negative", " ")] * len(request["prompts"]) if guidance > 1 else None
+        return common_options(request, guidance) | {"guidance_scale": None, "true_cfg_scale": guidance, "negative_prompt": negative}
     return common_options(request, guidance)
 
 
@@ -134,10 +157,13 @@ def run_shared(pipe, distilled, request):
     base, switch = pipe.transformer, request["switch"]
     if isinstance(pipe, diffusers.FluxPipeline):
         distilled = Told(pipe, distilled, request)
+    if isinstance(pipe, diffusers.QwenImagePipeline) and request["guidance"] <= 1:
+        distilled = Unguided(distilled)
 
     def hand_over(pipe, i, _t, _kept):
         if i + 1 == switch:
-            halves = embeddings(pipe) if pipe.do_classifier_free_guidance and request["guidance"] <= 1 else []
+            names = embeddings(pipe)
+            halves = names if names and pipe.do_classifier_free_guidance and request["guidance"] <= 1 else []
             pipe.transformer, pipe._guidance_scale = distilled, request["guidance"]
             return {name: _kept[name].chunk(2)[1] for name in halves}
         return {}
@@ -158,7 +184,7 @@ def mu_of(pipe, scheduler, steps, tokens):
     config = scheduler.config
     if not config.use_dynamic_shifting:
         return None
-    if isinstance(pipe, diffusers.FluxPipeline):
+    if isinstance(pipe, (diffusers.FluxPipeline, diffusers.QwenImagePipeline)):
         return calculate_shift(tokens, config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift)
     return compute_empirical_mu(tokens, steps)
 
@@ -227,7 +253,7 @@ def run_own_grid(pipe, distilled, scheduler, request, watch):
 
 
 def run(pipe, pair, request):
-    watch = FlowWatch(grid_of(pipe, request), isinstance(pipe, (diffusers.FluxPipeline, diffusers.ChromaPipeline)))
+    watch = FlowWatch(grid_of(pipe, request), isinstance(pipe, (diffusers.FluxPipeline, diffusers.ChromaPipeline, diffusers.QwenImagePipeline)))
     distilled, scheduler = open_distilled(pair["distilled"], pipe.scheduler) if "distilled" in pair else (None, pipe.scheduler)
     if request["mode"] == "hybrid" and "baseSteps" in request:
         return watch, run_own_grid(pipe, distilled, scheduler, request, watch)

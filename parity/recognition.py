@@ -8,7 +8,7 @@ from diffusers.loaders.single_file_utils import CHECKPOINT_KEY_NAMES
 
 # Class → what it should be taken for.
 CLASSES = {
-    "AuraFlowTransformer2DModel": "AuraFlow", "AutoencoderKLWan": "an autoencoder of video (Wan's or Qwen-Image's)",
+    "AuraFlowTransformer2DModel": "AuraFlow", 
     "AutoencoderKLHunyuanVideo": "an autoencoder of video", "AutoencoderKLTemporalDecoder": "an autoencoder of video",
     "CogVideoXTransformer3DModel": "CogVideoX", "CogView4Transformer2DModel": "CogView",
     "ControlNetModel": "a ControlNet", "CosmosTransformer3DModel": "Cosmos", "DiTTransformer2DModel": "DiT",
@@ -16,12 +16,12 @@ CLASSES = {
     "HunyuanVideoTransformer3DModel": "HunyuanVideo", "I2VGenXLUNet": "I2VGen-XL", "Kandinsky3UNet": "Kandinsky 3",
     "Kandinsky5Transformer3DModel": "Kandinsky 5", "LTX2VideoTransformer3DModel": "LTX-2", "LTXVideoTransformer3DModel": "LTX-Video",
     "Lumina2Transformer2DModel": "Lumina", "MochiTransformer3DModel": "Mochi", "MotionAdapter": "AnimateDiff",
-    "PixArtTransformer2DModel": "PixArt", "PriorTransformer": "Kandinsky 2", "QwenImageTransformer2DModel": "Qwen-Image",
+    "PixArtTransformer2DModel": "PixArt", "PriorTransformer": "Kandinsky 2",
     "SD3ControlNetModel": "a ControlNet of Stable Diffusion 3", "SanaTransformer2DModel": "Sana",
     "StableCascadeUNet": "Stable Cascade", "T2IAdapter": "a T2I-Adapter", "UNet3DConditionModel": "ModelScope's text to video",
     "UNetMotionModel": "AnimateDiff", "UNetSpatioTemporalConditionModel": "Stable Video Diffusion", "WanTransformer3DModel": "Wan",
     # Drawn here.
-    "AutoencoderKL": None, "AutoencoderKLFlux2": None, "AutoencoderTiny": None, "ChromaTransformer2DModel": None, "Flux2Transformer2DModel": None, "FluxTransformer2DModel": None, "SD3Transformer2DModel": None, "UNet2DConditionModel": None, "ZImageTransformer2DModel": None,
+    "AutoencoderKL": None, "AutoencoderKLFlux2": None, "AutoencoderKLQwenImage": None, "AutoencoderTiny": None, "ChromaTransformer2DModel": None, "Flux2Transformer2DModel": None, "FluxTransformer2DModel": None, "QwenImageTransformer2DModel": None, "SD3Transformer2DModel": None, "UNet2DConditionModel": None, "ZImageTransformer2DModel": None,
 }  # fmt: skip
 
 # What diffusers looks for → what it should be taken for.

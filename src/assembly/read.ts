@@ -11,11 +11,11 @@ import {
   readTextEncoder,
   withTextEncoders,
 } from "../checkpoint/index.js";
-import { AUTOENCODERS, type DecoderFiles, parseDecoder } from "../decode/index.js";
+import { type DecoderFiles, parseDecoder } from "../decode/index.js";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
 import { FAMILIES, type Family, factsOf } from "../families/index.js";
 import type { KnownModel, ModelSource, PlanSource } from "../generate/index.js";
-import { type Denoiser, denoiserOf, type ImageSize, parseTextEncoderConfig } from "../models/index.js";
+import { AUTOENCODERS, type Denoiser, denoiserOf, type ImageSize, parseTextEncoderConfig } from "../models/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 import { createTokenizer, readGemma, readLanguageModel, readT5, type TextEncoderParts } from "../text/index.js";
 import type { Adaptable } from "./adapters.js";
@@ -241,7 +241,7 @@ function schedulerOf(checkpoint: Checkpoint): ModelSource["scheduler"] {
 /** Classes of text encoders in transformers. */
 const CLASSES = {
   clip: ["CLIPTextModel", "CLIPTextModelWithProjection"],
-  "language model": ["Qwen3Model", "Qwen3ForCausalLM"],
+  "language model": ["Qwen3Model", "Qwen3ForCausalLM", "Qwen2_5_VLForConditionalGeneration"],
   gemma: ["Gemma2Model", "Gemma2ForCausalLM"],
   t5: ["T5EncoderModel"],
 } as const;

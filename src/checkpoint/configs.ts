@@ -126,6 +126,23 @@ export function foldedConfig(config: Config, shapes: Shapes): Config {
   return { ...config, block_out_channels: encoder.length > 0 ? encoder : decoder, decoder_block_out_channels: decoder };
 }
 
+/** Config of Qwen-Image's autoencoder, with or without its encoder. The statistics of the latents are its class's. */
+export function wanConfig(file: string, shapes: Shapes): Config {
+  const { dim, many } = reader(file, shapes);
+  const levels = many(/^decoder\.up_blocks\.(\d+)\./);
+  const base = dim("decoder.conv_out.weight", 1);
+  return {
+    base_dim: base,
+    z_dim: dim("decoder.conv_in.weight", 1),
+    dim_mult: Array.from(
+      { length: levels },
+      (_, i) => dim(`decoder.up_blocks.${levels - 1 - i}.resnets.0.conv2.weight`, 0) / base,
+    ),
+    num_res_blocks: many(/^decoder\.up_blocks\.0\.resnets\.(\d+)\./) - 1,
+    input_channels: dim("decoder.conv_out.weight", 0),
+  };
+}
+
 /** Config of an AutoencoderTiny. A missing half is described as the mirror of the other. */
 export function tinyAutoencoderConfig(file: string, shapes: Shapes): Config {
   const halves = { decoder: blocksOf(shapes, "decoder"), encoder: blocksOf(shapes, "encoder") };

@@ -17,6 +17,7 @@ import {
   T5_NAMES,
   tinyNames,
   vaeNames,
+  wanVaeNames,
 } from "../families/index.js";
 import { BYTES, type ByteSource, count, valuesFrom, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { Component } from "./component.js";
@@ -27,8 +28,9 @@ import {
   foldedConfig,
   tinyAutoencoderConfig,
   unetConfig,
+  wanConfig,
 } from "./configs.js";
-import { languageModelConfig, t5Config, transformerConfig } from "./transformer-configs.js";
+import { isQwen3, languageModelConfig, t5Config, transformerConfig } from "./transformer-configs.js";
 import { readBytes, readWeights } from "./weights.js";
 
 type Weights = ReadonlyMap<string, Weight>;
@@ -131,6 +133,9 @@ function atTheirPlaces(own: Weights, names: ReadonlyMap<string, SourceTensor>): 
 /** Statistics of folded latents, which only FLUX.2's autoencoder has. */
 const FOLDED = "bn.running_mean";
 
+/** A norm over channels, which only Wan's autoencoder has. */
+const WAN = "decoder.norm_out.gamma";
+
 /** Attention matrices of an AutoencoderKL, by current and older names; some files store them as 1×1 convolutions. */
 const ATTENTION = /\.attentions\.\d\.(to_(q|k|v|out\.0)|query|key|value|proj_attn)\.weight$/;
 
@@ -144,7 +149,11 @@ export function autoencoderPart(
   family: Family | null,
 ): Component {
   const own = under(index.weights, prefix);
-  const all = names === "diffusers" ? own : renamed(own, vaeNames([...own.keys()]));
+  const rename = names === "wan" ? wanVaeNames : vaeNames;
+  const all = names === "diffusers" ? own : renamed(own, rename([...own.keys()]));
+  if (all.has(WAN)) {
+    return part(index, "vae", "AutoencoderKLQwenImage", wanConfig(index.source, shapesOf(all)), async () => all);
+  }
   // The same values without the two kernel dimensions.
   const weights = new Map(
     [...all].map(([name, w]) => [
@@ -191,7 +200,9 @@ export function textEncoderPart(
     return part(index, name, "T5EncoderModel", t5Config(index.source, shapesOf(own)), async () => own);
   }
   if (own.has("embed_tokens.weight")) {
-    return part(index, name, "Qwen3Model", languageModelConfig(index.source, shapesOf(own)), async () => own);
+    const shapes = shapesOf(own);
+    const className = isQwen3(shapes) ? "Qwen3Model" : "Qwen2_5_VLForConditionalGeneration";
+    return part(index, name, className, languageModelConfig(index.source, shapes), async () => own);
   }
   const { unusedLayers = 0, projection = true } = family === null ? {} : FAMILIES[family].text;
   const built = names === "transformers" ? asTransformers(own) : asOpenClip(own, unusedLayers);

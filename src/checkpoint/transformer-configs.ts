@@ -1,4 +1,4 @@
-/** Infers the configs of transformers from tensor names and shapes: denoisers and Qwen3. */
+/** Infers the configs of transformers from tensor names and shapes: denoisers, T5 and Qwen. */
 import type { Shapes } from "../families/index.js";
 import { type Config, reader } from "./configs.js";
 
@@ -100,10 +100,28 @@ function sd3Config(file: string, shapes: Shapes): Config {
   };
 }
 
+/** Config of a Qwen-Image transformer. @throws FileError when a tensor is missing */
+function qwenImageConfig(file: string, shapes: Shapes): Config {
+  const { dim, many } = reader(file, shapes);
+  const features = dim("img_in.weight", 0);
+  const width = dim("transformer_blocks.0.attn.norm_q.weight", 0);
+  const turned = 2 * Math.round((7 / 32) * width);
+  return {
+    in_channels: dim("img_in.weight", 1),
+    out_channels: dim("proj_out.weight", 0) / 4,
+    num_layers: many(/^transformer_blocks\.(\d+)\./),
+    attention_head_dim: width,
+    num_attention_heads: features / width,
+    joint_attention_dim: dim("txt_in.weight", 1),
+    axes_dims_rope: [width - 2 * turned, turned, turned],
+  };
+}
+
 const CONFIGS: Readonly<Record<string, (file: string, shapes: Shapes) => Config>> = {
   ChromaTransformer2DModel: chromaConfig,
   FluxTransformer2DModel: flux1Config,
   Flux2Transformer2DModel: flux2Config,
+  QwenImageTransformer2DModel: qwenImageConfig,
   SD3Transformer2DModel: sd3Config,
   ZImageTransformer2DModel: zImageConfig,
 };
@@ -130,13 +148,19 @@ export function t5Config(file: string, shapes: Shapes): Config {
   };
 }
 
-/** Config of a Qwen3 without its head. @throws FileError when a tensor is missing */
+/** Whether a language model of Qwen normalises the heads of queries and keys. */
+export const isQwen3 = (shapes: Shapes): boolean => shapes.has("layers.0.self_attn.q_norm.weight");
+
+/** Features of a head of Qwen2.5, which no tensor tells. */
+const QWEN25_HEAD = 128;
+
+/** Config of a Qwen3 or of Qwen2.5-VL's language part without its head. @throws FileError when a tensor is missing */
 export function languageModelConfig(file: string, shapes: Shapes): Config {
   const { dim, many } = reader(file, shapes);
   const first = "layers.0.self_attn";
-  const width = dim(`${first}.q_norm.weight`, 0);
+  const width = isQwen3(shapes) ? dim(`${first}.q_norm.weight`, 0) : QWEN25_HEAD;
   return {
-    model_type: "qwen3",
+    model_type: isQwen3(shapes) ? "qwen3" : "qwen2_5_vl_text",
     hidden_size: dim("embed_tokens.weight", 1),
     vocab_size: dim("embed_tokens.weight", 0),
     intermediate_size: dim("layers.0.mlp.gate_proj.weight", 0),

@@ -27,9 +27,10 @@ export function warnOfDecoding(
   }: Pick<OpenedPair, "family"> & { readonly decoder: { readonly config: { readonly kind: string } } },
   { denoise, decode }: Pick<Milliseconds, "denoise" | "decode">,
 ): void {
-  if (decoder.config.kind === "tiny" || decode < LONG || decode <= denoise) return;
+  const tiny = tinyDecoderOf(family);
+  if (tiny === null || decoder.config.kind === "tiny" || decode < LONG || decode <= denoise) return;
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
   terminal.warn(
-    `decoding took ${seconds(decode)} s, denoising ${seconds(denoise)} s; --decoder ${tinyDecoderOf(family)} decodes faster, with less detail`,
+    `decoding took ${seconds(decode)} s, denoising ${seconds(denoise)} s; --decoder ${tiny} decodes faster, with less detail`,
   );
 }

@@ -34,6 +34,8 @@ export interface ChatFormat {
   readonly after: string;
   /** Longest input in tokens, with the format's own; what is beyond is cut. */
   readonly tokens: number;
+  /** Tokens at the beginning whose hidden states the denoiser does not read: those of the format. Default 0. */
+  readonly dropped?: number;
   /** The denoiser takes text in multiples of this many tokens; with `tokens` itself it reads all of them, padding too. */
   readonly multiple: number;
   /** Numbers of layers after which hidden states are read and concatenated. Default: the last but `skip`. */
@@ -106,6 +108,8 @@ export interface FamilyFacts {
     readonly unusedLayers: number;
     /** The pipeline loads the text projection if the file has one. */
     readonly projection: boolean;
+    /** The prompt without conditioning, where none is named. Default: the empty one. */
+    readonly unconditional?: string;
     /** Chat format of prompts, for a text encoder that is a language model. */
     readonly chat?: ChatFormat;
     /** Instruction of prompts, for Gemma. */
@@ -137,8 +141,8 @@ export interface FamilyFacts {
     readonly pixelsPerToken?: number;
     /** Latent height and width that the denoiser was trained for, where its files do not state them. */
     readonly side: number;
-    /** TAESD of these latents: ComfyUI's name of it, and its name among madebyollin's repositories on the Hub. */
-    readonly tiny: string;
+    /** TAESD of these latents: ComfyUI's name of it, and its name among madebyollin's repositories on the Hub. Absent where there is none. */
+    readonly tiny?: string;
   };
   /** Scheduler config that the family was trained with, as in its official diffusers checkpoints. */
   readonly scheduler: Readonly<Record<string, unknown>>;
@@ -169,6 +173,11 @@ export interface FamilyFacts {
    * cond + g (cond − uncond). Default 0.
    */
   readonly guidanceOffset?: 0 | 1;
+  /**
+   * Side in latents of the tokens in each of which the pipeline gives the guided prediction the norm of the conditional one. Default: guidance
+   * changes norms.
+   */
+  readonly guidanceTokens?: number;
   /** The pipeline gives a flow schedule the sigmas 1 … 1 / n for n steps, computed in this precision, instead of the scheduler's own. */
   readonly evenSigmas?: "float32" | "float64";
   /** The dynamic shift of the schedule depends on the number of steps too, as in FLUX.2. */
@@ -178,7 +187,7 @@ export interface FamilyFacts {
   /** Embeddings that the diffusers pipeline keeps for the negative prompt and the prompt together while its steps have guidance. */
   readonly pairedEmbeddings?: readonly string[];
   /** Arguments of the diffusers pipeline that not every pipeline has. */
-  readonly pipelineTakes?: readonly ("negative_prompt" | "cfg_normalization")[];
+  readonly pipelineTakes?: readonly ("negative_prompt" | "cfg_normalization" | "true_cfg_scale")[];
   /** How ComfyUI runs the family; absent for UNets, and where workflows are not written. */
   readonly comfy?: ComfyFacts;
   /** Without a negative prompt, the unconditional embedding is zeros and not that of "", unless model_index.json says otherwise. */

@@ -23,6 +23,7 @@ export { tinyNames } from "./names/taesd.js";
 export { type OtherLayer, otherLayers, ownTensors, type Renamed } from "./names/transformer.js";
 export { diffusersNames, stabilityNames } from "./names/unet.js";
 export { vaeNames } from "./names/vae.js";
+export { wanVaeNames } from "./names/wan-vae.js";
 export { type Recognised, recognise } from "./recognise.js";
 export { familyByText, isAdapterFile, recogniseAdapter, type Shapes } from "./recognise-adapter.js";
 export { otherClass, SUPPORTED_FAMILIES } from "./unsupported.js";

@@ -32,7 +32,6 @@ export const familyByText = (features: number): Family | null =>
 
 /** Layer names of unsupported families, with "_" for every ".", as adapters of all dialects have them. The first match counts. */
 const OTHER_LAYERS: readonly (readonly [RegExp, string])[] = [
-  [/(^|_)transformer_blocks_\d+_(img|txt)_m(lp|od)_/, "Qwen-Image"],
   [/(^|_)double_stream_blocks_\d+_/, "HiDream"],
   [/(^|_)(joint_transformer_blocks|double_layers)_\d+_/, "AuraFlow"],
   [/(^|_)blocks_\d+_(self|cross)_attn_|(?<!transformer)(^|_)blocks_\d+_attn[12]_to_/, "Wan"],
@@ -52,7 +51,7 @@ const TRANSFORMER = /^(lora_|lycoris_)?(unet_|transformer_|diffusion_model_|base
 /** Of these the attention in which text and image attend to each other, as diffusers names it in several families. */
 const JOINT = new RegExp(`${TRANSFORMER.source}attn_(to_([qkv]|out|add_out)|add_[qkv]_proj)`);
 /** Families with `JOINT` layers, which have different widths. */
-const JOINED = ["sd3", "flux1", "flux2", "chroma"] as const satisfies readonly Family[];
+const JOINED = ["sd3", "flux1", "flux2", "chroma", "qwenimage"] as const satisfies readonly Family[];
 
 const SOME_TRANSFORMER = "a diffusion transformer";
 
@@ -121,7 +120,7 @@ export function recogniseAdapter(shapes: Shapes): RecognisedAddition | null {
       kind: "adapter",
       family: null,
       families: JOINED,
-      about: "an adapter for Stable Diffusion 3, FLUX.1, FLUX.2 or Chroma",
+      about: "an adapter for Stable Diffusion 3, FLUX.1, FLUX.2, Chroma or Qwen-Image",
       because: `it has the tensor ${joint}, which all have`,
     };
   }

@@ -12,7 +12,7 @@ export type Recognised = { readonly about: string; readonly because: string } & 
       readonly names: "diffusers" | "stability";
       readonly prefix: string;
     }
-  | { readonly kind: "autoencoder"; readonly names: "diffusers" | "stability"; readonly prefix: string }
+  | { readonly kind: "autoencoder"; readonly names: "diffusers" | "stability" | "wan"; readonly prefix: string }
   | {
       readonly kind: "tiny autoencoder";
       readonly names: "diffusers" | "taesd";
@@ -65,6 +65,7 @@ export function recognise(shapes: Shapes): Recognised {
     transformer(shapes) ??
     languageModel(shapes) ??
     t5(shapes) ??
+    wanAutoencoder(shapes) ??
     other(keys) ??
     whole(keys, shapes) ??
     unet(shapes) ??
@@ -193,6 +194,21 @@ function autoencoder(shapes: Shapes): Recognised | null {
   };
 }
 
+/** Wan's autoencoder for video, of which Qwen-Image's is a finetune. Later ones of Wan have other layers. */
+function wanAutoencoder(shapes: Shapes): Recognised | null {
+  const dialects = [
+    ["wan", ["decoder.middle.0.residual.0.gamma", "decoder.upsamples.0.residual.2.weight"]],
+    ["diffusers", ["decoder.mid_block.resnets.0.norm1.gamma", "decoder.up_blocks.0.resnets.0.conv1.weight"]],
+  ] as const;
+  for (const [names, marks] of dialects) {
+    const prefix = VAE_PREFIXES.find((p) => marks.every((mark) => shapes.has(`${p}${mark}`)));
+    if (prefix === undefined) continue;
+    const about = "an autoencoder of Qwen-Image or Wan 2.1";
+    return { kind: "autoencoder", names, prefix, about, because: `it has the tensor ${prefix}${marks[0]}` };
+  }
+  return null;
+}
+
 function tiny(shapes: Shapes): Recognised | null {
   const has = (key: string) => shapes.has(key);
   if (has("decoder.layers.0.weight") || has("encoder.layers.0.weight")) {
@@ -246,18 +262,28 @@ function measure(keys: readonly string[]): Recognised | null {
 }
 
 /** Prefixes of a language model's names, by tool. */
-const LANGUAGE_PREFIXES = ["model.", "", "text_encoders.qwen3_4b.transformer.model.", "text_encoder.model."] as const;
+const LANGUAGE_PREFIXES = [
+  "model.",
+  "",
+  "model.language_model.",
+  "text_encoders.qwen3_4b.transformer.model.",
+  "text_encoders.qwen25_7b.transformer.model.",
+  "text_encoder.model.",
+] as const;
 
 function languageModel(shapes: Shapes): Recognised | null {
   const dialects = [
-    ["transformers", "layers.0.self_attn.q_norm.weight", "embed_tokens.weight"],
-    ["llama.cpp", "blk.0.attn_q_norm.weight", "token_embd.weight"],
+    ["Qwen3", "transformers", "layers.0.self_attn.q_norm.weight", "embed_tokens.weight"],
+    ["Qwen3", "llama.cpp", "blk.0.attn_q_norm.weight", "token_embd.weight"],
+    // Among models of this size only Qwen's have biases there.
+    ["Qwen2.5", "transformers", "layers.0.self_attn.q_proj.bias", "embed_tokens.weight"],
+    ["Qwen2.5", "llama.cpp", "blk.0.attn_q.bias", "token_embd.weight"],
   ] as const;
-  for (const [names, mark, table] of dialects) {
+  for (const [model, names, mark, table] of dialects) {
     const prefix = prefixOf(shapes, LANGUAGE_PREFIXES, mark);
     const width = shapes.get(`${prefix}${table}`)?.[1];
     if (prefix === undefined || width === undefined) continue;
-    const about = `Qwen3 with ${width} features, a text encoder`;
+    const about = `${model} with ${width} features, a text encoder`;
     return { kind: "text encoder", names, prefix, width, about, because: `it has the tensor ${prefix}${mark}` };
   }
   return null;

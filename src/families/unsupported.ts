@@ -137,9 +137,15 @@ export const OTHERS: readonly OtherFamily[] = [
   family("Z-Image Omni, which reads images", /^ZImageOmni/, ["siglip_embedder."], ["siglip_refiner."]),
   family("Z-Image for image editing", /^ZImage(Img2Img|Inpaint|Edit)/),
   family("Lumina", /^Lumina/, ["cap_embedder.0."], ["time_caption_embed.caption_embedder."]),
+  family("Qwen-Image-Edit, which reads images", /^QwenImageEdit/, ["__index_timestep_zero__"]),
+  family("Qwen-Image-Layered, which separates images into layers", /^QwenImageLayered/, [
+    "time_text_embed.addition_t_embedding.",
+  ]),
+  family("Qwen-Image for inpainting or image to image", /^QwenImage(Img2Img|Inpaint)/),
+  family("Qwen-Image with a ControlNet", /^QwenImageControlNet/),
   family(
-    "Qwen-Image",
-    /^QwenImage/,
+    "a variant of Qwen-Image",
+    /^QwenImage(?!Pipeline$|Transformer2DModel$)/,
     ["transformer_blocks.0.img_mod."],
     ["transformer_blocks.0.img_mlp.net."],
     ["txt_in.text_norm."],
@@ -179,12 +185,9 @@ export const OTHERS: readonly OtherFamily[] = [
 
   // Components other than denoisers.
   family("the autoencoder of Wan", /^AutoencoderKLWan/, ["decoder.middle.0.residual.0.gamma"]),
-  family("an autoencoder of video (Wan's or Qwen-Image's)", /^AutoencoderKLQwenImage/, [
-    "decoder.mid_block.resnets.0.norm1.gamma",
-  ]),
   family(
     "an autoencoder of video",
-    /^AutoencoderKL(?!$|Flux2$)/,
+    /^AutoencoderKL(?!$|Flux2$|QwenImage$)/,
     ["decoder.conv_in.conv.weight"],
     ["decoder.time_conv_out."],
     ["decoder.conv_in_3d."],
@@ -223,4 +226,4 @@ export const otherClass = (className: string): string | null =>
 
 /** The supported families, in words, for messages about unsupported ones. */
 export const SUPPORTED_FAMILIES =
-  "Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein, FLUX.1, Chroma and Stable Diffusion 3 are supported";
+  "Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein, FLUX.1, Chroma, Stable Diffusion 3 and Qwen-Image are supported";

@@ -37,7 +37,7 @@ export function textLengths(pair: Pair, job: Job): number[] {
   const { text, zeroNegative } = pair;
   const { prompts, promptSyntax: syntax, negative } = job;
   const zeros = negative === null && zeroNegative;
-  const other = zeros || !isGuidedPlan(pair, job.plan) ? 1 : text.lengthOf(negative ?? "", syntax);
+  const other = zeros || !isGuidedPlan(pair, job.plan) ? 1 : text.lengthOf(negative ?? text.unconditional, syntax);
   const shared = text.copies ? sharedLength : Math.max;
   if (job.textTokens !== null) return prompts.map(() => lengthFor(pair, job, "base") ?? text.tokens);
   return prompts.map((prompt) => shared(text.lengthOf(prompt, syntax), other));
@@ -77,7 +77,8 @@ export function promptEncoder({ pair, job, bindings, cache }: Run) {
     // In diffusers clip skip applies to the prompt only, in A1111 and ComfyUI to both.
     const negativeSkip = syntax === "plain" ? 0 : clipSkip;
     const encodeNegative = pair.text.encodeNegative ?? pair.text.encode;
-    const unconditional = await encodeNegative(negative ?? "", negativeSkip, adapted, syntax, length);
+    const without = negative ?? pair.text.unconditional;
+    const unconditional = await encodeNegative(without, negativeSkip, adapted, syntax, length);
     if (!pair.text.copies) return sides(conditional, unconditional);
     const shared = sharedLength(lengthOf(conditional), lengthOf(unconditional));
     return sides(repeatedTo(shared, conditional), repeatedTo(shared, unconditional));

@@ -127,10 +127,11 @@ const guidanceIn = (request: SamplingRequest): GuidanceFields =>
 function guidanceOf({ family }: PlanSource, settings: GuidanceFields & Pick<ModelSettings, "guidance">) {
   const { guidance, trueGuidance, guidanceRescale, guidanceNormalization: limit, guidanceTruncation } = settings;
   return {
-    guidance: guidance.value + (FAMILIES[family].guidanceOffset ?? 0),
+    guidance: guidance.value + (factsOf(family).guidanceOffset ?? 0),
     trueGuidance: trueGuidance?.value,
     guidanceRescale: guidanceRescale?.value,
     guidanceNormalization: limit && limit.value > 0 ? limit.value : undefined,
+    guidanceTokens: factsOf(family).guidanceTokens,
     guidanceTruncation: guidanceTruncation?.value,
   };
 }

@@ -13,5 +13,8 @@ export async function openDecoder(runtime: Runtime, ref: string, lookup: LookupO
   return createDecoder(runtime, await readDecoder(disk, await locate(ref, "autoencoder", lookup)), { precision });
 }
 
-/** Reference to the TAESD of a family's latents on the Hub. */
-export const tinyDecoderOf = (family: Family): string => `madebyollin/${factsOf(family).latents.tiny}`;
+/** Reference to the TAESD of a family's latents on the Hub; null where there is none. */
+export function tinyDecoderOf(family: Family): string | null {
+  const { tiny } = factsOf(family).latents;
+  return tiny === undefined ? null : `madebyollin/${tiny}`;
+}

@@ -11,6 +11,28 @@ export function limited(guided: FloatTensor, cond: FloatTensor, most: number): F
 }
 
 /**
+ * The guided prediction with the norm of `cond` in each token of side × side latents, over all channels; tokens of zeros stay.
+ * guided, cond [1, C, h, w] → same.
+ */
+export function tokenNormed(guided: FloatTensor, cond: FloatTensor, side: number): FloatTensor {
+  const [, channels = 1, height = 1, width = 1] = guided.shape;
+  const columns = Math.ceil(width / side);
+  const tokenOf = (i: number) => {
+    const [y, x] = [Math.floor(i / width) % height, i % width];
+    return Math.floor(y / side) * columns + Math.floor(x / side);
+  };
+  const powers = ({ data }: FloatTensor) => {
+    const sums = new Float64Array(Math.ceil(height / side) * columns);
+    for (const [i, v] of data.entries()) sums[tokenOf(i)] = (sums[tokenOf(i)] ?? 0) + v * v;
+    return sums;
+  };
+  const [wanted, own] = [powers(cond), powers(guided)];
+  const shares = own.map((power, token) => (power > 0 ? Math.sqrt((wanted[token] ?? 0) / power) : 1));
+  const scaled = Float32Array.from(guided.data, (v, i) => v * (shares[tokenOf(i)] ?? 1));
+  return float([1, channels, height, width], scaled);
+}
+
+/**
  * uncond + guidance · (cond − uncond) (Ho and Salimans 2022). With `rescale` φ above 0 the standard deviation of each sample
  * is moved towards that of `cond` by the share φ (Lin et al. 2023, eq. 14–16). cond, uncond [B, …] → [B, …].
  */

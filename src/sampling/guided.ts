@@ -1,6 +1,6 @@
 /** Outputs of a row's network after its hooks: the guided prediction of one sample, and those of all samples of a prompt. */
 import type { FloatTensor } from "../tensor/index.js";
-import { guide, limited } from "./guidance.js";
+import { guide, limited, tokenNormed } from "./guidance.js";
 import { apg } from "./hooks/apg.js";
 import { type FeaturePull, joinsSamples, separated } from "./hooks/hook.js";
 import { combine } from "./linear.js";
@@ -23,8 +23,9 @@ export function guided(
 ): { readonly output: FloatTensor; readonly momentum: FloatTensor | null } {
   const hook = row.hooks?.find((each) => each.kind === "apg");
   if (!hook) {
-    const output = guide(cond, uncond, row.guidance, row.guidanceRescale);
-    const { guidanceNormalization: most } = row;
+    const combined = guide(cond, uncond, row.guidance, row.guidanceRescale);
+    const { guidanceNormalization: most, guidanceTokens: side } = row;
+    const output = side === undefined ? combined : tokenNormed(combined, cond, side);
     return { output: most === undefined ? output : limited(output, cond, most), momentum };
   }
   const x0 = (output: FloatTensor) => predict(row.prediction, row.at, xt, output).x0;

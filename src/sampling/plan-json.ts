@@ -67,6 +67,7 @@ const row = z.discriminatedUnion("kind", [
     trueGuidance: n.exactOptional(),
     guidanceRescale: n,
     guidanceNormalization: n.exactOptional(),
+    guidanceTokens: z.int().min(1).exactOptional(),
     solver,
     loraScale: n.exactOptional(),
     hooks: z.array(hookSchema).exactOptional(),

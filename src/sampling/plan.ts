@@ -40,6 +40,8 @@ export interface StepRow {
   readonly guidanceRescale: number;
   /** Largest norm of the guided prediction, as a multiple of that of the conditional one; absent for no limit. */
   readonly guidanceNormalization?: number;
+  /** Side in latents of the tokens in each of which the guided prediction gets the norm of the conditional one; absent where norms are left. */
+  readonly guidanceTokens?: number;
   readonly solver: SolverSpec;
   /** Scale of the distilled LoRA; default 1. */
   readonly loraScale?: number;
@@ -74,6 +76,8 @@ export interface SamplerConfig extends TimestepSpec, DynamicShift {
   readonly guidanceRescale?: number | undefined;
   /** Default: no limit. */
   readonly guidanceNormalization?: number | undefined;
+  /** As in `StepRow`. Default: norms are left. */
+  readonly guidanceTokens?: number | undefined;
   /** Rows at which 1 − t / 1000 exceeds this share have no guidance. Default: none. */
   readonly guidanceTruncation?: number | undefined;
   /** 0 … 1, for DDIM and TCD. Default 0, as diffusers' pipelines pass it. */
@@ -91,6 +95,7 @@ export interface SharedSchedule {
   readonly guidanceRescale?: number | undefined;
   /** As in `SamplerConfig`. */
   readonly guidanceNormalization?: number | undefined;
+  readonly guidanceTokens?: number | undefined;
   readonly guidanceTruncation?: number | undefined;
   /** Default: the solver of the schedule. */
   readonly handoff?: Handoff | undefined;
@@ -234,12 +239,13 @@ function chain(rows: readonly StepRow[], start: NoiseLevel | undefined): readonl
 
 type Guidance = Pick<
   SamplerConfig,
-  "guidance" | "trueGuidance" | "guidanceRescale" | "guidanceNormalization" | "guidanceTruncation"
+  "guidance" | "trueGuidance" | "guidanceRescale" | "guidanceNormalization" | "guidanceTokens" | "guidanceTruncation"
 >;
 
 /** Guidance of a model at a timestep. */
 function guidanceOf(model: ModelName, config: Guidance) {
   const { guidance, trueGuidance, guidanceRescale = 0, guidanceNormalization: limit, guidanceTruncation: end } = config;
+  const { guidanceTokens: side } = config;
   if (!Number.isFinite(guidance) || guidance < 0) {
     throw new RequestError(`guidance of the ${model} model is ${guidance}; expected a number, at least 0`);
   }
@@ -253,6 +259,8 @@ function guidanceOf(model: ModelName, config: Guidance) {
     ...(trueGuidance !== undefined && { trueGuidance: isOver(timestep) ? Math.min(trueGuidance, 1) : trueGuidance }),
     guidanceRescale,
     ...(limit !== undefined && { guidanceNormalization: limit }),
+    // One forward has the norms of its prediction.
+    ...(side !== undefined && guidance > 1 && !isOver(timestep) && { guidanceTokens: side }),
   });
 }
 
@@ -267,7 +275,7 @@ function shareSchedule(distilled: Segment, base: SharedSchedule, taken: readonly
       throw new RequestError(`row ${i} is listed for the base; the distilled schedule has rows 0 to ${length - 1}`);
     checkShared(row, prediction);
   }
-  const own = ({ guidanceNormalization: _, trueGuidance: __, ...row }: StepRow): StepRow => ({
+  const own = ({ guidanceNormalization: _, trueGuidance: __, guidanceTokens: ___, ...row }: StepRow): StepRow => ({
     ...row,
     model: "base",
     prediction,

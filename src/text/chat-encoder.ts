@@ -1,7 +1,7 @@
 /** A language model as a text encoder: a prompt as a chat message → a hidden state for each of its tokens. */
 import type { TokenizerFiles } from "../checkpoint/index.js";
 import { RequestError } from "../errors.js";
-import type { ChatFormat } from "../families/index.js";
+import type { ChatFormat, FamilyFacts } from "../families/index.js";
 import {
   type ConfigFile,
   drawLanguageModel,
@@ -46,14 +46,20 @@ function biasOf(n: number, length: number): FloatTensor {
   return float([1, 1, length, length], data);
 }
 
+/** x [1, L, D] without its first n rows. */
+function withoutFirst({ shape, data }: FloatTensor, n: number): FloatTensor {
+  const [, length = 0, features = 0] = shape;
+  return n === 0 ? float(shape, data) : float([1, length - n, features], data.slice(n * features));
+}
+
 /**
- * Creates the text encoder of a family with a chat format. The stream "text" [1, L, D] has the hidden states that the family reads; later layers
- * are not loaded. L is the number of tokens rounded up, and the mask "text" [1, L] is 0 where a row holds no token.
+ * Creates the text encoder of a family with a chat format. The stream "text" [1, L, D] has the hidden states that the family reads, without those
+ * of the first `dropped` tokens; later layers are not loaded. L is the number of tokens rounded up, and the mask "text" [1, L] is 0 where a row holds no token.
  */
 export function chatEncoder(
   runtime: Runtime,
   chat: ChatFormat,
-  skip: number,
+  { skip, finalNorm, unconditional = "" }: FamilyFacts["text"],
   { config, tokenizer, weights }: LanguageModelParts,
   options: NetworkOptions,
 ): Omit<TextEncoders, "encode"> & { encode(prompt: string, adapted: AdaptedText | null): Promise<EncodedPrompt> } {
@@ -67,19 +73,22 @@ export function chatEncoder(
     weights,
     options,
   );
+  const { dropped = 0 } = chat;
   const tokensOf = (prompt: string): ChatTokens => {
     const ids = tokenizer.encode(`${chat.before}${prompt}${chat.after}`);
     return { ids: ids.slice(0, chat.tokens), truncated: Math.max(0, ids.length - chat.tokens) };
   };
-  const rounded = (n: number) => Math.ceil(n / chat.multiple) * chat.multiple;
+  /** Length of the conditioning of n tokens. */
+  const rounded = (n: number) => Math.ceil((n - dropped) / chat.multiple) * chat.multiple;
 
   async function encode(prompt: string, adapted: AdaptedText | null): Promise<EncodedPrompt> {
     const { ids, truncated } = tokensOf(prompt);
     checkVocabulary(ids, config.vocabulary);
-    const tokens = rounded(ids.length);
+    const length = rounded(ids.length);
+    const tokens = dropped + length;
     const padding = new Array<number>(tokens - ids.length).fill(padded ? tokenizer.padding : 0);
     const { outputs } = await encoder.run(
-      { tokens, states, padded },
+      { tokens, states, finalNorm, padded },
       {
         // Attention is causal, so that tokens do not read the padding after them.
         input_ids: int([1, tokens], [...ids, ...padding]),
@@ -89,10 +98,10 @@ export function chatEncoder(
       adapted?.stack ?? null,
     );
     const call: Call = { network: "text encoder 1", at: JSON.stringify(prompt), weights };
-    const mask = Float32Array.from({ length: tokens }, (_, i) => (i < ids.length ? 1 : 0));
+    const mask = Float32Array.from({ length }, (_, i) => (dropped + i < ids.length ? 1 : 0));
     return {
-      streams: { text: await finite(outputs["hidden_state"], call) },
-      masks: { text: float([1, tokens], mask) },
+      streams: { text: withoutFirst(await finite(outputs["hidden_state"], call), dropped) },
+      masks: { text: float([1, length], mask) },
       truncated,
     };
   }
@@ -110,8 +119,9 @@ export function chatEncoder(
       ...(masks && { masks }),
       truncated: 0,
     }),
+    unconditional,
     copies: false,
-    tokens: chat.tokens,
+    tokens: chat.tokens - dropped,
     maxClipSkip: 0,
     weights: [weights],
     release: () => encoder.release(),

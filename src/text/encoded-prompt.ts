@@ -48,6 +48,8 @@ export interface TextEncoders {
   unusedInversions(prompts: readonly string[], syntax: PromptSyntax): readonly UnusedInversion[];
   /** Zero conditioning with the shapes of `like`, for an unconditional pass without a prompt. */
   zeros(like: EncodedPrompt): EncodedPrompt;
+  /** Prompt of an unconditional pass where none is named. */
+  readonly unconditional: string;
   /** Copies of a text condition the denoiser as the text does, since it reads the text without positions. */
   readonly copies: boolean;
   /** Largest clip skip, at which the hidden state is the token embeddings. */

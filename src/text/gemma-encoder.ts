@@ -125,6 +125,7 @@ export function gemmaEncoder(
       ...(masks && { masks }),
       truncated: 0,
     }),
+    unconditional: "",
     copies: false,
     tokens: length,
     maxClipSkip: 0,

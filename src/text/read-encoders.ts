@@ -5,7 +5,7 @@ import type { LanguageModelParts } from "./chat-encoder.js";
 import type { GemmaParts } from "./gemma-encoder.js";
 import type { T5Parts } from "./t5-encoder.js";
 
-/** Qwen3 as a text encoder. @throws UnsupportedConfigError for its config; FileError for its tokenizer */
+/** Qwen3, or the language part of Qwen2.5-VL, as a text encoder. @throws UnsupportedConfigError for its config; FileError for its tokenizer */
 export async function readLanguageModel(
   source: ConfigFile,
   files: TokenizerFiles,

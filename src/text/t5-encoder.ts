@@ -128,6 +128,7 @@ export function t5Encoders(
       ...(pooled && { pooled: float(pooled.shape) }),
       truncated: 0,
     }),
+    unconditional: "",
     copies: false,
     tokens: before + tokens,
     shortest: before,

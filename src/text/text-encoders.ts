@@ -81,7 +81,7 @@ export async function textEncoders(
     });
   }
   const { chatEncoder } = await import("./chat-encoder.js");
-  const own = chatEncoder(runtime, chat, skip, first, options);
+  const own = chatEncoder(runtime, chat, factsOf(family).text, first, options);
   const prompts = cached<EncodedPrompt>(CACHED);
   return {
     ...own,
@@ -160,6 +160,7 @@ function clipEncoders(
       ...(pooled && { pooled: float(pooled.shape) }),
       truncated: 0,
     }),
+    unconditional: "",
     copies: true,
     tokens,
     maxClipSkip: Math.min(...parts.map(({ config }) => config.layers)) - skip,

@@ -37,7 +37,7 @@ export async function cleanOf(network: Predict, prediction: Prediction, batch: N
 /** What a teacher needs of a pair. */
 export interface TeachingPair {
   readonly base: Pick<Model, "denoiser" | "network">;
-  readonly text: Pick<Pair["text"], "encode" | "encodeNegative" | "zeros">;
+  readonly text: Pick<Pair["text"], "encode" | "encodeNegative" | "zeros" | "unconditional">;
   readonly zeroNegative: boolean;
 }
 
@@ -48,7 +48,8 @@ export type Teacher = (size: ImageSize) => Predict;
 export async function openTeacher({ base, text, zeroNegative }: TeachingPair, guidance: number): Promise<Teacher> {
   const { denoiser, network } = base;
   const twice = guidance > 1;
-  const negative = twice && !zeroNegative ? await (text.encodeNegative ?? text.encode)("", 0) : null;
+  const encode = text.encodeNegative ?? text.encode;
+  const negative = twice && !zeroNegative ? await encode(text.unconditional, 0) : null;
   const both = <T>(first: readonly T[], second: readonly T[]) => (twice ? [...first, ...second] : first);
   return (size) => {
     const [, , height, width] = denoiser.latents(size);

@@ -54,7 +54,11 @@ describe("unsupported families", () => {
       KandinskyV22Pipeline: "Kandinsky 2",
       StableCascadeDecoderPipeline: "Stable Cascade",
       ZImageOmniPipeline: "Z-Image Omni, which reads images",
-      QwenImagePipeline: "Qwen-Image",
+      QwenImageEditPlusPipeline: "Qwen-Image-Edit, which reads images",
+      QwenImageLayeredPipeline: "Qwen-Image-Layered, which separates images into layers",
+      QwenImageInpaintPipeline: "Qwen-Image for inpainting or image to image",
+      QwenImageControlNetPipeline: "Qwen-Image with a ControlNet",
+      AutoencoderKLWan: "the autoencoder of Wan",
       Lumina2Pipeline: "Lumina",
       HiDreamImagePipeline: "HiDream",
       ChromaImg2ImgPipeline: "Chroma for image editing",
@@ -71,6 +75,7 @@ describe("unsupported families", () => {
       "FluxPipeline",
       "ChromaPipeline",
       "StableDiffusion3Pipeline",
+      "QwenImagePipeline",
       "CLIPModel",
     ];
     for (const name of [...ours, ...drawn.map((c) => c.class)])
@@ -89,6 +94,8 @@ describe("supported models", () => {
       ZImageTransformer2DModel: "unet",
       AutoencoderKL: "autoencoder",
       AutoencoderKLFlux2: "autoencoder",
+      AutoencoderKLQwenImage: "autoencoder",
+      QwenImageTransformer2DModel: "unet",
       AutoencoderTiny: "tiny autoencoder",
     };
     expect(recognise(new Map(tensors)).kind).toBe(kinds[name as keyof typeof kinds]);
@@ -147,7 +154,6 @@ describe("adapters and textual inversions", () => {
     ]);
 
   it.each([
-    ["Qwen-Image", "transformer.transformer_blocks.5.img_mlp.net.2.lora_A.default.weight"],
     ["Wan", "diffusion_model.blocks.3.cross_attn.k.lora_A.weight"],
     ["Wan", "blocks.3.attn1.to_q.lora_A.weight"],
     ["AnimateDiff", "down_blocks.2.motion_modules.1.temporal_transformer.proj_in.lora_A.weight"],
@@ -211,7 +217,7 @@ describe("adapters and textual inversions", () => {
     const about = {
       kind: "adapter",
       family: null,
-      about: "an adapter for Stable Diffusion 3, FLUX.1, FLUX.2 or Chroma",
+      about: "an adapter for Stable Diffusion 3, FLUX.1, FLUX.2, Chroma or Qwen-Image",
     };
     expect(recognise(down("transformer.transformer_blocks.5.attn.to_q.lora_down.weight", 1536))).toMatchObject(about);
     expect(recognise(down("transformer_blocks.5.attn.add_k_proj.lora_down.weight", 1536))).toMatchObject(about);
@@ -248,7 +254,7 @@ describe("adapters and textual inversions", () => {
 
   it("of other families are named with them", () => {
     const peft = new Map([["transformer.transformer_blocks.0.img_mod.1.lora_A.weight", [4, 3072]]]);
-    expect(recognise(peft)).toMatchObject({ kind: "other", about: "an adapter for Qwen-Image" });
+    expect(recognise(peft)).toMatchObject({ kind: "adapter", family: "qwenimage" });
   });
 
   it("are textual inversions where there are only embeddings", () => {

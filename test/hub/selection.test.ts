@@ -145,9 +145,9 @@ describe("of a pipeline", () => {
     expect(new Set(alone.files)).toEqual(new Set(transformer));
   });
   it("one of another family is refused by its name before anything is fetched", () => {
-    const index = { _class_name: "QwenImagePipeline", transformer: ["diffusers", "QwenImageTransformer2DModel"] };
+    const index = { _class_name: "QwenImageEditPipeline", transformer: ["diffusers", "QwenImageTransformer2DModel"] };
     expect(chosen(["model_index.json", "transformer/a.safetensors"], "pipeline", "", { index })).toMatch(
-      /^is QwenImagePipeline, of Qwen-Image; /,
+      /^is QwenImageEditPipeline, of Qwen-Image-Edit, which reads images; /,
     );
   });
   it("one that lacks what its index names is refused", () => {

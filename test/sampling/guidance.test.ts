@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { guide } from "../../src/sampling/index.js";
+import { guide, tokenNormed } from "../../src/sampling/index.js";
 import { float } from "../../src/tensor/index.js";
 
 const tensor = (...values: number[]) => float([2, 1, 1, 2], Float32Array.from(values));
@@ -31,5 +31,24 @@ describe("guide", () => {
 
   it("refuses outputs that do not match", () => {
     expect(() => guide(cond, float([1, 2]), 3)).toThrow(RangeError);
+  });
+});
+
+describe("tokenNormed", () => {
+  it("gives each token of 2 × 2 latents the norm of the conditional one, over its channels", () => {
+    const shape = [1, 2, 2, 4];
+    // Two tokens beside each other: the left one has values in both channels, the right one in the second.
+    const guided = float(shape, Float32Array.of(3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 4, 8, 0));
+    const cond = float(shape, Float32Array.of(0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5));
+    // Norms 5 and 10 become 1 and 5.
+    const expected = [0.6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0.8, 4, 0];
+    const { shape: made, data } = tokenNormed(guided, cond, 2);
+    expect(made).toEqual([1, 2, 2, 4]);
+    for (const [i, want] of expected.entries()) expect(data[i]).toBeCloseTo(want, 6);
+  });
+
+  it("leaves a token of zeros as it is", () => {
+    const zeros = float([1, 1, 2, 2]);
+    expect([...tokenNormed(zeros, float([1, 1, 2, 2], Float32Array.of(1, 2, 3, 4)), 2).data]).toEqual([0, 0, 0, 0]);
   });
 });
