@@ -29,10 +29,12 @@ def make(file, sampling):
 
 
 def flow_walk(row, steps, config):
-    """The sigmas that the pipeline gives its scheduler, and the shift of FLUX.1 and FLUX.2 for the row's image size."""
+    """The sigmas that the pipeline gives its scheduler, and the shift of FLUX.1, FLUX.2 and Qwen-Image for the row's image size."""
     tokens = (row["size"]["width"] // 16) * (row["size"]["height"] // 16)
+    by_size = lambda: calculate_shift(tokens, config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift)
     shifts = {
-        "flux1": lambda: calculate_shift(tokens, config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift),
+        "flux1": by_size,
+        "qwenimage": by_size,
         "flux2": lambda: compute_empirical_mu(tokens, steps),
     }
     if row["family"] == "sd3":

@@ -77,6 +77,8 @@ FLOW = {
     "flow-chroma-base": ("chroma", None, {"mode": "base", "steps": 4, "guidance": 5}),
     "flow-sd3-base": ("sd3", None, {"mode": "base", "steps": 4, "guidance": 4.5, "negative": "sad"}),
     "flow-sd3-hybrid": ("sd3", "sd3-fast", {"steps": 4, "switch": 1, "baseGuidance": 4, "baseSteps": 6}),
+    "flow-qwenimage-base": ("qwenimage", None, {"mode": "base", "steps": 4, "guidance": 4}),
+    "flow-qwenimage-hybrid": ("qwenimage", "qwenimage-fast", {"steps": 4, "switch": 1, "baseSteps": 6}),
     "flow-sd3-two-scales": ("sd3", "sd3-fast", {"steps": 4, "switch": 2, "baseGuidance": 4, "guidance": 1.5}),
 }  # fmt: skip
 # Flow scripts with a LoRA of a golden, as one of the request or as the distilled model, or with another decoder.
@@ -85,6 +87,7 @@ FLOW_ADDED = {
     "flow-flux1-lora": ("flux1", "flux1-fast", {"steps": 4, "switch": 1, "baseGuidance": 3}, {"lora": "flux1-ai-toolkit", "scale": 0.5, "on": "base"}),
     "flow-flux1-distilled-lora": ("flux1", None, {"steps": 8, "switch": 3, "guidance": 3.5, "baseGuidance": 3.5}, {"distilledLora": "flux1-peft", "name": "Hyper-FLUX.1-dev-8steps-lora"}),
     "flow-sd3-distilled-lora": ("sd3", None, {"steps": 4, "switch": 1, "baseGuidance": 3}, {"distilledLora": "sd3-peft", "name": "some-lora"}),
+    "flow-qwenimage-distilled-lora": ("qwenimage", None, {"steps": 4, "switch": 1}, {"distilledLora": "qwenimage-lightning", "name": "some-lora"}),
     "flow-chroma-lora-decoder": ("chroma", "chroma-fast", {"steps": 4, "switch": 1}, {"lora": "chroma-peft", "scale": 0.7, "on": "distilled", "decoder": "taef1"}),
 }  # fmt: skip
 

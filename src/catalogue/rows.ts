@@ -81,6 +81,31 @@ const SD35_LARGE = {
   sampling: { steps: 28, guidance: 4.5 },
 } as const;
 
+const QWEN_IMAGE = {
+  family: "qwenimage",
+  base: "Qwen/Qwen-Image",
+  scheduler: FAMILIES.qwenimage.scheduler,
+  parameters: FAMILIES.qwenimage.parameters.denoiser,
+  size: square(1024),
+  sampling: { steps: 50, guidance: 4 },
+} as const;
+/** The authors distil with a shift of 3 at every size (generate_with_diffusers.py in ModelTC/Qwen-Image-Lightning). */
+const LIGHTNING_SHIFT = Math.log(3);
+const qwenLightning = (steps: 4 | 8): PairRow =>
+  row(`qwen-image-lightning-${steps}`, `Qwen-Image-Lightning, ${steps} steps, LoRA on Qwen-Image`, QWEN_IMAGE, {
+    names: [`qwen image lightning ${steps}steps`],
+    licence: "Apache-2.0",
+    lora: true,
+    distilled: `lightx2v/Qwen-Image-Lightning/Qwen-Image-Lightning-${steps}steps-V2.0-bf16.safetensors`,
+    scheduler: {
+      ...QWEN_IMAGE.scheduler,
+      base_shift: LIGHTNING_SHIFT,
+      max_shift: LIGHTNING_SHIFT,
+      shift_terminal: null,
+    },
+    sampling: { steps, guidance: 0 },
+  });
+
 const CHROMA = {
   family: "chroma",
   base: "lodestones/Chroma1-HD",
@@ -402,6 +427,8 @@ export const PAIRS: readonly PairRow[] = [
     distilled: "stabilityai/stable-diffusion-3.5-large-turbo",
     sampling: { steps: 4, guidance: 0 },
   }),
+  qwenLightning(8),
+  qwenLightning(4),
   ...[2, 4, 8, 16].flatMap((n) => [pcm("sdxl", SDXL, n), pcm("sd15", SD15, n)]),
   ...[4, 8, 16].flatMap((n) => [pcm("sdxl", SDXL, n, 7.5), pcm("sd15", SD15, n, 7.5)]),
 ];

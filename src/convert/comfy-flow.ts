@@ -43,6 +43,11 @@ function checkRow(row: StepRow): void {
     refuse("the workflow has Euler steps along a flow only; leave --scheduler out");
   }
   if (row.guidanceRescale > 0) refuse("ComfyUI rescales guidance by another formula; leave --guidance-rescale out");
+  if (row.guidanceTokens !== undefined) {
+    refuse(
+      "ComfyUI's guidance leaves the norms of image tokens as they are, the pipeline does not; leave guidance out (--guidance 0, --base-guidance 0)",
+    );
+  }
   if (row.guidanceNormalization !== undefined) {
     refuse("ComfyUI's guidance has no normalization of this kind; leave --guidance-normalization out");
   }
@@ -101,7 +106,7 @@ function guiderOf(image: FlowImage, run: FlowRun, prompt: string): Link {
     embeds ? graph.add("FluxGuidance", { conditioning, guidance: run.guidance })() : conditioning;
   const cfg = embeds ? run.trueGuidance : run.guidance;
   if (cfg <= 1) return graph.add("BasicGuider", { model, conditioning: told(positive) })();
-  const negative = encode(request.negative ?? "");
+  const negative = encode(request.negative ?? factsOf(source.family).text.unconditional ?? "");
   return graph.add("CFGGuider", { model, positive: told(positive), negative: told(negative), cfg })();
 }
 

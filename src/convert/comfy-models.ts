@@ -26,7 +26,7 @@ export interface ComfyModels {
 /** Adds the loaders of a pair to a workflow. @throws RequestError for a model that ComfyUI's own nodes cannot load */
 export function comfyModels(graph: WorkflowGraph, source: ReadSource, places: ComfyPlaces): ComfyModels {
   const { base, distilled, textEncoders, decoder, adapters, embeddings } = places;
-  const tiny = decoder && isTiny(source, decoder) ? factsOf(source.family).latents.tiny : null;
+  const tiny = decoder && isTiny(source, decoder) ? (factsOf(source.family).latents.tiny ?? null) : null;
   if (base.category === "unet" && (textEncoders.length === 0 || !decoder)) {
     throw new RequestError(
       `--as comfyui: ${base.ref} is a UNet alone; name its text encoders with --text-encoder and its autoencoder with --decoder`,

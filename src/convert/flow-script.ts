@@ -56,7 +56,7 @@ export async function flowScript(
     "",
     `prompts = [${prompts.map(text).join(", ")}]`,
     `seeds = [${seeds.join(", ")}]`,
-    ...(call.guided ? [`negative = ${text(negative ?? "")}`] : []),
+    ...(call.guided ? [`negative = ${text(negative ?? ofText.unconditional ?? "")}`] : []),
     'device = "cuda" if torch.cuda.is_available() else "cpu"',
     `width, height = ${size?.width ?? 1024}, ${size?.height ?? 1024}`,
     "# Model, σ and guidance scale of each step, as the pipeline takes it.",
@@ -187,6 +187,16 @@ function callOf(source: PlanSource, rows: readonly StepRow[], asked: number | un
     return { guided, own: kinds.size > 1, arguments: [embedded, ...truly, length], halving: [], inputs: "" };
   }
   const scales = new Set(rows.filter(isGuided).map((row) => row.guidance));
+  if (pipelineTakes.includes("true_cfg_scale")) {
+    if (guided && (scales.size > 1 || !rows.every(isGuided))) {
+      refuse(
+        "the pipeline has guidance in all steps at one scale, or in none; give --guidance and --base-guidance the same",
+      );
+    }
+    const scaled =
+      guided && first ? [`true_cfg_scale=${first.guidance}`, "negative_prompt=negative"] : ["true_cfg_scale=1"];
+    return { guided, own: false, arguments: scaled, halving: [], inputs: "" };
+  }
   if (guided && first && !isGuided(first)) {
     refuse("the pipeline encodes the negative prompt only if the first step has guidance; give --base-guidance");
   }

@@ -43,6 +43,8 @@ describe("workflows of flow matching families", () => {
     ["flux1-schnell", { baseSteps: 12 }],
     ["flux1-turbo-alpha", { mode: "distilled" }],
     ["chroma-flash", { baseGuidance: 4, negative: "sad" }],
+    ["qwen-image-lightning-8", {}],
+    ["qwen-image-lightning-4", { baseSteps: 12 }],
     ["sd35-large-turbo", { baseSteps: 12, baseGuidance: 4.5, negative: "sad" }],
   ] as const)("take the plan's steps: %s %j", async (pair, request) => {
     const written = await made(pair, request);
@@ -60,6 +62,12 @@ describe("workflows of flow matching families", () => {
       expect(steps[i]?.to).toBeCloseTo(row.to.sigma, 8);
     }
     expect(sigmasOf(written).at(-1)?.at(-1)).toBe(0);
+  });
+
+  it("are refused for Qwen-Image with guidance, which ComfyUI combines otherwise", async () => {
+    await expect(made("qwen-image-lightning-8", { baseGuidance: 4 })).rejects.toThrow(
+      /ComfyUI's guidance leaves the norms of image tokens/,
+    );
   });
 
   it("draw the seed's noise once, and hand latents over as they are", async () => {
