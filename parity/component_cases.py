@@ -239,6 +239,20 @@ GEMMA2 = {"model_type": "gemma2", "hidden_size": 24, "intermediate_size": 40, "n
           "vocab_size": 520, "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}  # fmt: skip
 
 
+# DC-AE in small: SANA's decoder doubles pixels before a convolution, its encoder moves them into channels after one or has strides.
+DC = {"in_channels": 3, "latent_channels": 32, "attention_head_dim": 4, "encoder_block_types": ["ResBlock", "ResBlock", "EfficientViTBlock"],
+      "decoder_block_types": ["ResBlock", "ResBlock", "EfficientViTBlock"], "encoder_block_out_channels": [8, 16, 32],
+      "decoder_block_out_channels": [8, 16, 32], "encoder_layers_per_block": [1, 2, 1], "decoder_layers_per_block": [2, 1, 2],
+      "encoder_qkv_multiscales": [[], [], [5]], "decoder_qkv_multiscales": [[], [], [5]], "upsample_block_type": "interpolate",
+      "downsample_block_type": "conv", "decoder_norm_types": "rms_norm", "decoder_act_fns": "silu", "scaling_factor": 0.41407}  # fmt: skip
+DC_VARIANTS = {
+    "vae-dc": {},
+    "vae-dc-other": {"latent_channels": 4, "decoder_block_out_channels": [8, 8, 12], "encoder_block_out_channels": [4, 8, 8], "attention_head_dim": 2, "upsample_block_type": "pixel_shuffle", "downsample_block_type": "pixel_unshuffle",
+                     "decoder_block_types": ["ResBlock", "EfficientViTBlock", "EfficientViTBlock"], "decoder_qkv_multiscales": [[], [], [3, 5]], "decoder_in_shortcut": True,
+                     "encoder_out_shortcut": False, "scaling_factor": 0.7},
+}  # fmt: skip
+
+
 def unet(config, seed, **options):
     return component("diffusers", "UNet2DConditionModel", config, seed, **options)
 
@@ -287,6 +301,8 @@ def components():
     for i, (name, changes) in enumerate(QWEN_IMAGE_VARIANTS.items()):
         dtype, storage = "bfloat16" if name == "qwen-image-fast" else "float32", "sharded" if name == "qwen-image" else "whole"
         found[name] = component("diffusers", "QwenImageTransformer2DModel", {**QWEN_IMAGE, **changes}, 520_000 + 1_000 * i, dtype=dtype, storage=storage)
+    for i, (name, changes) in enumerate(DC_VARIANTS.items()):
+        found[name] = component("diffusers", "AutoencoderDC", {**DC, **changes}, 640_000 + 1_000 * i)
     for i, (name, changes) in enumerate(SANA_VARIANTS.items()):
         dtype, storage = "bfloat16" if name == "sana-sprint" else "float32", "sharded" if name == "sana" else "whole"
         found[name] = component("diffusers", "SanaTransformer2DModel", {**SANA, **changes}, 620_000 + 1_000 * i, dtype=dtype, storage=storage)

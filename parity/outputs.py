@@ -327,6 +327,10 @@ def run_kl(model, inputs):
     return {"image": model.decode(inputs["latents"]).sample, "mean": posterior.mean, "logvar": posterior.logvar}
 
 
+def run_dc(model, inputs):
+    return {"image": model.decode(inputs["latents"]).sample, "mean": model.encode(inputs["image"]).latent}
+
+
 def folded_runs(described):
     """Latents as the denoiser of FLUX.2 has them: squares of four are channels, normalised."""
     for inputs in autoencoder_runs(described):
@@ -385,6 +389,7 @@ RUNS = {
     "CLIPModel": (clip_runs, run_clip),
     "AutoencoderKL": (autoencoder_runs, run_kl),
     "AutoencoderKLQwenImage": (frame_runs, run_frame),
+    "AutoencoderDC": (autoencoder_runs, run_dc),
     "AutoencoderTiny": (autoencoder_runs, run_tiny),
 }
 

@@ -60,7 +60,7 @@ export function stagedDecoder(
     let map = toPlanes(await mapOf(head, { latents }).finally(() => head.release()));
     const tiles = tilesOf(height, width, side);
     const stages = isDrawn ? config.stages() : decoderStages(config);
-    let [done, upscale] = [0, isDrawn ? 1 : (config.folding?.side ?? 1)];
+    let [done, upscale] = [0, isDrawn ? (config.headScale ?? 1) : (config.folding?.side ?? 1)];
     let residual: Planes | null = null;
     for (const stage of stages) {
       if (stage.keepsInput) residual = map;

@@ -10,6 +10,7 @@ export type AnyAutoencoder = AutoencoderConfig | TinyAutoencoderConfig | DrawnAu
 const CLASSES: Readonly<Record<string, (source: ConfigFile) => AnyAutoencoder | Promise<AnyAutoencoder>>> = {
   ...KL_AUTOENCODERS,
   AutoencoderKLQwenImage: async (source) => (await import("./autoencoder-qwen-image.js")).qwenImageAutoencoder(source),
+  AutoencoderDC: async (source) => (await import("./autoencoder-dc.js")).dcAutoencoder(source),
   AutoencoderTiny: parseTinyAutoencoderConfig,
 };
 

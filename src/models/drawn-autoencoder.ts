@@ -12,8 +12,10 @@ export interface DrawnAutoencoder
   drawDecoder(index: DrawingWeights, height: number, width: number): Graph;
   /** Graph as of `drawEncoder`, at a size in pixels. @throws WeightMissingError, WeightShapeError */
   drawEncoder(index: DrawingWeights, height: number, width: number): Graph;
-  /** Graph of the decoder's part that runs on the whole map: `latents` [1, Z, h, w] → `output` [1, C, h, w]. */
+  /** Graph of the decoder's part that runs on the whole map: `latents` [1, Z, h, w] → `output` [1, C, h, w], times `headScale`. */
   drawHead(index: DrawingWeights, height: number, width: number): Graph;
+  /** Pixels of the head's output per latent along each side. Default 1. */
+  readonly headScale?: number;
   /** The rest of the decoder, for tiles. */
   stages(): DecoderStage[];
 }
