@@ -186,7 +186,7 @@ QWEN_IMAGE_VARIANTS = {
     "qwen-image-other": {"axes_dims_rope": [8, 2, 2], "attention_head_dim": 12, "num_attention_heads": 3, "num_layers": 1, "in_channels": 16, "out_channels": 4},
 }  # fmt: skip
 
-SANA = {"in_channels": 32, "out_channels": 32, "num_attention_heads": 4, "attention_head_dim": 8, "num_layers": 2, "num_cross_attention_heads": 2,
+SANA = {"in_channels": 8, "out_channels": 8, "num_attention_heads": 4, "attention_head_dim": 8, "num_layers": 2, "num_cross_attention_heads": 2,
         "cross_attention_head_dim": 16, "cross_attention_dim": 32, "caption_channels": 24, "mlp_ratio": 2.5, "dropout": 0.0, "attention_bias": False,
         "sample_size": 32, "patch_size": 1, "norm_elementwise_affine": False, "norm_eps": 1e-06, "interpolation_scale": None}  # fmt: skip
 SANA_VARIANTS = {
@@ -240,14 +240,14 @@ GEMMA2 = {"model_type": "gemma2", "hidden_size": 24, "intermediate_size": 40, "n
 
 
 # DC-AE in small: SANA's decoder doubles pixels before a convolution, its encoder moves them into channels after one or has strides.
-DC = {"in_channels": 3, "latent_channels": 32, "attention_head_dim": 4, "encoder_block_types": ["ResBlock", "ResBlock", "EfficientViTBlock"],
+DC = {"in_channels": 3, "latent_channels": 8, "attention_head_dim": 4, "encoder_block_types": ["ResBlock", "ResBlock", "EfficientViTBlock"],
       "decoder_block_types": ["ResBlock", "ResBlock", "EfficientViTBlock"], "encoder_block_out_channels": [8, 16, 32],
       "decoder_block_out_channels": [8, 16, 32], "encoder_layers_per_block": [1, 2, 1], "decoder_layers_per_block": [2, 1, 2],
       "encoder_qkv_multiscales": [[], [], [5]], "decoder_qkv_multiscales": [[], [], [5]], "upsample_block_type": "interpolate",
       "downsample_block_type": "conv", "decoder_norm_types": "rms_norm", "decoder_act_fns": "silu", "scaling_factor": 0.41407}  # fmt: skip
 DC_VARIANTS = {
     "vae-dc": {},
-    "vae-dc-other": {"latent_channels": 4, "decoder_block_out_channels": [8, 8, 12], "encoder_block_out_channels": [4, 8, 8], "attention_head_dim": 2, "upsample_block_type": "pixel_shuffle", "downsample_block_type": "pixel_unshuffle",
+    "vae-dc-other": {"latent_channels": 4, "decoder_block_out_channels": [4, 8, 16], "encoder_block_out_channels": [4, 8, 8], "attention_head_dim": 2, "upsample_block_type": "pixel_shuffle", "downsample_block_type": "pixel_unshuffle",
                      "decoder_block_types": ["ResBlock", "EfficientViTBlock", "EfficientViTBlock"], "decoder_qkv_multiscales": [[], [], [3, 5]], "decoder_in_shortcut": True,
                      "encoder_out_shortcut": False, "scaling_factor": 0.7},
 }  # fmt: skip
@@ -476,6 +476,27 @@ def qwen_image(transformer, text="qwen25", **schedule):
 LN_3 = math.log(3)
 QWEN_LIGHTNING = {"base_shift": LN_3, "max_shift": LN_3, "shift_terminal": None}
 
+SANA_INDEX = {
+    "_class_name": "SanaPipeline", "_diffusers_version": "0.42.1", "scheduler": ["diffusers", "DPMSolverMultistepScheduler"],
+    "text_encoder": ["transformers", "Gemma2Model"], "tokenizer": ["transformers", "GemmaTokenizerFast"],
+    "transformer": ["diffusers", "SanaTransformer2DModel"], "vae": ["diffusers", "AutoencoderDC"],
+}  # fmt: skip
+
+
+def sana(transformer, scheduler, pipeline="SanaPipeline"):
+    parts = {"transformer": transformer, "text_encoder": "gemma2", "vae": "vae-dc"}
+    index = {**SANA_INDEX, "_class_name": pipeline, "scheduler": ["diffusers", scheduler["_class_name"]]}
+    return {"index": index, "scheduler": scheduler, "tokenizers": {"tokenizer": "../test/goldens/tokenizers/gemma"}, "components": parts}
+
+
+# As diffusers' conversion of SANA's weights writes it.
+FLOW_DPM = {"_class_name": "DPMSolverMultistepScheduler", "num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear",
+            "trained_betas": None, "solver_order": 2, "prediction_type": "flow_prediction", "thresholding": False, "algorithm_type": "dpmsolver++",
+            "solver_type": "midpoint", "lower_order_final": True, "euler_at_final": False, "use_karras_sigmas": False, "use_lu_lambdas": False,
+            "use_flow_sigmas": True, "flow_shift": 3.0, "final_sigmas_type": "zero", "lambda_min_clipped": float("-inf"), "timestep_spacing": "linspace",
+            "steps_offset": 0, "rescale_betas_zero_snr": False}  # fmt: skip
+SCM = {"_class_name": "SCMScheduler", "num_train_timesteps": 1000, "prediction_type": "trigflow", "sigma_data": 0.5}
+
 LIGHTNING = {**FILES["sdxl"], "timestep_spacing": "trailing"}
 HYPER = {"_class_name": "DDIMScheduler", **SD, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
          "timestep_spacing": "trailing"}  # fmt: skip
@@ -505,6 +526,8 @@ CHECKPOINTS = {
     "klein-fast": klein("flux2-fast", True),
     "flux1": flux1("flux1", use_dynamic_shifting=True, shift=3.0),
     "flux1-fast": flux1("flux1-fast", use_dynamic_shifting=False, shift=1.0),
+    "sana": sana("sana", {k: v for k, v in FLOW_DPM.items() if k != "lambda_min_clipped"}),
+    "sana-sprint": sana("sana-sprint", SCM, "SanaSprintPipeline"),
     "chroma": chroma("chroma", use_dynamic_shifting=False, shift=3.0),
     "chroma-fast": chroma("chroma-fast", use_beta_sigmas=True),
     "sd3": sd3("sd3"),

@@ -46,7 +46,26 @@ def qwen(*args, **request):
     return case(*args, checkpoint="qwenimage", **request)
 
 
+SPRINT = {"checkpoint": "sana-sprint"}
+
+
+def sana(*args, checkpoint="sana", **request):
+    """The pipelines take multiples of 32 pixels, also where the autoencoder has fewer levels."""
+    return case(*args, checkpoint=checkpoint, **{"size": {"width": 64, "height": 32}, "seeds": [3], **request})
+
+
 FLOW_CASES = {
+    "sana": sana("base", 6, 4.5, seeds=[0, 7]),
+    "sana-plain": sana("base", 16, 0, size={"width": 32, "height": 96}),
+    "sana-prompts": sana("base", 2, 2.5, prompts=[HAT, MIXED, "", LONG], negative="Sad, blurry! " * 8),
+    "sana-euler": sana("base", 5, 3, scheduler="FlowMatchEulerDiscreteScheduler"),
+    "sana-sprint": sana("distilled", 2, 4.5, SPRINT, seeds=[0, 7]),
+    "sana-sprint-alone": sana("base", 1, 1.5, checkpoint="sana-sprint", size={"width": 32, "height": 96}),
+    "sana-sprint-folder": sana("distilled", 4, 4.5, {"component": "sana-sprint", "as": "transformer"}, scheduler="SCMScheduler"),
+    "sana-hybrid-1": sana("hybrid", 2, 4.5, SPRINT, switch=1, baseGuidance=0, seeds=[0, 7]),
+    "sana-hybrid-2-guided": sana("hybrid", 4, 4.5, SPRINT, switch=2, baseGuidance=4.5, negative="sad", size={"width": 32, "height": 64}),
+    "sana-hybrid-own-grid": sana("hybrid", 2, 4.5, SPRINT, switch=1, baseGuidance=3, baseSteps=16),
+    "sana-hybrid-few-own": sana("hybrid", 4, 2, SPRINT, switch=2, baseGuidance=0, baseSteps=6),
     "zimage": case("base", 5, 4),
     "zimage-plain": case("base", 3, 0, size={"width": 24, "height": 56}, seeds=[3]),
     "zimage-negative": case("base", 3, 3, negative="sad, blurry! " * 8),

@@ -6,6 +6,7 @@ import torch
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 
+from . import sana_runs
 from .flow_cases import FLOW_CASES
 from .runs import component, hush, open_pipeline
 
@@ -253,6 +254,9 @@ def run_own_grid(pipe, distilled, scheduler, request, watch):
 
 
 def run(pipe, pair, request):
+    if isinstance(pipe, (diffusers.SanaPipeline, diffusers.SanaSprintPipeline)):
+        watch = FlowWatch(None)
+        return watch, sana_runs.run(pipe, pair, request, watch)
     watch = FlowWatch(grid_of(pipe, request), isinstance(pipe, (diffusers.FluxPipeline, diffusers.ChromaPipeline, diffusers.QwenImagePipeline)))
     distilled, scheduler = open_distilled(pair["distilled"], pipe.scheduler) if "distilled" in pair else (None, pipe.scheduler)
     if request["mode"] == "hybrid" and "baseSteps" in request:

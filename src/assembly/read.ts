@@ -94,9 +94,10 @@ export async function readParts(
     ...(await modelFiles(places.base, unet, scheduler, scaleFactor)),
     known: known.base(),
   };
+  const { embedded } = factsOf(family).sampling;
   const isDistilled =
     checkpoint.index["is_distilled"] === true ||
-    (factsOf(family).sampling.embedded !== undefined && !read.embedsGuidance);
+    (embedded !== undefined && read.embedsGuidance === (embedded.of === "distilled"));
   const base: ModelFiles = { ...read, ...(isDistilled && { isDistilled }) };
   const textEncoders = encoders.map((own) => own ?? absent(base.denoiser.textFeatures));
   const { in_channels: channels, out_channels: predicted } = base.denoiser.interface;

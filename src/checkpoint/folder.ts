@@ -6,6 +6,7 @@ import {
   FAMILIES,
   FAMILY_NAMES,
   type Family,
+  factsOf,
   otherClass,
   SUPPORTED_FAMILIES,
   TEXT_ENCODER_FOLDERS,
@@ -98,7 +99,10 @@ function becauseOf(className: string, written: boolean, unet: Readonly<Record<st
 }
 
 const familyOf = (className: string, unet: Readonly<Record<string, unknown>>): Family => {
-  const other = FAMILY_NAMES.find((name) => isTransformer(name) && FAMILIES[name].pipeline === className);
+  const other = FAMILY_NAMES.find((name) => {
+    const { pipeline, otherPipelines = [] } = factsOf(name);
+    return isTransformer(name) && [pipeline, ...otherPipelines].includes(className);
+  });
   if (other) return other;
   if (/XL/.test(className) || unet["addition_embed_type"] === "text_time") return "sdxl";
   return textWidth(unet) === 1024 ? "sd2" : "sd1";

@@ -117,11 +117,41 @@ function qwenImageConfig(file: string, shapes: Shapes): Config {
   };
 }
 
+/** Features of a head among image tokens, and heads of the attention to the text by width, of published models: shapes do not determine them. */
+const SANA_HEAD = 32;
+const SANA_CROSS_HEADS: Readonly<Record<number, number>> = { 1152: 16, 2240: 20 };
+
+/** Config of a SANA transformer with diffusers' names. @throws FileError when a tensor is missing */
+function sanaConfig(file: string, shapes: Shapes): Config {
+  const { dim, many } = reader(file, shapes);
+  const features = dim("patch_embed.proj.weight", 0);
+  const first = "transformer_blocks.0";
+  const cross = SANA_CROSS_HEADS[features];
+  return {
+    in_channels: dim("patch_embed.proj.weight", 1),
+    out_channels: dim("proj_out.weight", 0),
+    num_layers: many(/^transformer_blocks\.(\d+)\./),
+    cross_attention_dim: features,
+    caption_channels: dim("caption_projection.linear_1.weight", 1),
+    mlp_ratio: dim(`${first}.ff.conv_point.weight`, 1) / features,
+    attention_bias: shapes.has(`${first}.attn1.to_q.bias`),
+    qk_norm: shapes.has(`${first}.attn1.norm_q.weight`) ? "rms_norm_across_heads" : null,
+    guidance_embeds: shapes.has("time_embed.guidance_embedder.linear_1.weight"),
+    ...(cross !== undefined && {
+      num_attention_heads: features / SANA_HEAD,
+      attention_head_dim: SANA_HEAD,
+      num_cross_attention_heads: cross,
+      cross_attention_head_dim: features / cross,
+    }),
+  };
+}
+
 const CONFIGS: Readonly<Record<string, (file: string, shapes: Shapes) => Config>> = {
   ChromaTransformer2DModel: chromaConfig,
   FluxTransformer2DModel: flux1Config,
   Flux2Transformer2DModel: flux2Config,
   QwenImageTransformer2DModel: qwenImageConfig,
+  SanaTransformer2DModel: sanaConfig,
   SD3Transformer2DModel: sd3Config,
   ZImageTransformer2DModel: zImageConfig,
 };

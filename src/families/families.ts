@@ -4,6 +4,7 @@ import type { FamilyFacts } from "./family.js";
 import { flux1 } from "./flux1.js";
 import { flux2 } from "./flux2.js";
 import { qwenimage } from "./qwen-image.js";
+import { sana } from "./sana.js";
 import { sd1 } from "./sd1.js";
 import { sd2 } from "./sd2.js";
 import { sd3 } from "./sd3.js";
@@ -11,9 +12,18 @@ import { sdxl } from "./sdxl.js";
 import { zimage } from "./zimage.js";
 
 /** Facts of every supported family. */
-export const FAMILIES = { sd1, sd2, sdxl, zimage, flux2, chroma, flux1, sd3, qwenimage } as const satisfies Readonly<
-  Record<string, FamilyFacts>
->;
+export const FAMILIES = {
+  sd1,
+  sd2,
+  sdxl,
+  zimage,
+  flux2,
+  chroma,
+  flux1,
+  sd3,
+  qwenimage,
+  sana,
+} as const satisfies Readonly<Record<string, FamilyFacts>>;
 /** Name of a supported family. */
 export type Family = keyof typeof FAMILIES;
 
@@ -28,6 +38,7 @@ export const FAMILY_NAMES = [
   "flux1",
   "sd3",
   "qwenimage",
+  "sana",
 ] as const satisfies readonly Family[];
 
 /** Folders of a denoiser in a diffusers checkpoint. */

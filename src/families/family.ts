@@ -94,6 +94,8 @@ export interface FamilyFacts {
   readonly title: string;
   /** Class of its diffusers pipeline. */
   readonly pipeline: string;
+  /** Classes of pipelines of other models of the family. */
+  readonly otherPipelines?: readonly string[];
   /** Entries of model_index.json other than components. */
   readonly index: Readonly<Record<string, unknown>>;
   readonly textEncoders: readonly TextEncoderFacts[];
@@ -159,13 +161,16 @@ export interface FamilyFacts {
      */
     readonly switchLevel?: number;
     /**
-     * Defaults of a distilled model that takes the guidance scale as an input, in a family whose base does. A model without the input is
-     * distilled, and has no guidance. `tokens` are the lengths of the text that models with the input and without read.
+     * Defaults of a distilled model that takes the guidance scale as an input. Where the base does too, a model without the input is distilled,
+     * and has no guidance; else one with it is. `tokens` are the lengths of the text that models with the input and without read, where they
+     * differ.
      */
     readonly embedded?: {
+      /** Models that take the guidance scale as an input. Default: the base and its own kind. */
+      readonly of?: "distilled";
       readonly steps: number;
       readonly guidance: number;
-      readonly tokens: { readonly embedded: number; readonly other: number };
+      readonly tokens?: { readonly embedded: number; readonly other: number };
     };
   };
   /**

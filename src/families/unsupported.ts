@@ -116,7 +116,12 @@ export const OTHERS: readonly OtherFamily[] = [
     ["transformer_blocks.0.attn.add_k_proj.", "pos_embed.proj.", "time_text_embed.text_embedder."],
   ),
   family("AuraFlow", /^AuraFlow/, ["double_layers.0.attn."], ["joint_transformer_blocks.0."]),
-  family("Sana", /^Sana/, ["blocks.0.mlp.inverted_conv."], ["transformer_blocks.0.ff.conv_inverted."]),
+  family(
+    "a variant of SANA",
+    /^Sana(?!(Sprint)?Pipeline$|Transformer2DModel$)/,
+    ["blocks.0.mlp.inverted_conv."],
+    ["transformer_blocks.0.ff.conv_inverted."],
+  ),
   family("LTX-2", /^LTX2/, ["av_ca_a2v_gate_adaln_single."], ["av_cross_attn_video_scale_shift."]),
   family(
     "LTX-Video",
@@ -165,7 +170,7 @@ export const OTHERS: readonly OtherFamily[] = [
     ["adaln_single.emb.timestep_embedder.", "pos_embed.proj."],
   ),
   // Recognised by its attention layers, which PixArt shares.
-  family("Sana", undefined, ["blocks.0.cross_attn.q_linear.", "blocks.0.cross_attn.kv_linear."]),
+  family("a variant of SANA", undefined, ["blocks.0.cross_attn.q_linear.", "blocks.0.cross_attn.kv_linear."]),
   family("CogVideoX", /^(CogVideoX|ConsisID)/, [
     "patch_embed.text_proj.",
     "transformer_blocks.0.norm1.linear.",
@@ -193,8 +198,8 @@ export const OTHERS: readonly OtherFamily[] = [
     ["decoder.conv_in_3d."],
   ),
   family(
-    "a deep compression autoencoder (Sana's)",
-    /^AutoencoderDC/,
+    "a deep compression autoencoder (SANA's) in one file, which is read from a folder",
+    undefined,
     ["decoder.stages.1.op_list."],
     ["encoder.project_in.conv."],
     ["decoder.up_blocks.1.0.conv1."],
@@ -226,4 +231,4 @@ export const otherClass = (className: string): string | null =>
 
 /** The supported families, in words, for messages about unsupported ones. */
 export const SUPPORTED_FAMILIES =
-  "Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein, FLUX.1, Chroma, Stable Diffusion 3 and Qwen-Image are supported";
+  "Stable Diffusion 1.x, 2.x and XL, Z-Image, FLUX.2 klein, FLUX.1, Chroma, Stable Diffusion 3, Qwen-Image and SANA are supported";

@@ -13,7 +13,9 @@ export function knownPair(row: PairRow): PlanSource | null {
   if (!row.scheduler) return null;
   const scheduler = { file: `the pair ${row.name}`, config: row.scheduler, pair: row.name };
   const { family, base, distilled, guidanceFeatures } = row;
-  const embedsGuidance = factsOf(family).sampling.embedded !== undefined;
+  const { embedded } = factsOf(family).sampling;
+  const ofDistilled = embedded?.of === "distilled";
+  const embedsGuidance = embedded !== undefined && !ofDistilled;
   const { side, pixelsPerToken } = factsOf(family).latents;
   const size = row.size ?? { width: SCALE_FACTOR * side, height: SCALE_FACTOR * side };
   return {
@@ -25,7 +27,7 @@ export function knownPair(row: PairRow): PlanSource | null {
       ref: distilled,
       isLora: isLoraRow(row),
       scheduler: row.distilledScheduler ? { ...scheduler, config: row.distilledScheduler } : scheduler,
-      embedsGuidance: guidanceFeatures !== null || (embedsGuidance && isLoraRow(row)),
+      embedsGuidance: guidanceFeatures !== null || ofDistilled || (embedsGuidance && isLoraRow(row)),
     },
   };
 }

@@ -36,10 +36,15 @@ export function evenSigmas(n: number, precision: "float32" | "float64"): number[
     const step = (1 / n - 1) / (n - 1);
     return Array.from({ length: n }, (_, i) => (i === 0 ? 1 : i === n - 1 ? 1 / n : i * step + 1));
   }
-  const step = n > 1 ? Math.fround(Math.fround(Math.fround(1 / n) - 1) / (n - 1)) : 0;
-  const end = Math.fround(1 / n);
+  return float32Steps(1, Math.fround(1 / n), n);
+}
+
+/** torch.linspace in float32: the first half from the first value on, the rest from the last one back. */
+function float32Steps(first: number, last: number, n: number): number[] {
+  const [from, to] = [Math.fround(first), Math.fround(last)];
+  const step = n > 1 ? Math.fround(Math.fround(to - from) / (n - 1)) : 0;
   return Array.from({ length: n }, (_, i) =>
-    i < Math.floor(n / 2) || n === 1 ? Math.fround(1 + i * step) : Math.fround(end - (n - 1 - i) * step),
+    i < Math.floor(n / 2) || n === 1 ? Math.fround(from + i * step) : Math.fround(to - (n - 1 - i) * step),
   );
 }
 
@@ -52,7 +57,7 @@ const SECOND_ANGLE = 1.3;
  * (Chen et al. 2025, SANA-Sprint). The first is 1, which diffusers exceeds by 4e-6.
  */
 export function angleSigmas(count: number): number[] {
-  const angles = count === 2 ? [FIRST_ANGLE, SECOND_ANGLE] : linspace(FIRST_ANGLE, 0, count + 1).slice(0, count);
+  const angles = count === 2 ? [FIRST_ANGLE, SECOND_ANGLE] : float32Steps(FIRST_ANGLE, 0, count + 1).slice(0, count);
   return angles.map((angle) => {
     const [sin, cos] = [Math.sin, Math.cos].map((f) => Math.fround(f(Math.fround(angle))));
     return Math.min(1, Math.fround((sin ?? 0) / Math.fround((sin ?? 0) + (cos ?? 0))));

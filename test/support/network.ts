@@ -378,6 +378,7 @@ const COMPUTE: Readonly<Record<string, Compute>> = {
   AutoencoderKL: autoencoder,
   AutoencoderKLFlux2: autoencoder,
   AutoencoderKLQwenImage: autoencoder,
+  AutoencoderDC: autoencoder,
   AutoencoderTiny: autoencoder,
 };
 
