@@ -10,6 +10,7 @@ from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 
 from .steps import SEEDS, SHAPE, walk_through
+from .weights import noise
 
 ROOT = Path(__file__).parent.parent
 
@@ -43,11 +44,34 @@ def flow_walk(row, steps, config):
     return {"sigmas": torch.linspace(1.0, 1 / steps, steps).tolist(), **mu}
 
 
+def angle_walk(scheduler, steps):
+    """SCM's steps from a velocity, as SanaSprintPipeline makes its output of one: latents of flow matching, and 1000 σ."""
+    scheduler.set_timesteps(steps, **({} if steps == 2 else {"intermediate_timesteps": None}))
+    scheduler.set_begin_index(0)
+    angles, data = scheduler.timesteps, scheduler.config.sigma_data
+    generator = torch.Generator().manual_seed(SEEDS["noise"])
+    x = noise(SHAPE, SEEDS["latents"])
+    latents, timesteps = [x], []
+    for i, (t, after) in enumerate(zip(angles, angles[1:])):
+        sigma, size = torch.sin(t) / (torch.sin(t) + torch.cos(t)), torch.sin(t) + torch.cos(t)
+        v = noise(SHAPE, SEEDS["outputs"] + i)
+        output = ((1 - 2 * sigma) * x + (1 - 2 * sigma + 2 * sigma**2) * v) / torch.sqrt(sigma**2 + (1 - sigma) ** 2) * data
+        x = scheduler.step(output, t, x * size * data, generator=generator).prev_sample / data / (torch.sin(after) + torch.cos(after))
+        latents.append(x)
+        timesteps.append(float(sigma.clamp(max=1) * 1000))
+    return latents, timesteps
+
+
 def record(store):
     described, tensors = [], {}
     for row in rows():
         sampling = row["sampling"]["distilled"]
         scheduler = make(row.get("distilledScheduler") or row["scheduler"], sampling)
+        if isinstance(scheduler, diffusers.SCMScheduler):
+            latents, timesteps = angle_walk(scheduler, sampling["steps"])
+            described.append({"name": row["name"], "timesteps": timesteps})
+            tensors[row["name"]] = torch.cat(latents)
+            continue
         walk = {key: sampling[key] for key in ("timesteps", "steps") if key in sampling}
         if isinstance(scheduler, diffusers.FlowMatchEulerDiscreteScheduler):
             walk = flow_walk(row, sampling["steps"], scheduler.config)

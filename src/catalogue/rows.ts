@@ -106,6 +106,15 @@ const qwenLightning = (steps: 4 | 8): PairRow =>
     sampling: { steps, guidance: 0 },
   });
 
+const SANA = {
+  family: "sana",
+  base: "Efficient-Large-Model/SANA1.5_1.6B_1024px_diffusers",
+  scheduler: FAMILIES.sana.scheduler,
+  parameters: FAMILIES.sana.parameters.denoiser,
+  size: square(1024),
+  sampling: { steps: 20, guidance: 4.5 },
+} as const;
+
 const CHROMA = {
   family: "chroma",
   base: "lodestones/Chroma1-HD",
@@ -419,6 +428,13 @@ export const PAIRS: readonly PairRow[] = [
     licence: "Apache-2.0",
     distilled: "lodestones/Chroma1-Flash/Chroma1-HD-Flash.safetensors",
     sampling: { steps: 16, guidance: 0 },
+  }),
+  row("sana-sprint", "SANA-Sprint 1.6B over SANA-1.5 1.6B, 2 steps, its guidance scale an input", SANA, {
+    names: ["sana sprint"],
+    licence: "NVIDIA non-commercial",
+    distilled: "Efficient-Large-Model/Sana_Sprint_1.6B_1024px_diffusers",
+    scheduler: { _class_name: "SCMScheduler", num_train_timesteps: 1000, prediction_type: "trigflow", sigma_data: 0.5 },
+    sampling: { steps: 2, guidance: 4.5 },
   }),
   row("sd35-large-turbo", "Stable Diffusion 3.5 large-turbo, 4 steps without guidance", SD35_LARGE, {
     names: ["large turbo"],

@@ -58,7 +58,7 @@ export const sana: FamilyFacts = {
       tools: "NVIDIA",
       names: SANA_NAMES,
       unused: ["y_embedder.y_embedding", "pos_embed"],
-      variants: /controlnet|conv_temp|t_conv/,
+      variants: /controlnet|conv_temp|(^|\.)t_conv\./,
       adapters:
         /^(lora_|lycoris_)?(unet_|transformer_|diffusion_model_|base_model_model_)*transformer_blocks_\d+_(attn[12]_to_|ff_conv_)|(^|_)blocks_\d+_(cross_attn_(q|kv)_linear|mlp_(inverted|depth|point)_conv)/,
     },

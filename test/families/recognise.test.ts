@@ -62,7 +62,7 @@ describe("unsupported families", () => {
       Lumina2Pipeline: "Lumina",
       HiDreamImagePipeline: "HiDream",
       ChromaImg2ImgPipeline: "Chroma for image editing",
-      SanaPipeline: "Sana",
+      SanaVideoPipeline: "a variant of SANA",
     };
     for (const [name, family] of Object.entries(names))
       expect({ name, is: otherClass(name) }).toEqual({ name, is: family });
@@ -76,6 +76,8 @@ describe("unsupported families", () => {
       "ChromaPipeline",
       "StableDiffusion3Pipeline",
       "QwenImagePipeline",
+      "SanaPipeline",
+      "SanaSprintPipeline",
       "CLIPModel",
     ];
     for (const name of [...ours, ...drawn.map((c) => c.class)])
@@ -91,6 +93,7 @@ describe("supported models", () => {
       FluxTransformer2DModel: "unet",
       ChromaTransformer2DModel: "unet",
       SD3Transformer2DModel: "unet",
+      SanaTransformer2DModel: "unet",
       ZImageTransformer2DModel: "unet",
       AutoencoderKL: "autoencoder",
       AutoencoderKLFlux2: "autoencoder",
@@ -157,7 +160,7 @@ describe("adapters and textual inversions", () => {
     ["Wan", "diffusion_model.blocks.3.cross_attn.k.lora_A.weight"],
     ["Wan", "blocks.3.attn1.to_q.lora_A.weight"],
     ["AnimateDiff", "down_blocks.2.motion_modules.1.temporal_transformer.proj_in.lora_A.weight"],
-    ["a diffusion transformer", "transformer.transformer_blocks.5.attn1.to_q.lora_A.weight"],
+    ["a diffusion transformer", "transformer.transformer_blocks.5.attn1.add_q.lora_A.weight"],
     ["the SDXL refiner", "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k.lora_down.weight"],
   ])("for an unsupported family are told with its name: %s, %s", (name, key) => {
     expect(recognise(down(key, 1280))).toMatchObject({ kind: "other", about: `an adapter for ${name}` });
