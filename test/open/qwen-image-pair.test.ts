@@ -16,6 +16,7 @@ import { openPair, type PairReference, readFiles } from "../../src/open/index.js
 import { createRng, type FloatTensor, float } from "../../src/tensor/index.js";
 import { checkpointFolder, componentFolder } from "../support/checkpoint.js";
 import { temporaryFolder } from "../support/folder.js";
+import { writeGguf } from "../support/gguf.js";
 import { farthest, tensors } from "../support/parity.js";
 
 const base = checkpointFolder("qwenimage");
@@ -82,6 +83,17 @@ describe("Qwen-Image", { timeout: 240_000 }, () => {
     const plain = await latentsOf({ base }, request);
     expect(await latentsOf({ base, distilled }, { ...request, mode: "hybrid", switch: 2 })).toEqual(plain);
     expect(farthest(own, plain)).toBeGreaterThan(1e-2);
+  });
+
+  it("takes a transformer in GGUF, as ComfyUI-GGUF writes it, as the distilled model", async () => {
+    const folder = componentFolder("qwen-image-fast");
+    const own = await tensorsOf(await openWeights(path.join(folder, "diffusion_pytorch_model.safetensors")));
+    const file = path.join(temporaryFolder(), "qwen-image-q.gguf");
+    writeGguf(file, Object.fromEntries(own), () => "float32", { "general.architecture": "qwen_image" });
+    const request = { mode: "distilled", guidance: 0 } as const;
+    expect(await latentsOf({ base, distilled: file }, request)).toEqual(
+      await latentsOf({ base, distilled: folder }, request),
+    );
   });
 
   it("refuses the variants for images and for layers by what their configs set, or by their pipelines", async () => {
