@@ -1,8 +1,9 @@
 /** Predictions of the unchanged base, with classifier-free guidance, as what a distilled model learns from. */
+import { factsOf } from "../families/index.js";
 import type { Model, Pair } from "../generate/index.js";
 import type { Conditioning, ImageSize } from "../models/index.js";
 import { floats } from "../networks/index.js";
-import { guide, type NoiseLevel, type Prediction, predict } from "../sampling/index.js";
+import { guide, type NoiseLevel, type Prediction, predict, tokenNormed } from "../sampling/index.js";
 import { type FloatTensor, sample } from "../tensor/index.js";
 
 /** Noisy latents of some samples, B × [1, C, h, w], with their levels and their prompts. */
@@ -35,7 +36,7 @@ export async function cleanOf(network: Predict, prediction: Prediction, batch: N
 }
 
 /** What a teacher needs of a pair. */
-export interface TeachingPair {
+export interface TeachingPair extends Pick<Pair, "family"> {
   readonly base: Pick<Model, "denoiser" | "network">;
   readonly text: Pick<Pair["text"], "encode" | "encodeNegative" | "zeros" | "unconditional">;
   readonly zeroNegative: boolean;
@@ -45,9 +46,13 @@ export interface TeachingPair {
 export type Teacher = (size: ImageSize) => Predict;
 
 /** The base with guidance against no prompt, as the pair's pipeline has it. At 1 or less each prediction is one conditional call. */
-export async function openTeacher({ base, text, zeroNegative }: TeachingPair, guidance: number): Promise<Teacher> {
+export async function openTeacher(
+  { family, base, text, zeroNegative }: TeachingPair,
+  guidance: number,
+): Promise<Teacher> {
   const { denoiser, network } = base;
   const twice = guidance > 1;
+  const { guidanceTokens: side } = factsOf(family);
   const encode = text.encodeNegative ?? text.encode;
   const negative = twice && !zeroNegative ? await encode(text.unconditional, 0) : null;
   const both = <T>(first: readonly T[], second: readonly T[]) => (twice ? [...first, ...second] : first);
@@ -67,7 +72,9 @@ export async function openTeacher({ base, text, zeroNegative }: TeachingPair, gu
       const outputs = floats((await network.run(shape, feeds)).outputs["prediction"]);
       return latents.map((_, i) => {
         const conditional = sample(outputs, i);
-        return twice ? guide(conditional, sample(outputs, latents.length + i), guidance) : conditional;
+        if (!twice) return conditional;
+        const guided = guide(conditional, sample(outputs, latents.length + i), guidance);
+        return side === undefined ? guided : tokenNormed(guided, conditional, side);
       });
     };
   };

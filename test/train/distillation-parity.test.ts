@@ -97,7 +97,12 @@ async function opened(golden: Golden) {
     truncated: 0,
   });
   const encode = () => Promise.reject(new Error("no prompt is encoded"));
-  const pair = { base: { denoiser, network: plain }, text: { encode, zeros, unconditional: "" }, zeroNegative: true };
+  const pair = {
+    family: "sdxl" as const,
+    base: { denoiser, network: plain },
+    text: { encode, zeros, unconditional: "" },
+    zeroNegative: true,
+  };
   const teacher = (await openTeacher(pair, golden.guidance))(size);
   const ddpm = { _class_name: "DDPMScheduler", ...golden.schedule };
   const { levelAt } = schedule(parseScheduler(ddpm, "scheduler_config.json"), { steps: 1 });
