@@ -15,6 +15,7 @@ import {
 } from "../../src/decode/tiles.js";
 import { generate } from "../../src/generate/index.js";
 import { openDecoder, openPair } from "../../src/open/index.js";
+import type { Runtime } from "../../src/runtime/index.js";
 import { createRng, type FloatTensor, float, type RgbImage, stack } from "../../src/tensor/index.js";
 import { componentFolder } from "../support/checkpoint.js";
 
@@ -150,6 +151,34 @@ describe("decoding in tiles", { timeout: 240_000 }, async () => {
     };
     await expect(run()).rejects.toBe(reason);
     expect(last).toBe(3);
+  });
+
+  it("fails with the error of a tile, once it is read, and releases its sessions", async () => {
+    const { runtime } = pair.engine;
+    let [calls, open] = [0, 0];
+    /** The first call is of the layers at latent resolution; of the first stage the second tile fails. */
+    const failing: Runtime = {
+      ...runtime,
+      async load(...given) {
+        const session = await runtime.load(...given);
+        open++;
+        return {
+          ...session,
+          run: (...call) => (++calls === 3 ? Promise.reject(new Error("tile 2")) : session.run(...call)),
+          async release() {
+            open--;
+            await session.release();
+          },
+        };
+      },
+    };
+    const decoder = await openDecoder(failing, componentFolder("vae-sdxl"));
+    const tiles = decoder.inTiles(createRng(3).randn([1, decoder.config.latentChannels, 21, 13]), 8);
+    expect((await tiles.next()).value).toMatchObject({ done: 1 });
+    // The next tile has failed meanwhile; nothing may be thrown before it is asked for.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await expect(tiles.next()).rejects.toThrow("tile 2");
+    expect([calls, open]).toEqual([3, 0]);
   });
 
   it.each(["vae-sdxl", "vae-no-mid-attention", "taesd"])("the same with %s", async (name) => {
