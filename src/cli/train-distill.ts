@@ -88,13 +88,19 @@ export function distillTraining(
 
 /** @throws RequestError for options of the other method */
 function checkMethod({ method = "dmd2", ...o }: DistillRequest): void {
-  const ofDmd2 = { "--keep-diversity": o.keepDiversity, "--anchor": o.anchor, "--fake-updates": o.fakeUpdates };
+  const ofDmd2 = {
+    ...{ "--keep-diversity": o.keepDiversity, "--first-step": o.firstStep },
+    ...{ "--anchor": o.anchor, "--fake-updates": o.fakeUpdates },
+  };
   const ofLcm = { "--images": o.images, "--made-images": o.made };
   const [flag] = Object.entries(method === "dmd2" ? ofLcm : ofDmd2).flatMap(([name, v]) =>
     v === undefined ? [] : [name],
   );
   if (flag) throw new RequestError(`${flag} is of --method ${method === "dmd2" ? "lcm" : "dmd2"}, not of ${method}`);
-  if (o.anchor !== undefined && !o.keepDiversity) throw new RequestError("--anchor needs --keep-diversity beside it");
+  const kept = Object.entries({ "--anchor": o.anchor, "--first-step": o.firstStep }).find(([, v]) => v !== undefined);
+  if (kept && !o.keepDiversity) throw new RequestError(`${kept[0]} needs --keep-diversity beside it`);
+  if (o.firstStep === "hybrid" && o.anchor !== undefined)
+    throw new RequestError("--anchor is of --first-step base, not of hybrid");
   const ofLora = { "--rank": o.rank, "--alpha": o.alpha, "--layers": o.layers, "--type": o.type };
   const [lora] = Object.entries(ofLora).flatMap(([name, v]) => (v === undefined ? [] : [name]));
   if (o.whole && lora) throw new RequestError(`${lora} is of a LoRA, not of --whole-weights`);

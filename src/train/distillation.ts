@@ -4,7 +4,7 @@ import type { Pair } from "../generate/index.js";
 import { uniform } from "../metrics/index.js";
 import type { Conditioning } from "../models/index.js";
 import { adamw, averaged, clipped, type LearningRate, mixed, type Optimizer, type Tensors } from "../optim/index.js";
-import { addNoise } from "../sampling/index.js";
+import { addNoise, CLEAN } from "../sampling/index.js";
 import type { InputOf } from "../schema/index.js";
 import { createRng, type FloatTensor, type Rng } from "../tensor/index.js";
 import { consistencyBatch, HUBER, neighbours } from "./consistency.js";
@@ -17,7 +17,7 @@ import { anchorLatents, anchorLevels, FIRST_STEP, firstStepTarget } from "./firs
 import type { Batch } from "./loss.js";
 import type { FollowingObjective, Kept } from "./objective.js";
 import { predictor, studentRun, studentSampling, studentSteps } from "./student.js";
-import { openTeacher, type TrainedLevel } from "./teacher.js";
+import { openTeacher, type Predict, type TrainedLevel } from "./teacher.js";
 
 /** A model to distil, and how. */
 export type DistillRequest = InputOf<typeof distillFields>;
@@ -102,7 +102,8 @@ export interface MatchingOptions {
 }
 
 /**
- * Distribution matching on the student's own images: no others are needed. With `keepDiversity` its first step learns from the base's run instead.
+ * Distribution matching on the student's own images: no others are needed. With `keepDiversity` its first step learns from the base's run, or from
+ * hybrid runs, instead.
  * @throws RequestError for a base that cannot be distilled here
  */
 export async function openMatching(
@@ -133,10 +134,29 @@ export async function openMatching(
     eps: draw(rng, samples),
   });
 
-  /** The first step's batch: the base's mean velocity from the same noise. */
-  async function firstBatch(latents: readonly FloatTensor[], conditioning: readonly Conditioning[]): Promise<Batch> {
-    const reached = await anchorLatents(teacher, prediction, { latents, conditioning }, anchors);
-    const end = anchors.at(-1);
+  /** Where the base's own run gets to from the noise, with its level. */
+  async function anchored(latents: readonly FloatTensor[], conditioning: readonly Conditioning[]) {
+    return {
+      reached: await anchorLatents(teacher, prediction, { latents, conditioning }, anchors),
+      end: anchors.at(-1),
+    };
+  }
+  /** The images of a hybrid run from the noise: one step by the base, the others by the student as it is. */
+  async function hybrid(
+    noise: readonly (readonly FloatTensor[])[],
+    conditioning: readonly Conditioning[],
+    now: Predict,
+  ) {
+    const run = { conditioning, noise, step: levels.length - 1, first: teacher };
+    const { clean } = await studentRun(now, student, run);
+    return { reached: clean.map(({ x0 }) => x0), end: { timestep: 0, level: CLEAN } };
+  }
+  /** The first step's batch: the mean velocity to what is reached from the same noise. */
+  function firstBatch(
+    latents: readonly FloatTensor[],
+    conditioning: readonly Conditioning[],
+    { reached, end }: { readonly reached: readonly FloatTensor[]; readonly end: TrainedLevel | undefined },
+  ): Batch {
     const made = latents.flatMap((xt, i) => {
       const there = reached[i];
       return first && end && there ? firstStepTarget(prediction, first, end, [xt, there], FIRST_STEP.weight) : [];
@@ -162,7 +182,18 @@ export async function openMatching(
       const matched = await matchingBatch(run, renoised(between, random, rng), networks);
       const timestep = levels[step]?.timestep ?? 0;
       const batches: Batch[] = [{ ...matched, timestep, guidance: 0, size, scale: 1 }];
-      if (keepDiversity) batches.push(await firstBatch(noise[0] ?? [], conditioning));
+      if (keepDiversity) {
+        const latents = noise[0] ?? [];
+        const target =
+          o.firstStep === "hybrid"
+            ? await hybrid(
+                [latents, ...levels.slice(1).map(() => draw(rng, samples))],
+                conditioning,
+                predictor(network, average, size),
+              )
+            : await anchored(latents, conditioning);
+        batches.push(firstBatch(latents, conditioning, target));
+      }
       const images = run.clean.map(({ x0 }) => x0);
       return {
         batches,

@@ -212,6 +212,9 @@ export const loraFields = grouped("task", {
   ...trainingFields({ ...LORA_DEFAULTS, learningRate: "0.001, with --custom-diffusion 0.0003" }),
 } as const);
 
+/** What the first step of a model that keeps its diversity learns. */
+export const FIRST_STEPS = ["base", "hybrid"] as const;
+
 /** Ways to distil a model to few steps. */
 export const DISTILL_METHODS = ["dmd2", "lcm"] as const;
 
@@ -237,6 +240,11 @@ export const distillFields = grouped("task", {
     flag: "--keep-diversity",
     about:
       "dmd2: the first step learns the mean velocity of the base's own run instead (DP-DMD), for variety in a single model",
+  }),
+  firstStep: option(z.enum(FIRST_STEPS), {
+    flag: "--first-step <target>",
+    about:
+      "what this first step learns: base (DP-DMD), or hybrid: the image of a hybrid run, one step by the base and the others by the student (default: base)",
   }),
   anchor: option(z.int().min(1).max(29), {
     flag: "--anchor <k>",

@@ -61,10 +61,13 @@ export async function studentRun(
     conditioning,
     noise,
     step,
+    first = student,
   }: {
     readonly conditioning: NoisyBatch["conditioning"];
     readonly noise: readonly (readonly FloatTensor[])[];
     readonly step: number;
+    /** Network of the first step: the base's in a hybrid run. Default: the student. */
+    readonly first?: Predict;
   },
 ): Promise<StudentStep> {
   let latents = noise[0] ?? [];
@@ -72,7 +75,7 @@ export async function studentRun(
     const at = levels[i];
     if (!at) throw new RangeError(`the student has ${levels.length} steps`);
     const batch = { latents, at: latents.map(() => at), conditioning };
-    const outputs = await student(batch);
+    const outputs = await (i === 0 ? first : student)(batch);
     const clean = await cleanOf(async () => outputs, prediction, batch);
     if (i === step) return { batch, outputs, clean };
     const next = levels[i + 1]?.level ?? at.level;

@@ -88,6 +88,8 @@ describe("variegate train distill", { timeout: 240_000 }, () => {
     [["--method", "lcm", "--keep-diversity"], 2, /--keep-diversity is of --method dmd2, not of lcm/],
     [["--made-images", "4"], 2, /--made-images is of --method lcm, not of dmd2/],
     [["--anchor", "3"], 2, /--anchor needs --keep-diversity/],
+    [["--first-step", "hybrid"], 2, /--first-step needs --keep-diversity/],
+    [["--keep-diversity", "--first-step", "hybrid", "--anchor", "3"], 2, /--anchor is of --first-step base/],
     [["--keep-diversity", "--steps", "1"], 2, /--keep-diversity needs at least two steps/],
     [["--whole-weights", "--rank", "2"], 2, /--rank is of a LoRA, not of --whole-weights/],
     [["--method", "tcd"], 2, /--method.*dmd2/],
