@@ -54,6 +54,7 @@ const withoutUnused: Plugin = {
 };
 
 const TOKENIZERS = /\/@huggingface\/tokenizers\/dist\//;
+const HELP = /\/src\/(sampling\/options|generate\/request)\.ts$/;
 const ZOD_SCHEMAS = /\/zod\/v4\/classic\/schemas\.js$/;
 /** The only types that this engine's tokenizers have (src/text): byte-level BPE, which is never decoded. */
 const TOKENIZER_TYPES = ["NFC", "Lowercase", "Replace", "Sequence", "Split", "ByteLevel", "BPE"];
@@ -70,6 +71,8 @@ const CUTS: readonly (readonly [file: RegExp, part: RegExp, by: string | ((part:
       /rewrite_oniguruma_to_js\(\s*normalize_bloom_split_char_class\(pattern\.Regex\)\s*\)/,
       "pattern.Regex",
     ],
+    // Help texts of options.
+    [HELP, /\babout:\s*(?:"(?:[^"\\\n]|\\.)*"|`[^`]*`)/g, 'about: ""'],
     // Methods of strings for addresses, identifiers and dates.
     [ZOD_SCHEMAS, /^ +\w+\(params\) \{\n +return this\.check\((core\._\w+\(Zod\w+|iso\.\w+\()[\s\S]*?\n +\},\n/gm, ""],
   ];
@@ -95,7 +98,7 @@ const SOURCE = here("../src/");
 /** Rooms that every run of the page needs, but for what is loaded when it is asked for. In one chunk they are compressed together. */
 const ENGINE = /\/src\/(adapters|assembly|decode|families|generate|graph|models|networks|sampling|text)\//;
 const ON_DEMAND =
-  /\/(optimise-noise|pullback|gradients|gradient|vjp|vjp-windows|recompute|decompose|rewrite|transformer-denoisers|flux[12]|chroma|sd3|z-image|qwen-image|sana|gemma2?|linear-attention|autoencoder-dc|autoencoder-qwen-image|streams|patches|positions|language-model|t5|chat-encoder|qwen-tokenizer|sentence-piece)(-\w+)?\.ts$/;
+  /\/(optimise-noise|image-gradients|pullback|gradients|gradient|vjp|vjp-windows|recompute|decompose|rewrite|transformer-denoisers|text-transformers|transformer-layers|flux[12]|chroma|sd3|z-image|qwen-image|sana|gemma2?|linear-attention|autoencoder-dc|autoencoder-qwen-image|streams|patches|positions|rotary|language-model|t5|chat-encoder|qwen-tokenizer|sentence-piece)(-\w+)?\.ts$/;
 
 const { version } = JSON.parse(read("../package.json").toString("utf8"));
 

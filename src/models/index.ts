@@ -44,6 +44,7 @@ export {
 } from "./language-model.js";
 export { drawLpips, type Trunk, trunkOf } from "./lpips.js";
 export { drawT5, parseT5Config, relativeBuckets, type T5Config, type T5Shape } from "./t5.js";
+export { drawTextTransformer, TEXT_TRANSFORMER_CLASSES, type TextTransformerClass } from "./text-classes.js";
 export { HIDDEN } from "./transformer-layers.js";
 export { drawUNet, type UNetShape } from "./unet.js";
 export { parseUNetConfig, type UNetConfig } from "./unet-config.js";

@@ -11,19 +11,16 @@ import {
   drawClassifier,
   drawDecoder,
   drawEncoder,
-  drawGemma2,
   drawImageEncoder,
-  drawLanguageModel,
-  drawT5,
   drawTextEncoder,
+  drawTextTransformer,
   drawTinyDecoder,
   drawTinyEncoder,
   parseClassifierConfig,
   parseClipConfig,
-  parseGemma2Config,
-  parseLanguageModelConfig,
-  parseT5Config,
   parseTextEncoderConfig,
+  TEXT_TRANSFORMER_CLASSES,
+  type TextTransformerClass,
 } from "../models/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 
@@ -61,6 +58,10 @@ function drawDenoiser(className: string): Draw {
   };
 }
 
+function drawTransformer(className: TextTransformerClass): Draw {
+  return async (source, index) => [await drawTextTransformer(className, source, index)];
+}
+
 /** Graph builders of each class; an autoencoder gives a graph for each half that it has. */
 const CLASSES: Readonly<Record<string, Draw>> = {
   ...Object.fromEntries(AUTOENCODERS.map((name) => [name, drawAutoencoder(name)] as const)),
@@ -70,20 +71,9 @@ const CLASSES: Readonly<Record<string, Draw>> = {
     return [drawTextEncoder(text, index, { tokens: 8, state, pooled: true }), drawImageEncoder(image, index)];
   },
   ...Object.fromEntries(DENOISER_CLASSES.map((name) => [name, drawDenoiser(name)] as const)),
-  Qwen3Model: (source, index) => drawLanguage(source, index),
-  Qwen3ForCausalLM: (source, index) => drawLanguage(source, index),
-  Qwen2_5_VLForConditionalGeneration: (source, index) => drawLanguage(source, index),
-  Gemma2Model: (source, index) => [drawGemma2(parseGemma2Config(source), index, { tokens: 8 })],
-  Gemma2ForCausalLM: (source, index) => [drawGemma2(parseGemma2Config(source), index, { tokens: 8 })],
-  T5EncoderModel: (source, index) => [drawT5(parseT5Config(source), index, { tokens: 8, masked: false })],
+  ...Object.fromEntries(TEXT_TRANSFORMER_CLASSES.map((name) => [name, drawTransformer(name)] as const)),
   CLIPTextModel: (source, index) => drawText(source, index, false),
   CLIPTextModelWithProjection: (source, index) => drawText(source, index, true),
-};
-
-/** All layers of a language model; a family may use fewer. */
-const drawLanguage: Draw = (source, index) => {
-  const config = parseLanguageModelConfig(source);
-  return [drawLanguageModel(config, index, { tokens: 8, states: [config.layers], padded: false })];
 };
 
 const drawText = (...[source, index, pooled]: [...Parameters<Draw>, boolean]): Graph[] => {
