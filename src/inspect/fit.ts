@@ -13,6 +13,7 @@ import {
   locate,
   resolveReference,
 } from "../lookup/index.js";
+import { DENOISER_CLASSES } from "../models/index.js";
 import { layersIn } from "../open/index.js";
 import { counted, type WeightIndex } from "../tensor/index.js";
 import { problemIn } from "./problem.js";
@@ -45,7 +46,7 @@ export type Parts = ReadonlyMap<Part, () => Promise<WeightIndex>>;
 export const adaptableParts = (components: readonly Component[]): Parts =>
   new Map(
     components.flatMap(({ name, className, weights }) => {
-      const part = PARTS.find((known) => known === (className === "UNet2DConditionModel" ? "unet" : name));
+      const part = PARTS.find((known) => known === (DENOISER_CLASSES.includes(className) ? "unet" : name));
       return part === undefined ? [] : [[part, weights] as const];
     }),
   );

@@ -3,6 +3,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { readFloats, safetensors } from "../../src/checkpoint/index.js";
 import { openComponentWeights } from "../../src/checkpoint/node/index.js";
+import { diffusersScript } from "../../src/convert/index.js";
 import { FAMILIES, otherLayers } from "../../src/families/index.js";
 import { type GenerateRequest, generate, planFor, settingsFor } from "../../src/generate/index.js";
 import { openPair, type PairReference, readFiles } from "../../src/open/index.js";
@@ -110,6 +111,15 @@ describe("SANA", { timeout: 240_000 }, () => {
       const changed = await latentsOf({ base, distilled: sprint, adapters: [{ ref }] }, request);
       expect(farthest(plain, changed)).toBeGreaterThan(1e-3);
     }
+    const depthwise = write(
+      "depthwise.safetensors",
+      `${place}.ff.conv_depth`,
+      float([2, 1, 3, 3], wave(18, 1.1)),
+      float([160, 2, 1, 1], wave(320, 0.7)),
+    );
+    await expect(latentsOf({ base, distilled: sprint, adapters: [{ ref: depthwise }] }, request)).rejects.toThrow(
+      /depthwise/,
+    );
   });
 
   it("decodes in tiles as in one piece", async () => {
@@ -121,6 +131,8 @@ describe("SANA", { timeout: 240_000 }, () => {
 
   it("refuses sizes that are no multiples, other syntaxes, and scripts", async () => {
     await expect(latentsOf({ base }, { size: { width: 66, height: 32 } })).rejects.toThrow(/66/);
+    const files = await readFiles({ base, distilled: sprint });
+    await expect(diffusersScript(files, { prompts: ["a hat"] })).rejects.toThrow(/scripts for SANA/);
     await expect(latentsOf({ base }, { promptSyntax: "a1111" })).rejects.toThrow(/text encoder of this model is Gemma/);
   });
 });

@@ -1,0 +1,158 @@
+/** Named pairs of transformers: one row of data for each released few-step model. */
+import { FAMILIES } from "../families/index.js";
+import { hyper, hyperNames, row, square } from "./pair-row.js";
+import type { PairRow } from "./schema.js";
+
+const Z_IMAGE = {
+  family: "zimage",
+  base: "Tongyi-MAI/Z-Image",
+  scheduler: FAMILIES.zimage.scheduler,
+  parameters: FAMILIES.zimage.parameters.denoiser,
+  size: square(1024),
+  sampling: { steps: 50, guidance: 4 },
+} as const;
+const KLEIN = {
+  family: "flux2",
+  base: "black-forest-labs/FLUX.2-klein-base-4B",
+  scheduler: FAMILIES.flux2.scheduler,
+  parameters: FAMILIES.flux2.parameters.denoiser,
+  size: square(1024),
+  sampling: { steps: 50, guidance: 4 },
+} as const;
+const KLEIN_9B = {
+  ...KLEIN,
+  base: "black-forest-labs/FLUX.2-klein-base-9B",
+  parameters: 9.079e9,
+  textParameters: 7.568e9,
+} as const;
+
+const FLUX1 = {
+  family: "flux1",
+  base: "black-forest-labs/FLUX.1-dev",
+  scheduler: FAMILIES.flux1.scheduler,
+  parameters: FAMILIES.flux1.parameters.denoiser,
+  size: square(1024),
+  sampling: { steps: 28, guidance: 3.5 },
+} as const;
+
+const SD35_LARGE = {
+  family: "sd3",
+  base: "stabilityai/stable-diffusion-3.5-large",
+  scheduler: FAMILIES.sd3.scheduler,
+  parameters: 8.057e9,
+  size: square(1024),
+  sampling: { steps: 28, guidance: 4.5 },
+} as const;
+
+const QWEN_IMAGE = {
+  family: "qwenimage",
+  base: "Qwen/Qwen-Image",
+  scheduler: FAMILIES.qwenimage.scheduler,
+  parameters: FAMILIES.qwenimage.parameters.denoiser,
+  size: square(1024),
+  sampling: { steps: 50, guidance: 4 },
+} as const;
+/** The authors distil with a shift of 3 at every size (generate_with_diffusers.py in ModelTC/Qwen-Image-Lightning). */
+const LIGHTNING_SHIFT = Math.log(3);
+const qwenLightning = (steps: 4 | 8): PairRow =>
+  row(`qwen-image-lightning-${steps}`, `Qwen-Image-Lightning, ${steps} steps, LoRA on Qwen-Image`, QWEN_IMAGE, {
+    names: [`qwen image lightning ${steps}steps`],
+    licence: "Apache-2.0",
+    lora: true,
+    distilled: `lightx2v/Qwen-Image-Lightning/Qwen-Image-Lightning-${steps}steps-V2.0-bf16.safetensors`,
+    scheduler: {
+      ...QWEN_IMAGE.scheduler,
+      base_shift: LIGHTNING_SHIFT,
+      max_shift: LIGHTNING_SHIFT,
+      shift_terminal: null,
+    },
+    sampling: { steps, guidance: 0 },
+  });
+
+const SANA = {
+  family: "sana",
+  base: "Efficient-Large-Model/SANA1.5_1.6B_1024px_diffusers",
+  scheduler: FAMILIES.sana.scheduler,
+  parameters: FAMILIES.sana.parameters.denoiser,
+  size: square(1024),
+  sampling: { steps: 20, guidance: 4.5 },
+} as const;
+
+const CHROMA = {
+  family: "chroma",
+  base: "lodestones/Chroma1-HD",
+  scheduler: FAMILIES.chroma.scheduler,
+  parameters: FAMILIES.chroma.parameters.denoiser,
+  size: square(1024),
+  sampling: { steps: 35, guidance: 5 },
+} as const;
+
+/** In the order in which they are listed. */
+export const TRANSFORMER_PAIRS: readonly PairRow[] = [
+  row("zimage-turbo", "Z-Image-Turbo, 8 steps", Z_IMAGE, {
+    names: ["z image turbo", "zimage turbo"],
+    licence: "Apache-2.0",
+    // The same weights as Tongyi-MAI/Z-Image-Turbo in bfloat16: the authors' folder is float32, twice as large.
+    distilled: "Comfy-Org/z_image_turbo/split_files/diffusion_models/z_image_turbo_bf16.safetensors",
+    scheduler: { ...Z_IMAGE.scheduler, shift: 3 },
+    sampling: { steps: 8, guidance: 0 },
+  }),
+  row("klein-4b", "FLUX.2 klein 4B, 4 steps", KLEIN, {
+    names: ["flux 2 klein 4b", "flux2 klein 4b"],
+    licence: "Apache-2.0",
+    distilled: "black-forest-labs/FLUX.2-klein-4B",
+    sampling: { steps: 4, guidance: 0 },
+  }),
+  row("klein-9b", "FLUX.2 klein 9B, 4 steps", KLEIN_9B, {
+    names: ["flux 2 klein 9b", "flux2 klein 9b"],
+    licence: "FLUX non-commercial",
+    gated: true,
+    distilled: "black-forest-labs/FLUX.2-klein-9B",
+    sampling: { steps: 4, guidance: 0 },
+  }),
+  row("flux1-schnell", "FLUX.1-schnell over FLUX.1-dev, 4 steps without guidance", FLUX1, {
+    names: ["schnell"],
+    licence: "Apache-2.0; the base FLUX.1-dev non-commercial",
+    gated: true,
+    distilled: "black-forest-labs/FLUX.1-schnell",
+    scheduler: { ...FLUX1.scheduler, use_dynamic_shifting: false, shift: 1 },
+    sampling: { steps: 4, guidance: 0 },
+  }),
+  row("flux1-turbo-alpha", "FLUX.1-Turbo-Alpha, 8 steps, LoRA on FLUX.1-dev", FLUX1, {
+    names: ["turbo alpha"],
+    licence: "FLUX.1-dev non-commercial",
+    gated: true,
+    lora: true,
+    distilled: "alimama-creative/FLUX.1-Turbo-Alpha/diffusion_pytorch_model.safetensors",
+    sampling: { steps: 8, guidance: 3.5 },
+  }),
+  row("flux1-hyper-8", "Hyper-SD for FLUX.1-dev, 8 steps, LoRA at a scale of 0.125", FLUX1, {
+    names: hyperNames(8),
+    licence: "FLUX.1-dev non-commercial",
+    gated: true,
+    distilled: hyper("Hyper-FLUX.1-dev-8steps-lora"),
+    sampling: { steps: 8, guidance: 3.5, loraScale: 0.125 },
+  }),
+  row("chroma-flash", "Chroma1-Flash, 16 steps without guidance", CHROMA, {
+    names: ["chroma flash", "chroma1 flash"],
+    licence: "Apache-2.0",
+    distilled: "lodestones/Chroma1-Flash/Chroma1-HD-Flash.safetensors",
+    sampling: { steps: 16, guidance: 0 },
+  }),
+  row("sana-sprint", "SANA-Sprint 1.6B over SANA-1.5 1.6B, 2 steps, its guidance scale an input", SANA, {
+    names: ["sana sprint"],
+    licence: "NVIDIA non-commercial",
+    distilled: "Efficient-Large-Model/Sana_Sprint_1.6B_1024px_diffusers",
+    scheduler: { _class_name: "SCMScheduler", num_train_timesteps: 1000, prediction_type: "trigflow", sigma_data: 0.5 },
+    sampling: { steps: 2, guidance: 4.5 },
+  }),
+  row("sd35-large-turbo", "Stable Diffusion 3.5 large-turbo, 4 steps without guidance", SD35_LARGE, {
+    names: ["large turbo"],
+    licence: "Stability AI Community License",
+    gated: true,
+    distilled: "stabilityai/stable-diffusion-3.5-large-turbo",
+    sampling: { steps: 4, guidance: 0 },
+  }),
+  qwenLightning(8),
+  qwenLightning(4),
+];
