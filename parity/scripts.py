@@ -79,6 +79,10 @@ FLOW = {
     "flow-sd3-hybrid": ("sd3", "sd3-fast", {"steps": 4, "switch": 1, "baseGuidance": 4, "baseSteps": 6}),
     "flow-qwenimage-base": ("qwenimage", None, {"mode": "base", "steps": 4, "guidance": 4}),
     "flow-qwenimage-hybrid": ("qwenimage", "qwenimage-fast", {"steps": 4, "switch": 1, "baseSteps": 6}),
+    "flow-sana-base": ("sana", None, {"mode": "base", "steps": 6, "guidance": 4.5, "negative": "sad", "size": {"width": 64, "height": 32}}),
+    "flow-sana-sprint": ("sana", "sana-sprint", {"mode": "distilled", "guidance": 4.5, "size": {"width": 32, "height": 64}}),
+    "flow-sana-hybrid": ("sana", "sana-sprint", {"steps": 4, "switch": 2, "guidance": 3, "baseGuidance": 4, "size": {"width": 64, "height": 32}}),
+    "flow-sana-own-grid": ("sana", "sana-sprint", {"steps": 2, "switch": 1, "guidance": 3, "baseGuidance": 3, "baseSteps": 8, "size": {"width": 64, "height": 32}}),
     "flow-sd3-two-scales": ("sd3", "sd3-fast", {"steps": 4, "switch": 2, "baseGuidance": 4, "guidance": 1.5}),
 }  # fmt: skip
 # Flow scripts with a LoRA of a golden, as one of the request or as the distilled model, or with another decoder.

@@ -2,25 +2,17 @@
  * Writes the plan of a flow matching family as a Python script for diffusers: one call of the family's pipeline over the sigmas of all rows, in
  * which the transformer and the guidance scale change where the plan's rows do.
  */
-import path from "node:path";
-import { RequestError } from "../errors.js";
 import { factsOf } from "../families/index.js";
-import { isFolder } from "../files/index.js";
-import { type GenerateRequest, loraScaleOf, type ModelSource, type PlanSource } from "../generate/index.js";
-import { resolveReference } from "../lookup/index.js";
+import { type GenerateRequest, loraScaleOf, type PlanSource } from "../generate/index.js";
 import type { PairReference } from "../open/index.js";
 import { isGuided, type Plan, type StepRow, twoSidedScale } from "../sampling/index.js";
 import { ADAPT_IMPORT, ADAPT_LINES, adaptersOf, DISTILLED_LORA, type ScriptAdapters } from "./diffusers-adapters.js";
 import { autoencoderPart, SAVE_LINES, type ScriptPart, WEIGHTS_LINES } from "./diffusers-parts.js";
-import { file, folder, isLocal } from "./diffusers-reference.js";
+import { folder } from "./diffusers-reference.js";
+import { checkReference, type Distilled, distilledOf, pathOf, refuse } from "./flow-parts.js";
+import { loopScript } from "./loop-script.js";
 import { python, text } from "./python.js";
 import { readSource } from "./read-source.js";
-
-const FILE = /\.(safetensors|sft|gguf|bin|pt|pth|ckpt)$/i;
-const pathOf = ({ path: found, ref }: ModelSource): string => found ?? ref;
-const refuse = (problem: string, field?: string): never => {
-  throw new RequestError(`--as diffusers: ${problem}`, field === undefined ? {} : { field });
-};
 
 /**
  * The script.
@@ -32,11 +24,11 @@ export async function flowScript(
   reference: PairReference,
   plan: Plan,
 ): Promise<string> {
-  const { title, text: ofText, denoiser } = factsOf(source.family);
+  const { text: ofText, denoiser } = factsOf(source.family);
   if (denoiser.folder !== "transformer") throw new RangeError(`${denoiser.className} is no transformer`);
-  if (ofText.instruction) refuse(`scripts for ${title} are not written yet: its two pipelines share no loop`);
-  const rows = rowsOf(plan);
   checkReference(reference);
+  if (ofText.instruction) return loopScript(source, request, reference, plan);
+  const rows = rowsOf(plan);
   const call = callOf(source, rows, request.textTokens);
   const usesDistilled = rows.some((row) => row.model === "distilled");
   const distilled = usesDistilled && source.distilled ? distilledOf(source, source.distilled) : null;
@@ -302,37 +294,4 @@ function rowsOf({ rows }: Plan): readonly StepRow[] {
 function scaleOf({ family, ...source }: PlanSource, row: StepRow): number {
   if (source[row.model]?.embedsGuidance === true) return row.guidance;
   return isGuided(row) ? row.guidance - (factsOf(family).guidanceOffset ?? 0) : 0;
-}
-
-function checkReference({ textEncoders = [], embeddings = [] }: PairReference): void {
-  if (textEncoders.length > 0) refuse("scripts for this family take the base's text encoder", "textEncoders");
-  if (embeddings.length > 0) refuse("textual inversions are CLIP's", "embeddings");
-}
-
-/** Expression that gives the distilled model's transformer: opened, or the base's where it is a LoRA, whose file is `file`. */
-interface Distilled {
-  readonly lora: boolean;
-  readonly file: string;
-  readonly classes: readonly string[];
-  readonly imports: readonly string[];
-  readonly load: string;
-}
-
-function distilledOf({ family, base }: PlanSource, { isLora, ...distilled }: ModelSource): Distilled {
-  const { className } = factsOf(family).denoiser;
-  const ref = pathOf(distilled);
-  if (isLora ?? /lora/i.test(ref)) {
-    const { code, imports } = file(ref);
-    return { lora: true, file: code, classes: [], imports, load: "pipe.transformer" };
-  }
-  const end = "torch_dtype=torch.float32).to(device)";
-  if (FILE.test(ref)) {
-    const { code, imports } = file(ref);
-    const load = `${className}.from_single_file(${code}, config=${folder(pathOf(base)).split(", ")[0]}, subfolder="transformer", ${end}`;
-    return { lora: false, file: code, classes: [className], imports, load };
-  }
-  const local = isLocal(ref);
-  const inside = local && !isFolder(path.join(resolveReference(ref), "transformer")) ? "" : "transformer";
-  const load = `${className}.from_pretrained(${folder(ref, inside)}, ${end}`;
-  return { lora: false, file: "", classes: [className], imports: [], load };
 }
