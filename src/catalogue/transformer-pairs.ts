@@ -1,24 +1,20 @@
 /** Named pairs of transformers: one row of data for each released few-step model. */
-import { FAMILIES } from "../families/index.js";
-import { hyper, hyperNames, row, square } from "./pair-row.js";
+import { FAMILIES, type Family } from "../families/index.js";
+import { type Base, hyper, hyperNames, row, square } from "./pair-row.js";
 import type { PairRow } from "./schema.js";
 
-const Z_IMAGE = {
-  family: "zimage",
-  base: "Tongyi-MAI/Z-Image",
-  scheduler: FAMILIES.zimage.scheduler,
-  parameters: FAMILIES.zimage.parameters.denoiser,
+/** A base at 1024 px, with the scheduler and the size of its family. */
+const baseOf = (family: Family, base: string, sampling: Base["sampling"]): Base => ({
+  family,
+  base,
+  scheduler: FAMILIES[family].scheduler,
+  parameters: FAMILIES[family].parameters.denoiser,
   size: square(1024),
-  sampling: { steps: 50, guidance: 4 },
-} as const;
-const KLEIN = {
-  family: "flux2",
-  base: "black-forest-labs/FLUX.2-klein-base-4B",
-  scheduler: FAMILIES.flux2.scheduler,
-  parameters: FAMILIES.flux2.parameters.denoiser,
-  size: square(1024),
-  sampling: { steps: 50, guidance: 4 },
-} as const;
+  sampling,
+});
+
+const Z_IMAGE = baseOf("zimage", "Tongyi-MAI/Z-Image", { steps: 50, guidance: 4 });
+const KLEIN = baseOf("flux2", "black-forest-labs/FLUX.2-klein-base-4B", { steps: 50, guidance: 4 });
 const KLEIN_9B = {
   ...KLEIN,
   base: "black-forest-labs/FLUX.2-klein-base-9B",
@@ -26,32 +22,14 @@ const KLEIN_9B = {
   textParameters: 7.568e9,
 } as const;
 
-const FLUX1 = {
-  family: "flux1",
-  base: "black-forest-labs/FLUX.1-dev",
-  scheduler: FAMILIES.flux1.scheduler,
-  parameters: FAMILIES.flux1.parameters.denoiser,
-  size: square(1024),
-  sampling: { steps: 28, guidance: 3.5 },
-} as const;
+const FLUX1 = baseOf("flux1", "black-forest-labs/FLUX.1-dev", { steps: 28, guidance: 3.5 });
 
-const SD35_LARGE = {
-  family: "sd3",
-  base: "stabilityai/stable-diffusion-3.5-large",
-  scheduler: FAMILIES.sd3.scheduler,
+const SD35_LARGE: Base = {
+  ...baseOf("sd3", "stabilityai/stable-diffusion-3.5-large", { steps: 28, guidance: 4.5 }),
   parameters: 8.057e9,
-  size: square(1024),
-  sampling: { steps: 28, guidance: 4.5 },
-} as const;
+};
 
-const QWEN_IMAGE = {
-  family: "qwenimage",
-  base: "Qwen/Qwen-Image",
-  scheduler: FAMILIES.qwenimage.scheduler,
-  parameters: FAMILIES.qwenimage.parameters.denoiser,
-  size: square(1024),
-  sampling: { steps: 50, guidance: 4 },
-} as const;
+const QWEN_IMAGE = baseOf("qwenimage", "Qwen/Qwen-Image", { steps: 50, guidance: 4 });
 /** The authors distil with a shift of 3 at every size (generate_with_diffusers.py in ModelTC/Qwen-Image-Lightning). */
 const LIGHTNING_SHIFT = Math.log(3);
 const qwenLightning = (steps: 4 | 8): PairRow =>
@@ -69,23 +47,9 @@ const qwenLightning = (steps: 4 | 8): PairRow =>
     sampling: { steps, guidance: 0 },
   });
 
-const SANA = {
-  family: "sana",
-  base: "Efficient-Large-Model/SANA1.5_1.6B_1024px_diffusers",
-  scheduler: FAMILIES.sana.scheduler,
-  parameters: FAMILIES.sana.parameters.denoiser,
-  size: square(1024),
-  sampling: { steps: 20, guidance: 4.5 },
-} as const;
+const SANA = baseOf("sana", "Efficient-Large-Model/SANA1.5_1.6B_1024px_diffusers", { steps: 20, guidance: 4.5 });
 
-const CHROMA = {
-  family: "chroma",
-  base: "lodestones/Chroma1-HD",
-  scheduler: FAMILIES.chroma.scheduler,
-  parameters: FAMILIES.chroma.parameters.denoiser,
-  size: square(1024),
-  sampling: { steps: 35, guidance: 5 },
-} as const;
+const CHROMA = baseOf("chroma", "lodestones/Chroma1-HD", { steps: 35, guidance: 5 });
 
 /** In the order in which they are listed. */
 export const TRANSFORMER_PAIRS: readonly PairRow[] = [
