@@ -20,5 +20,5 @@ stage autoencoder --steps 10000
 stage judge --steps 8000 # 4,000, and 4,000 more: README.md
 stage autoencoder --steps 2500 --option part=decoder --lr 1e-3
 stage clip --steps 16000
-stage base --steps 40000
+stage base --steps 30000
 stage lora --steps 3800
