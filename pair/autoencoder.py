@@ -72,9 +72,12 @@ def run(run) -> None:
     at the reconstructions too. What is lost of small extras counts where they can be left out of a picture (`lost`)."""
     training, held_out = data.load(run.out, data.TRAINING), data.load(run.out, data.HELD_OUT)
     drawn = setting.of(run.out).drawn
-    goes_on = run.resume and (run.out / "base" / "vae" / "config.json").exists()
-    vae = autoencoder(run.out / "base") if goes_on else AutoencoderKL(**SHAPE)
     decoder_only = run.options.get("part") == "decoder"
+    exists = (run.out / "base" / "vae" / "config.json").exists()
+    if decoder_only and not (run.resume and exists):
+        raise SystemExit(f"part=decoder trains the decoder of {run.out / 'base' / 'vae'} for the encoder that is there: {'add --resume' if exists else 'run the stage without part first'}")
+    goes_on = run.resume and exists
+    vae = autoencoder(run.out / "base") if goes_on else AutoencoderKL(**SHAPE)
     if goes_on and not decoder_only:
         revive(vae, training)
     learning = [vae.decoder, vae.post_quant_conv] if decoder_only else [vae]
