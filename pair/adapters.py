@@ -1,4 +1,4 @@
-"""Knows low-rank adapters on a UNet: where they attach, how they act, and the key formats that people's files have."""
+"""Knows low-rank adapters on a denoiser: where they attach, how they act, and the key formats that people's files have."""
 from pathlib import Path
 
 import torch
@@ -8,19 +8,20 @@ SITES = {
     "noxattn": lambda name: "attn2" not in name and any(part in name for part in ("attn1", "resnets", "samplers")),
     "attention": lambda name: "attn1" in name or "attn2" in name,
     "everything": lambda name: any(part in name for part in ("attn1", "attn2", "ff.net", "resnets", "samplers", "proj_in", "proj_out", "conv_in", "conv_out")),
+    "transformer": lambda name: name.startswith(("noise_refiner.", "context_refiner.", "layers.")),
 }
 """noxattn is the Concept Sliders trainer's default: everything but cross-attention."""
 
 
 class Adapter(torch.nn.Module):
-    """W x + scale · (alpha / rank) · up(down(x)) on every linear layer and convolution of a UNet whose name `sites` accepts.
-    Attached by hooks; `scale` 0 leaves the UNet as it was."""
+    """W x + scale · (alpha / rank) · up(down(x)) on every linear layer and convolution of a network whose name `sites` accepts.
+    Attached by hooks; `scale` 0 leaves the network as it was."""
 
-    def __init__(self, unet: torch.nn.Module, sites: str, rank: int, alpha: float):
+    def __init__(self, network: torch.nn.Module, sites: str, rank: int, alpha: float):
         super().__init__()
         self.rank, self.alpha, self.scale, self.names = rank, alpha, 0.0, []
         self.down, self.up = torch.nn.ModuleList(), torch.nn.ModuleList()
-        for name, layer in unet.named_modules():
+        for name, layer in network.named_modules():
             if SITES[sites](name) and isinstance(layer, torch.nn.Linear | torch.nn.Conv2d):
                 self._attach(name, layer)
 
@@ -53,11 +54,11 @@ def save_kohya(adapter: Adapter, file: Path) -> None:
     _save(tensors, file)
 
 
-def save_peft(adapter: Adapter, file: Path) -> None:
-    """As diffusers writes it: unet., the layer's name, lora_A and lora_B. It has no alpha, so the scale goes into B."""
+def save_peft(adapter: Adapter, file: Path, network: str = "unet") -> None:
+    """As diffusers writes it: the network's name in the pipeline, the layer's name, lora_A and lora_B. It has no alpha, so the scale goes into B."""
     tensors = {}
     for name, down, up in adapter.pairs():
-        tensors |= {f"unet.{name}.lora_A.weight": down, f"unet.{name}.lora_B.weight": up * (adapter.alpha / adapter.rank)}
+        tensors |= {f"{network}.{name}.lora_A.weight": down, f"{network}.{name}.lora_B.weight": up * (adapter.alpha / adapter.rank)}
     _save(tensors, file)
 
 

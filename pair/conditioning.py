@@ -52,27 +52,29 @@ def encode(vae: AutoencoderKL, images: torch.Tensor) -> torch.Tensor:
     return vae.encode(images).latent_dist.mean * vae.config.scaling_factor
 
 
+def latents(out: Path, pictures: data.Pictures) -> torch.Tensor:
+    """Scaled latents of pictures by OUT's autoencoder [N, 4, 16, 16], kept in half precision under OUT."""
+    vae = autoencoder(Path(out) / "base")
+
+    @torch.no_grad()
+    def encode_all():
+        with bfloat16(False):
+            parts = [encode(vae, pictures.batch(range(i, min(i + 64, len(pictures))))) for i in range(0, len(pictures), 64)]
+        return torch.cat(parts).half()
+    return _remembered(Path(out) / "latents", [vae.encoder, vae.quant_conv], encode_all)
+
+
 class TrainingSet:
     """Latents of the training images and encodings of every caption that occurs, kept in half precision under OUT."""
 
     def __init__(self, out: Path):
         pictures, out = data.load(out, data.TRAINING), Path(out)
-        self.latents = self._latents(out, pictures)
+        self.latents = latents(out, pictures)
         self.captions, self.caption = pictures.said()
         self.hidden, self.pooled = self._text(out)
 
     def __len__(self) -> int:
         return len(self.latents)
-
-    def _latents(self, out: Path, pictures: data.Pictures) -> torch.Tensor:
-        vae = autoencoder(out / "base")
-        return _remembered(out / "latents", [vae.encoder, vae.quant_conv], lambda: self._encode_all(vae, pictures))
-
-    @staticmethod
-    def _encode_all(vae, pictures) -> torch.Tensor:
-        with bfloat16(False):
-            parts = [encode(vae, pictures.batch(range(i, min(i + 64, len(pictures))))) for i in range(0, len(pictures), 64)]
-        return torch.cat(parts).half()
 
     def _text(self, out: Path) -> tuple[torch.Tensor, torch.Tensor]:
         text = Text.load(out / "base")

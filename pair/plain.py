@@ -6,11 +6,14 @@ denoiser for one of the student, no start on the teacher's deterministic runs, s
 ("backward simulation"). Without the GAN.
 """
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from . import network, noise
+from . import network
 from .base import loss_of
 from .conditioning import TrainingSet
 from .distil import BATCH, gradient, student_sample, update
@@ -25,6 +28,28 @@ CURVE = [100, 200, 400, *range(800, UPDATES + 1, 400), UPDATES]
 """Updates after which the averaged student is kept, for the curve in docs/diversity.md."""
 
 
+@dataclass(frozen=True)
+class Process:
+    """What the recipe needs of a diffusion process and its networks."""
+    training: Any
+    """draw(count) → latents, text."""
+    load: Callable
+    """load(trainable=False) → the base."""
+    sample: Callable = student_sample
+    """sample(student, text, acts) → x0 after `acts` + 1 of the four steps, 0…3."""
+    gradient: Callable = gradient
+    """gradient(base, fake, x0, text, guidance) → the direction in which x0 is too likely."""
+    loss_of: Callable = loss_of
+    """loss_of(model, x0, text): how the base was trained."""
+
+
+STEPS = 4
+
+
+def variance_preserving(out) -> Process:
+    return Process(TrainingSet(out), lambda trainable=False: network.load(out / "base", trainable))
+
+
 def run(run) -> None:
     """Stage `plain`: writes OUT/plain/unet, and OUT/plain/curve/UPDATES/unet on the way. `--option seed=0`, `--option guidance=5`.
     With --resume: from the checkpoint. The run ends after UPDATES updates; --minutes bounds it too."""
@@ -35,17 +60,17 @@ def run(run) -> None:
             network.save(student, run.out / f"plain/curve/{updates}")
         network.save(student, run.out / "plain")
 
-    done = distil(run, student, student, RATE, UPDATES, CURVE, write)
+    done = distil(run, variance_preserving(run.out), student, student, RATE, UPDATES, CURVE, write)
     (run.out / "plain" / "recipe.json").write_text(json.dumps(done, indent=1) + "\n")
 
 
-def distil(run, student, trained, rate: float, updates: int, kept: list[int], write) -> dict:
+def distil(run, process: Process, student, trained, rate: float, updates: int, kept: list[int], write) -> dict:
     """Distribution matching of `student` towards the guided base; → what was done. trained: the module whose parameters are
     learned, the student itself or an adapter on it. write(updates): called with the averaged weights in place after each number of
     updates in `kept`, and at the end."""
     seed, guidance = int(run.options.get("seed", 0)), float(run.options.get("guidance", GUIDANCE))
     torch.manual_seed(seed)
-    training, base, fake = TrainingSet(run.out), network.load(run.out / "base"), network.load(run.out / "base", trainable=True)
+    base, fake = process.load(), process.load(trainable=True)
     adam = {"weight_decay": .01, "betas": (.5, .99), "fused": True}
     optimizer = torch.optim.AdamW(trained.parameters(), lr=rate, **adam)
     fake_optimizer = torch.optim.AdamW(fake.parameters(), lr=FAKE_RATE, **adam)
@@ -53,13 +78,13 @@ def distil(run, student, trained, rate: float, updates: int, kept: list[int], wr
     parts = {"student": trained, "fake": fake, "optimizer": optimizer, "fake_optimizer": fake_optimizer, "average": average}
     run.restore(**parts)
     for step in run.updates(updates, optimizer, warmup=WARMUP):
-        text = training.draw(BATCH)[1]
-        x0 = student_sample(student, text, int(torch.randint(0, len(noise.GRID), ())))
-        direction = gradient(base, fake, x0.detach(), text, guidance)
+        text = process.training.draw(BATCH)[1]
+        x0 = process.sample(student, text, int(torch.randint(0, STEPS, ())))
+        direction = process.gradient(base, fake, x0.detach(), text, guidance)
         update(optimizer, trained, .5 * F.mse_loss(x0, x0.detach() - direction))
         average.update(trained, step)
         for _ in range(FAKE_UPDATES):
-            fake_loss = loss_of(fake, x0.detach(), text)
+            fake_loss = process.loss_of(fake, x0.detach(), text)
             update(fake_optimizer, fake, fake_loss)
         run.say(f"gradient {direction.abs().mean():.4f} fake {fake_loss.item():.4f}")
         if step + 1 in kept:
