@@ -1,4 +1,5 @@
-"""Records updates of a textual inversion in torch, on diffusers' pipelines: gradients through the UNet and the text encoders to a token's embeddings."""
+"""Records updates of a textual inversion in torch, on diffusers' pipelines: gradients through the UNet and the text encoders to a token's embeddings,
+and with them to the keys and values of cross-attention, as Custom Diffusion trains both."""
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,8 @@ from .weights import noise
 CASES = {
     "sd1": {"checkpoint": "sd1", "vectors": 1, "prompts": ["a red <pip> wearing a hat", "a red <pip> wearing a hat"]},
     "sdxl": {"checkpoint": "sdxl", "vectors": 2, "prompts": ["a <pip> on a teal background, <pip>", "a red <pip>"]},
+    "sd1-keys-values": {"checkpoint": "sd1", "vectors": 1, "prompts": ["a red <pip> wearing a hat", "a <pip>"], "rate": 1e-3, "together": True},
+    "sdxl-keys-values": {"checkpoint": "sdxl", "vectors": 1, "prompts": ["a <pip> on a teal background", "a red <pip>"], "rate": 1e-3, "together": True},
 }
 SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False}
 TOKEN, LIKE, LATENTS, UPDATES, RATE = "<pip>", "red", [2, 4, 6, 10], 10, 5e-3
@@ -33,14 +36,19 @@ class Word:
         table.register_forward_hook(lambda _, given, out: torch.where((given[0] >= first)[..., None], self.value[(given[0] - first).clamp(min=0)], out))
 
 
-def trained(checkpoint, vectors, prompts):
+def trained(checkpoint, vectors, prompts, rate=RATE, together=False):
     pipe = open_pipeline(checkpoint)
     for module in (pipe.unet, pipe.text_encoder, getattr(pipe, "text_encoder_2", None)):
         if module is not None:
             module.requires_grad_(False)
     pairs = [(pipe.tokenizer, pipe.text_encoder)] + ([(pipe.tokenizer_2, pipe.text_encoder_2)] if hasattr(pipe, "text_encoder_2") else [])
     words = [Word(*pair, vectors) for pair in pairs]
-    optimizer = torch.optim.AdamW([word.value for word in words], lr=RATE)
+    own = {k: v for k, v in pipe.unet.named_parameters() if together and k.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))}
+    for value in own.values():
+        value.requires_grad_(True)
+    unchanged = {k: v.detach().clone() for k, v in own.items()}
+    parameters = [*(word.value for word in words), *own.values()]
+    optimizer = torch.optim.AdamW(parameters, lr=rate)
     scheduler = DDPMScheduler(**SCHEDULE)
     begun = [word.value.detach().clone() for word in words]
     losses, norms = [], []
@@ -58,19 +66,21 @@ def trained(checkpoint, vectors, prompts):
         loss = F.mse_loss(out, eps)
         optimizer.zero_grad()
         loss.backward()
-        norms.append(torch.nn.utils.clip_grad_norm_([word.value for word in words], 1.0).item())
+        norms.append(torch.nn.utils.clip_grad_norm_(parameters, 1.0).item())
         optimizer.step()
         losses.append(loss.item())
-    return begun, [word.value.detach() for word in words], losses, norms
+    moved = {k: (v.detach() - unchanged[k]).norm().item() for k, v in own.items()}
+    return begun, [word.value.detach() for word in words], losses, norms, moved
 
 
 def record(store):
     hush()
     for name, case in CASES.items():
         with torch.enable_grad():
-            begun, values, losses, norms = trained(**case)
+            begun, values, losses, norms, moved = trained(**case)
+        known = {k: v for k, v in case.items() if k != "together"} | ({"moved": moved} if moved else {})
         facts = {
-            **case, "token": TOKEN, "like": LIKE, "schedule": SCHEDULE, "latents": LATENTS, "rate": RATE,
+            "rate": RATE, **known, "token": TOKEN, "like": LIKE, "schedule": SCHEDULE, "latents": LATENTS,
             "times": [times(update) for update in range(UPDATES)], "losses": losses, "norms": norms,
         }  # fmt: skip
         tensors = {f"{which}/{i}": value for which, all in (("first", begun), ("last", values)) for i, value in enumerate(all)}

@@ -4,36 +4,57 @@ import path from "node:path";
 import { RequestError } from "../errors.js";
 import { decodePng, encodePng } from "../files/index.js";
 import { generate } from "../generate/index.js";
-import type { OpenedPair } from "../open/index.js";
-import { adamw } from "../optim/index.js";
+import type { OpenedPair, PairReference } from "../open/index.js";
+import { adamw, type Tensors } from "../optim/index.js";
 import {
   type CaptionedImage,
   denoising,
   encodeImages,
   LORA_DEFAULTS,
   type LoraRequest,
+  openWordLoss,
   sizesOf,
+  trainedModel,
   weightingOf,
 } from "../train/index.js";
 import { readImages } from "../train/node/index.js";
 import type { RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
-import { factsOf, falling, type Training } from "./train.js";
-import { customDiffusionResult, loraResult } from "./trained-lora.js";
+import { factsOf, falling, type Prepared, type Training } from "./train.js";
+import { type AdapterResult, customDiffusionResult, loraResult } from "./trained-lora.js";
+import { captioned, mustName, openToken, plainest } from "./trained-token.js";
 
 /** Images of the class, by default. */
 const CLASS_IMAGES = 32;
 /** Samples in one call while they are made. */
 const TOGETHER = 8;
 
-export function loraTraining(terminal: Terminal, folder: string, request: LoraRequest, signal: AbortSignal): Training {
-  const { classPrompt, classImages, priorWeight, customDiffusion = false, rank = 4 } = request;
+export function loraTraining(
+  terminal: Terminal,
+  models: PairReference,
+  folder: string,
+  request: LoraRequest,
+  signal: AbortSignal,
+): Training {
+  const {
+    classPrompt,
+    classImages,
+    priorWeight,
+    customDiffusion = false,
+    rank = 4,
+    token,
+    vectors,
+    initialize,
+  } = request;
   const usual = customDiffusion ? LORA_DEFAULTS.customDiffusionRate : LORA_DEFAULTS.learningRate;
   const { iterations = LORA_DEFAULTS.iterations, learningRate = usual } = request;
   const given = Object.entries({ "--class-images": classImages, "--prior-weight": priorWeight });
   const [alone] = given.flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
   weightingOf(request);
   if (alone && classPrompt === undefined) throw new RequestError(`${alone} needs --class-prompt beside it`);
+  const [ofToken] = Object.entries({ initialize, vectors }).find(([, v]) => v !== undefined) ?? [];
+  if (ofToken && token === undefined) throw new RequestError(`--${ofToken} needs --token beside it`);
+  if (token !== undefined) mustName(token, request.caption);
   const { layers, type, alpha } = request;
   const [lora] = Object.entries({ rank: request.rank, alpha, layers, type }).find(([, v]) => v !== undefined) ?? [];
   if (customDiffusion && lora)
@@ -50,27 +71,66 @@ export function loraTraining(terminal: Terminal, folder: string, request: LoraRe
     iterations,
     optimizer: adamw({ learningRate: falling(learningRate, iterations) }),
     async prepare(pair) {
-      const images = await readImages(folder, { caption: request.caption, sizes: sizesOf(pair, request), signal });
+      const sizes = sizesOf(pair, request);
+      const otherwise = token === undefined ? {} : { otherwise: plainest(token) };
+      const read = await readImages(folder, { caption: request.caption, ...otherwise, sizes, signal });
+      const images = token === undefined ? read : read.map((image) => captioned(image, token));
       const prompt = request.samplePrompt ?? images[0]?.caption ?? "";
+      const compare = (file: string) => `variegate compare ${JSON.stringify(prompt)} --lora ${file}`;
+      const result = await resultOf(pair, command, compare);
+      const objective = async (run: RunFolder, encoding: OpenedPair) => {
+        const kept = await imagesOfClass(terminal, pair, run, request, signal);
+        const progress = terminal.progress(images.length + kept.length, "encoding images");
+        const encoded = await encodeImages(encoding, images, kept, {
+          ...request,
+          signal,
+          onImage: (done) => progress.update(done, "encoding images"),
+          onTruncated: (caption) =>
+            terminal.warn(`a caption is longer than the text encoders read, and is cut: ${caption}`),
+        });
+        progress.stop();
+        return denoising(pair, encoded, request);
+      };
+      const facts = { from: images.map(factsOf), views: [{ prompt, scale: 1 }] };
+      if (token === undefined) return { ...facts, ...result, objective: async (run) => objective(run, pair) };
+      const own = await openToken(models, pair, { token, vectors: vectors ?? 1 }, { ...command, initialize });
       return {
-        from: images.map(factsOf),
-        views: [{ prompt, scale: 1 }],
-        ...(await resultOf(pair, command, (file) => `variegate compare ${JSON.stringify(prompt)} --lora ${file}`)),
-        async objective(run) {
-          const kept = await imagesOfClass(terminal, pair, run, request, signal);
-          const progress = terminal.progress(images.length + kept.length, "encoding images");
-          const encoded = await encodeImages(pair, images, kept, {
-            ...request,
-            signal,
-            onImage: (done) => progress.update(done, "encoding images"),
-            onTruncated: (caption) =>
-              terminal.warn(`a caption is longer than the text encoders read, and is cut: ${caption}`),
-          });
-          progress.stop();
-          return denoising(pair, encoded, request);
-        },
+        ...facts,
+        ...(await withToken(pair, command, result, own)),
+        objective: async (run) => objective(run, own.encoding(pair)),
       };
     },
+  };
+}
+
+/** The parts of a training whose token is learned together with an adapter. */
+async function withToken(
+  pair: OpenedPair,
+  { request }: Pick<Training, "request">,
+  result: AdapterResult,
+  own: Awaited<ReturnType<typeof openToken>>,
+): Promise<Omit<Prepared, "from" | "views" | "objective">> {
+  const { trained } = result;
+  const ofAdapter = (values: Tensors): Tensors =>
+    Object.fromEntries(Object.entries(values).filter(([name]) => Object.hasOwn(result.first, name)));
+  return {
+    trained,
+    first: { ...result.first, ...own.first },
+    network: async () =>
+      openWordLoss(pair, trainedModel(pair, request.on ?? "base"), own.encoders, {
+        trained,
+        recompute: request.recompute,
+      }),
+    async samples(values, view) {
+      const { pair: adapted, ...sampled } = await result.samples(ofAdapter(values), view);
+      return { ...sampled, pair: await own.sampling(adapted, values) };
+    },
+    async written(folder, values) {
+      const [adapter, token] = [await result.written(folder, ofAdapter(values)), await own.written(folder, values)];
+      const lines = [...adapter.lines.slice(0, -1), ...token.lines, `${adapter.lines.at(-1)} ${token.use}`];
+      return { files: [...adapter.files, ...token.files], lines };
+    },
+    release: own.release,
   };
 }
 

@@ -172,7 +172,7 @@ async function updates(run: Run, objective: Objective | FollowingObjective): Pro
   try {
     await shown(run, "running");
     if (!state && every > 0) await sampled(run, 0, first);
-    for await (const event of train(pair, objective, trained, begun, options)) {
+    for await (const event of train<Trained>(pair, objective, trained, begun, options)) {
       const { state: next, memory, ...rest } = event;
       const numbers = { ...rest, ...(memory && { memory }) };
       last = next;

@@ -10,10 +10,17 @@ import {
   customDiffusionAdapter,
   firstValues,
   type LoraOptions,
+  type TrainedLora,
+  type TrainedWeights,
   trainedModel,
 } from "../train/index.js";
 import type { RunFolder } from "./run-folder.js";
 import { type Prepared, placeOf, type Samples, type Training, type Written } from "./train.js";
+
+/** The parts of a training whose result is an adapter. */
+export interface AdapterResult extends Pick<Prepared, "first" | "samples" | "written"> {
+  readonly trained: TrainedLora | TrainedWeights;
+}
 
 /** A LoRA on a model, with its first values. */
 export async function freshLora(model: Model, options: LoraOptions & { readonly seed?: number }) {
@@ -27,7 +34,7 @@ export async function loraResult(
   pair: OpenedPair,
   { request, name }: Pick<Training, "request" | "name">,
   shown: (file: string) => string,
-): Promise<Pick<Prepared, "trained" | "first" | "samples" | "written">> {
+): Promise<AdapterResult> {
   const { on = "base" } = request;
   const { trained, first } = await freshLora(trainedModel(pair, on), request);
   return {
@@ -43,7 +50,7 @@ export async function customDiffusionResult(
   pair: OpenedPair,
   { request, name }: Pick<Training, "request" | "name">,
   shown: (file: string) => string,
-): Promise<Pick<Prepared, "trained" | "first" | "samples" | "written">> {
+): Promise<AdapterResult> {
   const { on = "base" } = request;
   const model = trainedModel(pair, on);
   return {

@@ -151,6 +151,21 @@ export const sliderFields = grouped("task", {
   ...trainingFields(SLIDER_DEFAULTS),
 } as const);
 
+const tokenFields = (about: string) =>
+  ({
+    token: option(text, { flag: "--token <word>", aliases: ["--placeholder-token", "--modifier-token"], about }),
+    initialize: option(text, {
+      flag: "--initialize <word>",
+      aliases: ["--initializer-token"],
+      about: "word whose embedding it begins with, such as cat (default: object)",
+    }),
+    vectors: option(z.int().min(1).max(32), {
+      flag: "--vectors <n>",
+      aliases: ["--num-vectors"],
+      about: "number of embeddings of the token (default: 1)",
+    }),
+  }) as const;
+
 /** What a LoRA learns from images, and on which model. */
 export const loraFields = grouped("task", {
   caption: option(text, {
@@ -188,6 +203,7 @@ export const loraFields = grouped("task", {
     about:
       "trains the keys and values of cross-attention themselves, in place of a LoRA (Custom Diffusion); best with --class-prompt",
   }),
+  ...tokenFields('a new token for the subject, such as "<pip>", whose embeddings are trained together with it'),
   classPrompt: option(text, {
     flag: "--class-prompt <prompt>",
     about:
@@ -295,21 +311,7 @@ const { size, crop, flip, weighting, snrGamma, noiseOffset } = loraFields;
 
 /** A new token to be learned from images, and how. */
 export const wordFields = grouped("task", {
-  token: option(text, {
-    flag: "--token <word>",
-    aliases: ["--placeholder-token"],
-    about: 'the new token, such as "<pip>" (default: the name of the folder in angle brackets)',
-  }),
-  initialize: option(text, {
-    flag: "--initialize <word>",
-    aliases: ["--initializer-token"],
-    about: "word whose embedding it begins with, such as cat (default: object)",
-  }),
-  vectors: option(z.int().min(1).max(32), {
-    flag: "--vectors <n>",
-    aliases: ["--num-vectors"],
-    about: "number of embeddings of the token (default: 1)",
-  }),
+  ...tokenFields('the new token, such as "<pip>" (default: the name of the folder in angle brackets)'),
   caption: option(text, {
     flag: "--caption <prompt>",
     about:

@@ -16,7 +16,7 @@ export interface TrainedInputs {
   readonly inputs: readonly string[];
 }
 
-export type Trained = TrainedLora | TrainedWeights | TrainedInputs;
+export type Trained = TrainedInputs | ((TrainedLora | TrainedWeights) & Partial<TrainedInputs>);
 
 /** Inputs of a denoiser's graph that hold what is trained. */
 export interface ParameterInputs {
@@ -30,12 +30,12 @@ export interface ParameterInputs {
   feeds(samples: number, scale: number): Readonly<Record<string, Tensor>>;
 }
 
-export const isLora = (trained: Trained): trained is TrainedLora => "layers" in trained;
+export const isLora = (trained: Trained): trained is TrainedLora & Partial<TrainedInputs> => "layers" in trained;
 
 export function parameterInputs(trained: Trained): ParameterInputs {
-  if (isLora(trained)) return loraInputs(trained);
-  if ("weights" in trained) return weightInputs(trained);
-  return { names: trained.inputs, sizes: {}, drawing: (index) => index, feeds: () => ({}) };
+  const { inputs = [] } = trained;
+  const own = isLora(trained) ? loraInputs(trained) : weightInputs("weights" in trained ? trained : { weights: [] });
+  return { ...own, names: [...own.names, ...inputs] };
 }
 
 function loraInputs({ layers, alpha }: TrainedLora): ParameterInputs {

@@ -15,7 +15,9 @@ import type { InputOf } from "../schema/index.js";
 import { concatLast, type FloatTensor, float, int, type Tensor } from "../tensor/index.js";
 import { type ClipEncoderParts, inversionInputs, type TextEncoderParts, textEncoders } from "../text/index.js";
 import type { wordFields } from "./fields.js";
+import type { TrainedLora } from "./lora.js";
 import { type LossNetwork, openLoss, type TrainedCall } from "./loss.js";
+import { parameterInputs, type TrainedWeights } from "./trained.js";
 
 /** A token to be learned from images, and how. */
 export type WordRequest = InputOf<typeof wordFields>;
@@ -199,51 +201,64 @@ function columns({ shape, data }: FloatTensor, from: number, count: number): Flo
   return part;
 }
 
-/** A denoiser whose prompts have the word: the loss with its gradients towards the word's embeddings. */
+/**
+ * A denoiser whose prompts have the word: the loss with its gradients towards the word's embeddings, and towards what is trained of the denoiser
+ * with them. Prompts that are encoded already stay as they are.
+ */
 export async function openWordLoss(
   pair: Pick<Pair, "engine">,
   model: Pick<Model, "denoiser" | "weights">,
   encoders: WordEncoders,
-  options: { readonly recompute?: boolean | undefined } = {},
+  {
+    trained = { weights: [] },
+    ...options
+  }: { readonly trained?: TrainedLora | TrainedWeights; readonly recompute?: boolean | undefined } = {},
 ): Promise<LossNetwork> {
   const { smallest, draw } = model.denoiser;
   const { inputs } = draw(smallest, await model.weights());
   const names = ["encoder_hidden_states", "text_embeds"].filter((name) => inputs.has(name));
-  const denoiser = await openLoss(pair, model, { inputs: names }, options);
+  const denoiser = await openLoss(pair, model, { ...trained, inputs: names }, options);
+  const own = parameterInputs(trained).names;
+  /** Values or gradients of what is trained of the denoiser. */
+  const ofDenoiser = (all: Tensors): Tensors => Object.fromEntries(own.flatMap((n) => (all[n] ? [[n, all[n]]] : [])));
 
-  /** A call with each prompt encoded, and the prompts of its samples, each once. */
+  /** A call with each prompt encoded, and the prompts of its samples with the word, each once. */
   async function encoded<C extends TrainedCall>(call: C, values: Tensors) {
     const prompts = new Map<Conditioning, Conditioning>();
     for (const prompt of call.conditioning)
-      if (!prompts.has(prompt)) prompts.set(prompt, await encoders.encode(wordedOf(prompt), values));
+      if (!prompts.has(prompt)) {
+        const worded = wordedOf(prompt);
+        if (worded) prompts.set(prompt, await encoders.encode(worded, values));
+      }
     const conditioning = call.conditioning.map((prompt) => prompts.get(prompt) ?? prompt);
     return { call: { ...call, conditioning }, prompts: [...prompts.keys()] };
   }
   return {
     async run(batch, values) {
       const { call, prompts } = await encoded(batch, values);
-      const { loss, gradients: ofText } = await denoiser.run(call, {});
+      const { loss, gradients: found } = await denoiser.run(call, ofDenoiser(values));
       let gradients: Tensors = {};
       for (const prompt of prompts) {
+        const worded = wordedOf(prompt);
         const samples = batch.conditioning.flatMap((c, i) => (c === prompt ? [i] : []));
-        const [text, pooled] = names.map((name) => summed(ofText[name], samples));
-        if (!text) throw new RangeError("the denoiser reads no text");
-        const own = await encoders.pull(wordedOf(prompt), values, { text, pooled: pooled ?? null });
+        const [text, pooled] = names.map((name) => summed(found[name], samples));
+        if (!text || !worded) throw new RangeError("the denoiser reads no text");
+        const ofWord = await encoders.pull(worded, values, { text, pooled: pooled ?? null });
         gradients = Object.fromEntries(
-          Object.entries(own).map(([name, value]) => [name, plus(value, gradients[name])]),
+          Object.entries(ofWord).map(([name, value]) => [name, plus(value, gradients[name])]),
         );
       }
-      return { loss, gradients };
+      return { loss, gradients: { ...ofDenoiser(found), ...gradients } };
     },
     memory: () => denoiser.memory(),
-    predict: async (call, values) => denoiser.predict((await encoded(call, values)).call, {}),
+    predict: async (call, values) => denoiser.predict((await encoded(call, values)).call, ofDenoiser(values)),
     release: () => denoiser.release(),
   };
 }
 
-function wordedOf(prompt: Conditioning): WordedPrompt {
-  if ("ids" in prompt && Array.isArray(prompt.ids)) return { truncated: 0, ...prompt, ids: prompt.ids };
-  throw new RangeError("the prompt is encoded already");
+/** A prompt with the word; undefined for one that is encoded already. */
+function wordedOf(prompt: Conditioning): WordedPrompt | undefined {
+  return "ids" in prompt && Array.isArray(prompt.ids) ? { truncated: 0, ...prompt, ids: prompt.ids } : undefined;
 }
 
 const plus = (a: FloatTensor, b: FloatTensor | undefined): FloatTensor =>

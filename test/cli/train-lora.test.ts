@@ -86,6 +86,32 @@ describe("variegate train lora", { timeout: 240_000 }, () => {
   });
 
   it.each([
+    ["--custom-diffusion", "--class-prompt", "a cartoon character", "--class-images", "2"],
+    ["--rank", "2"],
+  ])("trains a token together with %j…", async (...words) => {
+    const out = fresh();
+    const run = ["train", "lora", pictures, "--iterations", "4", "--batch", "2", "--sample-every", "2", ...words];
+    const token = ["--token", "<red>", "--initialize", "red", "--vectors", "2"];
+    const { status, stdout } = await runProgram([...run, ...token, "--out", out]);
+    const [adapter, embedding] = ["lora.safetensors", "embedding.safetensors"].map((file) => path.join(out, file));
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringContaining(
+        `--lora ${path.relative("", adapter ?? "")} --embedding "${path.relative("", embedding ?? "")}=<red>"`,
+      ),
+    ]);
+    const { from } = JSON.parse(readFileSync(path.join(out, "run.json"), "utf8"));
+    expect(from[0].caption).toBe("a photo of <red>");
+    const sample = (update: string) => pixelsOf(path.join(out, `samples/${update}_0_1.png`));
+    expect(await sample("000000")).not.toEqual(await sample("000004"));
+    const prompt = ["generate", "a photo of <red>", "--mode", "base", "--base-steps", "4", "--lora", `${adapter}`];
+    const use = await runProgram([...prompt, "--embedding", `${embedding}=<red>`, "--out", fresh()]);
+    expect([use.status, use.stderr]).toEqual([0, expect.not.stringContaining("<red>")]);
+  });
+
+  it.each([
+    [["--vectors", "2"], 2, /--vectors needs --token beside it/],
+    [["--token", "<pip>", "--caption", "a cat"], 2, /--caption has no <pip>/],
     [["--custom-diffusion"], 2, /--rank is of a LoRA, not of --custom-diffusion/],
     [["--snr-gamma", "5", "--weighting", "debiased"], 2, /--snr-gamma is that of --weighting min-snr, not of debiased/],
     [["--pair", "embedded-lora"], 2, /is a LoRA on the base: train --on base/],

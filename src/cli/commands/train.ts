@@ -74,7 +74,7 @@ export function addTrain(train: Command): void {
       const [{ runTraining }, { loraTraining }] = [await import("../train.js"), await import("../train-lora.js")];
       const terminal = openTerminal(outputFormatOf(given));
       const { request, models, folder } = await asked(terminal, loraFields, given);
-      const training = loraTraining(terminal, folderOf(dir, folder), request, interrupted);
+      const training = loraTraining(terminal, models, folderOf(dir, folder), request, interrupted);
       await runTraining(terminal, models, training, outputOf(given), interrupted);
     });
 
