@@ -72,6 +72,7 @@ def distil(run, process: Process, student, trained, rate: float, updates: int, k
     torch.manual_seed(seed)
     base, fake = process.load(), process.load(trainable=True)
     adam = {"weight_decay": .01, "betas": (.5, .99), "fused": True}
+    run.take_up(student=trained, fake=fake)
     optimizer = torch.optim.AdamW(trained.parameters(), lr=rate, **adam)
     fake_optimizer = torch.optim.AdamW(fake.parameters(), lr=FAKE_RATE, **adam)
     average = Average(trained, .98, every=1)
@@ -90,8 +91,10 @@ def distil(run, process: Process, student, trained, rate: float, updates: int, k
         if step + 1 in kept:
             with average.applied(trained):
                 write(step + 1)
-        run.keep(**parts)
+        if run.keep(**parts):
+            run.carry(student=trained, fake=fake)
     run.keep(force=True, **parts)
+    run.carry(student=trained, fake=fake)
     with average.applied(trained):
         write(run.step)
     return {"seed": seed, "guidance": guidance, "updates": run.step, "fake_updates": FAKE_UPDATES, "batch": BATCH}

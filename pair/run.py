@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 
 CHECKPOINT_SECONDS = 150
 PAUSE_SECONDS = 30  # a step that seems to take longer was a pause
@@ -62,7 +63,7 @@ class Run:
         self._tick, self._cpu, self.count = time.monotonic(), time.process_time(), count
         while self.done < 1 and self.elapsed < self.seconds and not self.stopped:
             for group in groups:
-                group["lr"] = group["peak"] * min(1, (self.step + 1) / warmup)
+                group["lr"] = group["peak"] * min(1, (self.step - self.begun + 1) / warmup)
             yield self.step
             self.step += 1
             self._count_time()
@@ -118,6 +119,24 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         return self.out / "checkpoints" / f"{self.name}.pt"
+
+    @property
+    def carried(self) -> Path:
+        """Weights alone, in half precision: small enough to be kept with the recipe, so that a stage can go on elsewhere."""
+        return self.out / "carried" / f"{self.name}.safetensors"
+
+    def carry(self, **modules: torch.nn.Module) -> None:
+        self.carried.parent.mkdir(parents=True, exist_ok=True)
+        save_file({f"{name}.{k}": v.half() for name, module in modules.items() for k, v in module.state_dict().items()}, self.carried)
+
+    def take_up(self, **modules: torch.nn.Module) -> None:
+        """Loads what `carry` wrote, where there is no checkpoint, and goes on from there with new optimizers."""
+        if not (self.resume and self.carried.exists()) or self.checkpoint.exists():
+            return
+        kept = load_file(self.carried)
+        for name, module in modules.items():
+            module.load_state_dict({k: kept[f"{name}.{k}"].float() for k in module.state_dict()})
+        self.go_on()
 
     def restore(self, **parts) -> bool:
         """Loads the checkpoint into modules, optimizers and averages when this run resumes one; says whether it did."""
