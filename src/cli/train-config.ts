@@ -16,6 +16,7 @@ const NAMES: Readonly<Record<string, string>> = {
   network_alpha: "--alpha",
   lora_alpha: "--alpha",
   unet_lr: "--learning-rate",
+  batch_size: "--batch",
   flip_aug: "--flip",
   min_snr_gamma: "--snr-gamma",
   class_tokens: "--class-prompt",
@@ -45,6 +46,9 @@ const FIXED: Readonly<Record<string, unknown>> = {
   network_train_unet_only: true,
   caption_extension: ".txt",
   enable_bucket: true,
+  num_repeats: 1,
+  is_reg: false,
+  shuffle_caption: false,
   with_prior_preservation: true,
   "train.noise_scheduler": "ddim",
   "train.optimizer": "AdamW",
@@ -71,7 +75,14 @@ export function readConfig(terminal: Pick<Terminal, "warn">, fields: Fields, fil
   const places: { folder?: string; base?: string } = {};
   const [unknown, unused]: [string[], string[]] = [[], []];
   const near = (place: string) => (path.isAbsolute(place) ? place : path.join(path.dirname(file), place));
+  const seen = new Map<string, string>();
   for (const [key, value] of entriesOf(file)) {
+    const [before, text] = [seen.get(key), JSON.stringify(value)];
+    seen.set(key, text);
+    if (before !== undefined && before !== text)
+      throw new RequestError(
+        `${file}: ${key} is ${before} and ${text}: one folder with one setting is trained on here; put all images into one`,
+      );
     const flag = NAMES[key] ?? `--${key.replaceAll("_", "-")}`;
     const given = value === null ? null : flagValue(fields, flag, textOf(flag, value, near), `${file}: ${key}`);
     if (given) found[given.field] = given.value;

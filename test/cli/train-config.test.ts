@@ -56,6 +56,20 @@ describe("configs of other trainers", () => {
     });
   });
 
+  it("kohya's sets of images: one, and two are refused", () => {
+    const set = (dir: string) => `[[datasets.subsets]]\nimage_dir = "${dir}"\nnum_repeats = 1\n`;
+    const one = written("one.toml", `[[datasets]]\nresolution = 512\nbatch_size = 2\n${set("cats")}`);
+    expect(read(loraFields, one)).toMatchObject({
+      fields: { size: { width: 512, height: 512 }, batch: 2 },
+      folder: path.join(path.dirname(one), "cats"),
+      warnings: [],
+    });
+    const two = written("two.toml", set("cats") + set("dogs"));
+    expect(() => read(loraFields, two)).toThrow(
+      /image_dir is "cats" and "dogs": one folder .* put all images into one/,
+    );
+  });
+
   it("the arguments of diffusers' scripts, as JSON and YAML", () => {
     const args = {
       ...{ instance_data_dir: "/cats", instance_prompt: "a photo of sks cat", class_prompt: "a photo of a cat" },
