@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from .adapters import RANK, factors, layers, noise_of
 from .component_cases import CHROMA, FLUX1
-from .flow_cases import case
+from .flow_cases import case, sana
 from .flow_runs import open_flow, run
 from .narrow import narrowed
 from .runs import hush
@@ -286,6 +286,7 @@ CASES = {
     "qwenimage-lightning": ("qwenimage", low_rank(same, "", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name)),
     "qwenimage-comfyui": ("qwenimage", low_rank(same, "diffusion_model.", PEFT, keep=lambda i, name: True)),
     "qwenimage-kohya": ("qwenimage", low_rank(underscored, "lora_unet_", KOHYA, alpha=1.5, keep=lambda i, name: "blocks" in name)),
+    "sana-peft": ("sana", low_rank(same, "transformer.", keep=lambda i, name: "conv" not in name and i % 2 == 0)),
 }  # fmt: skip
 
 
@@ -320,7 +321,7 @@ def record(store):
     lora_pipeline._convert_kohya_flux_lora_to_diffusers = narrowed(lora_pipeline._convert_kohya_flux_lora_to_diffusers, width)
     for number, (name, (checkpoint, write)) in enumerate(CASES.items()):
         pipe = open_flow(checkpoint)
-        request = case("base", 2, 1, checkpoint=checkpoint, seeds=[3])["request"]
+        request = (sana if checkpoint == "sana" else case)("base", 2, 1, checkpoint=checkpoint, seeds=[3])["request"]
         saved = {k: v.clone() for k, v in pipe.transformer.state_dict().items()}
         plain = paint(pipe, request)
         tensors, metadata = write(pipe, noise_of(2000 + number))

@@ -92,6 +92,8 @@ FLOW_ADDED = {
     "flow-flux1-distilled-lora": ("flux1", None, {"steps": 8, "switch": 3, "guidance": 3.5, "baseGuidance": 3.5}, {"distilledLora": "flux1-peft", "name": "Hyper-FLUX.1-dev-8steps-lora"}),
     "flow-sd3-distilled-lora": ("sd3", None, {"steps": 4, "switch": 1, "baseGuidance": 3}, {"distilledLora": "sd3-peft", "name": "some-lora"}),
     "flow-qwenimage-distilled-lora": ("qwenimage", None, {"steps": 4, "switch": 1}, {"distilledLora": "qwenimage-lightning", "name": "some-lora"}),
+    "flow-sana-lora": ("sana", "sana-sprint", {"steps": 2, "switch": 1, "guidance": 3, "baseGuidance": 3, "size": {"width": 64, "height": 32}}, {"lora": "sana-peft", "scale": 0.7, "on": "both"}),
+    "flow-sana-distilled-lora": ("sana", None, {"steps": 4, "switch": 2, "guidance": 0, "baseGuidance": 4, "size": {"width": 64, "height": 32}}, {"distilledLora": "sana-peft", "name": "some-lora"}),
     "flow-chroma-lora-decoder": ("chroma", "chroma-fast", {"steps": 4, "switch": 1}, {"lora": "chroma-peft", "scale": 0.7, "on": "distilled", "decoder": "taef1"}),
 }  # fmt: skip
 

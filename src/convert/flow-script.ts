@@ -3,13 +3,13 @@
  * which the transformer and the guidance scale change where the plan's rows do.
  */
 import { factsOf } from "../families/index.js";
-import { type GenerateRequest, loraScaleOf, type PlanSource } from "../generate/index.js";
+import type { GenerateRequest, PlanSource } from "../generate/index.js";
 import type { PairReference } from "../open/index.js";
 import { isGuided, type Plan, type StepRow, twoSidedScale } from "../sampling/index.js";
-import { ADAPT_IMPORT, ADAPT_LINES, adaptersOf, DISTILLED_LORA, type ScriptAdapters } from "./diffusers-adapters.js";
 import { autoencoderPart, SAVE_LINES, type ScriptPart, WEIGHTS_LINES } from "./diffusers-parts.js";
 import { folder } from "./diffusers-reference.js";
-import { checkReference, type Distilled, distilledOf, pathOf, refuse } from "./flow-parts.js";
+import { lorasOf } from "./flow-loras.js";
+import { checkReference, distilledOf, pathOf, refuse } from "./flow-parts.js";
 import { loopScript } from "./loop-script.js";
 import { python, text } from "./python.js";
 import { readSource } from "./read-source.js";
@@ -223,46 +223,6 @@ function callOf(source: PlanSource, rows: readonly StepRow[], asked: number | un
             `                return {name: state[name].chunk(2)[1] for name in ${python(halves)}}`,
           ],
     inputs: halves.length === 0 ? "" : ` callback_on_step_end_tensor_inputs=${python(["latents", ...halves])},`,
-  };
-}
-
-/** LoRAs of a script: those of the request, and the distilled model where it is one. */
-async function lorasOf(
-  source: PlanSource,
-  request: GenerateRequest,
-  reference: PairReference,
-  rows: readonly StepRow[],
-  distilled: Distilled | null,
-): Promise<ScriptAdapters> {
-  const models = [...new Set(rows.map((row) => row.model))];
-  const isLora = distilled?.lora === true;
-  const asked = { family: source.family, reference, request, models, distilled: isLora ? ("lora" as const) : null };
-  const own = await adaptersOf(asked);
-  if (!isLora && own.scales === null) return own;
-  const scale = loraScaleOf(source);
-  const scales = Object.fromEntries(
-    models.map((model) => {
-      const given = own.scales?.[model] ?? {};
-      return [model, isLora && model === "distilled" ? { ...given, [DISTILLED_LORA]: scale } : given];
-    }),
-  );
-  const second = distilled && !isLora && own.scales !== null;
-  return {
-    imports: [ADAPT_IMPORT, ...own.imports.filter((line) => line !== ADAPT_IMPORT)],
-    functions: ADAPT_LINES,
-    load: [
-      ...(isLora ? [`pipe.load_lora_weights(${distilled.file}, adapter_name=${text(DISTILLED_LORA)})`] : []),
-      ...own.load.filter((line) => !line.startsWith("scales = ")),
-      ...(second
-        ? [
-            'pipe.transformer = networks["distilled"]',
-            "for name, file in loras.items():",
-            "    pipe.load_lora_weights(file, adapter_name=name)",
-          ]
-        : []),
-      `scales = ${python(scales)}`,
-    ],
-    scales,
   };
 }
 

@@ -8,6 +8,7 @@ import type { PairReference } from "../open/index.js";
 import type { Plan, StepRow } from "../sampling/index.js";
 import { SAVE_LINES } from "./diffusers-parts.js";
 import { folder } from "./diffusers-reference.js";
+import { lorasOf } from "./flow-loras.js";
 import { distilledOf, pathOf, refuse } from "./flow-parts.js";
 import { python, text } from "./python.js";
 
@@ -18,22 +19,21 @@ interface Weights {
   readonly noise: number;
 }
 
-/** @throws RequestError for rows that are no such sums, and for adapters and decoders, which the script does not load */
-export function loopScript(
+/** @throws RequestError for rows that are no such sums, for adapters that diffusers does not load, and for decoders, which the script does not */
+export async function loopScript(
   source: PlanSource,
-  { prompts, seeds = [0], negative, size = source.image?.size, adapters = [] }: GenerateRequest,
+  request: GenerateRequest,
   reference: PairReference,
   plan: Plan,
-): string {
+): Promise<string> {
+  const { prompts, seeds = [0], negative, size = source.image?.size } = request;
   const { pipeline, title, text: ofText } = factsOf(source.family);
-  if (adapters.length > 0 || (reference.adapters ?? []).length > 0)
-    refuse(`scripts for ${title} load no LoRA; leave --lora out`, "adapters");
   if (reference.decoder !== undefined)
     refuse(`scripts for ${title} have the base's decoder; leave --decoder out`, "decoder");
   const rows = plan.rows.map((row) => (row.kind === "step" ? row : refuse("the script has no row that adds noise")));
   const distilled =
     source.distilled && rows.some((row) => row.model === "distilled") ? distilledOf(source, source.distilled) : null;
-  if (distilled?.lora) refuse(`scripts for ${title} load no LoRA as the distilled model`, "distilled");
+  const loras = await lorasOf(source, request, reference, rows, distilled);
   const lines = [
     `"""${rows.map((row) => `${row.model} σ ${row.from.sigma.toFixed(3)}`).join(", ")}. Written by \`variegate plan --as diffusers\`."""`,
     "",
@@ -41,7 +41,7 @@ export function loopScript(
     "",
     "import torch",
     `from diffusers import ${[pipeline, ...new Set(distilled?.classes)].sort().join(", ")}`,
-    ...(distilled?.imports ?? []),
+    ...new Set([...(distilled?.imports ?? []), ...loras.imports]),
     "",
     `prompts = [${prompts.map(text).join(", ")}]`,
     `seeds = [${seeds.join(", ")}]`,
@@ -55,10 +55,12 @@ export function loopScript(
     ),
     "]",
     "",
+    ...(loras.functions.length > 0 ? ["", ...loras.functions] : []),
     `pipe = ${pipeline}.from_pretrained(${folder(pathOf(source.base))}, torch_dtype=torch.float32).to(device)`,
     `instruction = inspect.signature(pipe.__call__).parameters["complex_human_instruction"].default`,
     `networks = {"base": pipe.transformer${distilled ? `, "distilled": ${distilled.load}` : ""}}`,
-    ...LOOP_LINES,
+    ...loras.load,
+    ...loopLines(loras.scales !== null),
     ...SAVE_LINES,
   ];
   return `${lines.join("\n")}\n`;
@@ -85,7 +87,8 @@ function sumOf(row: StepRow): Weights {
   return refuse("the script has steps of Euler, SCM and DPM-Solver++ only; leave --scheduler out", "scheduler");
 }
 
-const LOOP_LINES = [
+/** @param adapted LoRAs act on the networks */
+const loopLines = (adapted: boolean) => [
   "",
   "",
   "def velocity(network, x, timestep, scale, prompt, mask, without, other):",
@@ -111,6 +114,7 @@ const LOOP_LINES = [
   "    shape = [1, pipe.transformer.config.in_channels, height // pipe.vae_scale_factor, width // pipe.vae_scale_factor]",
   "    x, predicted = torch.randn(shape, generator=generator).to(device), []",
   "    for model, timestep, sigma, scale, kept, shares, noise in rows:",
+  ...(adapted ? ["        adapt(networks[model], scales[model])"] : []),
   "        x0 = x - sigma * velocity(networks[model], x, timestep, scale, *texts)",
   "        predicted = [x0, *predicted]",
   "        x = kept * x + sum(share * each for share, each in zip(shares, predicted))",
@@ -118,4 +122,4 @@ const LOOP_LINES = [
   "            x = x + noise * torch.randn(shape, generator=generator).to(device)",
   "    image = pipe.vae.decode(x / pipe.vae.config.scaling_factor, return_dict=False)[0]",
   '    return x, pipe.image_processor.postprocess(image, output_type="pil")[0]',
-] as const;
+];
