@@ -1,13 +1,22 @@
 /** Chromium for tests of how a page behaves. Where there is none they are skipped, which a line on stderr says. */
 import { type Browser, chromium } from "playwright-core";
-import { afterAll, it } from "vitest";
+import { it } from "vitest";
 import { chromiumPath } from "../../src/inspect/chromium.js";
+import { atEnd } from "./ending.js";
 
 const program = chromiumPath();
 
 /** One for all tests of a file. Each test has pages of its own, which are closed after it. */
 let shared: Promise<Browser> | undefined;
-afterAll(async () => (await shared)?.close());
+
+function launch(): Promise<Browser> {
+  const launched = chromium.launch({ executablePath: program ?? "", args: ["--no-sandbox"] });
+  atEnd(async () => {
+    shared = undefined;
+    await (await launched).close();
+  });
+  return launched;
+}
 
 /** A test that needs Chromium. */
 export function inBrowser(name: string, test: (browser: Browser) => Promise<void>, timeout: number): void {
@@ -16,7 +25,7 @@ export function inBrowser(name: string, test: (browser: Browser) => Promise<void
   it.skipIf(!program)(
     name,
     async () => {
-      shared ??= chromium.launch({ executablePath: program ?? "", args: ["--no-sandbox"] });
+      shared ??= launch();
       const browser = await shared;
       try {
         await test(browser);

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { afterAll } from "vitest";
+import { atEnd } from "./ending.js";
 
 export interface Cut {
   /** Address of the server on the far side. */
@@ -12,11 +12,6 @@ export interface Cut {
   cut(): void;
   mend(): void;
 }
-
-const ends: (() => void)[] = [];
-afterAll(() => {
-  for (const end of ends) end();
-});
 
 const ip = (...args: readonly string[]) => spawnSync("ip", args).status === 0;
 const NAME = `vg${process.pid}`;
@@ -34,7 +29,7 @@ export const NEAR_HOST = NEAR;
 /** A network namespace that reaches this machine over a pair of virtual devices. */
 export function namespaceTo(): { under: readonly string[]; cut(): void; mend(): void } {
   const device = `${NAME}a`;
-  ends.push(() => {
+  atEnd(() => {
     ip("netns", "del", NAME);
     ip("link", "del", device);
   });
@@ -77,7 +72,7 @@ export async function proxyTo(port: number): Promise<Cut> {
     }
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  ends.push(() => {
+  atEnd(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
   });

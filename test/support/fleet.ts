@@ -5,8 +5,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll } from "vitest";
 import { z } from "zod";
+import { atEnd } from "./ending.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 
@@ -18,11 +18,6 @@ export interface Program {
   /** Exit code, when it has ended. */
   readonly ended: Promise<number | null>;
 }
-
-const programs: Program[] = [];
-afterAll(() => {
-  for (const { child } of programs) child.kill("SIGKILL");
-});
 
 export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -37,9 +32,8 @@ export function variegate(args: readonly string[], { env, under = [] }: ProgramO
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (some) => (text += some));
   const ended = once(child, "close").then(([code]) => (typeof code === "number" ? code : null));
-  const program = { child, ended, output: () => text };
-  programs.push(program);
-  return program;
+  atEnd(() => child.kill("SIGKILL"));
+  return { child, ended, output: () => text };
 }
 
 /** Waits until something holds. */

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll } from "vitest";
+import { atEnd } from "./ending.js";
 import { temporaryFolder } from "./folder.js";
 
 /** Why tests with Redis are skipped; null where it is installed. */
@@ -12,10 +12,6 @@ export const NO_REDIS: string | null =
     ? null
     : "redis-server is not installed (apt-get install redis-server)";
 if (NO_REDIS !== null) process.stderr.write(`${NO_REDIS}: tests with Redis are skipped\n`);
-
-// Here, because a test that starts a server cannot add to the end of its file.
-const stops: (() => Promise<void>)[] = [];
-afterAll(() => Promise.all(stops.map((stop) => stop())));
 
 export interface RedisServer {
   readonly port: number;
@@ -55,7 +51,7 @@ export async function startRedis(options: readonly string[] = [], host = "127.0.
     await ended;
   };
   await start();
-  stops.push(() => stop("SIGKILL"));
+  atEnd(() => stop("SIGKILL"));
   return {
     port,
     url: `redis://${host}:${port}`,

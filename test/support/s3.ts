@@ -1,8 +1,8 @@
 /** A real S3 server for tests: moto's, started on a free port, stopped when the test file is done. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
-import { afterAll } from "vitest";
+import { atEnd } from "./ending.js";
 import { freePort } from "./redis.js";
 
 const PROGRAM = process.env["VARIEGATE_MOTO"] ?? "moto_server";
@@ -17,11 +17,6 @@ if (NO_S3 !== null) process.stderr.write(`${NO_S3}: tests with S3 are skipped\n`
 /** Credentials as moto takes them: any. */
 const KEYS = { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test-secret" };
 
-const servers: ChildProcess[] = [];
-afterAll(() => {
-  for (const server of servers) server.kill("SIGKILL");
-});
-
 export interface S3Server {
   /** Environment in which programs use this server. */
   readonly env: Readonly<Record<string, string>>;
@@ -33,7 +28,7 @@ export interface S3Server {
 export async function startS3(bucket: string): Promise<S3Server> {
   const endpoint = `http://127.0.0.1:${await freePort()}`;
   const child = spawn(PROGRAM, ["-H", "127.0.0.1", "-p", new URL(endpoint).port], { stdio: "ignore" });
-  servers.push(child);
+  atEnd(() => child.kill("SIGKILL"));
   for (let i = 0; ; i++) {
     if (await fetch(endpoint).catch(() => null)) break;
     if (i > 300) throw new Error(`${PROGRAM} does not answer at ${endpoint}`);

@@ -1,7 +1,7 @@
 /** A server of files on this machine that answers range requests, and misbehaves where a test says so. */
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll } from "vitest";
+import { atEnd } from "./ending.js";
 
 export interface WebAnswer {
   status: number;
@@ -33,14 +33,6 @@ function answerOf(file: Uint8Array, range: string | undefined): WebAnswer {
   };
 }
 
-const servers: ReturnType<typeof createServer>[] = [];
-afterAll(() => {
-  for (const server of servers) {
-    server.closeAllConnections();
-    server.close();
-  }
-});
-
 /** Starts a server. `change` alters the nth answer. */
 export async function webServer(
   files: Readonly<Record<string, Uint8Array>>,
@@ -55,7 +47,10 @@ export async function webServer(
     if (cutAfter === undefined) response.end(body);
     else response.write(body.subarray(0, cutAfter), () => response.destroy());
   });
-  servers.push(server);
+  atEnd(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return { url: (file) => `http://127.0.0.1:${port}/${file}`, asked };
