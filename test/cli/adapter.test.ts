@@ -1,7 +1,5 @@
-import { spawnSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { safetensors } from "../../src/checkpoint/index.js";
 import { readTensors } from "../../src/checkpoint/node/index.js";
@@ -9,13 +7,9 @@ import { generate } from "../../src/generate/index.js";
 import { openPair, type PairReference } from "../../src/open/index.js";
 import { createRng, float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
+import { runProgram } from "../support/program.js";
 
-const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
-
-function variegate(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
-  return { status, stdout, stderr };
-}
+const variegate = (...args: string[]) => runProgram(args);
 
 const folder = temporaryFolder();
 const file = path.join(folder, "mine.safetensors");
@@ -63,8 +57,8 @@ const farthest = (a: Float32Array, b: Float32Array) =>
 describe("adapter", { timeout: 240_000 }, async () => {
   const live = await imagesOf({ base: "embedded:base", adapters: [{ ref: file, scale: "0.5" }] });
 
-  it("inspect says what it is and what it reaches", () => {
-    const { status, stdout } = variegate("adapter", "inspect", file, "--json");
+  it("inspect says what it is and what it reaches", async () => {
+    const { status, stdout } = await variegate("adapter", "inspect", file, "--json");
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       kinds: { LoRA: 2 },
@@ -74,7 +68,7 @@ describe("adapter", { timeout: 240_000 }, async () => {
       unmatched: [],
       targets: [{ part: "unet", layers: 2, blocks: { down: 1, mid: 1, up: 0, other: 0 } }],
     });
-    expect(variegate("adapter", "inspect", file).stdout).toMatch(/2 × LoRA · kohya\nrank 3 · alpha 0\.2/);
+    expect((await variegate("adapter", "inspect", file)).stdout).toMatch(/2 × LoRA · kohya\nrank 3 · alpha 0\.2/);
   });
 
   it.each([
@@ -87,7 +81,7 @@ describe("adapter", { timeout: 240_000 }, async () => {
     ],
     ["SD 1.x", "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k", 768, /adapter for .*1/, "sd1"],
     ["FLUX", "lora_unet_single_blocks_0_linear1", 3072, /adapter for FLUX\.1/, null],
-  ])("inspect describes a LoRA for %s, which the model cannot take", (name, layer, features, about, family) => {
+  ])("inspect describes a LoRA for %s, which the model cannot take", async (name, layer, features, about, family) => {
     const other = path.join(folder, `other-${name}.safetensors`);
     const tensors = {
       [`${layer}.lora_down.weight`]: createRng(1).randn([4, features]),
@@ -95,7 +89,7 @@ describe("adapter", { timeout: 240_000 }, async () => {
       [`${layer}.alpha`]: float([1], Float32Array.of(2)),
     };
     writeFileSync(other, safetensors(tensors));
-    const { status, stdout } = variegate("adapter", "inspect", other, "--json");
+    const { status, stdout } = await variegate("adapter", "inspect", other, "--json");
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       about: expect.stringMatching(about),
@@ -109,12 +103,12 @@ describe("adapter", { timeout: 240_000 }, async () => {
       fits: false,
       problem: expect.stringMatching(/LoRA|adapter/i),
     });
-    expect(variegate("adapter", "inspect", other).stdout).toMatch(/1 × LoRA · kohya\nrank 4 · alpha 2/);
+    expect((await variegate("adapter", "inspect", other)).stdout).toMatch(/1 × LoRA · kohya\nrank 4 · alpha 2/);
   });
 
   it.each(["peft", "kohya"])("convert to %s says the same in other words", async (dialect) => {
     const out = path.join(folder, `as-${dialect}.safetensors`);
-    expect(variegate("adapter", "convert", file, "--to", dialect, "--out", out)).toMatchObject({
+    expect(await variegate("adapter", "convert", file, "--to", dialect, "--out", out)).toMatchObject({
       status: 0,
       stderr: "",
     });
@@ -132,27 +126,29 @@ describe("adapter", { timeout: 240_000 }, async () => {
   it("merge writes a folder that generates the same, and leaves the base as it was", async () => {
     const out = path.join(folder, "merged");
     const words = ["adapter", "merge", "--base", "embedded:base", "--lora", `${file}:0.5`, "--out", out];
-    expect(variegate(...words)).toMatchObject({ status: 0 });
+    expect(await variegate(...words)).toMatchObject({ status: 0 });
     expect(farthest(await imagesOf({ base: out }), live)).toBeLessThan(1e-3);
     expect(farthest(await imagesOf({ base: "embedded:base" }), live)).toBeGreaterThan(0.01);
     expect(readdirSync(path.join(out, "unet")).sort((a, b) => a.localeCompare(b))).toEqual([
       "config.json",
       "diffusion_pytorch_model.safetensors",
     ]);
-    expect(variegate(...words)).toMatchObject({ status: 2, stderr: expect.stringMatching(/already exists/) });
+    expect(await variegate(...words)).toMatchObject({ status: 2, stderr: expect.stringMatching(/already exists/) });
     expect(readdirSync(folder).filter((name) => name.includes("partial"))).toEqual([]);
   });
 
   it("extract writes what a model has learned, and says how much of it", async () => {
     const out = path.join(folder, "extracted.safetensors");
     const models = ["--from", "embedded:base", "--to", "embedded:distilled"];
-    const { status, stdout } = variegate("adapter", "extract", ...models, "--rank", "2", "--out", out, "--json");
+    const { status, stdout } = await variegate("adapter", "extract", ...models, "--rank", "2", "--out", out, "--json");
     expect(status).toBe(0);
     const { kept, beyond, layers } = JSON.parse(stdout) as { kept: number; beyond: number; layers: { rank: number }[] };
     expect(kept).toBeGreaterThan(0.05);
     expect(beyond).toBeLessThan(0.05);
     expect(layers.every((l) => l.rank <= 2)).toBe(true);
-    expect(variegate("adapter", "inspect", out).stdout).toMatch(new RegExp(`${layers.length} × LoRA · kohya\nrank 2`));
+    expect((await variegate("adapter", "inspect", out)).stdout).toMatch(
+      new RegExp(`${layers.length} × LoRA · kohya\nrank 2`),
+    );
   }, 240_000);
 
   const both = ["extract", "--from", "embedded:base", "--to", "embedded:distilled"];
@@ -198,8 +194,8 @@ describe("adapter", { timeout: 240_000 }, async () => {
       /one scale for all rows/,
       ["merge", "--lora", `${file}:1@0`, "--out", path.join(folder, "none")],
     ],
-  ])("refuses %s in a line", (_, code, message, args) => {
-    const { status, stderr } = variegate("adapter", ...args);
+  ])("refuses %s in a line", async (_, code, message, args) => {
+    const { status, stderr } = await variegate("adapter", ...args);
     expect(status).toBe(code);
     expect(stderr).toMatch(message);
     expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);

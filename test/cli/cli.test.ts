@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,14 +9,12 @@ import { safetensors } from "../../src/checkpoint/index.js";
 import { createProgram } from "../../src/cli/main.js";
 import { chromiumPath } from "../../src/inspect/index.js";
 import { temporaryFolder } from "../support/folder.js";
+import { runProgram } from "../support/program.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 const BASE = fileURLToPath(new URL("../../embedded/base", import.meta.url));
 
-function variegate(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
-  return { status, stdout, stderr };
-}
+const variegate = (...args: string[]) => runProgram(args);
 
 /** The embedded base with one part of its own, all else linked. */
 function baseWith(part: string, change: (folder: string) => void): string {
@@ -34,17 +32,17 @@ const edit = (file: string, change: (config: Record<string, unknown>) => unknown
   writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(file, "utf8")))));
 
 describe("plan --as diffusers", { timeout: 240_000 }, () => {
-  it("loads a LoRA as one, whatever its file is called", () => {
-    const { status, stdout } = variegate("plan", "a fox", "--pair", "embedded-lora", "--as", "diffusers");
+  it("loads a LoRA as one, whatever its file is called", async () => {
+    const { status, stdout } = await variegate("plan", "a fox", "--pair", "embedded-lora", "--as", "diffusers");
     expect(status).toBe(0);
     expect(stdout).toContain("pipe.load_lora_weights(");
     expect(stdout).not.toContain("load_state_dict");
   });
-  it("says on stderr that the schedule is a guess", () => {
+  it("says on stderr that the schedule is a guess", async () => {
     const unet = path.join(temporaryFolder(), "mine");
     cpSync(path.join(BASE, "../distilled/unet"), unet, { recursive: true });
     const words = ["plan", "a fox", "--base", "embedded:base", "--distilled", unet, "--as", "diffusers"];
-    const { status, stdout, stderr } = variegate(...words);
+    const { status, stdout, stderr } = await variegate(...words);
     expect(stderr).toMatch(/no schedule is known for .*mine: .*a guess\. --pair .*--scheduler/);
     expect(status).toBe(0);
     expect(stdout).toContain("import torch");
@@ -54,24 +52,24 @@ describe("plan --as diffusers", { timeout: 240_000 }, () => {
 describe("plan --as comfyui", { timeout: 240_000 }, () => {
   const asked = ["plan", "a fox", "--pair", "sdxl-dmd2", "--as", "comfyui"];
 
-  it("prints a workflow, and on stderr the models that ComfyUI has to have", () => {
-    const { status, stdout, stderr } = variegate(...asked);
+  it("prints a workflow, and on stderr the models that ComfyUI has to have", async () => {
+    const { status, stdout, stderr } = await variegate(...asked);
     expect(status).toBe(0);
     const nodes: { class_type: string }[] = Object.values(JSON.parse(stdout));
     expect(nodes.filter(({ class_type }) => class_type === "KSamplerAdvanced")).toHaveLength(2);
     expect(stderr).toContain(
       "ComfyUI loads models/diffusion_models/dmd2_sdxl_4step_unet_fp16.bin: tianweiy/DMD2/dmd2_sdxl_4step_unet_fp16.bin",
     );
-    const event = JSON.parse(variegate(...asked, "--json").stdout);
+    const event = JSON.parse((await variegate(...asked, "--json")).stdout);
     expect(event).toMatchObject({ type: "workflow", workflow: JSON.parse(stdout) });
     expect(event.files).toHaveLength(2);
   });
 
-  it("refuses A1111 and unknown forms", () => {
-    const { status, stderr } = variegate("plan", "a fox", "--as", "a1111");
+  it("refuses A1111 and unknown forms", async () => {
+    const { status, stderr } = await variegate("plan", "a fox", "--as", "a1111");
     expect(status).toBe(2);
     expect(stderr).toMatch(/--as a1111 is not supported; use --as comfyui or --as diffusers/);
-    expect(variegate("plan", "a fox", "--as", "yaml").stderr).toMatch(/table.*diffusers.*comfyui/);
+    expect((await variegate("plan", "a fox", "--as", "yaml")).stderr).toMatch(/table.*diffusers.*comfyui/);
   });
 });
 
@@ -105,8 +103,8 @@ describe("help", () => {
 });
 
 describe("plan", { timeout: 240_000 }, () => {
-  it("prints the rows of the default hybrid, and where its settings come from", () => {
-    const { stdout, status } = variegate("plan");
+  it("prints the rows of the default hybrid, and where its settings come from", async () => {
+    const { stdout, status } = await variegate("plan");
     expect(status).toBe(0);
     const [rows = "", settings = ""] = stdout.split("\n\n");
     expect(settings).toMatch(/^distilled: timesteps +999 749 499 249 +pair embedded$/m);
@@ -123,8 +121,8 @@ describe("plan", { timeout: 240_000 }, () => {
     ]);
   });
 
-  it("shows where fresh noise closes the gap between two grids", () => {
-    const { stdout } = variegate(
+  it("shows where fresh noise closes the gap between two grids", async () => {
+    const { stdout } = await variegate(
       "plan",
       "--base-scheduler",
       "DDIMScheduler",
@@ -155,7 +153,7 @@ describe("generate", { timeout: 240_000 }, () => {
       "--out",
       out,
     ];
-    const first = variegate(...words, "--quiet");
+    const first = await variegate(...words, "--quiet");
     expect(first.stderr).toBe("");
     expect(first.status).toBe(0);
     expect(readdirSync(out).sort()).toEqual(
@@ -182,8 +180,8 @@ describe("generate", { timeout: 240_000 }, () => {
       path.join(out, "events.jsonl"),
       `${lines.filter((l) => !l.includes('"1-3.png"') && !l.includes('"done"')).join("\n")}{"type":"ima`,
     );
-    expect(variegate(...words, "--quiet").status).toBe(2);
-    const again = variegate(...words, "--quiet", "--resume");
+    expect((await variegate(...words, "--quiet")).status).toBe(2);
+    const again = await variegate(...words, "--quiet", "--resume");
     expect(again.stderr).toBe("");
     expect(again.status).toBe(0);
     // Alone instead of in a batch: some processors add up in another order, which may move a pixel by 1.
@@ -191,9 +189,9 @@ describe("generate", { timeout: 240_000 }, () => {
     expect(Math.max(...after.map((v, i) => Math.abs(v - (before[i] ?? 999))))).toBeLessThanOrEqual(1);
   }, 240_000);
 
-  it("gives events as JSON lines and nothing else on stdout", () => {
+  it("gives events as JSON lines and nothing else on stdout", async () => {
     const out = path.join(temporaryFolder(), "run");
-    const { stdout, status } = variegate("generate", "x", "--mode", "distilled", "--json", "--out", out);
+    const { stdout, status } = await variegate("generate", "x", "--mode", "distilled", "--json", "--out", out);
     expect(status).toBe(0);
     const events = stdout
       .trim()
@@ -237,8 +235,8 @@ describe("generate", { timeout: 240_000 }, () => {
 });
 
 describe("models check and doctor", { timeout: 240_000 }, () => {
-  it("checks the embedded base", () => {
-    const { stdout, status } = variegate("models", "check", "embedded:base", "--json");
+  it("checks the embedded base", async () => {
+    const { stdout, status } = await variegate("models", "check", "embedded:base", "--json");
     expect(status).toBe(0);
     const report = JSON.parse(stdout) as { components: { name: string; unused: string[] }[] };
     expect(report.components.map((c) => c.name).sort((a, b) => a.localeCompare(b))).toEqual([
@@ -249,8 +247,8 @@ describe("models check and doctor", { timeout: 240_000 }, () => {
     ]);
     expect(report.components.flatMap((c) => c.unused)).toEqual([]);
   });
-  it("says what runs, without the warnings of drivers and without advice to run it", () => {
-    const { stdout, stderr, status } = variegate("doctor", "--json");
+  it("says what runs, without the warnings of drivers and without advice to run it", async () => {
+    const { stdout, stderr, status } = await variegate("doctor", "--json");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).not.toContain("see variegate doctor");
     const { devices, chromium } = JSON.parse(stdout);
@@ -298,8 +296,8 @@ describe("bad input ends in a line or two and the right exit code", { timeout: 2
     ],
     ["a folder that is not there", 3, /there is no such file or folder/, ["generate", "x", "--base", "/no/where"]],
     ["a folder that cannot be made", 3, /the folder cannot be made/, ["generate", "x", "--out", "/dev/null/x"]],
-  ])("%s", (_, code, message, words) => {
-    const { status, stderr, stdout } = variegate(...words);
+  ])("%s", async (_, code, message, words) => {
+    const { status, stderr, stdout } = await variegate(...words);
     expect(stderr).toMatch(message);
     expect(status).toBe(code);
     expect(stdout).toBe("");
@@ -354,10 +352,10 @@ describe("bad input ends in a line or two and the right exit code", { timeout: 2
       (f) => writeFileSync(weights(f), safetensors({})),
     ],
     ["a component that is missing", /model_index\.json|vae is missing/, "vae", (f) => rmSync(f, { recursive: true })],
-  ])("%s", (_, message, part, change) => {
+  ])("%s", async (_, message, part, change) => {
     const base = baseWith(part, change);
     const out = path.join(temporaryFolder(), "run");
-    const { status, stderr } = variegate(
+    const { status, stderr } = await variegate(
       "generate",
       "x",
       "--base",

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,15 +8,13 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { temporaryFolder } from "../support/folder.js";
 import { expectPictures, expectSelfContained, openPage } from "../support/page.js";
+import { runProgram } from "../support/program.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 const root = temporaryFolder();
 const folder = (name: string) => path.join(root, name);
 
-function variegate(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, "experiment", ...args], { encoding: "utf8" });
-  return { status, stdout, stderr };
-}
+const variegate = (...args: string[]) => runProgram(["experiment", ...args]);
 
 const PROMPTS = ["a cartoon character", "a red cartoon character"];
 /** One cell for each row, of two small images. */
@@ -64,7 +62,7 @@ describe("variegate experiment", { timeout: 240_000 }, () => {
       'case_number,prompt,evaluation_seed\n0,"a red, smiling cartoon character",5\n1,a cartoon character,9\n',
     );
     const out = folder("table4");
-    const { status, stdout, stderr } = variegate("table4", "--prompts", list, "--out", out, "--quiet");
+    const { status, stdout, stderr } = await variegate("table4", "--prompts", list, "--out", out, "--quiet");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toMatch(/^claim .*here/m);
     expect(stdout).toContain("first timestep left out");
@@ -104,24 +102,24 @@ describe("variegate experiment", { timeout: 240_000 }, () => {
     // What a kill in the middle of writing leaves.
     writeFileSync(log, '\n{"cell": "cut', { flag: "a" });
 
-    const refused = variegate("run", file, "--out", out);
+    const refused = await variegate("run", file, "--out", out);
     expect(refused.status).toBe(2);
     expect(refused.stderr).toContain("--resume");
 
-    const { status, stderr } = variegate("run", file, "--out", out, "--resume");
+    const { status, stderr } = await variegate("run", file, "--out", out, "--resume");
     expect(status).toBe(0);
     expect(stderr).toContain("1 invalid lines in results.jsonl");
     expect(stderr).toContain(`${before} of 16 cells finished`);
     expect(resultsIn(out).tables[0]?.rows.map((r) => r.pictures)).toEqual(rows(16).map(() => 4));
   });
 
-  it("gives the same numbers with several workers", () => {
+  it("gives the same numbers with several workers", async () => {
     const file = written("shared", definition(4));
     const [one, two] = [folder("one"), folder("two")];
     // Products of another number of threads are added up in another order.
     const words = ["run", file, "--threads", "1", "--quiet", "--out"];
-    expect(variegate(...words, one).status).toBe(0);
-    expect(variegate(...words, two, "--workers", "2").status).toBe(0);
+    expect((await variegate(...words, one)).status).toBe(0);
+    expect((await variegate(...words, two, "--workers", "2")).status).toBe(0);
     const cellsIn = (out: string) => linesIn(out).map((line) => JSON.parse(line).cell);
     expect(cellsIn(two).sort()).toEqual(cellsIn(one).sort());
     const measured = z.object({ mean: z.number() });
@@ -133,9 +131,9 @@ describe("variegate experiment", { timeout: 240_000 }, () => {
     }
   });
 
-  it("forecasts a run without writing anything", () => {
+  it("forecasts a run without writing anything", async () => {
     const out = folder("dry");
-    const { status, stdout } = variegate("table3", "--images", "32", "--dry-run", "--out", out, "--json");
+    const { status, stdout } = await variegate("table3", "--images", "32", "--dry-run", "--out", out, "--json");
     expect(status).toBe(0);
     const forecast = JSON.parse(stdout);
     expect(forecast).toMatchObject({ type: "forecast", cells: 3, there: 0, pictures: 96, calls: 32 * (50 + 4 + 4) });
@@ -151,8 +149,8 @@ describe("variegate experiment", { timeout: 240_000 }, () => {
     [["run", written("wrong", { ...definition(2), sedes: 3 })], 'Unrecognized key: "sedes"'],
     [["table3", "--images", "1"], "at least 2"],
     [["table1", "--slider", "smile.base"], "such as"],
-  ])("refuses %j", (args, message) => {
-    const { status, stderr } = variegate(...args, "--out", folder("refused"), "--quiet");
+  ])("refuses %j", async (args, message) => {
+    const { status, stderr } = await variegate(...args, "--out", folder("refused"), "--quiet");
     expect([2, 3]).toContain(status);
     expect(stderr).toContain(message);
     expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);

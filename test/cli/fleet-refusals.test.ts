@@ -8,6 +8,7 @@ import { work } from "../../src/experiments/index.js";
 import { type Batch, openQueue, type WorkQueue } from "../../src/fleet/index.js";
 import { definitionOf, tablesIn, until, variegate } from "../support/fleet.js";
 import { temporaryFolder } from "../support/folder.js";
+import { runProgram } from "../support/program.js";
 import { NO_REDIS, type RedisServer, startRedis } from "../support/redis.js";
 
 const root = temporaryFolder();
@@ -115,13 +116,10 @@ describe.skipIf(NO_REDIS)("refusals of a fleet", { timeout: 240_000 }, () => {
       [["experiment", "status"], /needs --queue/],
       [["worker", "--queue", redis.url], /--queue needs --store/],
     ];
-    await Promise.all(
-      cases.map(async ([args, message]) => {
-        const program = variegate(args);
-        expect(await program.ended, program.output()).toBe(2);
-        expect(program.output()).toMatch(message);
-      }),
-    );
+    for (const [args, message] of cases) {
+      const { status, stderr } = await runProgram(args);
+      expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringMatching(message) });
+    }
   });
 });
 

@@ -8,7 +8,7 @@ import { fetchReference, hubSettings } from "../../src/hub/index.js";
 import { openPair } from "../../src/open/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { filesOf, sha256, startHub } from "../support/hub.js";
-import { runProgram } from "../support/program.js";
+import { runProgram, spawnProgram } from "../support/program.js";
 
 const embedded = (name: string) => filesOf(new URL(`../../embedded/${name}`, import.meta.url));
 const base = embedded("base");
@@ -38,9 +38,13 @@ beforeEach(() => hub.reset());
 
 const home = temporaryFolder();
 
-/** The command line in a process of its own: the server answers in this one. */
-const variegate = (words: readonly string[], env: Record<string, string> = {}, during?: (kill: () => void) => void) =>
-  runProgram(words, { HF_HOME: home, HF_HUB_CACHE: "", HF_ENDPOINT: hub.endpoint, HF_TOKEN: "", ...env }, during);
+type Env = Readonly<Record<string, string>>;
+const toHub = (env: Env) => ({ HF_HOME: home, HF_HUB_CACHE: "", HF_ENDPOINT: hub.endpoint, HF_TOKEN: "", ...env });
+/** The command line in another process: the server answers in this one. */
+const variegate = (words: readonly string[], env: Env = {}) => runProgram(words, toHub(env));
+/** The same in a process that starts now, and so at the same time as others. */
+const started = (words: readonly string[], env: Env, during?: (kill: () => void) => void) =>
+  spawnProgram(words, toHub(env), during);
 const lines = (stdout: string): Record<string, unknown>[] =>
   stdout
     .trim()
@@ -92,7 +96,7 @@ describe("models pull", { timeout: 240_000 }, () => {
   it("by two processes at once fetches once", async () => {
     hub.mischief = (a) => (a.at === "store" ? { slow: 150 } : undefined);
     const env = { HF_HOME: temporaryFolder() };
-    const both = await Promise.all([1, 2].map(() => variegate(["models", "pull", "tiny/weights", "--json"], env)));
+    const both = await Promise.all([1, 2].map(() => started(["models", "pull", "tiny/weights", "--json"], env)));
     expect(both.map((p) => p.status)).toEqual([0, 0]);
     expect(inStore()).toHaveLength(1);
     const places = both.map((p) => lines(p.stdout).find((e) => e["type"] === "pulled")?.["path"]);
@@ -109,7 +113,7 @@ describe("models pull", { timeout: 240_000 }, () => {
       const [name] = existsSync(blobs) ? readdirSync(blobs) : [];
       return name ? statSync(path.join(blobs, name)).size : 0;
     };
-    const { status, stderr } = await variegate(["models", "pull", "tiny/weights"], env, (kill) => {
+    const { status, stderr } = await started(["models", "pull", "tiny/weights"], env, (kill) => {
       const timer = setInterval(() => {
         if (kept() === 0) return;
         clearInterval(timer);

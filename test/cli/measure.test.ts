@@ -1,26 +1,20 @@
-import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { temporaryFolder } from "../support/folder.js";
 import { expectPictures, expectSelfContained, openPage } from "../support/page.js";
+import { runProgram } from "../support/program.js";
 
-const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
-
-function variegate(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
-  return { status, stdout, stderr };
-}
+const variegate = (...args: string[]) => runProgram(args);
 
 const root = temporaryFolder();
 const folder = (name: string) => path.join(root, name);
 const PROMPTS = ["a cartoon character", "a red cartoon character wearing a crown"];
 
-beforeAll(() => {
+beforeAll(async () => {
   for (const mode of ["base", "distilled"]) {
-    const { status } = variegate(
+    const { status } = await variegate(
       "generate",
       ...PROMPTS,
       "--seeds",
@@ -68,16 +62,16 @@ const schema = z.object({
   ),
 });
 
-function measured(...args: string[]) {
-  const { status, stdout, stderr } = variegate("measure", ...args, "--json", "--quiet");
+async function measured(...args: string[]) {
+  const { status, stdout, stderr } = await variegate("measure", ...args, "--json", "--quiet");
   if (status !== 0) throw new Error(stderr);
   return schema.parse(JSON.parse(stdout));
 }
 
 describe("measure", { timeout: 240_000 }, () => {
-  it("measures what generate generated, prompt by prompt, and writes the same object and a page", () => {
+  it("measures what generate generated, prompt by prompt, and writes the same object and a page", async () => {
     const out = folder("measured");
-    const result = measured(folder("distilled"), "--reference", folder("base"), "--out", out);
+    const result = await measured(folder("distilled"), "--reference", folder("base"), "--out", out);
     const [one] = result.folders;
     expect(one?.prompts.map((p) => [p.prompt, p.told, p.files.length])).toEqual(
       PROMPTS.map((p) => [p, "variegate", 8]),
@@ -114,13 +108,13 @@ describe("measure", { timeout: 240_000 }, () => {
     expect(page.text("body")).toContain("a red cartoon character wearing a crown");
     expect(page.text("body")).toMatch(/\d images of 2 prompts/);
     expect(page.text("body")).not.toMatch(/\d of \d+ prompt/);
-    expect(variegate("measure", folder("distilled"), "--out", out)).toMatchObject({
+    expect(await variegate("measure", folder("distilled"), "--out", out)).toMatchObject({
       status: 2,
       stderr: expect.stringMatching(/already holds a run/),
     });
   });
 
-  it("takes prompts from a list and sets two folders side by side", () => {
+  it("takes prompts from a list and sets two folders side by side", async () => {
     const sorted = folder("sorted");
     for (const [p, name] of ["a_fox", "an_owl"].entries()) {
       mkdirSync(path.join(sorted, name), { recursive: true });
@@ -135,12 +129,12 @@ describe("measure", { timeout: 240_000 }, () => {
         "an owl": ["an_owl/0.png", "an_owl/1.png", "an_owl/2.png"],
       }),
     );
-    const result = measured(sorted, "--prompts", folder("list.json"), "--out", folder("sorted-measured"));
+    const result = await measured(sorted, "--prompts", folder("list.json"), "--out", folder("sorted-measured"));
     expect(result.folders[0]?.prompts.map((p) => [p.prompt, p.told])).toEqual([
       ["a fox", "list"],
       ["an owl", "list"],
     ]);
-    const { stdout, status } = variegate(
+    const { stdout, status } = await variegate(
       "measure",
       folder("base"),
       folder("distilled"),
@@ -157,11 +151,11 @@ describe("measure", { timeout: 240_000 }, () => {
     ["no folder", () => [folder("nowhere")], 3, /no such folder/],
     ["an unreadable image", () => [folder("bad")], 3, /1 of 3 images.*broken\.png.*--skip-bad/],
     ["a reference with too few", () => [folder("base"), "--reference", folder("bad"), "--skip-bad"], 2, /at least 6/],
-  ])("refuses %s in a line, and leaves nothing", (_, args, code, message) => {
+  ])("refuses %s in a line, and leaves nothing", async (_, args, code, message) => {
     mkdirSync(folder("bad"), { recursive: true });
     for (const i of [0, 1]) copyFileSync(path.join(folder("base"), `0-${i}.png`), path.join(folder("bad"), `${i}.png`));
     writeFileSync(path.join(folder("bad"), "broken.png"), "hello");
-    const { status, stderr } = variegate("measure", ...args(), "--out", folder("refused"));
+    const { status, stderr } = await variegate("measure", ...args(), "--out", folder("refused"));
     expect([status, stderr]).toEqual([code, expect.stringMatching(message)]);
     expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);
     expect(existsSync(folder("refused"))).toBe(false);

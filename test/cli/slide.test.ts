@@ -1,20 +1,15 @@
-import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { safetensors } from "../../src/checkpoint/index.js";
 import { createRng } from "../../src/tensor/index.js";
 import { inBrowser } from "../support/browser.js";
 import { temporaryFolder } from "../support/folder.js";
 import { expectPictures, expectSelfContained, openPage } from "../support/page.js";
+import { runProgram } from "../support/program.js";
 
-const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
-
-function variegate(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
-  return { status, stdout, stderr };
-}
+const variegate = (...args: string[]) => runProgram(args);
 
 const folder = temporaryFolder();
 const slider = path.join(folder, "slider.safetensors");
@@ -28,8 +23,8 @@ writeFileSync(
 const out = path.join(folder, "slid");
 
 describe("slide", { timeout: 240_000 }, () => {
-  it("writes strips, numbers and a page", () => {
-    const { status, stderr, stdout } = variegate(
+  it("writes strips, numbers and a page", async () => {
+    const { status, stderr, stdout } = await variegate(
       ...["slide", "a cartoon character", "--slider", slider, "--scales=-1..1:3", "--seeds", "1,2"],
       ...["--mode", "distilled", "--concept", "a crown", "--out", out, "--quiet"],
     );
@@ -46,7 +41,7 @@ describe("slide", { timeout: 240_000 }, () => {
     expect(rows.map((r) => r.stops.length)).toEqual([3]);
   });
 
-  it("records the setting of a calibration, so that its images can be made again elsewhere", () => {
+  it("records the setting of a calibration, so that its images can be made again elsewhere", async () => {
     const calibrations = path.join(folder, "calibrations.json");
     const entry = {
       ...{ base: "embedded:base", distilled: "embedded:distilled", files: null, sampling: { switch: 2 } },
@@ -65,14 +60,9 @@ describe("slide", { timeout: 240_000 }, () => {
       "--mode",
       "hybrid",
     ];
-    const { status, stderr } = spawnSync(
-      process.execPath,
-      [BIN, ...words, "--size", "64x48", "--out", dir, "--quiet"],
-      {
-        encoding: "utf8",
-        env: { ...process.env, VARIEGATE_CALIBRATIONS: calibrations },
-      },
-    );
+    const { status, stderr } = await runProgram([...words, "--size", "64x48", "--out", dir, "--quiet"], {
+      VARIEGATE_CALIBRATIONS: calibrations,
+    });
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     const { requests } = JSON.parse(readFileSync(path.join(dir, "slide.json"), "utf8")) as { requests: object[] };
     expect(requests).toEqual([expect.objectContaining({ mode: "hybrid", switch: 2 })]);
@@ -88,8 +78,8 @@ describe("slide", { timeout: 240_000 }, () => {
     const WORDS = [...words("-1..1:3"), "--batch", "1"];
     const bytesOf = (name: string) => readFileSync(path.join(dir, name));
 
-    it("makes only what is missing or was changed, and ends with the same files", () => {
-      expect(variegate(...WORDS).status).toBe(0);
+    it("makes only what is missing or was changed, and ends with the same files", async () => {
+      expect((await variegate(...WORDS)).status).toBe(0);
       const names = ["distilled", "hybrid"].flatMap((mode) =>
         ["-1", "0", "1"].flatMap((scale) => [1, 2].map((seed) => `${mode}/${seed}_${scale}.png`)),
       );
@@ -98,7 +88,7 @@ describe("slide", { timeout: 240_000 }, () => {
       expect(new Set(names.map((name) => bytesOf(name).toString("hex"))).size).toBe(12);
       for (const name of ["slide.json", "slide.html", "strips.png", "hybrid/1_-1.png"]) rmSync(path.join(dir, name));
       writeFileSync(path.join(dir, "distilled/2_1.png"), "spoilt");
-      const { status, stdout, stderr } = variegate(...WORDS, "--resume", "--json");
+      const { status, stdout, stderr } = await variegate(...WORDS, "--resume", "--json");
       expect([status, stderr]).toEqual([0, expect.not.stringMatching(/rror/)]);
       const events = stdout
         .trim()
@@ -114,32 +104,32 @@ describe("slide", { timeout: 240_000 }, () => {
       expect(new Set(listed.map(({ file }) => file))).toEqual(new Set([...names, "slide.html", "strips.png"]));
     });
 
-    it("refuses a folder that holds a run, and a run with other options", () => {
-      const again = variegate(...WORDS);
+    it("refuses a folder that holds a run, and a run with other options", async () => {
+      const again = await variegate(...WORDS);
       expect([again.status, again.stderr]).toEqual([2, expect.stringMatching(/already holds a run; --resume /)]);
-      const other = variegate(...words("-1..1:5"), "--batch", "1", "--resume");
+      const other = await variegate(...words("-1..1:5"), "--batch", "1", "--resume");
       expect([other.status, other.stderr]).toEqual([2, expect.stringMatching(/holds a run with other options/)]);
     });
 
-    it("writes images that generate makes again, in the batch they were made in", () => {
+    it("writes images that generate makes again, in the batch they were made in", async () => {
       const batched = path.join(folder, "batched");
-      expect(variegate(...words("-1..1:3"), "--out", batched).status).toBe(0);
+      expect((await variegate(...words("-1..1:3"), "--out", batched)).status).toBe(0);
       const images = [
         { from: path.join(dir, "hybrid/2_1.png"), file: "2.png" },
         { from: path.join(batched, "distilled/1_-1.png"), file: "0-1.png" },
       ];
       for (const { from, file } of images) {
         const again = path.join(temporaryFolder(), "again");
-        const { status, stderr } = variegate("generate", "--from", from, "--out", again);
+        const { status, stderr } = await variegate("generate", "--from", from, "--out", again);
         expect([status, stderr]).toEqual([0, expect.stringContaining("1 of 1 image equals")]);
         expect(readFileSync(path.join(again, file)).equals(readFileSync(from))).toBe(true);
       }
     });
   });
 
-  it.each(["smile.base", "smile.distilled"])("%s makes faces smile on either model", (name) => {
+  it.each(["smile.base", "smile.distilled"])("%s makes faces smile on either model", async (name) => {
     const slid = path.join(folder, name);
-    const { status } = variegate(
+    const { status } = await variegate(
       ...["slide", "a cartoon character", "--slider", name, "--scales=-2..2:3", "--seeds", "0-7"],
       ...["--mode", "base,distilled", "--out", slid, "--quiet"],
     );
@@ -199,9 +189,9 @@ describe("slide", { timeout: 240_000 }, () => {
     60_000,
   );
 
-  it("measures pixels without a CLIP, in the table and on the page", () => {
+  it("measures pixels without a CLIP, in the table and on the page", async () => {
     const dir = path.join(folder, "pixels");
-    const { status, stdout } = variegate(
+    const { status, stdout } = await variegate(
       ...["slide", "a cartoon character", "--slider", slider, "--scales", "0.5,1", "--mode", "distilled"],
       ...["--base", "embedded:base", "--distilled", "embedded:distilled", "--clip", "none", "--size", "64x48"],
       ...["--out", dir],
@@ -219,8 +209,8 @@ describe("slide", { timeout: 240_000 }, () => {
     ["scales that are none", 2, /--scales .*'a'.*scales/, ["x", "--slider", slider, "--scales", "a"]],
     ["a slider that is not there", 3, /no such file/, ["x", "--slider", "/nowhere.safetensors"]],
     ["a part of no name", 3, /not an adapter of the package/, ["x", "--slider", "unheard-of"]],
-  ])("refuses %s in a line", (_, code, message, args) => {
-    const { status, stderr } = variegate("slide", ...args);
+  ])("refuses %s in a line", async (_, code, message, args) => {
+    const { status, stderr } = await variegate("slide", ...args);
     expect(status).toBe(code);
     expect(stderr).toMatch(message);
     expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);

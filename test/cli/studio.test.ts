@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { temporaryFolder } from "../support/folder.js";
-import { runProgram } from "../support/program.js";
+import { spawnProgram } from "../support/program.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 const first = z.object({ url: z.string(), token: z.string().optional() });
@@ -37,7 +37,7 @@ describe("variegate studio", { timeout: 240_000 }, () => {
   it("prints its address, is refused a second time on a workspace, keeps a run that Ctrl-C ends, and ends with 0", async () => {
     const workspace = path.join(temporaryFolder(), "studio");
     const studio = await start(["--workspace", workspace, "--port", "0"]);
-    const second = await runProgram(["studio", "--workspace", workspace, "--port", "0"]);
+    const second = await spawnProgram(["studio", "--workspace", workspace, "--port", "0"]);
     expect(second).toMatchObject({ status: 2, stdout: "" });
     expect(second.stderr).toMatch(new RegExp(`is open in another studio \\(process ${studio.pid} on `));
 
@@ -73,7 +73,7 @@ describe("variegate studio", { timeout: 240_000 }, () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: `port ${port} is taken; this is port ${next}\n` });
     taken.close();
 
-    const refused = await runProgram(["studio", "--address", "0.0.0.0", "--workspace", temporaryFolder()]);
+    const refused = await spawnProgram(["studio", "--address", "0.0.0.0", "--workspace", temporaryFolder()]);
     expect(refused).toMatchObject({ status: 2, stderr: expect.stringMatching(/needs --token/) });
   });
 

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -8,14 +7,11 @@ import { openWeights } from "../../src/checkpoint/node/index.js";
 import { inBrowser } from "../support/browser.js";
 import { temporaryFolder } from "../support/folder.js";
 import { expectPictures, expectSelfContained, openPage } from "../support/page.js";
+import { runProgram } from "../support/program.js";
 
-const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 const PROMPT = 'a <b>"cartoon" character</script> wearing a crown';
 
-function variegate(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
-  return { status, stdout, stderr };
-}
+const variegate = (...args: string[]) => runProgram(args);
 
 const out = path.join(temporaryFolder(), "traced");
 const words = [
@@ -37,8 +33,8 @@ interface Numbers {
   modes: { mode: string; steps: { timestep: number }[]; commit: { pixel: { mean: unknown[] } } }[];
 }
 
-describe("trace", { timeout: 240_000 }, () => {
-  const first = variegate(...words, "--quiet");
+describe("trace", { timeout: 240_000 }, async () => {
+  const first = await variegate(...words, "--quiet");
   const numbers = (): Numbers => JSON.parse(readFileSync(path.join(out, "trace.json"), "utf8"));
 
   it("writes a page, numbers, a film strip and the latents of each mode", async () => {
@@ -70,9 +66,9 @@ describe("trace", { timeout: 240_000 }, () => {
     expect(statSync(path.join(out, "trace.html")).size).toBeLessThan(52 * 6_000);
   });
 
-  it("refuses the folder of another trace, and goes on where one stopped", () => {
-    expect(variegate("trace", "something else", "--out", out)).toMatchObject({ status: 2 });
-    expect(variegate(...words)).toMatchObject({ status: 2 });
+  it("refuses the folder of another trace, and goes on where one stopped", async () => {
+    expect(await variegate("trace", "something else", "--out", out)).toMatchObject({ status: 2 });
+    expect(await variegate(...words)).toMatchObject({ status: 2 });
     const before = numbers();
     const log = path.join(out, "events.jsonl");
     const lines = readFileSync(log, "utf8").split("\n");
@@ -80,7 +76,7 @@ describe("trace", { timeout: 240_000 }, () => {
     writeFileSync(log, lines.filter((l) => !l.includes('"hybrid.safetensors"')).join("\n"));
     for (const file of ["hybrid.safetensors", "trace.json", "trace.html"]) rmSync(path.join(out, file));
     writeFileSync(path.join(out, "distilled.safetensors"), "cut short");
-    const again = variegate(...words, "--resume", "--json");
+    const again = await variegate(...words, "--resume", "--json");
     expect(again.status).toBe(0);
     const events = again.stdout
       .trim()
@@ -99,8 +95,8 @@ describe("trace", { timeout: 240_000 }, () => {
     ["a mode that does not exist", /--mode .*'base,best'.*base, distilled, hybrid/, ["x", "--mode", "base,best"]],
     ["a mode without its model", /needs a distilled model/, ["x", "--base", "embedded:base", "--mode", "hybrid"]],
     ["no prompt", /missing required argument/, []],
-  ])("refuses %s in a line", (_, message, args) => {
-    const { status, stderr } = variegate("trace", ...args);
+  ])("refuses %s in a line", async (_, message, args) => {
+    const { status, stderr } = await variegate("trace", ...args);
     expect(status).toBe(2);
     expect(stderr).toMatch(message);
     expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(2);
@@ -124,10 +120,10 @@ describe("trace", { timeout: 240_000 }, () => {
     expect(new Set(urls.slice(2)).size).toBe(26);
   });
 
-  it("stays under 3 MB for eight seeds of 64 pixels", () => {
+  it("stays under 3 MB for eight seeds of 64 pixels", async () => {
     const large = path.join(temporaryFolder(), "eight");
     const asked = ["--seeds", "0-7", "--size", "64", "--full-steps", "10", "--out", large, "--quiet"];
-    expect(variegate("trace", PROMPT, ...asked)).toMatchObject({ status: 0, stderr: "" });
+    expect(await variegate("trace", PROMPT, ...asked)).toMatchObject({ status: 0, stderr: "" });
     const page = openPage(path.join(large, "trace.html"));
     expect(page.data("trace")).toMatchObject({ seeds: [0, 1, 2, 3, 4, 5, 6, 7] });
     expect(page.bytes).toBeLessThan(3e6);
@@ -204,19 +200,19 @@ describe("textual inversions in the model folders", { timeout: 180_000 }, () => 
   const few = ["--mode", "distilled", "--seeds", "3", "--size", "64x48", "--quiet"];
   const named = ["a cat, embedding:pip", "--prompt-syntax", "comfy", "--comfy", at("comfy")];
 
-  it("are those that the prompt of a trace or a slide names", () => {
+  it("are those that the prompt of a trace or a slide names", async () => {
     mkdirSync(at("comfy/models/embeddings"), { recursive: true });
     copyFileSync(PIP, at("comfy/models/embeddings/pip.safetensors"));
-    expect(variegate("trace", ...named, ...few, "--out", at("named")).status).toBe(0);
+    expect((await variegate("trace", ...named, ...few, "--out", at("named"))).status).toBe(0);
     const given = ["a cat, <p>", "--embedding", `${PIP}=<p>`];
-    expect(variegate("trace", ...given, ...few, "--out", at("given")).status).toBe(0);
-    expect(variegate("trace", "a cat, ", ...few, "--out", at("without")).status).toBe(0);
+    expect((await variegate("trace", ...given, ...few, "--out", at("given"))).status).toBe(0);
+    expect((await variegate("trace", "a cat, ", ...few, "--out", at("without"))).status).toBe(0);
     const latents = (run: string) => readFileSync(at(`${run}/distilled.safetensors`)).toString("hex");
     expect(latents("named")).toBe(latents("given"));
     expect(latents("named")).not.toBe(latents("without"));
 
     const slider = ["--slider", "smile.base", "--scales", "0,1"];
-    expect(variegate("slide", ...named, ...slider, ...few, "--out", at("slid")).status).toBe(0);
+    expect((await variegate("slide", ...named, ...slider, ...few, "--out", at("slid"))).status).toBe(0);
     const { sources } = JSON.parse(readFileSync(at("slid/slide.json"), "utf8")) as {
       sources: Record<string, string>[];
     };

@@ -4,23 +4,21 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.js";
+import { runProgram } from "../support/program.js";
 
 const BIN = fileURLToPath(new URL("../../bin/variegate.js", import.meta.url));
 
-function variegate(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8" });
-  return { status, stdout, stderr };
-}
+const variegate = (...args: string[]) => runProgram(args);
 
 const requestIn = (out: string): Record<string, unknown> =>
   JSON.parse(readFileSync(path.join(out, "run.json"), "utf8")).request;
 
 describe("words of other tools", { timeout: 240_000 }, () => {
-  it("are understood as the options that they mean", () => {
+  it("are understood as the options that they mean", async () => {
     const out = path.join(temporaryFolder(), "run");
     const foreign = ["--cfg-scale", "3", "--negative-prompt", "a hat", "--sampler", "DDIMScheduler", "--seed", "5"];
     const more = ["-n", "2", "--width", "64", "--height", "48", "--num-inference-steps", "2", "-o", out];
-    const { status, stderr } = variegate("generate", "x", "--model", "embedded:base", ...foreign, ...more);
+    const { status, stderr } = await variegate("generate", "x", "--model", "embedded:base", ...foreign, ...more);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(requestIn(out)).toEqual({
       prompts: ["x"],
@@ -34,14 +32,14 @@ describe("words of other tools", { timeout: 240_000 }, () => {
     expect(JSON.parse(readFileSync(path.join(out, "run.json"), "utf8")).models).toEqual({ base: "embedded:base" });
   });
 
-  it("take one number as a square", () => {
+  it("take one number as a square", async () => {
     const out = path.join(temporaryFolder(), "run");
-    expect(variegate("generate", "x", "--size", "48", "--steps", "1", "--out", out).status).toBe(0);
+    expect((await variegate("generate", "x", "--size", "48", "--steps", "1", "--out", out)).status).toBe(0);
     expect(requestIn(out)).toMatchObject({ size: { width: 48, height: 48 } });
   });
 
-  it("are listed by help in a line, and not among the options", () => {
-    const { stdout } = variegate("generate", "--help");
+  it("are listed by help in a line, and not among the options", async () => {
+    const { stdout } = await variegate("generate", "--help");
     const [options = "", aliases = ""] = stdout.split("Also understood: ");
     expect(aliases.replace(/\s+/g, " ")).toContain("--cfg, --cfg-scale, --guidance-scale (--guidance)");
     expect(aliases.replace(/\s+/g, " ")).toContain("--width, --height (--size)");
@@ -54,22 +52,22 @@ describe("words of other tools", { timeout: 240_000 }, () => {
     [["--schedule-type", "Karras"], "karras"],
     [["--sigmas", "SGM Uniform"], "sgm_uniform"],
     [["--schedule", "uniform"], "normal"],
-  ])("take %j as the schedule type %s", (words, type) => {
+  ])("take %j as the schedule type %s", async (words, type) => {
     const plan = (...more: readonly string[]) =>
       variegate("plan", "--mode", "base", "--steps", "5", "--scheduler", "euler", ...more);
-    const { status, stdout, stderr } = plan(...words);
+    const { status, stdout, stderr } = await plan(...words);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout).toBe(plan("--sigmas", type).stdout);
-    expect(stdout).not.toBe(plan().stdout);
+    expect(stdout).toBe((await plan("--sigmas", type)).stdout);
+    expect(stdout).not.toBe((await plan()).stdout);
   });
 
-  it("are not taken for a schedule type that there is none of", () => {
-    const { status, stderr } = variegate("plan", "--sigmas", "kl_optimal");
+  it("are not taken for a schedule type that there is none of", async () => {
+    const { status, stderr } = await variegate("plan", "--sigmas", "kl_optimal");
     expect(status).toBe(2);
     expect(stderr).toMatch(
       /--sigmas.*kl_optimal.*karras, exponential, beta, sgm_uniform, simple, normal, ddim_uniform/,
     );
-    expect(variegate("plan", "--karras", "--sigmas", "beta").status).toBe(2);
+    expect((await variegate("plan", "--karras", "--sigmas", "beta")).status).toBe(2);
   });
 
   it.each([
@@ -114,24 +112,24 @@ describe("words of other tools", { timeout: 240_000 }, () => {
       ],
       /the adapter smile\.base has no effect: the base model runs no step of this plan/,
     ],
-  ] as const)("%s with %j says which adapters no mode uses", (command, words, said) => {
+  ] as const)("%s with %j says which adapters no mode uses", async (command, words, said) => {
     const out = command === "plan" ? [] : ["--size", "64x48", "--out", path.join(temporaryFolder(), "run")];
-    const { status, stderr } = variegate(command, ...words, ...out);
+    const { status, stderr } = await variegate(command, ...words, ...out);
     expect(status).toBe(0);
     expect(stderr).toMatch(said);
   });
 
-  it("draws random seeds, prints and records them", () => {
+  it("draws random seeds, prints and records them", async () => {
     const out = path.join(temporaryFolder(), "run");
     const words = ["generate", "x", "--steps", "1", "--mode", "distilled"];
-    const { status, stderr } = variegate(...words, "--random-seeds", "-n", "3", "--out", out);
+    const { status, stderr } = await variegate(...words, "--random-seeds", "-n", "3", "--out", out);
     expect(status).toBe(0);
     const [, printed = ""] = /^random seeds: --seeds ([\d,]+) /m.exec(stderr) ?? [];
     const seeds = printed.split(",").map(Number);
     expect(new Set(seeds).size).toBe(3);
     expect(requestIn(out)).toMatchObject({ seeds });
     const again = path.join(temporaryFolder(), "run");
-    expect(variegate(...words, "--seeds", printed, "--out", again).status).toBe(0);
+    expect((await variegate(...words, "--seeds", printed, "--out", again)).status).toBe(0);
     for (const seed of seeds) {
       expect(readFileSync(path.join(again, `${seed}.png`))).toEqual(readFileSync(path.join(out, `${seed}.png`)));
     }
@@ -147,8 +145,8 @@ describe("words of other tools", { timeout: 240_000 }, () => {
     [/These are 1000000 seeds; expected at most 100000/, ["--seeds", "1-1000000"]],
     [/--out .*'' is invalid.*the name of a folder/, ["--out", ""]],
     [/--model.*'' is invalid/, ["--model", ""]],
-  ])("refuses with %s", (message, words) => {
-    const { status, stderr, stdout } = variegate("generate", "x", ...words);
+  ])("refuses with %s", async (message, words) => {
+    const { status, stderr, stdout } = await variegate("generate", "x", ...words);
     expect(stderr).toMatch(message);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr.trim().split("\n").length).toBe(1);
@@ -170,30 +168,30 @@ describe("suggestions", { timeout: 240_000 }, () => {
     ["a command of a group", /unknown command 'chek'\n\(Did you mean check\?\)/, ["models", "chek"]],
     ["a command of help", /unknown command 'generat'\n\(Did you mean generate\?\)/, ["help", "generat"]],
     ["a command of help in a group", /unknown command 'pul'\n\(Did you mean pull\?\)/, ["help", "models", "pul"]],
-  ])("%s", (_, message, words) => {
-    const { status, stderr, stdout } = variegate(...words);
+  ])("%s", async (_, message, words) => {
+    const { status, stderr, stdout } = await variegate(...words);
     expect(stderr).toMatch(message);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr.trim().split("\n").length).toBe(2);
   });
 
-  it.each(["--wide", "--mofel-kind", "--guide", "--xyz", "--batches-of"])("proposes nothing for %s", (option) => {
-    const { stderr } = variegate("generate", "x", option, "3");
+  it.each(["--wide", "--mofel-kind", "--guide", "--xyz", "--batches-of"])("proposes nothing for %s", async (option) => {
+    const { stderr } = await variegate("generate", "x", option, "3");
     expect(stderr).toBe(`unknown option '${option}'\n(variegate generate --help lists them)\n`);
   });
 });
 
 describe("without a command", { timeout: 240_000 }, () => {
-  it.each([[[]], [["models"]], [["help"]], [["help", "generate"]]])("%j prints help on stdout", (words) => {
-    const { status, stdout, stderr } = variegate(...words);
+  it.each([[[]], [["models"]], [["help"]], [["help", "generate"]]])("%j prints help on stdout", async (words) => {
+    const { status, stdout, stderr } = await variegate(...words);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toMatch(/^Examples:\n/);
   });
 });
 
 describe("help", { timeout: 240_000 }, () => {
-  it("groups options, common ones first", () => {
-    const { stdout } = variegate("generate", "--help");
+  it("groups options, common ones first", async () => {
+    const { stdout } = await variegate("generate", "--help");
     const headings = stdout.split("\n").filter((line) => /^\w.*:$/.test(line));
     expect(headings).toEqual([
       "Examples:",
@@ -237,11 +235,11 @@ describe("a closed pipe", () => {
 });
 
 describe("folders", { timeout: 240_000 }, () => {
-  it("refuses a file as the output folder", () => {
+  it("refuses a file as the output folder", async () => {
     const file = path.join(temporaryFolder(), "afile");
     writeFileSync(file, "");
     for (const out of [file, path.join(file, "sub")]) {
-      const { status, stderr } = variegate("generate", "x", "--out", out);
+      const { status, stderr } = await variegate("generate", "x", "--out", out);
       expect(stderr).toMatch(
         /: the folder cannot be made, because .*afile is not a folder \((EEXIST|ENOTDIR)\); choose another --out/,
       );
@@ -251,22 +249,22 @@ describe("folders", { timeout: 240_000 }, () => {
 
   it.each(["--comfy", "--a1111"])(
     "refuses a folder for %s that is not there, also beside the default models",
-    (option) => {
+    async (option) => {
       const folder = temporaryFolder();
-      const { status, stderr } = variegate("generate", "x", option, path.join(folder, "nowhere"));
+      const { status, stderr } = await variegate("generate", "x", option, path.join(folder, "nowhere"));
       expect(stderr).toMatch(new RegExp(`${option} .*nowhere.* there is no such file or folder`));
       expect(status).toBe(2);
       mkdirSync(path.join(folder, "models"));
-      expect(variegate("plan", option, folder).status).toBe(0);
+      expect((await variegate("plan", option, folder)).status).toBe(0);
     },
   );
 });
 
 describe("a memory budget that is too small", { timeout: 240_000 }, () => {
-  it("is said to be so for one model at a time too", () => {
+  it("is said to be so for one model at a time too", async () => {
     const out = path.join(temporaryFolder(), "run");
     const few = ["--memory-budget", "0.001", "--mode", "distilled", "--steps", "1", "--out", out];
-    const { status, stderr } = variegate("generate", "x", ...few);
+    const { status, stderr } = await variegate("generate", "x", ...few);
     expect(stderr).toMatch(
       /one model is loaded at a time.*\n--offload sequential takes .* does not fit the memory budget either/,
     );
@@ -275,19 +273,19 @@ describe("a memory budget that is too small", { timeout: 240_000 }, () => {
 });
 
 describe("diversity methods", { timeout: 240_000 }, () => {
-  it("are listed with their settings, and refused in one line where they make no sense", () => {
-    expect(variegate("methods").stdout).toMatch(/^cads +conditioning +adds noise/m);
-    expect(variegate("methods", "cads").stdout).toMatch(/^tau2 +0\.9 +0 to 1 +time above which/m);
-    const lines = variegate("methods", "--json").stdout.trim().split("\n");
+  it("are listed with their settings, and refused in one line where they make no sense", async () => {
+    expect((await variegate("methods")).stdout).toMatch(/^cads +conditioning +adds noise/m);
+    expect((await variegate("methods", "cads")).stdout).toMatch(/^tau2 +0\.9 +0 to 1 +time above which/m);
+    const lines = (await variegate("methods", "--json")).stdout.trim().split("\n");
     expect(JSON.parse(lines[0] ?? "")).toMatchObject({ type: "method", name: "cads", acts: "conditioning" });
-    const refused = (...words: string[]) => {
-      const { status, stderr } = variegate("plan", ...words);
+    const refused = async (...words: string[]) => {
+      const { status, stderr } = await variegate("plan", ...words);
       expect([status, stderr.trim().split("\n").length]).toEqual([2, 1]);
       return stderr;
     };
-    expect(refused("--diversity", "cdas")).toContain("did you mean cads?");
-    expect(refused("--diversity", "cads:taus=1")).toContain("it has scale, tau1, tau2, mix");
-    expect(refused("--diversity", "cads", "--diversity", "cads:scale=1")).toContain("given twice");
-    expect(refused("x", "--diversity", "cads", "--as", "diffusers")).toContain("leave --diversity cads out");
+    expect(await refused("--diversity", "cdas")).toContain("did you mean cads?");
+    expect(await refused("--diversity", "cads:taus=1")).toContain("it has scale, tau1, tau2, mix");
+    expect(await refused("--diversity", "cads", "--diversity", "cads:scale=1")).toContain("given twice");
+    expect(await refused("x", "--diversity", "cads", "--as", "diffusers")).toContain("leave --diversity cads out");
   });
 });

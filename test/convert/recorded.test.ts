@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -8,22 +7,19 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { overridden, readRecorded, withNamedModels } from "../../src/convert/index.js";
 import { encodePng } from "../../src/files/index.js";
 import { temporaryFolder } from "../support/folder.js";
+import { runProgram } from "../support/program.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const folder = temporaryFolder();
 const at = (...names: string[]) => path.join(folder, ...names);
-const generate = (...words: string[]) =>
-  spawnSync(process.execPath, [path.join(ROOT, "bin/variegate.js"), "generate", ...words], {
-    encoding: "utf8",
-    cwd: folder,
-  });
+const generate = (...words: string[]) => runProgram(["generate", ...words], {}, folder);
 const bytes = (...names: string[]) => readFileSync(at(...names));
 
 describe("generate --from", { timeout: 240_000 }, () => {
-  beforeAll(() => {
+  beforeAll(async () => {
     mkdirSync(at("loras"));
     cpSync(path.join(ROOT, "embedded/sliders/smile.base.safetensors"), at("loras/mine.safetensors"));
-    const { status, stderr } = generate(
+    const { status, stderr } = await generate(
       ...["a <pip> cartoon character, café", "--negative", "sad", "--guidance", "1.5", "--base-guidance", "2"],
       ...["--seeds", "0-2", "--size", "80x64", "--clip-skip", "1", "--lora", "loras/mine.safetensors:1.5"],
       ...["--embedding", "embedded:adapters/pip.safetensors", "--out", "first"],
@@ -31,25 +27,25 @@ describe("generate --from", { timeout: 240_000 }, () => {
     expect([status, stderr]).toEqual([0, expect.any(String)]);
   }, 240_000);
 
-  it("makes the files of a run.json again, byte for byte", () => {
-    const { status, stderr } = generate("--from", "first/run.json", "--out", "again");
+  it("makes the files of a run.json again, byte for byte", async () => {
+    const { status, stderr } = await generate("--from", "first/run.json", "--out", "again");
     expect(stderr).toContain("3 of 3 images equal");
     expect(status).toBe(0);
     for (const name of ["0.png", "1.png", "2.png"])
       expect(bytes("again", name).equals(bytes("first", name))).toBe(true);
   });
 
-  it("makes one image again from its PNG, which shared a batch", () => {
-    const { status, stderr } = generate("--from", "first/1.png", "--out", "one");
+  it("makes one image again from its PNG, which shared a batch", async () => {
+    const { status, stderr } = await generate("--from", "first/1.png", "--out", "one");
     expect(stderr).toContain("1 of 1 image equals the recorded one in every pixel");
     expect(status).toBe(0);
     expect(bytes("one", "1.png").equals(bytes("first", "1.png"))).toBe(true);
   });
 
-  it("records the LoRAs that prompts name with their hashes", () => {
+  it("records the LoRAs that prompts name with their hashes", async () => {
     mkdirSync(at("programs/models/Lora"), { recursive: true });
     cpSync(path.join(ROOT, "embedded/sliders/smile.base.safetensors"), at("programs/models/Lora/mine.safetensors"));
-    const { status } = generate(
+    const { status } = await generate(
       ...["a cat <lora:mine:0.5>", "--prompt-syntax", "a1111", "--a1111", "programs", "--mode", "distilled"],
       ...["--size", "64x48", "--out", "named"],
     );
@@ -72,8 +68,8 @@ describe("generate --from", { timeout: 240_000 }, () => {
     );
   });
 
-  it("overrides the record with the options beside it, and says so", () => {
-    const { status, stderr } = generate("--from", "first/1.png", "--seeds", "7", "--out", "other");
+  it("overrides the record with the options beside it, and says so", async () => {
+    const { status, stderr } = await generate("--from", "first/1.png", "--seeds", "7", "--out", "other");
     expect(status).toBe(0);
     expect(stderr).toContain("seeds is [7], recorded is [0,1,2]");
     expect(JSON.parse(bytes("other", "run.json").toString()).files.map((f: { file: string }) => f.file)).toEqual([
@@ -81,12 +77,12 @@ describe("generate --from", { timeout: 240_000 }, () => {
     ]);
   });
 
-  it("names a file that changed, and goes on if that is allowed", () => {
+  it("names a file that changed, and goes on if that is allowed", async () => {
     cpSync(path.join(ROOT, "embedded/sliders/eye-size.base.safetensors"), at("loras/mine.safetensors"));
-    const refused = generate("--from", "first/run.json", "--out", "changed");
+    const refused = await generate("--from", "first/run.json", "--out", "changed");
     expect(refused.status).toBe(3);
     expect(refused.stderr).toMatch(/adapter loras\/mine\.safetensors: SHA-256 is [0-9a-f]{10}, recorded is 05200e3bbd/);
-    const allowed = generate("--from", "first/run.json", "--out", "changed", "--allow-changed");
+    const allowed = await generate("--from", "first/run.json", "--out", "changed", "--allow-changed");
     expect(allowed.status).toBe(0);
     expect(allowed.stderr).toContain("0 of 3 images equal");
   });
@@ -200,7 +196,7 @@ describe("readRecorded", () => {
       const text = `a pip <lora:mine:0.5>\nSteps: 1, Sampler: LCM, Seed: 5, Size: 64x48, ${settings}`;
       writeFileSync(at("listed.png"), await encodePng(image, { parameters: text }));
       const words = ["--pair", "embedded", "--a1111", "webui2", "--mode", "distilled", "--out", "listed", "--force"];
-      const { status, stderr } = generate("--from", "listed.png", ...words);
+      const { status, stderr } = await generate("--from", "listed.png", ...words);
       expect([status, stderr]).toEqual([0, expect.any(String)]);
       return stderr;
     };
