@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { VariegateError } from "../src/errors.js";
 import { generate } from "../src/generate/index.js";
 import { type DenoiserShape, type DrawingWeights, drawUNet } from "../src/models/index.js";
@@ -10,6 +10,7 @@ import { type OpenedPair, openPair } from "../src/open/index.js";
 import { openRuntime } from "../src/runtime/node/index.js";
 import { openPreview, type Recording, record, trace } from "../src/trajectory/index.js";
 import { diffusersStep, findPython } from "./diffusers.js";
+import { runFamily } from "./family.js";
 import { comparedWith, type Figure, lineOf, middle, PEAK, type Report, readFigures } from "./figures.js";
 import { runFirst } from "./first.js";
 import { compareInt8, timeInt8 } from "./int8.js";
@@ -20,6 +21,7 @@ import { scaleEmbedded, scaleSdxl } from "./scale.js";
 import { runStudioBench } from "./studio.js";
 import { makeSyntheticSdxl } from "./synthetic.js";
 import { timeTraining } from "./train.js";
+import { FAMILY_NAMES, type FamilyName } from "./transformers.js";
 import { runWebBench } from "./web.js";
 
 const threads = os.availableParallelism();
@@ -222,6 +224,16 @@ const BENCHES: readonly Bench[] = [
   { name: "scale-sdxl", onRequest: true, run: (report) => scaleSdxl(report, threads) },
   { name: "first", onRequest: true, run: (report) => runFirst(report, threads) },
   { name: "memory", onRequest: true, run: (report) => runMemory(report, threads) },
+  {
+    name: "family",
+    onRequest: true,
+    async run(report) {
+      const { family: name = "z-image", size, memory, compute, measure } = options;
+      const parts = measure ? [measure] : (["run", "blocks"] as const);
+      const budget = 0.8e9 * memory;
+      await runFamily(report, { name, size, threads, budget, compute, parts, peak: await peakOf(report) });
+    },
+  },
 ];
 
 /** Reads a positive multiple of `unit`. */
@@ -239,7 +251,26 @@ const program = new Command("bench")
   .option("--sdxl", "peak memory of an SDXL run at 1024 px by phase (same as --only memory); needs 12.1 GB of disk")
   .option("--peers", "this project's engines beside PyTorch and OpenVINO (same as --only peers); needs 11 GB of disk")
   .option("--rounds <n>", "rounds of --peers", multipleOf(1), 3)
-  .option("--size <n>", "width and height of the picture of --peers, a multiple of 64", multipleOf(64), 512)
+  .addOption(
+    new Option(
+      "--family <name>",
+      "memory and time of a transformer family at its real size, by phase and beside PyTorch (same as --only family)",
+    ).choices(FAMILY_NAMES),
+  )
+  .option(
+    "--memory <GB>",
+    "memory of the machine that --family is measured for, of which 0.8 are used",
+    multipleOf(1),
+    24,
+  )
+  .addOption(new Option("--compute <type>", "compute type of --family").choices(["float32", "int8"]).default("float32"))
+  .addOption(new Option("--measure <part>", "of --family only the run, or a few blocks").choices(["run", "blocks"]))
+  .option(
+    "--size <n>",
+    "width and height of the picture of --peers and --family, a multiple of 64",
+    multipleOf(64),
+    512,
+  )
   .option(
     "--compare <file>",
     "compare with the output of an earlier run with --json, as ratios to the MatMul peak of each run",
@@ -251,12 +282,19 @@ interface Options {
   readonly only?: string;
   readonly sdxl?: boolean;
   readonly peers?: boolean;
+  readonly family?: FamilyName;
+  readonly memory: number;
+  readonly compute: "float32" | "int8";
+  readonly measure?: "run" | "blocks";
   readonly rounds: number;
   readonly size: number;
   readonly compare?: string;
 }
+/** Benchmark of an option that stands for one. */
+const namedBy = ({ sdxl, peers, family }: Options) =>
+  sdxl ? "memory" : peers ? "peers" : family ? "family" : undefined;
 const options = program.parse().opts<Options>();
-const { json, compare, only = options.sdxl ? "memory" : options.peers ? "peers" : undefined } = options;
+const { json, compare, only = namedBy(options) } = options;
 const chosen = BENCHES.filter((b) => (only === undefined ? !b.onRequest : b.name === only));
 if (chosen.length === 0)
   program.error(`--only ${only}: unknown benchmark; expected one of ${BENCHES.map((b) => b.name).join(", ")}`, {

@@ -1,10 +1,8 @@
 /** SDXL-sized models with random weights in temporary files, from the public configs of SDXL. */
-import { mkdir, mkdtemp, open, rm, statfs, writeFile } from "node:fs/promises";
-import os from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { clipTokenizer, openWeights } from "../src/checkpoint/node/index.js";
 import { parseDecoder } from "../src/decode/index.js";
-import { MachineError } from "../src/errors.js";
 import {
   type DenoiserShape,
   type DrawingWeights,
@@ -17,7 +15,8 @@ import {
   parseUNetConfig,
   type UNetConfig,
 } from "../src/models/index.js";
-import { BYTES, count, createRng, formatBytes, type Weight, type WeightIndex } from "../src/tensor/index.js";
+import type { WeightIndex } from "../src/tensor/index.js";
+import { inFolder, mustHold, planned, type Stored, writeRandom } from "./random-weights.js";
 
 const UNET = {
   _class_name: "UNet2DConditionModel",
@@ -81,16 +80,6 @@ const SCHEDULER = {
   timestep_spacing: "leading",
 };
 
-type Stored = "float32" | "float16";
-
-/** Layout of a weight file, from the graph of its network. */
-interface Planned {
-  readonly file: string;
-  readonly header: Buffer;
-  readonly index: WeightIndex;
-  readonly bytes: number;
-}
-
 export interface Synthetic {
   readonly folder: string;
   readonly config: UNetConfig;
@@ -100,9 +89,9 @@ export interface Synthetic {
 
 /** Writes SDXL's UNet with random weights: 10.3 GB in float32. @throws MachineError if the disk is too small */
 export async function makeSyntheticSdxl(stored: Stored = "float32"): Promise<Synthetic> {
-  return inFolder(async (folder, remove) => {
-    const unet = planned(path.join(folder, "diffusion_pytorch_model.safetensors"), stored, drawnUNet);
-    await mustHold(folder, [unet]);
+  return inFolder("sdxl", async (folder, remove) => {
+    const unet = await planned(path.join(folder, "diffusion_pytorch_model.safetensors"), stored, drawnUNet);
+    await mustHold(folder, [unet], "SDXL");
     await writeFile(path.join(folder, "config.json"), JSON.stringify(UNET));
     await writeRandom(unet);
     return { folder, ...(await openSyntheticSdxl(folder)), remove };
@@ -123,7 +112,7 @@ export interface SyntheticParts {
 
 /** Writes SDXL's UNet and autoencoder with random weights in float16: 5.3 GB. @throws MachineError if the disk is too small */
 export const makeSyntheticParts = (): Promise<SyntheticParts> =>
-  inFolder(async (folder, remove) => {
+  inFolder("sdxl", async (folder, remove) => {
     const files = [];
     for (const [name, config, draw] of [
       ["unet", UNET, drawnUNet],
@@ -132,9 +121,9 @@ export const makeSyntheticParts = (): Promise<SyntheticParts> =>
       const own = path.join(folder, name);
       await mkdir(own);
       await writeFile(path.join(own, "config.json"), JSON.stringify(config));
-      files.push(planned(path.join(own, "diffusion_pytorch_model.safetensors"), "float16", draw));
+      files.push(await planned(path.join(own, "diffusion_pytorch_model.safetensors"), "float16", draw));
     }
-    await mustHold(folder, files);
+    await mustHold(folder, files, "SDXL");
     for (const file of files) await writeRandom(file);
     return { folder, remove };
   });
@@ -177,7 +166,7 @@ export interface SyntheticPair {
  * @throws MachineError if the disk is too small
  */
 export async function makeSyntheticPair(): Promise<SyntheticPair> {
-  return inFolder(async (folder, remove) => {
+  return inFolder("sdxl", async (folder, remove) => {
     const [base, distilled] = [path.join(folder, "base"), path.join(folder, "distilled")];
     const part = async (dir: string, config: object, stem: string, draw: (index: DrawingWeights) => void) => {
       await mkdir(dir, { recursive: true });
@@ -192,7 +181,7 @@ export async function makeSyntheticPair(): Promise<SyntheticPair> {
     for (const [name, config] of Object.entries(TEXT)) {
       files.push(await part(path.join(base, name), config, "model", (index) => drawnText(config, index)));
     }
-    await mustHold(folder, files);
+    await mustHold(folder, files, "SDXL");
     await writeFile(path.join(base, "model_index.json"), JSON.stringify(INDEX));
     await mkdir(path.join(base, "scheduler"));
     await writeFile(path.join(base, "scheduler", "scheduler_config.json"), JSON.stringify(SCHEDULER));
@@ -236,109 +225,4 @@ function drawnText(config: (typeof TEXT)[keyof typeof TEXT], index: WeightIndex)
   const pooled = config.architectures[0] === "CLIPTextModelWithProjection";
   const shape = { tokens: 77, state: { back: 0, finalNorm: true }, pooled };
   drawTextEncoder(parseTextEncoderConfig({ file: "sdxl", config }), index, shape);
-}
-
-/** Runs `work` in a temporary folder, which is removed if it fails. */
-async function inFolder<T>(work: (folder: string, remove: () => Promise<void>) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), "variegate-sdxl-"));
-  const remove = () => rm(folder, { recursive: true, force: true });
-  try {
-    return await work(folder, remove);
-  } catch (error) {
-    await remove();
-    throw error;
-  }
-}
-
-/** Lays out a safetensors file with every weight that a graph uses. */
-function planned(file: string, dtype: Stored, draw: (index: DrawingWeights) => void): Planned {
-  const shapes = new Map<string, readonly number[]>();
-  // Building a graph uses shapes only.
-  const bytes = { in: "memory", source: { name: file }, bytes: new Uint8Array() } as const;
-  const weight = (name: string, shape: readonly number[]): Weight => ({ name, dtype, shape, bytes });
-  draw({
-    source: file,
-    weights: new Map(),
-    synthesise(name, shape) {
-      shapes.set(name, shape);
-      return weight(name, shape);
-    },
-  });
-  const storedType = dtype === "float16" ? "F16" : "F32";
-  const entries: Record<string, unknown> = {};
-  let end = 0;
-  for (const [name, shape] of shapes) {
-    const length = BYTES[dtype] * count(shape);
-    entries[name] = { dtype: storedType, shape, data_offsets: [end, end + length] };
-    end += length;
-  }
-  const header = Buffer.from(JSON.stringify(entries));
-  const weights = new Map([...shapes].map(([name, shape]) => [name, weight(name, shape)]));
-  return { file, header, index: { source: file, weights }, bytes: end };
-}
-
-/** Checks the free disk space. @throws MachineError */
-async function mustHold(folder: string, files: readonly Planned[]): Promise<void> {
-  const need = files.reduce((n, f) => n + f.bytes, 0);
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize >= 1.05 * need) return;
-  throw new MachineError(
-    `${folder}: random SDXL weights need ${formatBytes(need)}, ${formatBytes(bavail * bsize)} are free`,
-  );
-}
-
-/** Length of the block of random numbers that is repeated. The values of weights do not affect the time. */
-const DRAWN = 1 << 22;
-/** Numbers of the block between the beginnings of two weights: OpenVINO keeps equal weights once. */
-const APART = 12_345;
-const blocks = new Map<string, Uint8Array>();
-
-/** Block of random numbers with this mean and standard deviation 2⁻ⁿ. */
-function block(dtype: Stored, mean: number, n: number): Uint8Array {
-  const key = `${dtype} ${mean} ${n}`;
-  const known = blocks.get(key);
-  if (known) return known;
-  const values = createRng(0)
-    .randn([DRAWN])
-    .data.map((v) => mean + v * 2 ** -n);
-  const made = new Uint8Array(dtype === "float32" ? values.buffer : Uint16Array.from(values, halfBits).buffer);
-  blocks.set(key, made);
-  return made;
-}
-
-const scratch = new DataView(new ArrayBuffer(4));
-/** Bits of a number as float16, truncated; subnormal numbers become 0. */
-function halfBits(value: number): number {
-  scratch.setFloat32(0, value);
-  const bits = scratch.getUint32(0);
-  const exponent = ((bits >>> 23) & 255) - 127 + 15;
-  const sign = (bits >>> 16) & 0x8000;
-  return exponent <= 0 ? sign : sign | (exponent << 10) | ((bits >>> 13) & 1023);
-}
-
-/** Block for a weight, like an untrained network's: norms around 1, matrices that preserve the scale of activations. */
-function blockFor(dtype: Stored, { name, shape }: Weight): Uint8Array {
-  if (shape.length === 1) return block(dtype, name.endsWith(".weight") ? 1 : 0, 6);
-  return block(dtype, 0, Math.round(Math.log2(count(shape.slice(1))) / 2));
-}
-
-async function writeRandom({ file, header, index }: Planned): Promise<void> {
-  const out = await open(file, "w");
-  try {
-    const size = Buffer.alloc(8);
-    size.writeBigUInt64LE(BigInt(header.length));
-    await out.write(size);
-    await out.write(header);
-    for (const [i, weight] of [...index.weights.values()].entries()) {
-      const bytes = blockFor(weight.dtype === "float16" ? "float16" : "float32", weight);
-      let from = (BYTES[weight.dtype] * APART * i) % bytes.length;
-      for (let left = BYTES[weight.dtype] * count(weight.shape); left > 0; from = 0) {
-        const part = bytes.subarray(from, from + left);
-        await out.write(part);
-        left -= part.length;
-      }
-    }
-  } finally {
-    await out.close();
-  }
 }
