@@ -26,15 +26,21 @@ export async function inFolder<T>(
   work: (folder: string, remove: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(path.join(os.tmpdir(), `variegate-${name}-`));
-  const interrupted = () => {
-    rmSync(folder, { recursive: true, force: true });
-    process.exit(130);
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const ignore = () => {
+    for (const signal of signals) process.off(signal, interrupted);
   };
+  function interrupted(signal: NodeJS.Signals) {
+    rmSync(folder, { recursive: true, force: true });
+    // By the signal itself: process.exit in the middle of a model call aborts in ONNX Runtime.
+    ignore();
+    process.kill(process.pid, signal);
+  }
   const remove = async () => {
-    for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, interrupted);
+    ignore();
     await rm(folder, { recursive: true, force: true });
   };
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, interrupted);
+  for (const signal of signals) process.once(signal, interrupted);
   try {
     return await work(folder, remove);
   } catch (error) {
