@@ -7,7 +7,7 @@ from .run import Run
 STAGES = {
     "data": "pair.data", "tokenizer": "pair.tokenizer", "autoencoder": "pair.autoencoder", "clip": "pair.clip", "judge": "pair.judge",
     "narrow": "pair.narrow", "base": "pair.base", "start": "pair.start", "distil": "pair.distil", "plain": "pair.plain", "handed": "pair.handed", "lcm": "pair.lcm", "lora": "pair.lora", "slider": "pair.slider",
-    "style": "pair.style", "word": "pair.word", "evaluate": "pair.evaluate", "pack": "pair.pack", "verify": "pair.verify",
+    "style": "pair.style", "word": "pair.word", "evaluate": "pair.evaluate", "pack": "pair.pack", "named": "pair.named", "verify": "pair.verify",
     "flow-base": "pair.flow.base", "flow-lora": "pair.flow.lora", "flow-pack": "pair.flow.pack",
 }
 

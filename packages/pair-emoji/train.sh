@@ -21,4 +21,5 @@ stage judge --steps 8000 # 4,000, and 4,000 more: README.md
 stage autoencoder --steps 2500 --option part=decoder --lr 1e-3
 stage clip --steps 16000
 stage base --steps 30000
+stage named --option factor=house # the bound of the base: README.md
 stage lora --steps 3800
