@@ -125,12 +125,21 @@ function timestepsOf(row: PairRow): string {
   return [scheduler?.replace(/(Discrete)?Scheduler$/, "") ?? "own scheduler", ...called].join(" ");
 }
 
+/** Memory of usual machines, in GB. */
+const MACHINES = [8, 16, 24, 32];
+
 /** Prints the devices of this machine, and the loading strategies under which the pair fits its memory. */
 export async function runDoctor(terminal: Terminal, models: PairReference & OpenOptions): Promise<void> {
   const report = await examine();
   const budget = models.memoryBudget ?? machineBudget();
   const { name, needs } = await needsOf(models, fetching(terminal));
-  const memory = needs && memoryUses(needs, budget);
+  const elsewhere = needs && MACHINES.map((gigabytes) => memoryUses(needs, machineBudget(gigabytes * 1e9)));
+  const memory =
+    needs &&
+    memoryUses(needs, budget).map((use, i) => ({
+      ...use,
+      machines: MACHINES.filter((_, m) => elsewhere?.[m]?.[i]?.fits),
+    }));
   terminal.emit({ type: "doctor", ...report, pair: name, needs: memory });
   terminal.print(
     `variegate ${report.versions.variegate} · Node ${report.versions.node} · ONNX Runtime ${report.versions.onnxruntime} · ${report.platform}`,
@@ -140,8 +149,17 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Open
   );
   terminal.print("");
   if (memory) {
-    const rows = memory.map((n) => [n.offload, formatBytes(n.bytes), n.fits ? "yes" : "no"]);
-    terminal.table(columnsOf([`memory for ${name}`, "weights take", "fits"]), rows);
+    const rows = memory.map((n) => [
+      ...[n.offload, formatBytes(n.bytes), n.fits ? "yes" : "no"],
+      ...MACHINES.map((gigabytes) => (n.machines.includes(gigabytes) ? "yes" : "no")),
+    ]);
+    const titles = [
+      `memory for ${name}`,
+      "weights take",
+      "fits here",
+      ...MACHINES.map((gigabytes) => `${gigabytes} GB`),
+    ];
+    terminal.table(columnsOf(titles), rows);
     terminal.print("");
   }
   terminal.table(

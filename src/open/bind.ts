@@ -31,11 +31,14 @@ export interface OpenedPair extends BoundPair {
 /** Default memory budget as a share of the machine's memory. */
 const MACHINE_SHARE = 0.8;
 
-/** Default memory budget in bytes: a share of this machine's memory, or of the limit of its container. */
-export function machineBudget(): number {
+/** Memory of this machine in bytes, or of the limit of its container. */
+function machineMemory(): number {
   const limit = process.constrainedMemory();
-  return MACHINE_SHARE * (limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem());
+  return limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem();
 }
+
+/** Default memory budget in bytes: a share of a machine's memory, by default of this one's. */
+export const machineBudget = (memory: number = machineMemory()): number => MACHINE_SHARE * memory;
 
 /** Memory for the weights of a pair under each loading strategy, from its files. */
 export const memoryNeedsOfFiles = memoryNeedsOfParts;
