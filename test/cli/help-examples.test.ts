@@ -88,7 +88,7 @@ const inReadme = readFileSync(at("README.md"), "utf8")
 
 /** Examples that take minutes, need a server, or differ from a shorter one in their numbers: they are parsed. */
 const LONG =
-  /--images|--watch|--scales|one eye" --seeds 0-3|explore .* --seeds 0-127|train (slider|lora|distill|embedding)|redis:|^variegate (calibrate|worker)\b/;
+  /--images|--watch|--scales|one eye" --seeds 0-3|train (slider|lora|distill|embedding)|redis:|^variegate (calibrate|worker)\b/;
 const program = await createProgram();
 const commands = withSubcommands(program).map((command) => ({
   name: pathOf(command),
