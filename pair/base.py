@@ -3,7 +3,7 @@ import torch
 
 from . import network, noise, setting
 from .conditioning import TrainingSet
-from .run import Average, bfloat16
+from .run import Average, bfloat16, descend
 
 BATCH = 32
 DROPPED = .12
@@ -26,26 +26,12 @@ def run(run) -> None:
     unet = network.load(run.out / "base", trainable=True) if from_weights else network.new(**setting.of(run.out).unet)
     optimizer = torch.optim.AdamW(unet.parameters(), lr=run.rate(6e-4), weight_decay=.01, fused=True)
     average = Average(unet, .9985)
-    if not run.restore(unet=unet, optimizer=optimizer, average=average) and from_weights:
+    parts = {"unet": unet, "optimizer": optimizer, "average": average}
+    if not run.restore(**parts) and from_weights:
         run.go_on()
-    smooth = None
-    for step in run.steps(optimizer):
+
+    def loss():
         x0, text = training.draw(BATCH, DROPPED)
-        loss = loss_of(unet, x0, text)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.)
-        optimizer.step()
-        average.update(unet, step)
-        smooth = loss.item() if smooth is None else .98 * smooth + .02 * loss.item()
-        run.say(f"loss {smooth:.4f}")
-        if run.keep(unet=unet, optimizer=optimizer, average=average):
-            _write(run, unet, average)
-    run.keep(force=True, unet=unet, optimizer=optimizer, average=average)
-    _write(run, unet, average)
-    run.report(loss=smooth)
+        return loss_of(unet, x0, text)
 
-
-def _write(run, unet, average) -> None:
-    with average.applied(unet):
-        network.save(unet, run.out / "base")
+    descend(run, unet, parts, loss, lambda: network.save(unet, run.out / "base"))

@@ -19,5 +19,5 @@ def run(run) -> None:
         latents, _ = sampling.ddim(base, torch.randn(COUNT, *network.LATENT), encoded, GUIDANCE, STEPS)
         read = eye(conditioning.decode(vae, latents))[factor].argmax(1)
         right[value] = float((read == [str(v) for v in eye.factors[factor]].index(value)).float().mean())
-        run.say(f"{prompt}: {right[value]:.2f}", 0)
+        print(f"{prompt}: {right[value]:.2f}", flush=True)
     run.report(**{factor: right, "mean": sum(right.values()) / len(right)})

@@ -175,6 +175,32 @@ class Run:
         return True
 
 
+def descend(run: Run, module: torch.nn.Module, parts: dict, loss_of, write, warmup: int = 100) -> None:
+    """Trains `module` on the loss that loss_of() gives anew for each step, until the run is over. parts: what checkpoints keep, with
+    `optimizer` and `average` among it. write(): writes the weights, of which the averaged ones are in place then."""
+    optimizer, average = parts["optimizer"], parts["average"]
+    smooth = None
+
+    def written() -> None:
+        with average.applied(module):
+            write()
+
+    for step in run.steps(optimizer, warmup=warmup):
+        loss = loss_of()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(module.parameters(), 1.)
+        optimizer.step()
+        average.update(module, step)
+        smooth = loss.item() if smooth is None else .98 * smooth + .02 * loss.item()
+        run.say(f"loss {smooth:.4f}")
+        if run.keep(**parts):
+            written()
+    run.keep(force=True, **parts)
+    written()
+    run.report(loss=smooth)
+
+
 _capabilities = torch.cpu.get_capabilities()
 HAS_BFLOAT16 = any(_capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 """Whether the processor multiplies bfloat16 itself. Where it does not, PyTorch emulates it, about three times slower than float32 (measured)."""

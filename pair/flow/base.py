@@ -4,7 +4,7 @@ import random
 import torch
 
 from .. import conditioning, data
-from ..run import Average, bfloat16
+from ..run import Average, bfloat16, descend
 from . import levels, network
 from .text import Text, make_tokenizer
 
@@ -52,25 +52,13 @@ def run(run) -> None:
     if not run.restore(**parts) and from_weights:
         run.go_on()
     random.seed(run.step)
-    smooth = None
-    for step in run.steps(optimizer, warmup=500):
+
+    def loss():
         x0, captions = training.draw(BATCH, DROPPED)
-        loss = loss_of(model, x0, text(captions))
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(both.parameters(), 1.)
-        optimizer.step()
-        average.update(both, step)
-        smooth = loss.item() if smooth is None else .98 * smooth + .02 * loss.item()
-        run.say(f"loss {smooth:.4f}")
-        if run.keep(**parts):
-            _write(folder, both, average)
-    run.keep(force=True, **parts)
-    _write(folder, both, average)
-    run.report(loss=smooth)
+        return loss_of(model, x0, text(captions))
 
+    def write():
+        network.save(model, folder)
+        text.save(folder)
 
-def _write(folder, both, average) -> None:
-    with average.applied(both):
-        network.save(both["transformer"], folder)
-        both["text"].save(folder)
+    descend(run, both, parts, loss, write, warmup=500)
