@@ -133,12 +133,11 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Open
   const report = await examine();
   const budget = models.memoryBudget ?? machineBudget();
   const { name, needs } = await needsOf(models, fetching(terminal));
-  const elsewhere = needs && MACHINES.map((gigabytes) => memoryUses(needs, machineBudget(gigabytes * 1e9)));
   const memory =
     needs &&
     memoryUses(needs, budget).map((use, i) => ({
       ...use,
-      machines: MACHINES.filter((_, m) => elsewhere?.[m]?.[i]?.fits),
+      machines: MACHINES.filter((gigabytes) => memoryUses(needs, machineBudget(gigabytes * 1e9))[i]?.fits),
     }));
   terminal.emit({ type: "doctor", ...report, pair: name, needs: memory });
   terminal.print(
