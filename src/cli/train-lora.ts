@@ -55,6 +55,8 @@ export function loraTraining(
   const [ofToken] = Object.entries({ initialize, vectors }).find(([, v]) => v !== undefined) ?? [];
   if (ofToken && token === undefined) throw new RequestError(`--${ofToken} needs --token beside it`);
   if (token !== undefined) mustName(token, request.caption);
+  if (token !== undefined && classPrompt?.includes(token))
+    throw new RequestError(`--class-prompt has ${token}, which the model does not know yet: name the class without it`);
   const { layers, type, alpha } = request;
   const [lora] = Object.entries({ rank: request.rank, alpha, layers, type }).find(([, v]) => v !== undefined) ?? [];
   if (customDiffusion && lora)

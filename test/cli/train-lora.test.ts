@@ -112,6 +112,7 @@ describe("variegate train lora", { timeout: 240_000 }, () => {
   it.each([
     [["--vectors", "2"], 2, /--vectors needs --token beside it/],
     [["--token", "<pip>", "--caption", "a cat"], 2, /--caption has no <pip>/],
+    [["--token", "character"], 2, /--class-prompt has character, which the model does not know yet/],
     [["--custom-diffusion"], 2, /--rank is of a LoRA, not of --custom-diffusion/],
     [["--snr-gamma", "5", "--weighting", "debiased"], 2, /--snr-gamma is that of --weighting min-snr, not of debiased/],
     [["--pair", "embedded-lora"], 2, /is a LoRA on the base: train --on base/],
