@@ -10,22 +10,16 @@
  * against k = 0. A rule passes if the 95 % interval over prompts of its gain over the best fixed k, both chosen without the prompt, is above 0 on
  * both students.
  */
-import { readFileSync } from "node:fs";
 import { evaluate, generate, openEvaluator, openPair } from "variegate";
 import { attributeAccuracy, freeAttributes, freeInformation, largestInformation } from "variegate/evaluation";
 import { mean, meanEstimate } from "variegate/metrics";
+import { worldPrompts } from "./world-prompts.js";
 
 const [pairs = "embedded,embedded-lora", count = "80", seedCount = "32"] = process.argv.slice(2);
 const STEPS = [0, 1, 2, 3];
 const LOST = 2;
 const RIDGE = 8;
 const seeds = Array.from({ length: Number(seedCount) }, (_, i) => i);
-const LIST = readFileSync(new URL("../embedded/world/prompts.csv", import.meta.url), "utf8")
-  .trim()
-  .split("\n")
-  .slice(1)
-  .map((line) => line.split(",")[1]);
-
 const print = (line) => process.stdout.write(`${line}\n`);
 const rms = (a, b) => Math.sqrt(mean(Array.from(a, (v, i) => (v - b[i]) ** 2)));
 /** Mean distance of the latents of a prompt. */
@@ -188,7 +182,7 @@ for (const name of pairs.split(",")) {
   const evaluator = await openEvaluator(pair);
   const { factors } = evaluator.classifier.config;
   const largest = (free) => largestInformation(free.map((each) => ({ values: factors[each] })));
-  const rows = await measured(pair, evaluator, LIST.slice(0, Number(count)));
+  const rows = await measured(pair, evaluator, worldPrompts().slice(0, Number(count)));
   await pair.close();
   for (const row of rows) {
     const all = (k) => seeds.map(() => k);

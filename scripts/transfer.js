@@ -7,14 +7,14 @@
  * Fixed before it was run: all training options are the defaults of the commands, with seed 0; the LoRAs learn from 16 images of the base, under a
  * caption that leaves out what they show; every adapter acts at scale 1; prompts and seeds are those of Table 1.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { paperExperiment } from "variegate/experiments";
+import { variegate } from "./program.js";
+import { worldPrompts } from "./world-prompts.js";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const out = path.resolve(process.argv[2] ?? `${root}out/transfer`);
+const out = path.resolve(process.argv[2] ?? fileURLToPath(new URL("../out/transfer", import.meta.url)));
 mkdirSync(out, { recursive: true });
 
 const noun = "a cartoon character";
@@ -26,14 +26,6 @@ const ADAPTERS = [
   lora("red", "a red cartoon character", "color=red"),
   lora("crown", "a cartoon character wearing a crown", "hat=crown"),
 ];
-
-/** Runs the program; its progress goes to the terminal. */
-function variegate(...args) {
-  const { status } = spawnSync(process.execPath, [`${root}bin/variegate.js`, ...args], {
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  if (status !== 0) process.exit(status ?? 1);
-}
 
 /** Trains an adapter, unless it is there. @returns its file */
 function trained({ name, kind, positive, negative }, on) {
@@ -61,11 +53,7 @@ const controls = ADAPTERS.flatMap((adapter) =>
     reads: adapter.reads,
   })),
 );
-const prompts = readFileSync(`${root}embedded/world/prompts.csv`, "utf8")
-  .trim()
-  .split("\n")
-  .slice(1)
-  .map((line) => ({ prompt: line.split(",")[1], seed: 0 }));
+const prompts = worldPrompts().map((prompt) => ({ prompt, seed: 0 }));
 const definition = path.join(out, "transfer.json");
 writeFileSync(
   definition,
