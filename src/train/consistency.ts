@@ -9,7 +9,7 @@ import { cleanOf, type NoisyBatch, type Predict, type TrainedLevel } from "./tea
 /** σ of the data and scale of timesteps in the boundary scalings, as LCMScheduler has them. */
 const DATA_SIGMA = 0.5;
 const TIME_SCALE = 10;
-/** c of the Pseudo-Huber loss, as in diffusers' scripts. */
+/** c of the Pseudo-Huber loss, as in diffusers' scripts, whose commands choose it; their default is the squared error. */
 export const HUBER = 1e-3;
 /** DDIM steps of the base, between which a student's neighbouring points lie. */
 export const DDIM_STEPS = 50;

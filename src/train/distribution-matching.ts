@@ -49,7 +49,7 @@ export async function matchingBatch(
   return { ...batch, directions, targets: solved.map((s) => s.target), weights: solved.map((s) => s.weight) };
 }
 
-/** The denoising batch of the fake score on the student's images, whose errors of ε weigh min(1/√SNR, 5), as the embedded pair's recipe has it. */
+/** The denoising batch of the fake score on the student's images, whose errors of ε weigh min(1/√SNR, 5), as the embedded pair's recipe has it; 1 in DMD2's. */
 export function fakeBatch(
   images: readonly FloatTensor[],
   { at, eps }: Renoised,

@@ -6,7 +6,7 @@ import { cleanWeights, combine, type Prediction } from "../sampling/index.js";
 import type { FloatTensor } from "../tensor/index.js";
 import { cleanOf, type NoisyBatch, type Predict, type TrainedLevel } from "./teacher.js";
 
-/** Weight of its loss beside distribution matching's, and the number of the base's steps, as DP-DMD's script has them. */
+/** Weight of its loss beside distribution matching's, and the number of the base's steps: defaults of DP-DMD's program, whose published command takes 10. */
 export const FIRST_STEP = { weight: 0.05, anchor: 5, of: 30 } as const;
 
 /** The first steps of the base's DDIM run from the student's first level: `count` + 1 levels of `of` even steps. */
