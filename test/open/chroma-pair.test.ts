@@ -36,9 +36,9 @@ describe("Chroma", () => {
       steps: { value: 16, from: "recognised", pair: "chroma-flash" },
       guidance: { value: 0 },
     });
-    // The row whose level is nearest to σ = 0.8: with a shift of 3, after seven of sixteen steps.
-    expect(settings.switch).toEqual({ value: 7, from: "default" });
-    expect(levels(planFor(pair, {})).slice(6, 8)).toEqual([0.8333, 0.7941]);
+    // The row whose level is nearest to σ = 0.8: without a shift, after three of sixteen steps.
+    expect(settings.switch).toEqual({ value: 3, from: "default" });
+    expect(levels(planFor(pair, {})).slice(2, 5)).toEqual([0.875, 0.8125, 0.75]);
     expect(settingsFor(await readFiles({ base }), {}).base).toMatchObject({
       steps: { value: 35 },
       guidance: { value: 5 },
