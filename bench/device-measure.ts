@@ -15,7 +15,7 @@ import { DEVICES, type Device } from "../src/runtime/index.js";
 import { openRuntime } from "../src/runtime/node/index.js";
 import { middle } from "./figures.js";
 import { feedsFor } from "./networks.js";
-import { openSyntheticSdxl } from "./synthetic.js";
+import { openUNet } from "./synthetic.js";
 
 const compute = z.enum(["float32", "float16", "bfloat16"]);
 
@@ -95,7 +95,7 @@ function cardMemory(): number | null {
 }
 
 async function measureStep({ device, sdxl, patience }: Task, asked: FloatCompute) {
-  const { config, index } = await openSyntheticSdxl(sdxl ?? "");
+  const { config, index } = await openUNet(sdxl ?? "");
   const graph = drawUNet(config, index, { height: 64, width: 64, tokens: 77 });
   const feeds = feedsFor(graph, 1);
   const before = cardMemory();

@@ -10,7 +10,7 @@ import { VariegateError } from "../src/errors.js";
 import { type DeviceReport, examine, type MachineReport } from "../src/inspect/index.js";
 import { type Measured, measuredSchema, REQUEST, type taskSchema } from "./device-measure.js";
 import { differenceOf } from "./figures.js";
-import { makeSyntheticSdxl } from "./synthetic.js";
+import { makeSyntheticUNet } from "./synthetic.js";
 
 /** Milliseconds for everything. */
 const LIMIT = 230_000;
@@ -212,7 +212,7 @@ progress("trying devices …");
 const report = await examine();
 if (!options.quick) progress("writing 5.1 GB of random SDXL weights …");
 try {
-  const made = options.quick ? null : await makeSyntheticSdxl("float16");
+  const made = options.quick ? null : await makeSyntheticUNet("sdxl", "float16");
   try {
     const rows = await measureAll(report, made?.folder ?? null, start);
     print(

@@ -8,7 +8,7 @@ import { type Compute, prepareWeights } from "../src/networks/index.js";
 import { openPair } from "../src/open/index.js";
 import { differenceOf, middle, type Report } from "./figures.js";
 import { timeStep } from "./networks.js";
-import { makeSyntheticSdxl } from "./synthetic.js";
+import { makeSyntheticUNet } from "./synthetic.js";
 
 const MODES = ["base", "distilled", "hybrid"] as const;
 const PROMPTS = ["a red cartoon character wearing a crown", "a smiling cartoon character"];
@@ -81,7 +81,7 @@ export const compareInt8 = (threads: number, report: Report): Promise<void> =>
 export const timeInt8 = (threads: number, peak: number, report: Report): Promise<void> =>
   withCache(async () => {
     process.stderr.write("writing 10.3 GB of random SDXL weights …\n");
-    const made = await makeSyntheticSdxl();
+    const made = await makeSyntheticUNet("sdxl");
     try {
       const shape = { height: 64, width: 64, tokens: 77 };
       const draw = (i: DrawingWeights, s: DenoiserShape) => drawUNet(made.config, i, s);

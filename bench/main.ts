@@ -19,7 +19,7 @@ import { matmulPeak, timeSliders, timeStep } from "./networks.js";
 import { runPeers } from "./peers.js";
 import { scaleEmbedded, scaleSdxl } from "./scale.js";
 import { runStudioBench } from "./studio.js";
-import { makeSyntheticSdxl } from "./synthetic.js";
+import { makeSyntheticUNet } from "./synthetic.js";
 import { timeTraining } from "./train.js";
 import { FAMILY_NAMES, type FamilyName } from "./transformers.js";
 import { runWebBench } from "./web.js";
@@ -184,7 +184,7 @@ const BENCHES: readonly Bench[] = [
     name: "sdxl",
     async run(report) {
       process.stderr.write("writing 10.3 GB of random SDXL weights …\n");
-      const made = await makeSyntheticSdxl();
+      const made = await makeSyntheticUNet("sdxl");
       try {
         const label = "SDXL UNet at 512 px";
         const shape = { height: 64, width: 64, tokens: 77 };
@@ -214,7 +214,13 @@ const BENCHES: readonly Bench[] = [
       }
     },
   },
-  { name: "train", run: (report) => timeTraining(threads, report) },
+  {
+    name: "train",
+    async run(report) {
+      for (const size of ["embedded", "sd15"] as const) await timeTraining(size, threads, report);
+    },
+  },
+  { name: "train-sdxl", onRequest: true, run: (report) => timeTraining("sdxl", threads, report) },
   {
     name: "peers",
     onRequest: true,

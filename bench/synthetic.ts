@@ -1,5 +1,5 @@
-/** SDXL-sized models with random weights in temporary files, from the public configs of SDXL. */
-import { mkdir, writeFile } from "node:fs/promises";
+/** Models of the sizes of SDXL and Stable Diffusion 1.5 with random weights in temporary files, from their public configs. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { clipTokenizer, openWeights } from "../src/checkpoint/node/index.js";
 import { parseDecoder } from "../src/decode/index.js";
@@ -35,6 +35,23 @@ const UNET = {
   addition_time_embed_dim: 256,
   projection_class_embeddings_input_dim: 2816,
 };
+
+const UNET_SD15 = {
+  _class_name: "UNet2DConditionModel",
+  sample_size: 64,
+  in_channels: 4,
+  out_channels: 4,
+  down_block_types: [...Array.from({ length: 3 }, () => "CrossAttnDownBlock2D"), "DownBlock2D"],
+  up_block_types: ["UpBlock2D", ...Array.from({ length: 3 }, () => "CrossAttnUpBlock2D")],
+  block_out_channels: [320, 640, 1280, 1280],
+  layers_per_block: 2,
+  cross_attention_dim: 768,
+  attention_head_dim: 8,
+  // The released model has 1 × 1 convolutions in their place, of the same cost; random weights are drawn as matrices.
+  use_linear_projection: true,
+};
+
+const UNETS = { sdxl: UNET, sd15: UNET_SD15 };
 
 const VAE = {
   _class_name: "AutoencoderKL",
@@ -87,22 +104,27 @@ export interface Synthetic {
   remove(): Promise<void>;
 }
 
-/** Writes SDXL's UNet with random weights: 10.3 GB in float32. @throws MachineError if the disk is too small */
-export async function makeSyntheticSdxl(stored: Stored = "float32"): Promise<Synthetic> {
-  return inFolder("sdxl", async (folder, remove) => {
-    const unet = await planned(path.join(folder, "diffusion_pytorch_model.safetensors"), stored, drawnUNet);
-    await mustHold(folder, [unet], "SDXL");
-    await writeFile(path.join(folder, "config.json"), JSON.stringify(UNET));
+const WEIGHTS = "diffusion_pytorch_model.safetensors";
+
+/** Writes a UNet with random weights: in float32 10.3 GB for SDXL, 3.4 GB for Stable Diffusion 1.5. @throws MachineError if the disk is too small */
+export async function makeSyntheticUNet(model: keyof typeof UNETS, stored: Stored = "float32"): Promise<Synthetic> {
+  return inFolder(model, async (folder, remove) => {
+    const config = UNETS[model];
+    const draw = (index: DrawingWeights) => drawnUNet(index, config);
+    const unet = await planned(path.join(folder, WEIGHTS), stored, draw);
+    await mustHold(folder, [unet], model === "sdxl" ? "SDXL" : "Stable Diffusion 1.5");
+    await writeFile(path.join(folder, "config.json"), JSON.stringify(config));
     await writeRandom(unet);
-    return { folder, ...(await openSyntheticSdxl(folder)), remove };
+    return { folder, ...(await openUNet(folder)), remove };
   });
 }
 
-/** Opens SDXL's UNet in its folder, in another process than the one that wrote it. */
-export const openSyntheticSdxl = async (folder: string): Promise<Pick<Synthetic, "config" | "index">> => ({
-  config: parseUNetConfig({ file: "sdxl", config: UNET }),
-  index: await openWeights(path.join(folder, "diffusion_pytorch_model.safetensors")),
-});
+/** Opens a UNet in its folder, in another process than the one that wrote it. */
+export async function openUNet(folder: string): Promise<Pick<Synthetic, "config" | "index">> {
+  const file = path.join(folder, "config.json");
+  const config = parseUNetConfig({ file, config: JSON.parse(await readFile(file, "utf8")) });
+  return { config, index: await openWeights(path.join(folder, WEIGHTS)) };
+}
 
 export interface SyntheticParts {
   /** Folder with `unet` and `vae`, as diffusers names them. */
@@ -212,8 +234,8 @@ const INDEX = {
   vae: ["diffusers", "AutoencoderKL"],
 };
 
-const drawnUNet = (index: WeightIndex) =>
-  drawUNet(parseUNetConfig({ file: "sdxl", config: UNET }), index, { height: 64, width: 64, tokens: 77 });
+const drawnUNet = (index: DrawingWeights, config: Record<string, unknown> = UNET) =>
+  drawUNet(parseUNetConfig({ file: "config.json", config }), index, { height: 64, width: 64, tokens: 77 });
 
 function drawnAutoencoder(index: WeightIndex) {
   const config = parseAutoencoderConfig({ file: "sdxl", config: VAE });
