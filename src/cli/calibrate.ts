@@ -31,7 +31,7 @@ import { commandOf } from "../sampling/index.js";
 import { counted } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { columnsOf } from "./table.js";
-import type { Progress, Terminal } from "./terminal.js";
+import { phases, type Terminal } from "./terminal.js";
 import { duration } from "./units.js";
 
 export interface CalibrateOptions {
@@ -89,16 +89,13 @@ export async function runCalibrate(
     `${counted(definition.rows.length, "setting")}, ${counted(prompts.length, "prompt")} × ${counted(options.seeds, "seed")}: ${counted(cost.images, "image")}, ${counted(Math.round(cost.calls), "model call")}, about ${duration(cost.seconds)}`,
   );
   if (options.dryRun) return;
-  let progress: Progress | undefined;
+  const progress = phases(terminal);
   const { tables } = await runExperiments(request, {
     ...fetching(terminal, signal),
-    onProgress(done, total, what) {
-      progress ??= terminal.progress(total, what);
-      progress.update(done, what);
-    },
+    onProgress: progress.update,
     onMessage: (text) => terminal.warn(text),
   });
-  progress?.stop();
+  progress.stop();
   const [table] = tables;
   if (!table) throw new Error("a calibration has one table");
   const found = recommended(table, definition, budget);

@@ -30,7 +30,7 @@ import { counted } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { FLEET_COMMANDS, fleetProgress, placesOf, runFleetCommand } from "./fleet.js";
 import { columnsOf } from "./table.js";
-import type { Progress, Terminal } from "./terminal.js";
+import { phases, type Terminal } from "./terminal.js";
 import { duration } from "./units.js";
 
 export interface ExperimentOptions {
@@ -106,20 +106,17 @@ export async function runExperiment(
     return;
   }
   const shown = fleetProgress(terminal, options.quiet ?? false);
-  let progress: Progress | undefined;
+  const progress = phases(terminal);
   const { tables, files } = await runExperiments(request, {
     ...fetching(terminal, signal),
-    onProgress(done, total, what) {
-      progress ??= terminal.progress(total, what);
-      progress.update(done, what);
-    },
+    onProgress: progress.update,
     onFleet: (state) => shown.show(state),
     onMessage(text) {
       shown.stop();
       terminal.warn(text);
     },
   }).finally(() => shown.stop());
-  progress?.stop();
+  progress.stop();
   for (const t of tables) {
     terminal.emit({ type: "table", ...t });
     terminal.print(t.title);

@@ -8,7 +8,7 @@ import { counted } from "../tensor/index.js";
 import { fetching } from "./fetching.js";
 import { type FolderOptions, openRunFolder, type RunFolder } from "./run-folder.js";
 import { columnsOf } from "./table.js";
-import type { Progress, Terminal } from "./terminal.js";
+import { phases, type Terminal } from "./terminal.js";
 
 export async function runMeasure(
   terminal: Terminal,
@@ -17,21 +17,17 @@ export async function runMeasure(
   options: FolderOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  let progress: Progress | undefined;
-  let [total, out]: [number, RunFolder | undefined] = [0, undefined];
+  const progress = phases(terminal);
+  let out: RunFolder | undefined;
   const result = await measure(request, runtime, {
     ...fetching(terminal, signal),
     onReady: async () => {
       out = await openRunFolder("measure", request, options);
     },
-    onProgress(done, of, what) {
-      if (of !== total) progress = terminal.progress(of, what);
-      total = of;
-      progress?.update(done, what);
-    },
+    onProgress: progress.update,
     onMessage: (text) => terminal.warn(text),
   });
-  progress?.stop();
+  progress.stop();
   const folder = out ?? (await openRunFolder("measure", request, options));
   const { instruments, notes, folders, selfCheck } = result;
   const object = {

@@ -33,6 +33,26 @@ export interface Progress {
   stop(): void;
 }
 
+/** Progress of work in phases. */
+export interface Phases {
+  /** Sets the amount done of `total` and the label. Another total than before begins another bar. */
+  update(done: number, total: number, what: string): void;
+  stop(): void;
+}
+
+/** A bar for each phase of work whose amount is known only when it begins. */
+export function phases(terminal: Pick<Terminal, "progress">): Phases {
+  let [bar, known]: [Progress | undefined, number] = [undefined, 0];
+  return {
+    update(done, total, what) {
+      if (total !== known) bar = terminal.progress(total, what);
+      known = total;
+      bar?.update(done, what);
+    },
+    stop: () => bar?.stop(),
+  };
+}
+
 const COUNT: ProgressUnit = { format: (n) => String(Math.floor(n)), done: 0 };
 
 const silent: Progress = { update: () => {}, stop: () => {} };

@@ -128,9 +128,9 @@ async function conclude(
 ): Promise<ExperimentResult> {
   const predictors = await predictorsOf(request, cache, o);
   const { cells: results } = await readResults(request.out, new Set(uniqueCells(works).map((c) => c.id)));
-  o.onProgress?.(1, 1, "measuring");
   const tables: Table[] = [];
-  for (const work of works) {
+  for (const [done, work] of works.entries()) {
+    o.onProgress?.(done, works.length, "measuring");
     const readers = new Map<string, TextReader>();
     for (const row of work.definition.rows) {
       const { evaluator } = await cache.modelsOf(row);
