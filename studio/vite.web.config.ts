@@ -40,16 +40,22 @@ const files: Plugin = {
   },
 };
 
-/** Modules that nothing in a page calls: JSON schemas of requests, and why claims of experiments do not hold on the embedded pairs. */
-const UNUSED = /\/zod\/v4\/core\/(json-schema-processors|to-json-schema)\.js$|\/src\/catalogue\/reasons\.ts$/;
+/**
+ * Modules that nothing in a page needs: JSON schemas of requests, why claims of experiments do not hold on the embedded pairs, and matrices that
+ * stay packed, which are in local files only.
+ */
+const UNUSED =
+  /\/zod\/v4\/core\/(json-schema-processors|to-json-schema)\.js$|\/src\/(catalogue\/reasons|networks\/packing)\.ts$/;
 
-/** Replaces their exports by functions that give an empty list. */
+/** Replaces their exports by functions that give an empty list; nothing is packed. */
 const withoutUnused: Plugin = {
   name: "without-unused",
   load(id) {
     if (!UNUSED.test(id)) return null;
     const names = [...readFileSync(id, "utf8").matchAll(/^export (?:const|function) (\w+)/gm)].map(([, name]) => name);
-    return names.map((name) => `export const ${name} = ${name === "REASONS" ? "[]" : "() => []"};`).join("\n");
+    const empty = (name: string | undefined) =>
+      name === "REASONS" ? "[]" : /pack/.test(name ?? "") ? "() => {}" : "() => []";
+    return names.map((name) => `export const ${name} = ${empty(name)};`).join("\n");
   },
 };
 

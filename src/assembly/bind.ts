@@ -7,13 +7,13 @@ import {
   type AdapterUse,
   type Engine,
   EXACT_TEXT,
+  formIn,
   type GeneratedImage,
   generateImages,
   type ImageRequest,
   type Model,
   memoryNeeds,
   type Pair,
-  upcastIn,
 } from "../generate/index.js";
 import type { DenoiserShape } from "../models/index.js";
 import {
@@ -25,7 +25,7 @@ import {
   type Precision,
   type Preparing,
 } from "../networks/index.js";
-import type { Device, Runtime } from "../runtime/index.js";
+import type { Device, Runtime, Upcast } from "../runtime/index.js";
 import { type TextualInversion, textEncoders } from "../text/index.js";
 import type { Adaptable } from "./adapters.js";
 import type { ModelFiles, PairParts } from "./read.js";
@@ -73,6 +73,8 @@ export interface Binding {
   readonly compute: Compute;
   /** Memory that a run may use, in bytes. */
   readonly memoryBudget: number;
+  /** Time at which weights become float32; default: by the memory budget. */
+  readonly upcast?: Upcast | undefined;
   /** Most samples of a model call that several runs share; default 1. */
   readonly joinCalls?: number | undefined;
   readonly onPrepare?: ((preparing: Preparing) => void) | undefined;
@@ -86,13 +88,18 @@ export async function bindParts(
   files: PairParts,
   { lora, adapters, embeddings }: Additions,
   runtime: Runtime,
-  { compute, memoryBudget, joinCalls = 1, onPrepare, derive, openAdapter, clip }: Binding,
+  { compute, memoryBudget, upcast: asked, joinCalls = 1, onPrepare, derive, openAdapter, clip }: Binding,
 ): Promise<BoundPair> {
   const { row, family, size, zeroNegative, parts } = files;
-  const upcast = upcastIn(await memoryNeedsOfParts(files, compute, runtime.device), memoryBudget);
-  const engine: Engine = { runtime, compute, memoryBudget, upcast };
+  const form = formIn(await memoryNeedsOfParts(files, compute, runtime.device), memoryBudget, asked);
+  const engine: Engine = { runtime, compute, memoryBudget, ...form };
   const pool = createSessionPool(SPARE * memoryBudget);
-  const precision: Precision = { compute, onPrepare, upcast, derive };
+  const precision: Precision = {
+    ...{ compute, onPrepare, derive },
+    upcast: form.upcast,
+    // Others than ONNX Runtime on the processor would unpack all matrices while they load.
+    unpack: runtime.device === "cpu" ? form.unpack : "at-load",
+  };
   const options: NetworkOptions = { pool, precision };
   const exact: NetworkOptions = { pool, precision: { ...precision, compute: "float32" } };
   // Only the denoiser is quantised: it runs at every step.

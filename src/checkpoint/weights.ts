@@ -8,9 +8,12 @@ import {
   float,
   fromBfloat16,
   fromFloat16,
+  isPacked,
+  PACKED,
   type Weight,
   type WeightIndex,
 } from "../tensor/index.js";
+import type { Codes } from "./blocks.js";
 import { type Container, containerOf } from "./container.js";
 import { readSafetensors } from "./safetensors.js";
 
@@ -71,6 +74,21 @@ export async function readBytes({ name, shape, bytes }: Weight): Promise<Uint8Ar
   const { scale } = bytes;
   if (scale !== undefined) for (let i = 0; i < values.length; i++) values[i] = (values[i] ?? 0) * scale;
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** Codes of a weight in blocks, without those of other weights in its first and last block. @throws RangeError for another weight */
+export async function readCodes({ name, shape, bytes }: Weight): Promise<Codes> {
+  if (bytes.in !== "blocks" || !isPacked(bytes.format)) throw new RangeError(`${name} is not stored in integer codes`);
+  const { format, skip } = bytes;
+  const { decode } = await import("./blocks.js");
+  const all = decode(format, await bytes.source.read(bytes.offset, bytes.length));
+  const { run } = PACKED[format];
+  const [from, to] = [skip, skip + count(shape)];
+  return {
+    codes: all.codes.subarray(from, to),
+    scales: all.scales.subarray(from / run, to / run),
+    minima: all.minima.subarray(from / run, to / run),
+  };
 }
 
 /** Values of a small weight as a float32 copy. */

@@ -6,6 +6,7 @@ import { comfyWorkflow, diffusersScript } from "../convert/index.js";
 import { RequestError } from "../errors.js";
 import {
   describeSettings,
+  formIn,
   type GenerateRequest,
   guessedSchedule,
   type MemoryNeed,
@@ -133,11 +134,13 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Open
   const report = await examine();
   const budget = models.memoryBudget ?? machineBudget();
   const { name, needs } = await needsOf(models, fetching(terminal));
+  const usesIn = (all: readonly MemoryNeed[], bytes: number) =>
+    memoryUses(all, bytes, formIn(all, bytes, models.upcast));
   const memory =
     needs &&
-    memoryUses(needs, budget).map((use, i) => ({
+    usesIn(needs, budget).map((use, i) => ({
       ...use,
-      machines: MACHINES.filter((gigabytes) => memoryUses(needs, machineBudget(gigabytes * 1e9))[i]?.fits),
+      machines: MACHINES.filter((gigabytes) => usesIn(needs, machineBudget(gigabytes * 1e9))[i]?.fits),
     }));
   terminal.emit({ type: "doctor", ...report, pair: name, needs: memory });
   terminal.print(

@@ -1,7 +1,7 @@
 /** Memory for weights under each loading strategy, and the strategies that fit a memory budget. */
 import type { Graph } from "../graph/index.js";
 import type { Compute } from "../networks/index.js";
-import { derivations, openVinoBytes } from "../networks/index.js";
+import { derivations, openVinoBytes, packedBytes } from "../networks/index.js";
 import type { Device, Upcast } from "../runtime/index.js";
 import { BYTES, count, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { Offload } from "./request.js";
@@ -10,8 +10,10 @@ import type { Offload } from "./request.js";
 export interface WeightSize {
   /** Size in float32, or quantised. */
   readonly bytes: number;
-  /** Size as stored, for half precision that is upcast in every call. */
+  /** Size as stored, for half precision that is upcast in every call; blocks of GGUF files unpacked to float32. */
   readonly stored: number;
+  /** Size as stored, with blocks that stay packed where they can, to be unpacked in every call. */
+  readonly packed: number;
 }
 
 /** Weight sizes of the parts of a pair. */
@@ -37,9 +39,15 @@ export const WEIGHTS = 0.75;
  */
 const UPCAST = 1 / 8;
 
-export const NO_WEIGHT: WeightSize = { bytes: 0, stored: 0 };
+/** Size of weights that are the same in every form. */
+const fixedSize = (bytes: number): WeightSize => ({ bytes, stored: bytes, packed: bytes });
+
+export const NO_WEIGHT: WeightSize = fixedSize(0);
 export const addSizes = (sizes: readonly WeightSize[]): WeightSize =>
-  sizes.reduce((a, b) => ({ bytes: a.bytes + b.bytes, stored: a.stored + b.stored }), NO_WEIGHT);
+  sizes.reduce(
+    (a, b) => ({ bytes: a.bytes + b.bytes, stored: a.stored + b.stored, packed: a.packed + b.packed }),
+    NO_WEIGHT,
+  );
 
 /** Peak memory for weights under each strategy. The pair's default comes first. */
 export function strategyNeeds({ text, base, distilled, decoder, isLora }: PartSizes): MemoryNeed[] {
@@ -47,6 +55,7 @@ export function strategyNeeds({ text, base, distilled, decoder, isLora }: PartSi
     offload,
     bytes: total("bytes"),
     stored: total("stored"),
+    packed: total("packed"),
   });
   return [
     ...(isLora ? [of("shared", (k) => text[k] + base[k] + decoder[k])] : []),
@@ -57,14 +66,13 @@ export function strategyNeeds({ text, base, distilled, decoder, isLora }: PartSi
 
 /** Bytes of one weight when computing in `type`. Mapped pages can be dropped after the cast and are not counted. */
 function weightSize(weight: Weight, type: Exclude<Compute, "int8">, device: Device): WeightSize {
-  if (device === "openvino") {
-    const kept = openVinoBytes(weight, type === "bfloat16" ? type : "float32");
-    return { bytes: kept, stored: kept };
-  }
+  if (device === "openvino") return fixedSize(openVinoBytes(weight, type === "bfloat16" ? type : "float32"));
   const { dtype, shape, bytes } = weight;
   const whole = count(shape) * BYTES[type];
   // Quantised blocks are unpacked into a file of type `type`, which is mapped.
-  return { bytes: whole, stored: bytes.in === "blocks" ? whole : count(shape) * BYTES[dtype] };
+  const stored = bytes.in === "blocks" ? whole : count(shape) * BYTES[dtype];
+  const packed = type === "float32" && device === "cpu" ? packedBytes(weight) : undefined;
+  return { bytes: whole, stored, packed: packed ?? stored };
 }
 
 /** Bytes of all weights of an index. */
@@ -73,13 +81,12 @@ export const indexSize = ({ weights }: WeightIndex, compute: Compute, device: De
 
 /** Bytes of a graph's weights in int8: quantised matrices, which ONNX Runtime keeps packed, and the rest in float32. */
 export function quantisedSize(graph: Graph): WeightSize {
-  const made = derivations(graph, "int8");
+  const made = derivations(graph, { compute: "int8" });
   return addSizes(
     [...graph.weights.values()].map((weight) => {
       const makes = made.get(weight.name)?.makes;
       if (!makes) return weightSize(weight, "float32", "cpu");
-      const bytes = makes.reduce((m, { dtype, shape }) => m + count(shape) * BYTES[dtype], 0);
-      return { bytes, stored: bytes };
+      return fixedSize(makes.reduce((m, { dtype, shape }) => m + count(shape) * BYTES[dtype], 0));
     }),
   );
 }
@@ -93,15 +100,38 @@ export interface MemoryUse {
   readonly fits: boolean;
 }
 
-/** Time at which half precision is upcast under a budget in bytes. */
-export const upcastIn = ([usual]: readonly MemoryNeed[], budget: number): Upcast =>
-  usual && usual.bytes > UPCAST * budget ? "per-call" : "at-load";
+/** Times at which weights become float32. */
+export interface WeightForm {
+  /** Of half precision. */
+  readonly upcast: Upcast;
+  /** Of matrices in blocks of GGUF files. */
+  readonly unpack: Upcast;
+}
 
-/** Memory use of each strategy under a budget in bytes. */
-export function memoryUses(needs: readonly MemoryNeed[], budget: number): MemoryUse[] {
-  const upcast = upcastIn(needs, budget);
-  return needs.map(({ offload, bytes, stored }) => {
-    const taken = upcast === "at-load" ? bytes : stored;
-    return { offload, bytes: taken, fits: taken <= WEIGHTS * budget };
+const fits = (bytes: number, budget: number): boolean => bytes <= WEIGHTS * budget;
+
+/**
+ * Times at which weights become float32 under a budget in bytes: those that are asked for, else half precision by its share of the budget, and
+ * blocks in every call only where no strategy fits with them unpacked.
+ */
+export function formIn(needs: readonly MemoryNeed[], budget: number, asked?: Upcast): WeightForm {
+  if (asked) return { upcast: asked, unpack: asked };
+  const [usual] = needs;
+  const upcast = usual && usual.bytes > UPCAST * budget ? "per-call" : "at-load";
+  return { upcast, unpack: needs.some((n) => fits(taken(n, upcast), budget)) ? "at-load" : "per-call" };
+}
+
+const taken = ({ bytes, stored }: WeightSize, upcast: Upcast): number => (upcast === "at-load" ? bytes : stored);
+
+/** Memory use of each strategy under a budget in bytes. Default form: by the budget. */
+export function memoryUses(
+  needs: readonly MemoryNeed[],
+  budget: number,
+  { upcast, unpack }: WeightForm = formIn(needs, budget),
+): MemoryUse[] {
+  return needs.map((need) => {
+    // Packed sizes are with half precision as stored: both are in every call.
+    const bytes = unpack === "per-call" ? need.packed : taken(need, upcast);
+    return { offload: need.offload, bytes, fits: fits(bytes, budget) };
   });
 }

@@ -80,7 +80,7 @@ export interface FittedJob {
  */
 export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
   const { memoryBudget, compute, runtime } = pair.engine;
-  const uses = memoryUses(await memoryNeeds(pair, compute, runtime.device), memoryBudget);
+  const uses = memoryUses(await memoryNeeds(pair, compute, runtime.device), memoryBudget, pair.engine);
   const taken = (offload: Offload) => uses.find((u) => u.offload === offload)?.bytes ?? 0;
   const holds = (offload: Offload) => uses.find((u) => u.offload === offload)?.fits ?? false;
   const why: string[] = [];

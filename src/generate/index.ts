@@ -1,5 +1,13 @@
 export { type AdapterUse, openUses } from "./adapters.js";
-export { type MemoryNeed, type MemoryUse, memoryUses, strategyNeeds, upcastIn, type WeightSize } from "./budget.js";
+export {
+  formIn,
+  type MemoryNeed,
+  type MemoryUse,
+  memoryUses,
+  strategyNeeds,
+  type WeightForm,
+  type WeightSize,
+} from "./budget.js";
 export { createGenerateCache, type GenerateCache } from "./cache.js";
 export { uncalibrated, withCalibrated } from "./calibrated.js";
 export { seedsToRun } from "./candidates.js";

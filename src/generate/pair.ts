@@ -3,10 +3,11 @@ import type { Adapter } from "../adapters/index.js";
 import type { Decoder } from "../decode/index.js";
 import type { Denoiser, DenoiserShape, ImageSize, ImageTower } from "../models/index.js";
 import type { Compute, Network } from "../networks/index.js";
-import type { Runtime, Upcast } from "../runtime/index.js";
+import type { Runtime } from "../runtime/index.js";
 import type { RgbImage, WeightIndex } from "../tensor/index.js";
 import type { TextEncoders } from "../text/index.js";
 import type { AdapterUse } from "./adapters.js";
+import type { WeightForm } from "./budget.js";
 import type { ModelSource, PlanSource } from "./plan-source.js";
 
 /** Features of images and texts in one space. */
@@ -27,13 +28,11 @@ export interface Model extends ModelSource {
 }
 
 /** Runtime, precision and memory budget of a pair. */
-export interface Engine {
+export interface Engine extends WeightForm {
   readonly runtime: Runtime;
   readonly compute: Compute;
   /** Memory that a run may use, in bytes. */
   readonly memoryBudget: number;
-  /** Time at which half-precision weights are upcast to float32. */
-  readonly upcast: Upcast;
 }
 
 export interface Pair extends PlanSource {

@@ -16,7 +16,7 @@ export interface Emitter {
   floats(shape: readonly number[], fill: number): string;
   /** Rows [from, to) of a causal mask [n, n]: 0 on and below the diagonal, −1e30 above it. */
   causalMask(n: number, from: number, to: number): string;
-  /** The weight behind a value if it is stored in int8 with scales. */
+  /** The weight behind a value if it is stored in codes of four or eight bits with scales. */
   quantised(v: Value | undefined): Weight | undefined;
   cast(name: string, to: FloatType): string;
   /** Matrix products are computed in float16. */
@@ -122,14 +122,17 @@ const plainAttention: Rule<"attention"> = (e, n) => {
   return e.node("Reshape", [back, e.ints([0, length, features])]);
 };
 
-/** int8 matmul, x […, I] → […, O]; activations are quantised per block at run time (MatMulNBits with accuracy_level 4). */
-function int8MatMul(
+/** Accuracy level of MatMulNBits. With 8 bits, activations are quantised per block at run time; with 4 bits all is float32. */
+const ACCURACY = { 4: 1, 8: 4 } as const;
+
+/** Product with a quantised matrix, x […, I] → […, O]. */
+function quantisedMatMul(
   e: Emitter,
-  [out = 0, inputs = 0]: readonly number[],
+  { shape: [out = 0, inputs = 0], bits = 8 }: Weight,
   [, blocks = 1]: readonly number[],
   [x = "", w = "", bias]: readonly string[],
 ): string {
-  const attributes = { K: inputs, N: out, bits: 8, block_size: inputs / blocks, accuracy_level: 4 };
+  const attributes = { K: inputs, N: out, bits, block_size: inputs / blocks, accuracy_level: ACCURACY[bits] };
   const y = e.node(
     "MatMulNBits",
     [x, w, `${w}.scales`],
@@ -152,7 +155,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     const [x, w] = inputs;
     const [xName = "", ...rest] = names;
     const quantised = e.quantised(w);
-    if (quantised?.scales) return int8MatMul(e, quantised.shape, quantised.scales.shape, names);
+    if (quantised?.scales) return quantisedMatMul(e, quantised, quantised.scales.shape, names);
     const flat = x?.shape.length === 2;
     const rows = flat ? xName : e.node("Reshape", [xName, e.ints([-1, Number(w?.shape[1])])]);
     const y = e.node("Gemm", [rows, ...rest], { transB: { int: 1 } });

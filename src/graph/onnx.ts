@@ -1,9 +1,16 @@
 /** Encodes graphs as ONNX models. Weights stay separate until a runtime places them. */
 import { FileError } from "../errors.js";
-import { bytesOf, count, type StoredBytes, type Weight } from "../tensor/index.js";
+import { bytesOf, count, type Packed, type StoredBytes, type Weight } from "../tensor/index.js";
 import { COMPUTE_TYPES, type Emitter, type FloatType, lower, SCORE_BYTES } from "./lower.js";
 import type { Graph, Op, OpKind, Value } from "./op.js";
-import { ELEMENT, encodeModel, type NodeMessage, type TensorMessage, type ValueMessage } from "./proto.js";
+import {
+  ELEMENT,
+  type ElementType,
+  encodeModel,
+  type NodeMessage,
+  type TensorMessage,
+  type ValueMessage,
+} from "./proto.js";
 
 /**
  * Type of the values between inputs and outputs. "bfloat16": the model is in float32, and the engine computes in bfloat16, as OpenVINO does
@@ -15,7 +22,7 @@ export type ComputeType = FloatType | "bfloat16";
 export interface EncodedGraph {
   /** Weights by their names in the model. */
   readonly weights: ReadonlyMap<string, StoredBytes>;
-  /** The graph has int8 matmuls, which need ONNX Runtime's prepacking to be fast. */
+  /** The graph has quantised matmuls, which need ONNX Runtime's prepacking to be fast. */
   readonly packed: boolean;
   /** Compute type of the values between inputs and outputs. */
   readonly type: ComputeType;
@@ -67,8 +74,13 @@ export function encodeGraph(
   const exact: Port[] = [];
 
   for (const [name, v] of graph.inputs) names.set(v.id, name);
-  for (const [id, { dtype, scales }] of graph.weights) {
+  for (const [id, weight] of graph.weights) {
+    const { dtype, scales, packed } = weight;
     const name = weightName(id);
+    if (packed) {
+      names.set(id, unpacked(emitter, name, weight, packed));
+      continue;
+    }
     const cast = !scales && dtype !== "float32" && !(half && dtype === "float16");
     if (half && dtype === "float16" && !scales) halves.add(name);
     names.set(id, cast ? emitter.cast(name, "float32") : name);
@@ -95,7 +107,7 @@ export function encodeGraph(
   const [inputs, outputs] = [portsOf(graph.inputs), portsOf(graph.outputs)];
   return {
     weights,
-    packed: [...graph.weights.values()].some((w) => w.scales),
+    packed: [...graph.weights.values()].some((w) => w.scales !== undefined),
     type,
     inputs,
     outputs,
@@ -170,13 +182,28 @@ function createEmitter(
   return emitter;
 }
 
+/**
+ * A packed matrix [O, I] in float32. Its nodes come before those of the layers: ONNX Runtime then runs them just before the product, where nodes
+ * that come later would be run first, all together. For the choice of nodes see docs/precision.md.
+ */
+function unpacked(e: Emitter, name: string, { shape }: Weight, { minima }: Packed): string {
+  const scaled = e.node("Mul", [e.cast(name, "float32"), `${name}.scales`]);
+  const all = minima ? e.node("Add", [scaled, `${name}.minima`]) : scaled;
+  return e.node("Reshape", [all, e.ints(shape)]);
+}
+
 const weightName = (id: number): string => `w${id}`;
 
 /** Weights of a graph by their names in the model, and their TensorProtos without data. */
 function storedWeights(graph: Graph) {
   const weights = new Map<string, StoredBytes>();
   const outside: Omit<TensorMessage, "data">[] = [];
-  const store = (name: string, { bytes, dtype, name: own }: Weight, shape: readonly number[]): void => {
+  const store = (
+    name: string,
+    { bytes, dtype, name: own }: Weight,
+    shape: readonly number[],
+    type: ElementType = dtype,
+  ): void => {
     if (bytes.in === "blocks")
       throw new RangeError(`${own} is stored in blocks of ${bytes.format}; it must be dequantised first`);
     if (bytes.in === "unsupported") {
@@ -186,17 +213,25 @@ function storedWeights(graph: Graph) {
       );
     }
     weights.set(name, bytes);
-    outside.push({ name, type: dtype, shape });
+    outside.push({ name, type, shape });
   };
   for (const [id, weight] of graph.weights) {
-    const { shape, scales } = weight;
+    const { shape, scales, packed } = weight;
     const name = weightName(id);
+    if (packed) {
+      const [rows = 0, runs = 0] = packed.scales.shape;
+      store(name, weight, [rows, runs, count(shape) / (rows * runs)], packed.code);
+      store(`${name}.scales`, packed.scales, [rows, runs, 1]);
+      if (packed.minima) store(`${name}.minima`, packed.minima, [rows, runs, 1]);
+      continue;
+    }
     if (!scales) {
       store(name, weight, shape);
       continue;
     }
     const [out = 0, blocks = 1] = scales.shape;
-    store(name, weight, [out, blocks, count(shape) / (out * blocks)]);
+    const bytes = (count(shape) * (weight.bits ?? 8)) / 8;
+    store(name, weight, [out, blocks, bytes / (out * blocks)]);
     store(`${name}.scales`, scales, scales.shape);
   }
   return { weights, outside };

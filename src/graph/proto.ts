@@ -25,7 +25,11 @@ export const ELEMENT = {
   float16: 10,
   float64: 11,
   bfloat16: 16,
+  uint4: 21,
 } as const;
+
+/** Opset of ONNX; the second one where a tensor has elements of four bits. */
+const OPSETS = [20, 21] as const;
 
 export type ElementType = keyof typeof ELEMENT;
 
@@ -119,9 +123,10 @@ function value(w: BinaryWriter, v: ValueMessage): void {
   );
 }
 
-/** ModelProto as bytes, with opset 20 of ONNX and opset 1 of com.microsoft. */
+/** ModelProto as bytes, with opset 20 of ONNX (21 for elements of four bits) and opset 1 of com.microsoft. */
 export function encodeModel(model: ModelMessage): Uint8Array {
   const w = new BinaryWriter();
+  const fours = model.initializers.some(({ type }) => type === "uint4");
   integer(w, 1, 10);
   text(w, 2, "variegate");
   message(w, 7, (w) => {
@@ -132,7 +137,7 @@ export function encodeModel(model: ModelMessage): Uint8Array {
     for (const v of model.outputs) message(w, 12, (w) => value(w, v));
   });
   for (const [domain, version] of [
-    ["", 20],
+    ["", OPSETS[fours ? 1 : 0]],
     ["com.microsoft", 1],
   ] as const) {
     message(w, 8, (w) => {

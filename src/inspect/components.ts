@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import pathOf from "node:path";
 import type { Component } from "../checkpoint/index.js";
 import { derivedFolder } from "../checkpoint/node/index.js";
-import { drawingOf } from "../networks/index.js";
+import { drawingOf, packedBytes } from "../networks/index.js";
 import { BYTES, count, formatBytes, storedAs, storedBytes, type WeightIndex } from "../tensor/index.js";
 
 export interface ComponentReport {
@@ -53,14 +53,16 @@ function summary(index: WeightIndex) {
   };
 }
 
-/** Notes the size of quantised blocks after they are unpacked, which happens on first use. */
+/** Notes the size of quantised blocks after they are unpacked, which happens on first use, and of matrices that stay packed. */
 export function unpackingNote(name: string, { weights }: WeightIndex): string[] {
   const blocks = [...weights.values()].filter(({ bytes }) => bytes.in === "blocks");
   if (blocks.length === 0) return [];
   const stored = blocks.reduce((n, w) => n + storedBytes(w), 0);
   const unpacked = blocks.reduce((n, { shape, dtype }) => n + count(shape) * BYTES[dtype], 0);
+  const kept = blocks.reduce((n, w) => n + (packedBytes(w) ?? count(w.shape) * BYTES.float32), 0);
+  const instead = `; where the budget is too small for that, and with --upcast per-call, matrices stay packed on the CPU: ${formatBytes(kept)}`;
   return [
-    `${name}: ${formatBytes(stored)} of quantised blocks are unpacked once, to ${formatBytes(unpacked)} of float32 in ${derivedFolder()}`,
+    `${name}: ${formatBytes(stored)} of quantised blocks are unpacked once, to ${formatBytes(unpacked)} of float32 in ${derivedFolder()}${kept < unpacked ? instead : ""}`,
   ];
 }
 

@@ -1,7 +1,7 @@
-/** Checks outputs of networks for NaN and infinity, and finds the weight that they come from. */
+/** Checks weights and outputs of networks for NaN and infinity, and finds the weight that an output's come from. */
 import { readFloats } from "../checkpoint/index.js";
-import { NonFiniteError } from "../errors.js";
-import type { FloatTensor, WeightIndex } from "../tensor/index.js";
+import { NonFiniteError, NonFiniteTensorError } from "../errors.js";
+import type { FloatTensor, Weight, WeightIndex } from "../tensor/index.js";
 import { floats } from "./floats.js";
 
 /** A call of a network, for messages. */
@@ -38,4 +38,20 @@ async function damagedIn({ weights }: WeightIndex): Promise<{ file: string; tens
     if (!areFinite(await readFloats(weight))) return { file: weight.bytes.source.name, tensor };
   }
   return null;
+}
+
+/** Magnitude from which a value rounds to infinity. */
+const OVERFLOW = { float32: Number.POSITIVE_INFINITY, float16: 65520 } as const;
+
+/** Checks a weight's values. @throws NonFiniteTensorError with the first value that is not finite in `dtype` */
+export function mustBeFinite(
+  { name, bytes }: Weight,
+  values: Float32Array,
+  dtype: keyof typeof OVERFLOW = "float32",
+): void {
+  const limit = OVERFLOW[dtype];
+  // A loop, since a callback for each of billions of values takes seconds.
+  for (const value of values) {
+    if (!(Math.abs(value) < limit)) throw new NonFiniteTensorError({ file: bytes.source.name, tensor: name, value });
+  }
 }

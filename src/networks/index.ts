@@ -1,17 +1,17 @@
 export { adapterScales } from "./adapted.js";
 export { drawingOf, drawn } from "./build.js";
 export { COMPUTES } from "./fields.js";
-export { areFinite, type Call, finite } from "./finite.js";
+export { areFinite, type Call, finite, mustBeFinite } from "./finite.js";
 export { floats } from "./floats.js";
 export { type Differentiated, type GradientMemory, gradientGraph, loadGradients } from "./gradients.js";
 export { productsOn } from "./matmul.js";
 export { encodedFor, type Network, type NetworkOptions, NO_WEIGHTS, network, sessionOf } from "./network.js";
+export { packedBytes } from "./packing.js";
 export {
   type Compute,
   DEVICE_COMPUTES,
   derivations,
   FLOAT32,
-  mustBeFinite,
   mustCompute,
   openVinoBytes,
   type Precision,

@@ -59,24 +59,34 @@ export async function sessionOf(
   precision: Precision = FLOAT32,
   plain: () => Graph | Promise<Graph> = () => drawn,
 ): Promise<{ session: Session; inputs: readonly string[]; graph: Graph }> {
-  const needed = derivations(drawn, precision.compute).size > 0;
+  const needed = derivations(drawn, precision).size > 0;
   const graph = needed ? await prepareWeights(name, drawn, await plain(), precision) : drawn;
   // Building and encoding a large graph take about 50 ms each: yields to the event loop in between.
   await new Promise((resolve) => setTimeout(resolve));
   const model = encodedFor(runtime.device, graph, precision.compute);
-  return { session: await runtime.load(model, precision.upcast), inputs: [...graph.inputs.keys()], graph };
+  // At load, ONNX Runtime would unpack all matrices at once.
+  const upcast = [...graph.weights.values()].some((w) => w.packed) ? "per-call" : precision.upcast;
+  return { session: await runtime.load(model, upcast), inputs: [...graph.inputs.keys()], graph };
 }
 
+/** Matrices in float32, of the size of the largest, that the arena holds for unpacking (measured: docs/precision.md). */
+const UNPACKED = 5;
+
+/** Bytes of the arena in which packed matrices are unpacked. */
+const unpackedBytes = (graph: Graph): number =>
+  UNPACKED *
+  Math.max(0, ...[...graph.weights.values()].map(({ packed, shape }) => (packed ? count(shape) * BYTES.float32 : 0)));
+
 /**
- * Bytes of weights that a session copies: on OpenVINO all; else those that cannot be mapped, half precision that is upcast at load, and int8 matrices,
+ * Bytes of weights that a session copies: on OpenVINO all; else those that cannot be mapped, half precision that is upcast at load, and quantised matrices,
  * which ONNX Runtime repacks.
  */
 function copiedBytes(graph: Graph, device: Device, { compute, upcast = "at-load" }: Precision): number {
   return [...graph.weights.values()].reduce((n, weight) => {
-    const { dtype, shape, scales, bytes } = weight;
+    const { dtype, shape, scales, bits = 8, bytes } = weight;
     if (device === "openvino") return n + openVinoBytes(weight, compute === "bfloat16" ? "bfloat16" : "float32");
     const read = bytes.in === "memory" || bytes.source.path === undefined ? storedBytes(weight) : 0;
-    if (scales) return n + read + count(shape) * BYTES[dtype];
+    if (scales) return n + read + (count(shape) * bits) / 8;
     const half = dtype === "float16" || dtype === "bfloat16";
     return n + read + (half && upcast === "at-load" ? count(shape) * BYTES.float32 : 0);
   }, 0);
@@ -114,7 +124,11 @@ export function network<S>(
       const free = await draw(shape, adaptedWeights(index, stack));
       const drawn = fixed && stack ? bindKnown(free, await ranksOf(free, stack, index)) : free;
       const made = await sessionOf(name, runtime, drawn, precision, () => (stack ? draw(shape, index) : drawn));
-      return { ...made, copies: copiedBytes(made.graph, runtime.device, precision), arena: arenaBytes(made.graph, 1) };
+      return {
+        ...made,
+        copies: copiedBytes(made.graph, runtime.device, precision),
+        arena: arenaBytes(made.graph, 1) + unpackedBytes(made.graph),
+      };
     });
     if (stack) {
       const { inputKey } = stack;

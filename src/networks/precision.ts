@@ -1,10 +1,13 @@
 /** Compute precision of networks, and the conversion of a graph's weights to it before a session is created. */
 import { type Derivation, type Derive, deriveInMemory } from "../checkpoint/index.js";
-import { NonFiniteTensorError, RequestError } from "../errors.js";
+import { RequestError } from "../errors.js";
 import type { Graph } from "../graph/index.js";
 import type { Device, Upcast } from "../runtime/index.js";
 import { bytesOf, count, quantise, toFloat16, type Weight } from "../tensor/index.js";
+import { codesOf, scalesOf } from "./derived-names.js";
 import type { COMPUTES } from "./fields.js";
+import { mustBeFinite } from "./finite.js";
+import { packedFormat, packedWeight, packing } from "./packing.js";
 
 export type Compute = (typeof COMPUTES)[number];
 
@@ -20,6 +23,8 @@ export interface Precision {
   readonly onPrepare?: ((preparing: Preparing) => void) | undefined;
   /** Time at which half-precision weights are upcast. Default: at load. */
   readonly upcast?: Upcast;
+  /** Time at which matrices in blocks of a GGUF file are unpacked, on the processor: at load, into a file (default), or in every call. */
+  readonly unpack?: Upcast;
   /** Derives dequantised or quantised weights. Default: in memory, again for each session. */
   readonly derive?: Derive;
 }
@@ -80,22 +85,6 @@ function matrices(graph: Graph): ReadonlySet<number> {
   return new Set(uses.flatMap(([id, matrix]) => (matrix && !other.has(id) ? [id] : [])));
 }
 
-/** Magnitude from which a value rounds to infinity. */
-const OVERFLOW = { float32: Number.POSITIVE_INFINITY, float16: 65520 } as const;
-
-/** Checks a weight's values. @throws NonFiniteTensorError with the first value that is not finite in `dtype` */
-export function mustBeFinite(
-  { name, bytes }: Weight,
-  values: Float32Array,
-  dtype: keyof typeof OVERFLOW = "float32",
-): void {
-  const limit = OVERFLOW[dtype];
-  // A loop, since a callback for each of billions of values takes seconds.
-  for (const value of values) {
-    if (!(Math.abs(value) < limit)) throw new NonFiniteTensorError({ file: bytes.source.name, tensor: name, value });
-  }
-}
-
 /** Dequantises a weight of a GGUF file. */
 const unpacking = (from: Weight, dtype: "float32" | "float16"): Derivation => ({
   from,
@@ -106,9 +95,6 @@ const unpacking = (from: Weight, dtype: "float32" | "float16"): Derivation => ({
     return [bytesOf(dtype === "float16" ? toFloat16(values) : values)];
   },
 });
-
-const codesOf = (name: string) => `${name}.codes`;
-const scalesOf = (name: string) => `${name}.scales`;
 
 /** Quantises a matrix to int8 codes and scales. */
 const quantising = (from: Weight, block: number): Derivation => ({
@@ -125,14 +111,23 @@ const quantising = (from: Weight, block: number): Derivation => ({
   },
 });
 
-/** Derivations of a graph's weights that `compute` needs, by name of the weight. */
-export function derivations(graph: Graph, compute: Compute): ReadonlyMap<string, Derivation> {
-  const whole = compute === "int8" ? matrices(graph) : new Set<number>();
+/** Compute type, and whether matrices in blocks stay packed. */
+type Form = Pick<Precision, "compute" | "unpack">;
+
+const packs = ({ compute, unpack }: Form): boolean => compute === "float32" && unpack === "per-call";
+
+/** Derivations of a graph's weights that a precision needs, by name of the weight. */
+export function derivations(graph: Graph, form: Form): ReadonlyMap<string, Derivation> {
+  const { compute } = form;
+  const whole = compute === "int8" || packs(form) ? matrices(graph) : new Set<number>();
   return new Map(
     [...graph.weights].flatMap(([id, weight]) => {
-      const block = whole.has(id) ? blockOf(weight) : undefined;
+      const matrix = whole.has(id);
+      const block = matrix && compute === "int8" ? blockOf(weight) : undefined;
       if (block !== undefined) return [[weight.name, quantising(weight, block)] as const];
       if (weight.bytes.in !== "blocks") return [];
+      const format = matrix && packs(form) ? packedFormat(weight) : undefined;
+      if (format) return [[weight.name, packing(weight, format)] as const];
       return [[weight.name, unpacking(weight, compute === "float16" ? "float16" : "float32")] as const];
     }),
   );
@@ -146,12 +141,16 @@ export async function prepareWeights(
   name: string,
   graph: Graph,
   whole: Graph,
-  { compute, onPrepare, derive = deriveInMemory }: Precision,
+  { compute, unpack = "at-load", onPrepare, derive = deriveInMemory }: Precision,
 ): Promise<Graph> {
-  const wanted = derivations(whole, compute);
+  const form = { compute, unpack };
+  const wanted = derivations(whole, form);
   if (wanted.size === 0) return graph;
   const made = await derive([...wanted.values()], (done, total) => onPrepare?.({ network: name, done, total }));
   const ready = (weight: Weight): Weight => {
+    const format = packs(form) ? packedFormat(weight) : undefined;
+    const packed = format && packedWeight(weight, format, made);
+    if (packed) return packed;
     const codes = made.get(codesOf(weight.name));
     const scales = made.get(scalesOf(weight.name));
     if (codes && scales) return { ...codes, name: weight.name, scales };

@@ -49,12 +49,13 @@ export async function bindPair(
   additions: Additions,
   runtime: Runtime,
   compute: Compute,
-  { memoryBudget = machineBudget(), joinCalls, onPrepare, clip }: OpenOptions,
+  { memoryBudget = machineBudget(), upcast, joinCalls, onPrepare, clip }: OpenOptions,
 ): Promise<OpenedPair> {
   const { located, row, family, parts, lookup } = files;
   const bound = await bindParts(files, additions, runtime, {
     compute,
     memoryBudget,
+    upcast,
     joinCalls,
     onPrepare,
     derive: deriveInFile,

@@ -40,7 +40,10 @@ export function memoryNeedsOfRow(row: PairRow, compute: Compute = "float32"): Me
   const { parameters, textParameters, family } = row;
   if (parameters === null || compute === "int8") return null;
   // Stored in half precision, like the Hub's files.
-  const half = (n: number): WeightSize => ({ bytes: n * BYTES[compute], stored: n * BYTES.float16 });
+  const half = (n: number): WeightSize => {
+    const stored = n * BYTES.float16;
+    return { bytes: n * BYTES[compute], stored, packed: stored };
+  };
   const { text, decoder } = FAMILIES[family].parameters;
   return strategyNeeds({
     text: half(textParameters ?? text),

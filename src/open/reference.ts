@@ -10,7 +10,7 @@ import type { DownloadOptions } from "../hub/index.js";
 import type { ModelFolder } from "../lookup/index.js";
 import { COMPUTES } from "../networks/fields.js";
 import type { Compute, Preparing } from "../networks/index.js";
-import { DEVICES } from "../runtime/fields.js";
+import { DEVICES, UPCASTS } from "../runtime/fields.js";
 import type { Device } from "../runtime/index.js";
 import { grouped, type InputOf, option, parseRequest, type ReadonlyData } from "../schema/index.js";
 
@@ -175,6 +175,11 @@ export const machineFields = grouped("machine", {
       renamed: "--memory-budget",
     },
   ),
+  upcast: option(z.enum(UPCASTS), {
+    flag: "--upcast <when>",
+    about:
+      "time at which float16, bfloat16 and GGUF weights become float32 on the CPU: at-load is faster, per-call takes less memory (default: by the memory budget)",
+  }),
 } as const);
 
 export const pairSchema = z.strictObject(modelFields);

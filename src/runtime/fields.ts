@@ -1,2 +1,2 @@
 /** Part of this room that describes requests. Help and options load it without the code that runs models. */
-export { DEVICES } from "./runtime.js";
+export { DEVICES, UPCASTS } from "./runtime.js";

@@ -6,11 +6,13 @@ export const DEVICES = ["cpu", "openvino", "webgpu", "cuda", "coreml", "dml"] as
 /** An execution provider, or OpenVINO. */
 export type Device = (typeof DEVICES)[number];
 
+/** Times at which weights become float32. */
+export const UPCASTS = ["at-load", "per-call"] as const;
 /**
  * When half-precision weights are upcast to float32. "at-load": while the model loads, which keeps both copies in memory; "per-call": one
  * weight at a time during every call, with the file mapped.
  */
-export type Upcast = "at-load" | "per-call";
+export type Upcast = (typeof UPCASTS)[number];
 
 /** Data of a weight: bytes in the model, or a range of external data. */
 export type Placement =

@@ -19,9 +19,18 @@ export interface OtherModels {
 }
 
 /** What the studio's models were opened with apart from their names: the machine, and where models are. */
-const kept = ({ device, threads, memoryBudget, modelFolders, pairs, variant, compute }: PairReference & OpenOptions) =>
+const kept = ({
+  device,
+  threads,
+  memoryBudget,
+  upcast,
+  modelFolders,
+  pairs,
+  variant,
+  compute,
+}: PairReference & OpenOptions) =>
   Object.fromEntries(
-    Object.entries({ device, threads, memoryBudget, modelFolders, pairs, variant, compute }).filter(
+    Object.entries({ device, threads, memoryBudget, upcast, modelFolders, pairs, variant, compute }).filter(
       ([, value]) => value !== undefined,
     ),
   ) as PairReference & OpenOptions;

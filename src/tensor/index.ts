@@ -1,4 +1,5 @@
 export * from "./bytes.js";
+export * from "./codes.js";
 export * from "./counted.js";
 export * from "./half.js";
 export * from "./image.js";

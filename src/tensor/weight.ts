@@ -48,6 +48,37 @@ export const BLOCKS = {
 /** Name of a block format. */
 export type BlockFormat = keyof typeof BLOCKS;
 
+/** Integer codes of a matrix that stays packed: two of four bits in a byte ("int4" with 8 added, as MatMulNBits takes them), or int8. */
+export type Code = "int4" | "uint4" | "int8";
+/** Bits of a code. */
+export const CODE_BITS: { readonly [C in Code]: number } = { int4: 4, uint4: 4, int8: 8 };
+
+/** Formats whose matrices can stay packed: type of the codes, number of values with one scale, and whether there are minima. */
+export const PACKED = {
+  q4_0: { code: "int4", run: 32, minima: false },
+  q4_1: { code: "uint4", run: 32, minima: true },
+  q5_0: { code: "int8", run: 32, minima: false },
+  q5_1: { code: "int8", run: 32, minima: true },
+  q8_0: { code: "int8", run: 32, minima: false },
+  q2_k: { code: "uint4", run: 16, minima: true },
+  q3_k: { code: "int4", run: 16, minima: false },
+  q4_k: { code: "uint4", run: 32, minima: true },
+  q5_k: { code: "int8", run: 32, minima: true },
+  q6_k: { code: "int8", run: 16, minima: false },
+  iq4_nl: { code: "int8", run: 32, minima: false },
+  iq4_xs: { code: "int8", run: 32, minima: false },
+} as const satisfies {
+  readonly [F in Exclude<BlockFormat, `f8_${string}`>]: {
+    readonly code: Code;
+    readonly run: number;
+    readonly minima: boolean;
+  };
+};
+/** Name of a block format of integer codes. */
+export type PackedFormat = keyof typeof PACKED;
+
+export const isPacked = (format: BlockFormat): format is PackedFormat => Object.hasOwn(PACKED, format);
+
 /** Little-endian, row-major, contiguous bytes: a range of a source, or an array in memory with the origin of its values. */
 export type StoredBytes =
   | { readonly in: "source"; readonly source: ByteSource; readonly offset: number; readonly length: number }
@@ -83,8 +114,22 @@ export interface Weight {
   readonly dtype: WeightType;
   readonly shape: readonly number[];
   readonly bytes: WeightBytes;
-  /** Scales of an int8 matrix [O, I], stored as uint8 codes: float32 [O, I / n], value = (code − 128) · scale of its block of n. */
+  /**
+   * Scales of a quantised matrix [O, I], stored as unsigned codes: float32 [O, I / n], value = (code − 2^(bits − 1)) · scale of its block
+   * of n.
+   */
   readonly scales?: Weight;
+  /** Bits of those codes; default 8. Of four bits, two are in a byte, the first in its low half. */
+  readonly bits?: 4 | 8;
+  /** Set for a matrix [O, I] whose bytes are integer codes; they become float32 when the matrix is used. */
+  readonly packed?: Packed;
+}
+
+/** Codes of a packed matrix [O, I] that is cast in the graph, and tensors float32 [O, I / n]: value = code · scale (+ minimum) of its run of n. */
+export interface Packed {
+  readonly code: Exclude<Code, "int4">;
+  readonly scales: Weight;
+  readonly minima?: Weight;
 }
 
 /** Storage format of a weight. */

@@ -8,7 +8,7 @@ import { transformerConfig } from "../../src/checkpoint/transformer-configs.js";
 import { FAMILIES, ownTensors, recognise } from "../../src/families/index.js";
 import { generate } from "../../src/generate/index.js";
 import { parseSd3Config } from "../../src/models/sd3-config.js";
-import { openPair } from "../../src/open/index.js";
+import { type OpenOptions, openPair } from "../../src/open/index.js";
 import { count, type FloatTensor, float } from "../../src/tensor/index.js";
 import { checkpointFolder, componentFolder } from "../support/checkpoint.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -102,8 +102,8 @@ describe.each(FILES)(
       writeFileSync(file, safetensors(inFile));
       const gguf = path.join(folder, "own-names.gguf");
       writeGguf(gguf, inFile, () => "float32", { "general.architecture": architecture });
-      const latentsOf = async (distilled: string) => {
-        const pair = await openPair({ base: checkpointFolder(base), distilled }, { threads: 1 });
+      const latentsOf = async (distilled: string, options: OpenOptions = {}) => {
+        const pair = await openPair({ base: checkpointFolder(base), distilled }, { threads: 1, ...options });
         try {
           const request = { prompts: ["a hat"], steps: 1, mode: "distilled" as const, size: { width: 40, height: 24 } };
           for await (const e of generate(pair, request)) if (e.type === "image") return e.latents.data;
@@ -114,6 +114,13 @@ describe.each(FILES)(
       };
       const expected = await latentsOf(componentFolder(component));
       for (const distilled of [file, gguf]) expect(farthest(await latentsOf(distilled), expected)).toBeLessThan(1e-5);
+
+      // Rows of fused matrices in blocks, packed and unpacked.
+      const blocks = path.join(folder, "blocks.gguf");
+      writeGguf(blocks, inFile, () => "q8_0", { "general.architecture": architecture });
+      const unpacked = await latentsOf(blocks, { upcast: "at-load" });
+      expect(farthest(await latentsOf(blocks, { upcast: "per-call" }), unpacked)).toBeLessThan(1e-4);
+      expect(farthest(unpacked, expected)).toBeLessThan(0.2);
     });
   },
 );

@@ -3,11 +3,11 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { readFloats, safetensors } from "../../src/checkpoint/index.js";
 import { derivedFolder, openCheckpoint, openWeights } from "../../src/checkpoint/node/index.js";
-import { generate } from "../../src/generate/index.js";
+import { formIn, generate, memoryUses } from "../../src/generate/index.js";
 import { checkReference } from "../../src/inspect/index.js";
 import type { Preparing } from "../../src/networks/index.js";
-import { memoryNeedsOfFiles, openPair, readFiles } from "../../src/open/index.js";
-import { count, type FloatTensor, float } from "../../src/tensor/index.js";
+import { memoryNeedsOfFiles, type OpenOptions, openPair, type PairReference, readFiles } from "../../src/open/index.js";
+import { count, createRng, type FloatTensor, float } from "../../src/tensor/index.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type Stored, writeGguf } from "../support/gguf.js";
 import { singleGolden, tensorsOf, writeSingle } from "../support/single-file.js";
@@ -31,8 +31,15 @@ async function prepare(base: string): Promise<Preparing[]> {
   }
 }
 
-async function imagesOf(base: string, distilled?: string): Promise<Float32Array> {
-  const pair = await openPair({ base, ...(distilled !== undefined && { distilled }) }, { threads: 1 });
+async function imagesOf(
+  base: string,
+  distilled?: string,
+  { upcast, adapters }: Pick<OpenOptions, "upcast"> & Pick<PairReference, "adapters"> = {},
+): Promise<Float32Array> {
+  const pair = await openPair(
+    { base, ...(distilled !== undefined && { distilled }), ...(adapters && { adapters }) },
+    { threads: 1, ...(upcast && { upcast }) },
+  );
   try {
     const mode = distilled === undefined ? ("base" as const) : ("distilled" as const);
     const size = { width: 16, height: 24 };
@@ -90,7 +97,11 @@ describe.each<[Stored, number]>([
     expect(about).toMatch(/Stable Diffusion XL/);
     expect(components.find((c) => c.name === "unet")?.dtypes).toEqual(["float32", stored].sort());
     expect(components.find((c) => c.name === "vae")?.dtypes).toEqual(["float32"]);
-    const unpacked = notes.filter((n) => /^unet: .* MB of quantised blocks .* MB of float32/.test(n));
+    const unpacked = notes.filter((n) =>
+      /^unet: .* MB of quantised blocks .* MB of float32.*--upcast per-call, matrices stay packed on the CPU: .* MB$/.test(
+        n,
+      ),
+    );
     expect(unpacked).toHaveLength(stored === "float16" ? 0 : 1);
   });
 });
@@ -151,6 +162,54 @@ describe("a UNet in GGUF", { timeout: 240_000 }, () => {
   });
 });
 
+describe.each(["q4_0", "q8_0", "q4_k"] as const)("a whole checkpoint in %s that stays packed", (stored) => {
+  const file = path.join(root, `packed-${stored}.gguf`);
+  writeGguf(file, all, (name) => (name.startsWith(UNET) ? stored : "float32"));
+
+  /** A LoRA of the queries, beside their matrices. */
+  async function loraOf(base: string): Promise<string> {
+    const { weights = new Map() } = (await (await openCheckpoint(base)).components.get("unet")?.weights()) ?? {};
+    const tensors: Record<string, FloatTensor> = {};
+    for (const [name, { shape }] of weights) {
+      const layer = /^(.*attn[12]\.to_q)\.weight$/.exec(name)?.[1];
+      if (layer === undefined) continue;
+      tensors[`unet.${layer}.lora_A.weight`] = createRng(1).randn([2, shape[1] ?? 0]);
+      tensors[`unet.${layer}.lora_B.weight`] = createRng(2).randn([shape[0] ?? 0, 2]);
+    }
+    const lora = path.join(root, "queries.safetensors");
+    writeFileSync(lora, safetensors(tensors));
+    return lora;
+  }
+
+  it("generates what its unpacked blocks generate, with a LoRA too", { timeout: 240_000 }, async () => {
+    const adapters = [{ ref: await loraOf(file), scale: 0.5 }];
+    const of = (upcast: "at-load" | "per-call", more = {}) => imagesOf(file, undefined, { upcast, ...more });
+    const [unpacked, packed] = [await of("at-load"), await of("per-call")];
+    expect(error(packed, unpacked)).toBeLessThan(1e-4);
+    const [adapted, both] = [await of("at-load", { adapters }), await of("per-call", { adapters })];
+    expect(error(both, adapted)).toBeLessThan(1e-4);
+    expect(error(adapted, unpacked)).toBeGreaterThan(1e-2);
+  });
+
+  it("is packed where the memory budget asks for it", async () => {
+    const told: Preparing[] = [];
+    const open = async (memoryBudget?: number) => {
+      const pair = await openPair(
+        { base: file },
+        { threads: 1, onPrepare: (p) => told.push(p), ...(memoryBudget !== undefined && { memoryBudget }) },
+      );
+      await pair.base.network.load({ height: 4, width: 8, tokens: 77 });
+      await pair.close();
+      return [pair.engine.unpack, told.splice(0).at(-1)?.total ?? 0] as const;
+    };
+    // Another file of the same blocks, so that nothing is there yet.
+    utimesSync(file, new Date(), new Date(2002, 1, 1));
+    const [unpacked, packed] = [await open(), await open(1)];
+    expect([unpacked[0], packed[0]]).toEqual(["at-load", "per-call"]);
+    expect(packed[1]).toBeLessThan(unpacked[1]);
+  });
+});
+
 describe("unpacked weights", { timeout: 240_000 }, () => {
   const file = path.join(root, "kept.gguf");
   writeGguf(file, all, (name) => (name.startsWith(UNET) ? "q8_0" : "float32"));
@@ -183,14 +242,29 @@ describe("unpacked weights", { timeout: 240_000 }, () => {
     expect(existsSync(old)).toBe(false);
   });
 
-  it("count as float32 in what memory is needed", async () => {
-    const needs = async (base: string) => {
-      return memoryNeedsOfFiles(await readFiles({ base }));
+  it("count as float32 in what memory is needed, and less where they stay packed", async () => {
+    const needs = async (base: string, device?: "webgpu") => {
+      return memoryNeedsOfFiles(await readFiles({ base }), "float32", device);
     };
-    expect(await needs(file)).toEqual(await needs(plain));
-    // The file itself is a quarter of it.
     const parameters = Object.values(unet).reduce((n, t) => n + count(t.shape), 0);
+    const [packed, whole] = [await needs(file), await needs(plain)];
+    const unpacked = packed.map((need) => ({ ...need, packed: need.stored }));
+    expect(unpacked).toEqual(whole);
+    expect(await needs(file, "webgpu")).toEqual(whole);
+    for (const need of packed) expect(need.packed).toBeLessThan(need.bytes);
+    // The file itself is a quarter of it.
     expect(statSync(plain).size - statSync(file).size).toBeGreaterThan(2 * parameters);
+
+    // What a budget decides: packed only where no strategy fits otherwise.
+    const least = Math.min(...packed.map(({ stored }) => stored));
+    const enough = (4 / 3) * least + 1;
+    expect(formIn(packed, enough)).toEqual({ upcast: "per-call", unpack: "at-load" });
+    expect(formIn(packed, enough - 2)).toEqual({ upcast: "per-call", unpack: "per-call" });
+    expect(formIn(packed, 1, "at-load")).toEqual({ upcast: "at-load", unpack: "at-load" });
+    expect(formIn(packed, 1e12, "per-call")).toEqual({ upcast: "per-call", unpack: "per-call" });
+    const uses = (budget: number) => memoryUses(packed, budget).map(({ bytes }) => bytes);
+    expect(uses(enough)).toEqual(packed.map(({ stored }) => stored));
+    expect(uses(enough - 2)).toEqual(packed.map((need) => need.packed));
   });
 
   it("cannot be made where the cache cannot be written, and says so", async () => {

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { BLOCKS, type BlockFormat, count, type FloatTensor } from "../../src/tensor/index.js";
 
 /** Types that are written here, by ggml's numbers for them. */
-const NUMBERS = { float32: 0, float16: 1, q8_0: 8, q4_k: 12 } as const;
+const NUMBERS = { float32: 0, float16: 1, q4_0: 2, q8_0: 8, q4_k: 12 } as const;
 export type Stored = keyof typeof NUMBERS;
 
 export interface GgufTensor {
@@ -126,6 +126,18 @@ export function halfBits(value: number): number {
 const PACK: { readonly [S in Stored]: (values: Float32Array) => Uint8Array } = {
   float32: (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   float16: (values) => new Uint8Array(Uint16Array.from(values, halfBits).buffer),
+  // The value of the largest magnitude is code −8.
+  q4_0(values) {
+    const out = Buffer.alloc((values.length / 32) * 18);
+    for (let b = 0; b < values.length / 32; b++) {
+      const block = values.subarray(32 * b, 32 * b + 32);
+      const d = block.reduce((most, v) => (Math.abs(v) > Math.abs(most) ? v : most), 0) / -8;
+      out.writeUInt16LE(halfBits(d), 18 * b);
+      const code = (i: number) => (d === 0 ? 8 : Math.min(15, Math.round((block[i] ?? 0) / d) + 8));
+      for (let i = 0; i < 16; i++) out[18 * b + 2 + i] = code(i) | (code(i + 16) << 4);
+    }
+    return out;
+  },
   q8_0(values) {
     const out = Buffer.alloc((values.length / 32) * 34);
     for (let b = 0; b < values.length / 32; b++) {

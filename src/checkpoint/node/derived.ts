@@ -17,9 +17,15 @@ import {
   writeWhole,
 } from "../../files/index.js";
 import { formatBytes, type Weight } from "../../tensor/index.js";
-import { type Derivation, type Derive, type DeriveProgress, derivedBytes, deriveInMemory } from "../derivation.js";
+import {
+  type Derivation,
+  type Derive,
+  type DeriveProgress,
+  derivedBytes,
+  deriveInMemory,
+  makeDerived,
+} from "../derivation.js";
 import { head, readSafetensors } from "../safetensors.js";
-import { readFloats } from "../weights.js";
 import { openFile } from "./file-source.js";
 
 /** Format version. Increase it when the same description gives other bytes. */
@@ -92,8 +98,8 @@ async function make(file: string, derivations: readonly Derivation[], onProgress
   const write = async (sink: Sink) => {
     await sink.write(header);
     let done = 0;
-    for (const { from, make } of derivations) {
-      for (const bytes of make(await readFloats(from))) {
+    for (const derivation of derivations) {
+      for (const bytes of await makeDerived(derivation)) {
         await sink.write(bytes);
         done += bytes.length;
       }

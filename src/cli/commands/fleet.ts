@@ -53,7 +53,7 @@ export const fleetFields = grouped("fleet", {
 } as const);
 
 const { pair: _pair, pairs, base, distilled } = modelFields;
-const { memoryBudget: _budget, ...machine } = machineFields;
+const { memoryBudget: _budget, upcast: _upcast, ...machine } = machineFields;
 
 /** Models that are at another place on this machine. */
 const workerModels = {

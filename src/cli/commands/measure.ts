@@ -156,7 +156,7 @@ export function addExperiment(command: Command): void {
     .action(async (name: string, file: string | undefined, given: Given & { slider?: readonly Control[] }) => {
       const { runExperiment } = await import("../experiment.js");
       const { prompts, images, dryRun, ...tools } = fieldsOf(experimentFields, given);
-      const { memoryBudget: _, ...machine } = fieldsOf(machineFields, given);
+      const { memoryBudget: _, upcast: _upcast, ...machine } = fieldsOf(machineFields, given);
       const models = { ...fieldsOf(experimentModels, given), ...machine, ...tools };
       const options = {
         ...outputOf(given),
@@ -204,7 +204,7 @@ export function addCalibrate(command: Command): void {
   ).action(async (given: Given) => {
     const { runCalibrate } = await import("../calibrate.js");
     const { clip, workers, count = 16, seeds = 16, ...task } = fieldsOf(calibrateFields, given);
-    const { memoryBudget: _, ...machine } = fieldsOf(machineFields, given);
+    const { memoryBudget: _, upcast: _upcast, ...machine } = fieldsOf(machineFields, given);
     const tools = { ...(clip !== undefined && { clip }), ...(workers !== undefined && { workers }) };
     const models = { ...fieldsOf(experimentModels, given), ...machine, ...tools };
     await runCalibrate(
