@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { resolveScale } from "../adapters/index.js";
 import { RequestError } from "../errors.js";
-import { factsOf } from "../families/index.js";
+import { type Family, factsOf } from "../families/index.js";
 import { isFolder } from "../files/index.js";
 import type { GenerateRequest, ModelSource, PlanSource } from "../generate/index.js";
 import { parseHubReference } from "../hub/index.js";
@@ -80,7 +80,7 @@ export async function comfyPlaces(
     ...{ category, folder: FOLDERS[category], name, ref: `${what} of ${base.ref}` },
   });
   const large = source.row?.textParameters !== undefined && comfy?.largeTextEncoder;
-  const encoders = large ? [large] : (comfy?.textEncoders ?? []);
+  const encoders = encodersOf(source.family, textEncoders, large ? [large] : (comfy?.textEncoders ?? []));
   const parted = decoder !== undefined || comfy?.autoencoder !== undefined;
   // A file whose text encoders and autoencoder are others is taken for a denoiser alone.
   const isAlone = textEncoders.length > 0 && decoder !== undefined;
@@ -91,10 +91,11 @@ export async function comfyPlaces(
       base,
     ),
     distilled: distilled && (await place(distilled.ref, isLora(distilled) ? only("adapter") : DENOISER, distilled)),
-    textEncoders:
-      textEncoders.length > 0
-        ? await Promise.all(textEncoders.map((ref) => place(ref, only("text encoder"))))
-        : encoders.map((name) => published("text encoder", name, "text encoder")),
+    textEncoders: await Promise.all(
+      encoders.map((each) =>
+        "ref" in each ? place(each.ref, only("text encoder")) : published("text encoder", each.name, "text encoder"),
+      ),
+    ),
     decoder:
       decoder !== undefined
         ? await place(decoder, only("autoencoder"))
@@ -119,6 +120,33 @@ export async function comfyPlaces(
       }),
     ),
   };
+}
+
+/** A text encoder that is given, or one under the name that it is published for ComfyUI. */
+type Encoder = { readonly ref: string } | { readonly name: string };
+
+/**
+ * Text encoders of a request, and published ones of each kind of which none is given, as the pair's own stay there.
+ * @throws RequestError where a name does not tell the kind, or not all of a kind are given
+ */
+function encodersOf(family: Family, given: readonly string[], names: readonly string[]): readonly Encoder[] {
+  const own = given.map((ref) => ({ ref }));
+  const facts = factsOf(family).textEncoders;
+  const kinds = [...new Set(facts.map(({ kind }) => kind))];
+  if (own.length > 0 && (own.length === facts.length || names.length === 0 || kinds.length === 1)) return own;
+  const told = own.map(({ ref }) => (/t5/i.test(ref) ? "t5" : /clip/i.test(ref) ? "clip" : null));
+  return kinds.flatMap((kind): readonly Encoder[] => {
+    const found = own.filter((_, i) => told[i] === kind);
+    const wanted = names.flatMap((name, i) => (facts[i]?.kind === kind ? [{ name }] : []));
+    if (!told.includes(null) && (found.length === 0 || found.length === wanted.length)) {
+      return found.length > 0 ? found : wanted;
+    }
+    const all = facts.map(({ about }) => about).join(", ");
+    throw new RequestError(
+      `--as comfyui: --text-encoder ${given.join(", ")} leaves open which of ${all} are given; name all of them`,
+      { field: "textEncoders" },
+    );
+  });
 }
 
 /** True for a distilled model that is a LoRA on the base; by its name where the pair has not been opened. */

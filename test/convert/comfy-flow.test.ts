@@ -185,9 +185,29 @@ describe("workflows of flow matching families", () => {
     const own = await made("sd35-large-turbo", {}, { decoder: "madebyollin/taesd3" });
     expect(nodeOf(own.workflow, "VAELoader").inputs).toEqual({ vae_name: "taesd3" });
     expect(filesOf(own)[0]).toBe("diffusion_models/stable-diffusion-3.5-large.safetensors");
-    await expect(
-      made("sd35-large-turbo", {}, { textEncoders: ["clip_l.safetensors", "clip_g.safetensors"] }),
-    ).rejects.toThrow(/without T5 XXL ComfyUI gives the network less text/);
+  });
+
+  it("name the published text encoders of the kinds of which the request names none", async () => {
+    const t5 = await made("flux1-schnell", {}, { textEncoders: ["my-t5xxl_fp8.safetensors"] });
+    expect(nodeOf(t5.workflow, "DualCLIPLoader").inputs).toEqual({
+      clip_name1: "clip_l.safetensors",
+      clip_name2: "my-t5xxl_fp8.safetensors",
+      type: "flux",
+    });
+    const clips = ["longclip_l.safetensors", "my-clip-g.safetensors"];
+    expect(
+      nodeOf((await made("sd35-large-turbo", {}, { textEncoders: clips })).workflow, "TripleCLIPLoader").inputs,
+    ).toEqual({
+      clip_name1: "longclip_l.safetensors",
+      clip_name2: "my-clip-g.safetensors",
+      clip_name3: "t5xxl_fp16.safetensors",
+    });
+    await expect(made("flux1-schnell", {}, { textEncoders: ["big.safetensors"] })).rejects.toThrow(
+      /--text-encoder big.safetensors leaves open which of CLIP ViT-L, T5 XXL are given; name all of them/,
+    );
+    await expect(made("sd35-large-turbo", {}, { textEncoders: ["clip_l.safetensors"] })).rejects.toThrow(
+      /name all of them/,
+    );
   });
 
   it("leave Chroma one token of padding", async () => {
