@@ -6,7 +6,7 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, blocks, clip_skip, component_cases, distillation, families, flow_adapters, flow_runs, gemma_tokenizer, gradients, hub, image_gradients, information, intervals, loras, methods, metrics, official_sliders, optimizers, outputs, peft_strength,
+    adapters, added_tokens, autoencoder_files, blocks, clip_skip, component_cases, distillation, families, flow_adapters, flow_runs, gemma_tokenizer, gradients, hub, image_gradients, information, intervals, loras, methods, metrics, official_sliders, optimizers, outputs, peft_strength,
     prompt_syntax, prompts, qwen_tokenizer, recognition, runs, scripts, single_files, sliders, steps, streams, t5_tokenizer, textual_inversion, transformer_files, vision, words,
 )
 from .store import Store
@@ -47,6 +47,7 @@ RECORDERS = {
     "flow-scripts": scripts.record_flow,
     "single": single_files.record,
     "transformer-files": transformer_files.record,
+    "autoencoder-files": autoencoder_files.record,
     "gguf": blocks.record,
     "recognition": recognition.record,
     "embedded": runs.record_embedded,

@@ -317,6 +317,8 @@ def components():
         "t5": component("transformers", "T5EncoderModel", T5, 460_000, storage="sharded", naming="tied"),
         "t5-other": component("transformers", "T5EncoderModel", {**T5, "relative_attention_num_buckets": 20, "relative_attention_max_distance": 50, "layer_norm_epsilon": 1e-03, "num_layers": 1}, 461_000, dtype="bfloat16", naming="tied"),
         "gemma2": component("transformers", "Gemma2Model", GEMMA2, 630_000, storage="sharded"),
+        # As Gemma 2 2B in what a file does not tell: the width of heads and what follows from it.
+        "gemma2-wide": component("transformers", "Gemma2Model", {**GEMMA2, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 256, "query_pre_attn_scalar": 256, "attn_logit_softcapping": 50.0}, 632_000),
         "gemma2-causal": component("transformers", "Gemma2ForCausalLM", {**GEMMA2, "attn_logit_softcapping": None, "num_hidden_layers": 1, "num_key_value_heads": 4, "query_pre_attn_scalar": 8, "rms_norm_eps": 1e-03, "rope_theta": 100.0}, 631_000, dtype="bfloat16", naming="tied"),
         "qwen3-deep": component("transformers", "Qwen3ForCausalLM", QWEN3_DEEP, 440_000, naming="tied"),
         "vae-flux2": component("diffusers", "AutoencoderKLFlux2", KL_FLUX2, 441_000, stray=FLUX2_STRAY),

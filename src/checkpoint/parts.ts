@@ -30,7 +30,14 @@ import {
   unetConfig,
   wanConfig,
 } from "./configs.js";
-import { isQwen3, languageModelConfig, t5Config, transformerConfig } from "./transformer-configs.js";
+import {
+  gemma2Config,
+  isGemma2,
+  isQwen3,
+  languageModelConfig,
+  t5Config,
+  transformerConfig,
+} from "./transformer-configs.js";
 import { readBytes, readWeights } from "./weights.js";
 
 type Weights = ReadonlyMap<string, Weight>;
@@ -136,6 +143,25 @@ const FOLDED = "bn.running_mean";
 /** A norm over channels, which only Wan's autoencoder has. */
 const WAN = "decoder.norm_out.gamma";
 
+/** A convolution between levels, which only SANA's autoencoder has there. */
+const DEEP = "decoder.up_blocks.0.0.conv.weight";
+/** Its projections, which are 1×1 convolutions in the authors' file. */
+const PROJECTION = /\.attn\.to_(q|k|v|out)\.weight$/;
+
+/** SANA's autoencoder, with diffusers' names or its authors'. */
+async function deepPart(index: WeightIndex, names: Of<"autoencoder">["names"], own: Weights): Promise<Component> {
+  const { DC_NAMES, deepConfig } = await import("./autoencoder-dc-file.js");
+  const found = atTheirPlaces(own, names === "diffusers" ? identity(own) : ownTensors(DC_NAMES, [...own.keys()]));
+  const flat = <T extends { readonly shape: readonly number[] }>(name: string, of: T): T =>
+    PROJECTION.test(name) ? { ...of, shape: of.shape.slice(0, 2) } : of;
+  const shapes: Shapes = new Map([...found.shapes].map(([name, shape]) => [name, flat(name, { shape }).shape]));
+  const config = { ...deepConfig(index.source, shapes), scaling_factor: FAMILIES.sana.latents.scale };
+  return part(index, "vae", "AutoencoderDC", config, async () => {
+    const weights = await found.weights();
+    return new Map([...weights].map(([name, weight]) => [name, flat(name, weight)]));
+  });
+}
+
 /** Attention matrices of an AutoencoderKL, by current and older names; some files store them as 1×1 convolutions. */
 const ATTENTION = /\.attentions\.\d\.(to_(q|k|v|out\.0)|query|key|value|proj_attn)\.weight$/;
 
@@ -201,6 +227,7 @@ export function textEncoderPart(
   }
   if (own.has("embed_tokens.weight")) {
     const shapes = shapesOf(own);
+    if (isGemma2(shapes)) return part(index, name, "Gemma2Model", gemma2Config(index.source, shapes), async () => own);
     const className = isQwen3(shapes) ? "Qwen3Model" : "Qwen2_5_VLForConditionalGeneration";
     return part(index, name, className, languageModelConfig(index.source, shapes), async () => own);
   }
@@ -294,15 +321,19 @@ async function swapped(weight: Weight): Promise<Weight> {
  */
 export async function readAutoencoder(source: ByteSource, scaling?: number): Promise<Component> {
   const { index, recognised } = await readRecognised(source);
-  const found = autoencoderIn(index, recognised);
+  const found = await autoencoderIn(index, recognised);
   if (!found) throw refusal(source.name, recognised, "an autoencoder was expected: AutoencoderKL or TAESD");
   // A TAESD takes unscaled latents.
   if (scaling === undefined || found.className === "AutoencoderTiny") return found;
   return { ...found, config: { ...found.config, scaling_factor: scaling } };
 }
 
-function autoencoderIn(index: WeightIndex, recognised: Recognised): Component | null {
-  if (recognised.kind === "autoencoder") return autoencoderPart(index, recognised, null);
+async function autoencoderIn(index: WeightIndex, recognised: Recognised): Promise<Component | null> {
+  if (recognised.kind === "autoencoder") {
+    const own = under(index.weights, recognised.prefix);
+    const isDeep = recognised.names === "efficientvit" || own.has(DEEP);
+    return isDeep ? deepPart(index, recognised.names, own) : autoencoderPart(index, recognised, null);
+  }
   if (recognised.kind === "tiny autoencoder") return tinyPart(index, recognised);
   const whole = recognised.kind === "checkpoint" && index.weights.has("first_stage_model.decoder.conv_in.weight");
   return whole ? autoencoderPart(index, { names: "stability", prefix: "first_stage_model." }, recognised.family) : null;

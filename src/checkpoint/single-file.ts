@@ -116,7 +116,13 @@ async function predictionOf(
 
 /** The kind of a text encoder, by its class in transformers. */
 const kindOf = ({ className }: Component): TextEncoderFacts["kind"] =>
-  className === "T5EncoderModel" ? "t5" : className.startsWith("CLIP") ? "clip" : "language model";
+  className === "T5EncoderModel"
+    ? "t5"
+    : className.startsWith("CLIP")
+      ? "clip"
+      : className.startsWith("Gemma")
+        ? "gemma"
+        : "language model";
 
 /**
  * The checkpoint with text encoders from other files, in the order of its family. In a family with several kinds the checkpoint's own stay

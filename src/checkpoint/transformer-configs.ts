@@ -1,4 +1,4 @@
-/** Infers the configs of transformers from tensor names and shapes: denoisers, T5 and Qwen. */
+/** Infers the configs of transformers from tensor names and shapes: denoisers, T5, Qwen and Gemma. */
 import type { Shapes } from "../families/index.js";
 import { type Config, reader } from "./configs.js";
 
@@ -199,5 +199,27 @@ export function languageModelConfig(file: string, shapes: Shapes): Config {
     num_key_value_heads: dim(`${first}.k_proj.weight`, 0) / width,
     head_dim: width,
     rope_theta: 1_000_000,
+  };
+}
+
+/** Whether a language model is Gemma 2, which has norms on both sides of its layers. */
+export const isGemma2 = (shapes: Shapes): boolean => shapes.has("layers.0.pre_feedforward_layernorm.weight");
+
+/** Features of a head of Gemma 2 2B, by whose square root queries are divided; no tensor tells. */
+const GEMMA_HEAD = 256;
+
+/** Config of Gemma 2 without its head. @throws FileError when a tensor is missing */
+export function gemma2Config(file: string, shapes: Shapes): Config {
+  const { dim, many } = reader(file, shapes);
+  return {
+    model_type: "gemma2",
+    hidden_size: dim("embed_tokens.weight", 1),
+    vocab_size: dim("embed_tokens.weight", 0),
+    intermediate_size: dim("layers.0.mlp.gate_proj.weight", 0),
+    num_hidden_layers: many(/^layers\.(\d+)\./),
+    num_attention_heads: dim("layers.0.self_attn.q_proj.weight", 0) / GEMMA_HEAD,
+    num_key_value_heads: dim("layers.0.self_attn.k_proj.weight", 0) / GEMMA_HEAD,
+    head_dim: GEMMA_HEAD,
+    query_pre_attn_scalar: GEMMA_HEAD,
   };
 }

@@ -12,7 +12,11 @@ export type Recognised = { readonly about: string; readonly because: string } & 
       readonly names: "diffusers" | "stability";
       readonly prefix: string;
     }
-  | { readonly kind: "autoencoder"; readonly names: "diffusers" | "stability" | "wan"; readonly prefix: string }
+  | {
+      readonly kind: "autoencoder";
+      readonly names: "diffusers" | "stability" | "wan" | "efficientvit";
+      readonly prefix: string;
+    }
   | {
       readonly kind: "tiny autoencoder";
       readonly names: "diffusers" | "taesd";
@@ -65,7 +69,7 @@ export function recognise(shapes: Shapes): Recognised {
     transformer(shapes) ??
     languageModel(shapes) ??
     t5(shapes) ??
-    wanAutoencoder(shapes) ??
+    ownAutoencoder(shapes) ??
     other(keys) ??
     whole(keys, shapes) ??
     unet(shapes) ??
@@ -194,16 +198,20 @@ function autoencoder(shapes: Shapes): Recognised | null {
   };
 }
 
-/** Wan's autoencoder for video, of which Qwen-Image's is a finetune. Later ones of Wan have other layers. */
-function wanAutoencoder(shapes: Shapes): Recognised | null {
-  const dialects = [
-    ["wan", ["decoder.middle.0.residual.0.gamma", "decoder.upsamples.0.residual.2.weight"]],
-    ["diffusers", ["decoder.mid_block.resnets.0.norm1.gamma", "decoder.up_blocks.0.resnets.0.conv1.weight"]],
-  ] as const;
-  for (const [names, marks] of dialects) {
+/** Tensors of autoencoders that are no AutoencoderKL: Wan's for video, of which Qwen-Image's is a finetune (later ones of Wan have other layers), and SANA's. */
+const WAN = "an autoencoder of Qwen-Image or Wan 2.1";
+const DEEP = "a deep compression autoencoder, as SANA has";
+const OWN_AUTOENCODERS = [
+  [WAN, "wan", ["decoder.middle.0.residual.0.gamma", "decoder.upsamples.0.residual.2.weight"]],
+  [WAN, "diffusers", ["decoder.mid_block.resnets.0.norm1.gamma", "decoder.up_blocks.0.resnets.0.conv1.weight"]],
+  [DEEP, "efficientvit", ["decoder.project_out.op_list.0.weight", "encoder.project_in.conv.weight"]],
+  [DEEP, "diffusers", ["decoder.up_blocks.0.0.conv.weight", "decoder.up_blocks.0.1.conv1.weight"]],
+] as const;
+
+function ownAutoencoder(shapes: Shapes): Recognised | null {
+  for (const [about, names, marks] of OWN_AUTOENCODERS) {
     const prefix = VAE_PREFIXES.find((p) => marks.every((mark) => shapes.has(`${p}${mark}`)));
     if (prefix === undefined) continue;
-    const about = "an autoencoder of Qwen-Image or Wan 2.1";
     return { kind: "autoencoder", names, prefix, about, because: `it has the tensor ${prefix}${marks[0]}` };
   }
   return null;
@@ -268,11 +276,18 @@ const LANGUAGE_PREFIXES = [
   "model.language_model.",
   "text_encoders.qwen3_4b.transformer.model.",
   "text_encoders.qwen25_7b.transformer.model.",
+  "text_encoders.gemma2_2b.transformer.model.",
   "text_encoder.model.",
 ] as const;
 
+/** The norm before the feed-forward layers, which of these models only Gemma's have; Gemma 3 has norms of heads too. */
+const GEMMA = "layers.0.pre_feedforward_layernorm.weight";
+
 function languageModel(shapes: Shapes): Recognised | null {
+  const gemma = prefixOf(shapes, LANGUAGE_PREFIXES, GEMMA);
+  if (gemma !== undefined && shapes.has(`${gemma}layers.0.self_attn.q_norm.weight`)) return null;
   const dialects = [
+    ["Gemma 2", "transformers", GEMMA, "embed_tokens.weight"],
     ["Qwen3", "transformers", "layers.0.self_attn.q_norm.weight", "embed_tokens.weight"],
     ["Qwen3", "llama.cpp", "blk.0.attn_q_norm.weight", "token_embd.weight"],
     // Among models of this size only Qwen's have biases there.

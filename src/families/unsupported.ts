@@ -198,7 +198,7 @@ export const OTHERS: readonly OtherFamily[] = [
     ["decoder.conv_in_3d."],
   ),
   family(
-    "a deep compression autoencoder (SANA's) in one file, which is read from a folder",
+    "a deep compression autoencoder of another kind than SANA's",
     undefined,
     ["decoder.stages.1.op_list."],
     ["encoder.project_in.conv."],
