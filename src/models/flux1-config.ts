@@ -6,8 +6,8 @@ import { PATCH } from "./patches.js";
 import { checkRotaryAxes, type RotaryConfig } from "./rotary.js";
 import type { StreamsConfig } from "./streams.js";
 
-/** A parsed config. */
-export interface Flux1Config extends StreamsConfig {
+/** What the configs of FLUX.1 and of the networks made from it share. */
+export interface FluxConfig extends StreamsConfig {
   /** Channels of the latents, of which 2 × 2 are a token. */
   readonly channels: number;
   /** Features of an image token that the network reads: more than those of the latents in variants that read images. */
@@ -16,14 +16,19 @@ export interface Flux1Config extends StreamsConfig {
   readonly doubleLayers: number;
   readonly singleLayers: number;
   readonly textFeatures: number;
+  readonly rotary: RotaryConfig;
+}
+
+/** A parsed config. */
+export interface Flux1Config extends FluxConfig {
   /** Features of the pooled text. */
   readonly pooledFeatures: number;
   /** The guidance scale is embedded (FLUX.1-dev). */
   readonly embedsGuidance: boolean;
-  readonly rotary: RotaryConfig;
 }
 
-const schema = z.object({
+/** Keys that they share, with diffusers' defaults. */
+export const fluxKeys = z.object({
   patch_size: oneOf([1], 1),
   in_channels: integer().default(64),
   out_channels: integer().nullish(),
@@ -32,18 +37,20 @@ const schema = z.object({
   attention_head_dim: integer().default(128),
   num_attention_heads: integer().default(24),
   joint_attention_dim: integer().default(4096),
+  axes_dims_rope: z.array(integer()).length(3, { error: "three integers" }).default([16, 56, 56]),
+});
+
+const schema = fluxKeys.extend({
   pooled_projection_dim: integer().default(768),
   guidance_embeds: oneOf([true, false], false),
-  axes_dims_rope: z.array(integer()).length(3, { error: "three integers" }).default([16, 56, 56]),
 });
 
 /** Base of the frequencies of the rotary embedding, and epsilon of the norms: the same in all configs. */
 const THETA = 10_000;
 const EPSILON = 1e-6;
 
-/** Parses a config. @throws UnsupportedConfigError naming the key; FileError where the sizes contradict each other */
-export function parseFlux1Config(source: ConfigFile): Flux1Config {
-  const c = parseConfig(schema, source);
+/** Reads the keys that they share. @throws FileError where the sizes contradict each other */
+export function readFluxKeys(source: ConfigFile, c: z.infer<typeof fluxKeys>): FluxConfig {
   checkRotaryAxes(source, c.axes_dims_rope, c.attention_head_dim);
   const out = c.out_channels ?? c.in_channels;
   if (out % PATCH ** 2 !== 0) {
@@ -59,8 +66,16 @@ export function parseFlux1Config(source: ConfigFile): Flux1Config {
     doubleLayers: c.num_layers,
     singleLayers: c.num_single_layers,
     textFeatures: c.joint_attention_dim,
+    rotary: { axes: c.axes_dims_rope, theta: THETA, product: "float64" },
+  };
+}
+
+/** Parses a config. @throws UnsupportedConfigError naming the key; FileError where the sizes contradict each other */
+export function parseFlux1Config(source: ConfigFile): Flux1Config {
+  const c = parseConfig(schema, source);
+  return {
+    ...readFluxKeys(source, c),
     pooledFeatures: c.pooled_projection_dim,
     embedsGuidance: c.guidance_embeds,
-    rotary: { axes: c.axes_dims_rope, theta: THETA, product: "float64" },
   };
 }

@@ -1,7 +1,7 @@
 /** Latents as tokens of 2 × 2 patches, and back. */
 import { type Builder, known, type Value } from "../graph/index.js";
-import { type FloatTensor, float } from "../tensor/index.js";
-import type { Conditioning } from "./denoiser.js";
+import { type FloatTensor, float, stack } from "../tensor/index.js";
+import type { Conditioning, DenoiserCall } from "./denoiser.js";
 
 /** Side of a patch in latents. */
 export const PATCH = 2;
@@ -29,8 +29,11 @@ export function unfolded(g: Builder, x: Value, rows: number, columns: number, or
   return g.reshape(turned, [batch, channels, PATCH * rows, PATCH * columns]);
 }
 
-/** Mask [1, L + N] of the keys of one sample: that of its text, where it has one, then all N image tokens of the latents. */
-export function keyMask({ streams, masks }: Conditioning, latents: FloatTensor | undefined): FloatTensor {
+/** Masks [B, L + N] of the keys of each sample: that of its text, where it has one, then all N image tokens of the latents. */
+export const keyMasks = ({ conditioning, latents }: DenoiserCall): FloatTensor =>
+  stack(conditioning.map((c, i) => keyMask(c, latents[i])));
+
+function keyMask({ streams, masks }: Conditioning, latents: FloatTensor | undefined): FloatTensor {
   const tokens = streams["text"]?.shape[1] ?? 0;
   const [, , height = 0, width = 0] = latents?.shape ?? [];
   const mask = new Float32Array(tokens + (height * width) / PATCH ** 2).fill(1);
