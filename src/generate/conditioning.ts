@@ -1,5 +1,5 @@
 /** Conditioning of the samples of a job: each prompt is encoded once for each model and each set of adapter scales. */
-import type { Conditioning } from "../models/index.js";
+import { type Conditioning, zeroConditioning } from "../models/index.js";
 import { isTwoSided, type ModelName, type Plan } from "../sampling/index.js";
 import { float, stack } from "../tensor/index.js";
 import type { EncodedPrompt } from "../text/index.js";
@@ -72,7 +72,7 @@ export function promptEncoder({ pair, job, bindings, cache }: Run) {
     };
     // Zeros too where no step reads it.
     if (!isGuidedRun || (negative === null && pair.zeroNegative)) {
-      return sides(conditional, pair.text.zeros(conditional));
+      return sides(conditional, zeroConditioning(conditional));
     }
     // In diffusers clip skip applies to the prompt only, in A1111 and ComfyUI to both.
     const negativeSkip = syntax === "plain" ? 0 : clipSkip;

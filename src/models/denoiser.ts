@@ -20,6 +20,13 @@ export interface Conditioning {
   readonly pooled?: FloatTensor;
 }
 
+/** Zeros with the shapes of a conditioning, and its masks, for an unconditional pass without a prompt. */
+export const zeroConditioning = ({ streams, masks, pooled }: Conditioning): Conditioning => ({
+  streams: Object.fromEntries(Object.entries(streams).map(([name, { shape }]) => [name, float(shape)])),
+  ...(masks && { masks }),
+  ...(pooled && { pooled: float(pooled.shape) }),
+});
+
 /** Everything but the config that a denoiser's graph depends on. */
 export interface DenoiserShape {
   /** Latent height and width. */

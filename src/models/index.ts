@@ -29,7 +29,14 @@ export {
 } from "./clip.js";
 export type { ConfigFile } from "./config.js";
 export { type DecoderStage, decoderStages, drawHead } from "./decoder-stages.js";
-export type { Conditioning, Denoiser, DenoiserCall, DenoiserShape, ImageSize } from "./denoiser.js";
+export {
+  type Conditioning,
+  type Denoiser,
+  type DenoiserCall,
+  type DenoiserShape,
+  type ImageSize,
+  zeroConditioning,
+} from "./denoiser.js";
 export { DENOISER_CLASSES, denoiserOf } from "./denoisers.js";
 export type { DrawingWeights } from "./drawing.js";
 export type { DrawnAutoencoder } from "./drawn-autoencoder.js";

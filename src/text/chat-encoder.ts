@@ -1,21 +1,20 @@
 /** A language model as a text encoder: a prompt as a chat message → a hidden state for each of its tokens. */
 import type { TokenizerFiles } from "../checkpoint/index.js";
-import { RequestError } from "../errors.js";
 import type { ChatFormat, FamilyFacts } from "../families/index.js";
 import {
   type ConfigFile,
   drawLanguageModel,
-  HIDDEN,
   type LanguageModelConfig,
   type LanguageModelShape,
   parseLanguageModelConfig,
 } from "../models/index.js";
-import { adapterScales, type Call, finite, type NetworkOptions, network } from "../networks/index.js";
+import { type Call, finite, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
-import type { AdaptedText, EncodedPrompt, TextEncoders } from "./encoded-prompt.js";
+import { attentionBias } from "./attention-bias.js";
+import { adapterFeeds, type TextEncoders } from "./encoded-prompt.js";
 import { type ChatTokenizer, createQwenTokenizer } from "./qwen-tokenizer.js";
-import { type PromptSyntax, plainText } from "./syntax.js";
+import { mustBePlain, plainText } from "./syntax.js";
 import { checkVocabulary } from "./vocabulary.js";
 
 /** Parts of a text encoder that is a language model. */
@@ -39,13 +38,6 @@ interface ChatTokens {
   readonly truncated: number;
 }
 
-/** Bias [1, 1, L, L] of causal attention to the first n of L tokens. */
-function biasOf(n: number, length: number): FloatTensor {
-  const data = new Float32Array(length * length).fill(HIDDEN);
-  for (let i = 0; i < length; i++) data.fill(0, i * length, i * length + Math.min(i + 1, n));
-  return float([1, 1, length, length], data);
-}
-
 /** x [1, L, D] without its first n rows. */
 function withoutFirst({ shape, data }: FloatTensor, n: number): FloatTensor {
   const [, length = 0, features = 0] = shape;
@@ -62,7 +54,7 @@ export function chatEncoder(
   { skip, finalNorm, unconditional = "" }: FamilyFacts["text"],
   { config, tokenizer, weights }: LanguageModelParts,
   options: NetworkOptions,
-): Omit<TextEncoders, "encode"> & { encode(prompt: string, adapted: AdaptedText | null): Promise<EncodedPrompt> } {
+): TextEncoders {
   const states = chat.states ?? [config.layers - skip];
   // A denoiser that reads all rows sees those of padding too, which must then be as the model computes them.
   const padded = chat.multiple === chat.tokens;
@@ -81,7 +73,7 @@ export function chatEncoder(
   /** Length of the conditioning of n tokens. */
   const rounded = (n: number) => Math.ceil((n - dropped) / chat.multiple) * chat.multiple;
 
-  async function encode(prompt: string, adapted: AdaptedText | null): Promise<EncodedPrompt> {
+  const encode: TextEncoders["encode"] = async (prompt, _clipSkip, [adapted = null] = []) => {
     const { ids, truncated } = tokensOf(prompt);
     checkVocabulary(ids, config.vocabulary);
     const length = rounded(ids.length);
@@ -92,8 +84,8 @@ export function chatEncoder(
       {
         // Attention is causal, so that tokens do not read the padding after them.
         input_ids: int([1, tokens], [...ids, ...padding]),
-        ...(padded && { attention_bias: biasOf(ids.length, tokens) }),
-        ...(adapted && adapted.stack.loraLayers.size > 0 && { adapter_scales: adapterScales([adapted.scales]) }),
+        ...(padded && { attention_bias: attentionBias(tokens, (i) => Math.min(i + 1, ids.length)) }),
+        ...adapterFeeds(adapted),
       },
       adapted?.stack ?? null,
     );
@@ -104,21 +96,16 @@ export function chatEncoder(
       masks: { text: float([1, length], mask) },
       truncated,
     };
-  }
+  };
   return {
     encode,
     lengthOf(prompt, syntax) {
-      mustBePlain(syntax);
+      mustBePlain(syntax, "a language model");
       return rounded(tokensOf(plainText(prompt, syntax)).ids.length);
     },
     // A vocabulary of bytes has every word.
     unknownWords: () => [],
     unusedInversions: () => [],
-    zeros: ({ streams, masks }) => ({
-      streams: Object.fromEntries(Object.entries(streams).map(([name, { shape }]) => [name, float(shape)])),
-      ...(masks && { masks }),
-      truncated: 0,
-    }),
     unconditional,
     copies: false,
     tokens: chat.tokens - dropped,
@@ -126,13 +113,4 @@ export function chatEncoder(
     weights: [weights],
     release: () => encoder.release(),
   };
-}
-
-/** @throws RequestError for a syntax of weights and chunks, which belong to CLIP */
-function mustBePlain(syntax: PromptSyntax): void {
-  if (syntax === "plain") return;
-  throw new RequestError(
-    `--prompt-syntax ${syntax}: weights and chunks of a prompt are CLIP's; this text encoder is a language model, which takes --prompt-syntax plain`,
-    { field: "promptSyntax" },
-  );
 }

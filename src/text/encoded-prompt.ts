@@ -1,7 +1,8 @@
 /** Prompts as conditioning, and the text encoders of a pipeline as the rest of the program sees them. */
 import type { Stack } from "../adapters/index.js";
 import type { Conditioning } from "../models/index.js";
-import type { WeightIndex } from "../tensor/index.js";
+import { adapterScales } from "../networks/index.js";
+import type { FloatTensor, WeightIndex } from "../tensor/index.js";
 import type { PromptSyntax } from "./syntax.js";
 
 /** Adapters on one text encoder. */
@@ -10,6 +11,10 @@ export interface AdaptedText {
   /** Scales [S], one for each adapter and block. */
   readonly scales: readonly number[];
 }
+
+/** Graph inputs of the adapters on one text encoder; none where it has no LoRA. */
+export const adapterFeeds = (adapted: AdaptedText | null): Record<string, FloatTensor> =>
+  adapted && adapted.stack.loraLayers.size > 0 ? { adapter_scales: adapterScales([adapted.scales]) } : {};
 
 /** Conditioning of one prompt: the stream "text" [1, L, D], and pooled text [1, P] where the family has it. */
 export interface EncodedPrompt extends Conditioning {
@@ -46,8 +51,6 @@ export interface TextEncoders {
   unknownWords(prompt: string, syntax: PromptSyntax): readonly string[];
   /** Tokens of each file of textual inversions of which no prompt has any. @throws RequestError for markup that cannot be used */
   unusedInversions(prompts: readonly string[], syntax: PromptSyntax): readonly UnusedInversion[];
-  /** Zero conditioning with the shapes of `like`, for an unconditional pass without a prompt. */
-  zeros(like: EncodedPrompt): EncodedPrompt;
   /** Prompt of an unconditional pass where none is named. */
   readonly unconditional: string;
   /** Copies of a text condition the denoiser as the text does, since it reads the text without positions. */

@@ -1,21 +1,20 @@
 /** Gemma as a text encoder: a prompt after an instruction → a hidden state for each token of the prompt, with a mask. */
 import type { TokenizerFiles } from "../checkpoint/index.js";
-import { RequestError } from "../errors.js";
 import type { InstructionFormat } from "../families/index.js";
 import {
   type ConfigFile,
   drawGemma2,
   type Gemma2Config,
   type Gemma2Shape,
-  HIDDEN,
   parseGemma2Config,
 } from "../models/index.js";
-import { adapterScales, type Call, finite, type NetworkOptions, network } from "../networks/index.js";
+import { type Call, finite, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
-import { type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
-import type { AdaptedText, EncodedPrompt, TextEncoders } from "./encoded-prompt.js";
+import { float, int, type WeightIndex } from "../tensor/index.js";
+import { attentionBias } from "./attention-bias.js";
+import { adapterFeeds, type TextEncoders } from "./encoded-prompt.js";
 import { createGemmaTokenizer, type GemmaTokenizer } from "./gemma-tokenizer.js";
-import type { PromptSyntax } from "./syntax.js";
+import { mustBePlain } from "./syntax.js";
 import { checkVocabulary } from "./vocabulary.js";
 
 /** Parts of a text encoder that is Gemma. */
@@ -36,13 +35,6 @@ export const gemmaParts = (source: ConfigFile, files: TokenizerFiles): Omit<Gemm
 /** The input is filled to a multiple of this many tokens, so that few graphs are drawn. */
 const MULTIPLE = 32;
 
-/** Bias [1, 1, L, L] of causal attention. Padding is at the end, so that no token reads it. */
-function causalBias(length: number): FloatTensor {
-  const data = new Float32Array(length * length);
-  for (let i = 0; i < length; i++) data.fill(HIDDEN, i * length + i + 1, (i + 1) * length);
-  return float([1, 1, length, length], data);
-}
-
 /** A text as tokens, and those that the denoiser reads after the first of all: from `start` on. */
 interface InstructedTokens {
   readonly ids: readonly number[];
@@ -50,8 +42,6 @@ interface InstructedTokens {
   /** Number of tokens beyond the limit, which are dropped. */
   readonly truncated: number;
 }
-
-type Encode = (prompt: string, adapted: AdaptedText | null) => Promise<EncodedPrompt>;
 
 /**
  * Creates the text encoder of a family with an instruction. Prompts are in lower case. The stream "text" [1, L, D] has the state of the first
@@ -62,7 +52,7 @@ export function gemmaEncoder(
   { before, tokens: length }: InstructionFormat,
   { config, tokenizer, weights }: GemmaParts,
   options: NetworkOptions,
-): Omit<TextEncoders, "encode" | "encodeNegative"> & { readonly encode: Encode; readonly encodeNegative: Encode } {
+): TextEncoders {
   const encoder = network<Gemma2Shape>(
     "text_encoder_1",
     runtime,
@@ -83,17 +73,18 @@ export function gemmaEncoder(
   }
 
   const encodeWith =
-    (tokensOf: (prompt: string) => InstructedTokens): Encode =>
-    async (prompt, adapted) => {
+    (tokensOf: (prompt: string) => InstructedTokens): TextEncoders["encode"] =>
+    async (prompt, _clipSkip, [adapted = null] = []) => {
       const { ids, start, truncated } = tokensOf(prompt);
       checkVocabulary(ids, config.vocabulary);
       const tokens = Math.ceil(ids.length / MULTIPLE) * MULTIPLE;
       const { outputs } = await encoder.run(
         { tokens },
         {
+          // Padding is at the end, so that no token reads it.
           input_ids: int([1, tokens], [...ids, ...new Array<number>(tokens - ids.length).fill(0)]),
-          attention_bias: causalBias(tokens),
-          ...(adapted && adapted.stack.loraLayers.size > 0 && { adapter_scales: adapterScales([adapted.scales]) }),
+          attention_bias: attentionBias(tokens, (i) => i + 1),
+          ...adapterFeeds(adapted),
         },
         adapted?.stack ?? null,
       );
@@ -114,17 +105,12 @@ export function gemmaEncoder(
     encode: encodeWith(instructed),
     encodeNegative: encodeWith(alone),
     lengthOf(_prompt, syntax) {
-      mustBePlain(syntax);
+      mustBePlain(syntax, "Gemma");
       return length;
     },
     // A vocabulary with all bytes has every word.
     unknownWords: () => [],
     unusedInversions: () => [],
-    zeros: ({ streams, masks }) => ({
-      streams: Object.fromEntries(Object.entries(streams).map(([name, { shape }]) => [name, float(shape)])),
-      ...(masks && { masks }),
-      truncated: 0,
-    }),
     unconditional: "",
     copies: false,
     tokens: length,
@@ -132,13 +118,4 @@ export function gemmaEncoder(
     weights: [weights],
     release: () => encoder.release(),
   };
-}
-
-/** @throws RequestError for a syntax of weights and chunks, which belong to CLIP */
-function mustBePlain(syntax: PromptSyntax): void {
-  if (syntax === "plain") return;
-  throw new RequestError(
-    `--prompt-syntax ${syntax}: weights and chunks of a prompt are CLIP's; the text encoder of this model is Gemma, which takes --prompt-syntax plain`,
-    { field: "promptSyntax" },
-  );
 }

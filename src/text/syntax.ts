@@ -1,4 +1,5 @@
 /** Prompt syntaxes: the ways to write weights, chunk breaks, LoRAs and textual inversions in a prompt. */
+import { RequestError } from "../errors.js";
 import { a1111Pieces } from "./a1111.js";
 import { bareName, comfyPieces } from "./comfy.js";
 import type { Piece } from "./piece.js";
@@ -12,6 +13,15 @@ const PIECES: { readonly [S in PromptSyntax]: (prompt: string) => readonly Piece
   a1111: a1111Pieces,
   comfy: comfyPieces,
 };
+
+/** @param encoder the text encoder's name, @throws RequestError for a syntax of weights and chunks, which belong to CLIP's hidden states */
+export function mustBePlain(syntax: PromptSyntax, encoder: string): void {
+  if (syntax === "plain") return;
+  throw new RequestError(
+    `--prompt-syntax ${syntax}: weights and chunks of a prompt are CLIP's; the text of this model is ${encoder}'s, which takes --prompt-syntax plain`,
+    { field: "promptSyntax" },
+  );
+}
 
 /** Splits a prompt into pieces. @throws RequestError for markup that is not supported or not valid */
 export const piecesOf = (prompt: string, syntax: PromptSyntax): readonly Piece[] => PIECES[syntax](prompt);

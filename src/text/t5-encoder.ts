@@ -1,20 +1,19 @@
 /** T5 as a text encoder, with CLIPs beside it where the family has them: their pooled text, and their hidden states before those of T5. */
 import type { TokenizerFiles } from "../checkpoint/index.js";
-import { RequestError } from "../errors.js";
 import {
   type ConfigFile,
   drawT5,
-  HIDDEN,
   parseT5Config,
   relativeBuckets,
   type T5Config,
   type T5Shape,
 } from "../models/index.js";
-import { adapterScales, type Call, finite, type NetworkOptions, network } from "../networks/index.js";
+import { type Call, finite, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { concatLast, type FloatTensor, float, int, type WeightIndex } from "../tensor/index.js";
-import type { AdaptedText, EncodedPrompt, TextEncoders } from "./encoded-prompt.js";
-import { type PromptSyntax, plainText } from "./syntax.js";
+import { attentionBias } from "./attention-bias.js";
+import { type AdaptedText, adapterFeeds, type TextEncoders } from "./encoded-prompt.js";
+import { mustBePlain, plainText } from "./syntax.js";
 import { createT5Tokenizer, type T5Tokenizer } from "./t5-tokenizer.js";
 import { type ClipEncoderParts, type EncodedText, textEncoder } from "./text-encoder.js";
 import { checkVocabulary } from "./vocabulary.js";
@@ -60,13 +59,6 @@ export interface T5Joining {
   readonly finalNorm: boolean;
 }
 
-/** Bias [1, 1, L, L] of attention to the first n of L tokens. */
-function biasOf(n: number, length: number): FloatTensor {
-  const data = new Float32Array(length * length);
-  for (let i = 0; i < length; i++) data.fill(HIDDEN, i * length + n, (i + 1) * length);
-  return float([1, 1, length, length], data);
-}
-
 /**
  * Creates the text encoders of a family with T5. The stream "text" [1, L, D] has the hidden states after the final norm for all tokens of T5,
  * padding too. T5 attends to padding as well, unless `visiblePadding` is given: then a mask "text" [1, L] has the tokens that the denoiser reads.
@@ -77,25 +69,19 @@ export function t5Encoders(
   { clips, t5 }: T5Encoders,
   { tokens, visiblePadding, joins, skip, finalNorm }: T5Joining,
   options: NetworkOptions,
-): Omit<TextEncoders, "encode"> & {
-  encode(
-    prompt: string,
-    adapted: readonly (AdaptedText | null)[],
-    length?: number,
-    clipSkip?: number,
-  ): Promise<EncodedPrompt>;
-} {
+): TextEncoders {
   const beside = clips.map((clip, i) => textEncoder(i, clip, { runtime, finalNorm, inversions: [], options }));
   const last = t5.kind === "t5" ? t5States(runtime, clips.length, t5, visiblePadding, options) : null;
   const before = joins ? (clips[0]?.tokenizer.maxLength ?? 0) : 0;
   const { features } = t5.config;
 
-  async function encode(
-    prompt: string,
-    adapted: readonly (AdaptedText | null)[],
+  const encode: TextEncoders["encode"] = async (
+    prompt,
+    clipSkip,
+    adapted = [],
+    _syntax = "plain",
     length = before + tokens,
-    clipSkip = 0,
-  ): Promise<EncodedPrompt> {
+  ) => {
     const own = await last?.encode(prompt, length - before, adapted[clips.length] ?? null);
     const text = own?.text ?? float([1, length - before, features]);
     const encoded: EncodedText[] = [];
@@ -111,23 +97,17 @@ export function t5Encoders(
       ...(pooled.length > 0 && { pooled: concatLast(pooled) }),
       truncated: Math.max(0, ...cut),
     };
-  }
+  };
   return {
     encode,
     lengthOf(_prompt, syntax) {
-      mustBePlain(syntax);
+      mustBePlain(syntax, "T5");
       return before + tokens;
     },
     unknownWords: (prompt, syntax) => [
       ...new Set(beside.flatMap(({ tokenizer }) => tokenizer.unknownWords(plainText(prompt, syntax)))),
     ],
     unusedInversions: () => [],
-    zeros: ({ streams, masks, pooled }) => ({
-      streams: Object.fromEntries(Object.entries(streams).map(([name, { shape }]) => [name, float(shape)])),
-      ...(masks && { masks }),
-      ...(pooled && { pooled: float(pooled.shape) }),
-      truncated: 0,
-    }),
     unconditional: "",
     copies: false,
     tokens: before + tokens,
@@ -174,8 +154,8 @@ function t5States(
         {
           input_ids: int([1, length], ids),
           position_buckets: placesOf(length),
-          ...(masked && { attention_bias: biasOf(used, length) }),
-          ...(own && own.stack.loraLayers.size > 0 && { adapter_scales: adapterScales([own.scales]) }),
+          ...(masked && { attention_bias: attentionBias(length, () => used) }),
+          ...adapterFeeds(own),
         },
         own?.stack ?? null,
       );
@@ -196,13 +176,4 @@ function after(first: FloatTensor, rest: FloatTensor): FloatTensor {
   for (let i = 0; i < length; i++) data.set(first.data.subarray(i * width, (i + 1) * width), i * features);
   data.set(rest.data, length * features);
   return float([1, length + more, features], data);
-}
-
-/** @throws RequestError for a syntax of weights and chunks, which belong to CLIP's hidden states */
-function mustBePlain(syntax: PromptSyntax): void {
-  if (syntax === "plain") return;
-  throw new RequestError(
-    `--prompt-syntax ${syntax}: weights and chunks of a prompt are CLIP's; the text of this model is T5's, which takes --prompt-syntax plain`,
-    { field: "promptSyntax" },
-  );
 }

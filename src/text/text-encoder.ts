@@ -1,11 +1,11 @@
 /** One text encoder: a prompt → hidden states of its chunks, and pooled text. */
 import { drawTextEncoder, pooledIndex, type TextEncoderConfig } from "../models/index.js";
-import { adapterScales, type Call, finite, type Network, type NetworkOptions, network } from "../networks/index.js";
+import { type Call, finite, type Network, type NetworkOptions, network } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { type FloatTensor, float, int, stack, type WeightIndex } from "../tensor/index.js";
 import { CHUNKS, type Chunk, type TokenizedPiece } from "./chunks.js";
 import { EMPHASIS } from "./emphasis.js";
-import type { AdaptedText } from "./encoded-prompt.js";
+import { type AdaptedText, adapterFeeds } from "./encoded-prompt.js";
 import type { Piece } from "./piece.js";
 import { type PromptSyntax, piecesOf } from "./syntax.js";
 import { inversionInputs, inversionNamed, named, type TextualInversion, tokensOf } from "./textual-inversion.js";
@@ -173,7 +173,7 @@ async function encodeChunk(
       input_ids: int([1, ids.length], known),
       ...(pooled && { pooled_index: int([1], [index]) }),
       ...inverted,
-      ...(adapted && adapted.stack.loraLayers.size > 0 && { adapter_scales: adapterScales([adapted.scales]) }),
+      ...adapterFeeds(adapted),
     },
     adapted?.stack ?? null,
   );

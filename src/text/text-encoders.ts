@@ -3,9 +3,9 @@ import { RequestError } from "../errors.js";
 import { FAMILIES, type Family, factsOf } from "../families/index.js";
 import type { NetworkOptions } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
-import { concatLast, float } from "../tensor/index.js";
+import { concatLast } from "../tensor/index.js";
 import type { LanguageModelParts } from "./chat-encoder.js";
-import type { AdaptedText, EncodedPrompt, TextEncoders, UnusedInversion } from "./encoded-prompt.js";
+import type { EncodedPrompt, TextEncoders, UnusedInversion } from "./encoded-prompt.js";
 import type { GemmaParts } from "./gemma-encoder.js";
 import { type PromptSyntax, plainText } from "./syntax.js";
 import type { AbsentParts, T5Parts } from "./t5-encoder.js";
@@ -17,6 +17,9 @@ export type TextEncoderParts = ClipEncoderParts | LanguageModelParts | GemmaPart
 
 /** Number of cached prompts; one of SDXL takes 0.6 MB. */
 const CACHED = 64;
+
+/** The text encoders other than CLIP, which have no textual inversions, in words. */
+const WITHOUT_INVERSIONS = { t5: "T5", absent: "T5", gemma: "Gemma", "language model": "a language model" } as const;
 
 /**
  * Creates the text encoders of a pipeline. Hidden states of several encoders are concatenated along the features. With clip skip k the
@@ -30,66 +33,58 @@ export async function textEncoders(
   inversions: readonly TextualInversion[] = [],
   options: NetworkOptions = {},
 ): Promise<TextEncoders> {
-  const { skip, finalNorm, chat, instruction, tokens = DEFAULT_TOKENS, visiblePadding } = factsOf(family).text;
-  const [first] = parts;
-  const t5 = parts.find((part) => part.kind === "t5" || part.kind === "absent");
-  if (t5) {
-    if (inversions.length > 0) {
-      throw new RequestError("textual inversions are for CLIP's hidden states; the text of this model is T5's", {
-        field: "embeddings",
-      });
-    }
-    const clips = parts.filter(isClip);
-    const joins = clips.length > 0 && factsOf(family).textEncoders.every(({ states = true }) => states);
-    const { t5Encoders } = await import("./t5-encoder.js");
-    const own = t5Encoders(runtime, { clips, t5 }, { tokens, visiblePadding, joins, skip, finalNorm }, options);
-    const prompts = cached<EncodedPrompt>(CACHED);
-    return {
-      ...own,
-      encode(prompt, clipSkip, adapted = [], syntax = "plain", length = own.tokens) {
-        own.lengthOf(prompt, syntax);
-        const stacks = adapted.map((a) => a && [a.stack.graphKey, a.stack.inputKey, a.scales]);
-        const key = JSON.stringify([prompt, length, clipSkip, stacks]);
-        return prompts(key, () => own.encode(prompt, adapted, length, clipSkip));
-      },
-    };
-  }
-  if (first?.kind === "gemma") {
-    if (!instruction) throw new RangeError(`${family} has no instruction for Gemma`);
-    if (inversions.length > 0) {
-      throw new RequestError("textual inversions are for CLIP; the text encoder of this model is Gemma", {
-        field: "embeddings",
-      });
-    }
-    const { gemmaEncoder } = await import("./gemma-encoder.js");
-    const own = gemmaEncoder(runtime, instruction, first, options);
-    const prompts = cached<EncodedPrompt>(CACHED);
-    const encodeWith =
-      (side: "encode" | "encodeNegative"): TextEncoders["encode"] =>
-      async (prompt, _clipSkip, [adapted = null] = [], syntax = "plain") => {
-        own.lengthOf(prompt, syntax);
-        const stack = adapted && [adapted.stack.graphKey, adapted.stack.inputKey, adapted.scales];
-        return prompts(JSON.stringify([side, prompt, stack]), () => own[side](prompt, adapted));
-      };
-    return { ...own, encode: encodeWith("encode"), encodeNegative: encodeWith("encodeNegative") };
-  }
-  if (first?.kind !== "language model") return clipEncoders(runtime, family, parts.filter(isClip), inversions, options);
-  if (!chat) throw new RangeError(`${family} has no chat format for a language model`);
+  const other = parts.find((part) => !isClip(part));
+  if (!other) return withCache(clipEncoders(runtime, family, parts.filter(isClip), inversions, options));
   if (inversions.length > 0) {
-    throw new RequestError("textual inversions are for CLIP; the text encoder of this model is a language model", {
-      field: "embeddings",
-    });
+    throw new RequestError(
+      `textual inversions are for CLIP's hidden states; the text of this model is ${WITHOUT_INVERSIONS[other.kind]}'s`,
+      { field: "embeddings" },
+    );
   }
-  const { chatEncoder } = await import("./chat-encoder.js");
-  const own = chatEncoder(runtime, chat, factsOf(family).text, first, options);
+  return withCache(await transformerEncoders(runtime, family, other, parts.filter(isClip), options));
+}
+
+/** Text encoders other than CLIP, with the CLIPs beside them. Loaded when a family has one: pages run CLIP. */
+async function transformerEncoders(
+  runtime: Runtime,
+  family: Family,
+  part: Exclude<TextEncoderParts, ClipEncoderParts>,
+  clips: readonly ClipEncoderParts[],
+  options: NetworkOptions,
+): Promise<TextEncoders> {
+  const { text, textEncoders: slots } = factsOf(family);
+  const { skip, finalNorm, chat, instruction, tokens = DEFAULT_TOKENS, visiblePadding } = text;
+  if (part.kind === "gemma") {
+    if (!instruction) throw new RangeError(`${family} has no instruction for Gemma`);
+    const { gemmaEncoder } = await import("./gemma-encoder.js");
+    return gemmaEncoder(runtime, instruction, part, options);
+  }
+  if (part.kind === "language model") {
+    if (!chat) throw new RangeError(`${family} has no chat format for a language model`);
+    const { chatEncoder } = await import("./chat-encoder.js");
+    return chatEncoder(runtime, chat, text, part, options);
+  }
+  const joins = clips.length > 0 && slots.every(({ states = true }) => states);
+  const { t5Encoders } = await import("./t5-encoder.js");
+  return t5Encoders(runtime, { clips, t5: part }, { tokens, visiblePadding, joins, skip, finalNorm }, options);
+}
+
+/** The encoders with a cache of their prompts. */
+function withCache(own: TextEncoders): TextEncoders {
   const prompts = cached<EncodedPrompt>(CACHED);
+  const encodeBy =
+    (side: string, encode: TextEncoders["encode"]): TextEncoders["encode"] =>
+    async (prompt, clipSkip, adapted = [], syntax = "plain", length = own.tokens) => {
+      own.lengthOf(prompt, syntax);
+      const stacks = adapted.map((a) => a && [a.stack.graphKey, a.stack.inputKey, a.scales]);
+      const key = JSON.stringify([side, prompt, clipSkip, stacks, syntax, length]);
+      return prompts(key, () => encode(prompt, clipSkip, adapted, syntax, length));
+    };
+  const { encode, encodeNegative } = own;
   return {
     ...own,
-    encode(prompt, _clipSkip, [adapted = null] = [], syntax = "plain") {
-      own.lengthOf(prompt, syntax);
-      const stack = adapted && [adapted.stack.graphKey, adapted.stack.inputKey, adapted.scales];
-      return prompts(JSON.stringify([prompt, stack]), () => own.encode(prompt, adapted));
-    },
+    encode: encodeBy("prompt", encode),
+    ...(encodeNegative && { encodeNegative: encodeBy("negative", encodeNegative) }),
   };
 }
 
@@ -118,13 +113,7 @@ function clipEncoders(
     throw new RequestError(`the text encoders read the prompt as ${lengths.join(" and ")} tokens; shorten it`);
   }
 
-  async function encode(
-    prompt: string,
-    clipSkip: number,
-    adapted: readonly (AdaptedText | null)[],
-    syntax: PromptSyntax,
-  ): Promise<EncodedPrompt> {
-    lengthOf(prompt, syntax);
+  const encode: TextEncoders["encode"] = async (prompt, clipSkip, adapted = [], syntax = "plain") => {
     const encoded: EncodedText[] = [];
     for (const [i, encoder] of encoders.entries()) {
       encoded.push(await encoder.encode(prompt, { syntax, back: skip + clipSkip, adapted: adapted[i] ?? null }));
@@ -135,16 +124,9 @@ function clipEncoders(
       ...(pooled && { pooled }),
       truncated: Math.max(...encoded.map((e) => e.truncated)),
     };
-  }
-
-  const prompts = cached<EncodedPrompt>(CACHED);
+  };
   return {
-    encode(prompt, clipSkip, adapted = [], syntax = "plain") {
-      const stacks = adapted.map((a) => a && [a.stack.graphKey, a.stack.inputKey, a.scales]);
-      return prompts(JSON.stringify([clipSkip, prompt, syntax, stacks]), () =>
-        encode(prompt, clipSkip, adapted, syntax),
-      );
-    },
+    encode,
     lengthOf,
     unknownWords: (prompt, syntax) => {
       const text = inversions.reduce((left, { name }) => left.replaceAll(name, " "), plainText(prompt, syntax));
@@ -155,11 +137,6 @@ function clipEncoders(
       const chunks = prompts.flatMap((prompt) => encoder?.chunks(prompt, syntax).chunks ?? []);
       return unusedAmong(inversions, parts[0]?.tokenizer.size ?? 0, new Set(chunks.flatMap(({ ids }) => ids)));
     },
-    zeros: ({ streams, pooled }) => ({
-      streams: Object.fromEntries(Object.entries(streams).map(([name, { shape }]) => [name, float(shape)])),
-      ...(pooled && { pooled: float(pooled.shape) }),
-      truncated: 0,
-    }),
     unconditional: "",
     copies: true,
     tokens,

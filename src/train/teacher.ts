@@ -1,7 +1,7 @@
 /** Predictions of the unchanged base, with classifier-free guidance, as what a distilled model learns from. */
 import { factsOf } from "../families/index.js";
 import type { Model, Pair } from "../generate/index.js";
-import type { Conditioning, ImageSize } from "../models/index.js";
+import { type Conditioning, type ImageSize, zeroConditioning } from "../models/index.js";
 import { floats } from "../networks/index.js";
 import { guide, type NoiseLevel, type Prediction, predict, tokenNormed } from "../sampling/index.js";
 import { type FloatTensor, sample } from "../tensor/index.js";
@@ -38,7 +38,7 @@ export async function cleanOf(network: Predict, prediction: Prediction, batch: N
 /** What a teacher needs of a pair. */
 export interface TeachingPair extends Pick<Pair, "family"> {
   readonly base: Pick<Model, "denoiser" | "network">;
-  readonly text: Pick<Pair["text"], "encode" | "encodeNegative" | "zeros" | "unconditional">;
+  readonly text: Pick<Pair["text"], "encode" | "encodeNegative" | "unconditional">;
   readonly zeroNegative: boolean;
 }
 
@@ -59,7 +59,7 @@ export async function openTeacher(
   return (size) => {
     const [, , height, width] = denoiser.latents(size);
     return async ({ latents, at, conditioning }) => {
-      const without = conditioning.map((c) => negative ?? text.zeros({ ...c, truncated: 0 }));
+      const without = conditioning.map((c) => negative ?? zeroConditioning(c));
       const timestep = at.map((a) => a.timestep);
       const feeds = denoiser.inputs({
         latents: both(latents, latents),

@@ -134,6 +134,6 @@ describe("SANA", { timeout: 240_000 }, () => {
     const files = await readFiles({ base, distilled: sprint });
     const asked = diffusersScript(files, { prompts: ["a hat"] }, { decoder: "taef1" });
     await expect(asked).rejects.toThrow(/scripts for SANA have the base's decoder/);
-    await expect(latentsOf({ base }, { promptSyntax: "a1111" })).rejects.toThrow(/text encoder of this model is Gemma/);
+    await expect(latentsOf({ base }, { promptSyntax: "a1111" })).rejects.toThrow(/the text of this model is Gemma's/);
   });
 });

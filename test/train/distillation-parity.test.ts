@@ -91,16 +91,11 @@ async function opened(golden: Golden) {
   const loss = await openLoss({ engine: { runtime, upcast: "at-load" } }, { denoiser, weights }, trained);
   const [, , height = 1, width = 1] = golden.latents;
   const size = { height: 8 * height, width: 8 * width };
-  const zeros = (like: { streams: Readonly<Record<string, FloatTensor>>; pooled?: FloatTensor }) => ({
-    streams: Object.fromEntries(Object.entries(like.streams).map(([name, { shape }]) => [name, float(shape)])),
-    ...(like.pooled && { pooled: float(like.pooled.shape) }),
-    truncated: 0,
-  });
   const encode = () => Promise.reject(new Error("no prompt is encoded"));
   const pair = {
     family: "sdxl" as const,
     base: { denoiser, network: plain },
-    text: { encode, zeros, unconditional: "" },
+    text: { encode, unconditional: "" },
     zeroNegative: true,
   };
   const teacher = (await openTeacher(pair, golden.guidance))(size);
