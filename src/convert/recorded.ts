@@ -9,6 +9,7 @@ import { parseJson, readPngText } from "../files/index.js";
 import { type GenerateRequest, requestSchema, type SampleKey } from "../generate/index.js";
 import { machineFields, modelFields, type OpenOptions, type PairReference, type SourceFile } from "../open/index.js";
 import { type Plan, parsePlan, planJson, scheduleTypeNamed } from "../sampling/index.js";
+import { expectedBy } from "../schema/index.js";
 import { type Infotext, parseInfotext } from "./infotext.js";
 import { type NamedNetwork, networksIn } from "./named-networks.js";
 
@@ -117,7 +118,7 @@ function recordIn(file: string, text: string): Recorded {
   const read = recordSchema.safeParse(json);
   if (!read.success) {
     const issue = read.error.issues[0];
-    throw new FileError(file, `its record is damaged: ${issue?.path.join(".") || "the whole"}: ${issue?.message}`);
+    throw new FileError(file, `its record is damaged: ${issue?.path.join(".") || "the whole"}: ${expectedBy(issue)}`);
   }
   const { versions, models, request, sources, plan, image, whole, pixels, files = [], choice } = read.data;
   for (const ref of [models.base, models.distilled, models.decoder, models.pairs, ...sources.map((s) => s.ref)]) {
@@ -178,7 +179,7 @@ function fromInfotext(file: string, { prompt, negative, settings }: Infotext): R
   const read = requestSchema.safeParse(given);
   if (!read.success) {
     const issue = read.error.issues[0];
-    throw new FileError(file, `its A1111 parameters cannot be used: ${issue?.path.join(".")}: ${issue?.message}`);
+    throw new FileError(file, `its A1111 parameters cannot be used: ${issue?.path.join(".")}: ${expectedBy(issue)}`);
   }
   const named = [namedBy("base", take("Model"), take("Model hash")), namedBy("decoder", take("VAE"), take("VAE hash"))];
   const networks = (["adapter", "embedding"] as const).flatMap((role) => {

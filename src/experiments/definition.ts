@@ -3,6 +3,7 @@ import { z } from "zod";
 import { RequestError } from "../errors.js";
 import { requestFields } from "../generate/index.js";
 import { MODES, settledFields } from "../sampling/index.js";
+import { parseRequest } from "../schema/index.js";
 import { MEASURES } from "./measures.js";
 
 const text = z.string().min(1);
@@ -119,13 +120,8 @@ function renamed(value: unknown, isName = false): unknown {
 
 /** Validates a definition, and fills in defaults. @throws RequestError with the invalid field */
 export function parseDefinition(file: string, value: unknown): Definition {
-  const result = definitionSchema.safeParse(renamed(value));
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    const field = issue?.path.join(".") || "the definition";
-    throw new RequestError(`${file}: ${field} is invalid: ${issue?.message ?? "not understood"}`);
-  }
-  const { rows, claims, effects } = result.data;
+  const definition = parseRequest(definitionSchema, renamed(value), file);
+  const { rows, claims, effects } = definition;
   const names = rows.map((r) => r.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new RequestError(`${file} has two rows ${JSON.stringify(twice)}`);
@@ -138,8 +134,8 @@ export function parseDefinition(file: string, value: unknown): Definition {
   if (unknown !== undefined) {
     throw new RequestError(`${file} refers to a row ${JSON.stringify(unknown)}; its rows are ${names.join(", ")}`);
   }
-  checkChoices(file, result.data);
-  return result.data;
+  checkChoices(file, definition);
+  return definition;
 }
 
 /** Most images of a prompt that a choice of seeds keeps: those of one cell. */

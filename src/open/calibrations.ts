@@ -8,7 +8,7 @@ import { configFolder, formatJson, hashBlocks, makeFolder, parseJson, writeWhole
 import type { Calibrated, PlanSource } from "../generate/index.js";
 import { resolveReference } from "../lookup/index.js";
 import { settledFields } from "../sampling/index.js";
-import type { ReadonlyData } from "../schema/index.js";
+import { expectedBy, type ReadonlyData } from "../schema/index.js";
 
 const estimate = z.object({ mean: z.number(), low: z.number().nullable(), high: z.number().nullable(), n: z.number() });
 
@@ -48,7 +48,7 @@ async function readEntries(file: string): Promise<readonly CalibrationEntry[]> {
   const issue = read.error.issues[0];
   throw new FileError(
     file,
-    `is no file of calibrations: ${issue?.path.join(".") || "the whole"}: ${issue?.message}; delete it, or calibrate again`,
+    `is no file of calibrations: ${issue?.path.join(".") || "the whole"}: ${expectedBy(issue)}; delete it, or calibrate again`,
   );
 }
 

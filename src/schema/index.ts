@@ -1,4 +1,5 @@
 export { GROUPS, type Group } from "./groups.js";
+export { expectedBy } from "./issue.js";
 export { nearest } from "./nearest.js";
 export {
   type Fields,

@@ -2,6 +2,7 @@
 import { closest, distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { RequestError } from "../errors.js";
+import { expectedBy } from "./issue.js";
 
 /** Keywords of a JSON schema that describe allowed values. */
 const facts = z.looseObject({
@@ -20,11 +21,13 @@ export function expectation(schema: z.ZodType): string {
     enum: choices,
     minimum = Number.NEGATIVE_INFINITY,
     maximum = Number.POSITIVE_INFINITY,
+    exclusiveMinimum,
   } = facts.parse(z.toJSONSchema(schema, { unrepresentable: "any" }));
   if (choices) return `one of ${choices.join(", ")}`;
   const noun = type === "integer" ? "an integer" : type === "number" ? "a number" : "a string";
   const [low, high] = [minimum > Number.MIN_SAFE_INTEGER, maximum < Number.MAX_SAFE_INTEGER];
   if (low && high) return `${noun} from ${minimum} to ${maximum}`;
+  if (exclusiveMinimum !== undefined) return `${noun} above ${exclusiveMinimum}${high ? `, at most ${maximum}` : ""}`;
   return low ? `${noun}, at least ${minimum}` : high ? `${noun}, at most ${maximum}` : noun;
 }
 
@@ -65,7 +68,8 @@ export function issuesError(
 ): RequestError {
   // A misspelt field is the cause of the missing one.
   const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? deepest(issues[0]);
-  const field = issue?.path.join(".") || "the request";
+  const path = issue?.path.join(".") ?? "";
+  const field = path || "the request";
   const start = about === "" ? "" : `${about}: `;
   if (issue?.code === "unrecognized_keys") {
     const inside = issue.path.length > 0 ? ` of ${field}` : "";
@@ -77,8 +81,19 @@ export function issuesError(
     );
   }
   const actual = issue && valueAt(value, issue.path);
-  const shown = actual === undefined ? "is missing" : `is ${JSON.stringify(actual)}`;
-  return new RequestError(`${start}${field} ${shown}; ${issue?.message ?? "another value was expected"}`, { field });
+  const subject = path === "" && about !== "" ? about : `${start}${field}`;
+  return new RequestError(
+    `${subject} ${actual === undefined ? "is missing" : `is ${shown(actual)}`}; ${expectedBy(issue)}`,
+    { field },
+  );
+}
+
+/** Most letters of a value in a message. */
+const SHOWN = 120;
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }
 
 /** The fields that a schema names in a message of its own; "" for zod's message. */

@@ -146,7 +146,7 @@ describe("variegate experiment", { timeout: 240_000 }, () => {
     [["table3", "file.json"], "experiment table3 takes no file"],
     [["run"], "needs a FILE.json"],
     [["run", "nowhere.json"], "nowhere.json"],
-    [["run", written("wrong", { ...definition(2), sedes: 3 })], 'Unrecognized key: "sedes"'],
+    [["run", written("wrong", { ...definition(2), sedes: 3 })], '"sedes" is not a field'],
     [["table3", "--images", "1"], "at least 2"],
     [["table1", "--slider", "smile.base"], "such as"],
   ])("refuses %j", async (args, message) => {

@@ -32,15 +32,18 @@ const idsOf = (value: unknown, o = origins()) => {
 
 describe("definition", () => {
   it.each([
-    [{ ...SMALL, sedes: 3 }, /Unrecognized key: "sedes"/],
-    [{ ...SMALL, rows: [{ ...SMALL.rows[0], sampling: { mode: "bass" } }] }, /rows\.0\.sampling\.mode/],
+    [{ ...SMALL, sedes: 3 }, /"sedes" is not a field; did you mean "seeds"/],
+    [
+      { ...SMALL, rows: [{ ...SMALL.rows[0], sampling: { mode: "bass" } }] },
+      /rows\.0\.sampling\.mode is "bass"; expected one of base, distilled, hybrid/,
+    ],
     [{ ...SMALL, seeds: 0 }, /seeds/],
     [{ ...SMALL, measures: ["beauty"] }, /measures\.0/],
     [{ ...SMALL, rows: [SMALL.rows[0], SMALL.rows[0]] }, /two rows "base"/],
     [{ ...SMALL, rows: [SMALL.rows[1]] }, /row "base"; its rows are hybrid/],
     [{ ...SMALL, effects: [{ says: "x", measure: "distance", rows: { base: "bass" } }] }, /row "bass"/],
     [{ ...SMALL, claims: [{ says: "x", measure: "distance", row: "base", is: "as much" }] }, /claims\.0\.than/],
-    [[], /^x\.json: the definition /],
+    [[], /^x\.json is \[\]; expected an object/],
   ])("refuses what it does not know, by name", (value, message) => {
     expect(() => parseDefinition("x.json", value)).toThrow(message);
   });

@@ -34,10 +34,22 @@ describe("a request", () => {
     }
   });
 
+  it.each([
+    [{ steps: "4" }, 'steps is "4"; expected a number'],
+    [{ steps: 0 }, "steps is 0; expected at least 1"],
+    [{ seeds: 1 }, "seeds is 1; expected a list"],
+    [{ size: "64x64" }, 'size is "64x64"; expected an object'],
+    [{ tile: "on" }, 'tile is "on"; expected a number, or off'],
+    [[], "body.json is []; expected an object"],
+  ])("refuses %j in plain words", (value, message) => {
+    expect(() => parseRequest(schema, value, "body.json")).toThrow(message);
+  });
+
   it("says in words which values a field allows", () => {
     expect(expectation(z.int().min(1))).toBe("an integer, at least 1");
     expect(expectation(z.number().min(0).max(1))).toBe("a number from 0 to 1");
     expect(expectation(z.enum(["a", "b"]))).toBe("one of a, b");
+    expect(expectation(z.number().positive())).toBe("a number above 0");
     expect(expectation(z.string())).toBe("a string");
   });
 });

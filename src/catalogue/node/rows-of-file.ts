@@ -3,6 +3,7 @@ import path from "node:path";
 import { z } from "zod";
 import { readJson } from "../../checkpoint/node/index.js";
 import { FileError } from "../../errors.js";
+import { expectedBy } from "../../schema/index.js";
 import { type PairRow, pairRowSchema } from "../schema.js";
 
 const noTrial = pairRowSchema.transform((row) => ({ ...row, trial: null }));
@@ -26,7 +27,7 @@ export async function rowsOfFile(file: string, owner: string | null = null): Pro
   if (!result.success) {
     const issue = result.error.issues[0];
     const where = issue?.path.join(".") || "the whole";
-    throw new FileError(file, `is not a list of pairs: ${where}: ${issue?.message ?? "not understood"}`);
+    throw new FileError(file, `is not a list of pairs: ${where}: ${expectedBy(issue)}`);
   }
   const rows = result.data.map(
     (r): PairRow => ({
