@@ -2,21 +2,15 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { adapterFacts, adapterTensors, type Dialect, LARGEST_RANK } from "../adapters/index.js";
-import { DISTILLED_KEY } from "../catalogue/node/index.js";
+import { pairNamed } from "../catalogue/index.js";
+import { DISTILLED_KEY, readPairs } from "../catalogue/node/index.js";
 import { safetensors } from "../checkpoint/index.js";
 import { type ExtractedLayer, type ExtractRequest, extractAdapter, mergeAdapters } from "../convert/index.js";
 import { RequestError } from "../errors.js";
 import { writeWhole } from "../files/index.js";
 import type { SearchPath } from "../lookup/index.js";
 import { mean } from "../metrics/index.js";
-import {
-  type AdapterReference,
-  inspectAdapter,
-  layersIn,
-  openAdapter,
-  openPair,
-  type PairReference,
-} from "../open/index.js";
+import { inspectAdapter, layersIn, openAdapter, openPair, type PairReference } from "../open/index.js";
 import type { RuntimeOptions } from "../runtime/index.js";
 import { openRuntime } from "../runtime/node/index.js";
 import { counted, formatBytes } from "../tensor/index.js";
@@ -185,18 +179,23 @@ function mustBeSafetensors(out: string): void {
 /** Writes a model with adapters merged into its weights. */
 export async function runMerge(
   terminal: Terminal,
-  base: string,
-  adapters: readonly AdapterReference[],
+  { pair = "embedded", pairs, adapters = [], modelFolders, variant, ...models }: PairReference,
   out: string,
-  searchPath: SearchPath,
 ): Promise<void> {
   if (adapters.length === 0) throw new RequestError("nothing to merge: name adapters with --lora FILE[:scale]");
+  const foreign = adapters.find(({ on }) => on === "distilled");
+  if (foreign) throw new RequestError(`--lora-distilled ${foreign.ref}: only the base is merged; use --lora`);
+  const base = models.base ?? pairNamed(pair, await readPairs(pairs)).base;
   let progress: Progress | undefined;
   const onMerged = (done: number, total: number) => {
     progress ??= terminal.progress(total, "merging");
     progress.update(done, "merging");
   };
-  const merged = await mergeAdapters(base, adapters, out, onMerged, { ...searchPath, ...fetching(terminal) });
+  const merged = await mergeAdapters(base, adapters, out, onMerged, {
+    ...(modelFolders && { modelFolders }),
+    ...(variant && { variant }),
+    ...fetching(terminal),
+  });
   progress?.stop();
   terminal.emit({ type: "merged", ...merged });
   for (const { part, layers } of merged.parts) terminal.print(`${part}: ${counted(layers, "layer")} changed`);

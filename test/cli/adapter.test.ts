@@ -179,6 +179,30 @@ describe("adapter", { timeout: 240_000 }, async () => {
       /the same weights/,
       ["extract", "--from", "embedded:base", "--to", "embedded:base", "--out", "x.safetensors"],
     ],
+    [
+      "an option without effect on a file",
+      2,
+      /unknown option '--lora'/,
+      ["convert", file, "--to", "peft", "--out", "x.safetensors", "--lora", file],
+    ],
+    [
+      "a LoRA for another model than the merged one",
+      2,
+      /--lora-distilled .*only the base is merged/,
+      ["merge", "--lora-distilled", file, "--out", path.join(folder, "none")],
+    ],
+    [
+      "a pair that is not there",
+      2,
+      /--pair nope: no such pair/,
+      ["merge", "--pair", "nope", "--lora", file, "--out", path.join(folder, "none")],
+    ],
+    [
+      "no file by other tools' name of --out",
+      2,
+      /--out .*\.safetensors/,
+      ["convert", file, "--to", "peft", "--output", "x.bin"],
+    ],
     ["nothing to merge", 2, /nothing to merge/, ["merge", "--out", path.join(folder, "none")]],
     [
       "an unknown dialect",

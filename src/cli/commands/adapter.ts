@@ -1,5 +1,5 @@
 /** `adapter inspect`, `convert`, `merge` and `extract`. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Command } from "commander";
 import { z } from "zod";
 import { DIALECTS, LARGEST_RANK } from "../../adapters/fields.js";
 import { lookupFields, machineFields } from "../../open/fields.js";
@@ -10,9 +10,11 @@ import { openTerminal } from "../terminal.js";
 import {
   type Given,
   modelsOf,
+  OUT_ALIASES,
   outputFormatOf,
+  withBase,
   withExamples,
-  withModels,
+  withMergedBase,
   withOutputFormat,
   withTables,
 } from "./common.js";
@@ -52,11 +54,15 @@ const extractFields = grouped("task", {
 } as const);
 
 /** The option --out of a command that writes one file or folder. */
-const outOption = (value: "<file>" | "<dir>", about: string): Option =>
-  new Option(`-o, --out ${value}`, about).makeOptionMandatory().argParser((name) => {
-    if (name !== "") return name;
-    throw new InvalidArgumentError("Expected a name.");
-  });
+const outField = (value: "<file>" | "<dir>", about: string) =>
+  grouped("output", {
+    out: required(text, {
+      flag: `-o, --out ${value}`,
+      aliases: OUT_ALIASES,
+      about,
+      expected: value === "<file>" ? "the name of a file" : "the name of a folder",
+    }),
+  } as const);
 
 export function addAdapter(adapters: Command): void {
   withExamples(
@@ -66,7 +72,7 @@ export function addAdapter(adapters: Command): void {
   );
 
   withExamples(
-    withTables(withModels(adapters.command("inspect"))),
+    withTables(withBase(adapters.command("inspect"))),
     "variegate adapter inspect smile.base",
     "variegate adapter inspect smile.distilled --json",
   )
@@ -78,7 +84,7 @@ export function addAdapter(adapters: Command): void {
     });
 
   withExamples(
-    withOutputFormat(withModels(adapters.command("convert"))),
+    withOutputFormat(addFields(withBase(adapters.command("convert")), outField("<file>", "new .safetensors file"))),
     "variegate adapter convert smile.base --to peft --out smile-peft.safetensors",
     "variegate adapter convert smile-peft.safetensors --to kohya --out smile-kohya.safetensors",
   )
@@ -87,35 +93,30 @@ export function addAdapter(adapters: Command): void {
     .addOption(
       adapters.createOption("--to <dialect>", "key names of the new file").choices(DIALECTS).makeOptionMandatory(),
     )
-    .addOption(outOption("<file>", "new .safetensors file"))
     .action(async (file: string, given: Convert) => {
       const { runConvert } = await import("../adapter.js");
       await runConvert(openTerminal(outputFormatOf(given)), modelsOf(given), file, given.to, given.out);
     });
 
   withExamples(
-    withOutputFormat(withModels(adapters.command("merge"))),
+    withOutputFormat(addFields(withMergedBase(adapters.command("merge")), outField("<dir>", "new folder"))),
     "variegate adapter merge --base embedded:base --lora smile.base:1.5 --out smiling",
     'variegate generate "a cartoon character" --base smiling',
   )
     .description("writes a copy of the base, a diffusers folder, with the adapters of --lora merged into its weights")
-    .addOption(outOption("<dir>", "new folder"))
     .action(async (given: Given & { readonly out: string }) => {
       const { runMerge } = await import("../adapter.js");
-      const { adapters: merged = [], base = "embedded:base", modelFolders } = modelsOf(given);
-      const searchPath = modelFolders ? { modelFolders } : {};
-      await runMerge(openTerminal(outputFormatOf(given)), base, merged, given.out, searchPath);
+      await runMerge(openTerminal(outputFormatOf(given)), modelsOf(given), given.out);
     });
 
   const { modelFolders } = lookupFields;
   const extract = addFields(addFields(adapters.command("extract"), { modelFolders }), machineFields);
   withExamples(
-    withTables(addFields(extract, extractFields)),
+    withTables(addFields(addFields(extract, extractFields), outField("<file>", "new .safetensors file"))),
     "variegate adapter extract --from embedded:base --to embedded:distilled --rank 32 --out distilled-lora.safetensors",
     'variegate compare "a cartoon character" --base embedded:base --distilled distilled-lora.safetensors --scheduler LCMScheduler --timesteps 999,749,499,249 --seeds 0-1',
   )
     .description("writes the difference of two models as an adapter, so that one set of weights serves both")
-    .addOption(outOption("<file>", "new .safetensors file"))
     .action(async (given: Given & { readonly out: string }) => {
       const { runExtract } = await import("../adapter.js");
       await runExtract(

@@ -28,11 +28,14 @@ const tableFields = grouped("output", {
   all: option(z.boolean(), { flag: "--all", about: "show every column of a table, however narrow the terminal" }),
 } as const);
 
+/** Names of other tools for --out. */
+export const OUT_ALIASES = ["--output", "--output-dir", "--outdir"] as const;
+
 /** Options of the output folder. */
 export const outputFields = grouped("output", {
   out: option(z.string().min(1), {
     flag: "-o, --out <dir>",
-    aliases: ["--output", "--output-dir", "--outdir"],
+    aliases: OUT_ALIASES,
     about: "output folder (default: a new folder in out/)",
     expected: "the name of a folder",
   }),
@@ -88,6 +91,19 @@ export const withTables = (command: Command): Command => withOutputFormat(addFie
 export const withOutput = (command: Command): Command => withOutputFormat(addFields(command, outputFields));
 export const withOutputAndTables = (command: Command): Command => withTables(addFields(command, outputFields));
 export const withModels = (command: Command): Command => addFields(addFields(command, modelFields), machineFields);
+
+const { adapters, allowUnmatched: _allow, embeddings: _embeddings, ...withoutAdapters } = modelFields;
+const { threads: _threads, ...machineWithoutThreads } = machineFields;
+const { pair, pairs, base, textEncoders, modelFolders, variant } = modelFields;
+/** Models and the machine, without what is applied to the models: for commands that run nothing. */
+export const withBareModels = (command: Command): Command =>
+  addFields(addFields(command, withoutAdapters), machineWithoutThreads);
+/** The base of a pair, for commands that read its layers and run nothing. */
+export const withBase = (command: Command): Command =>
+  addFields(command, { pair, pairs, base, textEncoders, modelFolders, variant });
+/** The base of a pair that adapters are merged into. */
+export const withMergedBase = (command: Command): Command =>
+  addFields(command, { pair, pairs, base, adapters, modelFolders, variant });
 
 export const outputFormatOf = (given: Given): InputOf<typeof outputFormatFields & typeof tableFields> =>
   fieldsOf({ ...outputFormatFields, ...tableFields }, given);

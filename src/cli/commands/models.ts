@@ -9,8 +9,8 @@ import {
   type Given,
   modelsOf,
   outputFormatOf,
+  withBareModels,
   withExamples,
-  withModels,
   withOutputFormat,
   withTables,
 } from "./common.js";
@@ -108,7 +108,7 @@ export function addModels(models: Command): void {
 }
 
 export function addDoctor(command: Command): void {
-  withExamples(withTables(withModels(command)), "variegate doctor", "variegate doctor --pair sdxl-dmd2").action(
+  withExamples(withTables(withBareModels(command)), "variegate doctor", "variegate doctor --pair sdxl-dmd2").action(
     async (given: Given) => {
       const { runDoctor } = await import("../inspect.js");
       await runDoctor(openTerminal(outputFormatOf(given)), modelsOf(given));
