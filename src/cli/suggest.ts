@@ -11,6 +11,7 @@ export const HINTS: Readonly<Record<string, string>> = {
   "--lora-dir": "--a1111 DIR and --comfy DIR name folders, whose LoRAs are found by name",
   "--unet": "name a UNet with --distilled, or with --base beside --text-encoder and --decoder",
   "--refiner": "refiners are not supported",
+  "--mode": "compare runs all modes; generate runs one by --mode, and trace, slide and explore a list",
   "--model": NO_MODEL,
   "--checkpoint": NO_MODEL,
   "--clip-stop-at-last-layers": "--clip-skip counts from 0: 2 in A1111 is 1 here",

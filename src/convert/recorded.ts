@@ -4,7 +4,7 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
-import { FileError, RequestError, reasonOf } from "../errors.js";
+import { codeOf, FileError, RequestError, reasonOf } from "../errors.js";
 import { parseJson, readPngText } from "../files/index.js";
 import { type GenerateRequest, requestSchema, type SampleKey } from "../generate/index.js";
 import { machineFields, modelFields, type OpenOptions, type PairReference, type SourceFile } from "../open/index.js";
@@ -98,7 +98,8 @@ async function bytesOf(file: string): Promise<Buffer> {
     throw new FileError(file, `has ${size} bytes; a run.json or a PNG has at most ${LARGEST}`);
   } catch (error) {
     if (error instanceof FileError) throw error;
-    throw new FileError(file, `cannot be read: ${reasonOf(error)}`, { cause: error });
+    const why = codeOf(error) === "ENOENT" ? "there is no such file" : `cannot be read: ${reasonOf(error)}`;
+    throw new FileError(file, why, { cause: error });
   }
 }
 

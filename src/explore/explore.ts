@@ -23,7 +23,7 @@ import {
 } from "../metrics/index.js";
 import type { OpenedPair } from "../open/index.js";
 import type { Mode } from "../sampling/index.js";
-import type { RgbImage } from "../tensor/index.js";
+import { counted, type RgbImage } from "../tensor/index.js";
 import { pixelFeatures } from "./pixels.js";
 import { DIRECTIONS, type ExploreRequest } from "./request.js";
 
@@ -95,7 +95,7 @@ export function exploreRequests(pair: OpenedPair, request: ExploreRequest): Gene
   const seeds = new Set(rest.seeds ?? [0]).size;
   if (seeds < FEWEST_SEEDS) {
     throw new RequestError(
-      `explore has ${seeds} seeds and needs ${FEWEST_SEEDS} or more, such as --seeds 0-63: half find the directions, half are measured`,
+      `explore has ${counted(seeds, "seed")} and needs ${FEWEST_SEEDS} or more, such as --seeds 0-63: half find the directions, half are measured`,
       { field: "seeds" },
     );
   }

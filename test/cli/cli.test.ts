@@ -271,6 +271,14 @@ describe("bad input ends in a line or two and the right exit code", { timeout: 2
   it.each<[string, number, RegExp, string[]]>([
     ["an unknown command", 2, /unknown command 'compar'.*\n.*Did you mean compare/, ["compar"]],
     ["an unknown option", 2, /unknown option '--step'/, ["generate", "x", "--step", "3"]],
+    ["an option without effect in doctor", 2, /unknown option '--lora'/, ["doctor", "--lora", "x.safetensors"]],
+    ["a mode of compare", 2, /unknown option '--mode'\n\(compare runs all modes/, ["compare", "x", "--mode", "base"]],
+    [
+      "a record that is not there",
+      3,
+      /^nowhere\.json: there is no such file\n$/,
+      ["generate", "--from", "nowhere.json"],
+    ],
     ["no prompt", 2, /generate needs a prompt/, ["generate"]],
     ["steps 0", 2, /--steps .*'0'.*at least 1/, ["generate", "x", "--steps", "0"]],
     [

@@ -74,7 +74,7 @@ describe("a request to explore", async () => {
   it("needs ten seeds", () => {
     expect(() => exploreRequests(pair, { prompt: "a", seeds: [1, 2, 3] })).toThrow(RequestError);
     expect(() => exploreRequests(pair, { prompt: "a", seeds: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1] })).toThrow(
-      "explore has 1 seeds and needs 10 or more, such as --seeds 0-63: half find the directions, half are measured",
+      "explore has 1 seed and needs 10 or more, such as --seeds 0-63: half find the directions, half are measured",
     );
   });
 });
