@@ -83,13 +83,14 @@ export async function runCalibrate(
     out,
     command: "variegate calibrate",
   };
-  const cost = await forecast(request, fetching(terminal, signal));
-  terminal.emit({ type: "forecast", ...cost });
-  terminal.warn(
-    `${counted(definition.rows.length, "setting")}, ${counted(prompts.length, "prompt")} × ${counted(options.seeds, "seed")}: ${counted(cost.images, "image")}, ${counted(Math.round(cost.calls), "model call")}, about ${duration(cost.seconds)}`,
-  );
-  if (options.dryRun) return;
   const progress = phases(terminal);
+  const cost = await forecast(request, { ...fetching(terminal, signal), onProgress: progress.update });
+  progress.stop();
+  terminal.emit({ type: "forecast", ...cost });
+  const about = `${counted(definition.rows.length, "setting")}, ${counted(prompts.length, "prompt")} × ${counted(options.seeds, "seed")}: ${counted(cost.images, "image")}, ${counted(Math.round(cost.calls), "model call")}, about ${duration(cost.seconds)}`;
+  // A result of its own, or a notice before the run.
+  if (options.dryRun) return terminal.print(about);
+  terminal.warn(about);
   const { tables } = await runExperiments(request, {
     ...fetching(terminal, signal),
     onProgress: progress.update,
@@ -101,8 +102,8 @@ export async function runCalibrate(
   const found = recommended(table, definition, budget);
   terminal.emit({ type: "calibration", ...found, sampling: calibratedSampling(found) });
   printTried(terminal, found);
-  const about = sentenceOf(found, definition, prompts.length);
-  terminal.print(`\n${about}`);
+  const sentence = sentenceOf(found, definition, prompts.length);
+  terminal.print(`\n${sentence}`);
   if (methods === "all") {
     const flags = commandOf(found.best ? found.best.sampling : { mode: "distilled" });
     terminal.print(
@@ -112,7 +113,7 @@ export async function runCalibrate(
     await keepCalibration(source, {
       sampling: calibratedSampling(found),
       on: new Date().toISOString().slice(0, 10),
-      about,
+      about: sentence,
       diversity: found.best?.diversity ?? null,
       adherence: found.best?.adherence ?? null,
       prompts: prompts.length,

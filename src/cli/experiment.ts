@@ -21,6 +21,7 @@ import {
   readPromptSeeds,
   runExperiments,
   summaryOf,
+  unmeasured,
   withAttributes,
 } from "../experiments/index.js";
 import type { PlanSource } from "../generate/index.js";
@@ -96,9 +97,15 @@ export async function runExperiment(
     out,
     command: ["variegate", ...process.argv.slice(2)].map((w) => (/[\s"']/.test(w) ? JSON.stringify(w) : w)).join(" "),
   };
+  // The paper's tables have columns for every instrument, and name those that were left out.
+  if (name === "run") for (const text of definitions.flatMap((d) => unmeasured(d, models))) terminal.warn(text);
+  const progress = phases(terminal);
   if (options.dryRun) {
-    const { cells, finished, images, calls, seconds } = await forecast(request, fetching(terminal, signal));
-    terminal.emit({ type: "forecast", cells, there: finished, pictures: images, calls, seconds });
+    const cost = await forecast(request, { ...fetching(terminal, signal), onProgress: progress.update });
+    progress.stop();
+    const { cells, finished, images, calls, seconds } = cost;
+    // Earlier names of two fields, for one release.
+    terminal.emit({ type: "forecast", ...cost, there: finished, pictures: images });
     terminal.print(
       `${counted(images, "image")}, ${counted(calls, "model call")}, about ${duration(seconds)} with one worker`,
     );
@@ -106,7 +113,6 @@ export async function runExperiment(
     return;
   }
   const shown = fleetProgress(terminal, options.quiet ?? false);
-  const progress = phases(terminal);
   const { tables, files } = await runExperiments(request, {
     ...fetching(terminal, signal),
     onProgress: progress.update,

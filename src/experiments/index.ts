@@ -31,4 +31,5 @@ export { withAttributes } from "./semantic.js";
 export { readPromptSeeds, referenceFile } from "./sources.js";
 export { acquireFolder, type CellStore, cellStore, packed, readResults, unpacked } from "./store.js";
 export type { Table, TableRow } from "./table.js";
+export { unmeasured } from "./unmeasured.js";
 export { countsOf, type Verdict, verdictOf } from "./verdict.js";

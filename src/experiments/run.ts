@@ -1,4 +1,7 @@
 /** Runs experiments: generates missing cells, in this process or several, then computes tables and writes the report. */
+import { readJson } from "../checkpoint/node/index.js";
+import { locate } from "../lookup/index.js";
+import { readAttributes } from "../measure/index.js";
 import { counted } from "../tensor/index.js";
 import type { Cell } from "./cell.js";
 import { generateOnFleet } from "./fleet.js";
@@ -30,17 +33,28 @@ export interface ExperimentResult {
   readonly files: readonly string[];
 }
 
-/** Estimates the size and time of a run, by a few timed model calls. Writes no files. */
+/** Estimates the size and time of a run, by a few timed model calls. Writes no files. @throws as runExperiments */
 export async function forecast(request: ExperimentRequest, o: RunOptions = {}): Promise<Forecast> {
+  await checkFiles(request);
+  if (request.reference !== undefined) {
+    await locate(request.reference, "file", {
+      ...o,
+      ...(request.modelFolders && { modelFolders: request.modelFolders }),
+    });
+  }
   const cache = openModelCache(request, o);
   try {
     const cells = uniqueCells(await worksOf(request.definitions, cache));
     const { cells: done } = await readResults(request.out, new Set(cells.map((c) => c.id)));
     const left = cells.filter((c) => !done.has(c.id));
     const pace = new Map<string, number>();
+    const keyOf = ({ row }: Cell) => JSON.stringify([row.models ?? null, row.sampling.mode, row.sampling.size ?? null]);
+    const different = new Set(left.map(keyOf)).size;
     let milliseconds = 0;
-    for (const { row, samples, calls } of left) {
-      const key = JSON.stringify([row.models ?? null, row.sampling.mode, row.sampling.size ?? null]);
+    for (const cell of left) {
+      const { row, samples, calls } = cell;
+      const key = keyOf(cell);
+      if (!pace.has(key)) o.onProgress?.(pace.size, different, `timing model calls: ${row.name}`);
       const prompt = samples[0]?.prompt ?? "";
       const each = pace.get(key) ?? (await measurePace(await cache.modelsOf(row), row, prompt, o.signal));
       pace.set(key, each);
@@ -64,6 +78,7 @@ export async function forecast(request: ExperimentRequest, o: RunOptions = {}): 
  */
 export async function runExperiments(request: ExperimentRequest, o: RunOptions = {}): Promise<ExperimentResult> {
   o.signal?.throwIfAborted();
+  await checkFiles(request);
   const cache = openModelCache(request, o);
   try {
     const works = await worksOf(request.definitions, cache);
@@ -81,6 +96,13 @@ export async function runExperiments(request: ExperimentRequest, o: RunOptions =
   } finally {
     await cache.close();
   }
+}
+
+/** Reads the files that are needed only after the last image, so that a mistake in them is found before the first. */
+async function checkFiles({ attributes, selfCheck }: ExperimentRequest): Promise<void> {
+  if (attributes === undefined) return;
+  await readAttributes(attributes);
+  if (typeof selfCheck === "string" && selfCheck !== "off") await readJson(selfCheck);
 }
 
 /** Generates the cells without a result in the folder. */

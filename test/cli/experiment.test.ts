@@ -136,12 +136,31 @@ describe("variegate experiment", { timeout: 240_000 }, () => {
     const { status, stdout } = await variegate("table3", "--images", "32", "--dry-run", "--out", out, "--json");
     expect(status).toBe(0);
     const forecast = JSON.parse(stdout);
-    expect(forecast).toMatchObject({ type: "forecast", cells: 3, there: 0, pictures: 96, calls: 32 * (50 + 4 + 4) });
+    expect(forecast).toMatchObject({ type: "forecast", cells: 3, finished: 0, images: 96, calls: 32 * (50 + 4 + 4) });
+    expect(forecast).toMatchObject({ there: 0, pictures: 96 });
     expect(forecast.seconds).toBeGreaterThan(0);
     expect(existsSync(out)).toBe(false);
   });
 
+  it("prints the cost of a calibration as a result", async () => {
+    const { status, stdout } = await runProgram(["calibrate", "--count", "5", "--seeds", "2", "--dry-run", "--quiet"]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^8 settings, 5 prompts × 2 seeds: 80 images, /);
+  });
+
+  it("names the measures of a definition that no instrument or row gives, before it runs", async () => {
+    const file = written("unmeasured", { ...definition(2), measures: ["distance", "dreamsim-distance", "committed"] });
+    const { status, stderr } = await variegate("run", file, "--dry-run", "--out", folder("unmeasured"));
+    expect(status).toBe(0);
+    expect(stderr).toContain("dreamsim-distance is not measured without --dreamsim\n");
+    expect(stderr).toContain('committed is not measured: no row has "follow"\n');
+    expect(stderr).not.toContain("\ndistance is");
+  });
+
   it.each([
+    [["table3", "--dry-run", "--attributes", "nowhere.json"], "nowhere.json: there is no such file"],
+    [["table3", "--dry-run", "--reference", "nowhere"], "nowhere: there is no such file or folder"],
+    [["table3", "--images", "4", "--attributes", "nowhere.json"], "nowhere.json: there is no such file"],
     [["table9"], "expected table1, table2"],
     [["table3", "file.json"], "experiment table3 takes no file"],
     [["run"], "needs a FILE.json"],
