@@ -41,6 +41,8 @@ export interface Port extends Pick<Value, "dtype" | "shape"> {
 export interface EncodeOptions {
   /** Attention as one operator of ONNX Runtime (default), or as plain ONNX operators. */
   readonly fusedAttention?: boolean;
+  /** Cast rows of embedding tables in half precision after they are looked up, instead of the whole table before. Default false. */
+  readonly castRows?: boolean;
   /** Default "float32". Inputs and outputs stay float32. */
   readonly type?: ComputeType;
   /** Limit of the attention scores of one sample in bytes, where attention is not fused; default 128 MiB. */
@@ -62,7 +64,7 @@ const EXACT = "exact.";
  */
 export function encodeGraph(
   graph: Graph,
-  { fusedAttention = true, type = "float32", scoreBytes = SCORE_BYTES }: EncodeOptions = {},
+  { fusedAttention = true, castRows = false, type = "float32", scoreBytes = SCORE_BYTES }: EncodeOptions = {},
 ): EncodedGraph {
   const parts: Parts = { nodes: [], initializers: [] };
   const half = type === "float16";
@@ -72,6 +74,7 @@ export function encodeGraph(
   const halves = new Set<string>();
   const names = new Map<number, string>();
   const exact: Port[] = [];
+  const tables = castRows && !half ? tablesOf(graph) : new Set<number>();
 
   for (const [name, v] of graph.inputs) names.set(v.id, name);
   for (const [id, weight] of graph.weights) {
@@ -83,7 +86,7 @@ export function encodeGraph(
     }
     const cast = !scales && dtype !== "float32" && !(half && dtype === "float16");
     if (half && dtype === "float16" && !scales) halves.add(name);
-    names.set(id, cast ? emitter.cast(name, "float32") : name);
+    names.set(id, cast && !tables.has(id) ? emitter.cast(name, "float32") : name);
   }
   for (const [id, { shape, data }] of graph.constants) {
     names.set(id, `c${id}`);
@@ -92,7 +95,8 @@ export function encodeGraph(
   for (const { op, inputs, output } of graph.nodes) {
     const given = inputs.map((v) => names.get(v.id) ?? "");
     const node = { inputs, names: given, output };
-    const made = half ? lowerTyped(emitter, halves, op, node) : lower(emitter, op, node);
+    const found = half ? lowerTyped(emitter, halves, op, node) : lower(emitter, op, node);
+    const made = tables.has(inputs[0]?.id ?? -1) ? emitter.cast(found, "float32") : found;
     names.set(output.id, made);
     if (type === "bfloat16" && ANGLES.has(op.kind)) {
       exact.push({ name: `${EXACT}${made}`, dtype: output.dtype, shape: output.shape });
@@ -126,6 +130,16 @@ export function encodeGraph(
       });
     },
   };
+}
+
+/** Weights in half precision that are used only as tables of embeddings. */
+function tablesOf({ weights, nodes, outputs }: Graph): ReadonlySet<number> {
+  const tables = new Set([...weights].flatMap(([id, { dtype }]) => (dtype.endsWith("float16") ? [id] : [])));
+  for (const { op, inputs } of nodes) {
+    for (const [i, { id }] of inputs.entries()) if (op.kind !== "embedding" || i > 0) tables.delete(id);
+  }
+  for (const { id } of outputs.values()) tables.delete(id);
+  return tables;
 }
 
 /** Nodes and constants of the model, in the order of emission. */

@@ -48,6 +48,8 @@ export const encodedFor = (device: Device, graph: Graph, compute: Compute = "flo
   encodeGraph(device === "openvino" ? decompose(graph, ["rope"]) : graph, {
     // WebGPU attention of ONNX Runtime 1.30 is wrong from 64 tokens on (measured on SwiftShader; relative error 0.2).
     fusedAttention: device !== "webgpu",
+    // A table of 256,000 × 2,304 in bfloat16 took 2.4 GB and 0.8 s in every call to cast whole (measured: docs/memory.md).
+    castRows: device === "cpu",
     type: compute === "int8" ? "float32" : compute,
   });
 

@@ -48,6 +48,40 @@ describe("lowering to ONNX", () => {
     close(y, [2, 1, 3], [113, 229, 347, 97, 193, 287]);
   });
 
+  it.each(["float16", "bfloat16"] as const)(
+    "casts rows of a table in %s, and whole tables that are matrices too",
+    async (dtype) => {
+      // Rows 1, 2 / 3, 4 / 5, 6: their float16 and bfloat16 by bits.
+      const bits = {
+        float16: [0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600],
+        bfloat16: [0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0],
+      };
+      const bytes = new Uint8Array(Uint16Array.from(bits[dtype]).buffer);
+      const table = {
+        name: "t",
+        dtype,
+        shape: [3, 2],
+        bytes: { in: "memory", source: { name: "none" }, bytes },
+      } as const;
+      const ids = { ids: { dtype: "int64" as const, shape: [1, 2], data: BigInt64Array.of(2n, 0n) } };
+      const rows = (g: Builder) => g.embedding(g.weight(table), g.input("ids", ["B", 2], "int64"));
+      const tied = (g: Builder) => {
+        const t = g.weight(table);
+        return g.linear(g.embedding(t, g.input("ids", ["B", 2], "int64")), t);
+      };
+      for (const castRows of [true, false]) {
+        close(await run(rows, ids, { castRows }), [1, 2, 2], [5, 6, 1, 2]);
+        // [5, 6] and [1, 2] times each row
+        close(await run(tied, ids, { castRows }), [1, 2, 3], [17, 39, 61, 5, 11, 17]);
+        const g = createBuilder();
+        const model = Buffer.from(
+          encodeGraph(g.finish({ y: rows(g) }), { castRows }).encode(new Map([["w0", { raw: bytes }]])),
+        );
+        expect(model.indexOf("Gather") < model.indexOf("Cast")).toBe(castRows);
+      }
+    },
+  );
+
   it("multiplies an int8 matrix by the scales of its blocks, beside other operations", async () => {
     // Row 1: 32 codes of 1 at 0.5 and 32 of −2 at 0.25; row 2: 3 at 1 and nothing. x is 1 in the first block, 2 in the second.
     const codes = Uint8Array.from({ length: 128 }, (_, i) => 128 + ([1, -2, 3, 0][i >> 5] ?? 0));
