@@ -1,8 +1,12 @@
 import { afterAll, describe, expect, it } from "vitest";
+import { readFloats } from "../../src/checkpoint/index.js";
+import { openComponentWeights } from "../../src/checkpoint/node/index.js";
 import { createEncoder, decodeLatents } from "../../src/decode/index.js";
 import { generate } from "../../src/generate/index.js";
+import { autoencoderOf } from "../../src/models/index.js";
 import { openPair } from "../../src/open/index.js";
 import { count, type RgbImage, sample } from "../../src/tensor/index.js";
+import { componentFolder, componentGolden, stemOf } from "../support/checkpoint.js";
 
 const pair = await openPair({}, { threads: 1 });
 afterAll(() => pair.close());
@@ -51,6 +55,38 @@ describe("createEncoder", { timeout: 60_000 }, () => {
       const z = (a.mean.data[at] ?? 0) / own;
       expect(b.mean.data[at]).toBeCloseTo(c === 0 ? (z - 0.5) * 2 : ((z - 1.5) * 2) / 4, 4);
       expect((b.std.data[at] ?? 0) / (a.std.data[at] ?? 1)).toBeCloseTo((c === 0 ? 2 : 0.5) / own, 4);
+    }
+  });
+
+  it("folds squares of FLUX.2's latents into channels, and scales them by the statistics of its batch norm", async () => {
+    const golden = componentGolden("vae-flux2");
+    const index = await openComponentWeights(componentFolder("vae-flux2"), stemOf(golden));
+    const config = await autoencoderOf(golden.class, { file: "config.json", config: golden.config });
+    if (config.kind !== "kl" || !config.folding) throw new Error("the autoencoder does not fold its latents");
+    const [factor, channels] = [config.scaleFactor, config.latentChannels];
+    const [width, height] = [3 * factor, 2 * factor];
+    const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => (i * 37) % 251);
+    const weights = async () => index;
+    const { mean, std } = await createEncoder(pair.engine.runtime, { config, weights }).encode({ width, height, data });
+    const plain = { ...config, folding: null, scaleFactor: factor / 2 };
+    const raw = await createEncoder(pair.engine.runtime, { config: plain, weights }).encode({ width, height, data });
+    expect([mean.shape, std.shape]).toEqual([1, 2].map(() => [1, 4 * channels, 2, 3]));
+    const statistic = async (name: string) => {
+      const weight = index.weights.get(`bn.${name}`);
+      return weight ? readFloats(weight) : new Float32Array();
+    };
+    const [means, variances] = [await statistic("running_mean"), await statistic("running_var")];
+    // Channel 4 c + 2 i + j holds row i and column j of each square of channel c.
+    for (const [c, i, j, y, x] of [
+      [0, 0, 0, 0, 0],
+      [1, 1, 0, 1, 2],
+      [channels - 1, 0, 1, 0, 1],
+    ] as const) {
+      const [from, channel] = [(c * 4 + 2 * y + i) * 6 + 2 * x + j, 4 * c + 2 * i + j];
+      const at = (channel * 2 + y) * 3 + x;
+      const deviation = Math.sqrt((variances[channel] ?? 0) + config.folding.epsilon);
+      expect(mean.data[at]).toBeCloseTo(((raw.mean.data[from] ?? 0) - (means[channel] ?? 0)) / deviation, 5);
+      expect(std.data[at]).toBeCloseTo((raw.std.data[from] ?? 0) / deviation, 5);
     }
   });
 
