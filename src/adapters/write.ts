@@ -64,13 +64,16 @@ const upTimes = (matrices: LowRank, by: number): FloatTensor =>
 const fullName = (part: Part, layer: string): string =>
   part === "unet" || /^text_(model|projection)/.test(layer) ? layer : `text_model.${layer}`;
 
+/** Layers of a UNet, by the modules that it consists of; a denoiser with other layers is a transformer, and named so in files. */
+const OF_UNET = /^((down|up)_blocks|mid_block|conv_(in|norm_out|out)|(time|add|class)_embedding|encoder_hid_proj)\b/;
+
 function peft(file: string, { part, layer, matrices, magnitude, strength }: LowRankTarget): Named[] {
   if (magnitude?.axis === "input") {
     throw new RequestError(
       `${file}: ${layer} has DoRA norms per input, as kohya's trainer writes them; PEFT supports norms per output only`,
     );
   }
-  const key = `${part}.${fullName(part, layer)}`;
+  const key = `${part === "unet" && !OF_UNET.test(layer) ? "transformer" : part}.${fullName(part, layer)}`;
   const ones = kernelOnes(matrices);
   const lengths = magnitude?.lengths.data ?? null;
   return tensorsOf(

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { applyDelta } from "../../src/adapters/delta.js";
 import { adapterFacts } from "../../src/adapters/facts.js";
 import { DIALECTS } from "../../src/adapters/fields.js";
+import type { Layers } from "../../src/adapters/names.js";
 import { type Adapter, readAdapter } from "../../src/adapters/read.js";
 import { adapterTensors } from "../../src/adapters/write.js";
 import { RequestError } from "../../src/errors.js";
@@ -33,6 +34,20 @@ describe("an adapter that is written", () => {
       );
     },
   );
+
+  it("names a transformer's layers as diffusers' pipelines do", () => {
+    const layer = { weight: [6, 4], bias: null };
+    const names = (name: string) => {
+      const layers: Layers = new Map([["unet", new Map([[name, layer]])]]);
+      const tensors = MATRIX_KINDS["LoRA (PEFT)"]?.(layer, 1).tensors ?? {};
+      const file = new Map(Object.entries(tensors).map(([end, t]) => [`unet.${name}${end}`, t]));
+      return Object.keys(adapterTensors(readAdapter("file", file, layers), "peft", layers));
+    };
+    const both = (name: string) => ["A", "B"].map((matrix) => `${name}.lora_${matrix}.weight`);
+    expect(names("transformer_blocks.0.attn.to_q")).toEqual(both("transformer.transformer_blocks.0.attn.to_q"));
+    expect(names("noise_refiner.1.attention.to_v")).toEqual(both("transformer.noise_refiner.1.attention.to_v"));
+    expect(names("mid_block.attentions.0.proj_in")).toEqual(both("unet.mid_block.attentions.0.proj_in"));
+  });
 
   it("has DoRA's lengths in the shape that each dialect stores", () => {
     const shapes = (layer: LayerCase, dialect: (typeof DIALECTS)[number]) =>
