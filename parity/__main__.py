@@ -6,7 +6,7 @@ import sys
 import torch
 
 from . import (
-    adapters, added_tokens, autoencoder_files, blocks, clip_skip, component_cases, distillation, families, flow_adapters, flow_runs, gemma_tokenizer, gradients, hub, image_gradients, information, intervals, loras, methods, metrics, official_sliders, optimizers, outputs, peft_strength,
+    adapters, added_tokens, autoencoder_files, blocks, clip_skip, component_cases, distillation, families, flow_adapters, flow_loras, flow_runs, flow_sliders, gemma_tokenizer, gradients, hub, image_gradients, information, intervals, loras, methods, metrics, official_sliders, optimizers, outputs, peft_strength,
     prompt_syntax, prompts, qwen_tokenizer, recognition, runs, scripts, single_files, sliders, steps, streams, t5_tokenizer, textual_inversion, transformer_files, vision, words,
 )
 from .store import Store
@@ -28,6 +28,8 @@ RECORDERS = {
     "optimizers": optimizers.record,
     "sliders": sliders.record,
     "loras": loras.record,
+    "flow-loras": flow_loras.record,
+    "flow-sliders": flow_sliders.record,
     "distillation": distillation.record,
     "trained-words": words.record,
     "official-sliders": official_sliders.record,

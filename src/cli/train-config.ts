@@ -50,6 +50,11 @@ const FIXED: Readonly<Record<string, unknown>> = {
   is_reg: false,
   shuffle_caption: false,
   with_prior_preservation: true,
+  logit_mean: 0,
+  logit_std: 1,
+  mode_scale: 1.29,
+  guidance_scale: 3.5,
+  precondition_outputs: 0,
   "train.noise_scheduler": "ddim",
   "train.optimizer": "AdamW",
   "train.lr_scheduler": "constant",
@@ -118,6 +123,8 @@ function textOf(flag: string, value: unknown, near: (place: string) => string): 
   if (typeof value === "boolean") return value;
   const text = Array.isArray(value) ? value.join("x") : String(value);
   if (PATHS.includes(flag)) return near(text);
+  // diffusers' scripts write "logit_normal".
+  if (flag === "--weighting-scheme") return text.replaceAll("_", "-");
   // kohya writes a size as "512,512".
   return flag === "--resolution" || flag === "--size" ? text.replace(",", "x").replaceAll(" ", "") : text;
 }

@@ -18,6 +18,7 @@ import {
   inShapesOf,
   isLora,
   MATCHING_BETAS,
+  mustBeUNet,
   openConsistency,
   openMatching,
   openStudent,
@@ -57,6 +58,7 @@ export function distillTraining(
     iterations,
     optimizer: adamw({ learningRate, ...(method === "dmd2" && { betas: MATCHING_BETAS }) }),
     async prepare(pair) {
+      mustBeUNet(pair, "train distill");
       const prompts = await promptsOf(pair, request);
       const images = await imagesOf(pair, request, signal);
       const { trained, first } = await begun(pair, request);
@@ -208,7 +210,7 @@ async function written(folder: RunFolder, values: Tensors, o: Command): Promise<
   const { pair, models, request, trained, prompt } = o;
   if (isLora(trained)) {
     const shown = (file: string) => commandOf(o, file, prompt);
-    return writtenLora(folder, { name: "distill", request, adapter: adapterOf(trained, values), shown });
+    return writtenLora(folder, { name: "distill", request, adapter: adapterOf(trained, values), hasUNet: true, shown });
   }
   const { component } = (await readFiles(models)).base;
   const name = `${component.name}/diffusion_pytorch_model.safetensors`;

@@ -12,6 +12,7 @@ import {
   encodeImages,
   LORA_DEFAULTS,
   type LoraRequest,
+  mustBeUNet,
   openWordLoss,
   sizesOf,
   trainedModel,
@@ -50,7 +51,6 @@ export function loraTraining(
   const { iterations = LORA_DEFAULTS.iterations, learningRate = usual } = request;
   const given = Object.entries({ "--class-images": classImages, "--prior-weight": priorWeight });
   const [alone] = given.flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
-  weightingOf(request);
   if (alone && classPrompt === undefined) throw new RequestError(`${alone} needs --class-prompt beside it`);
   const [ofToken] = Object.entries({ initialize, vectors }).find(([, v]) => v !== undefined) ?? [];
   if (ofToken && token === undefined) throw new RequestError(`--${ofToken} needs --token beside it`);
@@ -73,6 +73,9 @@ export function loraTraining(
     iterations,
     optimizer: adamw({ learningRate: falling(learningRate, iterations) }),
     async prepare(pair) {
+      if (customDiffusion) mustBeUNet(pair, "--custom-diffusion");
+      if (token !== undefined) mustBeUNet(pair, "--token");
+      weightingOf(pair, request);
       const sizes = sizesOf(pair, request);
       const otherwise = token === undefined ? {} : { otherwise: plainest(token) };
       const read = await readImages(folder, { caption: request.caption, ...otherwise, sizes, signal });

@@ -5,6 +5,7 @@ import { adamw } from "../optim/index.js";
 import {
   encodeImages,
   imageSlider,
+  mustBeUNet,
   type Objective,
   OFFICIAL_DEFAULTS,
   openOfficialSlider,
@@ -42,6 +43,8 @@ export function sliderTraining(terminal: Terminal, request: SliderRequest, signa
     optimizer: adamw({ learningRate: parity ? learningRate : falling(learningRate, iterations) }),
     ...(parity && { clip: Number.POSITIVE_INFINITY }),
     async prepare(pair) {
+      if (parity) mustBeUNet(pair, "--parity");
+      sizesOf(pair, { size: request.size, crop: true });
       const { prompt, ...source } = request.positiveImages
         ? await fromImages(terminal, pair, request, signal)
         : fromPrompts(terminal, pair, request);
@@ -98,7 +101,8 @@ async function fromImages(
   signal: AbortSignal,
 ): Promise<Source> {
   const { positiveImages = "", negativeImages = "", concept = "" } = request;
-  const sizes = sizesOf(pair, {});
+  const { size, on } = request;
+  const sizes = sizesOf(pair, { size });
   const read = (folder: string) => readImages(folder, { caption: concept, sizes, signal });
   const [positive, negative] = [await read(positiveImages), await read(negativeImages)];
   const names = (images: readonly { readonly file: string }[]) => new Set(images.map(({ file }) => file));
@@ -116,7 +120,7 @@ async function fromImages(
     async objective() {
       const progress = terminal.progress(images.length, "encoding images");
       const onImage = (done: number) => progress.update(done, "encoding images");
-      const { examples } = await encodeImages(pair, images, [], { signal, onImage });
+      const { examples } = await encodeImages(pair, images, [], { size, on, signal, onImage });
       progress.stop();
       const half = positive.length;
       return imageSlider(pair, { positive: examples.slice(0, half), negative: examples.slice(half) }, request);

@@ -5,6 +5,7 @@ import { adamw } from "../optim/index.js";
 import {
   denoising,
   encodeImages,
+  mustBeUNet,
   openWordLoss,
   sizesOf,
   type TrainedWord,
@@ -15,7 +16,7 @@ import {
 } from "../train/index.js";
 import { readImages } from "../train/node/index.js";
 import type { Terminal } from "./terminal.js";
-import { factsOf, falling, type Training } from "./train.js";
+import { factsOf, falling, sampleSize, type Training } from "./train.js";
 import { captioned, mustName, openToken, plainest } from "./trained-token.js";
 
 export function wordTraining(
@@ -28,7 +29,6 @@ export function wordTraining(
   const { iterations = WORD_DEFAULTS.iterations, learningRate = WORD_DEFAULTS.learningRate, on = "base" } = request;
   const { token = `<${path.basename(path.resolve(folder))}>`, vectors = 1, caption, initialize } = request;
   const word: TrainedWord = { token, vectors };
-  weightingOf(request);
   mustName(token, caption);
   return {
     name: "embedding",
@@ -36,6 +36,8 @@ export function wordTraining(
     iterations,
     optimizer: adamw({ learningRate: falling(learningRate, iterations), weightDecay: 0 }),
     async prepare(pair) {
+      mustBeUNet(pair, "train embedding");
+      weightingOf(pair, request);
       const sizes = sizesOf(pair, request);
       const read = await readImages(folder, { caption, otherwise: plainest(token), sizes, signal });
       const images = read.map((image) => captioned(image, token));
@@ -57,7 +59,7 @@ export function wordTraining(
         },
         samples: async (values, view) => ({
           pair: await own.sampling(pair, values),
-          request: { mode: on, prompts: [view.prompt] },
+          request: { mode: on, prompts: [view.prompt], ...sampleSize(pair, request) },
         }),
         async written(run, values) {
           const { files, lines, use } = await own.written(run, values);

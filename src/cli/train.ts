@@ -18,6 +18,8 @@ import {
   type LossNetwork,
   type Objective,
   readCheckpoint,
+  sizeFor,
+  sizesOf,
   type Trained,
   type TrainingState,
   train,
@@ -51,6 +53,7 @@ export interface Training {
   readonly name: "slider" | "lora" | "distill" | "embedding";
   readonly request: LoraOptions & {
     readonly on?: "base" | "distilled";
+    readonly size?: GenerateRequest["size"];
     readonly seed?: number;
     readonly sampleEvery?: number;
     readonly recompute?: boolean;
@@ -86,6 +89,14 @@ export interface Prepared {
 export interface Samples {
   readonly pair: Pair;
   readonly request: GenerateRequest;
+}
+
+/** Size of samples: `--size`, where it is given, or its bucket where images cannot have it. */
+export function sampleSize(pair: OpenedPair, { size }: Training["request"]): Pick<GenerateRequest, "size"> {
+  if (!size) return {};
+  const { multiple } = pair.base.denoiser;
+  const fits = size.width % multiple === 0 && size.height % multiple === 0;
+  return { size: fits ? size : sizeFor(size, sizesOf(pair, { size })) };
 }
 
 /** Files of a result, and lines that say what they are. */

@@ -9,13 +9,14 @@ import {
   customDiffusion,
   customDiffusionAdapter,
   firstValues,
+  hasUNet,
   type LoraOptions,
   type TrainedLora,
   type TrainedWeights,
   trainedModel,
 } from "../train/index.js";
 import type { RunFolder } from "./run-folder.js";
-import { type Prepared, placeOf, type Samples, type Training, type Written } from "./train.js";
+import { type Prepared, placeOf, type Samples, sampleSize, type Training, type View, type Written } from "./train.js";
 
 /** The parts of a training whose result is an adapter. */
 export interface AdapterResult extends Pick<Prepared, "first" | "samples" | "written"> {
@@ -39,9 +40,9 @@ export async function loraResult(
   const { trained, first } = await freshLora(trainedModel(pair, on), request);
   return {
     ...{ trained, first },
-    samples: (values, { prompt, scale }) => sampling(pair, on, { prompt, scale, adapter: adapterOf(trained, values) }),
+    samples: (values, view) => sampling(pair, request, { ...view, adapter: adapterOf(trained, values) }),
     written: async (folder, values) =>
-      writtenLora(folder, { name, request, adapter: adapterOf(trained, values), shown }),
+      writtenLora(folder, { name, request, adapter: adapterOf(trained, values), hasUNet: hasUNet(pair), shown }),
   };
 }
 
@@ -55,8 +56,8 @@ export async function customDiffusionResult(
   const model = trainedModel(pair, on);
   return {
     ...(await customDiffusion(model)),
-    samples: async (values, { prompt, scale }) =>
-      sampling(pair, on, { prompt, scale, adapter: await customDiffusionAdapter(model, values) }),
+    samples: async (values, view) =>
+      sampling(pair, request, { ...view, adapter: await customDiffusionAdapter(model, values) }),
     written: async (folder, values) => {
       const { targets } = await customDiffusionAdapter(model, values);
       const layers = layersOf([...(await model.weights()).weights].map(([layer, w]) => [layer, w.shape] as const));
@@ -75,28 +76,38 @@ export async function customDiffusionResult(
 /** What makes samples with an adapter on both models. */
 function sampling(
   pair: OpenedPair,
-  mode: "base" | "distilled",
-  { adapter, scale, prompt }: { readonly adapter: Adapter; readonly scale: number; readonly prompt: string },
+  request: Training["request"],
+  { adapter, scale, prompt }: View & { readonly adapter: Adapter },
 ): Samples {
+  const { on: mode = "base" } = request;
   const use = { adapter, scale: constant(scale), on: "both" } as const;
-  return { pair: { ...pair, adapters: [...pair.adapters, use] }, request: { mode, prompts: [prompt] } };
+  return {
+    pair: { ...pair, adapters: [...pair.adapters, use] },
+    request: { mode, prompts: [prompt], ...sampleSize(pair, request) },
+  };
 }
 
-/** Writes a LoRA in both formats. */
+/** Writes a LoRA in both formats, one of a transformer in PEFT's. */
 export async function writtenLora(
   folder: RunFolder,
-  o: Pick<Training, "name" | "request"> & { readonly adapter: Adapter; readonly shown: (file: string) => string },
+  o: Pick<Training, "name" | "request"> & {
+    readonly adapter: Adapter;
+    readonly hasUNet: boolean;
+    readonly shown: (file: string) => string;
+  },
 ): Promise<Written> {
-  const { name, request, adapter, shown } = o;
+  const { name, request, adapter, hasUNet, shown } = o;
   const layers = new Map([["unet" as const, new Map()]]);
   const metadata = { "variegate.request": JSON.stringify(request) };
   const write = async (file: string, dialect: "peft" | "kohya") =>
     folder.write(file, safetensors(adapterTensors(adapter, dialect, layers), metadata));
   const [peft, kohya] = [`${name}.safetensors`, `${name}.kohya.safetensors`];
-  const files = [await write(peft, "peft"), await write(kohya, "kohya")];
   const where = placeOf(folder);
-  return {
-    files,
-    lines: [`${name.padEnd(7)} ${where}/${peft} (PEFT), ${where}/${kohya}`, `try     ${shown(`${where}/${peft}`)}`],
-  };
+  const use = `try     ${shown(`${where}/${peft}`)}`;
+  // Programs that read kohya's names of a transformer expect those of its own code, with queries, keys and values in one layer.
+  if (!hasUNet) {
+    return { files: [await write(peft, "peft")], lines: [`${name.padEnd(7)} ${where}/${peft} (PEFT)`, use] };
+  }
+  const files = [await write(peft, "peft"), await write(kohya, "kohya")];
+  return { files, lines: [`${name.padEnd(7)} ${where}/${peft} (PEFT), ${where}/${kohya}`, use] };
 }

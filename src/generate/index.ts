@@ -20,7 +20,7 @@ export { loraScaleOf } from "./layers.js";
 export { guessedSchedule } from "./notices.js";
 export type { Engine, ImageTextReader, Model, Pair } from "./pair.js";
 export type { Calibrated, KnownModel, ModelSource, PlanSource } from "./plan-source.js";
-export { callsPerImage, planFor, planRequestFor, settingsFor } from "./planning.js";
+export { callsPerImage, dynamicShift, planFor, planRequestFor, settingsFor } from "./planning.js";
 export {
   adapterSchema,
   type ChoiceField,

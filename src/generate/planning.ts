@@ -251,13 +251,20 @@ function extentOf(
   steps: number | undefined,
 ): TimestepSpec & DynamicShift {
   if (traitsOf(scheduler).levels !== "flow" || steps === undefined) return { steps };
-  const { evenSigmas: even, stepwiseShift: stepwise } = factsOf(pair.family);
-  const pixels = pair.image?.pixelsPerToken;
+  const { evenSigmas: even } = factsOf(pair.family);
+  return { ...(even ? { sigmas: evenSigmas(steps, even) } : { steps }), ...dynamicShift(pair, size, steps) };
+}
+
+/** What a dynamic shift of flow sigmas depends on: the image's tokens, in some families the number of steps too. */
+export function dynamicShift(
+  { family, image }: Pick<PlanSource, "family" | "image">,
+  size: ImageSize | undefined,
+  steps: number,
+): DynamicShift {
+  const pixels = image?.pixelsPerToken;
   const tokens = size && pixels && Math.floor(size.width / pixels) * Math.floor(size.height / pixels);
-  return {
-    ...(even ? { sigmas: evenSigmas(steps, even) } : { steps }),
-    ...(tokens !== undefined && (stepwise ? { mu: stepwiseShift(tokens, steps) } : { tokens })),
-  };
+  if (tokens === undefined) return {};
+  return factsOf(family).stepwiseShift ? { mu: stepwiseShift(tokens, steps) } : { tokens };
 }
 
 /** The base of a hybrid: on the rows of the distilled schedule, or on its own schedule if the request sets any part of one. */

@@ -2,26 +2,16 @@
  * The denoising objective (Ho et al. 2020, arXiv 2006.11239, eq. 14): the model predicts, from an image's noisy latents and its caption, what
  * its own prediction type asks for: ε, v, x0 or the flow velocity.
  */
-import { RequestError } from "../errors.js";
-import { type Pair, planFor } from "../generate/index.js";
+import type { Pair } from "../generate/index.js";
 import { uniform } from "../metrics/index.js";
-import {
-  addNoise,
-  type NoiseLevel,
-  outputOf,
-  type Prediction,
-  parseScheduler,
-  type StepRow,
-  schedule,
-  x0Error,
-} from "../sampling/index.js";
+import { addNoise, type NoiseLevel, outputOf, type Prediction, x0Error } from "../sampling/index.js";
 import type { InputOf } from "../schema/index.js";
 import { createRng, type FloatTensor, float, type Rng } from "../tensor/index.js";
 import { epochs } from "./epochs.js";
 import { bySize, drawnLatents, type Example, sizeKey, type TrainingImages } from "./examples.js";
-import type { loraFields, WEIGHTING_CHOICES } from "./fields.js";
+import type { loraFields } from "./fields.js";
+import { levelsOf, WEIGHTINGS, type Weighting, weightingOf } from "./levels.js";
 import { type Objective, trainedModel } from "./objective.js";
-import type { TrainedLevel } from "./teacher.js";
 
 /** A LoRA to train on images, and how. */
 export type LoraRequest = InputOf<typeof loraFields>;
@@ -32,19 +22,6 @@ export interface NoisySample {
   readonly target: FloatTensor;
   readonly weight: number;
 }
-
-/**
- * Weight of the squared error of the output, by the signal-to-noise ratio and the error of x0 for an error of 1 of the output. `min-snr`: an
- * error of x0 weighs min(SNR, γ), so one of ε min(SNR, γ)/SNR and one of v min(SNR, γ)/(SNR + 1) (Hang et al. 2023, arXiv 2303.09556, §3.4).
- * `debiased`: an error of ε weighs 1/√SNR, so that noisy steps, where layout is decided, count for more (Yu et al. 2023, arXiv 2310.08442).
- */
-export const WEIGHTINGS: {
-  readonly [W in (typeof WEIGHTING_CHOICES)[number]]: (snr: number, x0Error: number, gamma: number) => number;
-} = {
-  none: () => 1,
-  "min-snr": (snr, error, gamma) => Math.min(snr, gamma) * error ** 2,
-  debiased: (snr, error) => Math.sqrt(snr) * error ** 2,
-};
 
 /** γ of `min-snr`, as in the paper. */
 const GAMMA = 5;
@@ -64,7 +41,7 @@ export interface NoiseOptions {
   readonly level: NoiseLevel;
   readonly prediction: Prediction;
   /** Default "none". */
-  readonly weighting?: keyof typeof WEIGHTINGS;
+  readonly weighting?: Weighting;
   /** γ of "min-snr". Default 5. */
   readonly gamma?: number;
 }
@@ -88,9 +65,9 @@ export function offsetNoise(rng: Rng, shape: readonly number[], offset: number):
  */
 export function denoising(pair: Pair, { examples, priors }: TrainingImages, o: LoraRequest): Objective {
   const { on = "base", batch: samples = 4, seed = 0, noiseOffset = 0, priorWeight = 1, snrGamma: gamma } = o;
-  const weighting = weightingOf(o);
+  const weighting = weightingOf(pair, o);
   const model = trainedModel(pair, on);
-  const { prediction, guidance, levels } = levelsOf(pair, on);
+  const { prediction, guidance, draw } = levelsOf(pair, on, weighting);
   const pick = epochs(bySize(examples), samples, seed);
   const pickPrior = new Map(
     bySize(priors).map((group) => [sizeKey(priors[group[0] ?? 0]), epochs([group], samples, seed)]),
@@ -99,8 +76,7 @@ export function denoising(pair: Pair, { examples, priors }: TrainingImages, o: L
   /** Draws latents of an example, their noise and their level. */
   function drawn(example: Example, random: () => number, rng: Rng) {
     const x0 = drawnLatents(example, random, rng);
-    const at = levels[Math.floor(random() * levels.length)];
-    if (!at) throw new RangeError("there is no noise level");
+    const at = draw(example.size, random, rng);
     const eps = offsetNoise(rng, x0.shape, noiseOffset);
     return {
       timestep: at.timestep,
@@ -136,37 +112,4 @@ export function denoising(pair: Pair, { examples, priors }: TrainingImages, o: L
       };
     },
   };
-}
-
-/** Weighting of a request: `debiased`, unless it names one or a γ. @throws RequestError for a γ beside another weighting than min-snr */
-export function weightingOf({ weighting, snrGamma }: Pick<LoraRequest, "weighting" | "snrGamma">) {
-  if (snrGamma !== undefined && weighting !== undefined && weighting !== "min-snr")
-    throw new RequestError(`--snr-gamma is that of --weighting min-snr, not of ${weighting}`);
-  return weighting ?? (snrGamma === undefined ? "debiased" : "min-snr");
-}
-
-/** Noise levels that a model is trained at: all training timesteps of a base, the steps of a distilled model. */
-function levelsOf(pair: Pair, on: "base" | "distilled") {
-  const { rows } = planFor(pair, { mode: on });
-  const steps = rows.flatMap((row): StepRow[] => (row.kind === "step" ? [row] : []));
-  const [{ prediction, guidance } = { prediction: "epsilon" as const, guidance: 0 }] = steps;
-  if (on === "distilled") {
-    const levels = steps.map(({ timestep, at }): TrainedLevel => ({ timestep, level: at }));
-    return { prediction, guidance, levels };
-  }
-  const levels = trainingLevels(pair).filter(
-    ({ level }) => level.sigma > 0 && !(prediction === "epsilon" && level.alpha === 0),
-  );
-  if (levels.length === 0) throw new RequestError(`${pair.base.scheduler.file} has no timesteps to train at`);
-  return { prediction, guidance, levels };
-}
-
-/** All training timesteps of the base with their noise levels. */
-export function trainingLevels({ base }: Pick<Pair, "base">): TrainedLevel[] {
-  const parsed = parseScheduler(base.scheduler.config, base.scheduler.file);
-  const { levelAt } = schedule(parsed, { steps: 1 }, { tokens: 1 });
-  return Array.from({ length: parsed.settings.num_train_timesteps }, (_, timestep) => ({
-    timestep,
-    level: levelAt(timestep),
-  }));
 }

@@ -1,7 +1,9 @@
 /** Examples of a run: images encoded to latents and captions to conditioning, once, before the first update. */
 import { createEncoder, type LatentDistribution } from "../decode/index.js";
+import { RequestError } from "../errors.js";
 import type { Pair } from "../generate/index.js";
 import type { Conditioning, ImageSize } from "../models/index.js";
+import type { ModelName } from "../sampling/index.js";
 import { type FloatTensor, float, type RgbImage, type Rng } from "../tensor/index.js";
 import { bucketFor, bucketsOf, covering, mirrored } from "./buckets.js";
 
@@ -22,6 +24,8 @@ export interface Example {
 }
 
 export interface EncodeOptions {
+  /** Model that reads the captions, in the length that it was trained with. Default: the base. */
+  readonly on?: ModelName | undefined;
   /** Size of the images, or with buckets their area. Default: the pair's. */
   readonly size?: ImageSize | undefined;
   /** Crops every image to `size`, instead of to the bucket nearest to its shape. */
@@ -33,6 +37,10 @@ export interface EncodeOptions {
   readonly onTruncated?: (caption: string) => void;
   readonly signal?: AbortSignal;
 }
+
+/** A prompt as a model of a pair reads it: in the length of text that it was trained with, where the text encoders can give several. */
+export const encodeCaption = (pair: Pick<Pair, "text" | ModelName>, caption: string, on: ModelName = "base") =>
+  pair.text.encode(caption, 0, undefined, undefined, pair[on]?.denoiser.textTokens);
 
 /** Latents of an image [1, C, h, w], drawn from their distribution. */
 export function drawnLatents({ latents }: Example, random: () => number, rng: Rng): FloatTensor {
@@ -57,11 +65,21 @@ export function bySize(examples: readonly Example[]): number[][] {
   return [...groups.values()];
 }
 
-/** Sizes that a run's images may have. */
-export const sizesOf = (
+/** Sizes that a run's images may have. @throws RequestError for a size beyond the positions that the model knows, or one that is no size of its images */
+export function sizesOf(
   pair: Pair,
   { size = pair.size, crop = false }: Pick<EncodeOptions, "size" | "crop">,
-): readonly ImageSize[] => (crop ? [size] : bucketsOf(size, pair.base.denoiser.multiple));
+): readonly ImageSize[] {
+  const { multiple, longest = Number.POSITIVE_INFINITY } = pair.base.denoiser;
+  const fits = ({ width, height }: ImageSize) => Math.max(width, height) <= longest;
+  if (!fits(size))
+    throw new RequestError(
+      `--size ${size.width}x${size.height}: ${pair.base.ref} has position embeddings for at most ${longest} pixels a side`,
+    );
+  if (crop && (size.width % multiple !== 0 || size.height % multiple !== 0))
+    throw new RequestError(`--size ${size.width}x${size.height}: expected multiples of ${multiple} pixels`);
+  return crop ? [size] : bucketsOf(size, multiple).filter(fits);
+}
 
 /** The size that an image is brought to. */
 export const sizeFor = (image: ImageSize, sizes: readonly ImageSize[]): ImageSize => bucketFor(image, sizes);
@@ -96,7 +114,7 @@ export async function encodeImages(
     for (const { caption, image, size } of [...own, ...kept]) {
       o.signal?.throwIfAborted();
       o.onImage?.(found.length, own.length + kept.length);
-      const conditioning = await pair.text.encode(caption, 0);
+      const conditioning = await encodeCaption(pair, caption, o.on);
       if (conditioning.truncated > 0 && !truncated.has(caption)) o.onTruncated?.(caption);
       truncated.add(caption);
       const fitted = covering(image, size);

@@ -8,8 +8,8 @@ export const LAYER_CHOICES = ["noxattn", "xattn", "xattn-strict", "selfattn", "f
 /** Kinds of layers: attention alone (lierla), or the layers of residual blocks, down- and upsamplers too (c3lier). */
 export const LORA_TYPES = ["lierla", "c3lier"] as const;
 
-/** Weights of noise levels in the denoising loss. */
-export const WEIGHTING_CHOICES = ["none", "min-snr", "debiased"] as const;
+/** Weights of noise levels in the denoising loss, and for flow matching how levels are drawn. */
+export const WEIGHTING_CHOICES = ["none", "min-snr", "debiased", "logit-normal", "mode", "cosmap"] as const;
 
 const text = z.string().trim().min(1);
 const above = z.number().positive();
@@ -90,11 +90,11 @@ const trainingFields = (d: Defaults) =>
     }),
     layers: option(z.enum(LAYER_CHOICES), {
       flag: "--layers <choice>",
-      about: `layers that are changed: noxattn (all but cross-attention), xattn, xattn-strict, selfattn, full (default: ${d.layers})`,
+      about: `layers that are changed: noxattn (all but cross-attention, or the stream for text), xattn, xattn-strict, selfattn, full (default: ${d.layers})`,
     }),
     type: option(z.enum(LORA_TYPES), {
       flag: "--type <type>",
-      about: `lierla: attention alone; c3lier: residual blocks too (default: ${d.type})`,
+      about: `lierla: attention alone; c3lier: residual blocks too, in a transformer the feed-forward networks (default: ${d.type})`,
     }),
   }) as const;
 
@@ -115,6 +115,15 @@ export const LORA_DEFAULTS = {
   layers: "full",
   type: "lierla",
 } as const satisfies Defaults & { readonly customDiffusionRate: number };
+
+/** Size of the images that are trained on. */
+const sizeField = (about: string) =>
+  option(requestFields.size.unwrap(), {
+    ...formsOf(requestFields.size)[0],
+    flag: "--size <WxH>",
+    aliases: ["--resolution"],
+    about,
+  });
 
 /** What a slider moves, and on which model. */
 export const sliderFields = grouped("task", {
@@ -147,6 +156,7 @@ export const sliderFields = grouped("task", {
     flag: "--strength <n>",
     about: "η: how many times the difference of the two predictions a scale of 1 moves (default: 2, distilled 1)",
   }),
+  size: sizeField("size of the images that it is trained at (default: the pair's)"),
   ...modelField,
   ...trainingFields(SLIDER_DEFAULTS),
 } as const);
@@ -173,12 +183,7 @@ export const loraFields = grouped("task", {
     aliases: ["--instance-prompt"],
     about: 'caption of every image, in place of their own, such as "a photo of sks cat"',
   }),
-  size: option(requestFields.size.unwrap(), {
-    ...formsOf(requestFields.size)[0],
-    flag: "--size <WxH>",
-    aliases: ["--resolution"],
-    about: "size that images are brought to: the area of the buckets (default: the pair's)",
-  }),
+  size: sizeField("size that images are brought to: the area of the buckets (default: the pair's)"),
   crop: option(z.boolean(), {
     flag: "--crop",
     aliases: ["--center-crop"],
@@ -191,7 +196,9 @@ export const loraFields = grouped("task", {
   }),
   weighting: option(z.enum(WEIGHTING_CHOICES), {
     flag: "--weighting <name>",
-    about: "weights of noise levels in the loss: none, min-snr, debiased (default: debiased; with --snr-gamma min-snr)",
+    aliases: ["--weighting-scheme"],
+    about:
+      "weights of noise levels in the loss: debiased, min-snr, none; for flow matching how levels are drawn: logit-normal, mode, or evenly with the weights cosmap, none (default: debiased, with --snr-gamma min-snr; flow matching logit-normal)",
   }),
   snrGamma: option(above, { flag: "--snr-gamma <n>", about: "γ of the min-SNR weights (default: 5)" }),
   noiseOffset: option(z.number().min(0), {

@@ -13,7 +13,6 @@ export {
   type NoisySample,
   noisySample,
   offsetNoise,
-  weightingOf,
 } from "./denoising.js";
 export { type DistillRequest, MATCHING_BETAS, openConsistency, openMatching, teacherGuidance } from "./distillation.js";
 export { fakeBatch, matchingBatch } from "./distribution-matching.js";
@@ -21,7 +20,9 @@ export {
   type CaptionedImage,
   type EncodeOptions,
   type Example,
+  encodeCaption,
   encodeImages,
+  sizeFor,
   sizesOf,
   type TrainingImages,
 } from "./examples.js";
@@ -35,6 +36,7 @@ export {
 } from "./fields.js";
 export { anchorLatents, anchorLevels, FIRST_STEP, firstStepTarget } from "./first-step.js";
 export { type ImagePairs, imageSlider } from "./image-slider.js";
+export { flowLevels, isFlow, levelsOf, type TrainedLevels, type Weighting, weightingOf } from "./levels.js";
 export {
   adapterOf,
   chooseLayers,
@@ -54,6 +56,7 @@ export { rowOfRequest, type SliderRequest, type SliderRow, withAttributes } from
 export { openStudent, predictor, type Student, studentRun, studentSampling, studentSteps } from "./student.js";
 export { openTeacher, type Predict, type TrainedLevel } from "./teacher.js";
 export { inShapesOf, isLora, type Trained, type TrainedWeights, weightValues } from "./trained.js";
+export { hasUNet, mustBeUNet } from "./unet-only.js";
 export {
   openWord,
   openWordLoss,

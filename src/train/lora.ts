@@ -20,13 +20,21 @@ export interface LoraOptions {
   readonly type?: LoraType;
 }
 
-const ATTENTION = /\.attn[12]\.to_(q|k|v|out\.0)$/;
-const CONVOLUTIONAL = /\.(resnets|downsamplers|upsamplers)\./;
-const CHOOSES: { readonly [C in LayerChoice]: (layer: string) => boolean } = {
-  noxattn: (layer) => !layer.includes(".attn2."),
-  xattn: (layer) => layer.includes(".attn2."),
-  "xattn-strict": (layer) => layer.includes(".attn2.") && !layer.includes(".to_out"),
-  selfattn: (layer) => layer.includes(".attn1."),
+/** Queries, keys, values and outputs of attention, in the names of all denoisers. */
+const ATTENTION = /\.(attn[12]?|attention)\.(to_([qkv]|out(\.0)?|qkv_mlp_proj)|add_[qkv]_proj|to_add_out)$/;
+/** What c3lier adds: layers of a UNet's residual blocks, down- and upsamplers, or those of a transformer's feed-forward networks. */
+const OTHERS =
+  /\.(resnets|downsamplers|upsamplers)\.|^(single_)?transformer_blocks\.\d+\.((ff(_context)?|img_mlp|txt_mlp)\.(net\.(0\.proj|2)|linear_(in|out)|conv_(inverted|point))|proj_(mlp|out))$|^\w+\.\d+\.feed_forward\.w[123]$/;
+/** Layers of a stream for text alone, in transformers whose text and image attend to each other. */
+const TEXT_STREAM = /\.(add_[qkv]_proj$|to_add_out$|ff_context\.|txt_mlp\.)/;
+/** Cross-attention in denoisers without such streams, and the blocks that refine text alone. */
+const CROSS_ATTENTION = /\.attn2\.|^context_refiner\./;
+
+const CHOOSES: { readonly [C in LayerChoice]: (layer: string, isCross: boolean) => boolean } = {
+  noxattn: (_, isCross) => !isCross,
+  xattn: (_, isCross) => isCross,
+  "xattn-strict": (layer, isCross) => isCross && !/\.to_(add_)?out/.test(layer),
+  selfattn: (layer, isCross) => !isCross && ATTENTION.test(layer),
   full: () => true,
 };
 
@@ -49,9 +57,10 @@ export function chooseLayers(
   all: ReadonlyMap<string, LayerShape>,
   { rank = 4, alpha = 1, layers = "noxattn", type = "c3lier" }: LoraOptions = {},
 ): TrainedLora {
+  const cross = [...all.keys()].some((name) => TEXT_STREAM.test(name)) ? TEXT_STREAM : CROSS_ATTENTION;
   const chosen = [...all].flatMap(([name, { weight }]): LoraLayer[] => {
-    const kind = ATTENTION.test(name) || (type === "c3lier" && CONVOLUTIONAL.test(name));
-    if (!kind || weight.length < 2 || !CHOOSES[layers](name)) return [];
+    const kind = ATTENTION.test(name) || (type === "c3lier" && OTHERS.test(name));
+    if (!kind || weight.length < 2 || !CHOOSES[layers](name, cross.test(name))) return [];
     const [outputs = 1, inputs = 1] = weight;
     return [{ name, weight, rank: Math.min(rank, outputs, inputs) }];
   });

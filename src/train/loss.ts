@@ -5,7 +5,9 @@ import type { Conditioning, DenoiserShape, ImageSize } from "../models/index.js"
 import { floats, type GradientMemory, gradientGraph } from "../networks/index.js";
 import type { Tensors } from "../optim/index.js";
 import type { Session } from "../runtime/index.js";
+import { combine } from "../sampling/index.js";
 import { count, type FloatTensor, float, sample, stack } from "../tensor/index.js";
+import { byTextLength, textTokens } from "./text-lengths.js";
 import { parameterInputs, type Trained } from "./trained.js";
 
 /** A call of the denoiser: noisy latents and their conditioning. */
@@ -70,8 +72,21 @@ const meanError =
     return g.mul(sum, scalar(1 / count(shape)));
   };
 
-/** Most graphs that stay loaded: batches of images of several sizes take turns. */
+/** Most graphs that stay loaded: batches of images of several sizes, and texts of several lengths, take turns. */
 const LOADED = 4;
+
+/** The samples of a call at some indices. */
+function part<C extends TrainedCall & Partial<Pick<Batch, "targets" | "weights">>>(call: C, at: readonly number[]): C {
+  const of = <T>(all: readonly T[]): T[] => at.flatMap((i) => all.slice(i, i + 1));
+  const { latents, timestep, conditioning, targets, weights } = call;
+  return {
+    ...call,
+    ...{ latents: of(latents), conditioning: of(conditioning) },
+    timestep: typeof timestep === "number" ? timestep : of(timestep),
+    ...(targets && { targets: of(targets) }),
+    ...(weights && { weights: of(weights) }),
+  };
+}
 
 /**
  * Prepares a model with what is trained. Weights are mapped as they are for generation.
@@ -93,7 +108,7 @@ export async function openLoss(
   async function prepared(call: TrainedCall, parameters: Tensors, kind: "predict" | { readonly huber?: number }) {
     const { latents, conditioning, scale } = call;
     const [, , height = 1, width = 1] = latents[0]?.shape ?? [];
-    const shape = { height, width, tokens: conditioning[0]?.streams["text"]?.shape[1] ?? 0 };
+    const shape = { height, width, tokens: conditioning[0] ? textTokens(conditioning[0]) : 0 };
     const key = JSON.stringify([shape, latents.length, kind]);
     const session = sessions.get(key) ?? load(shape, latents.length, kind);
     sessions.delete(key);
@@ -115,22 +130,45 @@ export async function openLoss(
     if (memory && memory.kept > (most?.kept ?? 0)) most = memory;
     return runtime.load(encodeGraph(graph), upcast);
   }
+  /** Loss and gradients of samples with texts of one length. */
+  async function lossOf({ targets, weights: own, huber, ...call }: Batch, parameters: Tensors) {
+    const { session, feeds } = await prepared(call, parameters, { ...(huber !== undefined && { huber }) });
+    const { outputs } = await session.run({
+      ...feeds,
+      [TARGET]: stack(targets),
+      [WEIGHTS]: float([targets.length, 1, 1, 1], Float32Array.from(own ?? targets.map(() => 1))),
+    });
+    const gradients = inputs.names.map((name) => [name, floats(outputs[gradientOf(name)])] as const);
+    return { loss: floats(outputs[LOSS]).data[0] ?? Number.NaN, gradients: Object.fromEntries(gradients) };
+  }
   return {
-    async run({ targets, weights: own, huber, ...call }, parameters) {
-      const { session, feeds } = await prepared(call, parameters, { ...(huber !== undefined && { huber }) });
-      const { outputs } = await session.run({
-        ...feeds,
-        [TARGET]: stack(targets),
-        [WEIGHTS]: float([targets.length, 1, 1, 1], Float32Array.from(own ?? targets.map(() => 1))),
-      });
-      const gradients = inputs.names.map((name) => [name, floats(outputs[gradientOf(name)])] as const);
-      return { loss: floats(outputs[LOSS]).data[0] ?? Number.NaN, gradients: Object.fromEntries(gradients) };
+    async run(batch, parameters) {
+      const groups = byTextLength(batch.conditioning);
+      if (groups.length <= 1) return lossOf(batch, parameters);
+      let loss = 0;
+      let gradients: Tensors = {};
+      for (const at of groups) {
+        const share = at.length / batch.latents.length;
+        const found = await lossOf(part(batch, at), parameters);
+        loss += share * found.loss;
+        gradients = Object.fromEntries(
+          Object.entries(found.gradients).map(([name, value]) => {
+            const before = gradients[name];
+            return [name, before ? combine([1, before], [share, value]) : combine([share, value])];
+          }),
+        );
+      }
+      return { loss, gradients };
     },
     memory: () => most,
     async predict(call, parameters) {
-      const { session, feeds } = await prepared(call, parameters, "predict");
-      const all = floats((await session.run(feeds)).outputs[PREDICTION]);
-      return call.latents.map((_, i) => sample(all, i));
+      const found: FloatTensor[] = [];
+      for (const at of byTextLength(call.conditioning)) {
+        const { session, feeds } = await prepared(part(call, at), parameters, "predict");
+        const all = floats((await session.run(feeds)).outputs[PREDICTION]);
+        for (const [place, i] of at.entries()) found[i] = sample(all, place);
+      }
+      return found;
     },
     async release() {
       for (const session of sessions.values()) await (await session).release();

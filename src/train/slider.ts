@@ -10,9 +10,11 @@ import { adapterScales, floats } from "../networks/index.js";
 import type { Tensors } from "../optim/index.js";
 import type { Row, StepRow } from "../sampling/index.js";
 import { type FloatTensor, float, sample } from "../tensor/index.js";
+import { encodeCaption } from "./examples.js";
 import { adapterOf, type TrainedLora } from "./lora.js";
 import { type Objective, trainedModel } from "./objective.js";
 import { rowOfRequest, type SliderRequest, type SliderRow } from "./slider-rows.js";
+import { byTextLength, textTokens } from "./text-lengths.js";
 
 /** Prepares a slider's objective: encodes the prompts of its rows. @throws RequestError for a model that cannot be trained */
 export async function openSlider(
@@ -24,7 +26,7 @@ export async function openSlider(
   const model = trainedModel(pair, on);
   const encoded: EncodedRow[] = [];
   for (const row of rows) encoded.push(await encodeRow(pair, row, o));
-  const { size } = pair;
+  const { size = pair.size } = o;
 
   /** Latents x_t of `samples` runs of the target with the LoRA at a scale, before a step. */
   async function statesAt(
@@ -79,16 +81,21 @@ interface EncodedRow {
   readonly steps: readonly StepRow[];
 }
 
-async function encodeRow(pair: Pair, row: SliderRow, { on = "base", strength }: SliderRequest): Promise<EncodedRow> {
-  const whole = { mode: on, prompts: [row.target] };
+async function encodeRow(
+  pair: Pair,
+  row: SliderRow,
+  { on = "base", strength, size }: SliderRequest,
+): Promise<EncodedRow> {
+  const whole = { mode: on, prompts: [row.target], ...(size && { size }) };
   const most = stepsIn(planFor(pair, whole).rows).length;
   const request = { ...whole, ...(most > MOST_STEPS && { steps: MOST_STEPS }) };
   const directions: Conditioning[] = [];
-  for (const prompt of [row.neutral, row.positive, row.negative]) directions.push(await pair.text.encode(prompt, 0));
+  for (const prompt of [row.neutral, row.positive, row.negative])
+    directions.push(await encodeCaption(pair, prompt, on));
   // A step of a few-step model moves the image further (measured on the embedded pair).
   const own = strength ?? row.strength ?? (on === "distilled" ? 1 : 2);
   return {
-    target: await pair.text.encode(row.target, 0),
+    target: await encodeCaption(pair, row.target, on),
     directions,
     strength: row.action === "erase" ? -own : own,
     request,
@@ -98,8 +105,8 @@ async function encodeRow(pair: Pair, row: SliderRow, { on = "base", strength }: 
 
 /** Predictions of the unchanged model for one x_t and several prompts. */
 export async function predictionsOf(
-  pair: Pair,
-  { denoiser, network }: Model,
+  pair: Pick<Pair, "adapters">,
+  { denoiser, network }: Pick<Model, "denoiser" | "network">,
   o: {
     readonly xt: FloatTensor;
     readonly timestep: number;
@@ -109,15 +116,19 @@ export async function predictionsOf(
   },
 ): Promise<FloatTensor[]> {
   const { xt, conditioning, ...call } = o;
-  const feeds = denoiser.inputs({ ...call, latents: conditioning.map(() => xt), conditioning });
   const stack = stackOn("unet", pair.adapters);
-  if (stack && stack.loraLayers.size > 0)
-    feeds["adapter_scales"] = adapterScales(conditioning.map(() => stack.scales(0, { prompt: 0, seed: 0 })));
   const [, , height, width] = denoiser.latents(o.size);
-  const shape = { height, width, tokens: conditioning[0]?.streams["text"]?.shape[1] ?? 0 };
-  const { outputs } = await network.run(shape, feeds, stack);
-  const all = floats(outputs["prediction"]);
-  return conditioning.map((_, i) => sample(all, i));
+  const found: FloatTensor[] = [];
+  for (const at of byTextLength(conditioning)) {
+    const own = at.flatMap((i) => conditioning[i] ?? []);
+    const feeds = denoiser.inputs({ ...call, latents: own.map(() => xt), conditioning: own });
+    if (stack && stack.loraLayers.size > 0)
+      feeds["adapter_scales"] = adapterScales(own.map(() => stack.scales(0, { prompt: 0, seed: 0 })));
+    const shape = { height, width, tokens: own[0] ? textTokens(own[0]) : 0 };
+    const all = floats((await network.run(shape, feeds, stack)).outputs["prediction"]);
+    for (const [place, i] of at.entries()) found[i] = sample(all, place);
+  }
+  return found;
 }
 
 /** Most steps of the runs whose states are trained on: to reach a state of a base's 25 or 50 would take most of the time. */

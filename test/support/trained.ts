@@ -1,10 +1,11 @@
 /** What the goldens of training begin with: conditioning of prompts, and LoRA matrices, from seeds. */
 import { expect } from "vitest";
 import type { LayerShape } from "../../src/adapters/index.js";
-import type { UNetConfig } from "../../src/models/index.js";
+import type { Conditioning, Denoiser, UNetConfig } from "../../src/models/index.js";
 import type { Tensors } from "../../src/optim/index.js";
 import { count, createRng, type FloatTensor, float, transposed } from "../../src/tensor/index.js";
 import { adapterOf, type TrainedLora } from "../../src/train/index.js";
+import type { ComponentGolden } from "./checkpoint.js";
 import type { Recorded } from "./parity.js";
 
 /** Standard normals of a seed, times `by`. */
@@ -73,4 +74,52 @@ export function expectMatrices(
       expect(off / expected.length, `${layer}.${key}`).toBeLessThanOrEqual(share);
     }
   }
+}
+
+/** Text of a sample of a diffusion transformer, as parity/flow_loras.py grows it; Z-Image's in multiples of 32 tokens. */
+export function flowText(
+  { tokens, visible }: { readonly tokens: readonly number[]; readonly visible: readonly number[] | null },
+  i: number,
+  component: ComponentGolden,
+  { textFeatures }: Pick<Denoiser, "textFeatures">,
+): Conditioning {
+  const pooled = component.config["pooled_projection_dim"];
+  const multiple = component.class === "ZImageTransformer2DModel" ? 32 : 1;
+  const own = tokens[i] ?? 0;
+  const length = multiple * Math.ceil(own / multiple);
+  const text = float([1, length, textFeatures]);
+  text.data.set(noise([1, own, textFeatures], 1 + i).data);
+  const shown = visible?.[i] ?? own;
+  const mask = Float32Array.from({ length }, (_, at) => (at < shown ? 1 : 0));
+  return {
+    streams: { text },
+    ...((visible !== null || length > own) && { masks: { text: float([1, length], mask) } }),
+    ...(typeof pooled === "number" && { pooled: noise([1, pooled], 51 + i) }),
+  };
+}
+
+/** Largest relative difference of the change of a matrix. */
+export function changeApart(lora: TrainedLora, before: Tensors, after: Tensors, recorded: Recorded) {
+  let most = 0;
+  const first = new Map(adapterOf(lora, before).targets.map(({ layer, delta }) => [layer, delta]));
+  for (const { layer, delta } of adapterOf(lora, after).targets) {
+    const begun = first.get(layer);
+    if (delta.kind !== "low-rank" || begun?.kind !== "low-rank") throw new Error(`${layer} is no LoRA`);
+    for (const [key, now, then] of [
+      ["down", delta.down, begun.down],
+      ["up", delta.up, begun.up],
+    ] as const) {
+      const stride = Math.ceil(now.data.length / 48);
+      const kept = recorded.float(`${layer}.${key}`).data;
+      let [a, b] = [0, 0];
+      for (const [i, value] of kept.entries()) {
+        const start = then.data[i * stride] ?? Number.NaN;
+        a += (value - (now.data[i * stride] ?? Number.NaN)) ** 2;
+        b += (value - start) ** 2;
+      }
+      // Matrices of text queries in the last block are not read, and stay.
+      most = Math.max(most, b === 0 ? Math.sqrt(a) : Math.sqrt(a / b));
+    }
+  }
+  return most;
 }

@@ -1,0 +1,133 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import sharp from "sharp";
+import { beforeAll, describe, expect, it } from "vitest";
+import { checkpointFolder } from "../support/checkpoint.js";
+import { temporaryFolder } from "../support/folder.js";
+import { runProgram } from "../support/program.js";
+import { apart, expectGoesOn, fresh, pixelsOf, trained } from "../support/training.js";
+
+const pictures = temporaryFolder();
+const of = (checkpoint: string) => ["--base", checkpointFolder(checkpoint)];
+/** A run of few small updates. */
+const lora = (checkpoint: string, ...words: readonly string[]) => [
+  ...["train", "lora", pictures, ...of(checkpoint), "--size", "40x24", "--iterations", "3", "--batch", "2"],
+  ...["--rank", "2", "--learning-rate", "0.05", "--sample-every", "0", ...words],
+];
+/** Pixels of an image with a LoRA. */
+async function imageOf(checkpoint: string, file: string): Promise<Buffer> {
+  const out = fresh();
+  const words = ["generate", "a cat", ...of(checkpoint), "--mode", "base", "--steps", "2", "--size", "40x24"];
+  const { status, stderr } = await runProgram([...words, "--seed", "1", "--lora", file, "--out", out]);
+  expect([status, stderr]).toEqual([0, expect.not.stringMatching(/error/i)]);
+  return pixelsOf(path.join(out, "1.png"));
+}
+
+beforeAll(async () => {
+  mkdirSync(pictures, { recursive: true });
+  for (const [i, [width, height]] of [
+    [80, 48],
+    [48, 80],
+    [88, 52],
+  ].entries()) {
+    const channels = 3;
+    const raw = { width: width ?? 1, height: height ?? 1, channels } as const;
+    const data = Uint8Array.from({ length: raw.width * raw.height * channels }, (_, k) => (k * (31 + i)) % 256);
+    await sharp(data, { raw })
+      .png()
+      .toFile(path.join(pictures, `${i}.png`));
+    // Texts of several lengths in a batch.
+    writeFileSync(path.join(pictures, `${i}.txt`), `a photo of a cat${" with stripes and a long tail".repeat(8 * i)}`);
+  }
+});
+
+describe("variegate train lora on a flow matching transformer", { timeout: 240_000 }, () => {
+  const whole = fresh();
+
+  it("writes a LoRA with the names of its pipeline, which changes the model", async () => {
+    const updates = await trained([
+      ...lora("zimage", "--class-prompt", "a cat", "--class-images", "1"),
+      "--out",
+      whole,
+    ]);
+    expect(updates).toHaveLength(3);
+    expect(readdirSync(whole)).not.toContain("lora.kohya.safetensors");
+    const file = path.join(whole, "lora.safetensors");
+    const bytes = readFileSync(file);
+    const keys = Object.keys(JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))).toString()));
+    const layers = keys.filter((key) => key !== "__metadata__");
+    expect(layers.every((key) => /^transformer\.\w+\.\d+\.attention\.to_.*\.lora_[AB]\.weight$/.test(key))).toBe(true);
+    expect(apart(await imageOf("zimage", `${file}:2`), await imageOf("zimage", `${file}:0`))).toBeGreaterThan(1);
+  });
+
+  it("goes on after Ctrl-C, to the same LoRA to the bit", async () => {
+    const out = fresh();
+    const words = [...lora("zimage", "--class-prompt", "a cat", "--class-images", "1"), "--out", out];
+    await expectGoesOn(words, { out, whole, updates: 3, files: ["lora.safetensors"] });
+  });
+
+  it.each(["klein", "flux1", "chroma", "sd3", "qwenimage"])("trains %s", async (checkpoint) => {
+    const updates = await trained([...lora(checkpoint, "--type", "c3lier", "--iterations", "1"), "--out", fresh()]);
+    expect(updates).toHaveLength(1);
+  });
+
+  it("trains SANA, and samples at --size", async () => {
+    const out = fresh();
+    const words = lora("sana", "--size", "64x32", "--crop", "--weighting", "cosmap", "--sample-every", "3");
+    await trained([...words, "--out", out]);
+    const { width, height } = await sharp(path.join(out, "samples/000003_0_1.png")).metadata();
+    expect([width, height]).toEqual([64, 32]);
+  });
+
+  it("trains a distilled model at its own steps", async () => {
+    const distilled = ["--distilled", checkpointFolder("zimage-turbo"), "--on", "distilled"];
+    expect(await trained([...lora("zimage", ...distilled), "--out", fresh()])).toHaveLength(3);
+  });
+
+  it.each([
+    ["zimage", ["--snr-gamma", "5"], /--snr-gamma is for models that predict noise, and Z-Image predicts the velocity/],
+    ["zimage", ["--weighting", "debiased"], /expected --weighting logit-normal, mode, cosmap or none/],
+    ["zimage", ["--custom-diffusion"], /--rank is of a LoRA/],
+    ["zimage", ["--token", "<pip>"], /--token is for Stable Diffusion 1\.x, 2\.x and SDXL; Z-Image has a transformer/],
+    ["sd3", ["--size", "96x64"], /--size 96x64: .* has position embeddings for at most 72 pixels a side/],
+    ["zimage", ["--crop", "--size", "44x26"], /--size 44x26: expected multiples of 8 pixels/],
+  ] as const)("on %s refuses %j in a line, before a folder is made", async (checkpoint, words, said) => {
+    const { status, stderr } = await runProgram(lora(checkpoint, ...words, "--out", path.join(temporaryFolder(), "x")));
+    expect([status, stderr]).toEqual([2, expect.stringMatching(said)]);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+  });
+});
+
+describe("variegate train slider on a flow matching transformer", { timeout: 240_000 }, () => {
+  const PROMPTS = ["--concept", "a cat", "--positive", `a ${"very ".repeat(60)}happy cat`, "--negative", "a sad cat"];
+  const slider = (checkpoint: string, ...words: readonly string[]) => [
+    ...["train", "slider", ...PROMPTS, ...of(checkpoint), "--size", "40x24", "--iterations", "2", "--batch", "1"],
+    ...["--rank", "2", "--learning-rate", "0.05", "--sample-every", "0", ...words],
+  ];
+
+  it("writes a slider that changes the model, from prompts of several lengths", async () => {
+    const out = fresh();
+    expect(await trained([...slider("flux1"), "--out", out])).toHaveLength(2);
+    expect(await trained([...slider("zimage", "--layers", "full"), "--out", fresh()])).toHaveLength(2);
+    const file = path.join(out, "slider.safetensors");
+    expect(apart(await imageOf("flux1", `${file}:5`), await imageOf("flux1", `${file}:0`))).toBeGreaterThan(1);
+  });
+
+  it.each([
+    ["train slider --parity", slider("zimage", "--parity"), /--parity is for Stable Diffusion 1\.x/],
+    ["train slider", slider("zimage", "--size", "44x26"), /--size 44x26: expected multiples of 8 pixels/],
+    [
+      "train embedding",
+      ["train", "embedding", pictures, "--token", "<pip>", ...of("sd3")],
+      /train embedding is for Stable/,
+    ],
+    [
+      "train distill",
+      ["train", "distill", ...of("zimage")],
+      /train distill is for Stable Diffusion 1\.x.*Z-Image has a/,
+    ],
+  ])("refuses %s where it means nothing", async (_, words, said) => {
+    const { status, stderr } = await runProgram([...words, "--out", path.join(temporaryFolder(), "x")]);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(said)]);
+  });
+});
