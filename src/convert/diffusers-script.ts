@@ -163,48 +163,49 @@ function partsOf(source: PlanSource, request: GenerateRequest, plan: Plan): (Seg
   const asked = planRequestFor(source, request);
   const skip = asked.skip ?? 0;
   const steps = plan.rows.filter((r): r is StepRow => r.kind === "step");
-  const segment = (
-    which: ModelName,
-    own: boolean,
-    config: SamplerConfig,
-    first: number,
-    rows: readonly StepRow[],
+  /** Rows from the `first` on of a model's schedule; `own`: of one that the base has for itself. */
+  const segment = ({
+    model,
+    config,
+    first,
+    rows,
+    own = false,
     variable = "scheduler",
-  ): Segment => ({
+  }: Pick<Segment, "first" | "rows"> & {
+    readonly model: ModelName;
+    readonly config: SamplerConfig;
+    readonly own?: boolean;
+    readonly variable?: string;
+  }): Segment => ({
     variable,
-    ...schedulerLine(source, which, own ? ownChoice(source, request) : choiceFor(source, request, which)),
+    ...schedulerLine(source, model, own ? ownChoice(source, request) : choiceFor(source, request, model)),
     scaled: scalesLatents(config.scheduler),
     setTimesteps: setTimesteps(config),
     first,
     rows,
     eta: config.eta,
   });
-  if (asked.mode === "base") return [segment("base", false, asked.base, rowsBefore(asked.base, skip), steps)];
+  const fromBase = (rows: readonly StepRow[], config: SamplerConfig, own: boolean) =>
+    segment({ model: "base", config, own, first: rowsBefore(config, skip), rows });
+  if (asked.mode === "base") return [fromBase(steps, asked.base, false)];
+  const { distilled: config } = asked;
   if (asked.mode === "distilled" || !("scheduler" in asked.base)) {
-    const before = rowsBefore(asked.distilled, skip);
+    const before = rowsBefore(config, skip);
     const shared = (rows: readonly StepRow[], first: number) =>
-      segment("distilled", false, asked.distilled, before + first, rows);
+      segment({ model: "distilled", config, first: before + first, rows });
     const { handoff = "schedule" } = asked.mode === "hybrid" && !("scheduler" in asked.base) ? asked.base : {};
     if (handoff !== "schedule") return sharedParts(steps, shared);
     checkShared(steps);
     return [shared(steps, 0)];
   }
   const base = steps.filter((r) => r.model === "base");
-  const rest = steps.slice(base.length);
+  const rows = steps.slice(base.length);
   const k = typeof asked.switch === "number" ? asked.switch : 0;
+  const [left, variable] = base.length > 0 ? [k, "then"] : [skip, "scheduler"];
   return [
-    ...(base.length > 0 ? [segment("base", true, asked.base, rowsBefore(asked.base, skip), base)] : []),
-    ...(rest.length > 0
-      ? [
-          segment(
-            "distilled",
-            false,
-            asked.distilled,
-            rowsBefore(asked.distilled, base.length > 0 ? k : skip),
-            rest,
-            base.length > 0 ? "then" : "scheduler",
-          ),
-        ]
+    ...(base.length > 0 ? [fromBase(base, asked.base, true)] : []),
+    ...(rows.length > 0
+      ? [segment({ model: "distilled", config, first: rowsBefore(config, left), rows, variable })]
       : []),
   ];
 }
