@@ -9,6 +9,7 @@ import { COMMANDS } from "./commands.js";
 import { hasReaderLeft, listenForInterrupt } from "./interrupt.js";
 import { HINTS } from "./suggest.js";
 import { terminalWidth, wrap } from "./table.js";
+import { endProgress } from "./terminal.js";
 
 const HEADINGS = Object.values(GROUPS).map((title) => `${title}:`);
 
@@ -75,6 +76,8 @@ export async function main(given: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: "user" });
     return 0;
   } catch (error) {
+    // Before the message, which would stand behind the bar.
+    endProgress();
     if (hasReaderLeft()) return 0;
     return explain(error, command, args.includes("--debug"));
   }

@@ -65,11 +65,15 @@ export interface TerminalOptions {
   readonly all?: boolean;
 }
 
+/** The bar that is shown. Its timer keeps the process alive until it is stopped. */
+let current: Progress | undefined;
+
+/** Removes the progress bar and restores the cursor, however a command ended. */
+export const endProgress = (): void => current?.stop();
+
 export function openTerminal({ json = false, quiet = false, all = false }: TerminalOptions): Terminal {
-  let current: Progress | undefined;
   const warned = new Set<string>();
-  // Removes the bar and restores the cursor, however the process ends.
-  process.once("exit", () => current?.stop());
+  process.once("exit", endProgress);
   const print = (text: string) => {
     if (!json) process.stdout.write(`${text}\n`);
   };
