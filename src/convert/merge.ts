@@ -5,8 +5,8 @@ import path from "node:path";
 import { applyBias, applyDelta, type Part, resolveScale, type Target } from "../adapters/index.js";
 import { readFloats } from "../checkpoint/index.js";
 import { openComponentFolder, writeTensors } from "../checkpoint/node/index.js";
-import { FileError, RequestError } from "../errors.js";
-import { makeFolder, partialOf, removePartials } from "../files/index.js";
+import { RequestError } from "../errors.js";
+import { explained, makeFolder, partialOf, removePartials } from "../files/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
 import { type AdapterReference, openAdapters, openPair } from "../open/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
@@ -93,9 +93,7 @@ export async function mergeAdapters(
     await rename(partial, target);
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
-    if (error instanceof Error && "code" in error)
-      throw new FileError(out, `cannot be written (${String(error.code)})`, { cause: error });
-    throw error;
+    throw explained(error, out, "cannot be written");
   }
   return { folder: target, parts: [...changes].map(([part, layers]) => ({ part, layers: layers.size })) };
 }

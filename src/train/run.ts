@@ -133,5 +133,5 @@ async function finiteAt<R>({ update }: TrainingState, run: () => Promise<R>): Pr
 
 const diverged = (update: number): Error =>
   new RequestError(
-    `training diverges: the loss of update ${update + 1} is not finite; a smaller --learning-rate may help. The last checkpoint is kept`,
+    `training diverges: the loss of update ${update + 1} is not finite; a smaller --learning-rate may help. Files written before are kept`,
   );

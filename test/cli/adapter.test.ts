@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { safetensors } from "../../src/checkpoint/index.js";
@@ -135,6 +135,14 @@ describe("adapter", { timeout: 240_000 }, async () => {
     ]);
     expect(await variegate(...words)).toMatchObject({ status: 2, stderr: expect.stringMatching(/already exists/) });
     expect(readdirSync(folder).filter((name) => name.includes("partial"))).toEqual([]);
+  });
+
+  it.skipIf(!existsSync("/proc/self"))("merge says what to do where it cannot write", async () => {
+    const { status, stderr } = await variegate("adapter", "merge", "--lora", file, "--out", "/proc/self/merged");
+    expect([status, stderr]).toEqual([
+      3,
+      expect.stringMatching(/cannot be written \(ENOENT\); choose another --out\n$/),
+    ]);
   });
 
   it("extract writes what a model has learned, and says how much of it", async () => {

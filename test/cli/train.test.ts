@@ -59,6 +59,8 @@ describe("variegate train slider", { timeout: 240_000 }, () => {
     ]);
     expect(status).not.toBe(0);
     expect(stderr).toMatch(/training diverges: the loss of update \d+ is not finite; a smaller --learning-rate/);
+    // There may be no checkpoint yet.
+    expect(stderr).not.toContain("checkpoint");
   });
 
   it("reads the official trainer's rows, and trains with its arithmetic", async () => {
