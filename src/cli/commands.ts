@@ -46,7 +46,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/train.js")).addTrain,
   },
   studio: {
-    about: "serves the models of this machine as an HTTP API, with a queue and a history",
+    about: "serves the models of this machine as a page and an HTTP API, with a queue and a history",
     load: async () => (await import("./commands/studio.js")).addStudio,
   },
   measure: {
