@@ -30,14 +30,6 @@ import {
   unetConfig,
   wanConfig,
 } from "./configs.js";
-import {
-  gemma2Config,
-  isGemma2,
-  isQwen3,
-  languageModelConfig,
-  t5Config,
-  transformerConfig,
-} from "./transformer-configs.js";
 import { readBytes, readWeights } from "./weights.js";
 
 type Weights = ReadonlyMap<string, Weight>;
@@ -93,11 +85,14 @@ const renamed = (weights: Weights, names: ReadonlyMap<string, string>): Map<stri
     }),
   );
 
-/** Extracts the UNet from a file's tensors. @throws FileError */
-export function unetPart(
+/** Configs of transformers, loaded for files that have one: pages open UNets, and would load them for nothing. */
+const transformerConfigs = () => import("./transformer-configs.js");
+
+/** Extracts the UNet or the transformer from a file's tensors. @throws FileError */
+export async function unetPart(
   index: WeightIndex,
   { family, names, prefix }: Pick<Of<"unet">, "family" | "names" | "prefix">,
-): Component {
+): Promise<Component> {
   const own = under(index.weights, prefix);
   const { className, transformer } = factsOf(family).denoiser;
   if (transformer) {
@@ -106,13 +101,9 @@ export function unetPart(
       used,
       names === "diffusers" ? identity(used) : ownTensors(transformer.names, [...used.keys()]),
     );
-    return part(
-      index,
-      "transformer",
-      className,
-      transformerConfig(className, index.source, found.shapes),
-      found.weights,
-    );
+    const { transformerConfig } = await transformerConfigs();
+    const config = transformerConfig(className, index.source, found.shapes);
+    return part(index, "transformer", className, config, found.weights);
   }
   const weights = names === "diffusers" ? own : renamed(own, diffusersNames([...own.keys()]));
   const config = unetConfig(index.source, shapesOf(weights), family);
@@ -213,19 +204,21 @@ const OPENCLIP_WIDTHS = [1024, 1280];
  * Extracts a text encoder from a file's tensors, with transformers' or OpenCLIP's names.
  * @param family family of the UNet: Stable Diffusion 2.x uses the penultimate layer, so the last one is dropped
  */
-export function textEncoderPart(
+export async function textEncoderPart(
   index: WeightIndex,
   name: string,
   { names, prefix }: Pick<Of<"text encoder">, "names" | "prefix">,
   family: Family | null,
-): Component {
+): Promise<Component> {
   const stored = under(index.weights, prefix);
   const dialect = stored.has("enc.output_norm.weight") ? T5_NAMES : QWEN3_NAMES;
   const own = names === "llama.cpp" ? renamed(stored, otherToOwn(dialect, stored)) : stored;
   if (own.has("encoder.final_layer_norm.weight")) {
+    const { t5Config } = await transformerConfigs();
     return part(index, name, "T5EncoderModel", t5Config(index.source, shapesOf(own)), async () => own);
   }
   if (own.has("embed_tokens.weight")) {
+    const { gemma2Config, isGemma2, isQwen3, languageModelConfig } = await transformerConfigs();
     const shapes = shapesOf(own);
     if (isGemma2(shapes)) return part(index, name, "Gemma2Model", gemma2Config(index.source, shapes), async () => own);
     const className = isQwen3(shapes) ? "Qwen3Model" : "Qwen2_5_VLForConditionalGeneration";

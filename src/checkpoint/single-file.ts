@@ -28,7 +28,7 @@ export async function readSingleFile(
   const { family } = recognised;
   const facts = FAMILIES[family];
   const trained = await trainingOf(index, family);
-  const unet = unetPart(
+  const unet = await unetPart(
     index,
     recognised.kind === "unet" ? recognised : { family, names: "stability", prefix: "model.diffusion_model." },
   );
@@ -40,7 +40,7 @@ export async function readSingleFile(
   for (const { component: name, tokenizer, padding, singleFile } of facts.textEncoders) {
     if (padding !== "<pad>") tokenizers.set(tokenizer, await clipTokenizer(padding));
     if (recognised.kind === "checkpoint" || (recognised.prefix !== "" && isInside(singleFile.prefix))) {
-      components.set(name, textEncoderPart(index, name, singleFile, family));
+      components.set(name, await textEncoderPart(index, name, singleFile, family));
     }
   }
   if (index.weights.has(`${VAE}decoder.conv_in.weight`)) {

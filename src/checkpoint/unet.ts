@@ -25,7 +25,7 @@ export async function readUNet(source: ByteSource, like: Component): Promise<Ope
   }
   const { family } = recognised;
   const place = recognised.kind === "unet" ? recognised : { family, names: "stability" as const, prefix: WHOLE };
-  const unet = unetPart(index, place);
+  const unet = await unetPart(index, place);
   if (unet.className !== like.className) throw refusal(source.name, recognised, `a ${like.className} was expected`);
   if (unet.className !== "UNet2DConditionModel") {
     // Heads of other widths rotate other shares of their features: the base's config knows them.
