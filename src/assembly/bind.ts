@@ -11,9 +11,11 @@ import {
   type GeneratedImage,
   generateImages,
   type ImageRequest,
+  type MemoryNeed,
   type Model,
   memoryNeeds,
   type Pair,
+  type Working,
 } from "../generate/index.js";
 import type { DenoiserShape } from "../models/index.js";
 import {
@@ -55,8 +57,13 @@ export interface Additions {
 /** Share of the memory budget for sessions that are kept in addition to the last one of each network. */
 const SPARE = 1 / 8;
 
-/** Memory for the weights of a pair under each loading strategy, from its files. */
-export const memoryNeedsOfParts = (files: PairParts, compute: Compute = "float32", device?: Device) =>
+/** Memory of a pair under each loading strategy, from its files: for weights, and with `working` memory. */
+export const memoryNeedsOfParts = (
+  files: PairParts,
+  compute: Compute = "float32",
+  device?: Device,
+  working?: Working,
+): Promise<MemoryNeed[]> =>
   memoryNeeds(
     {
       text: { weights: files.textEncoders.map((e) => e.weights) },
@@ -66,6 +73,7 @@ export const memoryNeedsOfParts = (files: PairParts, compute: Compute = "float32
     },
     compute,
     device,
+    working,
   );
 
 /** What a pair is bound with. */

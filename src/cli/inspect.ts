@@ -152,12 +152,13 @@ export async function runDoctor(terminal: Terminal, models: PairReference & Open
   terminal.print("");
   if (memory) {
     const rows = memory.map((n) => [
-      ...[n.offload, formatBytes(n.bytes), n.fits ? "yes" : "no"],
+      ...[n.offload, formatBytes(n.bytes), n.peak === null ? "–" : formatBytes(n.peak), n.fits ? "yes" : "no"],
       ...MACHINES.map((gigabytes) => (n.machines.includes(gigabytes) ? "yes" : "no")),
     ]);
     const titles = [
       `memory for ${name}`,
       "weights take",
+      "with calls",
       "fits here",
       ...MACHINES.map((gigabytes) => `${gigabytes} GB`),
     ];

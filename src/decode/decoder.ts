@@ -69,6 +69,19 @@ export const decoderPrecision = ({ config }: Pick<DecoderFiles, "config">, preci
     ? { ...precision, compute: "float32" }
     : precision;
 
+/** Draws the network that decodes in one piece. @throws FileError naming the config */
+export const drawDecoding = (
+  { component, config }: Pick<DecoderFiles, "component" | "config">,
+  { height, width }: LatentSize,
+  index: DrawingWeights,
+): Graph =>
+  drawn(component, () => {
+    if (config.kind === "drawn") return config.drawDecoder(index, height, width);
+    return config.kind === "tiny"
+      ? drawTinyDecoder(config, index, height, width)
+      : drawDecoder(config, index, height, width);
+  });
+
 /** Creates a decoder on a runtime. Weights are loaded by its first call. */
 export function createDecoder(
   runtime: Runtime,
@@ -76,13 +89,7 @@ export function createDecoder(
   { precision = FLOAT32, ...rest }: NetworkOptions = {},
 ): Decoder {
   const own = decoderPrecision({ config }, precision);
-  const draw = ({ height, width }: LatentSize, index: DrawingWeights) =>
-    drawn(component, () => {
-      if (config.kind === "drawn") return config.drawDecoder(index, height, width);
-      return config.kind === "tiny"
-        ? drawTinyDecoder(config, index, height, width)
-        : drawDecoder(config, index, height, width);
-    });
+  const draw = (size: LatentSize, index: DrawingWeights) => drawDecoding({ component, config }, size, index);
   const decoder = network<LatentSize>("decoder", runtime, draw, weights, { ...rest, precision: own });
   const run = async (latents: FloatTensor) => {
     const [, , height = 1, width = 1] = latents.shape;

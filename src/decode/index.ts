@@ -12,6 +12,7 @@ export {
   type Decoder,
   type DecoderFiles,
   decoderPrecision,
+  drawDecoding,
   type LatentSize,
   parseDecoder,
 } from "./decoder.js";

@@ -5,6 +5,7 @@ import { derivations, openVinoBytes, packedBytes } from "../networks/index.js";
 import type { Device, Upcast } from "../runtime/index.js";
 import { BYTES, count, type Weight, type WeightIndex } from "../tensor/index.js";
 import type { Offload } from "./request.js";
+import type { Working } from "./working.js";
 
 /** Bytes of a network's weights. */
 export interface WeightSize {
@@ -28,9 +29,11 @@ export interface PartSizes {
 
 export interface MemoryNeed extends WeightSize {
   readonly offload: Offload;
+  /** Sizes with the working memory of model calls, where it is known. */
+  readonly peak?: WeightSize;
 }
 
-/** Share of the budget for weights. The rest is working memory of model calls. */
+/** Share of the budget for weights where the working memory of model calls, the rest, is not known. */
 export const WEIGHTS = 0.75;
 
 /**
@@ -49,19 +52,25 @@ export const addSizes = (sizes: readonly WeightSize[]): WeightSize =>
     NO_WEIGHT,
   );
 
-/** Peak memory for weights under each strategy. The pair's default comes first. */
-export function strategyNeeds({ text, base, distilled, decoder, isLora }: PartSizes): MemoryNeed[] {
-  const of = (offload: Offload, total: (kind: keyof WeightSize) => number): MemoryNeed => ({
+/** Memory of the parts that are loaded together under a strategy. */
+const TOTALS: { readonly [O in Offload]: (of: (part: keyof Working) => number) => number } = {
+  shared: (of) => of("text") + of("base") + of("decoder"),
+  none: (of) => of("text") + of("base") + of("distilled") + of("decoder"),
+  sequential: (of) => Math.max(of("text"), of("base"), of("distilled"), of("decoder")),
+};
+
+/** Peak memory under each strategy, for weights, and with `working` memory. The pair's default comes first. */
+export function strategyNeeds({ isLora, ...parts }: PartSizes, working?: Working): MemoryNeed[] {
+  const sizes = (offload: Offload, more?: Working): WeightSize => {
+    const total = (kind: keyof WeightSize) => TOTALS[offload]((part) => parts[part][kind] + (more?.[part] ?? 0));
+    return { bytes: total("bytes"), stored: total("stored"), packed: total("packed") };
+  };
+  const offloads: Offload[] = [...(isLora ? (["shared"] as const) : []), "none", "sequential"];
+  return offloads.map((offload) => ({
     offload,
-    bytes: total("bytes"),
-    stored: total("stored"),
-    packed: total("packed"),
-  });
-  return [
-    ...(isLora ? [of("shared", (k) => text[k] + base[k] + decoder[k])] : []),
-    of("none", (k) => text[k] + base[k] + distilled[k] + decoder[k]),
-    of("sequential", (k) => Math.max(text[k], base[k], distilled[k], decoder[k])),
-  ];
+    ...sizes(offload),
+    ...(working && { peak: sizes(offload, working) }),
+  }));
 }
 
 /** Bytes of one weight when computing in `type`. Mapped pages can be dropped after the cast and are not counted. */
@@ -96,7 +105,9 @@ export interface MemoryUse {
   readonly offload: Offload;
   /** Peak memory for weights. */
   readonly bytes: number;
-  /** True if enough working memory is left for model calls. */
+  /** The same with the working memory of model calls; null where it is not known. */
+  readonly peak: number | null;
+  /** True if the peak is within the budget; where it is not known, if a quarter is left for model calls. */
   readonly fits: boolean;
 }
 
@@ -129,9 +140,11 @@ export function memoryUses(
   budget: number,
   { upcast, unpack }: WeightForm = formIn(needs, budget),
 ): MemoryUse[] {
+  // Packed sizes are with half precision as stored: both are in every call.
+  const of = (size: WeightSize) => (unpack === "per-call" ? size.packed : taken(size, upcast));
   return needs.map((need) => {
-    // Packed sizes are with half precision as stored: both are in every call.
-    const bytes = unpack === "per-call" ? need.packed : taken(need, upcast);
-    return { offload: need.offload, bytes, fits: fits(bytes, budget) };
+    const bytes = of(need);
+    const peak = need.peak ? of(need.peak) : null;
+    return { offload: need.offload, bytes, peak, fits: peak === null ? fits(bytes, budget) : peak <= budget };
   });
 }

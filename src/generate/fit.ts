@@ -4,7 +4,7 @@ import { decoderPrecision } from "../decode/index.js";
 import type { Compute } from "../networks/index.js";
 import type { Device } from "../runtime/index.js";
 import { isTwoSided } from "../sampling/index.js";
-import { count, formatBytes } from "../tensor/index.js";
+import { count, formatBytes, type WeightIndex } from "../tensor/index.js";
 import {
   addSizes,
   indexSize,
@@ -20,6 +20,7 @@ import { textLengths } from "./conditioning.js";
 import type { Job } from "./job.js";
 import type { Model, Pair } from "./pair.js";
 import type { Offload } from "./request.js";
+import { castsOf, decodingBytes, type Working } from "./working.js";
 
 /** The parts of a pair that hold weights. */
 export interface WeightedParts {
@@ -35,12 +36,13 @@ export interface WeightedParts {
  */
 export const EXACT_TEXT = 1e9;
 
-/** Memory for the weights of a pair under each loading strategy. */
+/** Memory of a pair under each loading strategy: for weights, and with `working` memory. */
 export const memoryNeeds = async (
   parts: WeightedParts,
   compute: Compute,
   device: Device = "cpu",
-): Promise<MemoryNeed[]> => strategyNeeds(await sizesOf(parts, compute, device));
+  working?: Working,
+): Promise<MemoryNeed[]> => strategyNeeds(await sizesOf(parts, compute, device), working);
 
 async function sizesOf(
   { text, base, distilled, decoder }: WeightedParts,
@@ -80,24 +82,27 @@ export interface FittedJob {
  */
 export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
   const { memoryBudget, compute, runtime } = pair.engine;
-  const uses = memoryUses(await memoryNeeds(pair, compute, runtime.device), memoryBudget, pair.engine);
-  const taken = (offload: Offload) => uses.find((u) => u.offload === offload)?.bytes ?? 0;
-  const holds = (offload: Offload) => uses.find((u) => u.offload === offload)?.fits ?? false;
+  const each = await bytesPerSample(pair, job);
+  const working = await workingOf(pair, job, each);
+  const uses = memoryUses(await memoryNeeds(pair, compute, runtime.device, working), memoryBudget, pair.engine);
+  const of = (offload: Offload) => uses.find((u) => u.offload === offload);
+  const taken = (offload: Offload) => of(offload)?.bytes ?? 0;
+  const sizes = (offload: Offload) =>
+    `${formatBytes(taken(offload))} for weights, ${formatBytes(of(offload)?.peak ?? 0)} with calls`;
   const why: string[] = [];
   let { offload } = job;
-  if (!job.offloadGiven && offload !== "sequential" && !holds(offload)) {
+  if (!job.offloadGiven && offload !== "sequential" && !of(offload)?.fits) {
     why.push(
-      `the weights of all models take ${formatBytes(taken(offload))}, the memory budget is ${formatBytes(memoryBudget)}: one model is loaded at a time (--offload sequential)`,
+      `all models take ${sizes(offload)}, the memory budget is ${formatBytes(memoryBudget)}: one model is loaded at a time (--offload sequential)`,
     );
     offload = "sequential";
-    if (!holds(offload)) {
+    if (!of(offload)?.fits) {
       why.push(
-        `--offload sequential takes ${formatBytes(taken(offload))} for weights: it does not fit the memory budget either; the run may be slow or run out of memory`,
+        `--offload sequential takes ${sizes(offload)}: it does not fit the memory budget either; the run may be slow or run out of memory`,
       );
     }
   }
   let batch = Math.min(job.batch, Math.max(1, job.samples.length));
-  const each = await bytesPerSample(pair, job);
   if (batch > 1) {
     const most = Math.max(1, Math.floor((memoryBudget - taken(offload)) / each));
     if (most < batch) {
@@ -110,6 +115,25 @@ export async function fitToMemory(pair: Pair, job: Job): Promise<FittedJob> {
   // Working memory of earlier calls stays with their sessions, except where each network is released.
   const kept = offload === "sequential" ? 0 : taken(offload) + batch * each;
   return { job: { ...job, offload, batch, free: Math.max(0, WEIGHTS * memoryBudget - kept) }, why };
+}
+
+/** Working memory of each part for one sample at the job's size. */
+async function workingOf(
+  { engine, text, base, distilled, decoder }: Pair,
+  { size }: Job,
+  each: number,
+): Promise<Working> {
+  // Weights are cast in calls on the processor only.
+  const casts = async (weights: () => Promise<WeightIndex>) =>
+    engine.runtime.device === "cpu" && engine.upcast === "per-call" ? castsOf(await weights()) : 0;
+  const [, , height, width] = base.denoiser.latents(size);
+  const whole = await decoder.network.workingBytes({ height, width }, 1);
+  return {
+    text: Math.max(...(await Promise.all(text.weights.map(casts)))),
+    base: each + (await casts(base.weights)),
+    distilled: distilled ? each + (await casts(distilled.weights)) : 0,
+    decoder: decodingBytes(whole, size),
+  };
 }
 
 /** Working memory in bytes for each sample in a call of the larger denoiser. Guidance doubles it. */

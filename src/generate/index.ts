@@ -36,3 +36,4 @@ export type { SampleKey } from "./sample.js";
 export { choiceFor, ownChoice, type SchedulerChoice } from "./scheduler-choice.js";
 export { describeSettings, type ModelSettings, type Origin, type Setting, type Settings } from "./settings.js";
 export { unusedAdapters } from "./unused.js";
+export { callBytes, castsOf, decodingBytes, type Working } from "./working.js";

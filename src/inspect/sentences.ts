@@ -28,12 +28,17 @@ export function usesOf({ kind, pairs, missing, ref }: CheckReport): string[] {
   ];
 }
 
-/** Memory of the weights under each loading strategy, and whether one fits the budget; null if the model cannot run on its own. */
+/** Memory under each loading strategy, and whether one fits the budget; null if the model cannot run on its own. */
 export function memorySentence({ memory }: CheckReport, budget: number): string | null {
   const uses = memory && memoryUses(memory, budget);
   if (!uses) return null;
   const best = uses.find((n) => n.fits);
-  const how = uses.map((n) => `${n.offload} ${formatBytes(n.bytes)}${n.fits ? "" : " (too much)"}`).join(", ");
+  const how = uses
+    .map(({ offload, bytes, peak, fits }) => {
+      const calls = peak === null ? "" : `, with calls about ${formatBytes(peak)}`;
+      return `${offload} ${formatBytes(bytes)}${calls}${fits ? "" : " (too much)"}`;
+    })
+    .join("; ");
   const verdict = best ? `fits, with --offload ${best.offload}` : "does not fit";
   return `memory: weights take ${how}; the budget is ${formatBytes(budget)}: ${verdict}`;
 }

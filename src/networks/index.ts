@@ -5,7 +5,7 @@ export { areFinite, type Call, finite, mustBeFinite } from "./finite.js";
 export { floats } from "./floats.js";
 export { type Differentiated, type GradientMemory, gradientGraph, loadGradients } from "./gradients.js";
 export { productsOn } from "./matmul.js";
-export { encodedFor, type Network, type NetworkOptions, NO_WEIGHTS, network, sessionOf } from "./network.js";
+export { castBytes, encodedFor, type Network, type NetworkOptions, NO_WEIGHTS, network, sessionOf } from "./network.js";
 export { packedBytes } from "./packing.js";
 export {
   type Compute,

@@ -3,7 +3,7 @@ import type { Stack } from "../adapters/index.js";
 import { arenaBytes, bindKnown, decompose, encodeGraph, type Graph } from "../graph/index.js";
 import type { DrawingWeights } from "../models/index.js";
 import type { Device, Model, RunResult, Runtime, Session } from "../runtime/index.js";
-import { BYTES, count, storedBytes, type WeightIndex } from "../tensor/index.js";
+import { BYTES, count, storedBytes, type Weight, type WeightIndex } from "../tensor/index.js";
 import { adaptedWeights, stackInputs } from "./adapted.js";
 import { type Feeds, joinedCalls } from "./joined.js";
 import { type Compute, derivations, FLOAT32, openVinoBytes, type Precision, prepareWeights } from "./precision.js";
@@ -71,13 +71,12 @@ export async function sessionOf(
   return { session: await runtime.load(model, upcast), inputs: [...graph.inputs.keys()], graph };
 }
 
-/** Matrices in float32, of the size of the largest, that the arena holds for unpacking (measured: docs/precision.md). */
-const UNPACKED = 5;
+/** Weights in float32, of the size of the largest, that the arena holds where they are cast in every call (measured: docs/memory.md). */
+const CAST = 5;
 
-/** Bytes of the arena in which packed matrices are unpacked. */
-const unpackedBytes = (graph: Graph): number =>
-  UNPACKED *
-  Math.max(0, ...[...graph.weights.values()].map(({ packed, shape }) => (packed ? count(shape) * BYTES.float32 : 0)));
+/** Bytes of the arena in which these weights become float32 in every call. */
+export const castBytes = (weights: Iterable<Pick<Weight, "shape">>): number =>
+  CAST * BYTES.float32 * [...weights].reduce((most, { shape }) => Math.max(most, count(shape)), 0);
 
 /**
  * Bytes of weights that a session copies: on OpenVINO all; else those that cannot be mapped, half precision that is upcast at load, and quantised matrices,
@@ -129,7 +128,7 @@ export function network<S>(
       return {
         ...made,
         copies: copiedBytes(made.graph, runtime.device, precision),
-        arena: arenaBytes(made.graph, 1) + unpackedBytes(made.graph),
+        arena: arenaBytes(made.graph, 1) + castBytes([...made.graph.weights.values()].filter((w) => w.packed)),
       };
     });
     if (stack) {

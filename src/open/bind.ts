@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import type { Adapter } from "../adapters/index.js";
-import { type Additions, type BoundPair, bindParts, memoryNeedsOfParts } from "../assembly/index.js";
+import { type Additions, type BoundPair, bindParts } from "../assembly/index.js";
 import type { PairRow } from "../catalogue/index.js";
 import { adapterFile, deriveInFile } from "../checkpoint/node/index.js";
 import type { Pair } from "../generate/index.js";
@@ -39,9 +39,6 @@ function machineMemory(): number {
 
 /** Default memory budget in bytes: a share of a machine's memory, by default of this one's. */
 export const machineBudget = (memory: number = machineMemory()): number => MACHINE_SHARE * memory;
-
-/** Memory for the weights of a pair under each loading strategy, from its files. */
-export const memoryNeedsOfFiles = memoryNeedsOfParts;
 
 /** Binds the files of a pair to a runtime. Closing the pair closes the runtime. */
 export async function bindPair(

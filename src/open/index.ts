@@ -7,13 +7,14 @@ export {
   openAdapter,
   openAdapters,
 } from "./adapters.js";
-export { machineBudget, memoryNeedsOfFiles, type OpenedPair } from "./bind.js";
+export { machineBudget, type OpenedPair } from "./bind.js";
 export { calibrationFile, forgetCalibration, keepCalibration } from "./calibrations.js";
 export { openDecoder, tinyDecoderOf } from "./decoder.js";
 export { anyClip, type ClipOptions, openEvaluator } from "./evaluator.js";
 export { hashed, openClassifier, openClip, openDino, openDreamSim, openInception, openLpips } from "./instruments.js";
 export { knownPair, memoryNeedsOfRow } from "./known.js";
 export { type LocatedPair, leadsTo } from "./locate.js";
+export { memoryNeedsOfFiles } from "./needs.js";
 export { openPair, openPlanSource, readFiles } from "./pair.js";
 export { type SyntaxPrompts, withPromptEmbeddings } from "./prompt-embeddings.js";
 export { type PairFiles, readPair } from "./read.js";

@@ -1,12 +1,15 @@
 import os from "node:os";
 import { describe, expect, it } from "vitest";
 import {
+  castsOf,
+  decodingBytes,
   type GenerateEvent,
   type GenerateRequest,
   generate,
   memoryNeeds,
   memoryUses,
   type Pair,
+  strategyNeeds,
 } from "../../src/generate/index.js";
 import { createBuilder, workingBytes } from "../../src/graph/index.js";
 import { machineBudget, openPair } from "../../src/open/index.js";
@@ -89,6 +92,42 @@ describe("memory", { timeout: 240_000 }, () => {
     const [once = [], call = []] = generated;
     expect(once.length).toBeGreaterThan(0);
     expect(farthest(once, call)).toBeLessThanOrEqual(1);
+  });
+
+  it("counts the calls of the phase that takes most, and a quarter where they are not known", () => {
+    const size = (bytes: number) => ({ bytes, stored: bytes, packed: bytes });
+    const parts = { text: size(10), base: size(30), distilled: size(30), decoder: size(5), isLora: true };
+    const working = { text: 1, base: 4, distilled: 4, decoder: 40 };
+    const uses = memoryUses(strategyNeeds(parts, working), 100);
+    // 10 + 30 + 5 of weights and 1 + 4 + 40 of calls; 75 and 49; the decoder alone.
+    expect(uses).toEqual([
+      { offload: "shared", bytes: 45, peak: 90, fits: true },
+      { offload: "none", bytes: 75, peak: 124, fits: false },
+      { offload: "sequential", bytes: 30, peak: 45, fits: true },
+    ]);
+    const unknown = memoryUses(strategyNeeds(parts), 100);
+    expect(unknown.map(({ peak, fits }) => [peak, fits])).toEqual([
+      [null, true],
+      [null, true],
+      [null, true],
+    ]);
+    expect(memoryUses(strategyNeeds(parts), 99)[1]?.fits).toBe(false);
+  });
+
+  it("counts casts of the largest weight five times, and decoding in tiles where it takes less", () => {
+    const weight = (name: string, dtype: "float32" | "float16", shape: number[]) =>
+      [
+        name,
+        { name, dtype, shape, bytes: { in: "memory", source: { name: "none" }, bytes: new Uint8Array() } },
+      ] as const;
+    const weights = new Map([
+      weight("shared.weight", "float16", [1000, 10]),
+      weight("layer.weight", "float16", [20, 10]),
+      weight("other.weight", "float32", [50, 10]),
+    ]);
+    expect(castsOf({ source: "none", weights })).toBe(5 * 4 * 200);
+    expect(decodingBytes(1e9, { width: 1024, height: 512 })).toBe(1e9);
+    expect(decodingBytes(3e9, { width: 1024, height: 512 })).toBe(4 * 384 * 1024 * 512 + 0.4e9);
   });
 
   it("takes four fifths of the machine, or of less where the process is held to less", () => {

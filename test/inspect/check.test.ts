@@ -48,6 +48,7 @@ describe("models check", { timeout: 240_000 }, () => {
     expect(Object.keys(fits).filter((name) => name.includes("pip"))).toEqual([]);
     const [all, one] = ["none", "sequential"].map((way) => report.memory?.find((n) => n.offload === way)?.bytes ?? 0);
     expect(all).toBeGreaterThan(one ?? 0);
+    for (const need of report.memory ?? []) expect(need.peak?.stored).toBeGreaterThan(need.stored);
     expect(one).toBeGreaterThanOrEqual(4 * (report.components.find((c) => c.name === "unet")?.parameters ?? 0));
   });
 
