@@ -90,7 +90,7 @@ async function drawn(updates: readonly Update[], iterations: number): Promise<Co
       width: 720,
       height: 220,
       x: { label: "update", domain: [0, iterations] },
-      y: { label, type: "log", grid: true },
+      y: { label, type: "log", grid: true, tickFormat: "~g" },
       marks: [
         lineY(rows, { x: "update", y: "value", stroke: "currentColor", strokeOpacity: 0.25 }),
         lineY(rows, { x: "update", y: "mean", stroke: "#c4552d", strokeWidth: 2 }),

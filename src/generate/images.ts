@@ -49,8 +49,8 @@ export async function generateImages(
 /** Replaces `prompt` by `prompts`. Other fields are validated with the run. @throws RequestError when there is neither or both */
 function requestOf({ prompt, prompts, ...rest }: ImageRequest): GenerateRequest {
   if ((prompt === undefined) === (prompts === undefined)) {
-    const actual = prompt === undefined ? "neither is given" : "both are given";
-    throw new RequestError(`${actual} of prompt and prompts; expected prompt: "…" or prompts: ["…", …]`, {
+    const actual = prompt === undefined ? "neither prompt nor prompts is given" : "prompt and prompts are both given";
+    throw new RequestError(`${actual}; expected prompt: "…" or prompts: ["…", …]`, {
       field: "prompt",
     });
   }

@@ -17,6 +17,7 @@ export type Offload = (typeof OFFLOADS)[number];
 
 /** Longest text of T5 that diffusers' pipelines take. */
 const MOST_TOKENS = 512;
+const SEED = "expected an integer, at least 0 and below 2^53";
 const TEXT_TOKENS = `expected an integer, 1 to ${MOST_TOKENS}`;
 
 const MOST_SEEDS = 100_000;
@@ -83,19 +84,14 @@ const imageFields = grouped("what", {
     aliases: ["--max-sequence-length"],
     about: `length of T5's text in tokens, padding too, 1 to ${MOST_TOKENS} (default: the model's: 512 for FLUX.1-dev and Chroma, else 256)`,
   }),
-  seeds: option(
-    z
-      .array(z.int({ error: "expected an integer, at least 0" }).min(0, "expected an integer, at least 0"))
-      .min(1, "expected at least one seed"),
-    {
-      flag: "--seeds <list>",
-      aliases: ["--seed"],
-      group: "seeds",
-      about: 'seeds, such as "0-7,42": one image for each prompt and seed (default: 0)',
-      read: readSeeds,
-      expected: 'a list of seeds such as "0-7,42" (integers, at least 0)',
-    },
-  ),
+  seeds: option(z.array(z.int({ error: SEED }).min(0, SEED)).min(1, "expected at least one seed"), {
+    flag: "--seeds <list>",
+    aliases: ["--seed"],
+    group: "seeds",
+    about: 'seeds, such as "0-7,42": one image for each prompt and seed (default: 0)',
+    read: readSeeds,
+    expected: 'a list of seeds such as "0-7,42" (integers, at least 0 and below 2^53)',
+  }),
   batch: option(atLeast(1), {
     flag: "--batch <n>",
     aliases: ["--batch-size"],

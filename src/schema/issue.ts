@@ -23,6 +23,9 @@ function bound(origin: string, least: boolean, value: number | bigint, inclusive
   return `${words} ${value}${counted ?? ""}`;
 }
 
+const oneOf = (values: readonly unknown[]): string =>
+  `expected ${values.length > 1 ? "one of " : ""}${values.map(String).join(", ")}`;
+
 /** Beginnings of the messages that zod writes where a schema has none of its own. */
 const ZODS = /^(Invalid|Too |Unrecognized)/;
 
@@ -34,7 +37,7 @@ export function expectedBy(issue: z.core.$ZodIssue | undefined): string {
     case "invalid_type":
       return `expected ${NOUNS[issue.expected] ?? issue.expected}`;
     case "invalid_value":
-      return `expected ${issue.values.length > 1 ? "one of " : ""}${issue.values.map(String).join(", ")}`;
+      return oneOf(issue.values);
     case "too_small":
       return `expected ${bound(issue.origin, true, issue.minimum, issue.inclusive)}`;
     case "too_big":
@@ -42,7 +45,8 @@ export function expectedBy(issue: z.core.$ZodIssue | undefined): string {
     case "not_multiple_of":
       return `expected a multiple of ${issue.divisor}`;
     case "invalid_union":
-      return expectedOfAny(issue.errors);
+      // A union whose alternatives are told by one field has the values of that field.
+      return "options" in issue && issue.options ? oneOf(issue.options) : expectedOfAny(issue.errors);
     case "unrecognized_keys":
       return `${issue.keys.map((key) => JSON.stringify(key)).join(", ")} is not a field`;
     default:

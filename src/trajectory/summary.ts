@@ -56,7 +56,8 @@ function deciding(causal: readonly CausalRow[] | null, space: Space): string | n
   if (most.value < (1 + CHANGE) * alone) {
     return `No single row run by the base raises the distilled model's diversity by more than ${percent(CHANGE)}.`;
   }
-  const then = next ? `; the next, row ${next.row}, to ${next.value.toFixed(3)}` : "";
+  const does = next && next.value < alone ? "lowers it" : "raises it";
+  const then = next ? `; the next, row ${next.row}, ${does} to ${next.value.toFixed(3)}` : "";
   return `Row ${most.row} (timestep ${Math.round(most.timestep)}) decides: run by the base alone, it raises the distilled model's diversity from ${alone.toFixed(3)} to ${most.value.toFixed(3)}${then}.`;
 }
 

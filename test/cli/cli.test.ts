@@ -259,8 +259,8 @@ describe("models check and doctor", { timeout: 240_000 }, () => {
     const { stdout, status } = await variegate("doctor", "--pair", "zimage-turbo");
     const rows = stdout.split("\n").map((line) => line.trim().split(/\s{2,}/));
     expect(status).toBe(0);
-    expect(rows.find(([title]) => title === "none")?.slice(3)).toEqual(["no", "no", "no", "no"]);
-    expect(rows.find(([title]) => title === "sequential")?.slice(3)).toEqual(["no", "no", "yes", "yes"]);
+    expect(rows.find(([title]) => title === "none")?.slice(4)).toEqual(["no", "no", "no", "no"]);
+    expect(rows.find(([title]) => title === "sequential")?.slice(4)).toEqual(["no", "no", "yes", "yes"]);
     const { needs } = JSON.parse((await variegate("doctor", "--pair", "klein-4b", "--json")).stdout);
     expect(needs.at(-1)).toMatchObject({ offload: "sequential", machines: [16, 24, 32] });
   });

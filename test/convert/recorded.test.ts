@@ -100,7 +100,7 @@ describe("readRecorded", () => {
     await expect(readRecorded(at("cut.json"))).rejects.toThrow(/neither a run\.json nor a PNG/);
     await expect(readRecorded(at("old.png"))).rejects.toThrow(/earlier version/);
     await expect(readRecorded(at("modes.json"))).rejects.toThrow(/several modes/);
-    await expect(readRecorded(at("none.json"))).rejects.toThrow(/none\.json: cannot be read/);
+    await expect(readRecorded(at("none.json"))).rejects.toThrow(/none\.json: there is no such file/);
   });
 
   it("names the field of a damaged record", async () => {

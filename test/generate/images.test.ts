@@ -41,8 +41,8 @@ describe("pair.generate", () => {
   });
 
   it.each([
-    ["no prompt", { seeds: [0] }, /neither is given of prompt and prompts/, "prompt"],
-    ["both", { prompt: "x", prompts: ["x"] }, /both are given/, "prompt"],
+    ["no prompt", { seeds: [0] }, /neither prompt nor prompts is given/, "prompt"],
+    ["both", { prompt: "x", prompts: ["x"] }, /prompt and prompts are both given/, "prompt"],
     ["an unknown field", { prompt: "x", stepz: 4 }, /"stepz" is not a field; did you mean "steps"\?/, "stepz"],
     ["a value of another type", { prompt: "x", seeds: 4 }, /seeds is 4/, "seeds"],
   ])("refuses %s from plain JavaScript", async (_, request, message, field) => {

@@ -39,9 +39,13 @@ describe("the sentences of a trace", () => {
   it("say what is kept, which row decides, and when images are committed", () => {
     expect(summarise(trace(rows(0.3, 0.48, 0.36, 0.31)))).toEqual([
       "Of the base's diversity (0.500), the distilled model keeps 60 % (0.300), the hybrid keeps 98 % (0.490).",
-      "Row 0 (timestep 999) decides: run by the base alone, it raises the distilled model's diversity from 0.300 to 0.480; the next, row 1, to 0.360.",
+      "Row 0 (timestep 999) decides: run by the base alone, it raises the distilled model's diversity from 0.300 to 0.480; the next, row 1, raises it to 0.360.",
       "Images are committed: base after 5.5 of 25 steps, distilled model after 2.0 of 4 steps, hybrid after 2.5 of 4 steps.",
     ]);
+  });
+
+  it("say that the next row lowers it where it does", () => {
+    expect(summarise(trace(rows(0.3, 0.25, 0.4)))[1]).toMatch(/to 0\.400; the next, row 0, lowers it to 0\.250\.$/);
   });
 
   it("name the row that decides wherever it stands", () => {

@@ -47,7 +47,7 @@ describe("readSliderPrompts", () => {
     ["- {target: a, guidance: 4}", /prompts\.yaml: "guidance" is not a field of 0/],
     ["- {positive: a}", /prompts\.yaml: 0\.target is missing/],
     ["- {target: a, action: add}", /0\.action is "add"/],
-    ["target: a", /prompts\.yaml: the request is/],
+    ["target: a", /prompts\.yaml is \{"target":"a"\}; expected a list/],
     ["- [", /is no YAML/],
   ])("refuses %s in a line", (text, said) => {
     expect(() => readSliderPrompts(file(text))).toThrow(said);
