@@ -23,6 +23,7 @@ function bound(origin: string, least: boolean, value: number | bigint, inclusive
   return `${words} ${value}${counted ?? ""}`;
 }
 
+const OTHER = "expected another value";
 const oneOf = (values: readonly unknown[]): string =>
   `expected ${values.length > 1 ? "one of " : ""}${values.map(String).join(", ")}`;
 
@@ -31,7 +32,7 @@ const ZODS = /^(Invalid|Too |Unrecognized)/;
 
 /** What was expected, in words: "expected a list", "expected one of base, hybrid". A message of the schema's own is kept. */
 export function expectedBy(issue: z.core.$ZodIssue | undefined): string {
-  if (!issue) return "another value was expected";
+  if (!issue) return OTHER;
   if (!ZODS.test(issue.message)) return issue.message;
   switch (issue.code) {
     case "invalid_type":
@@ -47,10 +48,8 @@ export function expectedBy(issue: z.core.$ZodIssue | undefined): string {
     case "invalid_union":
       // A union whose alternatives are told by one field has the values of that field.
       return "options" in issue && issue.options ? oneOf(issue.options) : expectedOfAny(issue.errors);
-    case "unrecognized_keys":
-      return `${issue.keys.map((key) => JSON.stringify(key)).join(", ")} is not a field`;
     default:
-      return "expected a value of another form";
+      return OTHER;
   }
 }
 
@@ -58,5 +57,5 @@ export function expectedBy(issue: z.core.$ZodIssue | undefined): string {
 function expectedOfAny(alternatives: readonly (readonly z.core.$ZodIssue[])[]): string {
   const all = alternatives.flatMap(([first]) => (first ? [expectedBy(first)] : []));
   const different = [...new Set(all)].map((words, i) => (i === 0 ? words : words.replace(/^expected /, "")));
-  return different.length === 0 ? "expected a value of another form" : different.join(", or ");
+  return different.join(", or ") || OTHER;
 }
