@@ -10,6 +10,7 @@ from transformers.utils import logging
 from .component_cases import components
 from .components import load, write_component
 from .flow_loras import DEFAULTS, FEED_FORWARD, IMAGE, MOST, channels_of, lora_on, text
+from .lora_matrices import lora_matrices
 from .outputs import RUNS
 from .weights import noise
 
@@ -59,10 +60,5 @@ def record(store):
         case = {**DEFAULTS, "tokens": [7, 12, 9], **own}
         with torch.enable_grad():
             layers, shape, losses = trained(case)
-        tensors, listed = {}, []
-        for layer, module in layers:
-            down, up = module.lora_A["default"].weight, module.lora_B["default"].weight
-            listed.append([layer, list(down.shape), list(up.shape)])
-            for key, value in {f"{layer}.down": down, f"{layer}.up": up}.items():
-                tensors[key] = value.detach().flatten()[:: -(-value.numel() // MOST)]
+        listed, tensors = lora_matrices(layers, MOST)
         store.put(f"flow-sliders/{name}", {**case, "latents": shape, "times": TIMES, "rate": RATE, "losses": losses, "matrices": listed}, tensors)

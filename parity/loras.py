@@ -14,6 +14,7 @@ from transformers.utils import logging
 
 from .component_cases import components
 from .components import load, write_component
+from .lora_matrices import lora_matrices
 from .outputs import run_unet
 from .sliders import text
 from .weights import noise
@@ -87,12 +88,7 @@ def record(store):
     for name, case in CASES.items():
         with torch.enable_grad():
             layers, losses, norms = trained(**case)
-        tensors, listed = {}, []
-        for layer, module in layers:
-            down, up = module.lora_A["default"].weight, module.lora_B["default"].weight
-            listed.append([layer, list(down.shape), list(up.shape)])
-            for key, value in {f"{layer}.down": down, f"{layer}.up": up}.items():
-                tensors[key] = value.detach().flatten()[:: -(-value.numel() // MOST)]
+        listed, tensors = lora_matrices(layers, MOST)
         facts = {
             **case, "schedule": SCHEDULE, "latents": LATENTS, "tokens": TOKENS, "rate": RATE, "norm": NORM,
             "times": [times(update) for update in range(UPDATES)], "losses": losses, "norms": norms, "matrices": listed,

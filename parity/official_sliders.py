@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from diffusers import DDIMScheduler, StableDiffusionXLPipeline
 from transformers.utils import logging
 
+from .lora_matrices import lora_matrices
 from .outputs import run_unet
 from .runs import open_pipeline
 from .sliders import Lora
@@ -94,10 +95,6 @@ def record(store):
     for name, case in CASES.items():
         with torch.enable_grad():
             lora, losses, chosen = trained(**case)
-        tensors, listed = {}, []
-        for layer, (down, up) in lora.matrices.items():
-            listed.append([layer, list(down.shape), list(up.shape)])
-            for key, value in {f"{layer}.down": down, f"{layer}.up": up}.items():
-                tensors[key] = value.detach().flatten()[:: -(-value.numel() // MOST)]
+        listed, tensors = lora_matrices(lora.matrices.items(), MOST)
         facts = {**case, "rows": [{**row, "resolution": SIDE} for row in ROWS], "steps": STEPS, "seed": SEED, "rate": RATE, "losses": losses, "chosen": chosen, "matrices": listed}
         store.put(f"official-sliders/{name}", facts, tensors)

@@ -11,6 +11,7 @@ from transformers.utils import logging
 
 from .component_cases import components
 from .components import load, write_component
+from .lora_matrices import lora_matrices
 from .outputs import run_unet
 from .weights import noise
 
@@ -105,10 +106,6 @@ def record(store):
     for name, case in CASES.items():
         with torch.enable_grad():
             lora, losses = trained(**case)
-        tensors, listed = {}, []
-        for layer, (down, up) in lora.matrices.items():
-            listed.append([layer, list(down.shape), list(up.shape)])
-            for key, value in {f"{layer}.down": down, f"{layer}.up": up}.items():
-                tensors[key] = value.detach().flatten()[:: -(-value.numel() // MOST)]
+        listed, tensors = lora_matrices(lora.matrices.items(), MOST)
         facts = {**case, "latents": LATENTS, "tokens": TOKENS, "times": TIMES, "rate": RATE, "losses": losses, "matrices": listed}
         store.put(f"sliders/{name}", facts, tensors)
