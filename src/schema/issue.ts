@@ -28,7 +28,7 @@ const oneOf = (values: readonly unknown[]): string =>
   `expected ${values.length > 1 ? "one of " : ""}${values.map(String).join(", ")}`;
 
 /** Beginnings of the messages that zod writes where a schema has none of its own. */
-const ZODS = /^(Invalid|Too |Unrecognized)/;
+const ZODS = /^(Invalid|Too )/;
 
 /** What was expected, in words: "expected a list", "expected one of base, hybrid". A message of the schema's own is kept. */
 export function expectedBy(issue: z.core.$ZodIssue | undefined): string {
