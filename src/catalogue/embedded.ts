@@ -38,7 +38,7 @@ const EMBEDDED: PairRow = {
   // The first two of the card's list, pair/prompts.json.
   prompts: ["a cartoon character", "a red cartoon character"],
   note:
-    "The four-step model was made by distribution matching alone, with no term or choice whose purpose is diversity; its last checkpoint " +
+    "The distilled model was made by distribution matching alone, with no term or choice whose purpose is diversity; its last checkpoint " +
     "ships (pair/README.md).",
   promptNote: "The default prompts are the first two of the card's list.",
   package: "variegate",
@@ -76,7 +76,7 @@ export const EMBEDDED_PAIRS: readonly PairRow[] = [
     name: "embedded-lcm",
     about: "the embedded pair with a distilled model of another kind: LCM, guidance is an input of the network",
     distilled: "embedded:consistent",
-    note: "The four-step model was made by latent consistency distillation, which loses little variety (pair/README.md).",
+    note: "The distilled model was made by latent consistency distillation, which loses little variety (pair/README.md).",
     promptNote: "",
     guidanceFeatures: 64,
     sampling: { ...EMBEDDED.sampling, distilled: { scheduler: "LCMScheduler", steps: 4, guidance: 5 } },

@@ -65,7 +65,7 @@ export async function openCheckpoint(files: FileSystem, folder: string): Promise
       scheduler = { file, config: await readObject(files, file) };
     } else if (name.startsWith("tokenizer")) {
       tokenizers.set(name, await openTokenizer(files, part));
-    } else if (NEEDED.includes(name) && (await exists(files, files.join(part, "config.json")))) {
+    } else if (NEEDED.includes(name) && (await exists(files, part))) {
       const { config, configFile } = await readConfig(files, part);
       components.set(
         DENOISER_FOLDERS.includes(name) ? "unet" : name,

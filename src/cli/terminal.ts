@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import type CliProgress from "cli-progress";
 import { type Column, fitTable, terminalWidth } from "./table.js";
+import { timeLeft } from "./time-left.js";
 
 export { table } from "./table.js";
 
@@ -109,37 +110,37 @@ function bar(total: number, what: string, { format, done: first }: ProgressUnit)
   const { SingleBar } = progressBars();
   const shown = new SingleBar({
     stream: process.stderr,
-    format: "{bar} {percentage}% · {value}/{total} · {eta_formatted} left · {what}",
+    format: "{bar} {percentage}% · {value}/{total} · {what}",
     hideCursor: true,
     clearOnComplete: true,
-    etaBuffer: 30,
     formatValue: (amount, _, type) => (type === "value" || type === "total" ? format(amount) : String(amount)),
   });
+  const left = timeLeft(total, first);
   shown.start(total, first, { what });
   return {
-    update: (done, what) => shown.update(done, { what }),
+    update: (done, what) => shown.update(done, { what: joined(left(done), what) }),
     stop: () => {
       if (shown.isActive) shown.stop();
     },
   };
 }
 
+const joined = (left: string | null, what: string): string => (left === null ? what : `${left} · ${what}`);
+
 const INTERVAL = 5_000;
 
 /** Progress for a stderr that is not a terminal: a line every few seconds. */
-function lines(total: number, begun: string, { format, done: first }: ProgressUnit): Progress {
-  const start = performance.now();
-  let last = start;
-  let what = begun;
+function lines(total: number, _: string, { format, done: first }: ProgressUnit): Progress {
+  const left = timeLeft(total, first);
+  let last = performance.now();
   return {
-    update(done, now) {
-      what = now;
+    update(done, what) {
+      const remaining = left(done);
       const time = performance.now();
       if (time - last < INTERVAL || done <= first) return;
       last = time;
-      const left = ((time - start) / (done - first)) * (total - done);
       process.stderr.write(
-        `${Math.floor((100 * done) / total)}% · ${format(done)}/${format(total)} · ${Math.ceil(left / 1000)} s left · ${what}\n`,
+        `${Math.floor((100 * done) / total)}% · ${format(done)}/${format(total)} · ${joined(remaining, what)}\n`,
       );
     },
     stop: () => {},

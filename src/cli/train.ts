@@ -163,8 +163,11 @@ export async function runTraining(
 const resultOf = (objective: Objective | FollowingObjective, state: TrainingState): Tensors =>
   "result" in objective ? objective.result(state) : state.parameters;
 
-/** The folder of a run, from where the command runs. */
-export const placeOf = ({ dir }: RunFolder): string => path.relative("", dir) || ".";
+/** The folder of a run, from where the command runs if it lies there. */
+export function placeOf({ dir }: RunFolder): string {
+  const place = path.relative("", dir) || ".";
+  return place.startsWith("..") ? dir : place;
+}
 
 /** Makes the updates that are left. Returns the last state; null where there was none to make. */
 async function updates(run: Run, objective: Objective | FollowingObjective): Promise<TrainingState | null> {

@@ -39,7 +39,7 @@ export const modelFields = grouped("sampler", {
   steps: option(integer(1), {
     flag: "--steps <n>",
     aliases: ["--num-inference-steps", "--num-steps", "--sampling-steps"],
-    about: "number of sampling steps (default: the pair's)",
+    about: "number of sampling steps (default: the pair's); where modes are compared, the base keeps its own",
   }),
   timesteps: option(
     z

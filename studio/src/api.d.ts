@@ -3317,7 +3317,7 @@ export interface components {
              * @enum {string}
              */
             readonly spacing?: "leading" | "trailing" | "linspace";
-            /** @description number of sampling steps (default: the pair's) */
+            /** @description number of sampling steps (default: the pair's); where modes are compared, the base keeps its own */
             readonly steps?: number;
             /** @description hybrid: number of initial steps run by the base, the noise level it ends near, such as σ=0.8, or auto: the calibrated setting (default: the calibrated, the pair's or the family's) */
             readonly switch?: number | readonly number[] | {
@@ -3691,7 +3691,7 @@ export interface components {
              * @enum {string}
              */
             readonly spacing?: "leading" | "trailing" | "linspace";
-            /** @description number of sampling steps (default: the pair's) */
+            /** @description number of sampling steps (default: the pair's); where modes are compared, the base keeps its own */
             readonly steps?: number;
             /** @description hybrid: number of initial steps run by the base, the noise level it ends near, such as σ=0.8, or auto: the calibrated setting (default: the calibrated, the pair's or the family's) */
             readonly switch?: number | readonly number[] | {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoint/node/index.js";
@@ -34,5 +34,12 @@ describe("the family of a diffusers folder", () => {
   it("names the width of the text, also where the config has it for each block", async () => {
     const { recognised } = await openCheckpoint(folderWith({ cross_attention_dim: [1024, 1024] }));
     expect(recognised.because.join()).toContain("1024");
+  });
+
+  it("is not told without the config of a part whose folder is there: the file is named", async () => {
+    const folder = folderWith({});
+    rmSync(path.join(folder, "unet/config.json"));
+    const file = path.join(folder, "unet/config.json");
+    await expect(openCheckpoint(folder)).rejects.toMatchObject({ file, problem: "there is no such file" });
   });
 });
