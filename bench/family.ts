@@ -183,7 +183,7 @@ async function measureBlocks(
     const weights = await openWeights(path.join(folder, "diffusion_pytorch_model.safetensors"));
     const graph = denoiser.draw(shapeFor(denoiser, size, tokens), weights);
     const ready = await prepareWeights("blocks", graph, graph, { compute, derive: deriveInFile });
-    const session = await runtime.load(encodedFor(runtime.device, ready, compute), "per-call");
+    const session = await runtime.load(await encodedFor(runtime.device, ready, compute), "per-call");
     const feeds = denoiser.inputs(callFor(denoiser, size, tokens, pooled));
     const times = [];
     for (let i = 0; i <= RUNS; i++) times.push((await session.run(feeds)).milliseconds);

@@ -20,7 +20,7 @@ const { unet, decoder } = await openSyntheticParts(folder, Number(size));
 async function loaded(name: string, graph: Graph, own: Compute) {
   const start = performance.now();
   const ready = await prepareWeights(name, graph, graph, { compute: own, derive: deriveInFile });
-  const session = await runtime.load(encodedFor(runtime.device, ready, own));
+  const session = await runtime.load(await encodedFor(runtime.device, ready, own));
   const feeds = feedsFor(graph, 1);
   await session.run(feeds);
   return { call: async () => (await session.run(feeds)).milliseconds, load: performance.now() - start };

@@ -149,7 +149,7 @@ async function scaleSize(report: Report, name: string, { folder, threads, device
     try {
       const { unet, autoencoder } = await openSyntheticParts(folder, size);
       const ready = await prepareWeights("SDXL", unet, unet, { compute, derive: deriveInFile });
-      const session = await runtime.load(encodedFor(device, ready, compute));
+      const session = await runtime.load(await encodedFor(device, ready, compute));
       const feeds = feedsFor(unet, 1);
       const times = [];
       for (let i = 0; i < 3; i++) times.push((await session.run(feeds)).milliseconds);

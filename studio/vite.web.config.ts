@@ -104,7 +104,7 @@ const SOURCE = here("../src/");
 /** Rooms that every run of the page needs, but for what is loaded when it is asked for. In one chunk they are compressed together. */
 const ENGINE = /\/src\/(adapters|assembly|decode|families|generate|graph|models|networks|sampling|text)\//;
 const ON_DEMAND =
-  /\/(optimise-noise|image-gradients|pullback|gradients|gradient|vjp|vjp-windows|recompute|decompose|rewrite|transformer-denoisers?|text-transformers|transformer-layers|flux[12]|chroma|sd3|z-image|qwen-image|sana|gemma2?|linear-attention|autoencoder-dc|autoencoder-qwen-image|streams|patches|positions|rotary|language-model|t5|attention-bias|chat-encoder|qwen-tokenizer|sentence-piece)(-\w+)?\.ts$/;
+  /\/(optimise-noise|image-gradients|pullback|gradients|gradient|vjp|vjp-windows|recompute|decompose|without-rotary|rewrite|transformer-denoisers?|text-transformers|transformer-layers|flux[12]|chroma|sd3|z-image|qwen-image|sana|gemma2?|linear-attention|autoencoder-dc|autoencoder-qwen-image|streams|patches|positions|rotary|language-model|t5|attention-bias|chat-encoder|qwen-tokenizer|sentence-piece)(-\w+)?\.ts$/;
 
 const { version } = JSON.parse(read("../package.json").toString("utf8"));
 

@@ -130,7 +130,7 @@ async function computes(runtime: Runtime, compute: Compute): Promise<boolean> {
   });
   const ones = (shape: readonly number[]) => float(shape, new Float32Array(count(shape)).fill(1));
   try {
-    const session = await runtime.load(encodedFor(runtime.device, graph, compute));
+    const session = await runtime.load(await encodedFor(runtime.device, graph, compute));
     const { outputs } = await session.run({ x: ones([1, 32]), image: ones([1, 1, 2, 3]) });
     await session.release();
     const is = (name: string, value: number) => Math.abs(Number(outputs[name]?.data[0]) - value) < 0.1;

@@ -1,6 +1,6 @@
 /** Layers that all networks share, built from named weights. The shape of a weight is checked against the one that the config requires. */
 
-import { RequestError, WeightMissingError, WeightShapeError } from "../errors.js";
+import { FileError, RequestError, WeightMissingError, WeightShapeError } from "../errors.js";
 import { type Builder, known, type LowRankInputs, type Value } from "../graph/index.js";
 import { count, valuesFrom, type Weight } from "../tensor/index.js";
 import type { DrawingWeights } from "./drawing.js";
@@ -13,7 +13,7 @@ export interface Weights {
   has(name: string): boolean;
   /** Shape of a stored weight; undefined where there is none. For networks whose config does not state their sizes. */
   shape(name: string): readonly number[] | undefined;
-  /** A weight, which must have this shape up to axes of size 1. @throws WeightMissingError, WeightShapeError */
+  /** A weight, which must have this shape up to axes of size 1. @throws WeightMissingError, WeightShapeError, FileError for integers */
   get(name: string, shape: readonly number[]): Value;
   /** Rows [from, to) of a weight whose full shape is `shape`. @throws WeightMissingError, WeightShapeError */
   rows(name: string, shape: readonly number[], from: number, to: number): Value;
@@ -37,6 +37,9 @@ export function scope(g: Builder, index: DrawingWeights, prefix = ""): Weights {
         actual: weight.shape,
       });
     }
+    // Integers are codes of a quantisation whose scales are unknown here.
+    if (!/float/.test(weight.dtype))
+      throw new FileError(weight.bytes.source.name, `${weight.name} is ${weight.dtype}; floating point was expected`);
     return weight.shape.join() === shape.join() ? weight : { ...weight, shape };
   };
   /** A weight as a constant, or as a graph input. */

@@ -1,6 +1,6 @@
 /** Networks that are built and loaded on the first call, and cache a few sessions by shape and adapters. */
 import type { Stack } from "../adapters/index.js";
-import { arenaBytes, bindKnown, decompose, encodeGraph, type Graph } from "../graph/index.js";
+import { arenaBytes, bindKnown, encodeGraph, type Graph } from "../graph/index.js";
 import type { DrawingWeights } from "../models/index.js";
 import type { Device, Model, RunResult, Runtime, Session } from "../runtime/index.js";
 import { BYTES, count, storedBytes, type Weight, type WeightIndex } from "../tensor/index.js";
@@ -43,15 +43,17 @@ const OWN_SPARE = 256e6;
 export const NO_WEIGHTS = async (): Promise<WeightIndex> => ({ source: "no file", weights: new Map() });
 
 /** Encodes a graph as a device computes it right and fast. */
-export const encodedFor = (device: Device, graph: Graph, compute: Compute = "float32"): Model =>
+export async function encodedFor(device: Device, graph: Graph, compute: Compute = "float32"): Promise<Model> {
   // OpenVINO 2026.4 computes another function for ONNX Runtime's RotaryEmbedding (measured: docs/openvino.md).
-  encodeGraph(device === "openvino" ? decompose(graph, ["rope"]) : graph, {
+  const drawn = device === "openvino" ? (await import("./without-rotary.js")).withoutRotary(graph) : graph;
+  return encodeGraph(drawn, {
     // WebGPU attention of ONNX Runtime 1.30 is wrong from 64 tokens on (measured on SwiftShader; relative error 0.2).
     fusedAttention: device !== "webgpu",
     // A table of 256,000 × 2,304 in bfloat16 took 2.4 GB and 0.8 s in every call to cast whole (measured: docs/memory.md).
     castRows: device === "cpu",
     type: compute === "int8" ? "float32" : compute,
   });
+}
 
 /** Session of a graph. `plain` builds the graph without adapters, whose derived weights are shared by all stacks. */
 export async function sessionOf(
@@ -65,7 +67,7 @@ export async function sessionOf(
   const graph = needed ? await prepareWeights(name, drawn, await plain(), precision) : drawn;
   // Building and encoding a large graph take about 50 ms each: yields to the event loop in between.
   await new Promise((resolve) => setTimeout(resolve));
-  const model = encodedFor(runtime.device, graph, precision.compute);
+  const model = await encodedFor(runtime.device, graph, precision.compute);
   // At load, ONNX Runtime would unpack all matrices at once.
   const upcast = [...graph.weights.values()].some((w) => w.packed) ? "per-call" : precision.upcast;
   return { session: await runtime.load(model, upcast), inputs: [...graph.inputs.keys()], graph };

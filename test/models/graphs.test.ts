@@ -58,6 +58,17 @@ describe("networks as they are drawn", () => {
     for (const [i, graph] of (await drawn(componentFolder(name))).entries()) await snapshot(graph, `${name}-${i}`);
   });
 
+  it("are not drawn of integers, whose scales are unknown", async () => {
+    const component = await openComponentFolder(componentFolder("unet-two-levels"));
+    const { source, weights } = await component.weights();
+    const codes = new Map(
+      [...weights].map(([name, w]) => [name, name === "conv_in.bias" ? { ...w, dtype: "int8" as const } : w]),
+    );
+    await expect(drawingOf(component)?.({ source, weights: codes })).rejects.toThrow(
+      "conv_in.bias is int8; floating point was expected",
+    );
+  });
+
   it("the attribute classifier", async () => {
     const [graph] = await drawn(resolveReference("embedded:judge"));
     if (graph) await snapshot(graph, "classifier");

@@ -45,7 +45,7 @@ type Evaluate = (graph: Graph, feeds: Readonly<Record<string, Tensor>>) => Promi
 const evaluatedOn =
   (runtime: Runtime): Evaluate =>
   async (graph, feeds) => {
-    const session = await runtime.load(encodedFor(runtime.device, graph));
+    const session = await runtime.load(await encodedFor(runtime.device, graph));
     try {
       const { outputs } = await session.run(feeds);
       const floats = Object.entries(outputs).flatMap(([name, value]) =>
