@@ -31,6 +31,7 @@ RECORDERS = {
     "flow-loras": flow_loras.record,
     "flow-sliders": flow_sliders.record,
     "distillation": distillation.record,
+    "flow-distillation": distillation.record_flow,
     "trained-words": words.record,
     "official-sliders": official_sliders.record,
     "metrics": metrics.record,

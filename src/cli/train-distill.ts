@@ -5,20 +5,22 @@ import { readTensors } from "../checkpoint/node/index.js";
 import { RequestError } from "../errors.js";
 import { readPromptSeeds } from "../experiments/index.js";
 import { formatJson } from "../files/index.js";
-import { generate } from "../generate/index.js";
+import { generate, planFor } from "../generate/index.js";
 import { modelFlags, type OpenedPair, type PairReference, readFiles } from "../open/index.js";
 import { adamw, SCHEDULES, type Tensors } from "../optim/index.js";
+import type { SamplingRequest } from "../sampling/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 import {
   adapterOf,
   DISTILL_DEFAULTS,
   type DistillRequest,
   type Example,
+  encodeCaption,
   encodeImages,
+  hasUNet,
   inShapesOf,
   isLora,
   MATCHING_BETAS,
-  mustBeUNet,
   openConsistency,
   openMatching,
   openStudent,
@@ -58,12 +60,12 @@ export function distillTraining(
     iterations,
     optimizer: adamw({ learningRate, ...(method === "dmd2" && { betas: MATCHING_BETAS }) }),
     async prepare(pair) {
-      mustBeUNet(pair, "train distill");
+      if (request.size) sizesOf(pair, { size: request.size, crop: true });
       const prompts = await promptsOf(pair, request);
       const images = await imagesOf(pair, request, signal);
       const { trained, first } = await begun(pair, request);
       const student = openStudent(pair, trained);
-      const sampling = studentSampling(pair, request.steps);
+      const sampling = studentSampling(pair, request);
       const prompt = request.samplePrompt ?? pair.row?.prompts[0] ?? prompts[0] ?? "";
       const command = { pair, models, request, trained, prompt };
       return {
@@ -73,13 +75,13 @@ export function distillTraining(
         async objective(folder) {
           if (method === "dmd2") return openMatching(pair, { prompts, learningRate }, request);
           const examples = images
-            ? await encoded(terminal, pair, images, signal)
+            ? await encoded(terminal, pair, images, { request, signal })
             : await madeByBase(terminal, pair, { folder, prompts, request, signal });
           return openConsistency(pair, examples, request);
         },
         samples: (values, view) => ({
           pair: { ...pair, calibrated: null, distilled: student.with(values) },
-          request: { ...sampling, prompts: [view.prompt] },
+          request: { ...sampling, prompts: [view.prompt], ...(request.size && { size: request.size }) },
         }),
         written: (folder, values) => written(folder, values, command),
         release: () => student.release(),
@@ -127,18 +129,18 @@ async function promptsOf(pair: OpenedPair, { prompts: file, images }: DistillReq
   return [...new Set(all)];
 }
 
-const imagesOf = async (pair: OpenedPair, { images }: DistillRequest, signal: AbortSignal) =>
-  images === undefined ? null : readImages(images, { sizes: sizesOf(pair, {}), signal });
+const imagesOf = async (pair: OpenedPair, { images, size }: DistillRequest, signal: AbortSignal) =>
+  images === undefined ? null : readImages(images, { sizes: sizesOf(pair, { ...(size && { size }) }), signal });
 
 async function encoded(
   terminal: Terminal,
   pair: OpenedPair,
   images: NonNullable<Awaited<ReturnType<typeof imagesOf>>>,
-  signal: AbortSignal,
+  { request: { size }, signal }: Pick<Making, "request" | "signal">,
 ): Promise<readonly Example[]> {
   const progress = terminal.progress(images.length, "encoding images");
   const onImage = (done: number) => progress.update(done, "encoding images");
-  const { examples } = await encodeImages(pair, images, [], { signal, onImage });
+  const { examples } = await encodeImages(pair, images, [], { size, signal, onImage });
   progress.stop();
   return examples;
 }
@@ -146,16 +148,16 @@ async function encoded(
 /** Latents that the base makes of the prompts, in `made/` of the run; those of an interrupted run are read. */
 async function madeByBase(terminal: Terminal, pair: OpenedPair, o: Making): Promise<readonly Example[]> {
   const { prompts, request } = o;
-  const { made = MADE } = request;
+  const { made = MADE, size = pair.size } = request;
   const progress = terminal.progress(made, "images of the base", { format: String, done: 0 });
   const examples: Example[] = [];
   for (let call = 0; examples.length < made; call++) {
     const own = Array.from({ length: PROMPTS }, (_, i) => prompts[(call * PROMPTS + i) % prompts.length] ?? "");
     const unique = [...new Set(own)];
     for (const [key, latents] of await latentsOf(pair, call, unique, o)) {
-      const conditioning = await pair.text.encode(unique[Number(key.split("-")[0])] ?? "", 0);
+      const conditioning = await encodeCaption(pair, unique[Number(key.split("-")[0])] ?? "");
       if (examples.length < made)
-        examples.push({ size: pair.size, conditioning, latents: [{ mean: latents, std: float(latents.shape) }] });
+        examples.push({ size, conditioning, latents: [{ mean: latents, std: float(latents.shape) }] });
     }
     progress.update(examples.length, "images of the base");
   }
@@ -190,6 +192,7 @@ async function latentsOf(
     seeds,
     batch: PROMPTS * SEEDS,
     guidance: teacherGuidance(pair, request),
+    ...(request.size && { size: request.size }),
   };
   for await (const event of generate({ ...pair, calibrated: null }, asked, signal))
     if (event.type === "image") found.push([`${event.prompt}-${event.seed}`, event.latents]);
@@ -210,7 +213,13 @@ async function written(folder: RunFolder, values: Tensors, o: Command): Promise<
   const { pair, models, request, trained, prompt } = o;
   if (isLora(trained)) {
     const shown = (file: string) => commandOf(o, file, prompt);
-    return writtenLora(folder, { name: "distill", request, adapter: adapterOf(trained, values), hasUNet: true, shown });
+    return writtenLora(folder, {
+      name: "distill",
+      request,
+      adapter: adapterOf(trained, values),
+      hasUNet: hasUNet(pair),
+      shown,
+    });
   }
   const { component } = (await readFiles(models)).base;
   const name = `${component.name}/diffusion_pytorch_model.safetensors`;
@@ -226,12 +235,17 @@ async function written(folder: RunFolder, values: Tensors, o: Command): Promise<
   };
 }
 
-/** The command that compares the result with the base; the sampling is stated where the pair does not have it. */
+/** The command that compares the result with the base; the sampling is stated where the result does not have it by default. */
 function commandOf({ pair, models, request }: Command, file: string, prompt: string): string {
-  const { scheduler = "", timesteps, guidance } = studentSampling(pair, request.steps);
-  const own = pair.row?.sampling.distilled;
-  const isOwn =
-    own?.scheduler === scheduler && String(own.timesteps) === String(timesteps) && own.guidance === guidance;
+  const sampling = studentSampling(pair, request);
+  const { scheduler, timesteps, steps, guidance } = sampling;
+  const source = {
+    ...pair,
+    calibrated: null,
+    distilled: { ...pair.base, known: null, isDistilled: true, isLora: !request.whole },
+  };
+  const rowsOf = (asked: SamplingRequest) => JSON.stringify(planFor(source, asked).rows);
+  const isOwn = rowsOf(sampling) === rowsOf({ mode: "distilled" });
   const { pair: named = models.base === undefined ? "embedded" : undefined, pairs, base } = models;
   const flags = modelFlags({
     ...(named !== undefined && { pair: named }),
@@ -239,6 +253,11 @@ function commandOf({ pair, models, request }: Command, file: string, prompt: str
     ...(base !== undefined && { base }),
     distilled: file,
   });
-  const sampling = isOwn ? [] : [`--scheduler ${scheduler}`, `--timesteps ${timesteps.join(",")}`, "--guidance 0"];
-  return ["variegate compare", JSON.stringify(prompt), ...flags, ...sampling].join(" ");
+  const stated = [
+    `--scheduler ${scheduler}`,
+    timesteps ? `--timesteps ${timesteps.join(",")}` : `--steps ${steps}`,
+    `--guidance ${guidance}`,
+  ];
+  const size = request.size ? [`--size ${request.size.width}x${request.size.height}`] : [];
+  return ["variegate compare", JSON.stringify(prompt), ...flags, ...(isOwn ? [] : stated), ...size].join(" ");
 }

@@ -1,25 +1,16 @@
 /**
  * Latent consistency distillation (Luo et al. 2023, arXiv 2310.04378, algorithm 1) at one guidance scale: what the student makes of x_t should be
- * what a slow average of it makes of the point one DDIM step of the guided base further on.
+ * what a slow average of it makes of the point one DDIM step of the guided base further on. For flow matching that is an Euler step.
  */
 import { cleanWeights, combine, type Prediction } from "../sampling/index.js";
 import type { FloatTensor } from "../tensor/index.js";
+import type { Process } from "./process.js";
 import { cleanOf, type NoisyBatch, type Predict, type TrainedLevel } from "./teacher.js";
 
-/** σ of the data and scale of timesteps in the boundary scalings, as LCMScheduler has them. */
-const DATA_SIGMA = 0.5;
-const TIME_SCALE = 10;
 /** c of the Pseudo-Huber loss, as in diffusers' scripts, whose commands choose it; their default is the squared error. */
 export const HUBER = 1e-3;
 /** DDIM steps of the base, between which a student's neighbouring points lie. */
 export const DDIM_STEPS = 50;
-
-/** Weights of x_t and of x0 in what a student makes of x_t: at timestep 0, x_t itself. */
-export function boundary(timestep: number): { readonly skip: number; readonly out: number } {
-  const scaled = TIME_SCALE * timestep;
-  const norm = scaled ** 2 + DATA_SIGMA ** 2;
-  return { skip: DATA_SIGMA ** 2 / norm, out: scaled / Math.sqrt(norm) };
-}
 
 /** Neighbouring points of the base's run: a timestep, and the next that is less noisy. */
 export interface Neighbours {
@@ -27,11 +18,14 @@ export interface Neighbours {
   readonly to: TrainedLevel;
 }
 
-/** Pairs of neighbours among all training timesteps, from the least noisy: 19 and 0, 39 and 19, … 999 and 979 of 1,000. */
-export function neighbours(levels: readonly TrainedLevel[], steps = DDIM_STEPS): Neighbours[] {
-  const skip = Math.floor(levels.length / steps);
-  return Array.from({ length: steps }).flatMap((_, i) => {
-    const [from, to] = [levels[(i + 1) * skip - 1], levels[Math.max(0, i * skip - 1)]];
+/** Pairs of neighbours among all training levels, from the least noisy: those of timesteps 19 and 0, 39 and 19, … 999 and 979 of 1,000. */
+export function neighbours(
+  levels: readonly TrainedLevel[],
+  { end = levels[0] }: Pick<Process, "end"> = {},
+): Neighbours[] {
+  const skip = Math.floor(levels.length / DDIM_STEPS);
+  return Array.from({ length: DDIM_STEPS }).flatMap((_, i) => {
+    const [from, to] = [levels[(i + 1) * skip - 1], i === 0 ? end : levels[i * skip - 1]];
     return from && to ? [{ from, to }] : [];
   });
 }
@@ -39,6 +33,7 @@ export function neighbours(levels: readonly TrainedLevel[], steps = DDIM_STEPS):
 /** Networks of a consistency update. */
 export interface ConsistencyNetworks {
   readonly prediction: Prediction;
+  readonly process: Pick<Process, "boundary">;
   /** The base with guidance. */
   readonly teacher: Predict;
   /** The student's average. */
@@ -56,7 +51,7 @@ export interface ConsistencyBatch {
 export async function consistencyBatch(
   { latents, conditioning }: Pick<NoisyBatch, "latents" | "conditioning">,
   pairs: readonly Neighbours[],
-  { prediction, teacher, target }: ConsistencyNetworks,
+  { prediction, process, teacher, target }: ConsistencyNetworks,
 ): Promise<ConsistencyBatch> {
   const from = { latents, conditioning, at: pairs.map((p) => p.from) };
   const guided = await cleanOf(teacher, prediction, from);
@@ -69,8 +64,8 @@ export async function consistencyBatch(
   const solved = made.map(({ x0 }, i) => {
     const [pair, xt, next] = [pairOf(pairs, i), latents[i], moved[i]];
     if (!xt || !next) throw new RangeError("there are fewer latents than samples");
-    const aim = boundary(pair.to.timestep);
-    const own = boundary(pair.from.timestep);
+    const aim = process.boundary(pair.to.timestep);
+    const own = process.boundary(pair.from.timestep);
     const weights = cleanWeights(prediction, pair.from.level);
     // skip x_t + out (weights.xt x_t + weights.output y) = aim, solved for the output y.
     const by = own.out * weights.output;

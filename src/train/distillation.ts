@@ -1,23 +1,24 @@
 /** Distillation of the base to few steps as an objective: what each update draws, and what is kept beside the student. */
 import { RequestError } from "../errors.js";
+import { FAMILIES, factsOf } from "../families/index.js";
 import type { Pair } from "../generate/index.js";
 import { uniform } from "../metrics/index.js";
-import type { Conditioning } from "../models/index.js";
+import type { Conditioning, ImageSize } from "../models/index.js";
 import { adamw, averaged, clipped, type LearningRate, mixed, type Optimizer, type Tensors } from "../optim/index.js";
 import { addNoise, CLEAN } from "../sampling/index.js";
 import type { InputOf } from "../schema/index.js";
 import { createRng, type FloatTensor, type Rng } from "../tensor/index.js";
-import { consistencyBatch, HUBER, neighbours } from "./consistency.js";
+import { consistencyBatch, HUBER, type Neighbours, neighbours } from "./consistency.js";
 import { fakeBatch, matchingBatch, type Renoised } from "./distribution-matching.js";
 import { epochs } from "./epochs.js";
-import { bySize, drawnLatents, type Example } from "./examples.js";
+import { bySize, drawnLatents, type Example, encodeCaption } from "./examples.js";
 import type { distillFields } from "./fields.js";
 import { anchorLatents, anchorLevels, FIRST_STEP, firstStepTarget } from "./first-step.js";
-import { trainingLevels } from "./levels.js";
 import type { Batch } from "./loss.js";
 import type { FollowingObjective, Kept } from "./objective.js";
+import { processOf } from "./process.js";
 import { predictor, studentRun, studentSampling, studentSteps } from "./student.js";
-import { openTeacher, type Predict, type TrainedLevel } from "./teacher.js";
+import { openTeacher, type Predict, type TrainedLevel, teacherGuidance } from "./teacher.js";
 
 /** A model to distil, and how. */
 export type DistillRequest = InputOf<typeof distillFields>;
@@ -33,15 +34,12 @@ const ENDS = 0.02;
 /** Decay rates of AdamW for distribution matching, of which the student's target moves. */
 export const MATCHING_BETAS = [0.5, 0.99] as const;
 
-/** Guidance of the base that is distilled: as asked for, else that of the pair's row, else of its family. */
-export const teacherGuidance = (pair: Pair, { guidance }: DistillRequest): number =>
-  guidance ?? pair.row?.sampling.base.guidance ?? 7.5;
-
 /** @throws RequestError for a base that cannot be distilled here */
-function checkBase({ base, adapters }: Pair): void {
-  if (base.denoiser.embedsGuidance)
+function checkBase({ base, family, adapters }: Pair): void {
+  const { embedded } = factsOf(family).sampling;
+  if (base.denoiser.embedsGuidance && (!embedded || embedded.of === "distilled"))
     throw new RequestError(
-      "the base takes the guidance scale as an input; distillation is for Stable Diffusion and SDXL",
+      `the base takes the guidance scale as an input, as distilled models of ${FAMILIES[family].title} do; name one that does not with --base`,
     );
   if (adapters.length > 0) throw new RequestError("train distill takes no --lora: merge it first (adapter merge)");
 }
@@ -63,9 +61,18 @@ export async function openConsistency(
   o: DistillRequest,
 ): Promise<FollowingObjective> {
   checkBase(pair);
-  const { batch: samples = BATCH, seed = 0, steps } = o;
-  const { prediction } = studentSteps(pair, studentSampling(pair, steps));
-  const points = neighbours(trainingLevels(pair));
+  const { batch: samples = BATCH, seed = 0 } = o;
+  const process = processOf(pair);
+  const sampling = studentSampling(pair, o);
+  const { guidance } = sampling;
+  const { prediction } = studentSteps(pair, { ...sampling, size: o.size ?? pair.size });
+  const known = new Map<string, readonly Neighbours[]>();
+  const pointsAt = (size: ImageSize): readonly Neighbours[] => {
+    const key = `${size.width} × ${size.height}`;
+    const found = known.get(key) ?? neighbours(process.levels(pair, size), process);
+    known.set(key, found);
+    return found;
+  };
   const chosen = epochs(bySize(examples), samples, seed);
   const teacher = await openTeacher(pair, teacherGuidance(pair, o));
   return {
@@ -76,18 +83,19 @@ export async function openConsistency(
       const [random, rng] = drawsOf(seed, update);
       const own = chosen(update).flatMap((i) => examples[i] ?? []);
       const size = own[0]?.size ?? pair.size;
-      const pairs = own.map(() => pick(points, random));
+      const pairs = own.map(() => pick(pointsAt(size), random));
       const latents = own.flatMap((example, i) => {
         const [x0, level] = [drawnLatents(example, random, rng), pairs[i]?.from.level];
         return level ? addNoise(x0, rng.randn(x0.shape), level) : [];
       });
       const conditioning = own.map((example) => example.conditioning);
       const average = kept.tensors["average"] ?? parameters;
-      const networks = { prediction, teacher: teacher(size), target: predictor(network, average, size) };
+      const target = predictor(network, average, size, guidance);
+      const networks = { prediction, process, teacher: teacher(size), target };
       const made = await consistencyBatch({ latents, conditioning }, pairs, networks);
       const timestep = pairs.map(({ from }) => from.timestep);
       return {
-        batches: [{ ...made, conditioning, timestep, guidance: 0, size, scale: 1, huber: HUBER }],
+        batches: [{ ...made, conditioning, timestep, guidance, size, scale: 1, huber: HUBER }],
         follow: async (moved) => ({ numbers: {}, tensors: { average: mixed(average, moved, TARGET_DECAY) } }),
       };
     },
@@ -113,19 +121,22 @@ export async function openMatching(
 ): Promise<FollowingObjective> {
   checkBase(pair);
   const { batch: samples = BATCH, seed = 0, keepDiversity = false, fakeUpdates = FAKE.updates } = o;
-  const { size } = pair;
-  const student = studentSteps(pair, studentSampling(pair, o.steps));
+  const { size = pair.size } = o;
+  const process = processOf(pair);
+  const sampling = studentSampling(pair, o);
+  const { guidance } = sampling;
+  const student = studentSteps(pair, { ...sampling, size });
   const { prediction, levels } = student;
   const [first] = levels;
   if (!first || (keepDiversity && levels.length < 2))
     throw new RequestError(
       "--keep-diversity needs at least two steps: the first learns from the base, the others match",
     );
-  const trained = trainingLevels(pair);
+  const trained = process.levels(pair, size);
   const between = trained.slice(Math.ceil(ENDS * trained.length), Math.floor((1 - ENDS) * trained.length) + 1);
   const seen = trained.filter(({ level }) => level.sigma > 0 && level.alpha > 0);
   const teacher = (await openTeacher(pair, teacherGuidance(pair, o)))(size);
-  const anchors = anchorLevels(first.timestep, trained, { anchor: o.anchor ?? FIRST_STEP.anchor, of: FIRST_STEP.of });
+  const anchors = anchorLevels(first, trained, { anchor: o.anchor ?? FIRST_STEP.anchor, of: FIRST_STEP.of });
   const fakeOptimizer = clipped(1, adamw({ learningRate: times(FAKE.rate, learningRate), betas: MATCHING_BETAS }));
   const shape = pair.base.denoiser.latents(size);
   const draw = (rng: Rng, count: number): FloatTensor[] => Array.from({ length: count }, () => rng.randn(shape));
@@ -162,7 +173,7 @@ export async function openMatching(
       return first && end && there ? firstStepTarget(prediction, first, end, [xt, there], FIRST_STEP.weight) : [];
     });
     const [targets, weights] = [made.map((m) => m.target), made.map((m) => m.weight)];
-    return { latents, conditioning, targets, weights, timestep: first?.timestep ?? 0, guidance: 0, size, scale: 1 };
+    return { latents, conditioning, targets, weights, timestep: first?.timestep ?? 0, guidance, size, scale: 1 };
   }
 
   return {
@@ -173,15 +184,19 @@ export async function openMatching(
       const [random, rng] = drawsOf(seed, update);
       const { average, fake, optimizer } = keptFrom(kept, parameters);
       const conditioning: Conditioning[] = [];
-      for (let i = 0; i < samples; i++) conditioning.push(await pair.text.encode(pick(prompts, random), 0));
+      for (let i = 0; i < samples; i++) conditioning.push(await encodeCaption(pair, pick(prompts, random)));
       const from = keepDiversity ? 1 : 0;
       const step = from + Math.floor(random() * (levels.length - from));
       const noise = Array.from({ length: step + 1 }, () => draw(rng, samples));
-      const run = await studentRun(predictor(network, parameters, size), student, { conditioning, noise, step });
-      const networks = { prediction, real: teacher, fake: predictor(network, fake, size) };
+      const run = await studentRun(predictor(network, parameters, size, guidance), student, {
+        conditioning,
+        noise,
+        step,
+      });
+      const networks = { prediction, real: teacher, fake: predictor(network, fake, size, guidance) };
       const matched = await matchingBatch(run, renoised(between, random, rng), networks);
       const timestep = levels[step]?.timestep ?? 0;
-      const batches: Batch[] = [{ ...matched, timestep, guidance: 0, size, scale: 1 }];
+      const batches: Batch[] = [{ ...matched, timestep, guidance, size, scale: 1 }];
       if (keepDiversity) {
         const latents = noise[0] ?? [];
         const target =
@@ -189,7 +204,7 @@ export async function openMatching(
             ? await hybrid(
                 [latents, ...levels.slice(1).map(() => draw(rng, samples))],
                 conditioning,
-                predictor(network, average, size),
+                predictor(network, average, size, guidance),
               )
             : await anchored(latents, conditioning);
         batches.push(firstBatch(latents, conditioning, target));
@@ -201,14 +216,14 @@ export async function openMatching(
           let following = { parameters: fake, state: optimizer };
           for (let i = 0; i < fakeUpdates; i++) {
             signal?.throwIfAborted();
-            const made = fakeBatch(images, renoised(seen, random, rng), prediction);
+            const made = fakeBatch(images, renoised(seen, random, rng), { prediction, process });
             const { gradients } = await network.run(
               {
                 latents: made.map((m) => m.xt),
                 targets: made.map((m) => m.target),
                 weights: made.map((m) => m.weight),
                 timestep: made.map((m) => m.timestep),
-                ...{ conditioning, guidance: 0, size, scale: 1 },
+                ...{ conditioning, guidance, size, scale: 1 },
               },
               following.parameters,
             );

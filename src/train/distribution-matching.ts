@@ -5,13 +5,12 @@
 import { addNoise, cleanWeights, combine, type Prediction } from "../sampling/index.js";
 import { type FloatTensor, float } from "../tensor/index.js";
 import { type NoisySample, noisySample } from "./denoising.js";
+import type { Process } from "./process.js";
 import type { StudentStep } from "./student.js";
 import { cleanOf, type NoisyBatch, type Predict, type TrainedLevel } from "./teacher.js";
 
 /** Smallest mean distance that the direction is divided by. */
 const FLOOR = 1e-4;
-/** Largest weight 1/√SNR in the loss of the fake score. */
-const MOST = 5;
 
 /** Noise that is added to samples, and its levels. */
 export interface Renoised {
@@ -49,19 +48,18 @@ export async function matchingBatch(
   return { ...batch, directions, targets: solved.map((s) => s.target), weights: solved.map((s) => s.weight) };
 }
 
-/** The denoising batch of the fake score on the student's images, whose errors of ε weigh min(1/√SNR, 5), as the embedded pair's recipe has it; 1 in DMD2's. */
+/** The denoising batch of the fake score on the student's images. */
 export function fakeBatch(
   images: readonly FloatTensor[],
   { at, eps }: Renoised,
-  prediction: Prediction,
+  { prediction, process }: { readonly prediction: Prediction; readonly process: Pick<Process, "fakeWeight"> },
 ): readonly (NoisySample & { readonly timestep: number })[] {
   return images.map((x0, i) => {
     const [own, noise] = [at[i], eps[i]];
     if (!own || !noise) throw new RangeError("there is less noise than samples");
     const { level } = own;
-    const made = noisySample(x0, noise, { level, prediction, weighting: "debiased" });
-    const root = level.alpha / level.sigma;
-    return { ...made, weight: made.weight * Math.min(1, MOST * root), timestep: own.timestep };
+    const { xt, target } = noisySample(x0, noise, { level, prediction });
+    return { xt, target, weight: process.fakeWeight(prediction, level), timestep: own.timestep };
   });
 }
 

@@ -257,7 +257,8 @@ export const DISTILL_DEFAULTS = {
 export const distillFields = grouped("task", {
   method: option(z.enum(DISTILL_METHODS), {
     flag: "--method <name>",
-    about: "dmd2 (distribution matching) or lcm (latent consistency) (default: dmd2)",
+    about:
+      "dmd2 (distribution matching) or lcm (latent consistency), for models that predict noise and for flow matching (default: dmd2)",
   }),
   keepDiversity: option(z.boolean(), {
     flag: "--keep-diversity",
@@ -286,6 +287,7 @@ export const distillFields = grouped("task", {
     flag: "--made-images <n>",
     about: "lcm: number of images that the base makes (default: 256)",
   }),
+  size: sizeField("size of the images that it is distilled at, and of the base's images (default: the pair's)"),
   steps: option(z.int().min(1).max(50), {
     flag: "--steps <n>",
     about: "steps of the result (default: those of the pair's own distilled model, else 4)",

@@ -2,22 +2,27 @@
  * Supervision of a distilled model's first step by the base (DP-DMD, Wu et al. 2026, arXiv 2602.03139): it learns the mean velocity of the first
  * steps of the base's own run from the same noise, so that what these steps decide stays decided by the noise.
  */
-import { cleanWeights, combine, type Prediction } from "../sampling/index.js";
+import { cleanWeights, combine, noisier, type Prediction } from "../sampling/index.js";
 import type { FloatTensor } from "../tensor/index.js";
 import { cleanOf, type NoisyBatch, type Predict, type TrainedLevel } from "./teacher.js";
 
 /** Weight of its loss beside distribution matching's, and the number of the base's steps: defaults of DP-DMD's program, whose published command takes 10. */
 export const FIRST_STEP = { weight: 0.05, anchor: 5, of: 30 } as const;
 
-/** The first steps of the base's DDIM run from the student's first level: `count` + 1 levels of `of` even steps. */
+/**
+ * The first steps of the base's deterministic run from the student's first level: `anchor` + 1 of the levels of `of` even steps.
+ * @param levels training levels, the cleanest first
+ */
 export function anchorLevels(
-  first: number,
+  first: TrainedLevel,
   levels: readonly TrainedLevel[],
   { anchor, of }: { readonly anchor: number; readonly of: number },
 ): TrainedLevel[] {
-  return Array.from({ length: anchor + 1 }).flatMap(
-    (_, i) => levels[Math.max(0, Math.round(((first + 1) * (of - i)) / of) - 1)] ?? [],
+  const below = levels.filter(({ level }) => !noisier(level, first.level)).length;
+  const later = Array.from({ length: anchor }).flatMap(
+    (_, i) => levels[Math.max(0, Math.round((below * (of - i - 1)) / of) - 1)] ?? [],
   );
+  return [first, ...later];
 }
 
 /** Latents of the base after the steps between levels, from the initial noise. */

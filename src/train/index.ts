@@ -1,6 +1,5 @@
 export { type CheckpointContent, checkpointOf, readCheckpoint } from "./checkpoint.js";
 export {
-  boundary,
   consistencyBatch,
   HUBER,
   type Neighbours,
@@ -14,7 +13,7 @@ export {
   noisySample,
   offsetNoise,
 } from "./denoising.js";
-export { type DistillRequest, MATCHING_BETAS, openConsistency, openMatching, teacherGuidance } from "./distillation.js";
+export { type DistillRequest, MATCHING_BETAS, openConsistency, openMatching } from "./distillation.js";
 export { fakeBatch, matchingBatch } from "./distribution-matching.js";
 export {
   type CaptionedImage,
@@ -50,11 +49,12 @@ export {
 export { type Batch, type LossNetwork, openLoss, type TrainedCall } from "./loss.js";
 export { type FollowingObjective, type Kept, type Objective, trainedModel } from "./objective.js";
 export { OFFICIAL_DEFAULTS, openOfficialSlider } from "./official-slider.js";
+export { DIFFUSION, FLOW, type Process, processOf } from "./process.js";
 export { type TrainingState, type TrainOptions, train, type UpdateEvent } from "./run.js";
 export { openSlider, sliderTarget } from "./slider.js";
 export { rowOfRequest, type SliderRequest, type SliderRow, withAttributes } from "./slider-rows.js";
 export { openStudent, predictor, type Student, studentRun, studentSampling, studentSteps } from "./student.js";
-export { openTeacher, type Predict, type TrainedLevel } from "./teacher.js";
+export { openTeacher, type Predict, type TrainedLevel, teacherGuidance } from "./teacher.js";
 export { inShapesOf, isLora, type Trained, type TrainedWeights, weightValues } from "./trained.js";
 export { hasUNet, mustBeUNet } from "./unet-only.js";
 export {

@@ -1,7 +1,7 @@
 /** Noise levels that a model is trained at: which there are, how they are drawn, and what an error at each weighs in the loss. */
 import { RequestError } from "../errors.js";
 import { FAMILIES } from "../families/index.js";
-import { dynamicShift, type Pair, planFor } from "../generate/index.js";
+import { dynamicShift, type Pair, type PlanSource, planFor } from "../generate/index.js";
 import type { ImageSize } from "../models/index.js";
 import {
   evenSigmas,
@@ -59,11 +59,11 @@ const OF_FLOW = ["logit-normal", "mode", "cosmap", "none"] as const satisfies re
 /** Weightings that draw levels evenly, as the steps of a distilled model are drawn. */
 const OF_STEPS = ["none", "cosmap"] as const satisfies readonly Weighting[];
 
-const parsedOf = ({ base }: Pick<Pair, "base">): SchedulerConfig =>
+const parsedOf = ({ base }: Pick<PlanSource, "base">): SchedulerConfig =>
   parseScheduler(base.scheduler.config, base.scheduler.file);
 
 /** Whether a pair's noise levels are those of flow matching, α = 1 − σ. */
-export function isFlow(pair: Pick<Pair, "base">): boolean {
+export function isFlow(pair: Pick<PlanSource, "base">): boolean {
   const parsed = parsedOf(pair);
   return parsed.settings.use_flow_sigmas || traitsOf(parsed).levels === "flow";
 }
@@ -136,7 +136,7 @@ export function levelsOf(pair: Pair, on: ModelName, weighting: Weighting): Train
 const levelOf = ({ timestep, at }: Pick<StepRow, "timestep" | "at">): TrainedLevel => ({ timestep, level: at });
 
 /** All training timesteps of the base with their noise levels, the cleanest first. */
-export function trainingLevels(pair: Pick<Pair, "base">): TrainedLevel[] {
+export function trainingLevels(pair: Pick<PlanSource, "base">): TrainedLevel[] {
   const parsed = parsedOf(pair);
   const { levelAt } = schedule(parsed, { steps: 1 }, { tokens: 1 });
   return Array.from({ length: parsed.settings.num_train_timesteps }, (_, timestep) => ({
@@ -149,7 +149,7 @@ export function trainingLevels(pair: Pick<Pair, "base">): TrainedLevel[] {
  * Levels of flow matching for images of a size, the noisiest first: σ = 1 … 1 / 1000 with the shift of the scheduler, which may depend on the size.
  * They are those of diffusers' training scripts for a static shift. A stretch to a terminal σ belongs to sampling.
  */
-export function flowLevels(pair: Pick<Pair, "base" | "family" | "image">, size: ImageSize): TrainedLevel[] {
+export function flowLevels(pair: Pick<PlanSource, "base" | "family" | "image">, size: ImageSize): TrainedLevel[] {
   const parsed = parsedOf(pair);
   const { num_train_timesteps: count, use_flow_sigmas: ownGrid } = parsed.settings;
   const traits = traitsOf(parsed);

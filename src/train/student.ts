@@ -1,6 +1,6 @@
 /** A model of few steps while it is trained: its noise levels, its runs, and its form as the distilled model of a pair. */
 import { RequestError } from "../errors.js";
-import { type Model, type Pair, planFor } from "../generate/index.js";
+import { type Model, type Pair, type PlanSource, planFor } from "../generate/index.js";
 import type { DenoiserShape, ImageSize } from "../models/index.js";
 import { type Network, network } from "../networks/index.js";
 import type { Tensors } from "../optim/index.js";
@@ -8,39 +8,58 @@ import { addNoise, type Prediction, type SamplingRequest, type StepRow } from ".
 import type { FloatTensor } from "../tensor/index.js";
 import { adapterOf } from "./lora.js";
 import type { LossNetwork } from "./loss.js";
-import { type Clean, cleanOf, type NoisyBatch, type Predict, type TrainedLevel } from "./teacher.js";
+import { processOf, type StudentSampler } from "./process.js";
+import { type Clean, cleanOf, type NoisyBatch, type Predict, type TrainedLevel, teacherGuidance } from "./teacher.js";
 import { isLora, parameterInputs, type Trained } from "./trained.js";
 
-/** Steps of a distilled model, by default. */
-const STEPS = 4;
-const TRAINED = 1000;
-
-/** How a student is run: LCM steps without guidance, at the timesteps of the pair's own distilled model, or evenly from the noisiest. */
-export function studentSampling(
-  pair: Pair,
-  steps?: number,
-): SamplingRequest & { readonly timesteps: readonly number[] } {
-  const own = steps === undefined ? pair.row?.sampling.distilled.timesteps : undefined;
-  const count = steps ?? STEPS;
-  const even = Array.from({ length: count }, (_, i) => Math.round(((count - i) * TRAINED) / count) - 1);
-  return { mode: "distilled", scheduler: "LCMScheduler", timesteps: [...(own ?? even)], guidance: 0 };
+/** What a request says of a student's runs. */
+export interface StudentOptions {
+  /** Default: those of the pair's own distilled model, else 4. */
+  readonly steps?: number;
+  /** Guidance of the base, which a student keeps as an input where the base has it. Default: the base's own. */
+  readonly guidance?: number;
 }
 
-/** Noise levels of the student's steps, and what its network predicts. @throws RequestError for a family without LCM steps */
-export function studentSteps(pair: Pair, sampling: SamplingRequest) {
+/**
+ * How a student is run: steps that end at a noisy x0, by LCM for models that predict noise and by Euler along a flow, without classifier-free
+ * guidance. A network that takes the guidance scale as an input gets that of the base.
+ */
+export const studentSampling = (
+  pair: PlanSource,
+  o: StudentOptions = {},
+): SamplingRequest & StudentSampler & { readonly guidance: number } => ({
+  mode: "distilled",
+  ...processOf(pair).student(pair, o.steps),
+  guidance: pair.base.embedsGuidance ? teacherGuidance(pair, o) : 0,
+});
+
+/** The steps of a student. */
+export interface StudentSteps {
+  readonly levels: readonly TrainedLevel[];
+  /** What its network predicts. */
+  readonly prediction: Prediction;
+  /** A step keeps the noise that it predicts, as Euler's does. Default: noise is drawn anew. */
+  readonly keepsNoise?: boolean;
+}
+
+/** @throws RequestError for a model that cannot run the student's scheduler */
+export function studentSteps(
+  pair: PlanSource,
+  sampling: SamplingRequest & { readonly size?: ImageSize },
+): StudentSteps {
   const { rows } = planFor({ ...pair, calibrated: null, distilled: { ...pair.base, isLora: false } }, sampling);
   const steps = rows.flatMap((row): StepRow[] => (row.kind === "step" ? [row] : []));
   const [first] = steps;
   if (!first) throw new RequestError("a distilled model needs a step");
   const levels = steps.map(({ timestep, at }): TrainedLevel => ({ timestep, level: at }));
-  return { prediction: first.prediction, levels };
+  return { prediction: first.prediction, levels, keepsNoise: first.solver.kind === "euler" };
 }
 
-/** Outputs of a trained denoiser with these values of its parameters, for images of a size. */
+/** Outputs of a trained denoiser with these values of its parameters, for images of a size. @param guidance for networks that embed it */
 export const predictor =
-  (network: Pick<LossNetwork, "predict">, parameters: Tensors, size: ImageSize): Predict =>
+  (network: Pick<LossNetwork, "predict">, parameters: Tensors, size: ImageSize, guidance = 0): Predict =>
   ({ at, ...batch }) =>
-    network.predict({ ...batch, timestep: at.map((a) => a.timestep), guidance: 0, size, scale: 1 }, parameters);
+    network.predict({ ...batch, timestep: at.map((a) => a.timestep), guidance, size, scale: 1 }, parameters);
 
 /** The student before one of its steps, and what it makes of it. */
 export interface StudentStep {
@@ -51,12 +70,12 @@ export interface StudentStep {
 }
 
 /**
- * Runs the student to a step: after each step x0 is noised anew to the level of the next.
- * @param noise noise of each step, the first of which are the initial latents: steps × B × [1, C, h, w]
+ * Runs the student to a step: after each step x0 is noised to the level of the next, anew or with the noise that was predicted.
+ * @param noise noise of each step, the first of which are the initial latents: steps × B × [1, C, h, w]; where noise is kept, only these are read
  */
 export async function studentRun(
   student: Predict,
-  { levels, prediction }: { readonly levels: readonly TrainedLevel[]; readonly prediction: Prediction },
+  { levels, prediction, keepsNoise = false }: StudentSteps,
   {
     conditioning,
     noise,
@@ -79,8 +98,8 @@ export async function studentRun(
     const clean = await cleanOf(async () => outputs, prediction, batch);
     if (i === step) return { batch, outputs, clean };
     const next = levels[i + 1]?.level ?? at.level;
-    latents = clean.flatMap(({ x0 }, k) => {
-      const eps = noise[i + 1]?.[k];
+    latents = clean.flatMap(({ x0, eps: predicted }, k) => {
+      const eps = keepsNoise ? predicted : noise[i + 1]?.[k];
       return eps ? addNoise(x0, eps, next) : [];
     });
   }

@@ -14,6 +14,6 @@ export function mustBeUNet({ family }: Pick<Pair, "family">, what: string): void
   if (hasUNet({ family })) return;
   const { title } = FAMILIES[family];
   throw new RequestError(
-    `${what} is for Stable Diffusion 1.x, 2.x and SDXL; ${title} has a transformer, for which there are train lora and train slider`,
+    `${what} is for Stable Diffusion 1.x, 2.x and SDXL; ${title} has a transformer, for which there are train lora, train slider and train distill`,
   );
 }

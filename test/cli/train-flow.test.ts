@@ -121,13 +121,136 @@ describe("variegate train slider on a flow matching transformer", { timeout: 240
       ["train", "embedding", pictures, "--token", "<pip>", ...of("sd3")],
       /train embedding is for Stable/,
     ],
-    [
-      "train distill",
-      ["train", "distill", ...of("zimage")],
-      /train distill is for Stable Diffusion 1\.x.*Z-Image has a/,
-    ],
   ])("refuses %s where it means nothing", async (_, words, said) => {
     const { status, stderr } = await runProgram([...words, "--out", path.join(temporaryFolder(), "x")]);
     expect([status, stderr]).toEqual([2, expect.stringMatching(said)]);
+  });
+});
+
+describe("variegate train distill on a flow matching transformer", { timeout: 240_000 }, () => {
+  const prompts = path.join(temporaryFolder(), "prompts.txt");
+  writeFileSync(prompts, `a red cat\n\na ${"very ".repeat(60)}small cat with a hat\n`);
+  /** A run of few small updates. */
+  const distill = (checkpoint: string, ...words: readonly string[]) => [
+    ...["train", "distill", ...of(checkpoint), "--prompts", prompts, "--size", "40x24", "--iterations", "2"],
+    ...["--batch", "2", "--learning-rate", "0.02", "--sample-every", "2", "--sample-prompt", "a cat", ...words],
+  ];
+  const lora = ["--rank", "2", "--type", "lierla", "--fake-updates", "2"];
+  /** Pixels of an image with the distilled model. */
+  async function distilled(checkpoint: string, ...words: readonly string[]): Promise<Buffer> {
+    const out = fresh();
+    const generate = ["generate", "a cat", ...of(checkpoint), "--mode", "distilled", "--size", "40x24"];
+    const { status, stderr } = await runProgram([...generate, ...words, "--seed", "0", "--out", out]);
+    expect([status, stderr]).toEqual([0, expect.not.stringMatching(/error/i)]);
+    return pixelsOf(path.join(out, "0.png"));
+  }
+
+  it("writes a LoRA that opens as the distilled model with the samples of its run", async () => {
+    const out = fresh();
+    const words = distill("zimage", ...lora, "--keep-diversity", "--anchor", "2", "--learning-rate", "0.3");
+    const { status, stdout } = await runProgram([...words, "--out", out]);
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringMatching(/try +variegate compare "a cat" --base \S+ --distilled \S+ --size 40x24\n/),
+    ]);
+    expect(readdirSync(out)).not.toContain("distill.kohya.safetensors");
+    const file = path.join(out, "distill.safetensors");
+    const image = await distilled("zimage", "--distilled", file);
+    expect(apart(image, await pixelsOf(path.join(out, "samples/000002_0_0.png")))).toBeLessThan(2);
+    expect(apart(image, await pixelsOf(path.join(out, "samples/000000_0_0.png")))).toBeGreaterThan(1);
+    const bytes = readFileSync(file);
+    const keys = Object.keys(JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))).toString()));
+    const layers = keys.filter((key) => key !== "__metadata__");
+    expect(layers.every((key) => /^transformer\.\w+\.\d+\.attention\.to_.*\.lora_[AB]\.weight$/.test(key))).toBe(true);
+  });
+
+  it("keeps the guidance scale of FLUX.1-dev as an input of the result", async () => {
+    const out = fresh();
+    const words = distill(
+      "flux1",
+      ...lora,
+      "--keep-diversity",
+      "--first-step",
+      "hybrid",
+      "--steps",
+      "2",
+      "--guidance",
+      "2.5",
+    );
+    const { status, stdout } = await runProgram([...words, "--out", out]);
+    const sampling = "--scheduler FlowMatchEulerDiscreteScheduler --steps 2 --guidance 2.5";
+    expect([status, stdout]).toEqual([0, expect.stringContaining(sampling)]);
+    const file = path.join(out, "distill.safetensors");
+    const image = await distilled("flux1", "--distilled", file, ...sampling.split(" "));
+    expect(apart(image, await pixelsOf(path.join(out, "samples/000002_0_0.png")))).toBeLessThan(2);
+  });
+
+  it("distils by consistency on images that the base makes, and goes on after Ctrl-C to the same LoRA to the bit", async () => {
+    const words = distill(
+      "sd3",
+      "--rank",
+      "2",
+      "--method",
+      "lcm",
+      "--made-images",
+      "3",
+      "--iterations",
+      "3",
+      "--sample-every",
+      "0",
+    );
+    const [whole, out] = [fresh(), fresh()];
+    expect(await trained([...words, "--out", whole])).toHaveLength(3);
+    await expectGoesOn([...words, "--out", out], { out, whole, updates: 3, files: ["distill.safetensors"] });
+  });
+
+  it("trains whole weights, and writes a folder that opens as the distilled model", async () => {
+    const out = fresh();
+    const words = distill(
+      "zimage",
+      "--whole-weights",
+      "--fake-updates",
+      "1",
+      "--steps",
+      "2",
+      "--learning-rate",
+      "0.001",
+    );
+    expect(await trained([...words, "--out", out])).toHaveLength(2);
+    const image = await distilled("zimage", "--distilled", out, "--steps", "2");
+    expect(apart(image, await pixelsOf(path.join(out, "samples/000002_0_0.png")))).toBeLessThan(2);
+    expect(apart(image, await pixelsOf(path.join(out, "samples/000000_0_0.png")))).toBeGreaterThan(1);
+  });
+
+  it.each(["klein", "chroma", "qwenimage", "sana"])("trains %s by both methods", async (checkpoint) => {
+    const size = checkpoint === "sana" ? ["--size", "64x32"] : [];
+    const words = [...lora, ...size, "--iterations", "1", "--sample-every", "0"];
+    expect(await trained([...distill(checkpoint, ...words), "--out", fresh()])).toHaveLength(1);
+    const lcm = [
+      "--rank",
+      "2",
+      ...size,
+      "--iterations",
+      "1",
+      "--sample-every",
+      "0",
+      "--method",
+      "lcm",
+      "--images",
+      pictures,
+    ];
+    const without = distill(checkpoint, ...lcm).filter((word) => word !== "--prompts" && word !== prompts);
+    expect(await trained([...without, "--out", fresh()])).toHaveLength(1);
+  });
+
+  it.each([
+    ["zimage", ["--size", "44x26"], /--size 44x26: expected multiples of 8 pixels/],
+    ["sd3", ["--size", "96x64"], /--size 96x64: .* has position embeddings for at most 72 pixels a side/],
+    ["zimage", ["--keep-diversity", "--steps", "1"], /--keep-diversity needs at least two steps/],
+    ["sana-sprint", [], /takes the guidance scale as an input, as distilled models of SANA do/],
+  ] as const)("on %s refuses %j in a line", async (checkpoint, words, said) => {
+    const { status, stderr } = await runProgram([...distill(checkpoint, ...words), "--out", fresh()]);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(said)]);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
   });
 });
