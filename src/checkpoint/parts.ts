@@ -6,6 +6,7 @@ import {
   FAMILIES,
   type Family,
   factsOf,
+  GEMMA2_NAMES,
   ownTensors,
   QWEN3_NAMES,
   type Recognised,
@@ -211,8 +212,8 @@ export async function textEncoderPart(
   family: Family | null,
 ): Promise<Component> {
   const stored = under(index.weights, prefix);
-  const dialect = stored.has("enc.output_norm.weight") ? T5_NAMES : QWEN3_NAMES;
-  const own = names === "llama.cpp" ? renamed(stored, otherToOwn(dialect, stored)) : stored;
+  const gguf = names === "llama.cpp";
+  const own = gguf ? renamed(stored, otherToOwn(llamaNames(stored), stored)) : stored;
   if (own.has("encoder.final_layer_norm.weight")) {
     const { t5Config } = await transformerConfigs();
     return part(index, name, "T5EncoderModel", t5Config(index.source, shapesOf(own)), async () => own);
@@ -220,7 +221,10 @@ export async function textEncoderPart(
   if (own.has("embed_tokens.weight")) {
     const { gemma2Config, isGemma2, isQwen3, languageModelConfig } = await transformerConfigs();
     const shapes = shapesOf(own);
-    if (isGemma2(shapes)) return part(index, name, "Gemma2Model", gemma2Config(index.source, shapes), async () => own);
+    if (isGemma2(shapes)) {
+      const config = { ...gemma2Config(index.source, shapes), add_unit_offset: !gguf };
+      return part(index, name, "Gemma2Model", config, async () => own);
+    }
     const className = isQwen3(shapes) ? "Qwen3Model" : "Qwen2_5_VLForConditionalGeneration";
     return part(index, name, className, languageModelConfig(index.source, shapes), async () => own);
   }
@@ -239,6 +243,14 @@ export async function textEncoderPart(
     built.weights,
   );
 }
+
+/** Names that llama.cpp gives the text encoder of a file. */
+const llamaNames = (stored: Weights): readonly Renamed[] =>
+  stored.has("enc.output_norm.weight")
+    ? T5_NAMES
+    : stored.has("blk.0.post_ffw_norm.weight")
+      ? GEMMA2_NAMES
+      : QWEN3_NAMES;
 
 /** Names in a file → diffusers' or transformers' names, where no tensor is divided. */
 const otherToOwn = (rules: readonly Renamed[], stored: Weights): Map<string, string> =>

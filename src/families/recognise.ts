@@ -280,14 +280,18 @@ const LANGUAGE_PREFIXES = [
   "text_encoder.model.",
 ] as const;
 
-/** The norm before the feed-forward layers, which of these models only Gemma's have; Gemma 3 has norms of heads too. */
-const GEMMA = "layers.0.pre_feedforward_layernorm.weight";
+/** Norms around the feed-forward layers, which of these models only Gemma's have; Gemma 3 has norms of heads too. */
+const GEMMA = ["layers.0.pre_feedforward_layernorm.weight", "blk.0.post_ffw_norm.weight"] as const;
 
 function languageModel(shapes: Shapes): Recognised | null {
-  const gemma = prefixOf(shapes, LANGUAGE_PREFIXES, GEMMA);
-  if (gemma !== undefined && shapes.has(`${gemma}layers.0.self_attn.q_norm.weight`)) return null;
+  const third = ["layers.0.self_attn.q_norm.weight", "blk.0.attn_q_norm.weight"];
+  for (const mark of GEMMA) {
+    const prefix = prefixOf(shapes, LANGUAGE_PREFIXES, mark);
+    if (prefix !== undefined && third.some((name) => shapes.has(`${prefix}${name}`))) return null;
+  }
   const dialects = [
-    ["Gemma 2", "transformers", GEMMA, "embed_tokens.weight"],
+    ["Gemma 2", "transformers", GEMMA[0], "embed_tokens.weight"],
+    ["Gemma 2", "llama.cpp", GEMMA[1], "token_embd.weight"],
     ["Qwen3", "transformers", "layers.0.self_attn.q_norm.weight", "embed_tokens.weight"],
     ["Qwen3", "llama.cpp", "blk.0.attn_q_norm.weight", "token_embd.weight"],
     // Among models of this size only Qwen's have biases there.

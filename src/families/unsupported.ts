@@ -207,7 +207,12 @@ export const OTHERS: readonly OtherFamily[] = [
   family("a T5 model that is not an encoder of T5 1.1", /^(UMT5|MT5|T5(?!EncoderModel$))/i, [
     "encoder.block.0.layer.0.SelfAttention.",
   ]),
-  family("a language model", undefined, ["layers.0.self_attn.q_proj.weight", "layers.0.mlp.gate_proj.weight"]),
+  family(
+    "a language model",
+    undefined,
+    ["layers.0.self_attn.q_proj.weight", "layers.0.mlp.gate_proj.weight"],
+    ["blk.0.attn_norm.weight", "token_embd.weight"],
+  ),
   family("an image upscaler (ESRGAN)", undefined, ["model.1.sub.0.RDB1."], ["body.0.rdb1."], ["RRDB_trunk.0."]),
   family("a hypernetwork", undefined, ["768.0.linear.0.weight"]),
 ];

@@ -30,6 +30,8 @@ export interface Gemma2Config {
   readonly window: number | null;
   /** Rows of the token embedding. */
   readonly vocabulary: number;
+  /** Whether norms scale by 1 + weight; else by the weight, in which llama.cpp has added the 1. */
+  readonly unitOffset: boolean;
 }
 
 const schema = z.object({
@@ -52,6 +54,8 @@ const schema = z.object({
   attn_logit_softcapping: z.number().positive().nullable().default(50),
   sliding_window: integer().nullable().default(4096),
   vocab_size: integer().default(256_000),
+  // Not a key of transformers: the name is that of Google's own code.
+  add_unit_offset: z.boolean().default(true),
 });
 
 /** Parses a config of Gemma2Model or Gemma2ForCausalLM. @throws UnsupportedConfigError naming the key */
@@ -70,6 +74,7 @@ export function parseGemma2Config(source: ConfigFile): Gemma2Config {
     softCap: c.attn_logit_softcapping,
     window: c.sliding_window,
     vocabulary: c.vocab_size,
+    unitOffset: c.add_unit_offset,
   };
 }
 
@@ -80,9 +85,11 @@ export interface Gemma2Shape {
 
 const scalar = (g: Builder, value: number): Value => g.constant([], Float32Array.of(value));
 
-/** RMS norm whose scale is 1 + weight. x […, D] → same. */
-const norm = (g: Builder, w: Weights, x: Value, epsilon: number): Value =>
-  g.rmsNorm(x, g.add(w.get("weight", [known(x.shape.at(-1))]), scalar(g, 1)), epsilon);
+/** RMS norm whose scale is 1 + weight, or the weight. x […, D] → same. */
+function norm(g: Builder, w: Weights, x: Value, { epsilon, unitOffset }: Gemma2Config): Value {
+  const weight = w.get("weight", [known(x.shape.at(-1))]);
+  return g.rmsNorm(x, unitOffset ? g.add(weight, scalar(g, 1)) : weight, epsilon);
+}
 
 /**
  * Builds the graph: input_ids [B, L] int64, attention_bias [1, 1, L, L], which hides later tokens → hidden_state [B, L, D] after the final norm.
@@ -104,13 +111,13 @@ export function drawGemma2(c: Gemma2Config, index: DrawingWeights, { tokens }: G
   let x: Value = g.mul(g.embedding(table, ids), scalar(g, Math.sqrt(c.features)));
   for (let i = 0; i < c.layers; i++) {
     const layer = w.at("layers").at(i);
-    const normed = (name: string, y: Value) => norm(g, layer.at(name), y, c.epsilon);
+    const normed = (name: string, y: Value) => norm(g, layer.at(name), y, c);
     const attended = attention(g, layer.at("self_attn"), normed("input_layernorm", x), { places, bias }, c);
     x = g.add(x, normed("post_attention_layernorm", attended));
     const fed = feedForward(g, layer.at("mlp"), normed("pre_feedforward_layernorm", x), c);
     x = g.add(x, normed("post_feedforward_layernorm", fed));
   }
-  return g.finish({ hidden_state: norm(g, w.at("norm"), x, c.epsilon) });
+  return g.finish({ hidden_state: norm(g, w.at("norm"), x, c) });
 }
 
 /** Self-attention with rotated heads and bounded scores; several heads of queries share one of keys and values. x [B, L, D] → same. */
