@@ -71,6 +71,23 @@ describe("variegate train lora on a flow matching transformer", { timeout: 240_0
     expect(updates).toHaveLength(1);
   });
 
+  it.each([
+    ["zimage", []],
+    ["flux1", ["--type", "c3lier"]],
+    ["sana", ["--size", "64x32"]],
+  ])(
+    "computes values again with --recompute on %s, with the same losses, and prints memory against time",
+    async (checkpoint, words) => {
+      const small = lora(checkpoint, "--iterations", "2", ...words);
+      const losses = async (...more: readonly string[]) =>
+        (await trained([...small, ...more, "--out", fresh()])).map(({ loss }) => loss);
+      const [plain, again] = [await losses(), await losses("--recompute")];
+      for (const [i, loss] of again.entries()) expect(loss / (plain[i] ?? 0)).toBeCloseTo(1, 5);
+      const { stdout } = await runProgram([...small, "--recompute", "--iterations", "1", "--out", fresh()]);
+      expect(stdout).toMatch(/memory {2}about \d+ MB for the values of an update, \d+ MB without --recompute/);
+    },
+  );
+
   it("trains SANA, and samples at --size", async () => {
     const out = fresh();
     const words = lora("sana", "--size", "64x32", "--crop", "--weighting", "cosmap", "--sample-every", "3");
@@ -111,6 +128,25 @@ describe("variegate train slider on a flow matching transformer", { timeout: 240
     expect(await trained([...slider("zimage", "--layers", "full"), "--out", fresh()])).toHaveLength(2);
     const file = path.join(out, "slider.safetensors");
     expect(apart(await imageOf("flux1", `${file}:5`), await imageOf("flux1", `${file}:0`))).toBeGreaterThan(1);
+  });
+
+  it.each(["zimage", "sd3"])("trains on pairs of images with %s, with --recompute too", async (checkpoint) => {
+    const other = temporaryFolder();
+    mkdirSync(other, { recursive: true });
+    for (const file of readdirSync(pictures).filter((name) => name.endsWith(".png")))
+      await sharp(path.join(pictures, file)).negate().toFile(path.join(other, file));
+    const words = [
+      ...["train", "slider", "--positive-images", pictures, "--negative-images", other, "--concept", "a cat"],
+      ...[...of(checkpoint), "--size", "40x24", "--iterations", "3", "--batch", "2", "--rank", "2"],
+      ...["--learning-rate", "0.3", "--sample-every", "0"],
+    ];
+    const [out, again] = [fresh(), fresh()];
+    const losses = async (...more: readonly string[]) => (await trained([...words, ...more])).map(({ loss }) => loss);
+    const [plain, recomputed] = [await losses("--out", out), await losses("--recompute", "--out", again)];
+    expect(plain).toHaveLength(3);
+    for (const [i, loss] of recomputed.entries()) expect(loss / (plain[i] ?? 0)).toBeCloseTo(1, 4);
+    const file = path.join(out, "slider.safetensors");
+    expect(apart(await imageOf(checkpoint, `${file}:2`), await imageOf(checkpoint, `${file}:0`))).toBeGreaterThan(1);
   });
 
   it.each([
@@ -182,6 +218,37 @@ describe("variegate train distill on a flow matching transformer", { timeout: 24
     expect([status, stdout]).toEqual([0, expect.stringContaining(sampling)]);
     const file = path.join(out, "distill.safetensors");
     const image = await distilled("flux1", "--distilled", file, ...sampling.split(" "));
+    expect(apart(image, await pixelsOf(path.join(out, "samples/000002_0_0.png")))).toBeLessThan(2);
+  });
+
+  it("does not run the result at the scale of the pair's own LoRA", async () => {
+    const [adapter, out] = [fresh(), fresh()];
+    const few = [...lora, "--iterations", "1", "--sample-every", "0"];
+    await trained([...distill("sd3", ...few), "--out", adapter]);
+    const pairs = path.join(temporaryFolder(), "pairs.json");
+    mkdirSync(path.dirname(pairs), { recursive: true });
+    const [base, own] = [checkpointFolder("sd3"), path.join(adapter, "distill.safetensors")];
+    const sampling = { base: {}, distilled: { steps: 3, loraScale: 0.125 } };
+    writeFileSync(
+      pairs,
+      JSON.stringify([{ name: "scaled", family: "sd3", base, distilled: own, lora: true, sampling }]),
+    );
+    const words = distill("sd3", ...lora, "--learning-rate", "0.3").slice(4);
+    const { stdout } = await runProgram([
+      "train",
+      "distill",
+      "--pair",
+      "scaled",
+      "--pairs",
+      pairs,
+      ...words,
+      "--out",
+      out,
+    ]);
+    expect(stdout).toMatch(
+      /try +variegate compare "a cat" --base \S+ --distilled \S+ --scheduler \w+ --steps 3 --guidance 0 --size/,
+    );
+    const image = await distilled("sd3", "--distilled", path.join(out, "distill.safetensors"), "--steps", "3");
     expect(apart(image, await pixelsOf(path.join(out, "samples/000002_0_0.png")))).toBeLessThan(2);
   });
 
