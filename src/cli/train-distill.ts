@@ -80,7 +80,7 @@ export function distillTraining(
           return openConsistency(pair, examples, request);
         },
         samples: (values, view) => ({
-          pair: { ...pair, calibrated: null, distilled: student.with(values) },
+          pair: { ...unscaled(pair), calibrated: null, distilled: student.with(values) },
           request: { ...sampling, prompts: [view.prompt], ...(request.size && { size: request.size }) },
         }),
         written: (folder, values) => written(folder, values, command),
@@ -111,6 +111,10 @@ function checkMethod({ method = "dmd2", ...o }: DistillRequest): void {
   if (o.images !== undefined && (o.made !== undefined || o.prompts !== undefined))
     throw new RequestError("--images takes the place of --prompts and --made-images");
 }
+
+/** A pair without the settings of its own distilled model, where these include a scale of its LoRA, which is not the result's. */
+const unscaled = (pair: OpenedPair): OpenedPair =>
+  (pair.row?.sampling.distilled.loraScale ?? 1) === 1 ? pair : { ...pair, row: null };
 
 async function begun(pair: OpenedPair, request: DistillRequest): Promise<Pick<Prepared, "trained" | "first">> {
   if (!request.whole) return freshLora(pair.base, request);
@@ -239,14 +243,16 @@ async function written(folder: RunFolder, values: Tensors, o: Command): Promise<
 function commandOf({ pair, models, request }: Command, file: string, prompt: string): string {
   const sampling = studentSampling(pair, request);
   const { scheduler, timesteps, steps, guidance } = sampling;
+  const shown = unscaled(pair);
   const source = {
-    ...pair,
+    ...shown,
     calibrated: null,
     distilled: { ...pair.base, known: null, isDistilled: true, isLora: !request.whole },
   };
   const rowsOf = (asked: SamplingRequest) => JSON.stringify(planFor(source, asked).rows);
   const isOwn = rowsOf(sampling) === rowsOf({ mode: "distilled" });
-  const { pair: named = models.base === undefined ? "embedded" : undefined, pairs, base } = models;
+  const reference: PairReference = shown === pair ? models : { base: models.base ?? pair.base.path ?? pair.base.ref };
+  const { pair: named = reference.base === undefined ? "embedded" : undefined, pairs, base } = reference;
   const flags = modelFlags({
     ...(named !== undefined && { pair: named }),
     ...(pairs !== undefined && { pairs }),
