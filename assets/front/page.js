@@ -78,12 +78,18 @@ function start(figure) {
       node("td", title, row);
       node("td", point.texts[measure], row).className = "number";
     }
-    node("code", point.command, side);
+    const command = node("code", point.command, side);
     const copy = node("button", "Copy the command", side);
     copy.type = "button";
     copy.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(point.command);
-      copy.textContent = "Copied";
+      try {
+        await navigator.clipboard.writeText(point.command);
+        copy.textContent = "Copied";
+      } catch {
+        // A browser that gives pages from disk no clipboard: the command is selected for the keyboard.
+        getSelection().selectAllChildren(command);
+        copy.textContent = "Selected: copy with Ctrl+C";
+      }
     });
     for (const made of svg.querySelectorAll(".point"))
       made.setAttribute("aria-pressed", String(made.dataset.name === point.name));
@@ -111,6 +117,8 @@ function start(figure) {
     const middle = (height - BOTTOM) / 2;
     const turned = { x: 14, y: middle, "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` };
     element("text", turned, svg).textContent = up.title + arrow[up.better];
+    // Below all points: an interval neither hides another row's point nor catches its pointer.
+    const intervals = element("g", { class: "intervals" }, svg);
     // Those of the front are drawn last, over the others.
     const order = [...data.points].sort((a, b) => (b.dominatedBy !== null) - (a.dominatedBy !== null));
     for (const point of order) {
@@ -125,10 +133,15 @@ function start(figure) {
       );
       made.dataset.name = point.name;
       const [cx, cy] = [x.at(a.mean), y.at(b.mean)];
-      if (b.low !== null) element("line", { x1: cx, x2: cx, y1: y.at(b.low), y2: y.at(b.high) }, made);
-      if (a.low !== null) element("line", { x1: x.at(a.low), x2: x.at(a.high), y1: cy, y2: cy }, made);
+      if (b.low !== null) element("line", { x1: cx, x2: cx, y1: y.at(b.low), y2: y.at(b.high) }, intervals);
+      if (a.low !== null) element("line", { x1: x.at(a.low), x2: x.at(a.high), y1: cy, y2: cy }, intervals);
       element("circle", { cx, cy, r: named ? 6 : 5 }, made);
-      if (named) element("text", { x: cx + 9, y: cy + 4 }, made).textContent = point.name;
+      if (named) {
+        // About 7 pixels a letter: a name that does not fit on the right stands on the left.
+        const left = cx + 9 + 7 * point.name.length > width;
+        const at = { x: cx + (left ? -9 : 9), y: cy + 4, "text-anchor": left ? "end" : "start" };
+        element("text", at, made).textContent = point.name;
+      }
       for (const event of ["mouseenter", "focus", "click"]) made.addEventListener(event, () => show(point));
     }
     if (shown) show(shown);

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { cellsOf } from "../../src/experiments/cell.js";
 import { parseDefinition, promptSeeds } from "../../src/experiments/definition.js";
@@ -11,6 +12,7 @@ import { tableOf } from "../../src/experiments/table.js";
 import { callsPerImage, planFor } from "../../src/generate/index.js";
 import { uniform } from "../../src/metrics/index.js";
 import { openPair, openPlanSource } from "../../src/open/index.js";
+import { inBrowser } from "../support/browser.js";
 import { temporaryFolder } from "../support/folder.js";
 import { expectSelfContained, openPage } from "../support/page.js";
 
@@ -65,8 +67,18 @@ async function measured() {
   return tableOf({ definition, cells, origins }, results, new Map(names.map((name) => [name, reader])), null);
 }
 
+const details = {
+  images: (row: string) => [`data:image/png;base64,${Buffer.from(row).toString("base64")}`],
+  sampling: () => ({ mode: "hybrid", switch: 2, diversity: [{ method: "cads", scale: 0.5 }] }) as const,
+  models: ["--pair", "x"],
+};
+
 describe("a front", async () => {
   const table = await measured();
+  const pageWith = () => {
+    const about = { command: "variegate experiment", versions: {}, models: "", student: null, reference: null };
+    return pageOf([table], { ...about, places: [] }, new Map(), () => details);
+  };
 
   it("marks a row that another beats surely in one measure, and in none falls behind", () => {
     // wild has lower CLIP scores; dear has no measure in which wide is surely better but its calls.
@@ -85,24 +97,8 @@ describe("a front", async () => {
   });
 
   it("is drawn with the images, numbers and command of each point", () => {
-    const about = {
-      command: "variegate experiment",
-      versions: {},
-      models: "",
-      student: null,
-      reference: null,
-      places: [],
-    };
     const file = path.join(temporaryFolder(), "report.html");
-    const details = {
-      images: (row: string) => [`data:image/png;base64,${Buffer.from(row).toString("base64")}`],
-      sampling: () => ({ mode: "hybrid", switch: 2, diversity: [{ method: "cads", scale: 0.5 }] }) as const,
-      models: ["--pair", "x"],
-    };
-    writeFileSync(
-      file,
-      pageOf([table], about, new Map(), () => details),
-    );
+    writeFileSync(file, pageWith());
     const page = openPage(file);
     expectSelfContained(page);
     const points = [...page.document.querySelectorAll(".front .point")];
@@ -121,6 +117,55 @@ describe("a front", async () => {
     );
     expect(page.images()).toEqual([details.images("dear")[0]]);
   });
+
+  inBrowser(
+    "shows the point under the pointer, whatever intervals cross it, and whole names, and copies a command",
+    async (browser) => {
+      const file = path.join(temporaryFolder(), "report.html");
+      // The row on the far right gets a name that is drawn, and all get intervals that cross other points.
+      const html = pageWith()
+        .replaceAll("narrow", "distilled")
+        .replaceAll(/"low":[\d.e-]+/g, '"low":0.01');
+      writeFileSync(file, html);
+      const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
+      const page = await context.newPage();
+      await page.goto(pathToFileURL(file).href);
+      for (const axis of ["clip-score", "calls"]) {
+        await page.locator(".front .axes select").nth(1).selectOption(axis);
+        const found = await page.evaluate(() => {
+          const names = [...document.querySelectorAll<SVGCircleElement>(".front .point circle")].map((circle) => {
+            const { x, y, width, height } = circle.getBoundingClientRect();
+            return document.elementFromPoint(x + width / 2, y + height / 2)?.tagName;
+          });
+          const hit = [...document.querySelectorAll(".front svg g line")].filter((line) => {
+            const { x, y, width, height } = line.getBoundingClientRect();
+            const at = [-0.4, 0, 0.4].map((d) => document.elementFromPoint(x + width / 8 + d, y + height / 8 + d));
+            return at.includes(line);
+          });
+          const box = document.querySelector(".front svg")?.getBoundingClientRect();
+          const label = document.querySelector(".front .named text")?.getBoundingClientRect();
+          return { names, hit: hit.length, room: (box?.right ?? 0) - (label?.right ?? 0) };
+        });
+        expect(found.names).toEqual(["circle", "circle", "circle", "circle"]);
+        expect(found.hit).toBe(0);
+        expect(found.room).toBeGreaterThanOrEqual(0);
+      }
+      await page.locator('.front .point[data-name="wild"]').hover();
+      expect(await page.locator(".front aside h3").textContent()).toBe("wild");
+      const copy = page.getByRole("button", { name: "Copy the command" });
+      await copy.click();
+      await page.getByRole("button", { name: "Copied" }).waitFor();
+      const command = await page.locator(".front aside code").textContent();
+      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(command);
+      // A browser that gives no clipboard to pages from disk.
+      await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
+      await page.locator('.front .point[data-name="wide"]').hover();
+      await copy.click();
+      await page.getByRole("button", { name: "Selected" }).waitFor();
+      expect(await page.evaluate(() => String(getSelection()))).toContain("variegate generate");
+    },
+    60_000,
+  );
 });
 
 describe("the front of all methods", async () => {
