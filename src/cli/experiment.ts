@@ -99,6 +99,7 @@ export async function runExperiment(
   };
   // The paper's tables have columns for every instrument, and name those that were left out.
   if (name === "run") for (const text of definitions.flatMap((d) => unmeasured(d, models))) terminal.warn(text);
+  for (const text of otherNumbers(definitions, options.images)) terminal.warn(text);
   const progress = phases(terminal);
   if (options.dryRun) {
     const cost = await forecast(request, { ...fetching(terminal, signal), onProgress: progress.update });
@@ -140,6 +141,16 @@ export async function runExperiment(
   terminal.print(`page    ${out}/report.html`);
   terminal.print(`tables  ${out}/report.md`);
   terminal.print(`numbers ${out}/results.json, ${out}/results.parquet`);
+}
+
+/** A sentence for each definition whose rows have another number of images than was asked for: as many seeds of each prompt. */
+function otherNumbers(definitions: readonly Definition[], asked: number | undefined): string[] {
+  if (asked === undefined) return [];
+  return definitions.flatMap(({ name, prompts, seeds }) => {
+    const images = prompts.length * seeds;
+    if (images === asked) return [];
+    return `${name} has ${images} images in each row, ${counted(prompts.length, "prompt")} × ${counted(seeds, "seed")}, not the ${asked} of --images`;
+  });
 }
 
 /** Queue and store of an experiment; null without them. @throws RequestError for options that go without, or not together */

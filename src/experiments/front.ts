@@ -71,12 +71,12 @@ export interface FrontRequest {
   readonly budget?: number;
 }
 
-/** Most prompts of a front, each with equally many seeds. */
+/** Most prompts of a front, each with equally many seeds, and at least two of them. */
 const MOST_PROMPTS = 16;
 
 /** The experiment that compares every diversity method over its settings with base, distilled model and hybrid. */
 export function frontExperiment(pair: PlanSource, { prompts, images, budget }: FrontRequest): Definition {
-  const texts = [...new Set(prompts)].slice(0, MOST_PROMPTS);
+  const texts = [...new Set(prompts)].slice(0, Math.max(1, Math.min(MOST_PROMPTS, Math.floor(images / 2))));
   return definitionSchema.parse({
     name: "front",
     title: "Front: diversity, adherence, fidelity and cost of every method",

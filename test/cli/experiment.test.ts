@@ -142,6 +142,15 @@ describe("variegate experiment", { timeout: 240_000 }, () => {
     expect(existsSync(out)).toBe(false);
   });
 
+  it.each([
+    ["table3", "5", "table3 has 6 images in each row, 2 prompts × 3 seeds, not the 5 of --images\n"],
+    ["front", "7", "front has 12 images in each row, 3 prompts × 4 seeds, not the 7 of --images\n"],
+    ["front", "8", ""],
+  ])("says where the rows of %s cannot have %s images", async (name, images, text) => {
+    const { status, stderr } = await variegate(name, "--images", images, "--dry-run", "--out", folder("uneven"));
+    expect({ status, stderr: stderr.replaceAll(/^.*(?:%|…).*\n/gm, "") }).toEqual({ status: 0, stderr: text });
+  });
+
   it("prints the cost of a calibration as a result", async () => {
     const { status, stdout } = await runProgram(["calibrate", "--count", "5", "--seeds", "2", "--dry-run", "--quiet"]);
     expect(status).toBe(0);
