@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { cellsOf } from "../../src/experiments/cell.js";
 import { parseDefinition, promptSeeds } from "../../src/experiments/definition.js";
 import { frontExperiment } from "../../src/experiments/front.js";
@@ -73,6 +74,20 @@ const details = {
   models: ["--pair", "x"],
 };
 
+/** In the page: what lies at the middle of each point, how many intervals catch the pointer, and the room right of the drawn name. */
+const LOOKED = `(() => {
+  const middle = (e, d = 0) => {
+    const { x, y, width, height } = e.getBoundingClientRect();
+    const part = d === 0 ? 2 : 8;
+    return document.elementFromPoint(x + width / part + d, y + height / part + d);
+  };
+  const names = [...document.querySelectorAll(".front .point circle")].map((circle) => middle(circle).tagName);
+  const lines = [...document.querySelectorAll(".front svg g line")];
+  const hit = lines.filter((line) => [-0.4, 1e-9, 0.4].some((d) => middle(line, d) === line)).length;
+  const [box, label] = [".front svg", ".front .named text"].map((s) => document.querySelector(s).getBoundingClientRect());
+  return { names, hit, room: box.right - label.right };
+})()`;
+
 describe("a front", async () => {
   const table = await measured();
   const pageWith = () => {
@@ -132,20 +147,9 @@ describe("a front", async () => {
       await page.goto(pathToFileURL(file).href);
       for (const axis of ["clip-score", "calls"]) {
         await page.locator(".front .axes select").nth(1).selectOption(axis);
-        const found = await page.evaluate(() => {
-          const names = [...document.querySelectorAll<SVGCircleElement>(".front .point circle")].map((circle) => {
-            const { x, y, width, height } = circle.getBoundingClientRect();
-            return document.elementFromPoint(x + width / 2, y + height / 2)?.tagName;
-          });
-          const hit = [...document.querySelectorAll(".front svg g line")].filter((line) => {
-            const { x, y, width, height } = line.getBoundingClientRect();
-            const at = [-0.4, 0, 0.4].map((d) => document.elementFromPoint(x + width / 8 + d, y + height / 8 + d));
-            return at.includes(line);
-          });
-          const box = document.querySelector(".front svg")?.getBoundingClientRect();
-          const label = document.querySelector(".front .named text")?.getBoundingClientRect();
-          return { names, hit: hit.length, room: (box?.right ?? 0) - (label?.right ?? 0) };
-        });
+        const found = z
+          .object({ names: z.array(z.string()), hit: z.number(), room: z.number() })
+          .parse(await page.evaluate(LOOKED));
         expect(found.names).toEqual(["circle", "circle", "circle", "circle"]);
         expect(found.hit).toBe(0);
         expect(found.room).toBeGreaterThanOrEqual(0);
@@ -156,13 +160,13 @@ describe("a front", async () => {
       await copy.click();
       await page.getByRole("button", { name: "Copied" }).waitFor();
       const command = await page.locator(".front aside code").textContent();
-      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(command);
+      expect(await page.evaluate("navigator.clipboard.readText()")).toBe(command);
       // A browser that gives no clipboard to pages from disk.
-      await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
+      await page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined }) && null");
       await page.locator('.front .point[data-name="wide"]').hover();
       await copy.click();
       await page.getByRole("button", { name: "Selected" }).waitFor();
-      expect(await page.evaluate(() => String(getSelection()))).toContain("variegate generate");
+      expect(await page.evaluate("String(getSelection())")).toContain("variegate generate");
     },
     60_000,
   );
