@@ -43,6 +43,27 @@ const tooLarge = (most: number): never => {
   throw new Refusal(413, `the body is too large; expected at most ${formatBytes(most)}`);
 };
 
+/** Bytes and milliseconds for which the rest of a refused body is read. */
+const MOST_DROPPED = 256e6;
+const DROPPING = 5_000;
+
+/** Reads and drops a body. A client that first sends and then reads would see a broken connection in place of the refusal. */
+async function drop(body: ReadableStream<Uint8Array> | null): Promise<void> {
+  const reader = body?.getReader();
+  const timer = setTimeout(() => void reader?.cancel().catch(() => {}), DROPPING);
+  try {
+    for (let bytes = 0; bytes < MOST_DROPPED; ) {
+      const part = await reader?.read();
+      if (!part || part.done) return;
+      bytes += part.value.length;
+    }
+  } catch {
+    // The client is gone.
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Refuses bodies of other types, and those that are too large. */
 export const bodies: MiddlewareHandler = async (c, next) => {
   const { types, expected, most, streamed = false } = FILES[c.req.path] ?? JSON_BODY;
@@ -50,7 +71,10 @@ export const bodies: MiddlewareHandler = async (c, next) => {
   const length = Number(c.req.header("content-length") ?? 0);
   const hasBody = length > 0 || c.req.header("transfer-encoding") !== undefined;
   if (hasBody && !types.test(type)) throw new Refusal(415, `the body is ${type || "of no type"}; expected ${expected}`);
-  if (length > most) tooLarge(most);
+  if (length > most) {
+    await drop(c.req.raw.body);
+    tooLarge(most);
+  }
   // The rest of the check reads a body without a length into memory.
   return streamed ? next() : bodyLimit({ maxSize: most, onError: () => tooLarge(most) })(c, next);
 };

@@ -1,4 +1,5 @@
 import { request } from "node:http";
+import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../../src/errors.js";
 import { serveStudio } from "../../src/server/index.js";
@@ -45,6 +46,30 @@ describe("the guard", { timeout: 240_000 }, () => {
       status: 415,
       body: { error: { message: expect.stringMatching(/application\/json/) } },
     });
+  });
+
+  it("refuses a body over the limit to a client that sends all of it before it reads", async () => {
+    const { hostname, port } = new URL(open.url());
+    const length = 5_000_000;
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(port), hostname, () => {
+        const head = `POST /api/runs HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: application/json`;
+        socket.write(`${head}\r\ncontent-length: ${length}\r\n\r\n`);
+        // As over a slow line: the server has answered before the last part is sent.
+        for (let part = 0; part < 10; part++)
+          setTimeout(
+            () => socket.write(Buffer.alloc(length / 10, "x"), () => part === 9 && socket.resume()),
+            20 * part,
+          );
+      });
+      let text = "";
+      socket.pause().on("data", (some) => {
+        text += some;
+      });
+      socket.on("error", reject).on("close", () => resolve(text));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(answer).toContain("the body is too large; expected at most 256 kB");
   });
 
   it("sends a policy that allows nothing from elsewhere and nothing inline", async () => {
