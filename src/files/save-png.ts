@@ -1,5 +1,6 @@
 /** Saves an image as a PNG file. */
 import path from "node:path";
+import { RequestError } from "../errors.js";
 import type { RgbImage } from "../tensor/index.js";
 import { makeFolder } from "./folder.js";
 import { encodePng } from "./png.js";
@@ -14,13 +15,21 @@ type Facts = { readonly [F in (typeof FACTS)[number]]?: unknown };
  * plan are recorded in the text chunk `variegate`; the command line records the models as well.
  * @param text further text chunks, by keyword
  * @returns the path of the file, absolute
- * @throws FileError when the file cannot be written
+ * @throws RequestError when there is no image or no path; FileError when the file cannot be written
  */
 export async function savePng(
   image: RgbImage & Facts,
   file: string,
   text: Readonly<Record<string, string>> = {},
 ): Promise<string> {
+  // Callers without types: an image of a list that is shorter than expected, or a path left out.
+  if (typeof image?.width !== "number" || typeof image.height !== "number" || image.data === undefined) {
+    const actual = image === null || image === undefined ? String(image) : "without width, height and data";
+    throw new RequestError(`savePng: the image is ${actual}; expected one of pair.generate() or of an event "image"`);
+  }
+  if (typeof file !== "string" || file === "") {
+    throw new RequestError(`savePng: the path is ${file === "" ? "empty" : typeof file}; expected the name of a file`);
+  }
   const target = path.resolve(file);
   const facts = Object.fromEntries(FACTS.flatMap((name) => (image[name] === undefined ? [] : [[name, image[name]]])));
   const made = Object.keys(facts).length > 0 ? { variegate: JSON.stringify(facts) } : {};

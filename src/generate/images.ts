@@ -47,7 +47,13 @@ export async function generateImages(
 }
 
 /** Replaces `prompt` by `prompts`. Other fields are validated with the run. @throws RequestError when there is neither or both */
-function requestOf({ prompt, prompts, ...rest }: ImageRequest): GenerateRequest {
+function requestOf(request: ImageRequest): GenerateRequest {
+  // Callers without types.
+  if (typeof request !== "object" || request === null || Array.isArray(request)) {
+    const actual = Array.isArray(request) ? "an array" : request === null ? "null" : typeof request;
+    throw new RequestError(`a request is ${actual}; expected an object, such as { prompt: "…", seeds: [0] }`);
+  }
+  const { prompt, prompts, ...rest } = request;
   if ((prompt === undefined) === (prompts === undefined)) {
     const actual = prompt === undefined ? "neither prompt nor prompts is given" : "prompt and prompts are both given";
     throw new RequestError(`${actual}; expected prompt: "…" or prompts: ["…", …]`, {

@@ -71,6 +71,9 @@ export function requestsOf(
   if (preview === "taesd" && taesd === undefined) {
     throw new RequestError("--preview taesd needs the folder of a TAESD: name it with --taesd");
   }
+  if (phrases.some((phrase) => phrase.trim() === "")) {
+    throw new RequestError('--watch is empty; expected a phrase, such as --watch "a top hat"', { field: "watch" });
+  }
   if (phrases.length > 0 && (clip ?? pair.row?.clip ?? null) === null) {
     throw new RequestError(`--watch ${JSON.stringify(phrases[0])} needs a CLIP: name a CLIPModel folder with --clip`);
   }

@@ -44,6 +44,9 @@ describe("pair.generate", () => {
     ["no prompt", { seeds: [0] }, /neither prompt nor prompts is given/, "prompt"],
     ["both", { prompt: "x", prompts: ["x"] }, /prompt and prompts are both given/, "prompt"],
     ["an unknown field", { prompt: "x", stepz: 4 }, /"stepz" is not a field; did you mean "steps"\?/, "stepz"],
+    ["no request", undefined, /^a request is undefined; expected an object, such as \{ prompt/, undefined],
+    ["a prompt alone", "x", /^a request is string; expected an object/, undefined],
+    ["prompts alone", ["x"], /^a request is an array; expected an object/, undefined],
     ["a value of another type", { prompt: "x", seeds: 4 }, /seeds is 4/, "seeds"],
   ])("refuses %s from plain JavaScript", async (_, request, message, field) => {
     const wrong = () => pair.generate(request as unknown as { prompt: string });
@@ -90,6 +93,18 @@ describe("savePng", () => {
     expect(text.get("note")).toBe("größer");
     const { default: sharp } = await import("sharp");
     expect(new Uint8Array(await sharp(file).removeAlpha().raw().toBuffer())).toEqual(new Uint8Array(image.data));
+  });
+
+  it.each([
+    ["no image", undefined, "x.png", /^savePng: the image is undefined; expected one of pair.generate\(\)/],
+    ["null", null, "x.png", /^savePng: the image is null/],
+    ["an array of images", [{}], "x.png", /^savePng: the image is without width, height and data/],
+    ["no path", { width: 1, height: 1, data: new Uint8Array(3) }, undefined, /^savePng: the path is undefined/],
+    ["an empty path", { width: 1, height: 1, data: new Uint8Array(3) }, "", /^savePng: the path is empty/],
+  ])("refuses %s from plain JavaScript", async (_, image, file, message) => {
+    const wrong = savePng as (image: unknown, file: unknown) => Promise<string>;
+    await expect(wrong(image, file)).rejects.toBeInstanceOf(RequestError);
+    await expect(wrong(image, file)).rejects.toThrow(message);
   });
 
   it("says which file cannot be written", async () => {

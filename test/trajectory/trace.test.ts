@@ -127,6 +127,7 @@ describe("trace", { timeout: 240_000 }, async () => {
 
   it("refuses what cannot be before anything runs", async () => {
     await expect(run({ ...request, preview: "taesd" })).rejects.toThrow(/--taesd/);
+    await expect(run({ ...request, watch: ["a hat", " "] })).rejects.toThrow(/--watch is empty; expected a phrase/);
     await expect(run({ ...request, switch: 9 })).rejects.toThrow(RequestError);
     await expect(run({ ...request, size: { width: 63, height: 64 } })).rejects.toThrow(/multiple/);
     const bare = { ...pair, row: null };
