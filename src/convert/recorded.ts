@@ -285,8 +285,12 @@ export function differences(
     const actual = sources.find((source) => keyOf(source) === keyOf(expected));
     if (actual?.sha256 === expected.sha256 || (!actual && changed)) continue;
     const name = expected.ref.endsWith(expected.file) ? expected.ref : `${expected.file} of ${expected.ref}`;
-    const is = actual ? `is ${actual.sha256.slice(0, 10)}` : "is not read";
-    found.push(`${expected.role} ${name}: SHA-256 ${is}, recorded is ${expected.sha256.slice(0, 10)}`);
+    const recordedHash = expected.sha256.slice(0, 10);
+    found.push(
+      actual
+        ? `${expected.role} ${name}: SHA-256 is ${actual.sha256.slice(0, 10)}, recorded is ${recordedHash}`
+        : `${expected.role} ${name}: recorded with SHA-256 ${recordedHash}, not among the models here`,
+    );
   }
   if (recorded.plan && !changed) {
     const [now, then] = [planJson(plan), planJson(recorded.plan)].map((p) =>

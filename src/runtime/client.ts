@@ -121,6 +121,12 @@ function startWorker({ device, openChannel, mustStart, advice }: Platform) {
 const isKind = <K extends Answer["kind"]>(answer: Answer, kind: K): answer is Extract<Answer, { kind: K }> =>
   answer.kind === kind;
 
+/** The library that a provider could not load, in place of the loader's text with its path twice; null for other problems. */
+function missingLibrary(problem: string): string | null {
+  const [, file] = /Failed to load library .*?([^/\s]+\.so[.\d]*): cannot open shared object file/.exec(problem) ?? [];
+  return file === undefined ? null : `${file} is missing`;
+}
+
 /** Error with the message of ONNX Runtime, what native libraries reported, and advice for common causes. */
 function explained(
   { message, memory }: Extract<Answer, { kind: "failed" }>,
@@ -145,7 +151,8 @@ function explained(
     device !== "cpu"
   ) {
     const problem = `${device} is not available here (${[short, ...reports].join("; ")})`;
-    return new MachineError(`${problem}; ${advice.device}`, undefined, problem);
+    const said = `${device} is not available here (${missingLibrary(problem) ?? [short, ...reports].join("; ")})`;
+    return new MachineError(`${said}; ${advice.device}`, undefined, problem);
   }
   return new MachineError(`${device === "openvino" ? "OpenVINO" : `ONNX Runtime on ${device}`}: ${short}`);
 }

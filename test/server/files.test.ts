@@ -238,6 +238,15 @@ describe("restore", { timeout: 240_000 }, () => {
     const { status, body } = await upload("api/restore", Buffer.from(JSON.stringify(recorded)), "application/json");
     expect(status).toBe(200);
     expect(body).toMatchObject({ request: { adapters: [{ ref: "smile.base", scale: 2 }] }, version: "0.0.1" });
+    // Of another pair.
+    const base = { role: "base", ref: "/elsewhere/unet", file: "model.safetensors", sha256: "ab".repeat(32) };
+    const other = { ...recorded, request: { prompts: ["a fox"] }, sources: [base] };
+    const answer = await upload("api/restore", Buffer.from(JSON.stringify(other)), "application/json");
+    expect(answer.body).toMatchObject({
+      notices: expect.arrayContaining([
+        "base model.safetensors of /elsewhere/unet: recorded with SHA-256 ababababab, not among the models here",
+      ]),
+    });
   });
 });
 

@@ -1,8 +1,11 @@
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { swiftshader } from "../../support/swiftshader.js";
 
+const PACKAGE = new URL("../../../node_modules/onnxruntime-node/", import.meta.url);
 const room = (name: string) => JSON.stringify(new URL(`../../../dist/${name}/index.js`, import.meta.url).href);
 
 /** Runs a program that has the compiled rooms in scope. */
@@ -24,6 +27,9 @@ function program(script: string, env: Readonly<Record<string, string>> = {}) {
   });
   return { status, stdout, stderr };
 }
+
+/** ONNX Runtime's part for CUDA, which `npm install` fetches where there is an NVIDIA card. */
+const hasCuda = existsSync(fileURLToPath(new URL("bin/napi-v6/linux/x64/libonnxruntime_providers_shared.so", PACKAGE)));
 
 const alive = (pid: number) => {
   try {
@@ -73,6 +79,17 @@ describe.runIf(process.platform === "linux")("a device other than the CPU", { ti
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toMatch(
       /^webgpu is not available here \(.*No supported adapters; .*(libvulkan|driver).*--device cpu/i,
+    );
+  });
+
+  it.skipIf(hasCuda)("that lacks its library names it in one short line", () => {
+    const script = `
+      const runtime = openRuntime({ device: "cuda", threads: 1 });
+      await runtime.load(model).catch((error) => console.log(error.message));
+      await runtime.close();
+    `;
+    expect(program(script).stdout).toMatch(
+      /^cuda is not available here \(libonnxruntime_providers_\w+\.so is missing\); try --device cpu, or see variegate doctor\n$/,
     );
   });
 
