@@ -1,10 +1,11 @@
 /** Calibrated settings of pairs in a file of the user: which pair they belong to, and whether its models are still the same. */
 import { existsSync, statSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
+import { readJson } from "../checkpoint/node/index.js";
 import { FileError } from "../errors.js";
-import { configFolder, formatJson, hashBlocks, makeFolder, parseJson, writeWhole } from "../files/index.js";
+import { configFolder, formatJson, hashBlocks, makeFolder, writeWhole } from "../files/index.js";
 import type { Calibrated, PlanSource } from "../generate/index.js";
 import { resolveReference } from "../lookup/index.js";
 import { settledFields } from "../sampling/index.js";
@@ -40,16 +41,15 @@ type Models = Pick<PlanSource, "base" | "distilled">;
 const isOf = (entry: Pick<CalibrationEntry, "base" | "distilled">, { base, distilled }: Models): boolean =>
   entry.base === nameOf(base.ref) && entry.distilled === nameOf(distilled?.ref ?? "");
 
-/** @throws FileError for a damaged file */
+/** @throws FileError for a damaged file, or what is none */
 async function readEntries(file: string): Promise<readonly CalibrationEntry[]> {
-  if (!existsSync(file)) return [];
-  const read = fileSchema.safeParse(parseJson(await readFile(file, "utf8")));
+  const json = await readJson(file, { optional: true });
+  if (json === undefined) return [];
+  const read = fileSchema.safeParse(json);
   if (read.success) return read.data.pairs;
   const issue = read.error.issues[0];
-  throw new FileError(
-    file,
-    `is no file of calibrations: ${issue?.path.join(".") || "the whole"}: ${expectedBy(issue)}; delete it, or calibrate again`,
-  );
+  const place = issue && issue.path.length > 0 ? `${issue.path.join(".")}: ` : "";
+  throw new FileError(file, `is no file of calibrations: ${place}${expectedBy(issue)}; delete it, or calibrate again`);
 }
 
 /** Calibrated setting of a pair; null where there is none, or its models have changed since. */

@@ -1,5 +1,7 @@
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { FileError } from "../../src/errors.js";
 import {
   calibratedSampling,
   calibrationExperiment,
@@ -54,6 +56,26 @@ describe("the recommendation of a calibration", () => {
 
   it("is the distilled model where nothing qualifies", () => {
     expect(calibratedSampling(recommended(tableOf({}), definition))).toEqual({ mode: "distilled" });
+  });
+});
+
+describe("a file of calibrations", () => {
+  it.each([
+    ["cut off", '{"pairs": [', /is not JSON: /],
+    ["a list", "[]", /is no file of calibrations: expected an object.*; delete it/],
+    ["of other fields", '{"pairs": 3}', /is no file of calibrations: pairs: expected a list; delete it/],
+  ])("that is %s is named in one line", async (_, text, message) => {
+    const file = path.join(temporaryFolder(), "calibrations.json");
+    writeFileSync(file, text);
+    const reading = calibratedOf(await openPlanSource({}), file);
+    await expect(reading).rejects.toBeInstanceOf(FileError);
+    await expect(reading).rejects.toThrow(message);
+  });
+
+  it("that is a folder is named in one line", async () => {
+    await expect(calibratedOf(await openPlanSource({}), temporaryFolder())).rejects.toThrow(
+      /cannot be read \(EISDIR\)/,
+    );
   });
 });
 
