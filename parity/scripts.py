@@ -57,6 +57,8 @@ CASES = {
     "hybrid-heun": {"scheduler": "Heun", "sigmas": "sgm_uniform", "steps": 3, "size": WIDE},
     "hybrid-own-grid-dpm2": {"scheduler": "dpm_2", "sigmas": "sgm_uniform", "steps": 4, "baseScheduler": "euler_ancestral", "baseSteps": 6, "switch": 2, "seeds": [3]},
     "hybrid-loras": {"adapters": [{"ref": "smile.base", "scale": 1.5}, {"ref": "blueprint", "scale": 0.5, "on": "base"}], "switch": 2, "size": WIDE},
+    "base-interval": {"mode": "base", "steps": 8, "seeds": [2], "diversity": [{"method": "interval", "low": 0.4, "high": 8}]},
+    "hybrid-late-guidance": {"baseSteps": 8, "baseGuidance": 4, "switch": 2, "seeds": [3], "diversity": [{"method": "late-guidance", "skip": 2}]},
     "base-ddpm": {"mode": "base", "steps": 5, "scheduler": "DDPMScheduler", "seeds": [2]},
 }  # fmt: skip
 

@@ -1,9 +1,9 @@
 /** Writes a plan as a workflow for ComfyUI, in its API format. */
 import { RequestError } from "../errors.js";
 import { FAMILIES, factsOf } from "../families/index.js";
-import { type GenerateRequest, type PlanSource, planRequestFor } from "../generate/index.js";
+import { type GenerateRequest, type PlanSource, planFor, planRequestFor } from "../generate/index.js";
 import type { PairReference } from "../open/index.js";
-import { type ModelName, makePlan, type Plan } from "../sampling/index.js";
+import type { ModelName, Plan } from "../sampling/index.js";
 import { flowLatents, flowRuns } from "./comfy-flow.js";
 import { type Link, type Workflow, type WorkflowGraph, workflowGraph } from "./comfy-graph.js";
 import { type ComfyFile, type ComfyModels, checkShape, comfyModels } from "./comfy-models.js";
@@ -51,9 +51,9 @@ export function workflowFor(source: ReadSource, request: GenerateRequest, places
     });
   }
   refuseOwnMethods("comfyui", request);
-  const asked = planRequestFor(source, request);
-  if (factsOf(source.family).comfy) return flowWorkflow(source, request, places, makePlan(asked));
-  const plan = comfyPlan(asked, makePlan(asked));
+  const rows = planFor(source, request);
+  if (factsOf(source.family).comfy) return flowWorkflow(source, request, places, rows);
+  const plan = comfyPlan(planRequestFor(source, request), rows);
   for (const run of plan.runs) if (run.kind === "sample") checkGuidance(source, run.model);
   const graph = workflowGraph();
   const isDistilled = plan.runs.some((run) => run.kind === "sample" && run.model === "distilled");

@@ -6,6 +6,7 @@ import {
   type GenerateRequest,
   ownChoice,
   type PlanSource,
+  planFor,
   planRequestFor,
   type SchedulerChoice,
 } from "../generate/index.js";
@@ -63,7 +64,7 @@ export async function diffusersScript(
 ): Promise<string> {
   checkRequest(request);
   refuseOwnMethods("diffusers", request);
-  const plan = makePlan(planRequestFor(source, request));
+  const plan = planFor(source, request);
   if (FAMILIES[source.family].denoiser.folder === "transformer") return flowScript(source, request, reference, plan);
   checkTrueGuidance(request);
   const parts = partsOf(source, request, plan);

@@ -1,17 +1,24 @@
 /** Parts of a request that other tools cannot run. */
 import { RequestError } from "../errors.js";
 import type { GenerateRequest } from "../generate/index.js";
+import { METHOD_NAMES, METHODS } from "../sampling/index.js";
+
+/** Methods whose rows differ in their guidance scales alone, which any plan has. */
+const GUIDING = METHOD_NAMES.filter(
+  (name) => METHODS[name].acts === "plan" && METHODS[name].needs.includes("guidance"),
+);
 
 /**
  * @param form name of the form that the plan is written in, as `--as` takes it
- * @throws RequestError for diversity methods, choices of seeds and jumps, which are written for this program's loop
+ * @throws RequestError for methods that act within a step, choices of seeds and jumps, which are of this program's loop
  */
 export function refuseOwnMethods(form: string, request: GenerateRequest): void {
-  const { diversity: [method] = [] } = request;
-  if (method) {
-    throw new RequestError(`--as ${form} takes no diversity method; leave --diversity ${method.method} out`, {
-      field: "diversity",
-    });
+  const within = request.diversity?.find(({ method }) => !GUIDING.includes(method));
+  if (within) {
+    throw new RequestError(
+      `--as ${form} takes only diversity methods that set guidance scales (${GUIDING.join(", ")}); leave --diversity ${within.method} out`,
+      { field: "diversity" },
+    );
   }
   if (request.choose) {
     throw new RequestError(

@@ -44,6 +44,13 @@ describe("what the scripts of `plan --as diffusers` generate, run with diffusers
     );
   });
 
+  it("refuses diversity methods that act within a step, and names those that do not", async () => {
+    const asked = diffusersScript(pair, { prompts: ["x"], diversity: [{ method: "cads" }] });
+    await expect(asked).rejects.toThrow(
+      /only diversity methods that set guidance scales \(interval, late-guidance\).*leave --diversity cads out/,
+    );
+  });
+
   it("refuses LoRAs that diffusers does not load, and scales that it has no place for", async () => {
     const script = (ref: string, scale: number | string = 1) =>
       diffusersScript(pair, { prompts: ["x"], adapters: [{ ref, scale }] });

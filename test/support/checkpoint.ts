@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import type { PairReference } from "../../src/open/index.js";
+import { diversitySchema } from "../../src/sampling/hooks/methods.js";
 import { count } from "../../src/tensor/index.js";
 import { grow } from "./grow.js";
 import { description, EMBEDDED } from "./parity.js";
@@ -236,6 +237,7 @@ export const requestSchema = z.strictObject({
   prediction: z.enum(["epsilon", "v_prediction", "sample"]).exactOptional(),
   ratio: z.object({ base: z.number(), distilled: z.number() }).exactOptional(),
   baseSpacing: z.enum(["leading", "trailing", "linspace"]).exactOptional(),
+  diversity: z.array(diversitySchema).exactOptional(),
   adapters: z
     .array(
       z.object({
