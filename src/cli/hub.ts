@@ -55,7 +55,7 @@ async function referencesOf(
   ref: string | undefined,
   { pair, pairs }: PullOptions,
 ): Promise<(readonly [string, ModelKind])[]> {
-  if ((ref === undefined) === (pair === undefined)) throw new RequestError("give a REF or --pair NAME");
+  if ((ref === undefined) === (pair === undefined)) throw new RequestError("give either a REF or --pair NAME");
   if (ref !== undefined) return [[ref, "model"]];
   const { base, distilled, clip } = pairNamed(pair ?? "", await readPairs(pairs));
   const parts = [

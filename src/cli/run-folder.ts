@@ -1,6 +1,6 @@
 /** Output folder of one run: complete files, and a log of events. */
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
@@ -46,6 +46,18 @@ export interface ResumeOptions extends FolderOptions {
 }
 
 const LOG = "events.jsonl";
+/** Logs of this process's runs that have logged nothing yet. */
+const unused = new Set<string>();
+
+/** A run that failed before it made anything, such as on a device that is not there, leaves its folder to the next. */
+function freeUnused(code: number): void {
+  if (code === 0 || code === INTERRUPTED) return;
+  for (const file of unused) rmSync(file, { force: true });
+}
+
+/** Exit code of an interrupted run: its seeds, which may have been drawn at random, stay in the log. */
+const INTERRUPTED = 130;
+
 const lineSchema = z.record(z.string(), z.unknown());
 const fileSchema = z.object({ file: z.string(), bytes: z.number(), sha256: z.string(), pixels: z.string().optional() });
 const firstSchema = z.object({ id: z.string() });
@@ -118,12 +130,17 @@ async function begin(dir: string, command: string, identity: unknown, past: read
   };
   const parts = past.flatMap((line) => partSchema.safeParse(line).data ?? []);
   const log = (event: Line) => {
+    unused.delete(file);
     append(`${JSON.stringify({ ...event, seconds: seconds() })}\n`);
     parts.push(...(partSchema.safeParse(event).data ? [partSchema.parse(event)] : []));
   };
   // A killed run may leave a partial last line.
   if (existsSync(file) && !readFileSync(file, "utf8").endsWith("\n")) append("\n");
-  if (past.length === 0) log({ type: "run", id: idOf(identity), command, request: identity });
+  if (past.length === 0) {
+    log({ type: "run", id: idOf(identity), command, request: identity });
+    unused.add(file);
+    if (process.listeners("exit").every((listener) => listener !== freeUnused)) process.on("exit", freeUnused);
+  }
   return {
     dir,
     kept: await intactFiles(dir, past),

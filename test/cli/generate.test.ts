@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { runGenerate } from "../../src/cli/generate.js";
 import type { Terminal } from "../../src/cli/terminal.js";
 import { temporaryFolder } from "../support/folder.js";
+import { runProgram } from "../support/program.js";
 
 interface Run {
   readonly seconds: number;
@@ -54,4 +55,20 @@ describe("runGenerate with resume", { timeout: 240_000 }, () => {
     const done = log.split("\n").flatMap((line) => (line.includes('"done"') ? [JSON.parse(line).images] : []));
     expect(done).toEqual([4, 3]);
   }, 240_000);
+});
+
+describe.runIf(process.platform === "linux")("a run that failed before its first image", { timeout: 240_000 }, () => {
+  it("leaves its folder to the next run, whatever its options", async () => {
+    const out = path.join(temporaryFolder(), "run");
+    const words = ["generate", "a crown", "--seeds", "0", "--steps", "2", "--out", out];
+    expect(await runProgram([...words, "--device", "dml"])).toMatchObject({
+      status: 4,
+      stderr: expect.stringMatching(/^dml is not available here/m),
+    });
+    expect(readdirSync(out)).toEqual([]);
+    expect(await runProgram(words)).toMatchObject({ status: 0 });
+    // One that has an image keeps it.
+    expect(await runProgram([...words, "--device", "dml"])).toMatchObject({ status: 2 });
+    expect(readdirSync(out)).toContain("0.png");
+  });
 });
