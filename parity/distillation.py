@@ -93,10 +93,10 @@ class Diffusion:
         scaled = (TIME_SCALE * at.time.double()).view(-1, 1, 1, 1)
         return (DATA_SIGMA**2 / (scaled**2 + DATA_SIGMA**2)).float(), (scaled / (scaled**2 + DATA_SIGMA**2).sqrt()).float()
 
-    def fake_weight(self, at):
+    def fake_errors(self, at, difference):
         # An error of v weighs as the error of ε that it is at the same x0: σ / α · (α error)².
         scale = torch.ones_like(at.alpha) if self.kind == "epsilon" else at.alpha
-        return (at.sigma / at.alpha).clamp(max=5.0) * scale**2
+        return (at.sigma / at.alpha).clamp(max=5.0) * (scale * difference) ** 2
 
 
 class Flow:
@@ -134,8 +134,8 @@ class Flow:
     def boundary(self, at):
         return torch.zeros_like(at.sigma), torch.ones_like(at.sigma)
 
-    def fake_weight(self, at):
-        return torch.ones_like(at.sigma)
+    def fake_errors(self, at, difference):
+        return difference**2
 
 
 class Network:
@@ -337,7 +337,7 @@ def matching(network, process, keep, rate):
             at = process.at(torch.tensor(fake_times(update, i)))
             eps = noise(network.latents, 5000 + 10 * update + i)
             out = network.predict("fake", at.add(x0.detach(), eps), at)
-            fake_loss = (process.fake_weight(at) * (out - process.target(x0.detach(), at, eps)) ** 2).mean()
+            fake_loss = process.fake_errors(at, out - process.target(x0.detach(), at, eps)).mean()
             fake.update(fake_loss)
             fake_losses.append(fake_loss.item())
     return losses, norms, fake_losses
