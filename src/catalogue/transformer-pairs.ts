@@ -29,6 +29,8 @@ const SD35_LARGE: Base = {
   parameters: 8.057e9,
 };
 
+const SD35_MEDIUM = baseOf("sd3", "stabilityai/stable-diffusion-3.5-medium", { steps: 40, guidance: 4.5 });
+
 const QWEN_IMAGE = baseOf("qwenimage", "Qwen/Qwen-Image", { steps: 50, guidance: 4 });
 /** The authors distil with a shift of 3 at every size (generate_with_diffusers.py in ModelTC/Qwen-Image-Lightning). */
 const LIGHTNING_SHIFT = Math.log(3);
@@ -120,6 +122,19 @@ export const TRANSFORMER_PAIRS: readonly PairRow[] = [
     distilled: "stabilityai/stable-diffusion-3.5-large-turbo",
     sampling: { steps: 4, guidance: 0 },
   }),
+  // Settings of the example in its authors' README; their file is a state dict of diffusers' transformer.
+  row(
+    "sd35-medium-dpdmd",
+    "DP-DMD for Stable Diffusion 3.5 medium, 4 steps without guidance, trained to keep diversity",
+    SD35_MEDIUM,
+    {
+      names: ["dpdmd"],
+      licence: "not stated for the weights; the base Stability AI Community License",
+      gated: true,
+      distilled: "TianheWu/dpdmd/DPDMD-SD35M-4NFE-natural.pt",
+      sampling: { steps: 4, guidance: 0 },
+    },
+  ),
   qwenLightning(8),
   qwenLightning(4),
 ];
