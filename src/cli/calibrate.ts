@@ -109,6 +109,8 @@ export async function runCalibrate(
     terminal.print(
       `\nvariegate generate ${JSON.stringify(prompts[0] ?? "")} ${[...modelFlags(models), ...flags].join(" ")}`,
     );
+  } else if (!found.best && found.undecided.length > 0) {
+    terminal.print("nothing is stored");
   } else {
     await keepCalibration(source, {
       sampling: calibratedSampling(found),
@@ -158,8 +160,11 @@ const whyNot = ({ verdicts: { diversity, adherence } }: Tried): string => {
   return adherence !== "agrees" ? `no: as adherent is ${adherence}` : "no: over the budget";
 };
 
-function sentenceOf({ tried, best }: Calibration, { seeds }: Definition, prompts: number): string {
+function sentenceOf({ tried, best, undecided }: Calibration, { seeds }: Definition, prompts: number): string {
   const from = `${counted(prompts, "prompt")} × ${counted(seeds, "seed")}, 95 % intervals over prompts`;
+  if (!best && undecided.length > 0) {
+    return `Not decided: of ${tried.length} settings, none is surely more diverse than the distilled model at its adherence and the budget, and ${undecided.length} may be (${from}). More prompts (--count) or seeds (--seeds) would tell.`;
+  }
   if (!best) {
     return `No setting helps here: of ${tried.length}, none is surely more diverse than the distilled model at its adherence and the budget. Use --mode distilled (${from}).`;
   }

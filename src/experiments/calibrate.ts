@@ -83,10 +83,13 @@ export interface Tried {
   readonly qualifies: boolean;
 }
 
-/** Result of a calibration: what was tried, and the recommended setting; null where none is surely better than the distilled model. */
+/** Result of a calibration. */
 export interface Calibration {
   readonly tried: readonly Tried[];
+  /** The recommended setting; null where none is surely better than the distilled model. */
   readonly best: Tried | null;
+  /** Settings within the budget that may be better: no verdict speaks against them, and one is not decided. */
+  readonly undecided: readonly Tried[];
 }
 
 /**
@@ -95,6 +98,7 @@ export interface Calibration {
  * @param budget most calls as a share of the distilled model's
  */
 export function recommended({ rows, judgements }: Table, { rows: defined }: Definition, budget = 1): Calibration {
+  const affordable = (cost: number) => cost <= budget + 1e-9;
   const callsOf = (name: string) => rows.find((row) => row.name === name)?.values.calls?.mean ?? Number.NaN;
   const tried = defined.slice(1).flatMap(({ name, sampling }): Tried[] => {
     const own = judgements.filter(({ claim }) => claim.row === name);
@@ -104,7 +108,7 @@ export function recommended({ rows, judgements }: Table, { rows: defined }: Defi
     const worse = accuracy && accuracy.verdict !== "not tested" ? accuracy.verdict : score.verdict;
     const adherence: Verdict = score.verdict === "agrees" ? worse : score.verdict;
     const verdicts = { diversity: diversity.verdict, adherence };
-    const qualifies = verdicts.diversity === "agrees" && adherence === "agrees" && cost <= budget + 1e-9;
+    const qualifies = verdicts.diversity === "agrees" && adherence === "agrees" && affordable(cost);
     return [{ name, sampling, cost, diversity: diversity.ours, adherence: score.ours, verdicts, qualifies }];
   });
   const able = tried.filter((t) => t.qualifies).sort((a, b) => b.diversity.mean - a.diversity.mean);
@@ -113,7 +117,11 @@ export function recommended({ rows, judgements }: Table, { rows: defined }: Defi
   const stepsOf = ({ sampling: { switch: k, ratio } }: Tried) => ratio?.base ?? (typeof k === "number" ? k : 1);
   // Sorting is stable: equal ones stay in the order of their diversity.
   const [best = null] = alike.sort((a, b) => a.cost - b.cost || stepsOf(a) - stepsOf(b));
-  return { tried, best };
+  const undecided = tried.filter(
+    ({ verdicts, qualifies, cost }) =>
+      !qualifies && affordable(cost) && !Object.values(verdicts).some((verdict) => verdict === "disagrees"),
+  );
+  return { tried, best, undecided };
 }
 
 /** A recommendation as it is stored with the pair. */

@@ -57,6 +57,20 @@ describe("the recommendation of a calibration", () => {
   it("is the distilled model where nothing qualifies", () => {
     expect(calibratedSampling(recommended(tableOf({}), definition))).toEqual({ mode: "distilled" });
   });
+
+  it("tells what may be better, within the budget, from what is not", () => {
+    const table = tableOf({
+      "k = 1, lcm": [1.05, 0.1, 1, 4], // the interval has 1 in it
+      "k = 1, ddim": [0.9, 0.05, 1, 4], // less diverse
+      "k = 2, lcm": [1.4, 0.05, 0.9, 4], // follows prompts less
+      "2 : 1": [1.05, 0.1, 1, 5], // over the budget
+    });
+    const { best, undecided } = recommended(table, definition);
+    expect(best).toBeNull();
+    const names = undecided.map(({ name }) => name);
+    expect(names).toContain("k = 1, lcm");
+    expect(names.filter((name) => ["k = 1, ddim", "k = 2, lcm", "2 : 1"].includes(name))).toEqual([]);
+  });
 });
 
 describe("a file of calibrations", () => {
