@@ -110,7 +110,8 @@ export function addFields(command: Command, fields: Fields): Command {
       const [first] = options;
       if (form.part && first) listedAs.set(option, first.option);
       if (inner(field) === field) option.makeOptionMandatory();
-      command.addOption(form.repeatable ? option : option.conflicts(others.map((o) => o.option.attributeName())));
+      const excluded = form.repeatable ? [] : others.map((o) => o.option.attributeName());
+      command.addOption(option.conflicts([...excluded, ...(form.excludes ?? [])]));
       for (const alias of aliasesFor(field, form, option)) command.addOption(alias);
     }
   }

@@ -20,6 +20,8 @@ export interface OptionForm {
   readonly expected?: string;
   /** May be given several times: the field is a list, and each use sets one item. */
   readonly repeatable?: true;
+  /** Fields whose flags are refused beside this one. */
+  readonly excludes?: readonly string[];
   /** Environment variable that supplies a default. */
   readonly env?: string;
   /** Value that a flag without an argument sets. Default: true. */

@@ -289,6 +289,12 @@ describe("bad input ends in a line or two and the right exit code", { timeout: 2
     ],
     ["a ratio that leaves no row", 2, /ratio 1:4 leaves no row of 4/, ["plan", "--ratio", "1:4"]],
     ["a ratio that divides nothing", 2, /1\.33 base steps/, ["plan", "--ratio", "1:3"]],
+    [
+      "a run to continue and to replace",
+      2,
+      /'--force' cannot be used with option '--resume'/,
+      ["trace", "--resume", "--force"],
+    ],
     ["more rows left out than there are", 2, /skip is 4 of 4 steps; expected .* 0 to 3/, ["plan", "--skip", "4"]],
     ["rows and a switch", 2, /cannot be used with/, ["plan", "--base-rows", "1", "--switch", "1"]],
     ["a seed that is no number", 2, /--seeds .*'a'.*list of seeds/, ["generate", "x", "--seeds", "a"]],

@@ -39,7 +39,11 @@ export const outputFields = grouped("output", {
     about: "output folder (default: a new folder in out/)",
     expected: "the name of a folder",
   }),
-  force: option(z.boolean(), { flag: "--force", about: "replace the run that the output folder holds" }),
+  force: option(z.boolean(), {
+    flag: "--force",
+    about: "replace the run that the output folder holds",
+    excludes: ["resume"],
+  }),
 } as const);
 
 export const resumeFields = grouped("output", {
