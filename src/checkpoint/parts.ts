@@ -8,7 +8,7 @@ import {
   factsOf,
   GEMMA2_NAMES,
   ownTensors,
-  QWEN3_NAMES,
+  QWEN_NAMES,
   type Recognised,
   type Renamed,
   recognise,
@@ -250,7 +250,7 @@ const llamaNames = (stored: Weights): readonly Renamed[] =>
     ? T5_NAMES
     : stored.has("blk.0.post_ffw_norm.weight")
       ? GEMMA2_NAMES
-      : QWEN3_NAMES;
+      : QWEN_NAMES;
 
 /** Names in a file → diffusers' or transformers' names, where no tensor is divided. */
 const otherToOwn = (rules: readonly Renamed[], stored: Weights): Map<string, string> =>

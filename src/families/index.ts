@@ -17,8 +17,7 @@ export {
 } from "./family.js";
 export { adapterLayerNames, denoiserLayerNames } from "./layer-names.js";
 export { clipNames, type SourceTensor } from "./names/clip.js";
-export { GEMMA2_NAMES } from "./names/gemma2.js";
-export { QWEN3_NAMES } from "./names/qwen3.js";
+export { GEMMA2_NAMES, QWEN_NAMES } from "./names/language-models.js";
 export { T5_NAMES } from "./names/t5.js";
 export { tinyNames } from "./names/taesd.js";
 export { type OtherLayer, otherLayers, ownTensors, type Renamed } from "./names/transformer.js";

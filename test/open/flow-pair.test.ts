@@ -3,7 +3,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { safetensors, tensorsOf } from "../../src/checkpoint/index.js";
 import { openWeights } from "../../src/checkpoint/node/index.js";
-import { otherLayers, QWEN3_NAMES } from "../../src/families/index.js";
+import { otherLayers, QWEN_NAMES } from "../../src/families/index.js";
 import { generate, planFor, settingsFor } from "../../src/generate/index.js";
 import { openPair, readFiles } from "../../src/open/index.js";
 import type { FloatTensor } from "../../src/tensor/index.js";
@@ -50,7 +50,7 @@ describe("pairs of flow matching families", () => {
 
   it("read the same text with llama.cpp's names of Qwen3", { timeout: 240_000 }, async () => {
     const own = await tensorsOf(await openWeights(path.join(componentFolder("qwen3"), "model.safetensors")));
-    const names = otherLayers(QWEN3_NAMES, [...own.keys()]);
+    const names = otherLayers(QWEN_NAMES, [...own.keys()]);
     const renamed: Record<string, FloatTensor> = {};
     for (const [name, tensor] of own) renamed[names.get(name)?.name ?? name] = tensor;
     expect(renamed["blk.3.attn_q_norm.weight"]).toBeDefined();
