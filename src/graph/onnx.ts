@@ -24,6 +24,8 @@ export interface EncodedGraph {
   readonly weights: ReadonlyMap<string, StoredBytes>;
   /** The graph has quantised matmuls, which need ONNX Runtime's prepacking to be fast. */
   readonly packed: boolean;
+  /** ONNX Runtime may find layers to fuse. */
+  readonly fusible: boolean;
   /** Compute type of the values between inputs and outputs. */
   readonly type: ComputeType;
   readonly inputs: readonly Port[];
@@ -45,6 +47,11 @@ export interface EncodeOptions {
   readonly castRows?: boolean;
   /** Default "float32". Inputs and outputs stay float32. */
   readonly type?: ComputeType;
+  /**
+   * Let ONNX Runtime look for layers to fuse (default). A graph with gradients is of primitive operations and has none, and the search takes more than
+   * half of the time in which it loads.
+   */
+  readonly fusible?: boolean;
   /** Limit of the attention scores of one sample in bytes, where attention is not fused; default 128 MiB. */
   readonly scoreBytes?: number;
 }
@@ -64,7 +71,13 @@ const EXACT = "exact.";
  */
 export function encodeGraph(
   graph: Graph,
-  { fusedAttention = true, castRows = false, type = "float32", scoreBytes = SCORE_BYTES }: EncodeOptions = {},
+  {
+    fusedAttention = true,
+    castRows = false,
+    fusible = true,
+    type = "float32",
+    scoreBytes = SCORE_BYTES,
+  }: EncodeOptions = {},
 ): EncodedGraph {
   const parts: Parts = { nodes: [], initializers: [] };
   const half = type === "float16";
@@ -112,6 +125,7 @@ export function encodeGraph(
   return {
     weights,
     packed: [...graph.weights.values()].some((w) => w.scales !== undefined),
+    fusible,
     type,
     inputs,
     outputs,

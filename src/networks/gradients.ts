@@ -3,6 +3,7 @@ import {
   type Builder,
   bindDimensions,
   createBuilder,
+  type EncodedGraph,
   encodeGraph,
   type Graph,
   rebuild,
@@ -42,7 +43,10 @@ export const loadGradients = (
   { runtime, upcast }: { readonly runtime: Runtime; readonly upcast: Upcast },
   drawn: Graph,
   wanted: Differentiated,
-): Promise<Session> => runtime.load(encodeGraph(gradientGraph(drawn, wanted).graph), upcast);
+): Promise<Session> => runtime.load(encodeGradients(gradientGraph(drawn, wanted).graph), upcast);
+
+/** Encodes a graph with gradients, whose operations are primitive. */
+export const encodeGradients = (graph: Graph): EncodedGraph => encodeGraph(graph, { fusible: false });
 
 /** The graph whose outputs are the scalar and its gradients; with `recompute` the memory that it needs. */
 export function gradientGraph(

@@ -3,7 +3,13 @@ export { drawingOf, drawn } from "./build.js";
 export { COMPUTES } from "./fields.js";
 export { areFinite, type Call, finite, mustBeFinite } from "./finite.js";
 export { floats } from "./floats.js";
-export { type Differentiated, type GradientMemory, gradientGraph, loadGradients } from "./gradients.js";
+export {
+  type Differentiated,
+  encodeGradients,
+  type GradientMemory,
+  gradientGraph,
+  loadGradients,
+} from "./gradients.js";
 export { productsOn } from "./matmul.js";
 export { castBytes, encodedFor, type Network, type NetworkOptions, NO_WEIGHTS, network, sessionOf } from "./network.js";
 export { packedBytes } from "./packing.js";

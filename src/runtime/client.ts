@@ -37,8 +37,8 @@ export function workerRuntime(platform: Platform): Runtime {
     device,
     async load(model, upcast = "at-load") {
       const { placed, folder, buffers, own } = await platform.place(model.weights);
-      const { packed, type, inputs, outputs } = model;
-      const bytes = { model: model.encode(placed), folder, buffers, packed, type, inputs, outputs };
+      const { packed, fusible, type, inputs, outputs } = model;
+      const bytes = { model: model.encode(placed), folder, buffers, packed, fusible, type, inputs, outputs };
       const { session } = await ask({ kind: "load", bytes, device, threads, upcast }, "loaded", own);
       return {
         run: (feeds, held = null, feeding = "copy") => {

@@ -24,6 +24,8 @@ export interface ModelBytes {
   readonly buffers: readonly (WeightBuffer | WeightBlob)[];
   /** Enable prepacking. */
   readonly packed: boolean;
+  /** Look for layers to fuse. */
+  readonly fusible: boolean;
   /** Compute type, for an engine that chooses it while it loads a model. */
   readonly type: FloatType;
   readonly inputs: readonly PortFacts[];

@@ -35,6 +35,8 @@ export interface Model {
   readonly weights: ReadonlyMap<string, StoredBytes>;
   /** Enable ONNX Runtime's prepacking, which copies every matrix to the layout of its kernels. */
   readonly packed: boolean;
+  /** Let ONNX Runtime look for layers to fuse, which takes more than half of the time in which a large graph loads. */
+  readonly fusible: boolean;
   /**
    * Compute type. The model is written in float32 for "bfloat16", which OpenVINO turns to while it loads; the model has its casts for
    * "float16".

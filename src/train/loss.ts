@@ -2,7 +2,7 @@
 import type { Model, Pair } from "../generate/index.js";
 import { type Builder, bindDimensions, encodeGraph, gradientOf, type Value } from "../graph/index.js";
 import type { Conditioning, DenoiserShape, ImageSize } from "../models/index.js";
-import { floats, type GradientMemory, gradientGraph } from "../networks/index.js";
+import { encodeGradients, floats, type GradientMemory, gradientGraph } from "../networks/index.js";
 import type { Tensors } from "../optim/index.js";
 import type { Session } from "../runtime/index.js";
 import { combine } from "../sampling/index.js";
@@ -128,7 +128,7 @@ export async function openLoss(
     const wanted = { of: LOSS, scalar: meanError(kind.huber), to: inputs.names, sizes };
     const { graph, memory } = gradientGraph(drawn, { ...wanted, recompute });
     if (memory && memory.kept > (most?.kept ?? 0)) most = memory;
-    return runtime.load(encodeGraph(graph), upcast);
+    return runtime.load(encodeGradients(graph), upcast);
   }
   /** Loss and gradients of samples with texts of one length. */
   async function lossOf({ targets, weights: own, huber, ...call }: Batch, parameters: Tensors) {

@@ -12,33 +12,65 @@ export function logErrors(): void {
   ort.env.logLevel = "error";
 }
 
-/** Disables constant folding of the casts of weights, except for small ones. */
-const KEEP_HALF = {
-  constant_folding_max_output_size_in_bytes: "65536",
-  disable_specified_optimizers: "FuseFp16InitializerToFp32NodeTransformer",
-};
+/** Constant folding of the casts of weights is for small ones alone. */
+const KEEP_HALF = { constant_folding_max_output_size_in_bytes: "65536" };
+const HALF_FOLDING = ["FuseFp16InitializerToFp32NodeTransformer"];
+
+/** Optimisers that look for layers of several operations, each of which checks the whole graph again. */
+const FUSIONS = [
+  "AttentionFusion",
+  "BiasGeluFusion",
+  "BiasSoftmaxFusion",
+  "ConcatSliceElimination",
+  "DivMulFusion",
+  "EmbedLayerNormFusion",
+  "FastGeluFusion",
+  "GatherSliceToSplitFusion",
+  "GatherToSliceFusion",
+  "GeluFusion",
+  "GeluFusionL1",
+  "GemmActivationFusion",
+  "GroupQueryAttentionFusion",
+  "LayerNormFusion",
+  "LayerNormFusionL1",
+  "MatMulActivationFusion",
+  "MatMulAddFusion",
+  "MatMulScaleFusion",
+  "MatmulTransposeFusion",
+  "PropagateCastOps",
+  "QuickGeluFusion",
+  "ReshapeFusion",
+  "SimplifiedLayerNormFusion",
+  "SkipLayerNormFusion",
+];
+
+function optimizationOf({ bytes, upcast }: LoadRequest) {
+  const half = upcast === "per-call";
+  const disabled = [...(half ? HALF_FOLDING : []), ...(bytes.fusible ? [] : FUSIONS)];
+  return { ...(half && KEEP_HALF), ...(disabled.length > 0 && { disable_specified_optimizers: disabled.join(";") }) };
+}
 
 type SessionOptions = ort.InferenceSession.SessionOptions;
 
-const optionsOf = ({ bytes, device, threads, upcast }: LoadRequest): SessionOptions => ({
-  executionProviders: [device],
-  intraOpNumThreads: threads,
+const optionsOf = (request: LoadRequest): SessionOptions => ({
+  executionProviders: [request.device],
+  intraOpNumThreads: request.threads,
   logSeverityLevel: 4,
   // After the first call ONNX Runtime would allocate a second block for its memory pattern: twice the memory without a speed-up (measured
   // on SDXL's decoder: docs/memory.md).
   enableMemPattern: false,
-  externalData: bytes.buffers.map(({ path, data }) => ({ path, data })),
+  externalData: request.bytes.buffers.map(({ path, data }) => ({ path, data })),
   extra: {
     session: {
       // Prepacking copies every matrix. For models of this size the mapped pages are as fast (measured: npm run bench), except for
       // int8 matmuls.
-      disable_prepacking: bytes.packed ? "0" : "1",
+      disable_prepacking: request.bytes.packed ? "0" : "1",
       // Idle threads that spin slow down the next session: with the base, the distilled model and the decoder in turn, an image took up
       // to three times as long (measured: npm run bench).
       "intra_op.allow_spinning": "0",
-      ...(bytes.folder !== null && { model_external_initializers_file_folder_path: bytes.folder }),
+      ...(request.bytes.folder !== null && { model_external_initializers_file_folder_path: request.bytes.folder }),
     },
-    ...(upcast === "per-call" && { optimization: KEEP_HALF }),
+    optimization: optimizationOf(request),
   },
 });
 

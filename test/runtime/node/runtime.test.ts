@@ -203,7 +203,7 @@ describe("the runtime", () => {
   it("so is a model that no machine can run", async () => {
     const runtime = openRuntime({ threads: 1 });
     const garbage: Model = {
-      ...{ weights: new Map(), packed: false, type: "float32", inputs: [], outputs: [] },
+      ...{ weights: new Map(), packed: false, fusible: true, type: "float32", inputs: [], outputs: [] },
       encode: () => Uint8Array.of(1, 2, 3),
     };
     await expect(runtime.load(garbage)).rejects.toThrow(RangeError);
