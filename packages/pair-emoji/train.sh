@@ -22,4 +22,4 @@ stage autoencoder --steps 2500 --option part=decoder --lr 1e-3
 stage clip --steps 16000
 stage base --steps 30000
 stage named --option factor=house # the bound of the base: README.md
-stage lora --steps 3800
+stage lora --steps 1900
