@@ -81,7 +81,7 @@ export function nameTable(layers: Layers): NameTable {
 }
 
 /** Layers of other tools' files whose rows are those of several layers, or the rows of one in another order. */
-function* fusedLayers(
+export function* fusedLayers(
   part: Part,
   all: ReadonlyMap<string, LayerShape>,
   other: ReadonlyMap<string, OtherLayer>,

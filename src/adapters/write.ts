@@ -5,37 +5,84 @@ import { type FloatTensor, float } from "../tensor/index.js";
 import { type LowRank, type Magnitude, matricesOf, strengthOf } from "./delta.js";
 import { kindOf } from "./facts.js";
 import type { DIALECTS } from "./fields.js";
-import type { Layers, Part } from "./names.js";
+import { fusedLayers, type LayerShape, type Layers, type Part } from "./names.js";
+import { joined, type PieceChange } from "./pieces.js";
 import type { Adapter, Target } from "./read.js";
 
 export type Dialect = (typeof DIALECTS)[number];
 
 /**
- * Tensors of an adapter in a dialect, by key. PEFT has no alpha tensor: alpha / rank is multiplied into lora_B. kohya's trainer uses
- * Stability's layer names for SDXL (recognised by its second text encoder) and diffusers' for Stable Diffusion 1.x and 2.x.
+ * Tensors of an adapter in a dialect, by key. PEFT has no alpha tensor: alpha / rank is multiplied into lora_B. kohya's trainer uses the
+ * layer names of a transformer's own code, in which queries, keys and values are often one layer: their changes are joined, so that ranks add
+ * up. It uses Stability's names for SDXL (recognised by its second text encoder) and diffusers' for Stable Diffusion 1.x and 2.x.
+ * @param layers of the model; with kohya's names all of them, changed or not
  * @throws RequestError for a kind that the dialect does not support
  */
 export function adapterTensors(adapter: Adapter, dialect: Dialect, layers: Layers): Record<string, FloatTensor> {
-  const sgm = layers.has("text_encoder_2")
-    ? denoiserLayerNames([...(layers.get("unet")?.keys() ?? [])])
-    : new Map<string, OtherLayer>();
+  const { file, targets } = adapter;
+  const lowRanked = (target: Target): LowRankTarget => {
+    const { delta, layer } = target;
+    if (delta.kind !== "low-rank") {
+      throw new RequestError(
+        `${file}: ${layer} has a change of kind ${kindOf(delta)}; only LoRA, LoCon and DoRA can be converted`,
+      );
+    }
+    return { ...target, matrices: matricesOf(delta), magnitude: delta.magnitude, strength: strengthOf(delta) };
+  };
+  if (dialect === "peft") return Object.fromEntries(targets.flatMap((target) => peft(file, lowRanked(target))));
   return Object.fromEntries(
-    adapter.targets.flatMap((target) => {
+    kohyaTargets(adapter, layers).flatMap(({ key, target }) => {
       const { delta } = target;
-      const key = kohyaName(target.part, target.layer, sgm.get(target.layer)?.name);
-      if (delta.kind === "difference" && dialect === "kohya") {
-        return tensorsOf([`${key}.diff`, delta.weight], [`${key}.diff_b`, delta.bias]);
-      }
-      if (delta.kind !== "low-rank") {
-        throw new RequestError(
-          `${adapter.file}: ${target.layer} has a change of kind ${kindOf(delta)}; only LoRA, LoCon and DoRA can be converted`,
-        );
-      }
-      const { magnitude } = delta;
-      const changed: LowRankTarget = { ...target, matrices: matricesOf(delta), magnitude, strength: strengthOf(delta) };
-      return dialect === "peft" ? peft(adapter.file, changed) : kohya(key, changed);
+      return delta.kind === "difference"
+        ? tensorsOf([`${key}.diff`, delta.weight], [`${key}.diff_b`, delta.bias])
+        : kohya(key, lowRanked(target));
     }),
   );
+}
+
+/** A change of a layer with kohya's name, where a fused layer is one. */
+interface KohyaTarget {
+  readonly key: string;
+  readonly target: Target;
+}
+
+/** @throws RequestError for changes that cannot be joined to one of a fused layer */
+function kohyaTargets({ file, targets }: Adapter, layers: Layers): KohyaTarget[] {
+  const unet = layers.get("unet") ?? new Map<string, LayerShape>();
+  const names = [...unet.keys()];
+  const ownNames = layers.has("text_encoder_2") || !names.some((name) => OF_UNET.test(name));
+  const others = ownNames ? denoiserLayerNames(names) : new Map<string, OtherLayer>();
+  const places = new Map(
+    [...fusedLayers("unet", unet, others)].flatMap(({ name, layer: { weight, pieces = [] } }) =>
+      pieces.map((piece) => [piece.name, { name, whole: weight, rows: piece.rows }] as const),
+    ),
+  );
+  const alone: KohyaTarget[] = [];
+  const fused = new Map<string, { key: string; whole: readonly number[]; changes: (Target & PieceChange)[] }>();
+  for (const target of targets) {
+    const { part, layer, delta } = target;
+    const place = part === "unet" ? places.get(layer) : undefined;
+    if (!place) {
+      const other = part === "unet" ? others.get(layer) : undefined;
+      alone.push({ key: kohyaName(part, layer, other?.share ? undefined : other?.name), target });
+      continue;
+    }
+    const { name, whole, rows } = place;
+    // A full difference and a LoRA of the same layer have keys of their own.
+    const group = `${name} ${delta.kind === "difference" ? "difference" : "product"}`;
+    const { changes } = fused.get(group) ?? { changes: [] };
+    fused.set(group, { key: kohyaName(part, layer, name), whole, changes: [...changes, { ...target, rows }] });
+  }
+  const together = [...fused.values()].map(({ key, whole, changes }): KohyaTarget => {
+    const delta = joined(changes, whole);
+    const [first] = changes;
+    if (first && delta) return { key, target: { part: first.part, layer: first.layer, delta } };
+    const each = changes.map(({ layer, delta }) => `${layer} (${kindOf(delta)})`).join(", ");
+    throw new RequestError(
+      `${file}: in kohya's names ${each} are parts of one layer, and of their changes only LoRAs, full differences and DoRAs of all parts can be joined`,
+    );
+  });
+  return [...alone, ...together];
 }
 
 type Named = [string, FloatTensor];

@@ -17,7 +17,6 @@ import {
   type Example,
   encodeCaption,
   encodeImages,
-  hasUNet,
   inShapesOf,
   isLora,
   MATCHING_BETAS,
@@ -34,7 +33,7 @@ import { readImages } from "../train/node/index.js";
 import type { RunFolder } from "./run-folder.js";
 import type { Terminal } from "./terminal.js";
 import { factsOf, type Prepared, placeOf, type Training, type Written } from "./train.js";
-import { freshLora, writtenLora } from "./trained-lora.js";
+import { freshLora, layersOfModel, writtenLora } from "./trained-lora.js";
 
 /** Updates in which the learning rate rises. */
 const WARMUP = 10;
@@ -221,7 +220,7 @@ async function written(folder: RunFolder, values: Tensors, o: Command): Promise<
       name: "distill",
       request,
       adapter: adapterOf(trained, values),
-      hasUNet: hasUNet(pair),
+      layers: await layersOfModel(pair.base),
       shown,
     });
   }

@@ -1,5 +1,12 @@
 /** An adapter that a command trains, a LoRA or weights in full: its first values, its samples on the way, and its files. */
-import { type Adapter, adapterTensors, constant, customDiffusionTensors, layersOf } from "../adapters/index.js";
+import {
+  type Adapter,
+  adapterTensors,
+  constant,
+  customDiffusionTensors,
+  type LayerShape,
+  layersOf,
+} from "../adapters/index.js";
 import { safetensors } from "../checkpoint/index.js";
 import type { Model } from "../generate/index.js";
 import type { OpenedPair } from "../open/index.js";
@@ -9,7 +16,6 @@ import {
   customDiffusion,
   customDiffusionAdapter,
   firstValues,
-  hasUNet,
   type LoraOptions,
   type TrainedLora,
   type TrainedWeights,
@@ -23,10 +29,13 @@ export interface AdapterResult extends Pick<Prepared, "first" | "samples" | "wri
   readonly trained: TrainedLora | TrainedWeights;
 }
 
+/** Adaptable layers of a model's denoiser. */
+export const layersOfModel = async (model: Model) =>
+  layersOf([...(await model.weights()).weights].map(([layer, w]) => [layer, w.shape] as const));
+
 /** A LoRA on a model, with its first values. */
 export async function freshLora(model: Model, options: LoraOptions & { readonly seed?: number }) {
-  const { weights } = await model.weights();
-  const trained = chooseLayers(layersOf([...weights].map(([layer, w]) => [layer, w.shape] as const)), options);
+  const trained = chooseLayers(await layersOfModel(model), options);
   return { trained, first: firstValues(trained, options.seed ?? 0) };
 }
 
@@ -37,12 +46,19 @@ export async function loraResult(
   shown: (file: string) => string,
 ): Promise<AdapterResult> {
   const { on = "base" } = request;
-  const { trained, first } = await freshLora(trainedModel(pair, on), request);
+  const model = trainedModel(pair, on);
+  const { trained, first } = await freshLora(model, request);
   return {
     ...{ trained, first },
     samples: (values, view) => sampling(pair, request, { ...view, adapter: adapterOf(trained, values) }),
     written: async (folder, values) =>
-      writtenLora(folder, { name, request, adapter: adapterOf(trained, values), hasUNet: hasUNet(pair), shown }),
+      writtenLora(folder, {
+        name,
+        request,
+        adapter: adapterOf(trained, values),
+        layers: await layersOfModel(model),
+        shown,
+      }),
   };
 }
 
@@ -60,7 +76,7 @@ export async function customDiffusionResult(
       sampling(pair, request, { ...view, adapter: await customDiffusionAdapter(model, values) }),
     written: async (folder, values) => {
       const { targets } = await customDiffusionAdapter(model, values);
-      const layers = layersOf([...(await model.weights()).weights].map(([layer, w]) => [layer, w.shape] as const));
+      const layers = await layersOfModel(model);
       const metadata = { "variegate.request": JSON.stringify(request) };
       const file = `${name}.safetensors`;
       const tensors = customDiffusionTensors(targets, layers.keys());
@@ -87,27 +103,26 @@ function sampling(
   };
 }
 
-/** Writes a LoRA in both formats, one of a transformer in PEFT's. */
+/** Writes a LoRA in both formats. @param layers of the model that it is for */
 export async function writtenLora(
   folder: RunFolder,
   o: Pick<Training, "name" | "request"> & {
     readonly adapter: Adapter;
-    readonly hasUNet: boolean;
+    readonly layers: ReadonlyMap<string, LayerShape>;
     readonly shown: (file: string) => string;
   },
 ): Promise<Written> {
-  const { name, request, adapter, hasUNet, shown } = o;
-  const layers = new Map([["unet" as const, new Map()]]);
+  const { name, request, adapter, shown } = o;
+  const layers = new Map([["unet" as const, o.layers]]);
   const metadata = { "variegate.request": JSON.stringify(request) };
   const write = async (file: string, dialect: "peft" | "kohya") =>
     folder.write(file, safetensors(adapterTensors(adapter, dialect, layers), metadata));
   const [peft, kohya] = [`${name}.safetensors`, `${name}.kohya.safetensors`];
   const where = placeOf(folder);
-  const use = `try     ${shown(`${where}/${peft}`)}`;
-  // Programs that read kohya's names of a transformer expect those of its own code, with queries, keys and values in one layer.
-  if (!hasUNet) {
-    return { files: [await write(peft, "peft")], lines: [`${name.padEnd(7)} ${where}/${peft} (PEFT)`, use] };
-  }
   const files = [await write(peft, "peft"), await write(kohya, "kohya")];
-  return { files, lines: [`${name.padEnd(7)} ${where}/${peft} (PEFT), ${where}/${kohya}`, use] };
+  const lines = [
+    `${name.padEnd(7)} ${where}/${peft} (PEFT), ${where}/${kohya}`,
+    `try     ${shown(`${where}/${peft}`)}`,
+  ];
+  return { files, lines };
 }
