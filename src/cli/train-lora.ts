@@ -13,6 +13,7 @@ import {
   LORA_DEFAULTS,
   type LoraRequest,
   mustBeUNet,
+  mustReadByCLIP,
   openWordLoss,
   sizesOf,
   trainedModel,
@@ -74,7 +75,7 @@ export function loraTraining(
     optimizer: adamw({ learningRate: falling(learningRate, iterations) }),
     async prepare(pair) {
       if (customDiffusion) mustBeUNet(pair, "--custom-diffusion");
-      if (token !== undefined) mustBeUNet(pair, "--token");
+      if (token !== undefined) mustReadByCLIP(pair, "--token");
       weightingOf(pair, request);
       const sizes = sizesOf(pair, request);
       const otherwise = token === undefined ? {} : { otherwise: plainest(token) };

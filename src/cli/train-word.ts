@@ -5,7 +5,7 @@ import { adamw } from "../optim/index.js";
 import {
   denoising,
   encodeImages,
-  mustBeUNet,
+  mustReadByCLIP,
   openWordLoss,
   sizesOf,
   type TrainedWord,
@@ -36,7 +36,7 @@ export function wordTraining(
     iterations,
     optimizer: adamw({ learningRate: falling(learningRate, iterations), weightDecay: 0 }),
     async prepare(pair) {
-      mustBeUNet(pair, "train embedding");
+      mustReadByCLIP(pair, "train embedding");
       weightingOf(pair, request);
       const sizes = sizesOf(pair, request);
       const read = await readImages(folder, { caption, otherwise: plainest(token), sizes, signal });

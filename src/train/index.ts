@@ -56,7 +56,7 @@ export { rowOfRequest, type SliderRequest, type SliderRow, withAttributes } from
 export { openStudent, predictor, type Student, studentRun, studentSampling, studentSteps } from "./student.js";
 export { openTeacher, type Predict, type TrainedLevel, teacherGuidance } from "./teacher.js";
 export { inShapesOf, isLora, type Trained, type TrainedWeights, weightValues } from "./trained.js";
-export { hasUNet, mustBeUNet } from "./unet-only.js";
+export { mustBeUNet, mustReadByCLIP } from "./unet-only.js";
 export {
   openWord,
   openWordLoss,

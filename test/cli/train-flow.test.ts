@@ -113,7 +113,16 @@ describe("variegate train lora on a flow matching transformer", { timeout: 240_0
     ["zimage", ["--snr-gamma", "5"], /--snr-gamma is for models that predict noise, and Z-Image predicts the velocity/],
     ["zimage", ["--weighting", "debiased"], /expected --weighting logit-normal, mode, cosmap or none/],
     ["zimage", ["--custom-diffusion"], /--rank is of a LoRA/],
-    ["zimage", ["--token", "<pip>"], /--token is for Stable Diffusion 1\.x, 2\.x and SDXL; Z-Image has a transformer/],
+    [
+      "zimage",
+      ["--token", "<pip>"],
+      /--token is for Stable Diffusion 1\.x, .*; Qwen3 4B reads those of Z-Image, and a new token/,
+    ],
+    [
+      "flux1",
+      ["--token", "<pip>"],
+      /whose prompts CLIP alone reads; T5 XXL reads those of FLUX\.1 too, and a new token/,
+    ],
     ["sd3", ["--size", "96x64"], /--size 96x64: .* has position embeddings for at most 72 pixels a side/],
     ["zimage", ["--crop", "--size", "44x26"], /--size 44x26: expected multiples of 8 pixels/],
   ] as const)("on %s refuses %j in a line, before a folder is made", async (checkpoint, words, said) => {
@@ -163,7 +172,7 @@ describe("variegate train slider on a flow matching transformer", { timeout: 240
     [
       "train embedding",
       ["train", "embedding", pictures, "--token", "<pip>", ...of("sd3")],
-      /train embedding is for Stable/,
+      /train embedding is for .* and SDXL, whose prompts CLIP alone reads; T5 XXL reads those of Stable Diffusion 3 too, and/,
     ],
   ])("refuses %s where it means nothing", async (_, words, said) => {
     const { status, stderr } = await runProgram([...words, "--out", path.join(temporaryFolder(), "x")]);
