@@ -132,6 +132,8 @@ Z_IMAGE_VARIANTS = {
     "z-image-wide": {"dim": 288, "n_layers": 1, "n_heads": 18, "n_kv_heads": 18, "in_channels": 4},
     "z-image-other": {"qk_norm": False, "norm_eps": 1e-03, "rope_theta": 10000.0, "t_scale": 500.0, "n_refiner_layers": 2,
                       "n_layers": 1, "axes_dims": [4, 4, 8]},
+    # The norms of queries and keys have an epsilon of their own.
+    "z-image-norms": {"norm_eps": 1e-03, "n_layers": 1},
 }  # fmt: skip
 
 FLUX2 = {"patch_size": 1, "in_channels": 16, "out_channels": None, "num_layers": 2, "num_single_layers": 2, "attention_head_dim": 16,
@@ -309,6 +311,8 @@ def components():
     found |= {
         "vae-qwen-image": component("diffusers", "AutoencoderKLQwenImage", WAN, 532_000, dtype="bfloat16"),
         "vae-qwen-image-deep": component("diffusers", "AutoencoderKLQwenImage", {**WAN, "z_dim": 4, "dim_mult": [1, 2, 3, 3], "num_res_blocks": 2, "temperal_downsample": [False, True, True], "latents_mean": [0.0] * 4, "latents_std": [1.0] * 4}, 535_000),
+        # The first width is that of no level.
+        "vae-qwen-image-first": component("diffusers", "AutoencoderKLQwenImage", {**WAN, "z_dim": 4, "dim_mult": [2, 3], "temperal_downsample": [True], "latents_mean": [0.0] * 4, "latents_std": [1.0] * 4}, 537_000),
         "qwen25": component("transformers", "Qwen2_5_VLForConditionalGeneration", QWEN25, 530_000, storage="sharded", naming="vision beside"),
         "qwen25-nested": component("transformers", "Qwen2_5_VLForConditionalGeneration", QWEN25_NESTED, 531_000, dtype="bfloat16"),
         "t5-wide": component("transformers", "T5EncoderModel", {**T5, "d_model": 96, "num_layers": 2}, 480_000, naming="tied"),

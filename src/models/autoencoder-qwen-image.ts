@@ -15,6 +15,8 @@ interface Config {
   /** Channels of the image, C, and of the latents, Z. */
   readonly pixels: number;
   readonly latents: number;
+  /** Channels of the encoder's first convolution. */
+  readonly first: number;
   /** Channels of each resolution, the highest first. */
   readonly channels: readonly number[];
   /** Residual blocks of each resolution of the encoder; the decoder has one more. */
@@ -55,6 +57,7 @@ export function qwenImageAutoencoder(source: ConfigFile): DrawnAutoencoder {
   const c: Config = {
     pixels: parsed.input_channels,
     latents: channels,
+    first: parsed.base_dim,
     channels: parsed.dim_mult.map((times) => times * parsed.base_dim),
     layers: parsed.num_res_blocks,
   };
@@ -85,7 +88,7 @@ export function qwenImageAutoencoder(source: ConfigFile): DrawnAutoencoder {
       const root = scope(g, index);
       const w = root.at("encoder");
       const blocks = w.at("down_blocks");
-      let x = frameConv(g, w.at("conv_in"), g.input("image", ["B", c.pixels, height, width]), c.channels[0] ?? 1);
+      let x = frameConv(g, w.at("conv_in"), g.input("image", ["B", c.pixels, height, width]), c.first);
       let at = 0;
       for (const [i, channels] of c.channels.entries()) {
         for (let j = 0; j < c.layers; j++) x = resnet(g, blocks.at(at++), x, channels);

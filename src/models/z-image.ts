@@ -18,6 +18,8 @@ export const STREAM_MULTIPLE = 32;
 const TIME_FEATURES = 256;
 const TIME_HIDDEN = 1024;
 const FINAL_EPSILON = 1e-6;
+/** Of the norms of queries and keys, whatever norm_eps is. */
+const HEAD_EPSILON = 1e-5;
 const NAMES = { q: "to_q", k: "to_k", v: "to_v", out: "to_out.0" } as const;
 
 /** n rounded up to whole streams. */
@@ -75,7 +77,7 @@ function block(g: Builder, w: Weights, x: Value, places: Rotary, time: Value | n
     rotary: places,
     interleaved: true,
     causal: false,
-    epsilon: c.epsilon,
+    epsilon: HEAD_EPSILON,
   });
   const h = g.add(x, gated(norm("attention_norm2", attended), gate1));
   const hidden = Math.trunc((c.features / 3) * 8);
