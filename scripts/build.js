@@ -1,6 +1,6 @@
 /**
- * Compiles src/ to dist/ and builds the page of the studio into dist/studio, each if its sources are newer. vitest runs this before tests,
- * which use the program, the model worker and the page in dist/. Needs Node only.
+ * Compiles src/ to dist/, joins the program into dist/program and builds the page of the studio into dist/studio, each if its sources are newer.
+ * vitest runs this before tests, which use the program, the model worker and the page in dist/. Needs Node only.
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync, statSync, utimesSync } from "node:fs";
@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const time = (file) => statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 const COMPILED = join("dist", ".tsbuildinfo");
+const PROGRAM = join("dist", "program", "main.js");
 const PAGE = join("dist", "studio", "index.html");
 
 /** Time of the newest of these files and of all files in a folder. */
@@ -31,6 +32,11 @@ function compile() {
   return status;
 }
 
+function bundle() {
+  if (time(PROGRAM) >= Math.max(time(COMPILED), time(join("scripts", "bundle.js")))) return 0;
+  return spawnSync(process.execPath, [join(root, "scripts", "bundle.js")], { stdio: ["ignore", 2, 2] }).status ?? 1;
+}
+
 function buildPage() {
   if (time(PAGE) >= newest("studio")) return 0;
   process.stderr.write("Building the page of the studio …\n");
@@ -47,7 +53,7 @@ export function buildWeb() {
 }
 
 /** Compiles and builds. Returns the exit status of what failed; 0 if all is up to date. */
-export const build = () => compile() || buildPage();
+export const build = () => compile() || bundle() || buildPage();
 
 /** Global setup of vitest, repeated before each run in watch mode. Files are written despite type errors, which `npm run types` reports. */
 export default function setup(project) {

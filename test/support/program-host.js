@@ -1,5 +1,5 @@
 /** Runs the program again and again in this process, each time with the words and the environment that a test sends. */
-import { main } from "../../dist/cli/main.js";
+import { main } from "../../dist/program/main.js";
 
 /** Events whose listeners the program leaves to the end of its process. */
 const EVENTS = ["exit", "SIGINT", "SIGTERM"];
