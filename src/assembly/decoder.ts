@@ -3,6 +3,7 @@ import {
   autoencoderFolder,
   type FileSystem,
   isFile,
+  type LatentScaling,
   openComponentFolder,
   readAutoencoder,
 } from "../checkpoint/index.js";
@@ -10,10 +11,10 @@ import { type DecoderFiles, parseDecoder } from "../decode/index.js";
 
 /**
  * Reads an autoencoder's folder or file.
- * @param scaling scaling factor of the latents, for a file without a config
+ * @param scaling scaling of the latents, for a file without a config
  * @throws FileError, UnsupportedConfigError
  */
-export async function readDecoder(files: FileSystem, path: string, scaling?: number): Promise<DecoderFiles> {
+export async function readDecoder(files: FileSystem, path: string, scaling?: LatentScaling): Promise<DecoderFiles> {
   return parseDecoder(
     await ((await isFile(files, path))
       ? readAutoencoder(await files.open(path), scaling)

@@ -10,5 +10,6 @@ export {
   type PairPlaces,
   type Recogniser,
   readParts,
+  type Tokenizers,
 } from "./read.js";
 export { openTextualInversionsAt, type TextualInversionPlace } from "./textual-inversion.js";

@@ -7,13 +7,15 @@ import {
   isFile,
   openCheckpoint,
   openComponentFolder,
+  openTokenizer,
   openUNet,
   readTextEncoder,
+  type TokenizerFiles,
   withTextEncoders,
 } from "../checkpoint/index.js";
 import { type DecoderFiles, parseDecoder } from "../decode/index.js";
 import { FileError, RequestError, UnsupportedConfigError } from "../errors.js";
-import { FAMILIES, type Family, factsOf } from "../families/index.js";
+import { FAMILIES, type Family, factsOf, type TextEncoderFacts } from "../families/index.js";
 import type { KnownModel, ModelSource, PlanSource } from "../generate/index.js";
 import { AUTOENCODERS, type Denoiser, denoiserOf, type ImageSize, parseTextEncoderConfig } from "../models/index.js";
 import type { WeightIndex } from "../tensor/index.js";
@@ -30,7 +32,14 @@ export interface PairPlaces {
   readonly distilled: ModelPlace | null;
   readonly textEncoders: readonly string[];
   readonly decoder: string | null;
+  /** Folder of the tokenizer of the text encoder that is no CLIP, instead of its own. */
+  readonly tokenizer?: string | null;
+  /** Folders of tokenizers by kind of text encoder, for files that hold none. */
+  readonly tokenizers?: Tokenizers;
 }
+
+/** Folders of tokenizers by kind of text encoder. */
+export type Tokenizers = { readonly [K in TextEncoderFacts["kind"]]?: string };
 
 /** Facts that a distilled model is recognised by. */
 export interface DistilledFacts {
@@ -86,7 +95,7 @@ export async function readParts(
   const checkpoint = await readCheckpoint(files, places);
   const { family } = checkpoint;
   const unet = await part(files, checkpoint, "unet", [FAMILIES[family].denoiser.className]);
-  const encoders = await readTextEncoders(files, checkpoint);
+  const encoders = await readTextEncoders(files, checkpoint, places);
   const decoder = await decoderOf(files, places, checkpoint);
   const scaleFactor = decoder.config.scaleFactor;
   const scheduler = schedulerOf(checkpoint);
@@ -191,10 +200,16 @@ async function readDistilled(
 /** Decoder of the request, or of the checkpoint. */
 async function decoderOf(files: FileSystem, { decoder }: PairPlaces, checkpoint: Checkpoint): Promise<DecoderFiles> {
   if (decoder === null) return parseDecoder(await part(files, checkpoint, "vae", AUTOENCODERS));
-  // Latents have the scaling factor of the checkpoint's autoencoder, or of its family if it has none.
+  // Latents have the scaling of the checkpoint's autoencoder, or of its family if it has none.
+  const { scale, shift } = factsOf(checkpoint.family).latents;
   const own = checkpoint.components.get("vae");
-  const scale = own?.className === "AutoencoderKL" ? own.config["scaling_factor"] : undefined;
-  return readDecoder(files, decoder, typeof scale === "number" ? scale : FAMILIES[checkpoint.family].latents.scale);
+  const config = own?.className === "AutoencoderKL" ? own.config : {};
+  const given = (key: string) => (typeof config[key] === "number" ? config[key] : undefined);
+  const shifted = given("shift_factor") ?? shift;
+  return readDecoder(files, decoder, {
+    scale: given("scaling_factor") ?? scale,
+    ...(shifted !== undefined && { shift: shifted }),
+  });
 }
 
 /** Component of a checkpoint. @throws FileError if it is missing, UnsupportedConfigError if its class is not supported */
@@ -248,20 +263,20 @@ const CLASSES = {
 } as const;
 
 /** Text encoders of the family's denoiser, each with its tokenizer; null for one that the checkpoint leaves out. */
-async function readTextEncoders(system: FileSystem, checkpoint: Checkpoint): Promise<(TextEncoderParts | null)[]> {
-  const { textEncoders } = factsOf(checkpoint.family);
+async function readTextEncoders(
+  system: FileSystem,
+  checkpoint: Checkpoint,
+  places: PairPlaces,
+): Promise<(TextEncoderParts | null)[]> {
+  const { title, textEncoders } = factsOf(checkpoint.family);
+  if (places.tokenizer != null && textEncoders.every(({ kind }) => kind === "clip")) {
+    throw new RequestError(`${title} reads text by CLIP, whose tokenizer is that of the model`, { field: "tokenizer" });
+  }
   const read = textEncoders.map(async (facts): Promise<TextEncoderParts | null> => {
-    const { kind, component: name, tokenizer, pooled, singleFile } = facts;
+    const { kind, component: name, pooled, singleFile } = facts;
     if (facts.optional && !checkpoint.components.has(name) && isLeftOut(checkpoint.index[name])) return null;
     const component = await part(system, checkpoint, name, CLASSES[kind]);
-    const files = checkpoint.tokenizers.get(tokenizer) ?? component.tokenizer;
-    if (!files) {
-      const problem = `the tokenizer of ${name} (${facts.about}) is missing`;
-      throw new FileError(
-        checkpoint.path,
-        `${problem}; name a folder of it that holds tokenizer.json or spiece.model with --text-encoder`,
-      );
-    }
+    const files = await tokenizerOf(system, checkpoint, facts, component, places);
     const source = { file: component.configFile, config: component.config };
     const { weights } = component;
     if (kind === "language model") return { ...(await readLanguageModel(source, files)), weights };
@@ -276,6 +291,26 @@ async function readTextEncoders(system: FileSystem, checkpoint: Checkpoint): Pro
     };
   });
   return Promise.all(read);
+}
+
+/** The tokenizer of a text encoder: the one asked for, else its own, else that of another program. @throws FileError where there is none */
+async function tokenizerOf(
+  system: FileSystem,
+  checkpoint: Checkpoint,
+  { kind, tokenizer: name, about, tokenizerOnHub }: TextEncoderFacts,
+  component: Component,
+  { tokenizer, tokenizers = {} }: PairPlaces,
+): Promise<TokenizerFiles> {
+  if (kind !== "clip" && tokenizer != null) return openTokenizer(system, tokenizer);
+  const own = checkpoint.tokenizers.get(name) ?? component.tokenizer ?? (await component.tokenizerInside?.());
+  if (own) return own;
+  const other = tokenizers[kind];
+  if (other !== undefined) return openTokenizer(system, other);
+  const fetch = tokenizerOnHub === undefined ? "" : `, or --tokenizer ${tokenizerOnHub} (a few MB from the Hub)`;
+  throw new FileError(
+    checkpoint.path,
+    `the tokenizer of ${component.name} (${about}) is missing; name a folder with tokenizer.json, spiece.model or vocab.json by --tokenizer${fetch}`,
+  );
 }
 
 /** In place of a text encoder that is left out. @param features that the denoiser reads of a token */

@@ -8,6 +8,8 @@ export interface Component {
   readonly configFile: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly tokenizer: TokenizerFiles | null;
+  /** Reads the tokenizer that a file of weights holds; null where it holds none. */
+  readonly tokenizerInside?: () => Promise<TokenizerFiles | null>;
   /** The config is inferred from the tensors of a file. */
   readonly inferred?: true;
   /** Index of the weights; reads the headers on the first call only. @throws FileError */

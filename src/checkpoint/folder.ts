@@ -205,16 +205,36 @@ export async function openComponentFolder(files: FileSystem, folder: string): Pr
   const { config, configFile } = await readConfig(files, folder);
   const className = classOf(config);
   mustBeDrawn(configFile, className);
-  const vocabulary = ["tokenizer.json", "vocab.json", SENTENCE_PIECE].map((name) => files.join(folder, name));
-  const tokenizer = (await firstThere(files, vocabulary)) === null ? null : await openTokenizer(files, folder);
+  const places = [folder, ...tokenizerBeside(files, folder)];
+  const vocabulary = places.flatMap((place) => VOCABULARY.map((name) => files.join(place, name)));
+  const found = await firstThere(files, vocabulary);
+  const tokenizer = found === null ? null : await openTokenizer(files, folderOf(found));
   return component(files, nameIn(folder), className, folder, configFile, config, tokenizer);
+}
+
+/** The folder of the tokenizer of a pipeline's text encoder: tokenizer_2/ beside text_encoder_2/. */
+function tokenizerBeside(files: FileSystem, folder: string): string[] {
+  const [own, number = ""] = /^text_encoder(_\d)?$/.exec(nameIn(folder)) ?? [];
+  return own === undefined ? [] : [files.join(folderOf(folder), `tokenizer${number}`)];
 }
 
 /** File of a SentencePiece model. */
 const SENTENCE_PIECE = "spiece.model";
+/** Files of a tokenizer, one of which is there. */
+const VOCABULARY = ["tokenizer.json", "vocab.json", SENTENCE_PIECE];
 
-/** Reads the files of a tokenizer. @throws FileError when neither format is complete */
-export async function openTokenizer(files: FileSystem, folder: string): Promise<TokenizerFiles> {
+/** Reads the files of a tokenizer, from its folder or beside one of them, or from a GGUF file. @throws FileError when no format is complete */
+export async function openTokenizer(files: FileSystem, place: string): Promise<TokenizerFiles> {
+  const isOne = await isFile(files, place);
+  if (isOne && !VOCABULARY.includes(nameIn(place))) {
+    const found = await (await import("./gguf-tokenizer.js")).readGgufTokenizer(await files.open(place));
+    if (found) return found;
+    throw new FileError(
+      place,
+      `holds no tokenizer; expected a folder, ${VOCABULARY.join(", ")} or a GGUF file of a text encoder`,
+    );
+  }
+  const folder = isOne ? folderOf(place) : place;
   const file = (name: string) => files.join(folder, name);
   const json = (name: string) => readJson(files, file(name), { optional: true });
   const read = {

@@ -10,10 +10,11 @@ export {
   autoencoderFolder,
   openCheckpoint,
   openComponentFolder,
+  openTokenizer,
   openUNet,
 } from "./folder.js";
 export { parseJsonText } from "./json.js";
-export { readAutoencoder, readRecognised, readTextEncoder, refusal, shapesOf } from "./parts.js";
+export { type LatentScaling, readAutoencoder, readRecognised, readTextEncoder, refusal, shapesOf } from "./parts.js";
 export { safetensors } from "./safetensors.js";
 export { readSingleFile, withTextEncoders } from "./single-file.js";
 export { type OpenedUNet, readUNet } from "./unet.js";

@@ -319,34 +319,66 @@ async function swapped(weight: Weight): Promise<Weight> {
   return { ...weight, bytes: { in: "memory", source: weight.bytes.source, bytes: turned } };
 }
 
+/** Scaling and shift factor of latents. */
+export interface LatentScaling {
+  readonly scale: number;
+  readonly shift?: number;
+}
+
 /**
  * Reads an autoencoder, with any known naming, from its own file or a complete checkpoint.
- * @param scaling scale of the latents to decode; undefined: the scale of its family, where the file identifies one
+ * @param scaling of the latents to decode; undefined: that of its family, where the file identifies one
  * @throws FileError describing any other content
  */
-export async function readAutoencoder(source: ByteSource, scaling?: number): Promise<Component> {
+export async function readAutoencoder(source: ByteSource, scaling?: LatentScaling): Promise<Component> {
   const { index, recognised } = await readRecognised(source);
   const found = await autoencoderIn(index, recognised);
   if (!found) throw refusal(source.name, recognised, "an autoencoder was expected: AutoencoderKL or TAESD");
   // A TAESD takes unscaled latents.
   if (scaling === undefined || found.className === "AutoencoderTiny") return found;
-  return { ...found, config: { ...found.config, scaling_factor: scaling } };
+  const { scale, shift } = scaling;
+  return {
+    ...found,
+    config: { ...found.config, scaling_factor: scale, ...(shift !== undefined && { shift_factor: shift }) },
+  };
 }
 
 async function autoencoderIn(index: WeightIndex, recognised: Recognised): Promise<Component | null> {
-  if (recognised.kind === "autoencoder") {
-    const own = under(index.weights, recognised.prefix);
-    const isDeep = recognised.names === "efficientvit" || own.has(DEEP);
-    return isDeep ? deepPart(index, recognised.names, own) : autoencoderPart(index, recognised, null);
-  }
+  if (recognised.kind === "autoencoder") return drawnAutoencoder(index, recognised, null);
   if (recognised.kind === "tiny autoencoder") return tinyPart(index, recognised);
-  const whole = recognised.kind === "checkpoint" && index.weights.has("first_stage_model.decoder.conv_in.weight");
-  return whole ? autoencoderPart(index, { names: "stability", prefix: "first_stage_model." }, recognised.family) : null;
+  const isWhole = recognised.kind === "checkpoint" || recognised.kind === "unet";
+  return isWhole ? autoencoderInside(index, recognised.family) : null;
+}
+
+async function drawnAutoencoder(
+  index: WeightIndex,
+  recognised: Pick<Of<"autoencoder">, "names" | "prefix">,
+  family: Family | null,
+): Promise<Component> {
+  const own = under(index.weights, recognised.prefix);
+  const isDeep = recognised.names === "efficientvit" || own.has(DEEP);
+  return isDeep ? deepPart(index, recognised.names, own) : autoencoderPart(index, recognised, family);
+}
+
+/** Prefixes of the autoencoder in a whole checkpoint: of Stable Diffusion's, and of those that ComfyUI saves. */
+const VAE_PREFIXES = ["first_stage_model.", "vae."] as const;
+
+/** The autoencoder of a whole checkpoint; null for a file without one. */
+export async function autoencoderInside(index: WeightIndex, family: Family): Promise<Component | null> {
+  for (const prefix of VAE_PREFIXES) {
+    const weights = under(index.weights, prefix);
+    const recognised = weights.size > 0 ? recognise(shapesOf(weights)) : null;
+    if (recognised?.kind === "autoencoder") return drawnAutoencoder({ ...index, weights }, recognised, family);
+  }
+  return null;
 }
 
 /** Reads a text encoder from its own file. @throws FileError describing any other content */
 export async function readTextEncoder(source: ByteSource, name: string, family: Family): Promise<Component> {
   const { index, recognised } = await readRecognised(source);
-  if (recognised.kind === "text encoder") return textEncoderPart(index, name, recognised, family);
+  if (recognised.kind === "text encoder") {
+    const found = await textEncoderPart(index, name, recognised, family);
+    return { ...found, tokenizerInside: async () => (await import("./gguf-tokenizer.js")).readGgufTokenizer(source) };
+  }
   throw refusal(source.name, recognised, `a text encoder of ${FAMILIES[family].title} was expected`);
 }

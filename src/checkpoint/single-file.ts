@@ -5,10 +5,8 @@ import { type ByteSource, counted, type Weight, type WeightIndex } from "../tens
 import type { ClipPadding } from "./clip-vocabulary.js";
 import type { Checkpoint, Component, TokenizerFiles } from "./component.js";
 import type { Config } from "./configs.js";
-import { autoencoderPart, readRecognised, refusal, textEncoderPart, unetPart } from "./parts.js";
+import { autoencoderInside, readRecognised, refusal, textEncoderPart, unetPart } from "./parts.js";
 import { readFloats } from "./weights.js";
-
-const VAE = "first_stage_model.";
 
 /**
  * Reads a single-file checkpoint: all components, or a UNet alone, whose text encoders and autoencoder come from
@@ -37,15 +35,14 @@ export async function readSingleFile(
   ]);
   const tokenizers = new Map<string, TokenizerFiles>();
   const isInside = (prefix: string) => [...index.weights.keys()].some((key) => key.startsWith(prefix));
-  for (const { component: name, tokenizer, padding, singleFile } of facts.textEncoders) {
-    if (padding !== "<pad>") tokenizers.set(tokenizer, await clipTokenizer(padding));
+  for (const { kind, component: name, tokenizer, padding, singleFile } of facts.textEncoders) {
+    if (kind === "clip" && padding !== "<pad>") tokenizers.set(tokenizer, await clipTokenizer(padding));
     if (recognised.kind === "checkpoint" || (recognised.prefix !== "" && isInside(singleFile.prefix))) {
       components.set(name, await textEncoderPart(index, name, singleFile, family));
     }
   }
-  if (index.weights.has(`${VAE}decoder.conv_in.weight`)) {
-    components.set("vae", autoencoderPart(index, { names: "stability", prefix: VAE }, family));
-  }
+  const vae = await autoencoderInside(index, family);
+  if (vae) components.set("vae", vae);
   return {
     path: file,
     className: facts.pipeline,

@@ -5,7 +5,7 @@
 import path from "node:path";
 import { type Component, readAutoencoder, readRecognised, readTextEncoder } from "../checkpoint/index.js";
 import { autoencoderFolder, openComponentFolder, openFile } from "../checkpoint/node/index.js";
-import { FAMILIES, type Family, type Recognised } from "../families/index.js";
+import { FAMILIES, type Family, factsOf, type Recognised } from "../families/index.js";
 import { isFolder } from "../files/index.js";
 import { type LookupOptions, locate } from "../lookup/index.js";
 import { type Expression, file, folder, isLocal } from "./diffusers-reference.js";
@@ -84,7 +84,7 @@ export async function autoencoderPart(
       lines: [`vae = ${className}.from_pretrained(${from}, torch_dtype=torch.float32)`],
     };
   }
-  const { className, config } = known ?? (await readAutoencoder(await openFile(place), FAMILIES[family].latents.scale));
+  const { className, config } = known ?? (await readAutoencoder(await openFile(place), factsOf(family).latents));
   const { code, imports } = autoencoderLines(file(named), await recognisedIn(place));
   return {
     ...{ name: "vae", classes: [className], imports: [LOAD_FILE, ...imports], config },

@@ -14,6 +14,7 @@ export const chroma: FamilyFacts = {
       component: "text_encoder",
       tokenizer: "tokenizer",
       about: "T5 XXL",
+      tokenizerOnHub: "google/t5-v1_1-xxl",
       width: 4096,
       pooled: false,
       singleFile: { prefix: "text_encoders.t5xxl.transformer.", names: "transformers" },

@@ -24,6 +24,8 @@ export interface TextEncoderFacts {
     readonly names: "transformers" | "openclip";
     readonly unprojected?: true;
   };
+  /** Repository on the Hub with its tokenizer, for files that hold none. Absent for CLIPs, whose tokenizer comes with the package. */
+  readonly tokenizerOnHub?: string;
   /** Padding token of prompts. */
   readonly padding: "<|endoftext|>" | "!" | "<pad>";
 }

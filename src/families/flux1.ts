@@ -15,6 +15,7 @@ export const flux1: FamilyFacts = {
       component: "text_encoder_2",
       tokenizer: "tokenizer_2",
       about: "T5 XXL",
+      tokenizerOnHub: "google/t5-v1_1-xxl",
       width: 4096,
       pooled: false,
       singleFile: { prefix: "text_encoders.t5xxl.transformer.", names: "transformers" },

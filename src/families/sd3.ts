@@ -27,6 +27,7 @@ export const sd3: FamilyFacts = {
       component: "text_encoder_3",
       tokenizer: "tokenizer_3",
       about: "T5 XXL",
+      tokenizerOnHub: "google/t5-v1_1-xxl",
       width: 4096,
       pooled: false,
       optional: true,

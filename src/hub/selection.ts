@@ -19,6 +19,8 @@ export type ModelKind =
   | "model"
   | "autoencoder"
   | "text encoder"
+  /** The tokenizer of a text encoder, without weights. */
+  | "tokenizer"
   /** A CLIPModel with its tokenizer. */
   | "clip"
   /** Any other vision encoder. */
@@ -78,6 +80,7 @@ const LAYOUTS: { readonly [W in ModelKind]: readonly Layout[] } = {
   model: [wholePipeline, denoiserInside, network, loraFile, peftFolder, oneWeightFile],
   autoencoder: [network, vaeInside, oneWeightFile],
   "text encoder": [network, oneWeightFile],
+  tokenizer: [tokenizerInside],
   clip: [network],
   vision: [network, everything],
   adapter: [loraFile, peftFolder, oneWeightFile],
@@ -130,6 +133,7 @@ const DESCRIPTIONS: { readonly [W in ModelKind]: string } = {
   model: "a model or a LoRA",
   autoencoder: "an autoencoder (config.json with weights, vae/, or one file)",
   "text encoder": "a text encoder (config.json with weights, or one file)",
+  tokenizer: "a tokenizer (tokenizer.json, spiece.model, or vocab.json with merges.txt)",
   clip: "a CLIPModel (config.json with weights)",
   vision: "a vision encoder",
   adapter: "a LoRA (one .safetensors file)",
@@ -157,25 +161,12 @@ function wholePipeline<F extends Listed>(folder: Folder<F>, context: SelectionCo
     if ("problem" in part) return part;
     files.push(...part.files);
   }
-  const whole = (name: string) =>
-    folder.files.has(`${name}/${SENTENCE_PIECE}`) ||
-    folder.files.has(`${name}/tokenizer.json`) ||
-    (folder.files.has(`${name}/vocab.json`) && folder.files.has(`${name}/merges.txt`));
   const lacks = [
-    ...TOKENIZER_FOLDERS.filter((name) => has(name) && !whole(name)),
+    ...TOKENIZER_FOLDERS.filter((name) => has(name) && !isTokenizer(folder, `${name}/`)),
     ...(has("scheduler") && !folder.files.has(SCHEDULER) ? [SCHEDULER] : []),
   ];
   if (lacks.length > 0) return { problem: `lacks ${lacks.join(", ")}, which model_index.json names` };
-  files.push(
-    ...TOKENIZER_FOLDERS.filter(has).flatMap((name) =>
-      named(
-        folder,
-        [...TOKENIZER_FILES, ...(folder.files.has(`${name}/tokenizer.json`) ? [] : [SENTENCE_PIECE])].map(
-          (f) => `${name}/${f}`,
-        ),
-      ),
-    ),
-  );
+  files.push(...TOKENIZER_FOLDERS.filter(has).flatMap((name) => tokenizerFiles(folder, `${name}/`)));
   files.push(...named(folder, [SCHEDULER]));
   return { root: folder.root, files };
 }
@@ -241,6 +232,25 @@ function partOf<F extends Listed>(
       ["config.json", ...set.names].map((name) => `${prefix}${name}`),
     ),
   };
+}
+
+/** The tokenizer in a folder, without the weights beside it. */
+function tokenizerInside<F extends Listed>(folder: Folder<F>): Selection<F> | null {
+  if (!isTokenizer(folder, "")) return null;
+  return { root: folder.root, files: tokenizerFiles(folder, "") };
+}
+
+const isTokenizer = <F extends Listed>({ files }: Folder<F>, prefix: string): boolean =>
+  files.has(`${prefix}${SENTENCE_PIECE}`) ||
+  files.has(`${prefix}tokenizer.json`) ||
+  (files.has(`${prefix}vocab.json`) && files.has(`${prefix}merges.txt`));
+
+function tokenizerFiles<F extends Listed>(folder: Folder<F>, prefix: string): F[] {
+  const names = [...TOKENIZER_FILES, ...(folder.files.has(`${prefix}tokenizer.json`) ? [] : [SENTENCE_PIECE])];
+  return named(
+    folder,
+    names.map((name) => `${prefix}${name}`),
+  );
 }
 
 /** The first file with one of these names. */

@@ -14,3 +14,4 @@ export {
   resolveReference,
   type SearchPath,
 } from "./reference.js";
+export { tokenizersIn } from "./tokenizers.js";

@@ -119,6 +119,7 @@ const CATEGORIES_OF: { readonly [W in ModelKind]: readonly Category[] } = {
   unet: ["unet", "checkpoint", "adapter", "diffusers"],
   autoencoder: ["autoencoder"],
   "text encoder": ["text encoder"],
+  tokenizer: ["text encoder"],
   clip: [],
   vision: [],
   adapter: ["adapter"],

@@ -1,8 +1,9 @@
 /** References of a pair → local paths. Downloads missing files from the Hub; opens none. */
 import path from "node:path";
+import type { Tokenizers } from "../assembly/index.js";
 import { type PairRow, pairNamed } from "../catalogue/index.js";
 import { readPairs } from "../catalogue/node/index.js";
-import { type LookupOptions, locate, resolveReference } from "../lookup/index.js";
+import { type LookupOptions, locate, resolveReference, tokenizersIn } from "../lookup/index.js";
 import type { OpenOptions, PairReference } from "./reference.js";
 
 /** Reference of a model and its local path. */
@@ -19,6 +20,9 @@ export interface LocatedPair {
   readonly distilled: Located | null;
   readonly textEncoders: readonly string[];
   readonly decoder: string | null;
+  readonly tokenizer: string | null;
+  /** Tokenizers of ComfyUI's, by kind of text encoder. */
+  readonly tokenizers: Tokenizers;
   /** Lookup options for further references of the pair. */
   readonly lookup: LookupOptions;
 }
@@ -51,6 +55,8 @@ export async function locatePair(reference: PairReference, options: OpenOptions)
     distilled,
     textEncoders,
     decoder: reference.decoder === undefined ? null : await locate(reference.decoder, "autoencoder", lookup),
+    tokenizer: reference.tokenizer === undefined ? null : await locate(reference.tokenizer, "tokenizer", lookup),
+    tokenizers: tokenizersIn(reference.modelFolders ?? []),
     lookup,
   };
 }

@@ -107,6 +107,10 @@ export const modelFields = grouped("models", {
     repeatable: true,
     read: (value) => value,
   }),
+  tokenizer: option(text, {
+    flag: "--tokenizer <ref>",
+    about: "tokenizer of a text encoder in a file, other than CLIP: a folder, a GGUF file, or a Hub id (Qwen/Qwen3-4B)",
+  }),
   decoder: option(text, {
     flag: "--decoder <ref>",
     aliases: ["--vae"],

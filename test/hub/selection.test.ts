@@ -263,3 +263,32 @@ describe("of other repositories", () => {
     expect(chosen(["a.txt"], "clip")).toMatch(/CLIPModel.*a\.txt/);
   });
 });
+
+it("takes a tokenizer without the weights beside it", () => {
+  const listing = [
+    "README.md",
+    "config.json",
+    "model-00001-of-00002.safetensors",
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+  ];
+  const files = listing.map((path) => ({ path, bytes: 1 }));
+  const context = { variant: "fp16", there: () => false, index: null } as const;
+  const found = select(files, "", "tokenizer", context);
+  expect("files" in found && found.files.map(({ path }) => path)).toEqual([
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+  ]);
+  const inside = select(
+    [...files, { path: "tokenizer_2/spiece.model", bytes: 1 }],
+    "tokenizer_2",
+    "tokenizer",
+    context,
+  );
+  expect(inside).toMatchObject({ root: "tokenizer_2", files: [{ path: "tokenizer_2/spiece.model" }] });
+  expect(select([{ path: "x/unet.bin", bytes: 1 }], "x", "tokenizer", context)).toMatchObject({
+    problem: expect.stringContaining("has no files for a tokenizer"),
+  });
+});

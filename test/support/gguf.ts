@@ -17,7 +17,8 @@ export interface GgufTensor {
 
 export interface GgufFacts {
   readonly version?: number;
-  readonly metadata?: Readonly<Record<string, string | readonly number[]>>;
+  /** Words, lists of int32, of float32 and of words. */
+  readonly metadata?: Readonly<Record<string, string | readonly number[] | Float32Array | readonly string[]>>;
   readonly tensors: readonly GgufTensor[];
   /** Instead of what is true, for files that lie. */
   readonly claims?: {
@@ -57,10 +58,12 @@ export function ggufFile({ version = 3, metadata = {}, tensors, claims = {} }: G
       u32(8);
       word(value);
     } else {
+      const isWords = !(value instanceof Float32Array) && typeof value[0] === "string";
       u32(9);
-      u32(5);
+      u32(isWords ? 8 : value instanceof Float32Array ? 6 : 5);
       u64(value.length);
-      for (const n of value) u32(n >>> 0);
+      if (value instanceof Float32Array) parts.push(Buffer.from(value.slice().buffer));
+      else for (const n of value) typeof n === "string" ? word(n) : u32(n >>> 0);
     }
   }
   let end = 0;

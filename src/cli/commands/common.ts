@@ -98,13 +98,13 @@ export const withModels = (command: Command): Command => addFields(addFields(com
 
 const { adapters, allowUnmatched: _allow, embeddings: _embeddings, ...withoutAdapters } = modelFields;
 const { threads: _threads, ...machineWithoutThreads } = machineFields;
-const { pair, pairs, base, textEncoders, modelFolders, variant } = modelFields;
+const { pair, pairs, base, textEncoders, tokenizer, modelFolders, variant } = modelFields;
 /** Models and the machine, without what is applied to the models: for commands that run nothing. */
 export const withBareModels = (command: Command): Command =>
   addFields(addFields(command, withoutAdapters), machineWithoutThreads);
 /** The base of a pair, for commands that read its layers and run nothing. */
 export const withBase = (command: Command): Command =>
-  addFields(command, { pair, pairs, base, textEncoders, modelFolders, variant });
+  addFields(command, { pair, pairs, base, textEncoders, tokenizer, modelFolders, variant });
 /** The base of a pair that adapters are merged into. */
 export const withMergedBase = (command: Command): Command =>
   addFields(command, { pair, pairs, base, adapters, modelFolders, variant });
