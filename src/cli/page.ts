@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Slide, SlideStrip } from "../control/index.js";
 import { imageUrl, previewUrl } from "../files/index.js";
 import type { Versions } from "../inspect/index.js";
-import { html, jsonScript, markup, renderPage } from "../report/index.js";
+import { html, jsonScript, markup, renderPage, script } from "../report/index.js";
 import type { Trace, TracedImages } from "../trajectory/index.js";
 
 interface Run {
@@ -43,6 +43,6 @@ function viewer(name: string, title: string, data: unknown): string {
     title,
     style: both("page.css"),
     kind: "viewer",
-    body: html`${markup(asset(`${name}/body.html`))}${jsonScript(name, data)}\n<script>${markup(both("page.js"))}</script>`,
+    body: html`${markup(asset(`${name}/body.html`))}${jsonScript(name, data)}\n${script(both("page.js"))}`,
   });
 }

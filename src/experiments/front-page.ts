@@ -1,7 +1,7 @@
 /** Part of a report page that draws an experiment's front: points to hover or focus, with their images and command. */
 import { readFileSync } from "node:fs";
 import { formatEstimate } from "../metrics/index.js";
-import { type Html, html, jsonScript, markup } from "../report/index.js";
+import { type Html, html, jsonScript, script } from "../report/index.js";
 import { commandOf, type SamplingRequest } from "../sampling/index.js";
 import { kindOf, type MeasureName } from "./measures.js";
 import type { Table } from "./table.js";
@@ -12,7 +12,7 @@ const asset = (file: string): string => readFileSync(new URL(`../../assets/front
 export const frontStyle = (): string => asset("page.css");
 
 /** Script that draws all fronts of a page. */
-export const frontScript = (): Html => html`<script>${markup(asset("page.js"))}</script>`;
+export const frontScript = (): Html => script(asset("page.js"));
 
 /** What a point needs beside the table. */
 export interface FrontDetails {

@@ -9,6 +9,7 @@ export {
 } from "./families.js";
 export {
   type ChatFormat,
+  type ComfyFacts,
   type FamilyFacts,
   type InstructionFormat,
   STABLE_DIFFUSION_NOISE,

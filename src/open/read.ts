@@ -6,6 +6,7 @@ import { disk } from "../checkpoint/node/index.js";
 import type { LookupOptions } from "../lookup/index.js";
 import { knownBase, knownDistilled, suggestionsFor } from "./evidence.js";
 import type { LocatedPair } from "./locate.js";
+import { withPublishedParts } from "./published.js";
 
 /** Pair read from files, without a runtime. */
 export interface PairFiles extends PairParts {
@@ -18,7 +19,8 @@ export interface PairFiles extends PairParts {
  * Reads a pair. Of weight files only headers are read, when first needed.
  * @throws FileError, UnsupportedConfigError when a part cannot be used; RequestError when the parts do not fit together
  */
-export async function readPair(located: LocatedPair): Promise<PairFiles> {
+export async function readPair(given: LocatedPair): Promise<PairFiles> {
+  const located = await withPublishedParts(given);
   const { row, lookup, base, distilled } = located;
   const parts = await readParts(disk, located, {
     base: () => knownBase(base),

@@ -24,9 +24,14 @@ export function render(content: Content): string {
   return TEXT in content ? content[TEXT] : content.map(render).join("");
 }
 
+/** Script element with the page's own code, which must not have "</script" in it. */
+export const script = (code: string): Html => markup(`<script>${code}</script>`);
+
 /** Script element with JSON data for the page's scripts. "<" is escaped, so that no string can close the element. */
 export const jsonScript = (id: string, data: unknown): Html =>
-  html`<script type="application/json" id="${id}">${markup(JSON.stringify(data).replaceAll("<", "\\u003c"))}</script>`;
+  markup(
+    `<script type="application/json" id="${render(id)}">${JSON.stringify(data).replaceAll("<", "\\u003c")}</script>`,
+  );
 
 /** Table with the first row as header. `kind` returns the class of a cell; rows and columns count from 0, without the header. */
 export function table(

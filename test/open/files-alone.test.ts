@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { readFloats, safetensors } from "../../src/checkpoint/index.js";
@@ -86,6 +86,27 @@ describe("a transformer in a file as the base", { timeout: 240_000 }, async () =
   it("gives them from one file with all parts", async () => {
     const base = file("checkpoints/z_image_aio.safetensors");
     expect(await latentsOf({ base, decoder, tokenizer: path.join(folder, "tokenizer") })).toEqual(inFolder);
+  });
+
+  it("finds text encoder and autoencoder in ComfyUI's folders by the names under which they are published", async () => {
+    const modelFolders = [{ kind: "comfy", path: root }] as const;
+    expect(await latentsOf({ base: "z_image", decoder, modelFolders })).toEqual(inFolder);
+    const { located } = await readFiles({ base: "z_image", modelFolders });
+    expect(located.textEncoders).toEqual([file("text_encoders/qwen_3_4b.safetensors")]);
+    expect(located.decoder).toBe(file("vae/ae.safetensors"));
+  });
+
+  it("finds them in another storage type, and asks where there are several", async () => {
+    const other = await comfy(folder);
+    const place = (name: string) => path.join(other, "models", "text_encoders", name);
+    renameSync(place("qwen_3_4b.safetensors"), place("qwen_3_4b_fp8_mixed.safetensors"));
+    const modelFolders = [{ kind: "comfy", path: other }] as const;
+    const { located } = await readFiles({ base: "z_image", modelFolders });
+    expect(located.textEncoders).toEqual([place("qwen_3_4b_fp8_mixed.safetensors")]);
+    cpSync(place("qwen_3_4b_fp8_mixed.safetensors"), place("qwen_3_4b-Q4_0.safetensors"));
+    await expect(readFiles({ base: "z_image", modelFolders })).rejects.toThrow(
+      "the text encoder could be qwen_3_4b-Q4_0.safetensors or qwen_3_4b_fp8_mixed.safetensors; name one with --text-encoder",
+    );
   });
 
   it("never takes the tokenizer of another model", async () => {
