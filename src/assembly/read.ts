@@ -306,10 +306,10 @@ async function tokenizerOf(
   if (own) return own;
   const other = tokenizers[kind];
   if (other !== undefined) return openTokenizer(system, other);
-  const fetch = tokenizerOnHub === undefined ? "" : `, or --tokenizer ${tokenizerOnHub} (a few MB from the Hub)`;
+  const onHub = tokenizerOnHub === undefined ? "" : `, or --tokenizer ${tokenizerOnHub} (a few MB from the Hub)`;
   throw new FileError(
     checkpoint.path,
-    `the tokenizer of ${component.name} (${about}) is missing; name a folder with tokenizer.json, spiece.model or vocab.json by --tokenizer${fetch}`,
+    `the tokenizer of ${component.name} (${about}) is missing; give its folder as --tokenizer${onHub}`,
   );
 }
 

@@ -111,7 +111,7 @@ describe("a transformer in a file as the base", { timeout: 240_000 }, async () =
 
   it("never takes the tokenizer of another model", async () => {
     await expect(readFiles({ ...parts, textEncoders })).rejects.toThrow(
-      "the tokenizer of text_encoder (Qwen3 4B) is missing; name a folder with tokenizer.json, spiece.model or vocab.json by --tokenizer, or --tokenizer Qwen/Qwen3-4B",
+      "the tokenizer of text_encoder (Qwen3 4B) is missing; give its folder as --tokenizer, or --tokenizer Qwen/Qwen3-4B",
     );
   });
 

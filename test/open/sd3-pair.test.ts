@@ -255,7 +255,7 @@ describe("one file of Stable Diffusion 3", { timeout: 240_000 }, () => {
       ...(await prefixed("t5-wide", "text_encoders.t5xxl.transformer.")),
     });
     await expect(readFiles({ base: file, decoder })).rejects.toThrow(
-      /the tokenizer of text_encoder_3 \(T5 XXL\) is missing; name a folder of it that holds tokenizer.json or spiece.model with --text-encoder/,
+      /the tokenizer of text_encoder_3 \(T5 XXL\) is missing; give its folder as --tokenizer, or --tokenizer google\/t5-v1_1-xxl/,
     );
   });
 });
