@@ -61,6 +61,7 @@ const withoutUnused: Plugin = {
 
 const TOKENIZERS = /\/@huggingface\/tokenizers\/dist\//;
 const HELP = /\/src\/(sampling\/options|generate\/request)\.ts$/;
+const COMFY = /\/src\/families\/(chroma|flux1|flux2|qwen-image|sd3|zimage)\.ts$/;
 const ZOD_SCHEMAS = /\/zod\/v4\/classic\/schemas\.js$/;
 /** The only types that this engine's tokenizers have (src/text): byte-level BPE, which is never decoded. */
 const TOKENIZER_TYPES = ["NFC", "Lowercase", "Replace", "Sequence", "Split", "ByteLevel", "BPE"];
@@ -79,6 +80,8 @@ const CUTS: readonly (readonly [file: RegExp, part: RegExp, by: string | ((part:
     ],
     // Help texts of options.
     [HELP, /\babout:\s*(?:"(?:[^"\\\n]|\\.)*"|`[^`]*`)/g, 'about: ""'],
+    // How other programs run a family.
+    [COMFY, /^\s+comfy: \{[^{}]*\},\n/gm, ""],
     // Methods of strings for addresses, identifiers and dates.
     [ZOD_SCHEMAS, /^ +\w+\(params\) \{\n +return this\.check\((core\._\w+\(Zod\w+|iso\.\w+\()[\s\S]*?\n +\},\n/gm, ""],
   ];
@@ -103,6 +106,7 @@ const SOURCE = here("../src/");
 
 /** Rooms that every run of the page needs, but for what is loaded when it is asked for. In one chunk they are compressed together. */
 const ENGINE = /\/src\/(adapters|assembly|decode|families|generate|graph|models|networks|sampling|text)\//;
+const NAMES_ON_DEMAND = /\/families\/names\/(t5|language-models)\.ts$/;
 const ON_DEMAND =
   /\/(optimise-noise|image-gradients|pullback|gradients|gradient|vjp|vjp-windows|recompute|decompose|without-rotary|rewrite|transformer-denoisers?|text-transformers|transformer-layers|flux[12]|chroma|sd3|z-image|qwen-image|sana|gemma2?|linear-attention|autoencoder-dc|autoencoder-qwen-image|streams|patches|positions|rotary|language-model|t5|attention-bias|chat-encoder|qwen-tokenizer|sentence-piece)(-\w+)?\.ts$/;
 
@@ -135,7 +139,11 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: "zod", test: /node_modules\/zod\/|no-eval/ },
-            { name: "engine", test: (id) => ENGINE.test(id) && !(ON_DEMAND.test(id) && !id.includes("/families/")) },
+            {
+              name: "engine",
+              test: (id) =>
+                ENGINE.test(id) && !NAMES_ON_DEMAND.test(id) && !(ON_DEMAND.test(id) && !id.includes("/families/")),
+            },
           ],
         },
         entryFileNames: ({ name }) => (name === "variegate" ? "[name].js" : "assets/[name]-[hash].js"),

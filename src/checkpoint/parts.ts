@@ -6,16 +6,12 @@ import {
   FAMILIES,
   type Family,
   factsOf,
-  GEMMA2_NAMES,
   ownTensors,
-  QWEN_NAMES,
   type Recognised,
-  type Renamed,
   recognise,
   type Shapes,
   type SourceTensor,
   SUPPORTED_FAMILIES,
-  T5_NAMES,
   tinyNames,
   vaeNames,
   wanVaeNames,
@@ -213,7 +209,7 @@ export async function textEncoderPart(
 ): Promise<Component> {
   const stored = under(index.weights, prefix);
   const gguf = names === "llama.cpp";
-  const own = gguf ? renamed(stored, otherToOwn(llamaNames(stored), stored)) : stored;
+  const own = gguf ? renamed(stored, (await transformerConfigs()).llamaNames([...stored.keys()])) : stored;
   if (own.has("encoder.final_layer_norm.weight")) {
     const { t5Config } = await transformerConfigs();
     return part(index, name, "T5EncoderModel", t5Config(index.source, shapesOf(own)), async () => own);
@@ -243,18 +239,6 @@ export async function textEncoderPart(
     built.weights,
   );
 }
-
-/** Names that llama.cpp gives the text encoder of a file. */
-const llamaNames = (stored: Weights): readonly Renamed[] =>
-  stored.has("enc.output_norm.weight")
-    ? T5_NAMES
-    : stored.has("blk.0.post_ffw_norm.weight")
-      ? GEMMA2_NAMES
-      : QWEN_NAMES;
-
-/** Names in a file → diffusers' or transformers' names, where no tensor is divided. */
-const otherToOwn = (rules: readonly Renamed[], stored: Weights): Map<string, string> =>
-  new Map([...ownTensors(rules, [...stored.keys()])].map(([name, { key }]) => [key, name]));
 
 interface Built {
   readonly shapes: Shapes;

@@ -1,5 +1,5 @@
-/** Infers the configs of transformers from tensor names and shapes: denoisers, T5, Qwen and Gemma. */
-import type { Shapes } from "../families/index.js";
+/** Infers the configs of transformers from tensor names and shapes: denoisers, T5, Qwen and Gemma; and llama.cpp's names of the latter. */
+import { GEMMA2_NAMES, ownTensors, QWEN_NAMES, type Shapes, T5_NAMES } from "../families/index.js";
 import { type Config, reader } from "./configs.js";
 
 /** Features of a head that Z-Image rotates by frame, row and column, as shares. */
@@ -222,4 +222,14 @@ export function gemma2Config(file: string, shapes: Shapes): Config {
     head_dim: GEMMA_HEAD,
     query_pre_attn_scalar: GEMMA_HEAD,
   };
+}
+
+/** Names that llama.cpp gives the tensors of a text encoder → transformers' names. */
+export function llamaNames(keys: readonly string[]): Map<string, string> {
+  const names = keys.includes("enc.output_norm.weight")
+    ? T5_NAMES
+    : keys.includes("blk.0.post_ffw_norm.weight")
+      ? GEMMA2_NAMES
+      : QWEN_NAMES;
+  return new Map([...ownTensors(names, keys)].map(([name, { key }]) => [key, name]));
 }
