@@ -20,7 +20,8 @@ export async function withPublishedParts(located: LocatedPair): Promise<LocatedP
   const { comfy, textEncoders: facts } = factsOf(checkpoint.family);
   if (!comfy) return located;
   const { components } = checkpoint;
-  const lacksText = textEncoders.length === 0 && facts.some(({ component }) => !components.has(component));
+  const lacks = ({ component, optional }: (typeof facts)[number]) => !optional && !components.has(component);
+  const lacksText = textEncoders.length === 0 && facts.some(lacks);
   const lacksDecoder = decoder === null && !components.has("vae");
   const found = lacksText ? await published(modelFolders, "text encoder", namesOf(checkpoint, comfy)) : [];
   const names = lacksDecoder && comfy.autoencoder !== undefined ? [comfy.autoencoder] : [];

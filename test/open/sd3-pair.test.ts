@@ -247,6 +247,22 @@ describe("one file of Stable Diffusion 3", { timeout: 240_000 }, () => {
     );
   });
 
+  it("stays without T5, though a folder of ComfyUI has one", async () => {
+    const file = write("incl_clips.safetensors", {
+      ...(await stability("sd3-file")),
+      ...(await clip("text-sd3", prefixL)),
+      ...(await clip("text-sdxl-2", prefixG)),
+    });
+    const root = temporaryFolder();
+    mkdirSync(path.join(root, "models", "text_encoders"), { recursive: true });
+    const t5 = path.join(root, "models", "text_encoders", "t5xxl_fp16.safetensors");
+    writeFileSync(t5, safetensors(await prefixed("t5-wide", "")));
+    const modelFolders = [{ kind: "comfy", path: root }] as const;
+    const { located, textEncoders } = await readFiles({ base: file, decoder, modelFolders });
+    expect(located.textEncoders).toEqual([]);
+    expect(textEncoders.at(-1)?.kind).toBe("absent");
+  });
+
   it("says what T5 in a file lacks", async () => {
     const file = write("incl_t5.safetensors", {
       ...(await stability("sd3-file")),
