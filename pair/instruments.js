@@ -1,5 +1,5 @@
 // What the parts around the UNet reach on the held-out characters that ship with the pair: autoencoder, judge and CLIP.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import sharp from "sharp";
 import { decodeLatents } from "variegate";
 import { drawEncoder } from "variegate/models";
@@ -10,9 +10,14 @@ import { float, fromRgb, stack } from "variegate/tensor";
 const SIZE = 64;
 const BATCH = 64;
 
-/** What is known of the world: priors of each factor's values, a prompt for each of them, and held-out pictures with their factors. */
+/**
+ * What is known of the world: priors of each factor's values, a prompt for each of them, and held-out pictures with their factors; `shown`, of a pair
+ * on pictures that were not drawn for it, is what pictures of each prompt show (world.js), else null.
+ */
 export async function openWorld(folder) {
   const { priors, prompts } = JSON.parse(readFileSync(`${folder}/world/world.json`, "utf8"));
+  const { factors: values } = JSON.parse(readFileSync(`${folder}/judge/config.json`, "utf8"));
+  const shown = existsSync(`${folder}/world/shown.json`) ? JSON.parse(readFileSync(`${folder}/world/shown.json`, "utf8")) : null;
   const factors = JSON.parse(readFileSync(`${folder}/world/held-out.json`, "utf8"));
   const sheet = await sharp(`${folder}/world/held-out.webp`).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   const columns = sheet.info.width / SIZE;
@@ -21,7 +26,7 @@ export async function openWorld(folder) {
     const rows = Array.from({ length: SIZE }, (_, y) => ((top + y) * sheet.info.width + left) * 3);
     return { width: SIZE, height: SIZE, data: new Uint8Array(Buffer.concat(rows.map((at) => sheet.data.subarray(at, at + SIZE * 3)))) };
   });
-  return { priors, prompts, images, factors };
+  return { priors, values, prompts, shown, images, factors };
 }
 
 /** Pictures through the pair's autoencoder and back. */

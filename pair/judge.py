@@ -18,15 +18,19 @@ BATCH = 64
 
 
 class Judge(torch.nn.Module):
-    def __init__(self, factors: dict[str, list], measures: list[str]):
+    def __init__(self, factors: dict[str, list], measures: list[str], words: dict[str, dict] | None = None):
         super().__init__()
-        self.factors, self.measures = factors, measures
+        self.factors, self.measures, self.words = factors, measures, words or {}
         self.conv = torch.nn.ModuleList([torch.nn.Conv2d(i, o, 3, stride, 1) for i, o, stride in WIDTHS])
         outputs = sum(map(len, factors.values())) + len(measures)
         self.linear = torch.nn.ModuleList([torch.nn.Linear(8 * 8 * WIDTHS[-1][1], FEATURES), torch.nn.Linear(FEATURES, outputs)])
         for layer in [*self.conv, self.linear[0]]:
             torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             torch.nn.init.zeros_(layer.bias)
+
+    def word(self, factor: str, value) -> str:
+        """What names a value in a prompt; "" when nothing does."""
+        return self.words.get(factor, {}).get(str(value), f"no {factor}" if value == "none" else str(value))
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """x [B, 3, 64, 64] in −1…1 → [B, 128]."""
@@ -64,7 +68,7 @@ def layers() -> list[dict]:
 def load(out: Path) -> Judge:
     folder = Path(out) / "judge"
     config = json.loads((folder / "config.json").read_text())
-    judge = Judge(config["factors"], config["regress"])
+    judge = Judge(config["factors"], config["regress"], config["words"])
     judge.load_state_dict({k: v.float() for k, v in load_file(folder / "model.safetensors").items()})
     return judge.eval().requires_grad_(False)
 
@@ -92,7 +96,7 @@ def run(run) -> None:
     training = data.load(run.out, data.TRAINING)
     chosen = setting.of(run.out)
     truth = {k: training.values(k) for k in [*chosen.factors, *chosen.measures]}
-    judge = Judge(chosen.factors, chosen.measures)
+    judge = Judge(chosen.factors, chosen.measures, chosen.words)
     optimizer = torch.optim.AdamW(judge.parameters(), lr=run.rate(2e-3), weight_decay=1e-2)
     if not run.restore(judge=judge, optimizer=optimizer) and run.resume and (run.out / "judge" / "model.safetensors").exists():
         judge.load_state_dict(load(run.out).state_dict())
@@ -120,7 +124,7 @@ def save(judge: Judge, out: Path, right: dict[str, dict[str, float]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in judge.state_dict().items()}, folder / "model.safetensors")
     config = {
-        "factors": judge.factors, "regress": judge.measures, "words": setting.of(out).words, "image_size": world.SIZE, "layers": layers(),
+        "factors": judge.factors, "regress": judge.measures, "words": judge.words, "image_size": world.SIZE, "layers": layers(),
         **{name.replace("-", "_"): values for name, values in right.items()},
     }
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")

@@ -9,10 +9,16 @@ import torch.nn.functional as F
 from . import clip, world
 
 
-def named(prompt: str) -> dict:
-    """The factors with a fixed set of values that a prompt names."""
-    says = lambda factor, value: re.search(rf"\b{re.escape(world.word(factor, value))}\b", prompt)
-    return {k: value for k, values in world.FACTORS.items() for value in values if says(k, value)}
+def named(prompt: str, judge) -> dict:
+    """The factors with a fixed set of values that a prompt names, in the judge's words; of several values the first in the prompt, and of those at
+    one place the longest."""
+    found = {}
+    for factor, values in judge.factors.items():
+        said = [(value, judge.word(factor, value)) for value in values]
+        places = [(m.start(), -len(word), i) for i, (_, word) in enumerate(said) if word and (m := re.search(rf"\b{re.escape(word)}\b", prompt))]
+        if places:
+            found[factor] = values[min(places)[2]]
+    return found
 
 
 def pairwise(features: torch.Tensor) -> float:
@@ -39,29 +45,30 @@ def world_entropy(factor: str) -> float:
     return -sum(p * math.log(p) for p in priors)
 
 
-def of_prompt(prompt: str, images: torch.Tensor, judge, clip_model, text_ids: torch.Tensor) -> dict[str, float]:
-    """Everything about the pictures [N, 3, 64, 64] of one prompt."""
-    features, seen = judge.features(images), {}
-    read, asked = judge.read(features), named(prompt)
-    for factor in world.FACTORS:
-        seen[factor] = read[factor].argmax(1)
-    free = [k for k in world.FACTORS if k not in asked]
+def of_prompt(prompt: str, images: torch.Tensor, judge, clip_model, text_ids: torch.Tensor, worlds: dict[str, float] | None = None) -> dict[str, float]:
+    """Everything about the pictures [N, 3, 64, 64] of one prompt. worlds: factor → the entropy that the world itself has for the prompt, in nats; the
+    characters' own by default."""
+    features, factors = judge.features(images), judge.factors
+    read, asked = judge.read(features), named(prompt, judge)
+    seen = {k: read[k].argmax(1) for k in factors}
+    free = [k for k in factors if k not in asked]
     embedded = clip.image_features(clip_model, images)
     own = {k: information(read[k].softmax(1)) for k in free}
-    most = {k: world_entropy(k) for k in free}
-    nats = sum(own.values())
-    right = {k: float((seen[k] == world.FACTORS[k].index(v)).float().mean()) for k, v in asked.items()}
+    most = {k: worlds[k] if worlds else world_entropy(k) for k in free}
+    nats, total = sum(own.values()), sum(most.values())
+    right = {k: float((seen[k] == factors[k].index(v)).float().mean()) for k, v in asked.items()}
     return {
         "clip_distance": pairwise(embedded),
         "judge_distance": pairwise(features),
         "pixel_distance": _pixels(images),
         "free_nats": nats,
-        "free_entropy": nats / sum(most.values()),
-        **{f"free_{k}": own[k] / most[k] if k in free else float("nan") for k in world.FACTORS},
+        "free_entropy": nats / total if total else float("nan"),
+        **{f"free_{k}": own[k] / most[k] if k in free and most[k] else float("nan") for k in factors},
+        **{f"worlds_{k}": most[k] if k in free and most[k] else float("nan") for k in factors},
         "named_right": sum(right.values()) / len(right) if right else float("nan"),
         "clip_score": float((embedded @ clip.text_features(clip_model, text_ids).t()).mean()),
         "sharpness": float(images.diff(dim=-1).abs().mean() + images.diff(dim=-2).abs().mean()),
-        "certainty": sum(float(read[k].softmax(1).amax(1).mean()) for k in world.FACTORS) / len(world.FACTORS),
+        "certainty": sum(float(read[k].softmax(1).amax(1).mean()) for k in factors) / len(factors),
     }
 
 
@@ -78,6 +85,8 @@ def summary(rows: list[dict[str, float]], reference: list[dict[str, float]] | No
     for name in rows[0]:
         values = np.array([r[name] for r in rows])
         known = ~np.isnan(values)
+        if not known.any():
+            continue
         picks = rng.integers(0, known.sum(), (draws, known.sum()))
         means = values[known][picks].mean(1)
         out[name] = {"mean": float(values[known].mean()), "interval": np.quantile(means, [.025, .975]).tolist()}

@@ -20,23 +20,35 @@ SHARED = {"guidance": 0, "baseGuidance": 0, "timesteps": GRID, "scheduler": "LCM
 DDIM = {"baseScheduler": "DDIMScheduler", "baseSpacing": "trailing"}
 CONSISTENT = {"guidance": 5, "baseGuidance": 0, "steps": 4, "scheduler": "LCMScheduler"}
 TAUGHT = "../packages/pair-taught/distilled"  # from the shipped folder
+
+
+def _modes_of(student: str) -> dict:
+    """Mode → (the second UNet, what is asked). student: a folder or a LoRA of the shipped pair."""
+    return {
+        "base, 25 steps": (student, {"mode": "base", "steps": STEPS, "guidance": GUIDANCE}),
+        "base, 50 steps": (student, {"mode": "base", "steps": 2 * STEPS, "guidance": GUIDANCE}),
+        "distilled": (student, {"mode": "distilled", **SHARED}),
+        "hybrid, k = 1": (student, {"mode": "hybrid", "switch": 1, **SHARED}),
+        "hybrid, k = 2": (student, {"mode": "hybrid", "switch": 2, **SHARED}),
+        "hybrid, k = 1, guided": (student, {"mode": "hybrid", "switch": 1, **SHARED, "baseGuidance": GUIDANCE}),
+        "hybrid, k = 1, DDIM": (student, {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 4}),
+        "hybrid, 2 of 8 steps": (student, {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 8}),
+    }
+
+
+LORA = "adapters/distilled.safetensors"
 MODES = {
-    "base, 25 steps": ("distilled", {"mode": "base", "steps": STEPS, "guidance": GUIDANCE}),
-    "base, 50 steps": ("distilled", {"mode": "base", "steps": 2 * STEPS, "guidance": GUIDANCE}),
-    "distilled": ("distilled", {"mode": "distilled", **SHARED}),
-    "hybrid, k = 1": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED}),
-    "hybrid, k = 2": ("distilled", {"mode": "hybrid", "switch": 2, **SHARED}),
-    "hybrid, k = 1, guided": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED, "baseGuidance": GUIDANCE}),
-    "hybrid, k = 1, DDIM": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 4}),
-    "hybrid, 2 of 8 steps": ("distilled", {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 8}),
-    "distilled, LoRA": ("adapters/distilled.safetensors", {"mode": "distilled", **SHARED}),
-    "hybrid, LoRA, k = 1": ("adapters/distilled.safetensors", {"mode": "hybrid", "switch": 1, **SHARED}),
-    "hybrid, LoRA, k = 1, DDIM": ("adapters/distilled.safetensors", {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 4}),
-    "distilled, LCM": ("consistent", {"mode": "distilled", **CONSISTENT}),
-    "hybrid, LCM, k = 1": ("consistent", {"mode": "hybrid", "switch": 1, **CONSISTENT}),
-    "distilled, taught": (TAUGHT, {"mode": "distilled", **SHARED}),
-    "hybrid, taught, k = 1": (TAUGHT, {"mode": "hybrid", "switch": 1, **SHARED}),
-    "hybrid, taught, k = 1, DDIM": (TAUGHT, {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 4}),
+    "emoji": _modes_of(LORA),
+    "embedded": _modes_of("distilled") | {
+        "distilled, LoRA": (LORA, {"mode": "distilled", **SHARED}),
+        "hybrid, LoRA, k = 1": (LORA, {"mode": "hybrid", "switch": 1, **SHARED}),
+        "hybrid, LoRA, k = 1, DDIM": (LORA, {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 4}),
+        "distilled, LCM": ("consistent", {"mode": "distilled", **CONSISTENT}),
+        "hybrid, LCM, k = 1": ("consistent", {"mode": "hybrid", "switch": 1, **CONSISTENT}),
+        "distilled, taught": (TAUGHT, {"mode": "distilled", **SHARED}),
+        "hybrid, taught, k = 1": (TAUGHT, {"mode": "hybrid", "switch": 1, **SHARED}),
+        "hybrid, taught, k = 1, DDIM": (TAUGHT, {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 4}),
+    },
 }
 ALONE = {"base": {"mode": "distilled", "steps": STEPS, "guidance": GUIDANCE}, "distilled": {"mode": "distilled", **SHARED}}
 """One UNet for all rows, whichever it is."""
@@ -88,7 +100,7 @@ def painted(shipped: Path, other, request: dict, prompt: str, seeds: list[int], 
 
 def run(run) -> None:
     """Stage `verify`: OUT is the shipped folder (`--out embedded`); `--option card=card.json` is what `npm run card -- --json card.json`
-    wrote. Ends with 1 when the two differ by more than rounding explains. `--option modes=distilled` takes those whose names begin so."""
+    wrote, of that pair. Ends with 1 when the two differ by more than rounding explains. `--option modes=distilled` takes those whose names begin so."""
     runs.hush()
     if not Path(run.options.get("card", "")).is_file():
         raise SystemExit("verify: give --option card=FILE, what `npm run card -- --json FILE` has written")
@@ -104,18 +116,23 @@ def _modes(run, card: dict, tables: dict) -> list[str]:
     tokenizer, table = CLIPTokenizer.from_pretrained(run.out / "clip"), tables.get("mode")
     measured, apart = {row[0]: dict(zip(table["head"], row)) for row in table["rows"]} if table else {}, []
     shares = {row[0]: row[1:] for row in tables["of the world's entropy"]["rows"]} if table else {}
-    for mode, (name, request) in MODES.items():
+    shown = run.out / "world" / "shown.json"
+    worlds = {p: {k: of[k]["nats"] for k in eye.factors} for p, of in json.loads(shown.read_text()).items()} if shown.exists() else {}
+    for mode, (name, request) in MODES[card["pair"]].items():
         if mode not in measured or not mode.startswith(tuple(run.options.get("modes", "").split(","))):
             continue
         other, rows = student(run.out, name), []
         for prompt in card["prompts"]:
             images = painted(run.out, other, request, prompt, card["seeds"])
-            rows.append(measures.of_prompt(prompt, images, eye, clip_model, clip.token_ids(tokenizer, [prompt])))
+            rows.append(measures.of_prompt(prompt, images, eye, clip_model, clip.token_ids(tokenizer, [prompt]), worlds.get(prompt)))
         found = measures.summary(rows)
         for column, (key, tolerance) in COLUMNS.items():
             apart += _beside(f"{mode}, {column}", found[key]["mean"], measured[mode][column], tolerance)
-        for factor, share in zip(world.FACTORS, shares[mode], strict=True):
-            apart += _beside(f"{mode}, {factor} of the world's", found[f"free_{factor}"]["mean"], share, .02)
+        for factor, share in zip(eye.factors, shares[mode], strict=True):
+            known = [r for r in rows if r[f"worlds_{factor}"] == r[f"worlds_{factor}"]]
+            if known:
+                total = sum(r[f"free_{factor}"] * r[f"worlds_{factor}"] for r in known)
+                apart += _beside(f"{mode}, {factor} of the world's", total / sum(r[f"worlds_{factor}"] for r in known), share, .02)
     return apart
 
 
@@ -166,25 +183,25 @@ def _instruments(run, card: dict, tables: dict) -> list[str]:
     if not table:
         return []
     shown = {row[0]: dict(zip(table["head"], row)) for row in table["rows"]}
-    held_out, prompts = shipped_characters(run.out), json.loads((run.out / "world" / "world.json").read_text())["prompts"]
     eye, vae, clip_model = judge.load(run.out), conditioning.autoencoder(run.out / "base"), clip.load(run.out)
+    held_out, prompts = shipped_pictures(run.out, eye.factors), json.loads((run.out / "world" / "world.json").read_text())["prompts"]
     tokenizer = CLIPTokenizer.from_pretrained(run.out / "clip")
     found = {
         "judge": judge.accuracy(eye, held_out), "judge, on reconstructions": autoencoder.read_right(vae, eye, held_out),
         "CLIP, zero-shot": clip.zero_shot(clip_model, tokenizer, held_out, prompts),
     }
-    pairs = [(f"{row}, {k}", v, shown[row][k], .005) for row, values in found.items() for k, v in values.items() if k in world.FACTORS]
+    pairs = [(f"{row}, {k}", v, shown[row][k], .005) for row, values in found.items() for k, v in values.items() if k in eye.factors]
     pairs.append(("autoencoder, dB", autoencoder.psnr(vae, held_out), shown["judge, on reconstructions"]["dB"], .05))
     return [line for pair in pairs for line in _beside(*pair)]
 
 
-def shipped_characters(shipped: Path) -> data.Pictures:
-    """The held-out characters that lie beside the weights; their captions do not matter here."""
+def shipped_pictures(shipped: Path, factors_of_judge: dict) -> data.Pictures:
+    """The pictures that no training saw and that lie beside the weights; their captions do not matter here."""
     factors = json.loads((shipped / "world" / "held-out.json").read_text())
     sheet = np.asarray(Image.open(shipped / "world" / "held-out.webp").convert("RGB"))
     rows, columns = sheet.shape[0] // world.SIZE, sheet.shape[1] // world.SIZE
     images = sheet.reshape(rows, world.SIZE, columns, world.SIZE, 3).transpose(0, 2, 1, 3, 4).reshape(-1, world.SIZE, world.SIZE, 3)
-    return data.Pictures(np.ascontiguousarray(images), [[""]] * len(factors), factors)
+    return data.Pictures(np.ascontiguousarray(images), [[""]] * len(factors), factors, factors_of_judge)
 
 
 def _beside(what: str, here: float, there: str, tolerance: float) -> list[str]:

@@ -22,6 +22,7 @@ export function setting() {
       house: mapped(houses, ({ style }) => `${style}'s style`),
       subgroup: mapped(nouns, ([noun]) => noun),
       tone: mapped(tones, (tone) => `${tone} skin`),
+      gender: { person: "" }, // "a person" is the general noun, and leaves gender open
     },
     prompts: {
       house: mapped(houses, ({ style }) => `an emoji in ${style}'s style`),
