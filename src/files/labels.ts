@@ -6,12 +6,19 @@ import { parseJson } from "./json.js";
 export interface Label {
   readonly prompt: string;
   readonly by: "variegate" | "automatic1111" | "comfyui";
+  /** Named pair that made the image, of Variegate's images: null for models without a name, undefined where the file does not say. */
+  readonly pair?: string | null;
 }
+
+const ownSchema = z.object({ prompt: z.string(), pair: z.string().nullish() });
 
 /** Reads a prompt from text chunks; null without a known chunk. */
 export function labelOf(chunks: ReadonlyMap<string, string>): Label | null {
-  const ours = z.object({ prompt: z.string() }).safeParse(parseJson(chunks.get("variegate") ?? ""));
-  if (ours.success) return { prompt: ours.data.prompt, by: "variegate" };
+  const ours = ownSchema.safeParse(parseJson(chunks.get("variegate") ?? ""));
+  if (ours.success) {
+    const { prompt, pair } = ours.data;
+    return { prompt, by: "variegate", ...(pair !== undefined && { pair }) };
+  }
   const parameters = chunks.get("parameters");
   if (parameters !== undefined) return { prompt: automaticPrompt(parameters), by: "automatic1111" };
   const prompt = comfyPrompt(parseJson(chunks.get("prompt") ?? ""));

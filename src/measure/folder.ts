@@ -12,6 +12,8 @@ export interface ImageFile {
   readonly file: string;
   readonly width: number;
   readonly height: number;
+  /** Named pair that made it (see `Label`). */
+  readonly pair?: string | null;
   /** Reads the pixels again, since a folder may be larger than the memory. */
   load(): Promise<RgbImage>;
 }
@@ -145,7 +147,8 @@ function grouped(folder: string, found: readonly Found[], prompts: PromptList | 
       : (label && { prompt: label.prompt, promptSource: label.by }) || promptFromPath(file, stems);
     const group = groups.get(named.prompt) ?? { ...named, images: [] };
     const load = async () => (await readImage(path.join(folder, file))).image;
-    group.images.push({ file, width, height, load });
+    const made = label?.pair !== undefined && { pair: label.pair };
+    group.images.push({ file, width, height, ...made, load });
     groups.set(named.prompt, group);
   }
   if (prompts && unnamed.length === found.length) {

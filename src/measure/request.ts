@@ -1,4 +1,6 @@
 /** Runs a measurement: opens the instruments of a request, reads the folders, and measures each. */
+import type { PairRow } from "../catalogue/index.js";
+import { readPairs } from "../catalogue/node/index.js";
 import { RequestError } from "../errors.js";
 import type { DownloadOptions } from "../hub/index.js";
 import { filesOf, type Instrument, type InstrumentFacts } from "../instruments/index.js";
@@ -36,7 +38,7 @@ export interface MeasureRequest extends SearchPath, AttributeRequest, ModelRefer
   readonly reference?: string;
   /** List of prompts, for images without metadata. */
   readonly prompts?: string;
-  /** CLIPModel folder; default: the embedded one. */
+  /** CLIPModel folder; default: that of the images' pair where it has one of its own, else the embedded one. */
   readonly clip?: string;
   readonly dino?: string;
   readonly dreamsim?: string;
@@ -65,7 +67,9 @@ export interface MeasureProgress extends DownloadOptions {
   readonly onReady?: () => Promise<void>;
 }
 
-const EMBEDDED = { clip: "embedded:clip", classifier: "embedded:judge" };
+const EMBEDDED = { clip: "embedded:clip", judge: "embedded:judge" };
+/** Width and height of the images that attribute classifiers of pairs are trained on. */
+const CLASSIFIED = 64;
 
 /** Measures folders of images. @throws RequestError, FileError before the first measure, for an invalid request */
 export async function measure(
@@ -90,7 +94,8 @@ export async function measure(
       : await readFolder(request.baseImages, { ...shared, ...(prompts && { prompts }) });
   for (const folder of folders) checkCounts(folder, reference, request.neighbours ?? 5);
 
-  const embedded = folders.every(isEmbedded);
+  const own = ownInstruments(folders, await readPairs(request.pairs));
+  const embedded = own?.judge === EMBEDDED.judge;
   const runtime = openRuntime(options);
   try {
     const lookup = {
@@ -99,12 +104,12 @@ export async function measure(
       ...(onDownload && { onDownload }),
       ...(signal && { signal }),
     };
-    const instruments = await openAll(request, runtime, embedded, lookup);
+    const instruments = await openAll(request, runtime, own, lookup);
     const { attributes, predictors, check, notes } = await attributesFor(
       given ?? (embedded && request.clip === undefined ? await embeddedAttributes() : []),
       [...new Set(folders.flatMap(({ groups }) => groups.map((g) => g.prompt)))],
       instruments.clip.network,
-      modelOf(request, embedded) && { ...options, ...lookup, ...modelOf(request, embedded) },
+      modelOf(request, own) && { ...options, ...lookup, ...modelOf(request, own) },
       {
         ...(request.selfCheck !== undefined && { selfCheck: request.selfCheck }),
         ...(onMessage && { onMessage }),
@@ -150,16 +155,33 @@ export async function measure(
       instruments: facts.filter((f) => f !== undefined),
       folders: measured,
       selfCheck: check,
-      notes: [...notesOn(request, embedded, attributes.length > 0 || check !== null), ...notes],
+      notes: [...notesOn(request, own !== null, attributes.length > 0 || check !== null), ...notes],
     };
   } finally {
     await runtime.close();
   }
 }
 
-/** True for images of the embedded pair, for which its attribute classifier is trained. */
-const isEmbedded = ({ groups }: ImageFolder) =>
-  groups.every((g) => g.promptSource === "variegate" && g.images.every((i) => i.width === 64 && i.height === 64));
+/** Instruments of a pair whose attribute classifier is trained for its images. */
+interface OwnInstruments {
+  readonly pair: string;
+  readonly clip: string;
+  readonly judge: string;
+}
+
+/** Instruments of the pair, or of the pairs with the same ones, that made all images; null for other images. */
+function ownInstruments(folders: readonly ImageFolder[], rows: readonly PairRow[]): OwnInstruments | null {
+  const groups = folders.flatMap((folder) => folder.groups);
+  const images = groups.flatMap((group) => group.images);
+  if (groups.some((g) => g.promptSource !== "variegate")) return null;
+  if (images.some(({ width, height }) => width !== CLASSIFIED || height !== CLASSIFIED)) return null;
+  // Images without the name of a pair are by versions that had the embedded pair's size for themselves.
+  const names = new Set(images.map(({ pair }) => (pair === undefined ? "embedded" : pair)));
+  const found = [...names].map((name) => rows.find((row) => row.name === name));
+  const [first] = found;
+  if (!first?.judge || !first.clip || found.some((row) => row?.judge !== first.judge)) return null;
+  return { pair: first.name, clip: first.clip, judge: first.judge };
+}
 
 /** Checks that folder and reference have enough images. @throws RequestError */
 function checkCounts({ folder, groups }: ImageFolder, reference: ImageFolder | undefined, k: number): void {
@@ -177,7 +199,7 @@ function checkCounts({ folder, groups }: ImageFolder, reference: ImageFolder | u
 async function openAll(
   request: MeasureRequest,
   runtime: Runtime,
-  embedded: boolean,
+  own: OwnInstruments | null,
   lookup: LookupOptions,
 ): Promise<Omit<Instruments, "attributes" | "predictors" | "multiply"> & Required<Pick<Instruments, "clip">>> {
   const facts = async (
@@ -190,10 +212,11 @@ async function openAll(
     weights: await hashed(filesOf(await i.index())),
     preparation: i.preparation,
   });
-  const network = await openClip(request.clip ?? EMBEDDED.clip, runtime, lookup);
-  const clip = { network, facts: await facts("clip", `CLIP (${request.clip ?? EMBEDDED.clip})`, network) };
-  const classifier = embedded ? await openClassifier(EMBEDDED.classifier, runtime, lookup) : null;
-  const about = `the embedded world's attribute classifier (${EMBEDDED.classifier})`;
+  const ref = request.clip ?? own?.clip ?? EMBEDDED.clip;
+  const network = await openClip(ref, runtime, lookup);
+  const clip = { network, facts: await facts("clip", `CLIP (${ref})`, network) };
+  const classifier = own && (await openClassifier(own.judge, runtime, lookup));
+  const about = `the attribute classifier of the pair ${own?.pair} (${own?.judge})`;
   const others: Instrument[] = [];
   if (request.dino !== undefined) others.push(await openDino(request.dino, runtime, lookup));
   if (request.dreamsim !== undefined) others.push(await openDreamSim(request.dreamsim, runtime, lookup));
@@ -213,15 +236,16 @@ async function openAll(
   };
 }
 
-/** The user's model: as named, or the embedded pair for its images; null where none is known. */
-function modelOf({ pair, pairs, base, distilled }: MeasureRequest, embedded: boolean): PairReference | null {
-  if (pair === undefined && base === undefined && distilled === undefined) return embedded ? {} : null;
+/** The user's model: as named, or the pair with instruments of its own that made the images; null where none is known. */
+function modelOf({ pair, pairs, base, distilled }: MeasureRequest, own: OwnInstruments | null): PairReference | null {
+  if (pair === undefined && base === undefined && distilled === undefined)
+    return own && { pair: own.pair, ...(pairs && { pairs }) };
   return { ...(pair && { pair }), ...(pairs && { pairs }), ...(base && { base }), ...(distilled && { distilled }) };
 }
 
-function notesOn(request: MeasureRequest, embedded: boolean, attributes: boolean): string[] {
+function notesOn(request: MeasureRequest, own: boolean, attributes: boolean): string[] {
   const notes: string[] = [];
-  if (request.clip === undefined && !embedded) {
+  if (request.clip === undefined && !own) {
     notes.push(
       "The embedded CLIP is trained on cartoon characters of 64 pixels only; for other images name one with --clip.",
     );

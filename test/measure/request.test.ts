@@ -3,6 +3,7 @@ import path from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { FileError, RequestError, UnsupportedConfigError, WeightMissingError } from "../../src/errors.js";
+import { encodePng } from "../../src/files/index.js";
 import { type MeasureRequest, measure } from "../../src/measure/index.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -45,6 +46,22 @@ describe("a request to measure", () => {
     expect(instruments.map((i) => i.name)).toEqual(["clip"]);
     expect(one?.measured.measures.some((m) => /^(classifier|attributes)\./.test(m.id))).toBe(false);
     expect(notes).toHaveLength(2);
+  });
+
+  it.each<[string, string | null, RegExp[]]>([
+    ["those of the pair that made the images", "emoji", [/^CLIP \(.*pair-emoji\/clip\)$/, /the pair emoji/]],
+    ["the embedded pair's", "embedded-lora", [/^CLIP \(embedded:clip\)$/, /the pair embedded-lora/]],
+    ["no classifier for models without a name", null, [/^CLIP \(embedded:clip\)$/]],
+  ])("uses instruments: %s", async (_, pair, networks) => {
+    const name = `of ${pair}`;
+    mkdirSync(folder(name));
+    for (const [i, colour] of ["red", "green"].entries()) {
+      const { data } = await png(colour, 64, 64).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+      const text = { variegate: JSON.stringify({ prompt: "an animal", seed: i, mode: "base", pair }) };
+      writeFileSync(path.join(folder(name), `${i}.png`), await encodePng({ width: 64, height: 64, data }, text));
+    }
+    const { instruments } = await run({ folder: name });
+    expect(instruments.map((i) => i.network)).toEqual(networks.map((n) => expect.stringMatching(n)));
   });
 
   it("counts the attributes that a prompt leaves free, and leaves out those that it names", async () => {
