@@ -1,21 +1,30 @@
 /**
- * Writes docs/results.md: every table and figure of the paper on the embedded pair, at full size.
+ * Writes the pages of results: every table and figure of the paper on a pair, and in docs/results.md the claims on both pairs side by side.
  *
- *     npm run results
+ *     npm run results                                     the embedded pair: docs/results.md
+ *     npm run results -- --pair emoji --images 256          the emoji pair: docs/results-emoji.md
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { countsOf, NOTE, summaryOf } from "variegate/experiments";
+import { sideBySide } from "./side-by-side.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const out = `${root}out/results`;
+const PAGES = { embedded: "results", emoji: "results-emoji" };
+const args = process.argv.slice(2);
+const pair = args[args.indexOf("--pair") + 1] === "emoji" ? "emoji" : "embedded";
+const out = `${root}out/${PAGES[pair]}`;
 mkdirSync(out, { recursive: true });
-const args = ["experiment", "all", "--out", out, "--resume", ...process.argv.slice(2)];
-const { status } = spawnSync(process.execPath, [`${root}bin/variegate.js`, ...args], {
+const run = ["experiment", "all", "--out", out, "--resume", ...args];
+const { status } = spawnSync(process.execPath, [`${root}bin/variegate.js`, ...run], {
   stdio: ["ignore", "ignore", "inherit"],
 });
 if (status !== 0) process.exit(status ?? 1);
+
+const pageOf = (name) => `${root}docs/${PAGES[name]}.md`;
+const introductionOf = (name) => readFileSync(`${root}scripts/${PAGES[name]}.md`, "utf8").trimEnd();
+const text = (file) => (existsSync(file) ? readFileSync(file, "utf8") : "");
 
 const report = readFileSync(`${out}/report.md`, "utf8");
 const sections = report.slice(report.indexOf("\n## "));
@@ -27,6 +36,6 @@ const summary = [
   "|---|---|---|",
   ...tables.map((t) => `| ${t.title} | ${t.found} | ${verdicts(t)} |`),
 ].join("\n");
-const introduction = readFileSync(new URL("./results.md", import.meta.url), "utf8");
-const page = [introduction.trimEnd(), student ?? "", `${facts}. ${NOTE}`, "## Summary", summaryOf(tables), summary];
-writeFileSync(`${root}docs/results.md`, `${page.filter((part) => part !== "").join("\n\n")}\n${sections}`);
+const page = [introductionOf(pair), student ?? "", `${facts}. ${NOTE}`, "## Summary", summaryOf(tables), summary];
+writeFileSync(pageOf(pair), `${page.filter((part) => part !== "").join("\n\n")}\n${sections}`);
+writeFileSync(pageOf("embedded"), sideBySide(text(pageOf("embedded")), text(pageOf("emoji"))));

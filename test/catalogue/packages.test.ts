@@ -3,6 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { pairNamed } from "../../src/catalogue/index.js";
 import { installedPairs } from "../../src/catalogue/node/packages.js";
 import { FileError } from "../../src/errors.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -48,6 +49,13 @@ describe("an installed package of pairs", () => {
 
   it("gives none where it is not installed", async () => {
     expect((await installedPairs(temporaryFolder())).map((row) => row.name)).not.toContain("elsewhere");
+  });
+
+  it("is named where its pair is asked for and it is not installed", () => {
+    expect(() => pairNamed("emoji")).toThrow(
+      "--pair emoji: is in the package @variegate/pair-emoji, which is not installed here. `npm install @variegate/pair-emoji` installs it",
+    );
+    expect(() => pairNamed("emojis")).toThrow(/no such pair/);
   });
 
   it("is refused with the field that is wrong", async () => {

@@ -4,13 +4,24 @@ import { z } from "zod";
 import { readJson } from "../../checkpoint/node/index.js";
 import { FileError } from "../../errors.js";
 import { expectedBy } from "../../schema/index.js";
-import { type PairRow, pairRowSchema } from "../schema.js";
+import { type PairRow, pairRowSchema, type Reason } from "../schema.js";
 
 const noTrial = pairRowSchema.transform((row) => ({ ...row, trial: null }));
+const reason = z
+  .strictObject({
+    experiment: z.string().min(1),
+    row: z.string().min(1),
+    than: z.string().min(1).nullable(),
+    measures: z.array(z.string().min(1)).optional(),
+    of: z.enum(["world", "model", "claim"]),
+    because: z.string().min(1),
+  })
+  .transform(({ measures, ...rest }): Reason => ({ ...rest, ...(measures && { measures }) }));
+
 /** A row of a package of pairs, which may have defaults of experiments too. */
 const withTrial = pairRowSchema.extend({
   trial: z
-    .strictObject({ prompts: z.string().min(1), reference: z.string().min(1) })
+    .strictObject({ prompts: z.string().min(1), reference: z.string().min(1), reasons: z.array(reason).default([]) })
     .nullable()
     .default(null),
 });
@@ -42,7 +53,7 @@ export async function rowsOfFile(file: string, owner: string | null = null): Pro
         prompts: local(r.trial.prompts),
         reference: local(r.trial.reference),
         controls: [],
-        reasons: [],
+        reasons: r.trial.reasons,
       },
     }),
   );
