@@ -54,6 +54,7 @@ RECORDERS = {
     "gguf": blocks.record,
     "recognition": recognition.record,
     "embedded": runs.record_embedded,
+    "emoji": runs.record_emoji,
     "hub": hub.record,
 }
 

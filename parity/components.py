@@ -12,6 +12,7 @@ from transformers import AutoConfig
 from .weights import by_name, fingerprint, grow, ties
 
 EMBEDDED = Path(__file__).parent.parent / "embedded"
+EMOJI = Path(__file__).parent.parent / "packages" / "pair-emoji"
 
 # Names of the middle attention of autoencoders saved before diffusers 0.18.
 OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}

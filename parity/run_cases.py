@@ -118,3 +118,5 @@ EMBEDDED = {
     "hybrid": {"mode": "hybrid", "switch": 1, "handoff": "schedule", "timesteps": DMD2, "guidance": 0, "baseGuidance": 0, **LCM},
 }
 EMBEDDED_COMMON = {"prompts": [EMBEDDED_HAT], "seeds": [0, 5], "size": {"width": 64, "height": 64}}
+EMOJI_COMMON = {**EMBEDDED_COMMON, "prompts": ["a vehicle in Noto's style"]}
+"""The pair on emoji runs the same cases, with a LoRA for its distilled model."""

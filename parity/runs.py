@@ -11,10 +11,10 @@ import torch
 from transformers.utils import logging
 
 from .component_cases import CHECKPOINTS, components
-from .components import EMBEDDED, load, write_checkpoint, write_component
+from .components import EMBEDDED, EMOJI, load, write_checkpoint, write_component
 from .run_cases import CASES
 from .run_cases import EMBEDDED as EMBEDDED_CASES
-from .run_cases import EMBEDDED_COMMON
+from .run_cases import EMBEDDED_COMMON, EMOJI_COMMON
 from .steps import predicted, to_vp
 
 # --- opening -------------------------------------------------------------------------------------------------------------
@@ -292,17 +292,35 @@ def record(store):
 
 def record_embedded(store):
     hush()
+    distilled = diffusers.UNet2DConditionModel.from_pretrained(EMBEDDED / "distilled" / "unet", torch_dtype=torch.float32)
+    pictures = record_shipped(store, "embedded", EMBEDDED, distilled, EMBEDDED_COMMON)
+    store.put("embedded/clip", {"prompts": EMBEDDED_COMMON["prompts"], "pictures": "embedded/hybrid"}, measure(pictures["hybrid"]))
+
+
+def record_emoji(store):
+    hush()
+    pipe = shipped_pipeline(EMOJI)
+    pipe.load_lora_weights(EMOJI / "adapters", weight_name="distilled.safetensors")
+    pipe.fuse_lora()
+    pipe.unload_lora_weights()
+    record_shipped(store, "emoji", EMOJI, pipe.unet, EMOJI_COMMON)
+
+
+def shipped_pipeline(folder):
+    return quiet(diffusers.StableDiffusionXLPipeline.from_pretrained(folder / "base", torch_dtype=torch.float32))
+
+
+def record_shipped(store, pair, folder, distilled, common):
+    """A shipped pair's base, distilled model and hybrid; returns the images of each."""
     pictures = {}
     for name, asked in EMBEDDED_CASES.items():
-        request = {**EMBEDDED_COMMON, **asked}
-        pipe = quiet(diffusers.StableDiffusionXLPipeline.from_pretrained(EMBEDDED / "base", torch_dtype=torch.float32))
-        distilled = diffusers.UNet2DConditionModel.from_pretrained(EMBEDDED / "distilled" / "unet", torch_dtype=torch.float32)
-        watch, images = run(pipe, distilled, None, request)
+        request = {**common, **asked}
+        watch, images = run(shipped_pipeline(folder), distilled, None, request)
         tensors = recorded(watch, images)
         pictures[name] = tensors["images"]
         final = {"latents": tensors["xt"][-1], "images": tensors["images"]}
-        store.put(f"embedded/{name}", {"request": request, "timesteps": watch.timesteps}, final)
-    store.put("embedded/clip", {"prompts": EMBEDDED_COMMON["prompts"], "pictures": "embedded/hybrid"}, measure(pictures["hybrid"]))
+        store.put(f"{pair}/{name}", {"request": request, "timesteps": watch.timesteps}, final)
+    return pictures
 
 
 def measure(images):

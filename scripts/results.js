@@ -2,7 +2,7 @@
  * Writes the pages of results: every table and figure of the paper on a pair, and in docs/results.md the claims on both pairs side by side.
  *
  *     npm run results                                     the embedded pair: docs/results.md
- *     npm run results -- --pair emoji --images 256          the emoji pair: docs/results-emoji.md
+ *     npm run results -- --pair emoji --images 512          the emoji pair: docs/results-emoji.md
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -29,7 +29,8 @@ const text = (file) => (existsSync(file) ? readFileSync(file, "utf8") : "");
 const report = readFileSync(`${out}/report.md`, "utf8");
 const sections = report.slice(report.indexOf("\n## "));
 const { tables, student, models, reference, versions } = JSON.parse(readFileSync(`${out}/results.json`, "utf8"));
-const facts = [models, `reference: ${reference}`, ...Object.entries(versions).map(([k, v]) => `${k} ${v}`)].join(" · ");
+const from = reference.replaceAll(root, "");
+const facts = [models, `reference: ${from}`, ...Object.entries(versions).map(([k, v]) => `${k} ${v}`)].join(" · ");
 const verdicts = (t) => countsOf(t.judgements.map((j) => j.verdict));
 const summary = [
   "| experiment | the paper | claims here |",

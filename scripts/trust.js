@@ -1,37 +1,49 @@
 /**
- * Compares measures of diversity: generates the embedded pair's prompts in three modes, measures the images with all embedded instruments,
- * and correlates each measure with the entropy of the attributes predicted by the classifier. Prints a Markdown table.
+ * Compares measures of diversity: generates the prompts of a pair's card in three modes, measures the images with the pair's instruments, and
+ * correlates each measure with the entropy of the attributes predicted by the classifier, in nats. Prints a Markdown table.
  *
- *     node scripts/trust.js [seeds, default 48]
+ *     node scripts/trust.js [--pair emoji] [--seeds 48] [--attributes FILE] [--clip DIR]
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { parseArgs } from "node:util";
 import { generate, measure, openPair } from "variegate";
 import { encodePng, writeWhole } from "variegate/files";
 import { correlation, rankCorrelation, uniform } from "variegate/metrics";
+import { CARDS } from "../pair/cards.js";
 
-const PROMPTS = JSON.parse(readFileSync(new URL("../pair/prompts.json", import.meta.url), "utf8"));
 const MODES = ["base", "distilled", "hybrid"];
 const TRUTH = "classifier.entropy";
 
-const seeds = Array.from({ length: Number(process.argv[2] ?? 48) }, (_, i) => i);
+const { values: given } = parseArgs({
+  options: {
+    pair: { type: "string", default: "embedded" },
+    seeds: { type: "string", default: "48" },
+    attributes: { type: "string" },
+    clip: { type: "string" },
+  },
+});
+const PROMPTS = CARDS[given.pair].prompts;
+const seeds = Array.from({ length: Number(given.seeds) }, (_, i) => i);
 const folder = mkdtempSync(path.join(tmpdir(), "variegate-trust-"));
 try {
-  const pair = await openPair();
+  const pair = await openPair({ pair: given.pair });
   for (const mode of MODES) {
     mkdirSync(path.join(folder, mode));
     for await (const e of generate(pair, { mode, prompts: PROMPTS, seeds })) {
       if (e.type !== "image") continue;
       const png = await encodePng(e.image, {
-        variegate: JSON.stringify({ prompt: PROMPTS[e.prompt], seed: e.seed, mode }),
+        variegate: JSON.stringify({ prompt: PROMPTS[e.prompt], seed: e.seed, mode, pair: given.pair }),
       });
       await writeWhole(path.join(folder, mode, `${e.prompt}-${e.seed}.png`), png);
     }
     process.stderr.write(`${mode} generated\n`);
   }
   await pair.close();
-  const { folders } = await measure({ folders: MODES.map((m) => path.join(folder, m)) });
+  const { attributes, clip } = given;
+  const instruments = { ...(attributes && { attributes, selfCheck: "off" }), ...(clip && { clip }) };
+  const { folders } = await measure({ folders: MODES.map((m) => path.join(folder, m)), ...instruments });
   const values = (id) =>
     folders.flatMap(({ measured }) => {
       const of = measured.measures.find((m) => m.id === id)?.perPrompt ?? [];

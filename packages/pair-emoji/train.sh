@@ -1,8 +1,7 @@
 #!/bin/sh
 # Runs the stages of the recipe in README.md one after another, from the root of the repository:
 #     sh packages/pair-emoji/train.sh made python
-# A stage that was interrupted goes on from its checkpoint, and one that is finished is left out, so that the same command continues. Stages that
-# were finished for this repository are taken from packages/pair-emoji/stages.
+# A stage that was interrupted goes on from its checkpoint, and one that is finished is left out, so that the same command continues.
 set -eu
 made=${1:-made}
 python=${2:-python}
@@ -13,7 +12,6 @@ stage() {
   nice -n 19 "$python" -m pair "$name" --out "$made" --threads 1 --resume "$@"
 }
 
-[ -f "$made/measured.json" ] || { mkdir -p "$made" && cp -r packages/pair-emoji/stages/. "$made"; }
 [ -f "$made/data/setting.json" ] || node packages/pair-emoji/data/render.js --out "$made"
 [ -f "$made/base/tokenizer/vocab.json" ] || stage tokenizer
 stage autoencoder --steps 10000

@@ -1,5 +1,8 @@
 /** `variegate models check`: describes a model or adapter, and lists the options and models that accept it. */
 
+import { existsSync } from "node:fs";
+import { readPairs } from "../catalogue/node/index.js";
+import { RequestError } from "../errors.js";
 import { memoryUses } from "../generate/index.js";
 import { type CheckRequest, checkReference, type FitReport, memorySentence, usesOf } from "../inspect/index.js";
 import { machineBudget } from "../open/index.js";
@@ -11,6 +14,13 @@ import { millions } from "./units.js";
 
 /** Prints the report of a reference. */
 export async function runCheck(terminal: Terminal, ref: string, request: CheckRequest): Promise<void> {
+  const pair = existsSync(ref) ? undefined : (await readPairs(undefined)).find(({ name }) => name === ref);
+  if (pair) {
+    const models = [pair.base, pair.distilled].join(" and ");
+    throw new RequestError(
+      `${ref}: is a named pair, and \`models check\` takes one model; those of the pair are ${models}`,
+    );
+  }
   const report = await checkReference(ref, { ...request, ...fetching(terminal) });
   const budget = machineBudget();
   const memory = report.memory && memoryUses(report.memory, budget);

@@ -31,10 +31,13 @@ const claim = (says: string, measure: Claim["measure"], row: string, is: Claim["
 const variety = (says: string, row: string, is: Claim["is"], than: string): Claim[] =>
   (["distance", "classifier-distance", "entropy"] as const).map((measure) => claim(says, measure, row, is, than));
 
-/** Few prompts with many seeds, for diversity: 16 × 64 for 1,024 images, 8 × 16 for 128. */
+/**
+ * Prompts with several seeds each, for diversity: 64 × 16 for 1,024 images, 8 × 16 for 128, 4 × 8 for 32. Intervals are over prompts, so beyond 16
+ * seeds another prompt tells more than another seed.
+ */
 function manySeeds({ prompts }: PaperRequest, images: number) {
   const texts = [...new Set(prompts.map((p) => p.prompt))];
-  const some = texts.slice(0, Math.min(16, Math.max(2, Math.round(Math.sqrt(images / 2)))));
+  const some = texts.slice(0, Math.max(2, Math.round(Math.sqrt(images / 2)), Math.round(images / 16)));
   return { prompts: some, seeds: Math.max(2, Math.ceil(images / some.length)) };
 }
 

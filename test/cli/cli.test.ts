@@ -312,6 +312,12 @@ describe("bad input ends in a line or two and the right exit code", { timeout: 2
       ["plan", "--scheduler", "FooScheduler"],
     ],
     [
+      "a pair where one model is checked",
+      2,
+      /sdxl-dmd2: is a named pair, and `models check` takes one model; those of the pair are stabilityai\/.* and tianweiy\//,
+      ["models", "check", "sdxl-dmd2"],
+    ],
+    [
       "an unknown pair",
       2,
       /--pair nope: no such pair; the nearest are .*`variegate models list` shows all/,

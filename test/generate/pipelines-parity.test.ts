@@ -8,7 +8,7 @@ import { pairReference, requestSchema } from "../support/checkpoint.js";
 import { expectImages, expectPainted, type Painted, painted, pictureOf, pipelineSchema } from "../support/painted.js";
 import { description, expectClose, LATENTS, NETWORK, namesIn, tensors } from "../support/parity.js";
 
-const embeddedSchema = z.object({ request: requestSchema, timesteps: z.array(z.number()) });
+const shippedSchema = z.object({ request: requestSchema, timesteps: z.array(z.number()) });
 
 async function imagesOf(reference: PairReference, request: GenerateRequest): Promise<Painted> {
   await using pair = await openPair(reference, { threads: 1 });
@@ -26,17 +26,19 @@ describe("whole pipelines", { timeout: 240_000 }, () => {
   });
 });
 
-describe("the embedded pair", { timeout: 240_000 }, () => {
+describe.each(["embedded", "emoji"])("the %s pair", { timeout: 240_000 }, (pair) => {
   it.each(["base", "distilled", "hybrid"])("%s", async (name) => {
-    const golden = description(`embedded/${name}`, embeddedSchema);
-    const recorded = await tensors(`embedded/${name}`);
+    const golden = description(`${pair}/${name}`, shippedSchema);
+    const recorded = await tensors(`${pair}/${name}`);
     const { request } = golden;
-    const generated = await imagesOf({ pair: "embedded" }, request);
+    const generated = await imagesOf({ pair }, request);
     expect(generated.timesteps).toEqual(golden.timesteps);
     expectClose(stack(generated.latents), recorded.float("latents"), { within: LATENTS, what: "final latents" });
     expectImages(generated.images, recorded.bytes("images"), request);
   });
+});
 
+describe("the embedded pair", { timeout: 240_000 }, () => {
   it("its CLIP sees the same in the same pictures", async () => {
     const { prompts, pictures } = description(
       "embedded/clip",
