@@ -66,7 +66,7 @@ def of_prompt(prompt: str, images: torch.Tensor, judge, clip_model, text_ids: to
         **{f"free_{k}": own[k] / most[k] if k in free and most[k] else float("nan") for k in factors},
         **{f"worlds_{k}": most[k] if k in free and most[k] else float("nan") for k in factors},
         "named_right": sum(right.values()) / len(right) if right else float("nan"),
-        "clip_score": float((embedded @ clip.text_features(clip_model, text_ids).t()).mean()),
+        "clip_score": float((embedded @ clip.text_features(clip_model, text_ids).t()).clamp(min=0).mean()),
         "sharpness": float(images.diff(dim=-1).abs().mean() + images.diff(dim=-2).abs().mean()),
         "certainty": sum(float(read[k].softmax(1).amax(1).mean()) for k in factors) / len(factors),
     }

@@ -18,6 +18,8 @@ from .noise import GRID
 BATCH = 32
 SHARED = {"guidance": 0, "baseGuidance": 0, "timesteps": GRID, "scheduler": "LCMScheduler"}
 DDIM = {"baseScheduler": "DDIMScheduler", "baseSpacing": "trailing"}
+HANDOFF = {**DDIM, "baseSteps": 4, "baseClipSample": False}
+"""A DDIM step on the distilled schedule. Diffusers' DDIMScheduler clips x0 unless told otherwise, and the light backgrounds of emoji lie outside."""
 CONSISTENT = {"guidance": 5, "baseGuidance": 0, "steps": 4, "scheduler": "LCMScheduler"}
 TAUGHT = "../packages/pair-taught/distilled"  # from the shipped folder
 
@@ -31,7 +33,7 @@ def _modes_of(student: str) -> dict:
         "hybrid, k = 1": (student, {"mode": "hybrid", "switch": 1, **SHARED}),
         "hybrid, k = 2": (student, {"mode": "hybrid", "switch": 2, **SHARED}),
         "hybrid, k = 1, guided": (student, {"mode": "hybrid", "switch": 1, **SHARED, "baseGuidance": GUIDANCE}),
-        "hybrid, k = 1, DDIM": (student, {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 4}),
+        "hybrid, k = 1, DDIM": (student, {"mode": "hybrid", "switch": 1, **SHARED, **HANDOFF}),
         "hybrid, 2 of 8 steps": (student, {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 8}),
     }
 
@@ -42,12 +44,12 @@ MODES = {
     "embedded": _modes_of("distilled") | {
         "distilled, LoRA": (LORA, {"mode": "distilled", **SHARED}),
         "hybrid, LoRA, k = 1": (LORA, {"mode": "hybrid", "switch": 1, **SHARED}),
-        "hybrid, LoRA, k = 1, DDIM": (LORA, {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 4}),
+        "hybrid, LoRA, k = 1, DDIM": (LORA, {"mode": "hybrid", "switch": 1, **SHARED, **HANDOFF}),
         "distilled, LCM": ("consistent", {"mode": "distilled", **CONSISTENT}),
         "hybrid, LCM, k = 1": ("consistent", {"mode": "hybrid", "switch": 1, **CONSISTENT}),
         "distilled, taught": (TAUGHT, {"mode": "distilled", **SHARED}),
         "hybrid, taught, k = 1": (TAUGHT, {"mode": "hybrid", "switch": 1, **SHARED}),
-        "hybrid, taught, k = 1, DDIM": (TAUGHT, {"mode": "hybrid", "switch": 1, **SHARED, **DDIM, "baseSteps": 4}),
+        "hybrid, taught, k = 1, DDIM": (TAUGHT, {"mode": "hybrid", "switch": 1, **SHARED, **HANDOFF}),
     },
 }
 ALONE = {"base": {"mode": "distilled", "steps": STEPS, "guidance": GUIDANCE}, "distilled": {"mode": "distilled", **SHARED}}

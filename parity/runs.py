@@ -56,8 +56,8 @@ def changed(scheduler, request, name=None):
     X.from_config(the checkpoint's), with what the request changes. Where nothing changes the scheduler stays as the
     pipeline made it: from_config would forget the pipeline's own corrections of fields that the file lacks.
     """
-    fields = {"timestep_spacing": request.get("spacing"), "prediction_type": request.get("prediction")}
-    fields = {key: value for key, value in fields.items() if value}
+    fields = {"timestep_spacing": request.get("spacing"), "prediction_type": request.get("prediction"), "clip_sample": request.get("clipSample")}
+    fields = {key: value for key, value in fields.items() if value is not None}
     if not name and not fields:
         return scheduler
     cls = getattr(diffusers, name) if name else type(scheduler)
@@ -214,7 +214,7 @@ def run_own_schedule(pipe, distilled, request, watch):
     rest = request["timesteps"][request["switch"] if "switch" in request else request["ratio"]["distilled"] :]
     aim = float(last.alphas_cumprod[rest[0]].double())
 
-    pipe.scheduler = watch.around(changed(file, {"spacing": request.get("baseSpacing")}, request.get("baseScheduler")))
+    pipe.scheduler = watch.around(changed(file, {"spacing": request.get("baseSpacing"), "clipSample": request.get("baseClipSample")}, request.get("baseScheduler")))
     reached = []
 
     def stop(pipe, i, t, _kept):
