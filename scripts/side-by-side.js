@@ -2,7 +2,7 @@
 
 const HEADING = "## Both pairs side by side";
 
-const INTRODUCTION = `Claims that are tested on both: the embedded pair, whose world was made for it, and the [emoji pair](results-emoji.md), whose pictures nobody here
+const INTRODUCTION = `Claims that are tested on both: the embedded pair, whose world was made for it, and the [emoji pair](results-emoji.md), whose images nobody here
 designed. Ratios with their 95 % intervals, and the verdict; numbers of images stand on the pages. The base's step in a hybrid is each pair's own default: a DDIM
 step on the embedded pair, an LCM step on emoji.`;
 
