@@ -2,7 +2,7 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 SITES = {
     "noxattn": lambda name: "attn2" not in name and any(part in name for part in ("attn1", "resnets", "samplers")),
@@ -60,6 +60,15 @@ def save_peft(adapter: Adapter, file: Path, network: str = "unet") -> None:
     for name, down, up in adapter.pairs():
         tensors |= {f"{network}.{name}.lora_A.weight": down, f"{network}.{name}.lora_B.weight": up * (adapter.alpha / adapter.rank)}
     _save(tensors, file)
+
+
+def merge_peft(module: torch.nn.Module, file: Path, network: str = "unet") -> None:
+    """Adds up(down(x)) of every layer in a file by `save_peft` to the layer's weight."""
+    tensors = load_file(file)
+    for name in sorted({key.removeprefix(f"{network}.").rsplit(".lora_", 1)[0] for key in tensors}):
+        down, up = (tensors[f"{network}.{name}.lora_{part}.weight"].float() for part in "AB")
+        weight = module.get_submodule(name).weight.data
+        weight += torch.einsum("or,r...->o...", up.flatten(1), down).reshape(weight.shape)
 
 
 def _save(tensors: dict[str, torch.Tensor], file: Path) -> None:

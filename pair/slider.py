@@ -2,23 +2,24 @@
 import torch
 import torch.nn.functional as F
 
-from . import network, noise
-from .adapters import Adapter, save_kohya
+from . import network, noise, setting
+from .adapters import Adapter, merge_peft, save_kohya
 from .conditioning import Text, TrainingSet
 from .run import bfloat16
 from .sampling import acting, four_steps
 
-NEUTRAL = "a cartoon character"
-SLIDERS = {
-    "smile": ("a smiling cartoon character", "a sad cartoon character", {"base": 1.5, "distilled": .4}),
-    "eye-size": ("a cartoon character with big eyes", "a cartoon character with small eyes", {"base": 3.0, "distilled": 1.0}),
-}
-"""What more and less of it is called, and how many times their difference scale 1 moves. The words for eye size say less than those for a smile, which
-on the base was at its end at scale 1 at a strength of 3. The distilled model's every step moves far: at 1.5 its smile turned back at scale 2, at 0.75 it
-took the eyes' size along by 0.37, at 0.4 by 0.17 (measured)."""
 ON = ["base", "distilled"]
 RANK, ALPHA = 4, 1.0
 BATCH = 16
+
+
+def denoiser(out, on: str):
+    """The model in OUT that a slider is trained on; a distilled model that is a LoRA alone is merged into the base."""
+    if (out / on).exists():
+        return network.load(out / on)
+    unet = network.load(out / "base")
+    merge_peft(unet, out / "adapters" / f"{on}.safetensors")
+    return unet
 
 
 def noisy(unet, on: str, training: TrainingSet, text) -> tuple[torch.Tensor, torch.Tensor]:
@@ -38,9 +39,10 @@ def noisy(unet, on: str, training: TrainingSet, text) -> tuple[torch.Tensor, tor
 def run(run) -> None:
     """Stage `slider`: `--option name=smile --option on=base` writes OUT/sliders/smile.base.safetensors. No checkpoints: it is short."""
     name, on = run.options.get("name", "smile"), run.options.get("on", "base")
-    training, unet = TrainingSet(run.out), network.load(run.out / on)
-    *words, strengths = SLIDERS[name]
-    neutral, more, less = (_repeated(part) for part in zip(*(p.split(1) for p in Text.load(run.out / "base").encode([NEUTRAL, *words]))))
+    training, unet = TrainingSet(run.out), denoiser(run.out, on)
+    slider = setting.of(run.out).sliders[name]
+    prompts = [slider[which] for which in ("neutral", "more", "less")]
+    neutral, more, less = (_repeated(part) for part in zip(*(p.split(1) for p in Text.load(run.out / "base").encode(prompts))))
     adapter = Adapter(unet, "noxattn", RANK, ALPHA)
     optimizer = torch.optim.AdamW(adapter.parameters(), lr=run.rate(2e-3))
     for step in run.steps(optimizer, warmup=20):
@@ -51,7 +53,7 @@ def run(run) -> None:
         adapter.scale = 1.0 if step % 2 == 0 else -1.0
         with bfloat16():
             moved = network.predict(unet, x, t, neutral)
-        loss = F.mse_loss(moved, plain + adapter.scale * strengths[on] * (up - down))
+        loss = F.mse_loss(moved, plain + adapter.scale * slider["strengths"][on] * (up - down))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -21,3 +21,8 @@ stage clip --steps 16000
 stage base --steps 30000
 stage named --option factor=house # the bound of the base: README.md
 stage lora --steps 1900
+for name in skin-tone gender; do
+  for on in base distilled; do
+    [ -f "$made/sliders/$name.$on.safetensors" ] || stage slider --minutes 3 --option name=$name --option on=$on
+  done
+done

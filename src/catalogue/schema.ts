@@ -92,6 +92,8 @@ export interface Trial {
   /** Features of real images for those prompts. */
   readonly reference: string;
   readonly controls: readonly Control[];
+  /** Prompts that the controls apply to, such as people for a slider of skin tone; default: those of the file. */
+  readonly controlPrompts?: readonly string[];
   readonly reasons: readonly Reason[];
 }
 

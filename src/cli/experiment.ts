@@ -1,6 +1,6 @@
 /** `variegate experiment`: runs tables and figures of the paper, or an experiment of a JSON file. */
 import path from "node:path";
-import { type Control, pairNamed } from "../catalogue/index.js";
+import { type Control, pairNamed, type Trial } from "../catalogue/index.js";
 import { readPairs } from "../catalogue/node/index.js";
 import { readJson } from "../checkpoint/node/index.js";
 import { RequestError } from "../errors.js";
@@ -193,7 +193,7 @@ const FRONT_IMAGES = 1024;
 async function definitionsOf(
   name: string,
   file: string | undefined,
-  trial: { readonly prompts: string; readonly controls: readonly Control[] } | null,
+  trial: Pick<Trial, "prompts" | "controls" | "controlPrompts"> | null,
   first: readonly string[],
   source: () => Promise<PlanSource>,
   { prompts, images, sliders, ...sources }: ExperimentOptions & DownloadOptions,
@@ -225,5 +225,7 @@ async function definitionsOf(
   }
   const wanted: readonly PaperName[] =
     name === "all" ? PAPER.filter((n) => n !== "table1" || controls.length > 0) : isPaper(name) ? [name] : [];
-  return wanted.map((n) => paperExperiment(n, { prompts: samples, controls, ...(images !== undefined && { images }) }));
+  const controlPrompts = sliders || prompts !== undefined ? undefined : trial?.controlPrompts;
+  const request = { prompts: samples, controls, ...(controlPrompts && { controlPrompts }) };
+  return wanted.map((n) => paperExperiment(n, { ...request, ...(images !== undefined && { images }) }));
 }

@@ -10,6 +10,8 @@ export interface PaperRequest {
   /** Number of images of every row. Default 1,024; the number of prompts, at most 2,048, in tables 2 and 4; 128 in table 1 and figure 5. */
   readonly images?: number;
   readonly controls: readonly Control[];
+  /** Prompts of table 1, where the controls do not apply to all; default: `prompts`. */
+  readonly controlPrompts?: readonly string[];
 }
 
 type Row = DefinitionInput["rows"][number];
@@ -35,7 +37,7 @@ const variety = (says: string, row: string, is: Claim["is"], than: string): Clai
  * Prompts with several seeds each, for diversity: 64 × 16 for 1,024 images, 8 × 16 for 128, 4 × 8 for 32. Intervals are over prompts, so beyond 16
  * seeds another prompt tells more than another seed.
  */
-function manySeeds({ prompts }: PaperRequest, images: number) {
+function manySeeds({ prompts }: Pick<PaperRequest, "prompts">, images: number) {
   const texts = [...new Set(prompts.map((p) => p.prompt))];
   const some = texts.slice(0, Math.max(2, Math.round(Math.sqrt(images / 2)), Math.round(images / 16)));
   return { prompts: some, seeds: Math.max(2, Math.ceil(images / some.length)) };
@@ -56,7 +58,10 @@ const DEFINITIONS: { readonly [N in PaperName]: (request: PaperRequest) => Omit<
     title: "Table 1: sliders of one model on the other",
     found:
       "Sliders and LoRAs trained on SDXL change its distilled models about as much as SDXL itself, without training (mean change of the CLIP score to the concept).",
-    ...manySeeds(request, request.images ?? 128),
+    ...manySeeds(
+      { prompts: request.controlPrompts?.map((prompt) => ({ prompt, seed: 0 })) ?? request.prompts },
+      request.images ?? 128,
+    ),
     measures: ["change", "attribute-change", "identity"],
     rows: [
       ...[BASE, DISTILLED, HYBRID],

@@ -25,7 +25,14 @@ function project(change: object = {}): { folder: string; installed: string } {
     judge: "./judge",
     source: "./README.md",
     sampling: { distilled: { scheduler: "LCMScheduler", timesteps: [999, 499] } },
-    trial: { prompts: "./world/prompts.csv", reference: "./world/real.safetensors" },
+    trial: {
+      prompts: "./world/prompts.csv",
+      reference: "./world/real.safetensors",
+      controls: [
+        { name: "skin", ref: "./sliders/skin.safetensors", scale: 2, concept: "a person", reads: "tone=dark" },
+      ],
+      controlPrompts: ["a person"],
+    },
     ...change,
   };
   writeFileSync(path.join(installed, "pairs.json"), JSON.stringify([row]));
@@ -42,7 +49,11 @@ describe("an installed package of pairs", () => {
         judge: path.join(installed, "judge"),
         source: path.join(installed, "README.md"),
         package: "@variegate/pair-emoji",
-        trial: { prompts: path.join(installed, "world/prompts.csv"), controls: [] },
+        trial: {
+          prompts: path.join(installed, "world/prompts.csv"),
+          controls: [{ name: "skin", ref: path.join(installed, "sliders/skin.safetensors"), scale: 2 }],
+          controlPrompts: ["a person"],
+        },
       },
     ]);
   });

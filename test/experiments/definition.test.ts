@@ -83,6 +83,19 @@ describe("definition", () => {
       expect(definition.claims.length).toBeGreaterThan(0);
     }
   });
+
+  it("measures controls of one subject on its own prompts, and everything else on all", () => {
+    const controls = PAIRS[0]?.trial?.controls ?? [];
+    const prompts = Array.from({ length: 40 }, (_, seed) => ({ prompt: `prompt ${seed}`, seed }));
+    const request = { prompts, controls, controlPrompts: ["a person", "a portrait"] };
+    expect(paperExperiment("table1", request)).toMatchObject({
+      prompts: ["a person", "a portrait"],
+      seeds: 64,
+    });
+    expect(paperExperiment("table3", request).prompts).toEqual(
+      paperExperiment("table3", { prompts, controls }).prompts,
+    );
+  });
 });
 
 describe("reasons of disagreements", () => {

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { readJson } from "../../checkpoint/node/index.js";
 import { FileError } from "../../errors.js";
 import { expectedBy } from "../../schema/index.js";
-import { type PairRow, pairRowSchema, type Reason } from "../schema.js";
+import { type Control, type PairRow, pairRowSchema, type Reason } from "../schema.js";
 
 const noTrial = pairRowSchema.transform((row) => ({ ...row, trial: null }));
 const reason = z
@@ -18,10 +18,26 @@ const reason = z
   })
   .transform(({ measures, ...rest }): Reason => ({ ...rest, ...(measures && { measures }) }));
 
+const control = z
+  .strictObject({
+    name: z.string().min(1),
+    ref: z.string().min(1),
+    scale: z.number(),
+    concept: z.string().min(1),
+    reads: z.string().min(1).optional(),
+  })
+  .transform(({ reads, ...rest }): Control => ({ ...rest, ...(reads !== undefined && { reads }) }));
+
 /** A row of a package of pairs, which may have defaults of experiments too. */
 const withTrial = pairRowSchema.extend({
   trial: z
-    .strictObject({ prompts: z.string().min(1), reference: z.string().min(1), reasons: z.array(reason).default([]) })
+    .strictObject({
+      prompts: z.string().min(1),
+      reference: z.string().min(1),
+      controls: z.array(control).default([]),
+      controlPrompts: z.array(z.string().min(1)).min(1).optional(),
+      reasons: z.array(reason).default([]),
+    })
     .nullable()
     .default(null),
 });
@@ -52,7 +68,8 @@ export async function rowsOfFile(file: string, owner: string | null = null): Pro
       trial: r.trial && {
         prompts: local(r.trial.prompts),
         reference: local(r.trial.reference),
-        controls: [],
+        controls: r.trial.controls.map((c) => ({ ...c, ref: local(c.ref) })),
+        ...(r.trial.controlPrompts && { controlPrompts: r.trial.controlPrompts }),
         reasons: r.trial.reasons,
       },
     }),
