@@ -71,12 +71,13 @@ export interface FrontRequest {
   readonly budget?: number;
 }
 
-/** Most prompts of a front, each with equally many seeds, and at least two of them. */
-const MOST_PROMPTS = 16;
-
-/** The experiment that compares every diversity method over its settings with base, distilled model and hybrid. */
+/**
+ * The experiment that compares every diversity method over its settings with base, distilled model and hybrid: 64 prompts × 16 seeds for 1,024
+ * images, 16 × 8 for 128, and at least two seeds. Intervals are over prompts, so beyond 16 seeds another prompt tells more than another seed.
+ */
 export function frontExperiment(pair: PlanSource, { prompts, images, budget }: FrontRequest): Definition {
-  const texts = [...new Set(prompts)].slice(0, Math.max(1, Math.min(MOST_PROMPTS, Math.floor(images / 2))));
+  const most = Math.min(Math.max(16, Math.round(images / 16)), Math.floor(images / 2));
+  const texts = [...new Set(prompts)].slice(0, Math.max(1, most));
   return definitionSchema.parse({
     name: "front",
     title: "Front: diversity, adherence, fidelity and cost of every method",

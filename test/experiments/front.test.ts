@@ -180,6 +180,13 @@ describe("the front of all methods", async () => {
   it("compares base, distilled model and hybrid with every method that the pair can run", () => {
     const { rows, seeds, prompts } = frontExperiment(pair, { prompts: ["a", "b", "b", "c"], images: 100 });
     expect([prompts.length, seeds]).toEqual([3, 34]);
+    const many = Array.from({ length: 100 }, (_, i) => `prompt ${i}`);
+    const sizes = [12, 128, 1024].map((images) => frontExperiment(pair, { prompts: many, images }));
+    expect(sizes.map((d) => [d.prompts.length, d.seeds])).toEqual([
+      [6, 2],
+      [16, 8],
+      [64, 16],
+    ]);
     const names = rows.map((r) => r.name);
     expect(names.slice(0, 3)).toEqual(["base", "distilled", "hybrid"]);
     expect(new Set(names).size).toBe(names.length);
