@@ -58,5 +58,5 @@ ${jsonScript(`front-${name}`, { axes, points, x, y, measures: front.measures })}
 export function captionOf({ points, measures }: NonNullable<Table["front"]>): string {
   const dominated = points.filter((p) => p.dominatedBy !== null).length;
   const names = measures.map((m) => kindOf(m).title).join(", ");
-  return `${points.length - dominated} of ${points.length} points are not dominated (filled). A point is dominated (hollow) if another is surely better in one of ${names} and surely worse in none, by 95 % intervals over the same prompts.`;
+  return `${points.length - dominated} of ${points.length} points are not dominated (filled). A point is dominated (hollow) if another is surely better in one of ${names}, by a 95 % interval over the same prompts, and worse in none, surely or by more than 5 % of the mean.`;
 }

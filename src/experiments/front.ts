@@ -4,6 +4,7 @@ import { type Definition, definitionSchema } from "./definition.js";
 import { type Estimator, kindOf, type MeasureName, ratio } from "./measures.js";
 import { methodRows } from "./method-rows.js";
 import type { SampleSet } from "./sample-set.js";
+import { MARGIN } from "./verdict.js";
 
 /** Rows as points, compared by some measures. */
 export interface Front {
@@ -11,18 +12,18 @@ export interface Front {
   /** In the order of the rows. */
   readonly points: readonly {
     readonly row: string;
-    /** Row that is surely better in one of the measures and surely worse in none; null for a point of the front. */
+    /** Row that is surely better in one of the measures and worse in none; null for a point of the front. */
     readonly dominatedBy: string | null;
   }[];
 }
 
-/** How one row is compared with another in a measure: by a 95 % interval of their ratio, or by the numbers where they have no interval. */
+/** How one row is compared with another in a measure: by a 95 % interval and the mean of their ratio, or by the numbers where they have no interval. */
 type Comparison = "better" | "worse" | "undecided";
 
 /**
- * Compares all rows. Row a dominates b if it is surely better in a measure and surely worse in none: its whole
- * interval of the ratio to b, over the same prompts, lies on one side of 1. Of several, the first with the largest gain in the first measure is
- * named.
+ * Compares all rows. Row a dominates b if it is surely better in a measure, by the whole interval of its ratio to b over the same prompts, and
+ * worse in none: neither surely, nor by more than 5 % of the mean, the margin of “at least as much”. Without the second rule a wide interval would hide a loss. Of several, the
+ * first with the largest gain in the first measure is named.
  */
 export async function frontOf(
   { rows }: Pick<Definition, "rows">,
@@ -57,7 +58,7 @@ async function compare(measure: MeasureName, a: SampleSet, b: SampleSet, estimat
   const [from, to] = isExact ? [mean, mean] : [low ?? 0, high ?? Number.POSITIVE_INFINITY];
   if (from > 1) return better === "more" ? "better" : "worse";
   if (to < 1) return better === "more" ? "worse" : "better";
-  return "undecided";
+  return (better === "more" ? mean < 1 - MARGIN : mean > 1 / (1 - MARGIN)) ? "worse" : "undecided";
 }
 
 /** Measures of the front: diversity by CLIP and by attributes, adherence, fidelity and cost. */

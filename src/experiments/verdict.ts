@@ -6,7 +6,7 @@ export const VERDICTS = ["agrees", "undecided", "disagrees", "not tested"] as co
 export type Verdict = (typeof VERDICTS)[number];
 
 /** Ratios within this distance of 1 count as equal. */
-const MARGIN = 0.05;
+export const MARGIN = 0.05;
 
 /** Open range of values for which a claim holds. even: 1 for a ratio, 0 for a single value. */
 const RANGES: { readonly [K in Claim["is"]]: (even: number) => readonly [from: number, to: number] } = {
