@@ -1,5 +1,7 @@
 /** The front of an experiment's rows: which of them another row beats at no more cost, by paired intervals over prompts. */
+import { isDeepStrictEqual } from "node:util";
 import type { PlanSource } from "../generate/index.js";
+import type { Estimate } from "../metrics/index.js";
 import { type Definition, definitionSchema } from "./definition.js";
 import { type Estimator, kindOf, type MeasureName, ratio } from "./measures.js";
 import { methodRows } from "./method-rows.js";
@@ -14,6 +16,10 @@ export interface Front {
     readonly row: string;
     /** Row that is surely better in one of the measures and worse in none; null for a point of the front. */
     readonly dominatedBy: string | null;
+    /** The plain row of its mode; for that of hybrids, the distilled model's; null for the base and the distilled model. */
+    readonly than: string | null;
+    /** Ratio to that row, by measure, over the same prompts. */
+    readonly ratios: Readonly<Partial<Record<MeasureName, Estimate>>>;
   }[];
 }
 
@@ -44,9 +50,26 @@ export async function frontOf(
       stronger.push({ row: other, gain: (await ratio(first, set, own, estimate))?.mean ?? 1 });
     }
     const [best] = stronger.sort((a, b) => b.gain - a.gain);
-    points.push({ row: name, dominatedBy: best?.row ?? null });
+    const than = plainRow(rows, name);
+    const ratios: Partial<Record<MeasureName, Estimate>> = {};
+    for (const measure of than === null ? [] : measures) {
+      const plain = sets.get(than ?? "");
+      const found = own && plain && (await ratio(measure, own, plain, estimate));
+      if (found) ratios[measure] = found;
+    }
+    points.push({ row: name, dominatedBy: best?.row ?? null, than, ratios });
   }
   return { measures, points };
+}
+
+/** Row that shows what a row's settings change: the first of its mode and models; for the first hybrid, the first of the distilled model. */
+function plainRow(rows: Definition["rows"], name: string): string | null {
+  const own = rows.find((r) => r.name === name);
+  const first = (mode: string | undefined) =>
+    rows.find((r) => r.sampling.mode === mode && isDeepStrictEqual(r.models, own?.models))?.name;
+  const same = first(own?.sampling.mode);
+  const than = same === name && own?.sampling.mode === "hybrid" ? first("distilled") : same;
+  return than === undefined || than === name ? null : than;
 }
 
 async function compare(measure: MeasureName, a: SampleSet, b: SampleSet, estimate: Estimator): Promise<Comparison> {

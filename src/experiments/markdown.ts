@@ -115,6 +115,21 @@ export function frontRows({ front }: Pick<Table, "front">): string[][] {
   return front ? [["point", "dominated by"], ...front.points.map((p) => [p.row, p.dominatedBy ?? "none"])] : [];
 }
 
+/** What each row of the front has of its plain row, with a header row; empty without a front. */
+export function ratiosOf({ front, measures }: Pick<Table, "front" | "measures">): string[][] {
+  const shown = (front?.measures ?? []).filter((m) => measures.includes(m));
+  const points = (front?.points ?? []).filter((p) => p.than !== null);
+  if (points.length === 0) return [];
+  return [
+    ["ratio to the plain row", "of", ...shown.map((m) => kindOf(m).title)],
+    ...points.map(({ row, than, ratios }) => [
+      row,
+      than ?? "",
+      ...shown.map((m) => formatEstimate(ratios[m], (v) => v.toFixed(2))),
+    ]),
+  ];
+}
+
 /** Table of a measure by prompt, with a header row; empty without such a measure. */
 export function promptsOf({ rows, prompts, byPrompt }: Table): string[][] {
   if (!byPrompt) return [];
@@ -164,7 +179,7 @@ export function markdownOf(tables: readonly Table[], about: About): string {
       t.found && `Paper: ${t.found}`,
       ...[t.judgements.length > 0 ? claimsOf(t) : [], reasonsOf(t), effectsOf(t)].filter(filled).map(table),
       table(numbersOf(t)),
-      ...[frontRows(t), agreementsOf(t)].filter(filled).map(table),
+      ...[ratiosOf(t), frontRows(t), agreementsOf(t)].filter(filled).map(table),
       ...(t.byPrompt ? [table(promptsOf(t))] : []),
       `${sizeOf(t)}.`,
     ]

@@ -12,6 +12,7 @@ import {
   NOTE,
   numbersOf,
   promptsOf,
+  ratiosOf,
   reasonsOf,
   sizeOf,
   summaryOf,
@@ -72,7 +73,7 @@ function section(t: Table, samples: Samples, details: FrontDetails): Html {
 ${t.found === "" ? "" : html`<p>Paper: ${t.found}</p>`}
 ${frontFigure(t, details)}
 ${t.judgements.length > 0 ? table(claims, (row, column) => (column === last ? verdict(row) : undefined)) : ""}
-${[reasonsOf(t), effectsOf(t), numbersOf(t), agreementsOf(t)].map((rows) => (rows.length > 0 ? table(rows) : ""))}
+${[reasonsOf(t), effectsOf(t), numbersOf(t), ratiosOf(t), agreementsOf(t)].map((rows) => (rows.length > 0 ? table(rows) : ""))}
 <div class="plots">${plots(t).map(markup)}</div>
 ${rows}${t.byPrompt ? table(promptsOf(t)) : ""}
 <p>${sizeOf(t)}</p>

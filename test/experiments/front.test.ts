@@ -6,7 +6,7 @@ import { z } from "zod";
 import { cellsOf } from "../../src/experiments/cell.js";
 import { parseDefinition, promptSeeds } from "../../src/experiments/definition.js";
 import { frontExperiment } from "../../src/experiments/front.js";
-import { frontRows } from "../../src/experiments/markdown.js";
+import { frontRows, ratiosOf } from "../../src/experiments/markdown.js";
 import { pageOf } from "../../src/experiments/page.js";
 import { type CellResult, packed } from "../../src/experiments/store.js";
 import { tableOf } from "../../src/experiments/table.js";
@@ -100,7 +100,7 @@ describe("a front", async () => {
 
   it("marks a row that another beats surely in one measure, and in none falls behind", () => {
     // wild has lower CLIP scores, and so has shaky on average; dear has no measure in which wide is surely better but its calls.
-    expect(table.front?.points).toEqual([
+    expect(table.front?.points).toMatchObject([
       { row: "narrow", dominatedBy: null },
       { row: "wide", dominatedBy: null },
       { row: "dear", dominatedBy: "wide" },
@@ -114,6 +114,17 @@ describe("a front", async () => {
       ["wild", "none"],
       ["shaky", "none"],
     ]);
+  });
+
+  it("tells what each row has of the plain row of its mode", () => {
+    const [head = [], ...rows] = ratiosOf(table);
+    expect(head).toEqual(["ratio to the plain row", "of", "CLIP distance", "CLIP score (100 cos)", "model calls"]);
+    expect(rows.map((row) => row.slice(0, 2))).toEqual(["wide", "dear", "wild", "shaky"].map((n) => [n, "narrow"]));
+    const dear = table.front?.points[2]?.ratios;
+    expect(dear?.calls?.mean).toBe(2);
+    const [distance, plain] = [table.rows[2], table.rows[0]].map((row) => row?.values.distance?.mean ?? Number.NaN);
+    expect(dear?.distance?.mean).toBeCloseTo((distance ?? 0) / (plain ?? 0), 6);
+    expect(dear?.distance?.low).toBeGreaterThan(1);
   });
 
   it("is drawn with the images, numbers and command of each point", () => {
