@@ -1,19 +1,27 @@
 /**
  * Trains one distilled model that keeps its diversity, and a plain one by the same number of updates, and compares them with the base and the
- * hybrid of the embedded pair. Goes on where it was stopped; report.md and report.html are in the folder.
+ * hybrid of a pair. Goes on where it was stopped; report.md and report.html are in the folder.
  *
- *     node scripts/one-model.js [folder, default out/one-model]
+ *     node scripts/one-model.js [--pair emoji] [--out folder, default out/one-model]
  *
- * Fixed before it was run: 800 updates, all other options of training are the defaults, with seed 0; the last weights are measured, on 16 prompts
- * of the pair's list × 64 seeds. The aim of the single model is the hybrid's diversity, with the adherence and the fidelity of the plain one.
+ * Fixed before it was run: 800 updates, all other options of training are the defaults, with seed 0; the last weights are measured, on 64 prompts
+ * of the pair's list × 16 seeds. The aim of the single model is the hybrid's diversity, with the adherence and the fidelity of the plain one.
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { variegate } from "./program.js";
 import { worldPrompts } from "./world-prompts.js";
 
-const out = path.resolve(process.argv[2] ?? fileURLToPath(new URL("../out/one-model", import.meta.url)));
+const { values: given } = parseArgs({
+  options: {
+    pair: { type: "string", default: "embedded" },
+    out: { type: "string", default: fileURLToPath(new URL("../out/one-model", import.meta.url)) },
+  },
+});
+const { pair } = given;
+const out = path.join(path.resolve(given.out), pair);
 mkdirSync(out, { recursive: true });
 
 /** Distils the base by distribution matching, unless it is done. @returns the file of the LoRA */
@@ -22,7 +30,8 @@ function distilled(name, ...options) {
   const file = path.join(folder, "distill.safetensors");
   if (existsSync(file)) return file;
   const going = existsSync(folder) ? ["--resume"] : [];
-  variegate("train", "distill", "--method", "dmd2", "--iterations", "800", ...options, "--out", folder, ...going);
+  const settings = ["--pair", pair, "--method", "dmd2", "--iterations", "800", ...options];
+  variegate("train", "distill", ...settings, "--out", folder, ...going);
   return file;
 }
 
@@ -38,8 +47,8 @@ const claim = (measure, name, is, than) => ({ says: `${name}: ${measure}`, measu
 const definition = {
   name: "one-model",
   title: "One distilled model that keeps its diversity",
-  prompts: [...new Set(worldPrompts())].slice(0, 16),
-  seeds: 64,
+  prompts: [...new Set(worldPrompts(pair))].slice(0, 64),
+  seeds: 16,
   measures: ["distance", "entropy", "accuracy", "clip-score", "kernel", "sharpness", "calls", "time"],
   rows: [
     row("base", "base"),
@@ -60,4 +69,4 @@ const definition = {
 };
 const file = path.join(out, "one-model.json");
 writeFileSync(file, JSON.stringify(definition));
-variegate("experiment", "run", file, "--out", path.join(out, "results"), "--resume");
+variegate("experiment", "run", file, "--pair", pair, "--out", path.join(out, "results"), "--resume");
