@@ -15,6 +15,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const out = path.resolve(process.argv[2] ?? `${root}out/front`);
 const PAIRS = { embedded: "The embedded pair", emoji: "The emoji pair" };
 const KINDS = ["base and hand-offs", "methods on the distilled model", "methods on the hybrid"];
+const RATIOS = `What each setting has of the distilled model or the hybrid it is used on (column *of*), over the same prompts, with 95 % intervals; a hybrid of one step beside the distilled model. *calls*
+is the ratio of model calls. A lower kernel distance is better.`;
 mkdirSync(out, { recursive: true });
 
 const kindOf = (name) =>
@@ -52,20 +54,62 @@ async function figure({ rows, front }) {
   });
 }
 
-const parts = [readFileSync(`${root}scripts/front.md`, "utf8").trimEnd()];
+const cellsOf = (line) =>
+  line
+    .split("|")
+    .slice(1, -1)
+    .map((cell) => cell.trim());
+const lineOf = (cells) => `| ${cells.join(" | ")} |`;
+const tableOf = ([head, ...rows]) => [head, head.map(() => "---"), ...rows].map(lineOf).join("\n");
+
+/** Tables of a report, by the first cell of their head: rows of cells. */
+function tablesOf(report) {
+  const found = new Map();
+  let open = null;
+  for (const line of report.split("\n")) {
+    if (!line.startsWith("|")) open = null;
+    else if (open === null) {
+      open = [cellsOf(line)];
+      found.set(open[0][0], open);
+    } else if (!line.startsWith("|---")) open.push(cellsOf(line));
+  }
+  return found;
+}
+
+const ratios = {};
+const sections = [];
 for (const [pair, title] of Object.entries(PAIRS)) {
   const folder = path.join(out, pair);
   variegate("experiment", "front", "--pair", pair, "--out", folder, "--resume");
   const [table] = JSON.parse(readFileSync(path.join(folder, "results.json"), "utf8")).tables;
   writeFileSync(`${root}docs/front-${pair}.svg`, await figure(table));
   const report = readFileSync(path.join(folder, "report.md"), "utf8");
-  const section = report.slice(report.indexOf("\n## ")).split("\n").slice(2).join("\n").trim();
+  const tables = tablesOf(report);
+  ratios[pair] = tables.get("ratio to the plain row");
+  const stronger = new Map(tables.get("point"));
+  const numbers = tables
+    .get("")
+    .map(([name, ...cells], i) => [name, ...cells, i === 0 ? "dominated by" : (stronger.get(name) ?? "")]);
   const facts = report.split("\n").find((line) => line.startsWith(`pair ${pair} `));
-  parts.push(
+  const size = report.trim().split("\n").at(-1);
+  sections.push(
     `## ${title}`,
-    facts.split(". Intervals")[0].concat("."),
+    `${facts.split(". Intervals")[0]}. ${size}`,
     `![Methods on ${pair}](front-${pair}.svg)`,
-    section,
+    tableOf(numbers),
   );
 }
+
+// The ratios of each row on both pairs, without the number of calls, which is the same.
+const [[head, ...rows], [, ...others]] = [ratios.embedded, ratios.emoji];
+const measures = head.slice(2, -1);
+const names = [...new Set([...rows, ...others].map((row) => row[0]))];
+const shown = (list, name) => list.find((row) => row[0] === name)?.slice(2, -1) ?? measures.map(() => "–");
+const of = (name) => [...rows, ...others].find((row) => row[0] === name);
+const both = [
+  ["row", "of", "calls", ...Object.keys(PAIRS).flatMap((pair) => measures.map((m) => `${m}, ${pair}`))],
+  ...names.map((name) => [name, of(name)[1], of(name).at(-1), ...shown(rows, name), ...shown(others, name)]),
+];
+const introduction = readFileSync(`${root}scripts/front.md`, "utf8").trimEnd();
+const parts = [introduction, "## Ratios to the plain row, on both pairs", RATIOS, tableOf(both), ...sections];
 writeFileSync(`${root}docs/front.md`, `${parts.join("\n\n")}\n`);
