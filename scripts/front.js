@@ -9,6 +9,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import * as Plot from "@observablehq/plot";
 import { loadChart } from "../dist/report/index.js";
+import { cellsOf, tableOf } from "./markdown.js";
 import { variegate } from "./program.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -66,14 +67,6 @@ async function figure({ rows, front }) {
   });
 }
 
-const cellsOf = (line) =>
-  line
-    .split("|")
-    .slice(1, -1)
-    .map((cell) => cell.trim());
-const lineOf = (cells) => `| ${cells.join(" | ")} |`;
-const tableOf = ([head, ...rows]) => [head, head.map(() => "---"), ...rows].map(lineOf).join("\n");
-
 /** Tables of a report, by the first cell of their head: rows of cells. */
 function tablesOf(report) {
   const found = new Map();
@@ -106,7 +99,7 @@ for (const [pair, title] of Object.entries(PAIRS)) {
   const size = report.trim().split("\n").at(-1);
   sections.push(
     `## ${title}`,
-    `${facts.split(". Intervals")[0]}. ${size}`,
+    `${facts.split(". Intervals")[0].replaceAll(root, "")}. ${size}`,
     `![Methods on ${pair}](front-${pair}.svg)`,
     tableOf(numbers),
   );

@@ -1,16 +1,11 @@
 /** Claims of the paper on two pairs side by side: a section of one page of results, from the tables of claims on both pages. */
+import { cellsOf } from "./markdown.js";
 
 const HEADING = "## Both pairs side by side";
 
 const INTRODUCTION = `Claims that are tested on both: the embedded pair, whose world was made for it, and the [emoji pair](results-emoji.md), whose images nobody here
 designed. Ratios with their 95 % intervals, and the verdict; numbers of images stand on the pages. The base's step in a hybrid is each pair's own default: a DDIM
 step on the embedded pair, an LCM step on emoji.`;
-
-const cellsOf = (line) =>
-  line
-    .split("|")
-    .slice(1, -1)
-    .map((cell) => cell.trim());
 
 /** Every claim of a page: { experiment, claim, measure, here, paper, verdict }. */
 export function claimsOn(page) {

@@ -28,8 +28,8 @@ type Comparison = "better" | "worse" | "undecided";
 
 /**
  * Compares all rows. Row a dominates b if it is surely better in a measure, by the whole interval of its ratio to b over the same prompts, and
- * worse in none: neither surely, nor by more than 5 % of the mean, the margin of “at least as much”. Without the second rule a wide interval would hide a loss. Of several, the
- * first with the largest gain in the first measure is named.
+ * worse in none: neither surely, nor by more than 5 % of the mean, the margin of “at least as much”. Without the second rule a wide interval would
+ * hide a loss. Of several, the first with the largest gain in the first measure is named.
  */
 export async function frontOf(
   { rows }: Pick<Definition, "rows">,
@@ -52,10 +52,12 @@ export async function frontOf(
     const [best] = stronger.sort((a, b) => b.gain - a.gain);
     const than = plainRow(rows, name);
     const ratios: Partial<Record<MeasureName, Estimate>> = {};
-    for (const measure of than === null ? [] : measures) {
-      const plain = sets.get(than ?? "");
-      const found = own && plain && (await ratio(measure, own, plain, estimate));
-      if (found) ratios[measure] = found;
+    const plain = than === null ? undefined : sets.get(than);
+    if (own && plain) {
+      for (const measure of measures) {
+        const found = await ratio(measure, own, plain, estimate);
+        if (found) ratios[measure] = found;
+      }
     }
     points.push({ row: name, dominatedBy: best?.row ?? null, than, ratios });
   }
