@@ -224,7 +224,7 @@ const BENCHES: readonly Bench[] = [
   {
     name: "peers",
     onRequest: true,
-    run: (report) => runPeers(report, { threads, rounds: options.rounds, size: options.size }),
+    run: (report) => runPeers(report, { threads, rounds: options.rounds, size: options.size, sdCli: options.sdCli }),
   },
   { name: "scale", onRequest: true, run: (report) => scaleEmbedded(report, threads) },
   { name: "scale-sdxl", onRequest: true, run: (report) => scaleSdxl(report, threads) },
@@ -256,6 +256,7 @@ const program = new Command("bench")
   .option("--json", "print one JSON object per line")
   .option("--sdxl", "peak memory of an SDXL run at 1024 px by phase (same as --only memory); needs 12.1 GB of disk")
   .option("--peers", "this project's engines beside PyTorch and OpenVINO (same as --only peers); needs 11 GB of disk")
+  .option("--sd-cli <path>", "compare --peers with this program of stable-diffusion.cpp too")
   .option("--rounds <n>", "rounds of --peers", multipleOf(1), 3)
   .addOption(
     new Option(
@@ -293,6 +294,7 @@ interface Options {
   readonly compute: "float32" | "int8";
   readonly measure?: "run" | "blocks";
   readonly rounds: number;
+  readonly sdCli?: string;
   readonly size: number;
   readonly compare?: string;
 }

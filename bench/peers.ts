@@ -1,5 +1,5 @@
 /**
- * SDXL with random weights in this project's engines beside PyTorch's and OpenVINO's: a step, a decode, a picture of four steps, loading and
+ * SDXL with random weights in this project's engines beside PyTorch's, OpenVINO's and stable-diffusion.cpp's: a step, a decode, a picture of four steps, loading and
  * memory. Every engine runs in a process of its own, one after another in several rounds, so that what else happens on the machine meets all.
  */
 import { spawnSync } from "node:child_process";
@@ -30,6 +30,8 @@ export interface PeersOptions {
   readonly rounds: number;
   /** Width and height of the picture in pixels. */
   readonly size: number;
+  /** The program of stable-diffusion.cpp, `sd-cli`. */
+  readonly sdCli?: string | undefined;
 }
 
 const own = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -48,9 +50,10 @@ const THEIRS = [
 const NAMES = { torch: "PyTorch", openvino: "OpenVINO" } as const;
 
 /** Measures all engines that are there, and reports ratios to this project's float32. */
-export async function runPeers(report: Report, { threads, rounds, size }: PeersOptions): Promise<void> {
-  process.stderr.write("writing 5.3 GB of random SDXL weights …\n");
-  const { folder, remove } = await makeSyntheticParts();
+export async function runPeers(report: Report, { threads, rounds, size, sdCli }: PeersOptions): Promise<void> {
+  if (sdCli === undefined) process.stderr.write("stable-diffusion.cpp is not compared: --sd-cli names no program\n");
+  process.stderr.write(`writing ${sdCli === undefined ? "5.3" : "6.9"} GB of random SDXL weights …\n`);
+  const { folder, remove } = await makeSyntheticParts({ text: sdCli !== undefined });
   try {
     const given = [String(size), String(threads)];
     const tsx = own("../node_modules/tsx/dist/cli.mjs");
@@ -66,6 +69,11 @@ export async function runPeers(report: Report, { threads, rounds, size }: PeersO
         name: `${NAMES[engine]} ${type}`,
         command: "python" in python ? python.python : "",
         args: [own("peer.py"), folder, engine, type, ...given],
+      })),
+      ...(sdCli === undefined ? [] : [sdCli]).map((program) => ({
+        name: "stable-diffusion.cpp float16",
+        command: process.execPath,
+        args: [tsx, own("peer-sd-cli.ts"), folder, program, ...given],
       })),
     ];
     const found = new Map<string, PeerTimes[]>();

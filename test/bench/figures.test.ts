@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { comparedWith, PEAK, readFigures } from "../../bench/figures.js";
+import { timesIn } from "../../bench/peer-sd-cli.js";
 import { figuresOf } from "../../bench/peers.js";
 import { temporaryFolder } from "../support/folder.js";
 
@@ -51,5 +52,32 @@ describe("figures of engines", () => {
     expect(value("SDXL-sized step: best type / float32")).toBeCloseTo(0.5);
     expect(value("SDXL at 512 px: step, best of others / best of ours")).toBeCloseTo(1.1);
     expect(value("SDXL at 512 px: picture, PyTorch float32 / variegate float32")).toBeCloseTo(41800 / 22400);
+  });
+});
+
+describe("the output of stable-diffusion.cpp", () => {
+  // Progress overwrites its line; the first bar is that of reading the file.
+  const bars = ["21.50s/it", "20.00s/it", "20.25s/it", "1.25it/s", "20.75s/it"].map(
+    (time, i) => `\r  |====| ${i + 1}/5 - ${time}`,
+  );
+  const output = [
+    "\r  |====| 5/5 - 1.25GB/s",
+    "[INFO ] model.cpp:993 - loading tensors completed, taking 9.50s (process: 0.00s)",
+    ...bars,
+    "[INFO ] stable-diffusion.cpp:3432 - sampling completed, taking 103.00s",
+    "[INFO ] stable-diffusion.cpp:3212 - decode_first_stage completed, taking 31.25s",
+  ];
+
+  it("tells times; the first step counts as loading", () => {
+    expect(timesIn(output.join("\n"))).toEqual({
+      load: 31000,
+      steps: [20000, 20250, 800, 20750],
+      decode: 31250,
+    });
+  });
+
+  it("is refused where a time is missing", () => {
+    expect(() => timesIn(output.slice(0, -1).join("\n"))).toThrow("decode_first_stage");
+    expect(() => timesIn(output.slice(0, 3).join("\n"))).toThrow("expected the times of 5 steps, found 1");
   });
 });
