@@ -13,6 +13,7 @@ import { diffusersStep, findPython } from "./diffusers.js";
 import { runFamily } from "./family.js";
 import { comparedWith, type Figure, lineOf, middle, PEAK, type Report, readFigures } from "./figures.js";
 import { runFirst } from "./first.js";
+import { timeInstruments } from "./instruments.js";
 import { compareInt8, timeInt8 } from "./int8.js";
 import { runMemory } from "./memory.js";
 import { matmulPeak, timeSliders, timeStep } from "./networks.js";
@@ -229,6 +230,7 @@ const BENCHES: readonly Bench[] = [
   { name: "scale", onRequest: true, run: (report) => scaleEmbedded(report, threads) },
   { name: "scale-sdxl", onRequest: true, run: (report) => scaleSdxl(report, threads) },
   { name: "first", onRequest: true, run: (report) => runFirst(report, threads) },
+  { name: "instruments", onRequest: true, run: (report) => timeInstruments(report, threads) },
   { name: "memory", onRequest: true, run: (report) => runMemory(report, threads) },
   {
     name: "family",

@@ -19,6 +19,7 @@ RECORDERS = {
     "families": families.record,
     "qwen-tokenizer": qwen_tokenizer.record,
     "gemma-tokenizer": gemma_tokenizer.record,
+    "gemma-pieces": gemma_tokenizer.record_pieces,
     "t5-tokenizer": t5_tokenizer.record,
     "components": component_cases.record,
     "networks": outputs.record,

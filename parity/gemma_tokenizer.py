@@ -1,6 +1,8 @@
-"""A small tokenizer in the format of Gemma's, and the ids that transformers gives prompts with it, with and without SANA's instruction."""
+"""A small tokenizer in the format of Gemma's, and the ids that transformers gives prompts with it, with and without SANA's instruction; and a small
+SentencePiece model with Gemma's settings, as llama.cpp keeps it in a GGUF file, with the ids that the library sentencepiece gives."""
 
 import inspect
+import io
 import json
 from pathlib import Path
 
@@ -66,3 +68,30 @@ def record(store):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     cases = [{"text": text, "ids": tokenizer(text).input_ids} for text in [*PROMPTS, *[INSTRUCTION + prompt for prompt in PROMPTS[:3]]]]
     store.put("gemma-tokenizer", {"folder": FOLDER, "cases": cases})
+
+
+KINDS = {"normal": 1, "unknown": 2, "control": 3, "user": 4, "byte": 6}
+"""Kinds of tokens, as llama.cpp numbers them."""
+
+
+def record_pieces(store):
+    import sentencepiece
+
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(WORDS * 5), model_writer=model, vocab_size=420, model_type="bpe", byte_fallback=True, add_dummy_prefix=False,
+        remove_extra_whitespaces=False, normalization_rule_name="identity", split_by_whitespace=False, character_coverage=1.0,
+        user_defined_symbols=PLAIN, pad_id=0, eos_id=1, bos_id=2, unk_id=3, eos_piece="<eos>", bos_piece="<bos>", minloglevel=2,
+    )  # fmt: skip
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+
+    def kind(i):
+        known = {"unknown": pieces.is_unknown(i), "control": pieces.is_control(i), "byte": pieces.is_byte(i), "user": pieces.id_to_piece(i) in PLAIN}
+        return KINDS[next((name for name, is_so in known.items() if is_so), "normal")]
+
+    every = range(pieces.get_piece_size())
+    texts = [text for text in PROMPTS if not any(token in text for token in SPECIAL)]  # the library reads these as other characters
+    store.put("gemma-pieces", {
+        "tokens": [pieces.id_to_piece(i) for i in every], "scores": [pieces.get_score(i) for i in every], "kinds": [kind(i) for i in every],
+        "cases": [{"text": text, "ids": pieces.encode(text, add_bos=True)} for text in [*texts, INSTRUCTION + texts[0]]],
+    })  # fmt: skip

@@ -4,6 +4,7 @@ import { type FileSystem, openComponentFolder, readFloats, readJson } from "../c
 import { RequestError } from "../errors.js";
 import { type ClipScorer, createClip } from "../instruments/index.js";
 import { parseClipConfig } from "../models/index.js";
+import type { Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import type { WeightIndex } from "../tensor/index.js";
 import { createTokenizer } from "../text/index.js";
@@ -15,7 +16,12 @@ const preparationSchema = z.object({
 });
 
 /** Opens a CLIPModel folder. @throws RequestError when it is another model, FileError when it cannot be read */
-export async function openClipAt(files: FileSystem, { ref, path }: ModelPlace, runtime: Runtime): Promise<ClipScorer> {
+export async function openClipAt(
+  files: FileSystem,
+  { ref, path }: ModelPlace,
+  runtime: Runtime,
+  precision?: Precision,
+): Promise<ClipScorer> {
   const folder = await openComponentFolder(files, path);
   const { config, configFile: file } = folder;
   if (config["model_type"] !== "clip") {
@@ -32,6 +38,7 @@ export async function openClipAt(files: FileSystem, { ref, path }: ModelPlace, r
   return createClip(
     { text, image, tokenizer, weights: folder.weights, logitScale: () => logitScaleOf(folder.weights), preparation },
     runtime,
+    precision,
   );
 }
 

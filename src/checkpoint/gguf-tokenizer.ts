@@ -1,4 +1,4 @@
-/** The tokenizer that llama.cpp keeps in a GGUF file beside the weights: Qwen's (byte-level BPE) and T5's (unigram), as the files of a folder. */
+/** The tokenizer that llama.cpp keeps in a GGUF file beside the weights: Qwen's (byte-level BPE), T5's (unigram) and Gemma's (BPE with scores), as the files of a folder. */
 import { FileError } from "../errors.js";
 import type { ByteSource } from "../tensor/index.js";
 import type { TokenizerFiles } from "./component.js";
@@ -8,7 +8,7 @@ const PREFIX = "tokenizer.ggml.";
 /** Lists that make up a tokenizer, by the end of their key. */
 const LISTS = ["tokens", "token_type", "merges", "scores", "precompiled_charsmap"] as const;
 /** Kinds of tokens, as llama.cpp numbers them. */
-const KIND = { unknown: 2, control: 3, userDefined: 4, unused: 5 } as const;
+const KIND = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5 } as const;
 
 type Lists = Partial<Record<(typeof LISTS)[number], readonly string[] | Float64Array>>;
 
@@ -47,6 +47,7 @@ const NONE = {
 
 const MODELS: Readonly<Record<string, (file: string, lists: Lists) => Partial<TokenizerFiles>>> = {
   gpt2: byteLevel,
+  llama: scored,
   t5: unigram,
 };
 
@@ -70,13 +71,8 @@ function byteLevel(file: string, lists: Lists): Partial<TokenizerFiles> {
 /** Content of a tokenizer.json. */
 function unigram(file: string, lists: Lists): Partial<TokenizerFiles> {
   const tokens = tokensOf(file, lists);
-  const { scores, precompiled_charsmap: table } = lists;
-  if (!(scores instanceof Float64Array) || scores.length !== tokens.length) {
-    throw new FileError(
-      file,
-      `${PREFIX}scores has ${scores?.length ?? "no"} numbers; one for each of ${tokens.length} tokens was expected`,
-    );
-  }
+  const scores = numbersOf(file, lists, "scores", tokens.length);
+  const table = lists.precompiled_charsmap;
   const isSpecial = ({ kind }: Token) => kind === KIND.control || kind === KIND.unknown;
   return {
     tokenizer: {
@@ -93,6 +89,49 @@ function unigram(file: string, lists: Lists): Partial<TokenizerFiles> {
   };
 }
 
+/**
+ * Content of a tokenizer.json, with the pipeline of Gemma's. SentencePiece joins the two neighbours whose union is the token with the highest
+ * score (Kudo & Richardson 2018), so the merges are all pairs of tokens that make up another, in the order of its score. Tokens that its
+ * author named, such as runs of spaces, come before all others, the longest first.
+ */
+function scored(file: string, lists: Lists): Partial<TokenizerFiles> {
+  const tokens = tokensOf(file, lists);
+  const scores = numbersOf(file, lists, "scores", tokens.length);
+  const ids = new Map(tokens.map(({ content, id }) => [content, id]));
+  const named = tokens.filter(({ kind }) => kind === KIND.userDefined);
+  const normal = tokens.filter(({ kind }) => kind === KIND.normal);
+  const merges = [
+    ...named.sort((a, b) => b.content.length - a.content.length),
+    ...normal.sort((a, b) => (scores[b.id] ?? 0) - (scores[a.id] ?? 0)),
+  ].flatMap(({ content }) => {
+    const pairs: [string, string][] = [];
+    // Between two units of UTF-16 that are one character there is no token.
+    for (let i = 1; i < content.length; i++) {
+      const pair: [string, string] = [content.slice(0, i), content.slice(i)];
+      if (pair.every((part) => ids.has(part))) pairs.push(pair);
+    }
+    return pairs;
+  });
+  const added = [KIND.unknown, KIND.control, KIND.userDefined] as const;
+  return {
+    tokenizer: {
+      model: {
+        type: "BPE",
+        vocab: Object.fromEntries(ids),
+        merges,
+        unk_token: tokens.find(({ kind }) => kind === KIND.unknown)?.content ?? null,
+        fuse_unk: true,
+        byte_fallback: true,
+      },
+      normalizer: { type: "Replace", pattern: { String: " " }, content: "▁" },
+      pre_tokenizer: { type: "Split", pattern: { String: " " }, behavior: "MergedWithPrevious", invert: false },
+      added_tokens: tokens
+        .filter(({ kind }) => added.some((one) => one === kind))
+        .map(({ content, id, kind }) => ({ id, content, special: kind !== KIND.userDefined, normalized: false })),
+    },
+  };
+}
+
 interface Token {
   readonly id: number;
   readonly content: string;
@@ -101,14 +140,18 @@ interface Token {
 
 function tokensOf(file: string, lists: Lists): Token[] {
   const tokens = wordsOf(file, lists, "tokens");
-  const kinds = lists.token_type;
-  if (!(kinds instanceof Float64Array) || kinds.length !== tokens.length) {
-    throw new FileError(
-      file,
-      `${PREFIX}token_type has ${kinds?.length ?? "no"} numbers; one for each of ${tokens.length} tokens was expected`,
-    );
-  }
-  return tokens.map((content, id) => ({ id, content, kind: kinds[id] ?? 1 }));
+  const kinds = numbersOf(file, lists, "token_type", tokens.length);
+  return tokens.map((content, id) => ({ id, content, kind: kinds[id] ?? KIND.normal }));
+}
+
+/** A list with a number for each token. */
+function numbersOf(file: string, lists: Lists, name: (typeof LISTS)[number], count: number): Float64Array {
+  const found = lists[name];
+  if (found instanceof Float64Array && found.length === count) return found;
+  throw new FileError(
+    file,
+    `${PREFIX}${name} has ${found?.length ?? "no"} numbers; one for each of ${count} tokens was expected`,
+  );
 }
 
 function wordsOf(file: string, lists: Lists, name: (typeof LISTS)[number]): readonly string[] {

@@ -7,7 +7,7 @@ import {
   pooledIndex,
   type TextEncoderConfig,
 } from "../models/index.js";
-import { floats, network } from "../networks/index.js";
+import { floats, network, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { fromRgb, int, type RgbImage, resizeAndCrop, stack, type WeightIndex } from "../tensor/index.js";
 import { inBatches, rows } from "./instrument.js";
@@ -48,12 +48,15 @@ export interface ClipScorer {
   text(prompt: string): Promise<Float32Array>;
 }
 
-/** Creates a scorer from the contents of a CLIPModel folder. */
+/** Creates a scorer from the contents of a CLIPModel folder. `precision` is that of its image tower; texts are encoded in float32. */
 export function createClip(
   { text, image, tokenizer, weights, logitScale, preparation: prepare }: ClipParts,
   runtime: Runtime,
+  precision?: Precision,
 ): ClipScorer {
-  const imageTower = network("clip image", runtime, (_: "image", index) => drawImageEncoder(image, index), weights);
+  const imageTower = network("clip image", runtime, (_: "image", index) => drawImageEncoder(image, index), weights, {
+    ...(precision && { precision }),
+  });
   const shape = { tokens: tokenizer.maxLength, state: { back: 0, finalNorm: true }, pooled: true };
   const textTower = network("clip text", runtime, (_: "text", index) => drawTextEncoder(text, index, shape), weights);
   return {

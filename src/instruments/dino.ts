@@ -1,6 +1,6 @@
 /** DINO and DINOv2 as instruments: the class token of a vision transformer (Caron et al. 2021, Oquab et al. 2023). */
 import { drawVit, type VitConfig } from "../models/index.js";
-import { floats, network } from "../networks/index.js";
+import { floats, network, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { fromRgb, type RgbImage, resizeAndCrop, stack, type WeightIndex } from "../tensor/index.js";
 import { type HashedFiles, type Instrument, inBatches, rows } from "./instrument.js";
@@ -23,6 +23,7 @@ export function createDino(
   config: VitConfig,
   name: string,
   runtime: Runtime,
+  precision?: Precision,
 ): Instrument {
   const side = config.imageSize;
   // Builds the graph once to check the weights before any image is read.
@@ -32,6 +33,7 @@ export function createDino(
     runtime,
     (_: "dino", weights) => drawVit(config, weights),
     async () => index,
+    { ...(precision && { precision }) },
   );
   return {
     facts: {

@@ -1,14 +1,21 @@
 /** DreamSim as an instrument: an ensemble of vision transformers fine-tuned on human judgements of similarity (Fu et al. 2023). */
 import { type DreamSimBranch, drawDreamSim } from "../models/index.js";
-import { floats, NO_WEIGHTS, network } from "../networks/index.js";
+import { floats, NO_WEIGHTS, network, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { fromRgb, resizeBicubic, stack } from "../tensor/index.js";
 import { type HashedFiles, type Instrument, inBatches, rows } from "./instrument.js";
 
 /** Creates a DreamSim instrument with cosine distance. @throws WeightMissingError, WeightShapeError when the weights belong to another network */
-export function createDreamSim(branches: readonly DreamSimBranch[], hashes: HashedFiles, runtime: Runtime): Instrument {
+export function createDreamSim(
+  branches: readonly DreamSimBranch[],
+  hashes: HashedFiles,
+  runtime: Runtime,
+  precision?: Precision,
+): Instrument {
   drawDreamSim(branches);
-  const towers = network("dreamsim", runtime, (_: "dreamsim") => drawDreamSim(branches), NO_WEIGHTS);
+  const towers = network("dreamsim", runtime, (_: "dreamsim") => drawDreamSim(branches), NO_WEIGHTS, {
+    ...(precision && { precision }),
+  });
   return {
     facts: {
       name: "dreamsim",

@@ -1,6 +1,6 @@
 /** Inception-v3 as an instrument: features for FID (Heusel et al. 2017) and logits for the Inception score (Salimans et al. 2016). */
 import { drawInception, INCEPTION_SIDE } from "../models/index.js";
-import { floats, network } from "../networks/index.js";
+import { floats, network, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import {
   type FloatTensor,
@@ -32,6 +32,7 @@ export function createInception(
   { index, hashes }: InstrumentWeights,
   runtime: Runtime,
   preparation: FidPreparation = "tensorflow",
+  precision?: Precision,
 ): InceptionInstrument {
   drawInception(index);
   const net = network(
@@ -39,6 +40,7 @@ export function createInception(
     runtime,
     (_: "inception", weights) => drawInception(weights),
     async () => index,
+    { ...(precision && { precision }) },
   );
   return {
     facts: {

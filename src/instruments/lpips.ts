@@ -1,6 +1,6 @@
 /** LPIPS as an instrument: distance of activations of AlexNet or VGG-16 (Zhang et al. 2018). */
 import { drawLpips, trunkOf } from "../models/index.js";
-import { floats, network } from "../networks/index.js";
+import { floats, network, type Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { fromRgb, type RgbImage, resizeBicubic, stack, type WeightIndex } from "../tensor/index.js";
 import { type HashedFiles, type Instrument, inBatches, rows } from "./instrument.js";
@@ -12,13 +12,20 @@ const LPIPS_SIDE = 256;
  * Creates an LPIPS instrument with squared Euclidean distance, from a torchvision trunk and the channel weights of the package `lpips`.
  * @throws FileError when the trunk is unknown; WeightMissingError, WeightShapeError when trunk and channel weights do not match
  */
-export function createLpips(trunk: WeightIndex, heads: WeightIndex, hashes: HashedFiles, runtime: Runtime): Instrument {
+export function createLpips(
+  trunk: WeightIndex,
+  heads: WeightIndex,
+  hashes: HashedFiles,
+  runtime: Runtime,
+  precision?: Precision,
+): Instrument {
   drawLpips(trunk, heads, 64, 64);
   const layers = network(
     "lpips",
     runtime,
     ({ height, width }: { height: number; width: number }, weights) => drawLpips(weights, heads, height, width),
     async () => trunk,
+    { ...(precision && { precision }) },
   );
   return {
     facts: {

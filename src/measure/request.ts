@@ -4,10 +4,11 @@ import { readPairs } from "../catalogue/node/index.js";
 import { RequestError } from "../errors.js";
 import type { DownloadOptions } from "../hub/index.js";
 import { filesOf, type Instrument, type InstrumentFacts } from "../instruments/index.js";
-import type { LookupOptions, SearchPath } from "../lookup/index.js";
-import { productsOn } from "../networks/index.js";
+import type { SearchPath } from "../lookup/index.js";
+import { type Compute, mustCompute, productsOn } from "../networks/index.js";
 import {
   hashed,
+  type InstrumentOptions,
   openClassifier,
   openClip,
   openDino,
@@ -31,6 +32,9 @@ import { withShares } from "./share.js";
 /** Models of the images, for the self-check of attributes. */
 type ModelReference = Pick<PairReference, "pair" | "pairs" | "base" | "distilled">;
 
+/** Compute types of the networks that read images. */
+export const MEASURE_COMPUTES = ["float32", "bfloat16"] as const satisfies readonly Compute[];
+
 export interface MeasureRequest extends SearchPath, AttributeRequest, ModelReference {
   readonly folders: readonly string[];
   /** Images of the base model for the same prompts: measures are also given as a share of theirs. */
@@ -44,6 +48,8 @@ export interface MeasureRequest extends SearchPath, AttributeRequest, ModelRefer
   readonly dreamsim?: string;
   readonly lpips?: string;
   readonly inception?: string;
+  /** Compute type of the networks that read images, but the attribute classifier's. Default: float32. */
+  readonly compute?: (typeof MEASURE_COMPUTES)[number];
   /** Number of neighbours for precision, recall, density and coverage. Default 5. */
   readonly neighbours?: number;
   readonly skipBad?: boolean;
@@ -77,6 +83,8 @@ export async function measure(
   options: RuntimeOptions = {},
   { onProgress, onMessage, onReady, signal, onDownload }: MeasureProgress = {},
 ): Promise<Measurement> {
+  const compute = request.compute ?? "float32";
+  mustCompute(compute, options.device ?? "cpu", MEASURE_COMPUTES);
   const prompts = request.prompts === undefined ? undefined : await readPrompts(request.prompts);
   const given = request.attributes === undefined ? null : await readAttributes(request.attributes);
   const shared = {
@@ -104,7 +112,7 @@ export async function measure(
       ...(onDownload && { onDownload }),
       ...(signal && { signal }),
     };
-    const instruments = await openAll(request, runtime, own, lookup);
+    const instruments = await openAll(request, runtime, own, { ...lookup, precision: { compute } });
     const { attributes, predictors, check, notes } = await attributesFor(
       given ?? (embedded && request.clip === undefined ? await embeddedAttributes() : []),
       [...new Set(folders.flatMap(({ groups }) => groups.map((g) => g.prompt)))],
@@ -200,8 +208,9 @@ async function openAll(
   request: MeasureRequest,
   runtime: Runtime,
   own: OwnInstruments | null,
-  lookup: LookupOptions,
+  options: InstrumentOptions,
 ): Promise<Omit<Instruments, "attributes" | "predictors" | "multiply"> & Required<Pick<Instruments, "clip">>> {
+  const { precision: _, ...lookup } = options;
   const facts = async (
     name: string,
     network: string,
@@ -213,19 +222,19 @@ async function openAll(
     preparation: i.preparation,
   });
   const ref = request.clip ?? own?.clip ?? EMBEDDED.clip;
-  const network = await openClip(ref, runtime, lookup);
+  const network = await openClip(ref, runtime, options);
   const clip = { network, facts: await facts("clip", `CLIP (${ref})`, network) };
   const classifier = own && (await openClassifier(own.judge, runtime, lookup));
   const about = `the attribute classifier of the pair ${own?.pair} (${own?.judge})`;
   const others: Instrument[] = [];
-  if (request.dino !== undefined) others.push(await openDino(request.dino, runtime, lookup));
-  if (request.dreamsim !== undefined) others.push(await openDreamSim(request.dreamsim, runtime, lookup));
-  if (request.lpips !== undefined) others.push(await openLpips(request.lpips, runtime, lookup));
+  if (request.dino !== undefined) others.push(await openDino(request.dino, runtime, options));
+  if (request.dreamsim !== undefined) others.push(await openDreamSim(request.dreamsim, runtime, options));
+  if (request.lpips !== undefined) others.push(await openLpips(request.lpips, runtime, options));
   const inception =
-    request.inception === undefined ? null : await openInception(request.inception, runtime, "tensorflow", lookup);
+    request.inception === undefined ? null : await openInception(request.inception, runtime, "tensorflow", options);
   const clean =
     request.inception !== undefined && request.reference !== undefined
-      ? await openInception(request.inception, runtime, "clean", lookup)
+      ? await openInception(request.inception, runtime, "clean", options)
       : null;
   return {
     clip,

@@ -5,7 +5,7 @@ import type { Graph } from "../graph/index.js";
 import type { Device, Upcast } from "../runtime/index.js";
 import { bytesOf, count, quantise, toFloat16, type Weight } from "../tensor/index.js";
 import { codesOf, scalesOf } from "./derived-names.js";
-import type { COMPUTES } from "./fields.js";
+import { COMPUTES } from "./fields.js";
 import { mustBeFinite } from "./finite.js";
 import { packedFormat, packedWeight, packing } from "./packing.js";
 
@@ -51,9 +51,9 @@ const FOR: { readonly [C in Compute]: string } = {
   int8: "ONNX Runtime on the processor (--device cpu)",
 };
 
-/** Checks that a device supports a precision. @throws RequestError with the reason and an alternative */
-export function mustCompute(compute: Compute, device: Device): void {
-  const can = DEVICE_COMPUTES[device];
+/** Checks that a device supports a precision, one of those that are `offered`. @throws RequestError with the reason and an alternative */
+export function mustCompute(compute: Compute, device: Device, offered: readonly Compute[] = COMPUTES): void {
+  const can = DEVICE_COMPUTES[device].filter((type) => offered.includes(type));
   if (can.includes(compute)) return;
   throw new RequestError(`compute ${compute} is for ${FOR[compute]}; on ${device} take ${can.join(" or ")}`);
 }

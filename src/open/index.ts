@@ -11,7 +11,16 @@ export { machineBudget, type OpenedPair } from "./bind.js";
 export { calibrationFile, forgetCalibration, keepCalibration } from "./calibrations.js";
 export { openDecoder, tinyDecoderOf } from "./decoder.js";
 export { anyClip, type ClipOptions, openEvaluator } from "./evaluator.js";
-export { hashed, openClassifier, openClip, openDino, openDreamSim, openInception, openLpips } from "./instruments.js";
+export {
+  hashed,
+  type InstrumentOptions,
+  openClassifier,
+  openClip,
+  openDino,
+  openDreamSim,
+  openInception,
+  openLpips,
+} from "./instruments.js";
 export { knownPair, memoryNeedsOfRow } from "./known.js";
 export { type LocatedPair, leadsTo } from "./locate.js";
 export { memoryNeedsOfFiles } from "./needs.js";

@@ -30,8 +30,14 @@ import {
   parseVitConfig,
   vitConfigOf,
 } from "../models/index.js";
+import type { Precision } from "../networks/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { counted, type WeightIndex } from "../tensor/index.js";
+
+export interface InstrumentOptions extends LookupOptions {
+  /** Of the network that reads images. Default: float32. */
+  readonly precision?: Precision;
+}
 
 /** SHA-256 of weight files, by base name. */
 export async function hashed(files: readonly string[]): Promise<HashedFiles> {
@@ -45,8 +51,11 @@ export async function hashed(files: readonly string[]): Promise<HashedFiles> {
 }
 
 /** Opens a CLIPModel folder. @throws RequestError when it is another model, FileError when it cannot be read */
-export const openClip = async (ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<ClipScorer> =>
-  openClipAt(disk, { ref, path: await locate(ref, "clip", lookup) }, runtime);
+export const openClip = async (
+  ref: string,
+  runtime: Runtime,
+  { precision, ...lookup }: InstrumentOptions = {},
+): Promise<ClipScorer> => openClipAt(disk, { ref, path: await locate(ref, "clip", lookup) }, runtime, precision);
 
 /** Opens an attribute classifier. @throws FileError, UnsupportedConfigError */
 export async function openClassifier(
@@ -59,13 +68,17 @@ export async function openClassifier(
 }
 
 /** Opens DINO or DINOv2: a transformers folder, or a weight file of the original releases. */
-export async function openDino(ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<Instrument> {
+export async function openDino(
+  ref: string,
+  runtime: Runtime,
+  { precision, ...lookup }: InstrumentOptions = {},
+): Promise<Instrument> {
   const place = await locate(ref, "vision", lookup);
   const folder = isFolder(place) ? await openComponentFolder(place) : null;
   const index = folder ? await folder.weights() : await openWeights(place);
   const config = folder ? parseVitConfig({ file: folder.configFile, config: folder.config }) : vitConfigOf(index);
   const name = folder ? folder.className : "ViT in the original layout";
-  return createDino({ index, hashes: await hashed(filesOf(index)) }, config, name, runtime);
+  return createDino({ index, hashes: await hashed(filesOf(index)) }, config, name, runtime, precision);
 }
 
 const adapterSchema = z.object({ r: z.number().positive(), lora_alpha: z.number() });
@@ -82,11 +95,15 @@ const ORDER: readonly BranchKind[] = ["dino", "clip", "open_clip"];
  * Opens DreamSim: a file with merged LoRA, or the folder of its release: towers (`*_pretrain.pth*`) beside a `*_lora` folder with
  * adapter_config.json. @throws FileError that lists missing files
  */
-export async function openDreamSim(ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<Instrument> {
+export async function openDreamSim(
+  ref: string,
+  runtime: Runtime,
+  { precision, ...lookup }: InstrumentOptions = {},
+): Promise<Instrument> {
   const place = await locate(ref, "vision", lookup);
   const branches = isFolder(place) ? await releasedBranches(place) : dreamSimBranches(await openWeights(place));
   const files = branches.flatMap((b) => [...filesOf(b.index), ...(b.lora ? filesOf(b.lora.index) : [])]);
-  return createDreamSim(branches, await hashed([...new Set(files)]), runtime);
+  return createDreamSim(branches, await hashed([...new Set(files)]), runtime, precision);
 }
 
 async function releasedBranches(folder: string): Promise<DreamSimBranch[]> {
@@ -136,7 +153,11 @@ async function releasedBranches(folder: string): Promise<DreamSimBranch[]> {
  * Opens LPIPS: `TRUNK,HEADS`, torchvision's AlexNet or VGG-16 and the package's weights of layers, or one folder that holds both.
  * @throws RequestError when one of them is not named
  */
-export async function openLpips(ref: string, runtime: Runtime, lookup: LookupOptions = {}): Promise<Instrument> {
+export async function openLpips(
+  ref: string,
+  runtime: Runtime,
+  { precision, ...lookup }: InstrumentOptions = {},
+): Promise<Instrument> {
   const [trunkFile, headsFile] = await lpipsFiles(ref, lookup);
   const [trunk, heads] = [await openWeights(trunkFile), await openWeights(headsFile)];
   if (!heads.weights.has("lin0.model.1.weight")) {
@@ -145,7 +166,7 @@ export async function openLpips(ref: string, runtime: Runtime, lookup: LookupOpt
       "lin0.model.1.weight is missing; expected the linear heads, which the package lpips has in weights/v0.1",
     );
   }
-  return createLpips(trunk, heads, await hashed([trunkFile, headsFile]), runtime);
+  return createLpips(trunk, heads, await hashed([trunkFile, headsFile]), runtime, precision);
 }
 
 const WEIGHT_FILE = /\.(pth|pt|bin|safetensors)$/;
@@ -197,8 +218,8 @@ export async function openInception(
   ref: string,
   runtime: Runtime,
   preparation: FidPreparation = "tensorflow",
-  lookup: LookupOptions = {},
+  { precision, ...lookup }: InstrumentOptions = {},
 ): Promise<InceptionInstrument> {
   const index = await openWeights(await locate(ref, "file", lookup));
-  return createInception({ index, hashes: await hashed(filesOf(index)) }, runtime, preparation);
+  return createInception({ index, hashes: await hashed(filesOf(index)) }, runtime, preparation, precision);
 }

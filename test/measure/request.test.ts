@@ -6,6 +6,7 @@ import { FileError, RequestError, UnsupportedConfigError, WeightMissingError } f
 import { encodePng } from "../../src/files/index.js";
 import { type MeasureRequest, measure } from "../../src/measure/index.js";
 import { temporaryFolder } from "../support/folder.js";
+import { bfloat16, openVino } from "../support/openvino.js";
 
 const root = temporaryFolder();
 const folder = (name: string) => path.join(root, name);
@@ -46,6 +47,18 @@ describe("a request to measure", () => {
     expect(instruments.map((i) => i.name)).toEqual(["clip"]);
     expect(one?.measured.measures.some((m) => /^(classifier|attributes)\./.test(m.id))).toBe(false);
     expect(notes).toHaveLength(2);
+  });
+
+  it.runIf(openVino && bfloat16)("computes distances in bfloat16 within 2 % of those in float32", async () => {
+    const distance = async (compute?: "bfloat16") => {
+      const machine = { threads: 1, ...(compute && { device: "openvino" as const }) };
+      const { folders } = await measure({ folders: [folder("plain")], ...(compute && { compute }) }, machine);
+      return folders[0]?.measured.measures.find((m) => m.id === "clip.distance")?.value.mean ?? Number.NaN;
+    };
+    const exact = await distance();
+    const close = await distance("bfloat16");
+    expect(close).not.toBe(exact);
+    expect(close / exact).toBeCloseTo(1, 1.7);
   });
 
   it.each<[string, string | null, RegExp[]]>([
@@ -147,6 +160,7 @@ describe("a request to measure", () => {
     ["weights without DreamSim", { folder: "plain", dreamsim: "embedded:clip/model.safetensors" }, FileError],
     ["half of LPIPS", { folder: "plain", lpips: "alexnet.pth" }, RequestError],
     ["a classifier for CLIP", { folder: "plain", clip: "embedded:judge" }, RequestError],
+    ["bfloat16 on the processor by itself", { folder: "plain", compute: "bfloat16" }, RequestError],
   ])("refuses %s before anything is measured", async (_, { folder: name, ...more }, error) => {
     let ready = false;
     const onReady = async () => {

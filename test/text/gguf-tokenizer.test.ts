@@ -3,6 +3,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { openTokenizer } from "../../src/checkpoint/node/index.js";
+import { createGemmaTokenizer } from "../../src/text/gemma-tokenizer.js";
 import { createQwenTokenizer } from "../../src/text/qwen-tokenizer.js";
 import { createT5Tokenizer } from "../../src/text/t5-tokenizer.js";
 import { readTokenizer } from "../../src/text/tokenizer-files.js";
@@ -11,6 +12,10 @@ import { type GgufFacts, ggufFile } from "../support/gguf.js";
 import { description, GOLDENS } from "../support/parity.js";
 
 const schema = z.object({ folder: z.string(), cases: z.array(z.looseObject({ ids: z.array(z.number()) })) });
+const piecesSchema = z.object({
+  ...{ tokens: z.array(z.string()), scores: z.array(z.number()), kinds: z.array(z.int()) },
+  cases: z.array(z.object({ text: z.string(), ids: z.array(z.number()) })),
+});
 const unigramSchema = z.object({
   model: z.object({ unk_id: z.int(), vocab: z.array(z.tuple([z.string(), z.number()])) }),
   added_tokens: z.array(z.object({ id: z.int() })),
@@ -76,6 +81,14 @@ describe("the tokenizer in a GGUF file", () => {
     const normalising = createT5Tokenizer(await openTokenizer(written({ ...facts, precompiled_charsmap: [1] })));
     expect(normalising.encode("ｈａｔ", 8).ids).toEqual(tokenizer.encode("hat", 8).ids);
     expect(tokenizer.encode("ｈａｔ", 8).ids).not.toEqual(tokenizer.encode("hat", 8).ids);
+  });
+
+  it("splits as the library sentencepiece does with a model like Gemma's", async () => {
+    const { tokens, scores, kinds, cases } = description("gemma-pieces", piecesSchema);
+    const facts = { model: "llama", tokens, scores: Float32Array.from(scores), token_type: kinds };
+    const tokenizer = createGemmaTokenizer(await openTokenizer(written(facts)));
+    expect(cases.length).toBeGreaterThan(5);
+    for (const { text, ids } of cases) expect(tokenizer.encode(text)).toEqual(ids);
   });
 
   it("says what a file lacks", async () => {

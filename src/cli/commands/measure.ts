@@ -61,6 +61,11 @@ const measureFields = grouped("task", {
     flag: "--skip-bad",
     about: "skip images that cannot be read or differ in size",
   }),
+  compute: option(z.enum(["float32", "bfloat16"]), {
+    flag: "--compute <type>",
+    group: "machine",
+    about: "compute type of the networks that read images: bfloat16 on OpenVINO (default: float32)",
+  }),
   ...lookupFields,
 } as const);
 /** Models of the images, for the self-check of attributes. */
