@@ -18,7 +18,7 @@ import { compareInt8, timeInt8 } from "./int8.js";
 import { runMemory } from "./memory.js";
 import { matmulPeak, timeSliders, timeStep } from "./networks.js";
 import { runPeers } from "./peers.js";
-import { scaleEmbedded, scaleSdxl } from "./scale.js";
+import { scaleAdapters, scaleEmbedded, scaleSdxl } from "./scale.js";
 import { runStudioBench } from "./studio.js";
 import { makeSyntheticUNet } from "./synthetic.js";
 import { timeTraining } from "./train.js";
@@ -229,6 +229,7 @@ const BENCHES: readonly Bench[] = [
   },
   { name: "scale", onRequest: true, run: (report) => scaleEmbedded(report, threads) },
   { name: "scale-sdxl", onRequest: true, run: (report) => scaleSdxl(report, threads) },
+  { name: "scale-adapters", onRequest: true, run: (report) => scaleAdapters(report, threads) },
   { name: "first", onRequest: true, run: (report) => runFirst(report, threads) },
   { name: "instruments", onRequest: true, run: (report) => timeInstruments(report, threads) },
   { name: "memory", onRequest: true, run: (report) => runMemory(report, threads) },

@@ -115,11 +115,20 @@ function peak(): number {
   }
 }
 
-/** Curves of SDXL with random weights: size of the picture, and number of adapters. */
-export async function scaleSdxl(report: Report, threads: number): Promise<void> {
+/** Runs with SDXL's UNet and decoder with random weights, which are removed afterwards. */
+async function withParts(work: (folder: string) => Promise<void>): Promise<void> {
   process.stderr.write("writing 5.3 GB of random SDXL weights …\n");
   const { folder, remove } = await makeSyntheticParts();
   try {
+    await work(folder);
+  } finally {
+    await remove();
+  }
+}
+
+/** Curve of SDXL over the size of the picture. */
+export const scaleSdxl = (report: Report, threads: number): Promise<void> =>
+  withParts(async (folder) => {
     for (const [device, compute] of TYPES) {
       const name = `SDXL, ${compute}${device === "cpu" ? "" : ` on ${device}`}`;
       try {
@@ -129,11 +138,7 @@ export async function scaleSdxl(report: Report, threads: number): Promise<void> 
         process.stderr.write(`${name} is left out: ${error.message}\n`);
       }
     }
-    await scaleAdapters(report, folder, threads);
-  } finally {
-    await remove();
-  }
-}
+  });
 
 interface Engine {
   readonly folder: string;
@@ -172,12 +177,14 @@ async function scaleSize(report: Report, name: string, { folder, threads, device
   }
 }
 
-async function scaleAdapters(report: Report, folder: string, threads: number): Promise<void> {
-  const { drawing } = await openSyntheticParts(folder, 512);
-  const o = { ...drawing, shape: { height: 64, width: 64, tokens: 77 }, batch: 1, runs: 2, threads };
-  const { median: plain } = await timeSliders(o, 0);
-  for (const adapters of ADAPTERS) {
-    const { median, note } = await timeSliders(o, adapters);
-    report({ name: `SDXL step with ${adapters} sliders / without`, value: median / plain, unit: "ratio", note });
-  }
-}
+/** Curve of a step of SDXL at 512 px over the number of adapters. */
+export const scaleAdapters = (report: Report, threads: number): Promise<void> =>
+  withParts(async (folder) => {
+    const { drawing } = await openSyntheticParts(folder, 512);
+    const o = { ...drawing, shape: { height: 64, width: 64, tokens: 77 }, batch: 1, runs: 2, threads };
+    const { median: plain } = await timeSliders(o, 0);
+    for (const adapters of ADAPTERS) {
+      const { median, note } = await timeSliders(o, adapters);
+      report({ name: `SDXL step with ${adapters} sliders / without`, value: median / plain, unit: "ratio", note });
+    }
+  });

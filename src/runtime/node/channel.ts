@@ -3,6 +3,7 @@
  * print on stderr, and a crash in one ends that process only.
  */
 import { type ChildProcess, fork } from "node:child_process";
+import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -10,7 +11,9 @@ import { MachineError } from "../../errors.js";
 import type { Channel, ChannelEvents } from "../channel.js";
 import { type Answer, isNumbered, movable, type Numbered } from "../protocol.js";
 import type { Device } from "../runtime.js";
+import { openInMemory, openOutbox, take } from "./large-arrays.js";
 import { nativeLog } from "./native-log.js";
+import { WITH_FILES } from "./serve.js";
 
 // The compiled worker, also for tests that run this file from src/, a sibling of dist/.
 const ENTRY = new URL("../../../dist/runtime/node/worker.js", import.meta.url);
@@ -44,14 +47,23 @@ function openThread(on: ChannelEvents): Channel {
 
 function openProcess(device: Device, on: ChannelEvents): Channel {
   const log = nativeLog((line) => process.stderr.write(`${line}\n`));
-  const child = fork(fileURLToPath(ENTRY), {
+  const [requests, answers] = [openInMemory(), openInMemory()];
+  const files = requests === null || answers === null ? [] : [requests, answers];
+  // The process gets the files under the numbers that follow those of its streams.
+  const child = fork(fileURLToPath(ENTRY), files.length > 0 ? [WITH_FILES] : [], {
     serialization: "advanced",
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    stdio: ["ignore", "ignore", "pipe", "ipc", ...files],
     execArgv: [],
   });
+  const outbox = openOutbox(files[0] ?? null);
+  const read: number[] = [];
   child.stderr?.setEncoding("utf8").on("data", log.write);
-  child.on("message", (answer) => {
-    if (isNumbered<Answer>(answer)) on.answer(answer);
+  child.on("message", (message) => {
+    const answer = take(files[1] ?? null, message);
+    if (!isNumbered<Answer>(answer)) return;
+    outbox.read([answer.id]);
+    read.push(answer.id);
+    on.answer(answer);
   });
   child.on("error", (error) => {
     if (child.pid === undefined) on.ended(new MachineError(`the process of ${device} failed: ${error.message}`));
@@ -60,13 +72,14 @@ function openProcess(device: Device, on: ChannelEvents): Channel {
   });
   child.on("close", (code, signal) => {
     log.end();
+    for (const file of files.splice(0)) closeSync(file);
     const why = log.reports().map((report) => `; ${report}`);
     on.ended(new MachineError(`the process of ${device} ended with ${signal ?? code}${why.join("")}`));
   });
   keepAlive(child, false);
   return {
     send(request) {
-      child.send(request);
+      child.send({ read: read.splice(0), request: outbox.put(request.id, request) });
     },
     ref: () => keepAlive(child, true),
     unref: () => keepAlive(child, false),
