@@ -27,7 +27,10 @@ export interface SearchPath {
   readonly variant?: Variant;
 }
 
-export interface LookupOptions extends SearchPath, DownloadOptions {}
+export interface LookupOptions extends SearchPath, DownloadOptions {
+  /** References of adapters that ship with the pair, which are found by name. */
+  readonly adapters?: readonly string[];
+}
 
 /**
  * A reference as a path, without searching: `embedded:PLACE` is a place in the folder that ships with the package.
@@ -46,9 +49,9 @@ type Finding = { readonly path: string } | { readonly problem: string };
 type Finder = (ref: string, kind: ModelKind, lookup: LookupOptions) => Finding | Promise<Finding>;
 
 /** Finders, in order of precedence. */
-const FINDERS: readonly Finder[] = [inPackage, onDisk, inModelFolders, embeddedAdapter, onTheHub];
+const FINDERS: readonly Finder[] = [inPackage, onDisk, inModelFolders, shippedAdapter, onTheHub];
 /** Finders for names that are part of a prompt, which must not open other files or download any. */
-const BY_NAME: readonly Finder[] = [inModelFolders, embeddedAdapter];
+const BY_NAME: readonly Finder[] = [inModelFolders, shippedAdapter];
 
 /**
  * The local path of a reference, downloaded from the Hub where necessary.
@@ -58,7 +61,7 @@ export const locate = (ref: string, kind: ModelKind, lookup: LookupOptions = {})
   search(FINDERS, ref, kind, lookup);
 
 /**
- * The local path of a model by its name in the model folders, or of an embedded adapter; never a path or a Hub id.
+ * The local path of a model by its name in the model folders, or of an adapter of the pair or the package; never a path or a Hub id.
  * @throws as locate
  */
 export const locateByName = (name: string, kind: ModelKind, lookup: LookupOptions = {}): Promise<string> =>
@@ -145,16 +148,18 @@ export const EMBEDDED_ADAPTERS = ["embedded:sliders", "embedded:adapters"] as co
 /** Kinds of reference that an adapter of the package can be. */
 const EMBEDDED_KINDS: readonly ModelKind[] = ["adapter", "textual inversion", "model"];
 
-/** Embedded adapters, by a unique part of the file name. */
-function embeddedAdapter(ref: string, kind: ModelKind): Finding {
+/** Adapters of the pair and of the package, by a unique part of the file name. */
+function shippedAdapter(ref: string, kind: ModelKind, { adapters = [] }: LookupOptions): Finding {
   if (!EMBEDDED_KINDS.includes(kind) || /[\\/]/.test(ref)) return { problem: "" };
-  const all = EMBEDDED_ADAPTERS.flatMap((folder) => {
+  const embedded = EMBEDDED_ADAPTERS.flatMap((folder) => {
     const dir = resolveReference(folder);
     return existsSync(dir) ? readdirSync(dir).map((file) => `${folder}/${file}`) : [];
   });
-  const found = all.filter((name) => name.slice(name.lastIndexOf("/") + 1).includes(ref));
+  const all = [...new Set([...adapters, ...embedded])];
+  const nameOf = (adapter: string) => adapter.slice(adapter.lastIndexOf("/") + 1);
+  const found = all.filter((adapter) => nameOf(adapter).includes(ref));
   const [only] = found;
   if (found.length > 1) throw new RequestError(`"${ref}" could be ${found.join(" or ")}; name one of them`);
   if (only) return { path: resolveReference(only) };
-  return { problem: `not an adapter of the package (${all.join(", ") || "it has none"})` };
+  return { problem: `not an adapter of the pair or the package (${all.map(nameOf).join(", ") || "they have none"})` };
 }

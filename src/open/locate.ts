@@ -49,15 +49,16 @@ export async function locatePair(reference: PairReference, options: OpenOptions)
   for (const ref of reference.textEncoders ?? []) textEncoders.push(await locate(ref, "text encoder", lookup));
   const distilled =
     distilledRef === undefined ? null : await find(distilledRef, "unet", reference.distilled !== undefined);
+  const row = named ?? rowWith(base, distilled);
   return {
-    row: named ?? rowWith(base, distilled),
+    row,
     base,
     distilled,
     textEncoders,
     decoder: reference.decoder === undefined ? null : await locate(reference.decoder, "autoencoder", lookup),
     tokenizer: reference.tokenizer === undefined ? null : await locate(reference.tokenizer, "tokenizer", lookup),
     tokenizers: tokenizersIn(reference.modelFolders ?? []),
-    lookup,
+    lookup: { ...lookup, adapters: row?.trial?.controls.map((control) => control.ref) ?? [] },
   };
 }
 

@@ -63,21 +63,23 @@ interface PlacedAdapter extends NamedAdapter {
   readonly path: string;
 }
 
-/** All adapters with their files: the package's, those of the model folders, those of the workspace. */
+/** All adapters with their files: the pair's, the package's, those of the model folders, those of the workspace. */
 async function placedAdapters(workspace: string, { lookup }: Pick<OpenedPair, "lookup">): Promise<PlacedAdapter[]> {
-  const packaged = await Promise.all(
+  const embedded = await Promise.all(
     EMBEDDED_ADAPTERS.map(async (folder) => {
       const place = resolveReference(folder);
       const names = await readdir(place).catch(() => []);
-      return names.map((name) => ({ name, path: path.join(place, name), from: "package" as const }));
+      return names.map((name) => path.join(place, name));
     }),
   );
+  const shipped = new Set([...(lookup.adapters ?? []).map(resolveReference), ...embedded.flat()]);
+  const packaged = [...shipped].map((file) => ({ name: path.basename(file), path: file, from: "package" as const }));
   const own = lorasIn(workspace);
   const found = (await listModels(lookup.modelFolders ?? [], ["adapter"])).map(({ name, path: file }) => ({
     ...{ name, path: file },
     from: path.dirname(file) === own ? ("workspace" as const) : ("folder" as const),
   }));
-  return [...packaged.flat(), ...found].map((adapter) => ({ ...adapter, ref: stem(adapter.name) }));
+  return [...packaged, ...found].map((adapter) => ({ ...adapter, ref: stem(adapter.name) }));
 }
 
 const named = ({ ref, name, from }: NamedAdapter): NamedAdapter => ({ ref, name, from });

@@ -208,7 +208,7 @@ describe("slide", { timeout: 240_000 }, () => {
     ["no slider", 2, /required option '--slider/, ["x"]],
     ["scales that are none", 2, /--scales .*'a'.*scales/, ["x", "--slider", slider, "--scales", "a"]],
     ["a slider that is not there", 3, /no such file/, ["x", "--slider", "/nowhere.safetensors"]],
-    ["a part of no name", 3, /not an adapter of the package/, ["x", "--slider", "unheard-of"]],
+    ["a part of no name", 3, /not an adapter of the pair or the package/, ["x", "--slider", "unheard-of"]],
   ])("refuses %s in a line", async (_, code, message, args) => {
     const { status, stderr } = await variegate("slide", ...args);
     expect(status).toBe(code);

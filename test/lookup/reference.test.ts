@@ -5,6 +5,7 @@ import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { FileError, RequestError } from "../../src/errors.js";
 import { HubError, type ModelKind } from "../../src/hub/index.js";
 import { locate, resolveReference } from "../../src/lookup/index.js";
+import { locatePair } from "../../src/open/locate.js";
 import { temporaryFolder } from "../support/folder.js";
 import { closedAddress, type Mischief, startHub } from "../support/hub.js";
 
@@ -21,6 +22,16 @@ describe("a reference", () => {
     const smile = await locate("smile.base", "adapter");
     expect(path.basename(smile)).toBe("smile.base.safetensors");
     expect(existsSync(smile)).toBe(true);
+  });
+  it("is an adapter that ships with the pair, by a part of its name", async () => {
+    const { lookup } = await locatePair({ pair: "emoji" }, {});
+    expect(await locate("skin-tone.base", "adapter", lookup)).toMatch(
+      /pair-emoji.sliders.skin-tone\.base\.safetensors$/,
+    );
+    await expect(locate("skin-tone", "adapter", lookup)).rejects.toThrow(
+      /tone\.base\.safetensors or .*tone\.distilled/,
+    );
+    await expect(locate("skin-tone.base", "adapter")).rejects.toThrow(/not an adapter of the pair or the package/);
   });
   it("that could be several is refused with them", async () => {
     await expect(locate("smile", "adapter")).rejects.toThrow(RequestError);
