@@ -35,8 +35,8 @@ function distilled(name, ...options) {
   return file;
 }
 
-const plain = { distilled: distilled("plain") };
-const kept = { distilled: distilled("kept", "--keep-diversity") };
+const plain = { pair, distilled: distilled("plain") };
+const kept = { pair, distilled: distilled("kept", "--keep-diversity") };
 
 const row = (name, mode, models = {}) => ({
   name,

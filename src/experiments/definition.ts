@@ -22,7 +22,7 @@ const sampling = z.strictObject({
 const row = z.strictObject({
   name: text,
   sampling,
-  /** Models; default: those of the command line. */
+  /** Models; default: those of the command line, whose base a distilled model alone runs with. */
   models: z
     .strictObject({ pair: text.exactOptional(), base: text.exactOptional(), distilled: text.exactOptional() })
     .exactOptional(),

@@ -55,7 +55,9 @@ export function openModelCache(request: ModelRequest, fetching: DownloadOptions)
   return {
     modelsOf({ models }) {
       const key = JSON.stringify(models ?? null);
-      const known = opened.get(key) ?? openModels(models ? { ...others, ...models } : request, fetching);
+      // A distilled model alone is one for the base of the request.
+      const rest = models?.pair === undefined && models?.base === undefined ? request : others;
+      const known = opened.get(key) ?? openModels({ ...rest, ...models }, fetching);
       opened.set(key, known);
       return known;
     },

@@ -1,9 +1,12 @@
+import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { cellsOf } from "../../src/experiments/cell.js";
-import { parseDefinition, promptSeeds } from "../../src/experiments/definition.js";
-import { openModels, originOf } from "../../src/experiments/models.js";
+import { type ExperimentRow, parseDefinition, promptSeeds } from "../../src/experiments/definition.js";
+import { openModelCache, openModels, originOf } from "../../src/experiments/models.js";
 import { generateCell } from "../../src/experiments/samples.js";
 
+const PACKAGES = fileURLToPath(new URL("../../packages", import.meta.url));
 const models = await openModels({}, {});
 afterAll(() => models.pair.close());
 
@@ -92,4 +95,26 @@ it("textual inversions are part of what results follow from", async () => {
     await own.pair.close();
   }
   expect(new Set(prints).size).toBe(3);
+});
+
+describe("models of a row", () => {
+  const row = (models?: ExperimentRow["models"]): ExperimentRow => ({
+    ...{ name: "one", sampling: { mode: "distilled" }, follow: false, paper: {} },
+    ...(models && { models }),
+  });
+
+  it("are the request's, whose base a distilled model alone runs with", async () => {
+    const cache = openModelCache({ pair: "emoji" }, {});
+    const distilled = path.join(PACKAGES, "pair-emoji/adapters/distilled.safetensors");
+    try {
+      const [asked, own, other] = await Promise.all(
+        [row(), row({ distilled }), row({ pair: "embedded" })].map((one) => cache.modelsOf(one)),
+      );
+      expect(own?.pair.base.ref).toBe(asked?.pair.base.ref);
+      expect(own?.pair.distilled?.ref).toBe(distilled);
+      expect(other?.pair.base.ref).toBe("embedded:base");
+    } finally {
+      await cache.close();
+    }
+  });
 });
