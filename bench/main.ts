@@ -259,7 +259,7 @@ const program = new Command("bench")
   .option("--json", "print one JSON object per line")
   .option("--sdxl", "peak memory of an SDXL run at 1024 px by phase (same as --only memory); needs 12.1 GB of disk")
   .option("--peers", "this project's engines beside PyTorch and OpenVINO (same as --only peers); needs 11 GB of disk")
-  .option("--sd-cli <path>", "compare --peers with this program of stable-diffusion.cpp too")
+  .option("--sd-cli <path>", "compare --peers with this program of stable-diffusion.cpp too; needs 7 GB more")
   .option("--rounds <n>", "rounds of --peers", multipleOf(1), 3)
   .addOption(
     new Option(

@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { PeerTimes } from "./peers.js";
+import { WHOLE } from "./synthetic.js";
 
 /** Milliseconds between two readings of the memory. */
 const INTERVAL = 200;
@@ -44,7 +45,9 @@ async function run([folder = "", command = "", size = "512", threads = "1"]: rea
     "--prompt",
     "a lighthouse",
   ];
-  const child = spawn(command, ["--model", folder, ...given, ...fixed], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, ["--model", path.join(folder, WHOLE), ...given, ...fixed], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   const heard = (data: Buffer) => {
     output += data.toString();

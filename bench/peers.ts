@@ -52,8 +52,8 @@ const NAMES = { torch: "PyTorch", openvino: "OpenVINO" } as const;
 /** Measures all engines that are there, and reports ratios to this project's float32. */
 export async function runPeers(report: Report, { threads, rounds, size, sdCli }: PeersOptions): Promise<void> {
   if (sdCli === undefined) process.stderr.write("stable-diffusion.cpp is not compared: --sd-cli names no program\n");
-  process.stderr.write(`writing ${sdCli === undefined ? "5.3" : "6.9"} GB of random SDXL weights …\n`);
-  const { folder, remove } = await makeSyntheticParts({ text: sdCli !== undefined });
+  process.stderr.write(`writing ${sdCli === undefined ? "5.3" : "12.2"} GB of random SDXL weights …\n`);
+  const { folder, remove } = await makeSyntheticParts({ whole: sdCli !== undefined });
   try {
     const given = [String(size), String(threads)];
     const tsx = own("../node_modules/tsx/dist/cli.mjs");
@@ -83,13 +83,19 @@ export async function runPeers(report: Report, { threads, rounds, size, sdCli }:
         process.stderr.write(`round ${round + 1} of ${rounds}: ${name}\n`);
         const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 2 ** 28 });
         if (status === 0) found.set(name, [...(found.get(name) ?? []), readTimes(stdout)]);
-        else process.stderr.write(`${name} is left out: ${stderr.trim().split("\n").at(-1)}\n`);
+        else process.stderr.write(`${name} is left out: ${reasonIn(stderr)}\n`);
       }
     }
     for (const figure of figuresOf(found, size)) report(figure);
   } finally {
     await remove();
   }
+}
+
+/** The line that says why a process failed: the last one with an error, else the last. */
+function reasonIn(stderr: string): string {
+  const lines = stderr.trim().split("\n");
+  return lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? "";
 }
 
 const readTimes = (stdout: string): PeerTimes => JSON.parse(stdout.trim().split("\n").at(-1) ?? "");

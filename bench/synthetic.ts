@@ -132,11 +132,14 @@ export interface SyntheticParts {
   remove(): Promise<void>;
 }
 
+/** File of all networks for stable-diffusion.cpp, which mistakes SDXL in a folder for Stable Diffusion 1.x (version of 2026-05). */
+export const WHOLE = "whole.safetensors";
+
 /**
- * Writes SDXL's UNet and autoencoder with random weights in float16: 5.3 GB, with `text` its text encoders too, 1.6 GB more.
+ * Writes SDXL's UNet and autoencoder with random weights in float16: 5.3 GB; with `whole` also one file of them and the text encoders, 6.9 GB more.
  * @throws MachineError if the disk is too small
  */
-export const makeSyntheticParts = ({ text = false } = {}): Promise<SyntheticParts> =>
+export const makeSyntheticParts = ({ whole = false } = {}): Promise<SyntheticParts> =>
   inFolder("sdxl", async (folder, remove) => {
     const files = [];
     for (const [name, config, draw] of [
@@ -148,15 +151,29 @@ export const makeSyntheticParts = ({ text = false } = {}): Promise<SyntheticPart
       await writeFile(path.join(own, "config.json"), JSON.stringify(config));
       files.push(await planned(path.join(own, "diffusion_pytorch_model.safetensors"), "float16", draw));
     }
-    for (const [name, config] of text ? Object.entries(TEXT) : []) {
-      const own = path.join(folder, name);
-      await mkdir(own);
-      files.push(await planned(path.join(own, "model.safetensors"), "float16", (index) => drawnText(config, index)));
-    }
+    if (whole) files.push(await planned(path.join(folder, WHOLE), "float16", drawnWhole));
     await mustHold(folder, files, "SDXL");
     for (const file of files) await writeRandom(file);
     return { folder, remove };
   });
+
+/** All networks of SDXL in one index, with names that stable-diffusion.cpp knows. */
+function drawnWhole(index: DrawingWeights) {
+  const under = (prefix: string): DrawingWeights => {
+    const { synthesise } = index;
+    return {
+      ...index,
+      ...(synthesise && {
+        synthesise: (name, shape) =>
+          synthesise(prefix + name.replace("text_projection.weight", "text_projection"), shape),
+      }),
+    };
+  };
+  drawnUNet(under("unet."));
+  drawnAutoencoder(under("vae."));
+  drawnText(TEXT.text_encoder, under("cond_stage_model.transformer.text_model."));
+  drawnText(TEXT.text_encoder_2, under("cond_stage_model.1.transformer.text_model."));
+}
 
 /** Graphs of both for an image of this size in pixels, and the weights they read. */
 export async function openSyntheticParts(folder: string, size: number) {
@@ -245,13 +262,13 @@ const INDEX = {
 const drawnUNet = (index: DrawingWeights, config: Record<string, unknown> = UNET) =>
   drawUNet(parseUNetConfig({ file: "config.json", config }), index, { height: 64, width: 64, tokens: 77 });
 
-function drawnAutoencoder(index: WeightIndex) {
+function drawnAutoencoder(index: DrawingWeights) {
   const config = parseAutoencoderConfig({ file: "sdxl", config: VAE });
   drawEncoder(config, index, 64, 64);
   drawDecoder(config, index, 8, 8);
 }
 
-function drawnText(config: (typeof TEXT)[keyof typeof TEXT], index: WeightIndex) {
+function drawnText(config: (typeof TEXT)[keyof typeof TEXT], index: DrawingWeights) {
   const pooled = config.architectures[0] === "CLIPTextModelWithProjection";
   const shape = { tokens: 77, state: { back: 0, finalNorm: true }, pooled };
   drawTextEncoder(parseTextEncoderConfig({ file: "sdxl", config }), index, shape);
