@@ -39,6 +39,9 @@ const HELD = 2;
 /** Bytes of sessions that a network without a shared pool keeps in addition to the last one. */
 const OWN_SPARE = 256e6;
 
+/** Share of what ONNX Runtime takes for a call that OpenVINO takes in bfloat16: 1.9 GB for SDXL's decoder at 1024 px (measured: docs/openvino.md). */
+const BFLOAT16_SHARE = 0.35;
+
 /** Empty index, for a graph that contains its weights or has none. */
 export const NO_WEIGHTS = async (): Promise<WeightIndex> => ({ source: "no file", weights: new Map() });
 
@@ -170,7 +173,8 @@ export function network<S>(
       const key = JSON.stringify(shape);
       const one = arenas.get(key) ?? (async () => arenaBytes(await draw(shape, await weights()), 1))();
       arenas.set(key, one);
-      return (await one) * batch;
+      const share = fixed && precision.compute === "bfloat16" ? BFLOAT16_SHARE : 1;
+      return (await one) * batch * share;
     },
     release: () => pool.inTurn(() => pool.release(owner)),
   };
