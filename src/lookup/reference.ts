@@ -29,7 +29,7 @@ export interface SearchPath {
 
 export interface LookupOptions extends SearchPath, DownloadOptions {
   /** References of adapters that ship with the pair, which are found by name. */
-  readonly adapters?: readonly string[];
+  readonly pairAdapters?: readonly string[];
 }
 
 /**
@@ -149,13 +149,13 @@ export const EMBEDDED_ADAPTERS = ["embedded:sliders", "embedded:adapters"] as co
 const EMBEDDED_KINDS: readonly ModelKind[] = ["adapter", "textual inversion", "model"];
 
 /** Adapters of the pair and of the package, by a unique part of the file name. */
-function shippedAdapter(ref: string, kind: ModelKind, { adapters = [] }: LookupOptions): Finding {
+function shippedAdapter(ref: string, kind: ModelKind, { pairAdapters = [] }: LookupOptions): Finding {
   if (!EMBEDDED_KINDS.includes(kind) || /[\\/]/.test(ref)) return { problem: "" };
   const embedded = EMBEDDED_ADAPTERS.flatMap((folder) => {
     const dir = resolveReference(folder);
     return existsSync(dir) ? readdirSync(dir).map((file) => `${folder}/${file}`) : [];
   });
-  const all = [...new Set([...adapters, ...embedded])];
+  const all = [...new Set([...pairAdapters, ...embedded])];
   const nameOf = (adapter: string) => adapter.slice(adapter.lastIndexOf("/") + 1);
   const found = all.filter((adapter) => nameOf(adapter).includes(ref));
   const [only] = found;

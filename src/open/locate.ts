@@ -58,7 +58,7 @@ export async function locatePair(reference: PairReference, options: OpenOptions)
     decoder: reference.decoder === undefined ? null : await locate(reference.decoder, "autoencoder", lookup),
     tokenizer: reference.tokenizer === undefined ? null : await locate(reference.tokenizer, "tokenizer", lookup),
     tokenizers: tokenizersIn(reference.modelFolders ?? []),
-    lookup: { ...lookup, adapters: row?.trial?.controls.map((control) => control.ref) ?? [] },
+    lookup: { ...lookup, pairAdapters: row?.trial?.controls.map((control) => control.ref) ?? [] },
   };
 }
 

@@ -72,7 +72,7 @@ async function placedAdapters(workspace: string, { lookup }: Pick<OpenedPair, "l
       return names.map((name) => path.join(place, name));
     }),
   );
-  const shipped = new Set([...(lookup.adapters ?? []).map(resolveReference), ...embedded.flat()]);
+  const shipped = new Set([...(lookup.pairAdapters ?? []).map(resolveReference), ...embedded.flat()]);
   const packaged = [...shipped].map((file) => ({ name: path.basename(file), path: file, from: "package" as const }));
   const own = lorasIn(workspace);
   const found = (await listModels(lookup.modelFolders ?? [], ["adapter"])).map(({ name, path: file }) => ({
