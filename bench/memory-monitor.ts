@@ -33,6 +33,19 @@ function status(key: string): number | null {
   }
 }
 
+/**
+ * Resident memory in bytes, with pages that are mapped several times counted once, as two networks on the same file map them; null where the
+ * system does not report it.
+ */
+export function mappedOnce(): number | null {
+  try {
+    const found = /^Pss:\s+(\d+) kB/m.exec(readFileSync("/proc/self/smaps_rollup", "utf8"));
+    return found ? Number(found[1]) * 1024 : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Resets the peak resident memory that Linux records without sampling gaps. False on other systems. */
 function resetPeak(): boolean {
   try {

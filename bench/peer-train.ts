@@ -6,13 +6,18 @@ import { adamw, clipped } from "../src/optim/index.js";
 import { openRuntime } from "../src/runtime/node/index.js";
 import { createRng, type FloatTensor, sample } from "../src/tensor/index.js";
 import { type Batch, chooseLayers, firstValues, openLoss } from "../src/train/index.js";
-import { openMonitor } from "./memory-monitor.js";
+import { mappedOnce, openMonitor } from "./memory-monitor.js";
 import { openUNet } from "./synthetic.js";
 import { LORAS, type TrainCase, type TrainTimes, WARM } from "./train.js";
 
 const { folder, kind, batch, side, tokens, runs, threads, recompute }: TrainCase = JSON.parse(process.argv[2] ?? "");
 const monitor = openMonitor();
 monitor.phase();
+let once = 0;
+const count = () => {
+  once = Math.max(once, mappedOnce() ?? monitor.peak().resident);
+};
+const counting = setInterval(count, 400);
 const { config, index } = await openUNet(folder);
 const denoiser = unetDenoiser(config, 8);
 const weights = async () => index;
@@ -53,7 +58,9 @@ for (let run = 0; run < runs + WARM; run++) {
   ({ parameters, state } = optimizer.update(parameters, gradients, state));
   if (run >= WARM) milliseconds.push(performance.now() - start);
 }
-const times: TrainTimes = { milliseconds, peak: monitor.peak().resident };
+count();
+clearInterval(counting);
+const times: TrainTimes = { milliseconds, peak: once };
 monitor.stop();
 await loss.release();
 await unchanged.release();

@@ -27,7 +27,7 @@ export interface TrainCase {
 export interface TrainTimes {
   /** One entry for each update. */
   readonly milliseconds: readonly number[];
-  /** Peak resident memory in bytes. */
+  /** Peak resident memory in bytes; a file that two networks map is counted once. */
   readonly peak: number;
 }
 

@@ -41,6 +41,7 @@ class Process:
     """gradient(base, fake, x0, text, guidance) → the direction in which x0 is too likely."""
     loss_of: Callable = loss_of
     """loss_of(model, x0, text): how the base was trained."""
+    batch: int = BATCH
 
 
 STEPS = 4
@@ -79,7 +80,7 @@ def distil(run, process: Process, student, trained, rate: float, updates: int, k
     parts = {"student": trained, "fake": fake, "optimizer": optimizer, "fake_optimizer": fake_optimizer, "average": average}
     run.restore(**parts)
     for step in run.updates(updates, optimizer, warmup=WARMUP):
-        text = process.training.draw(BATCH)[1]
+        text = process.training.draw(process.batch)[1]
         x0 = process.sample(student, text, int(torch.randint(0, STEPS, ())))
         direction = process.gradient(base, fake, x0.detach(), text, guidance)
         update(optimizer, trained, .5 * F.mse_loss(x0, x0.detach() - direction))
@@ -97,4 +98,4 @@ def distil(run, process: Process, student, trained, rate: float, updates: int, k
     run.carry(student=trained, fake=fake)
     with average.applied(trained):
         write(run.step)
-    return {"seed": seed, "guidance": guidance, "updates": run.step, "fake_updates": FAKE_UPDATES, "batch": BATCH}
+    return {"seed": seed, "guidance": guidance, "updates": run.step, "fake_updates": FAKE_UPDATES, "batch": process.batch}

@@ -17,5 +17,5 @@ mkdir -p "$made"
 [ -d "$made/base" ] || cp -r embedded/base "$made/"
 [ ! -d packages/pair-flow/stages ] || [ -d "$made/flow" ] || cp -r packages/pair-flow/stages/. "$made"
 [ -d "$made/data" ] || stage data
-stage flow-base --steps 30000 --resume
-stage flow-lora --steps 3800 --resume
+stage flow-base --steps 12000 --resume
+stage flow-lora --steps 1900 --resume

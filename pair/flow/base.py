@@ -8,7 +8,7 @@ from ..run import Average, bfloat16, descend
 from . import levels, network
 from .text import Text, make_tokenizer
 
-BATCH = 32
+BATCH = 16
 DROPPED = .12
 
 

@@ -8,7 +8,7 @@ from . import base, levels, network
 from .text import Text
 
 RANK = 16
-UPDATES = 3_800
+UPDATES = 1_900
 RATE = 5e-4
 GUIDANCE = 4.0  # the base's own, as ZImagePipeline counts it: a factor of 5
 
@@ -55,7 +55,7 @@ def flow_matching(out) -> Process:
     with torch.no_grad():
         empty = text([""])[0]
     load = lambda trainable=False: network.load(folder, trainable)
-    return Process(Training(out, text), load, student_sample, gradient_with(empty), base.loss_of)
+    return Process(Training(out, text), load, student_sample, gradient_with(empty), base.loss_of, base.BATCH)
 
 
 def run(run) -> None:

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from diffusers import ZImageTransformer2DModel
 
 SHAPE = {
-    "in_channels": 4, "dim": 160, "n_layers": 6, "n_refiner_layers": 1, "n_heads": 5, "n_kv_heads": 5, "cap_feat_dim": 96,
-    "axes_dims": [8, 12, 12], "axes_lens": [128, 32, 32],
+    "in_channels": 4, "dim": 144, "n_layers": 6, "n_refiner_layers": 1, "n_heads": 3, "n_kv_heads": 3, "cap_feat_dim": 96,
+    "axes_dims": [16, 16, 16], "axes_lens": [128, 32, 32],
 }
 LATENT = (4, 16, 16)
 

@@ -15,6 +15,7 @@ export interface Builder {
   constant(shape: readonly number[], data: Float32Array): Value;
   /** Defaults: stride 1, groups 1, and ⌊kernel height / 2⌋ of padding on every side. */
   conv(x: Value, w: Value, bias: Value | undefined, o?: { stride?: number; pads?: Pads; groups?: number }): Value;
+  convTranspose(x: Value, w: Value, o: Omit<Op<"convTranspose">, "kind">): Value;
   linear(x: Value, w: Value, bias?: Value): Value;
   product(a: Value, b: Value): Value;
   lowRank(x: Value, lora: LowRankInputs): Value;
@@ -61,7 +62,6 @@ export interface Builder {
   broadcast(x: Value, shape: readonly number[]): Value;
   /** Default: value 0. */
   pad(x: Value, axis: number, o: { before: number; after: number; value?: number }): Value;
-  flip(x: Value, axes: readonly number[]): Value;
   scatterRows(x: Value, ids: Value, rows: number): Value;
   placeRow(x: Value, index: Value, length: number): Value;
   /** Any operation by its kind and attributes. */
@@ -91,6 +91,7 @@ function operations(
       const half = Math.floor(known(w.shape[2]) / 2);
       return apply({ kind: "conv", stride, pads: pads ?? [half, half, half, half], groups }, ...defined(x, w, bias));
     },
+    convTranspose: (x, w, o) => apply({ kind: "convTranspose", ...o }, x, w),
     linear: (x, w, bias) => apply({ kind: "linear" }, ...defined(x, w, bias)),
     product: (a, b) => apply({ kind: "product" }, a, b),
     lowRank: (x, { down, up, scaleIndex, scales }) => apply({ kind: "lowRank" }, x, down, up, scaleIndex, scales),
@@ -135,7 +136,6 @@ function operations(
     sum: (x, axes) => apply({ kind: "sum", axes }, x),
     broadcast: (x, shape) => apply({ kind: "broadcast", shape }, x),
     pad: (x, axis, { value = 0, ...o }) => apply({ kind: "pad", axis, ...o, value }, x),
-    flip: (x, axes) => apply({ kind: "flip", axes }, x),
     scatterRows: (x, ids, rows) => apply({ kind: "scatterRows", rows }, x, ids),
     placeRow: (x, index, length) => apply({ kind: "placeRow", length }, x, index),
   };

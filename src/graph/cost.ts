@@ -54,7 +54,7 @@ const rules: { readonly [K in OpKind]: Rule } = {
   sum: none,
   broadcast: none,
   pad: none,
-  flip: none,
+  convTranspose: ({ inputs: [x, w] }, batch) => 2 * size(x?.shape, batch) * size(w?.shape.slice(1), batch),
   scatterRows: none,
   placeRow: none,
 };

@@ -1,6 +1,6 @@
 /** Lowers operations to ONNX nodes that ONNX Runtime runs efficiently, and states the compute type of each operation. */
 import type { Weight } from "../tensor/index.js";
-import type { Dim, Op, OpKind, Value } from "./op.js";
+import { type Dim, type Op, type OpKind, outputPadding, type Value } from "./op.js";
 import { type Attribute, ELEMENT } from "./proto.js";
 
 /** Compute type of values. */
@@ -142,13 +142,14 @@ function quantisedMatMul(
   return bias === undefined ? y : e.node("Add", [y, bias]);
 }
 
+const windowsOf = ({ stride, pads, groups }: Op<"conv" | "convTranspose">): Record<string, Attribute> => ({
+  strides: { ints: [stride, stride] },
+  pads: { ints: pads },
+  group: { int: groups },
+});
+
 const rules: { readonly [K in OpKind]: Rule<K> } = {
-  conv: (e, { op, names }) =>
-    e.node("Conv", names, {
-      strides: { ints: [op.stride, op.stride] },
-      pads: { ints: op.pads },
-      group: { int: op.groups },
-    }),
+  conv: (e, { op, names }) => e.node("Conv", names, windowsOf(op)),
   // Gemm takes the checkpoint's [out, in] without a transpose and adds the bias. It takes matrices only, so leading
   // dimensions are flattened.
   linear(e, { inputs, names, output }) {
@@ -250,10 +251,8 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   broadcast: (e, { op, names }) => e.node("Expand", [...names, e.ints(op.shape)]),
   pad: (e, { op, names: [x = ""] }) =>
     e.node("Pad", [x, e.ints([op.before, op.after]), e.floats([], op.value), e.ints([op.axis])]),
-  flip: (e, { op, names }) => {
-    const all = (value: number) => e.ints(op.axes.map(() => value));
-    return e.node("Slice", [...names, all(-1), all(Number.MIN_SAFE_INTEGER), e.ints(op.axes), all(-1)]);
-  },
+  convTranspose: (e, { op, inputs, names }) =>
+    e.node("ConvTranspose", names, { ...windowsOf(op), output_padding: { ints: outputPadding(op, inputs) } }),
   scatterRows(e, { inputs, names: [x = "", ids = ""], output }) {
     const zeros = e.node("Expand", [e.floats([1], 0), e.ints(output.shape.map(Number))]);
     const index = e.node("Unsqueeze", [ids, e.ints([inputs[1]?.shape.length ?? 1])]);
@@ -317,7 +316,7 @@ export const COMPUTE_TYPES: { readonly [K in OpKind]: FloatType | "given" } = {
   sum: "float32",
   broadcast: "given",
   pad: "float32",
-  flip: "given",
+  convTranspose: "float16",
   scatterRows: "float32",
   placeRow: "float32",
 };

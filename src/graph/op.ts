@@ -153,8 +153,13 @@ export interface Ops {
   broadcast: { shape: readonly number[] };
   /** x with `before` and `after` elements of `value` added along `axis`. */
   pad: { axis: number; before: number; after: number; value: number };
-  /** x with the order of its elements reversed along `axes`. */
-  flip: { axes: readonly number[] };
+  /**
+   * The transpose of `conv` with the same w and attributes, as torch.nn.functional.conv_transpose2d: the cotangent of its x from that of its
+   * output.
+   *
+   * x [B, O, H′, W′], w [O, C / groups, kh, kw] → [B, C, height, width], the size of the image that `conv` makes H′ × W′ of.
+   */
+  convTranspose: Ops["conv"] & { height: number; width: number };
   /** Sums rows by index, the transpose of `embedding`: x […, D], ids […] int64 → [rows, D], y[i] the sum of x where ids = i. */
   scatterRows: { rows: number };
   /** Places one row of each sample among zeros, the transpose of `pickRow`: x [B, D], index [B] int64 → [B, length, D]. */
@@ -228,6 +233,14 @@ function pooled(op: Op<"maxPool" | "averagePool">, inputs: readonly Value[]): Di
 }
 
 const same = (_: Op, inputs: readonly Value[]): readonly Dim[] => inputs[0]?.shape ?? [];
+
+/** Rows and columns at the end of a transposed convolution's output that no window of the convolution reaches. */
+export function outputPadding(op: Op<"convTranspose">, [x, w]: readonly Value[]): readonly [number, number] {
+  const [top, left, bottom, right] = op.pads;
+  const missing = (size: number, axis: number, pad: number) =>
+    size + pad - (known(x?.shape[axis]) - 1) * op.stride - known(w?.shape[axis]);
+  return [missing(op.height, 2, top + bottom), missing(op.width, 3, left + right)];
+}
 
 type ShapeRule<K extends OpKind> = (op: Op<K>, inputs: readonly Value[]) => readonly Dim[];
 
@@ -361,7 +374,14 @@ const rules: { readonly [K in OpKind]: ShapeRule<K> } = {
       ? op.shape
       : fail(op, inputs, `does not broadcast to [${op.shape.join(", ")}]`),
   pad: (op, inputs) => (inputs[0]?.shape ?? []).map((d, i) => (i === op.axis ? known(d) + op.before + op.after : d)),
-  flip: same,
+  convTranspose(op, inputs) {
+    const [x, w] = inputs.map((v) => v.shape);
+    if (x?.length !== 4 || w?.length !== 4) return fail(op, inputs, "x and w must have four dimensions");
+    if (known(x[1]) !== known(w[0])) return fail(op, inputs, "channels of x and w differ");
+    if (outputPadding(op, inputs).some((n) => n < 0 || n >= op.stride))
+      return fail(op, inputs, `no convolution of ${op.height}×${op.width} gives the size of x`);
+    return [x[0] ?? 1, known(w[1]) * op.groups, op.height, op.width];
+  },
   scatterRows: (op, inputs) => [op.rows, inputs[0]?.shape.at(-1) ?? 1],
   placeRow: (op, inputs) => [inputs[0]?.shape[0] ?? 1, op.length, inputs[0]?.shape[1] ?? 1],
 };

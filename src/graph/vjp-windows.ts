@@ -1,4 +1,4 @@
-/** Vector-Jacobian products of convolution, pooling and resizing. */
+/** Vector-Jacobian products of a convolution's kernel, pooling and resizing. */
 import type { Builder } from "./builder.js";
 import { known, type Op, type Value } from "./op.js";
 import { spread, strided } from "./windows.js";
@@ -6,29 +6,16 @@ import { spread, strided } from "./windows.js";
 const dims = (v: Value): number[] => v.shape.map(known);
 
 /**
- * Cotangent of a convolution's x: the cotangent of y with stride − 1 zeros between its elements, convolved with the flipped kernel of
- * swapped channels. ct [B, O, H′, W′], w [O, C / groups, kh, kw] → [B, C, H, W].
- */
-export function convInput(g: Builder, { stride, pads, groups }: Op<"conv">, ct: Value, x: Value, w: Value): Value {
-  const [, channels = 1, height = 1, width = 1] = dims(x);
-  const [out = 1, , kh = 1, kw = 1] = dims(w);
-  const [top, left] = pads;
-  if (top >= kh || left >= kw)
-    throw new RangeError("the gradient of a convolution needs less padding than the kernel's size");
-  const grouped = g.reshape(w, [groups, out / groups, channels / groups, kh, kw]);
-  const swapped = g.reshape(g.transpose(grouped, [0, 2, 1, 3, 4]), [channels, out / groups, kh, kw]);
-  const kernel = kh === 1 && kw === 1 ? swapped : g.flip(swapped, [2, 3]);
-  const reach = (axis: number) => (known(ct.shape[axis]) - 1) * stride + 1;
-  const wide = [2, 3].reduce((v, axis) => spread(g, v, axis, { from: 0, step: stride, size: reach(axis) }), ct);
-  const around = [kh - 1 - top, kw - 1 - left, height + top - reach(2), width + left - reach(3)] as const;
-  return g.conv(wide, kernel, undefined, { pads: around, groups });
-}
-
-/**
  * Cotangent of a convolution's w: one matrix product for each position of the kernel, of the cotangent and of the elements of x that
  * this position meets. ct [B, O, H′, W′], x [B, C, H, W] → [O, C / groups, kh, kw].
  */
-export function convWeight(g: Builder, { stride, pads, groups }: Op<"conv">, ct: Value, x: Value, w: Value): Value {
+export function convWeight(
+  g: Builder,
+  { stride, pads, groups }: Omit<Op<"conv">, "kind">,
+  ct: Value,
+  x: Value,
+  w: Value,
+): Value {
   const [batch = 1, channels = 1, height = 1, width = 1] = dims(x);
   const [out = 1, each = 1, kh = 1, kw = 1] = dims(w);
   const [, , rows = 1, columns = 1] = dims(ct);

@@ -2,7 +2,7 @@
 import type { Builder } from "./builder.js";
 import type { PrimitiveKind } from "./decompose.js";
 import { type Dim, known, type Op, type Value } from "./op.js";
-import { averagePoolInput, convInput, convWeight, maxPoolInput, resizeInput } from "./vjp-windows.js";
+import { averagePoolInput, convWeight, maxPoolInput, resizeInput } from "./vjp-windows.js";
 
 /** Inputs, output y and the cotangent of y, ∂loss/∂y, of one operation. Of fewer than three inputs, the last is repeated. */
 export interface Applied {
@@ -56,9 +56,9 @@ function repeated(g: Builder, ct: Value, x: Value, axes: readonly number[]): Val
 
 /** One rule for each primitive operation. A missing rule does not compile. */
 export const VJP: { readonly [K in PrimitiveKind]: Vjp<K> } = {
-  conv: (g, op, { inputs: [x, w], ct }) => [
-    convInput(g, op, ct, x, w),
-    convWeight(g, op, ct, x, w),
+  conv: (g, { stride, pads, groups }, { inputs: [x, w], ct }) => [
+    g.convTranspose(ct, w, { stride, pads, groups, height: known(x.shape[2]), width: known(x.shape[3]) }),
+    convWeight(g, { stride, pads, groups }, ct, x, w),
     g.sum(ct, [0, 2, 3]),
   ],
   linear: (g, _, { inputs: [x, w], ct }) => [
@@ -121,7 +121,10 @@ export const VJP: { readonly [K in PrimitiveKind]: Vjp<K> } = {
   sum: (g, { axes }, { inputs: [x], ct }) => [repeated(g, ct, x, axes)],
   broadcast: (g, _, { inputs: [x], ct }) => [unbroadcast(g, ct, x.shape)],
   pad: (g, { axis, before }, { inputs: [x], ct }) => [g.slice(ct, axis, before, before + known(x.shape[axis]))],
-  flip: (g, { axes }, { ct }) => [g.flip(ct, axes)],
+  convTranspose: (g, { stride, pads, groups }, { inputs: [x, w], ct }) => {
+    const forward = { stride, pads, groups };
+    return [g.conv(ct, w, undefined, forward), convWeight(g, forward, x, ct, w)];
+  },
   resizeNearest: (g, op, { inputs: [x], ct }) => [resizeInput(g, op, ct, x)],
   maxPool: (g, op, { inputs: [x], y, ct }) => [maxPoolInput(g, op, ct, x, y)],
   averagePool: (g, op, { inputs: [x], y, ct }) => [averagePoolInput(g, op, ct, x, y)],

@@ -10,7 +10,8 @@ export type Device = (typeof DEVICES)[number];
 export const UPCASTS = ["at-load", "per-call"] as const;
 /**
  * When half-precision weights are upcast to float32. "at-load": while the model loads, which keeps both copies in memory; "per-call": one
- * weight at a time during every call, with the file mapped.
+ * weight at a time during every call, with the file mapped. Weights in float32 stay mapped with both; "at-load" lets the CPU copy those of
+ * convolutions into its own layout, which is faster in a call and takes longer to load.
  */
 export type Upcast = (typeof UPCASTS)[number];
 

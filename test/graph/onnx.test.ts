@@ -314,6 +314,19 @@ describe("lowering to ONNX", () => {
     close(await run((g) => g.sqrt(g.input("x", [2])), { x: float([2], values(9, 2)) }), [2], [3, Math.SQRT2]);
   });
 
+  it("transposed convolution spreads each element by the kernel, and leaves 0 where no window reaches", async () => {
+    // stride 2 over 3 × 4 padded at the left only: a window each at columns −1, 1; row 2 and column 3 are met by none
+    const y = await run(
+      (g) =>
+        g.convTranspose(g.input("x", ["B", 1, 1, 2]), g.constant([1, 1, 2, 2], values(1, 10, 100, 1000)), {
+          ...{ stride: 2, pads: [0, 1, 0, 0], groups: 1 },
+          ...{ height: 3, width: 4 },
+        }),
+      { x: float([1, 1, 1, 2], values(3, 5)) },
+    );
+    close(y, [1, 1, 3, 4], [30, 5, 50, 0, 3000, 500, 5000, 0, 0, 0, 0, 0]);
+  });
+
   it("convolution pads top, left, bottom, right as told", async () => {
     // a 3×3 sum over [[1,2],[3,4]] padded below and at the right only, stride 2
     const y = await run(

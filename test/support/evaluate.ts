@@ -210,13 +210,21 @@ const rules: { readonly [K in PrimitiveKind]: Rule<K> } = {
       x.shape.map((d, i) => (i === axis ? d + before + after : d)),
       (i) => at(x, replaced(i, axis, (i[axis] ?? 0) - before), value),
     ),
-  flip: ({ axes }, [x]) =>
-    fill(x.shape, (i) =>
-      at(
-        x,
-        i.map((v, axis) => (axes.includes(axis) ? (x.shape[axis] ?? 1) - 1 - v : v)),
-      ),
-    ),
+  convTranspose({ stride, pads: [top, left], groups, height, width }, [x, w]) {
+    const [b = 1, channels = 1, rows = 1, columns = 1] = x.shape;
+    const [, each = 1, kh = 1, kw = 1] = w.shape;
+    const y = fill([b, each * groups, height, width], () => 0);
+    for (const [n = 0, o = 0, i = 0, j = 0] of indices([b, channels, rows, columns])) {
+      const first = Math.floor(o / (channels / groups)) * each;
+      for (const [c = 0, di = 0, dj = 0] of indices([each, kh, kw])) {
+        const [row, column] = [i * stride + di - top, j * stride + dj - left];
+        if (row < 0 || row >= height || column < 0 || column >= width) continue;
+        const to = ((n * each * groups + first + c) * height + row) * width + column;
+        y.data[to] = (y.data[to] ?? 0) + at(x, [n, o, i, j]) * at(w, [o, c, di, dj]);
+      }
+    }
+    return y;
+  },
   resizeNearest: ({ height, width }, [x]) => {
     const [b = 1, c = 1, h = 1, w = 1] = x.shape;
     return fill([b, c, height, width], ([n = 0, k = 0, i = 0, j = 0]) =>

@@ -16,6 +16,9 @@ export function logErrors(): void {
 const KEEP_HALF = { constant_folding_max_output_size_in_bytes: "65536" };
 const HALF_FOLDING = ["FuseFp16InitializerToFp32NodeTransformer"];
 
+/** The blocked layout of convolutions: a copy of their weights, which a model whose weights stay mapped does without (measured: docs/memory.md). */
+const BLOCKED = "NchwcTransformer";
+
 /** Optimisers that look for layers of several operations, each of which checks the whole graph again. */
 const FUSIONS = [
   "AttentionFusion",
@@ -45,9 +48,9 @@ const FUSIONS = [
 ];
 
 function optimizationOf({ bytes, upcast }: LoadRequest) {
-  const half = upcast === "per-call";
-  const disabled = [...(half ? HALF_FOLDING : []), ...(bytes.fusible ? [] : FUSIONS)];
-  return { ...(half && KEEP_HALF), ...(disabled.length > 0 && { disable_specified_optimizers: disabled.join(";") }) };
+  const mapped = upcast === "per-call";
+  const disabled = [...(mapped ? [...HALF_FOLDING, BLOCKED] : []), ...(bytes.fusible ? [] : FUSIONS)];
+  return { ...(mapped && KEEP_HALF), ...(disabled.length > 0 && { disable_specified_optimizers: disabled.join(";") }) };
 }
 
 type SessionOptions = ort.InferenceSession.SessionOptions;
