@@ -275,6 +275,7 @@ const LANGUAGE_PREFIXES = [
   "",
   "model.language_model.",
   "text_encoders.qwen3_4b.transformer.model.",
+  "text_encoders.qwen3_8b.transformer.model.",
   "text_encoders.qwen25_7b.transformer.model.",
   "text_encoders.gemma2_2b.transformer.model.",
   "text_encoder.model.",

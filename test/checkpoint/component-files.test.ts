@@ -87,6 +87,22 @@ describe("SANA's autoencoder in a file", () => {
   });
 });
 
+describe("Qwen3 in a file with other parts", () => {
+  it.each(["qwen3_4b", "qwen3_8b"])("is read by ComfyUI's name %s", async (name) => {
+    const own = await weightsIn(componentFolder("qwen3"), "model.safetensors");
+    const prefix = `text_encoders.${name}.transformer.model.`;
+    const values = Object.fromEntries([...own].map(([key, value]) => [`${prefix}${key}`, value]));
+    const component = await readTextEncoder(
+      await disk.open(written(`${name}.safetensors`, values)),
+      "text_encoder",
+      "flux2",
+    );
+    expect(component.className).toBe("Qwen3Model");
+    const { weights } = await component.weights();
+    expect([...weights.keys()].toSorted()).toEqual([...own.keys()].toSorted());
+  });
+});
+
 describe("Gemma 2 in a file", () => {
   it.each(["model.", "", "text_encoders.gemma2_2b.transformer.model."])(
     "is read, with the prefix '%s'",
