@@ -49,7 +49,8 @@ export interface EncodeOptions {
   readonly type?: ComputeType;
   /**
    * Let ONNX Runtime look for layers to fuse (default). A graph with gradients is of primitive operations and has none, and the search takes more than
-   * half of the time in which it loads.
+   * half of the time in which it loads. Without, weights in half precision are cast for each operation that reads them: a layer and its gradient are
+   * far apart, and between them its weights would stay in float32.
    */
   readonly fusible?: boolean;
   /** Limit of the attention scores of one sample in bytes, where attention is not fused; default 128 MiB. */
@@ -88,6 +89,12 @@ export function encodeGraph(
   const names = new Map<number, string>();
   const exact: Port[] = [];
   const tables = castRows && !half ? tablesOf(graph) : new Set<number>();
+  /** Names of weights that are cast for each operation, by the ids of their values. */
+  const castAgain = new Map<number, string>();
+  const nameOf = ({ id }: Value): string => {
+    const again = castAgain.get(id);
+    return again === undefined ? (names.get(id) ?? "") : toFloat32(emitter, again);
+  };
 
   for (const [name, v] of graph.inputs) names.set(v.id, name);
   for (const [id, weight] of graph.weights) {
@@ -99,14 +106,18 @@ export function encodeGraph(
     }
     const cast = !scales && dtype !== "float32" && !(half && dtype === "float16");
     if (half && dtype === "float16" && !scales) halves.add(name);
-    names.set(id, cast && !tables.has(id) ? emitter.cast(name, "float32") : name);
+    const isCast = cast && !tables.has(id);
+    if (isCast && !fusible) castAgain.set(id, name);
+    else names.set(id, isCast ? emitter.cast(name, "float32") : name);
   }
   for (const [id, { shape, data }] of graph.constants) {
     names.set(id, `c${id}`);
     parts.initializers.push({ name: `c${id}`, type: "float32", shape, data: { raw: bytesOf(data) } });
   }
-  for (const { op, inputs, output } of graph.nodes) {
-    const given = inputs.map((v) => names.get(v.id) ?? "");
+  // Casts before all layers, for the order in which they run: see `unpacked`.
+  const casts = graph.nodes.map(({ inputs }) => inputs.map((v) => (castAgain.has(v.id) ? nameOf(v) : undefined)));
+  for (const [at, { op, inputs, output }] of graph.nodes.entries()) {
+    const given = inputs.map((v, i) => casts[at]?.[i] ?? nameOf(v));
     const node = { inputs, names: given, output };
     const found = half ? lowerTyped(emitter, halves, op, node) : lower(emitter, op, node);
     const made = tables.has(inputs[0]?.id ?? -1) ? emitter.cast(found, "float32") : found;
@@ -117,7 +128,7 @@ export function encodeGraph(
     }
   }
   for (const [name, v] of graph.outputs) {
-    const from = names.get(v.id) ?? "";
+    const from = nameOf(v);
     const wide = halves.has(from) ? emitter.cast(from, "float32") : from;
     parts.nodes.push(identity(wide, name));
   }
@@ -219,6 +230,8 @@ function unpacked(e: Emitter, name: string, { shape }: Weight, { minima }: Packe
   const all = minima ? e.node("Add", [scaled, `${name}.minima`]) : scaled;
   return e.node("Reshape", [all, e.ints(shape)]);
 }
+
+const toFloat32 = (e: Emitter, name: string): string => e.node("Cast", [name], { to: { int: ELEMENT.float32 } });
 
 const weightName = (id: number): string => `w${id}`;
 

@@ -82,6 +82,26 @@ describe("lowering to ONNX", () => {
     },
   );
 
+  it("casts a weight once, or for each operation in a graph with gradients", async () => {
+    const draw = (g: Builder) => {
+      const w = g.weight(half);
+      return g.linear(g.linear(g.input("x", ["B", 1]), w), w);
+    };
+    for (const fusible of [true, false]) {
+      close(await run(draw, { x: float([1, 1], values(2)) }, { fusible }), [1, 1], [4.5]);
+      const g = createBuilder();
+      const bytes = new Map([["w0", { raw: half.bytes.bytes }]]);
+      const model = Buffer.from(encodeGraph(g.finish({ y: draw(g) }), { fusible }).encode(bytes)).toString("latin1");
+      const [before = "", ...products] = model.split("Gemm");
+      expect(products).toHaveLength(2);
+      expect(before.split("Cast").length - 1).toBe(fusible ? 1 : 2);
+    }
+    const g = createBuilder();
+    const session = await runtime.load(encodeGraph(g.finish({ y: g.weight(half) }), { fusible: false }));
+    expect((await session.run({})).outputs["y"]).toMatchObject({ dtype: "float32", data: values(1.5) });
+    await session.release();
+  });
+
   it("multiplies an int8 matrix by the scales of its blocks, beside other operations", async () => {
     // Row 1: 32 codes of 1 at 0.5 and 32 of −2 at 0.25; row 2: 3 at 1 and nothing. x is 1 in the first block, 2 in the second.
     const codes = Uint8Array.from({ length: 128 }, (_, i) => 128 + ([1, -2, 3, 0][i >> 5] ?? 0));

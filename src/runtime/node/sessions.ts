@@ -19,11 +19,15 @@ const HALF_FOLDING = ["FuseFp16InitializerToFp32NodeTransformer"];
 /** The blocked layout of convolutions: a copy of their weights, which a model whose weights stay mapped does without (measured: docs/memory.md). */
 const BLOCKED = "NchwcTransformer";
 
-/** Optimisers that look for layers of several operations, each of which checks the whole graph again. */
+/**
+ * Optimisers that look for layers of several operations, each of which checks the whole graph again; and the one that would find all casts of a weight
+ * equal.
+ */
 const FUSIONS = [
   "AttentionFusion",
   "BiasGeluFusion",
   "BiasSoftmaxFusion",
+  "CommonSubexpressionElimination",
   "ConcatSliceElimination",
   "DivMulFusion",
   "EmbedLayerNormFusion",
