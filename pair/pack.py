@@ -42,7 +42,7 @@ def run(run) -> None:
     if (run.out / "measured.json").exists():
         shutil.copy(run.out / "measured.json", target)
     for file in target.rglob("*.json"):
-        _clean(file)
+        clean(file)
     total = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
     print(f"{total / 1e6:.1f} MB in {target.name}", flush=True)
 
@@ -117,7 +117,7 @@ def _halved(source: Path, target: Path) -> None:
             shutil.copy(file, target / file.name)
 
 
-def _clean(file: Path) -> None:
+def clean(file: Path) -> None:
     """Drops what says where and how the file was loaded, and a bound of −∞, which is the default and which JSON cannot say."""
     config = json.loads(file.read_text())
     unwanted = lambda key, value: key in {"_name_or_path", "is_local", "local_files_only"} or value == -math.inf

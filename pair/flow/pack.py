@@ -7,6 +7,7 @@ import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler
 from safetensors.torch import load_file, save_file
 
+from ..pack import clean
 from . import levels, network
 from .text import Text
 
@@ -38,5 +39,7 @@ def run(run) -> None:
     for file in target.rglob("*"):
         if file.is_file():
             file.chmod(0o644)
+        if file.suffix == ".json":
+            clean(file)
     total = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
     print(f"{total / 1e6:.1f} MB in {target.name}", flush=True)
